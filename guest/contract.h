@@ -1,0 +1,81 @@
+/*
+ * What the host and the guest have agreed on: names, places, limits and the calls.
+ *
+ * The host speaks to the guest through libguestfs' public API only, and the guest answers only the
+ * procedures below; every other one gets a proper error reply. A build is this sequence of calls:
+ *
+ *   guestfs_launch                                 init reports on GUEST_CHANNEL
+ *   guestfs_upload  FILE   /job/NAME               scripts, environments, resolv.conf, CA bundle
+ *   guestfs_command start clock=S clamp=S scratch=DEV [trim=1]
+ *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill the base disk, unmount it
+ *   guestfs_command base base=DEV                  mount the base disk read-only as image/
+ *   guestfs_tar_in  FILE   /layer                  the spec's contents
+ *   guestfs_command hook name=preMount timeout=S
+ *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/ merged
+ *   guestfs_command run timeout=S [network=ADDRESS/PREFIX,GATEWAY,DNS] [share=TAG:TARGET ...] [shadow=1]
+ *   guestfs_command hook name=postMount timeout=S
+ *   guestfs_command unmount
+ *   guestfs_command hook name=postUmount timeout=S
+ *   guestfs_command hook name=extraCommands timeout=S
+ *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
+ *   guestfs_shutdown
+ *
+ * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
+ * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack, ...)
+ * is a libguestfs error whose text names operation, object and cause. Where the cause is a full disk,
+ * the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins with
+ * GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
+ *
+ * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of
+ * the host is parsed from it):
+ *
+ *   "exited N" | "killed SIGNAL" | "timeout"   then   " oom=N" (processes the kernel killed for want
+ *   of memory meanwhile)   " full=0|1" (the scratch disk had no room left at some time meanwhile)
+ *
+ * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT; they
+ * are all written there before the call returns. The kernel's console carries init's own complaints.
+ */
+#ifndef VMBUILD_GUEST_CONTRACT_H
+#define VMBUILD_GUEST_CONTRACT_H
+
+/* Raised whenever the content of a base disk would differ for the same layers; part of its cache key. */
+#define GUEST_BASE_FORMAT "1"
+
+/* Names of the virtio-serial ports. The first is libguestfs' own. */
+#define GUEST_CHANNEL "org.libguestfs.channel.0"
+#define GUEST_OUTPUT_PORT "org.vmbuild.output.0"
+
+/* Uploads, and the two trees that tar_in and tar_out name. */
+#define GUEST_JOB_DIR "/job"
+#define GUEST_LAYER "/layer"
+
+/* Files below GUEST_JOB_DIR. A script has its spec key's name; environments are NAME=VALUE, each
+ * ended by a NUL byte. */
+#define GUEST_JOB_RUN "runAsRoot"
+#define GUEST_JOB_ENVIRONMENT "environment"                 /* of runAsRoot */
+#define GUEST_JOB_BUILDER_ENVIRONMENT "builder-environment" /* of hooks and extraCommands */
+#define GUEST_JOB_RESOLV_CONF "resolv.conf"                 /* seen by runAsRoot only */
+#define GUEST_JOB_HOSTS "hosts"
+#define GUEST_JOB_CA_BUNDLE "ca-bundle.crt" /* shown at GUEST_CA_BUNDLE_PATH, never stored */
+#define GUEST_CA_BUNDLE_PATH "/run/vmbuild/ca-bundle.crt"
+
+/* On the scratch disk, whose root is the hooks' folder. */
+#define GUEST_SCRATCH "/disk"
+#define GUEST_SCRATCH_LAYER GUEST_SCRATCH "/layer"
+#define GUEST_SCRATCH_IMAGE GUEST_SCRATCH "/image"
+#define GUEST_SCRATCH_MNT GUEST_SCRATCH "/mnt"
+#define GUEST_SCRATCH_WORK GUEST_SCRATCH "/work"
+
+/* On a base disk: the merged tree, and the file whose presence says that it is complete. */
+#define GUEST_BASE_TREE "root"
+#define GUEST_BASE_COMPLETE "complete"
+
+/* Limits, checked on both sides. */
+#define GUEST_JOB_FILE_MAX (16u << 20) /* bytes of one uploaded file */
+#define GUEST_REPLY_MAX 256            /* bytes of the line that run and hook return */
+#define GUEST_LAYERS_MAX 255           /* layers of one base image */
+
+#define GUEST_DISK_FULL_SUFFIX ": the scratch disk is full"
+#define GUEST_BAD_LAYER_PREFIX "base layer "
+
+#endif
