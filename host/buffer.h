@@ -1,0 +1,53 @@
+/*
+ * Two growable things: bytes (struct buffer) and a list of strings (struct strings). A zeroed one
+ * is empty and valid; the owner frees it. A buffer's bytes are always followed by a NUL that is not
+ * counted.
+ */
+#ifndef VMBUILD_BUFFER_H
+#define VMBUILD_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+    char *data; /* NULL until something was appended */
+    size_t length;
+    size_t capacity;
+};
+
+/* Appends LENGTH bytes. */
+void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
+
+/* Appends text formatted as printf does. */
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Makes room for LENGTH more bytes. Return: where they go; the caller then adds to buffer->length.
+ */
+char *buffer_reserve(struct buffer *buffer, size_t length);
+
+/* Return: the bytes, NUL-ended, owned by the caller; the buffer is empty afterwards. */
+char *buffer_steal(struct buffer *buffer);
+
+void buffer_free(struct buffer *buffer);
+
+struct strings {
+    char **items; /* NULL-ended once something was added */
+    size_t count;
+    size_t capacity;
+};
+
+/* Appends a copy of TEXT. */
+void strings_add(struct strings *strings, const char *text);
+
+/* Appends TEXT itself, which the list owns from then on. */
+void strings_take(struct strings *strings, char *text);
+
+bool strings_contain(const struct strings *strings, const char *text);
+
+/* Sorts by bytes, whatever the locale. */
+void strings_sort(struct strings *strings);
+
+void strings_free(struct strings *strings);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * Compression of layers and archives. Writing: gzip (ISA-L), zstd, or none, as streams whose bytes
+ * depend on nothing but the input: not on the CPU, the number of threads or the size of the pieces
+ * written. gzip members and zstd frames may be joined end to end, so a finished piece is never
+ * compressed again. Reading: gzip, xz, zstd, bzip2 or none, told by the first bytes (libarchive).
+ */
+#ifndef VMBUILD_COMPRESSION_H
+#define VMBUILD_COMPRESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+enum compression {
+    COMPRESSION_NONE,
+    COMPRESSION_GZIP,
+    COMPRESSION_ZSTD,
+    COMPRESSION_XZ,
+    COMPRESSION_BZIP2
+};
+
+/* "none", "gzip", "zstd", ... */
+const char *compression_name(enum compression compression);
+
+/* Names what stands in the store for bytes compressed so: changes whenever the bytes would. */
+const char *compression_version(enum compression compression);
+
+/* Where a stream's bytes go: called with pieces in order. */
+typedef struct error *(*sink_write)(void *context, const void *bytes, size_t length);
+struct sink {
+    sink_write write;
+    void *context;
+};
+
+struct compressor;
+
+/* Starts a stream (one gzip member, one zstd frame) into SINK. COMPRESSION: NONE, GZIP or ZSTD. */
+[[nodiscard]] struct error *compressor_new(enum compression compression, struct sink sink,
+                                           struct compressor **ret);
+
+[[nodiscard]] struct error *compressor_write(struct compressor *compressor, const void *bytes,
+                                             size_t length);
+
+/* Ends the stream and frees COMPRESSOR, also on error. */
+[[nodiscard]] struct error *compressor_finish(struct compressor *compressor);
+
+void compressor_free(struct compressor *compressor);
+static inline void compressor_freep(struct compressor **compressor)
+{
+    compressor_free(*compressor);
+}
+
+/* Where a stream's bytes come from. Return: bytes read into BUFFER, 0 at the end; errors by *ERR.
+ */
+typedef ssize_t (*source_read)(void *context, void *buffer, size_t capacity, struct error **err);
+struct source {
+    source_read read;
+    void *context;
+};
+
+struct decompressor;
+
+/* Reads SOURCE, whatever its compression. NAME is what errors call it. Errors: EXIT_INPUT. */
+[[nodiscard]] struct error *decompressor_new(const char *name, struct source source,
+                                             struct decompressor **ret);
+
+/* The next piece, borrowed until the next call; *RET_LENGTH is 0 at the end. */
+[[nodiscard]] struct error *decompressor_read(struct decompressor *decompressor, const void **ret,
+                                              size_t *ret_length);
+
+/* What was found. */
+enum compression decompressor_compression(const struct decompressor *decompressor);
+
+void decompressor_free(struct decompressor *decompressor);
+static inline void decompressor_freep(struct decompressor **decompressor)
+{
+    decompressor_free(*decompressor);
+}
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Errors as values.
+ *
+ * A function that can fail returns `struct error *`: NULL for success, else an error that the
+ * caller owns and either returns (adding its context once) or frees. Only main prints one and exits
+ * with its code. The message is one line, "OPERATION 'OBJECT': CAUSE", where CAUSE keeps the words
+ * of the library that failed. The advice is one line that says what to do; details are further
+ * lines, such as the end of the guest's console.
+ *
+ * Allocation failure is not an error value: memory.h ends the program.
+ */
+#ifndef VMBUILD_ERROR_H
+#define VMBUILD_ERROR_H
+
+/* The program's exit codes. They are its interface. */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_OTHER = 1,
+    EXIT_USAGE = 2,
+    EXIT_INPUT = 3,     /* the spec or an input image is not valid */
+    EXIT_VM = 4,        /* the VM did not start */
+    EXIT_SCRIPT = 5,    /* a script in the guest failed */
+    EXIT_DISK_FULL = 6, /* the guest's, the output's or the cache's disk; the message says which */
+    EXIT_MEMORY = 7,    /* the guest ran out of memory */
+    EXIT_TIMEOUT = 8,
+    EXIT_NETWORK = 9, /* a registry or the network failed */
+    EXIT_INTERRUPTED = 130,
+    EXIT_TERMINATED = 143,
+};
+
+struct error {
+    enum exit_code code;
+    char *message; /* one line, without "vmbuild: " */
+    char *advice;  /* one line, or NULL */
+    char *details; /* lines, or NULL */
+};
+
+/* Makes an error with CODE and a message built as printf does. Return: never NULL; the caller owns
+ * it. */
+[[nodiscard]] struct error *error_new(enum exit_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same, with ": " and the text of errno appended. ENOSPC and EDQUOT turn CODE into
+ * EXIT_DISK_FULL. Reads errno before anything else. */
+[[nodiscard]] struct error *error_errno(enum exit_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Puts the formatted text and ": " before ERR's message. Return: ERR; NULL stays NULL. */
+[[nodiscard]] struct error *error_context(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Sets ERR's advice unless it has one. Return: ERR; NULL stays NULL. */
+[[nodiscard]] struct error *error_advise(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Sets ERR's details to a copy of TEXT unless it has some or TEXT is empty. Return: ERR. */
+[[nodiscard]] struct error *error_detail(struct error *err, const char *text);
+
+/* Frees ERR; NULL is allowed. Keeps errno. */
+void error_free(struct error *err);
+
+static inline void error_freep(struct error **err)
+{
+    error_free(*err);
+}
+
+/* Leaves the calling function with the error of EXPRESSION, if any. */
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        struct error *try_error_ = (expression);                                                   \
+        if (try_error_ != NULL)                                                                    \
+            return try_error_;                                                                     \
+    } while (0)
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * An image in memory: its config and its layers, wherever their bytes lie. Every input becomes one
+ * of these and every output is written from one. Layer files are in the content store or are
+ * temporaries; an image only names them.
+ */
+#ifndef VMBUILD_IMAGE_H
+#define VMBUILD_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compression.h"
+#include "digest.h"
+#include "json.h"
+
+struct layer {
+    struct digest diff_id; /* of the uncompressed tar */
+    uint64_t size;         /* bytes of the uncompressed tar */
+    char *tar_path;        /* the uncompressed tar, or NULL where it was never needed */
+
+    /* The blob as it came from an OCI image or a registry, or as it was compressed when it streamed
+     * in; OCI outputs keep these bytes. Where there is none, path is NULL. */
+    struct {
+        char *path;
+        struct digest digest;
+        uint64_t size;
+        enum compression compression;
+    } blob;
+
+    char *tarsum; /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
+};
+
+struct image {
+    char *name;           /* repository name, or NULL */
+    char *tag;            /* or NULL */
+    struct json *config;  /* the OCI/Docker image config document: architecture, os, config, rootfs,
+                             history */
+    struct layer *layers; /* base first */
+    size_t layer_count;
+};
+
+/* Appends a layer, whose members the image owns from then on. */
+void image_add_layer(struct image *image, struct layer layer);
+
+void layer_free(struct layer *layer);
+void image_free(struct image *image);
+static inline void image_freep(struct image **image)
+{
+    image_free(*image);
+}
+
+/* The chain ID of the first COUNT layers (OCI image-spec, "Layer ChainID"). COUNT 0: empty. */
+void image_chain_id(const struct image *image, size_t count, struct digest *ret);
+
+#endif

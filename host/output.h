@@ -1,0 +1,36 @@
+/*
+ * Writing images: docker-archive, oci-archive, oci and layer, as SPEC.md's "Outputs" fixes them. An
+ * output is written to a temporary beside its target and renamed when it is whole. What is already
+ * compressed is copied (copy_file_range, reflink, hard link), never packed again.
+ */
+#ifndef VMBUILD_OUTPUT_H
+#define VMBUILD_OUTPUT_H
+
+#include "compression.h"
+#include "error.h"
+#include "image.h"
+#include "layer_writer.h"
+#include "store.h"
+
+enum output_format { FORMAT_DOCKER_ARCHIVE, FORMAT_OCI_ARCHIVE, FORMAT_OCI, FORMAT_LAYER };
+
+struct output {
+    enum output_format format;
+    enum compression
+        compression; /* of the whole docker-archive; of each layer in OCI formats; NONE for layer */
+    const char *path; /* the target: a file, or a folder for oci and layer; "-" is standard output
+                         for archives */
+};
+
+/* Which forms output_write will want of the new layer, and of the base layers (enum layer_form
+ * bits). */
+struct layer_form_wanted output_wants_new(const struct output *output);
+unsigned int output_wants_base(const struct output *output);
+
+/* Writes IMAGE. Derived forms of base layers are kept in STORE. Errors: EXIT_DISK_FULL (the
+ * output's or the cache's), EXIT_OTHER. An existing target is replaced only by the whole new one.
+ */
+[[nodiscard]] struct error *output_write(const struct image *image, const struct output *output,
+                                         struct store *store);
+
+#endif

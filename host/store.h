@@ -1,0 +1,66 @@
+/*
+ * The content store, by default $XDG_CACHE_HOME/vmbuild (else ~/.cache/vmbuild):
+ *
+ *   blobs/sha256/HEX   content by its digest: layer tars by diff ID, blobs as a registry gave them
+ *   derived/KIND/HEX   what is made from the blob HEX, by a KIND that names how (a compressed form)
+ *   disks/KEY          base disks: the unpacked layers of a chain
+ *   records/KIND/KEY   small JSON: what an input file was found to hold
+ *   lock/...           a lock file for each entry under work
+ *
+ * Never needed for correctness. An entry is written to a temporary and renamed; concurrent builds
+ * and kill -9 leave whole entries or none. An entry whose size or recorded facts are off is dropped
+ * and made again. Reading touches the entry's access order (utimensat), which pruning goes by.
+ */
+#ifndef VMBUILD_STORE_H
+#define VMBUILD_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "error.h"
+#include "json.h"
+
+struct store;
+
+/* Opens (and makes) the store at DIR, NULL for the default place. THROW_AWAY (--no-cache): a store
+ * in a temporary folder. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+[[nodiscard]] struct error *store_open(const char *dir, bool throw_away, struct store **ret);
+void store_free(struct store *store);
+static inline void store_freep(struct store **store)
+{
+    store_free(*store);
+}
+
+/* The store's folder; borrowed. */
+const char *store_folder(const struct store *store);
+
+enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK };
+
+/* Return: the path of the entry KEY if it is there, else NULL; the caller's. KEY is a digest's hex
+ * for blobs, "KIND/HEX" for derived entries, any hex key for disks. */
+char *store_find(struct store *store, enum store_kind kind, const char *key);
+
+/* Waits for the entry's lock (released by closing *RET_FD), so that one process makes an entry and
+ * the others find it: after this, look again with store_find. */
+[[nodiscard]] struct error *store_lock(struct store *store, enum store_kind kind, const char *key,
+                                       int *ret_fd);
+
+/* Makes a temporary in the store for a new entry; write to *RET_FD, then store_publish. */
+[[nodiscard]] struct error *store_temporary(struct store *store, char **ret_path, int *ret_fd);
+
+/* Renames the temporary PATH to the entry. The caller vouches for its content. *RET_PATH (may be
+ * NULL) is the entry's path. */
+[[nodiscard]] struct error *store_publish(struct store *store, enum store_kind kind,
+                                          const char *key, const char *path, char **ret_path);
+
+/* Drops a damaged entry. */
+void store_drop(struct store *store, enum store_kind kind, const char *key);
+
+/* Records: a small JSON value by KIND ("inputs", ...) and KEY (hex). Get: NULL where there is none
+ * or it is not valid. Put replaces; failures are not errors (the store is only a cache). */
+struct json *store_get_record(struct store *store, const char *kind, const char *key);
+void store_put_record(struct store *store, const char *kind, const char *key,
+                      const struct json *record);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The VM run: boots the appliance through libguestfs (backend direct, public API only), makes the
+ * calls of guest/contract.h and ends it. The one module that knows libguestfs.
+ *
+ * States: new -> launched -> closed. A launch that has not reported by its deadline is killed and
+ * tried once more under TCG. Where QEMU dies or the guest stops answering, the error has the last
+ * lines of the guest's console as details. A thread passes the scripts' output port on to
+ * progress.h; a watchdog kills a VM whose script is over its time by more than the guest's own
+ * grace. QEMU runs under its seccomp sandbox.
+ */
+#ifndef VMBUILD_VM_H
+#define VMBUILD_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "accelerator.h"
+#include "buffer.h"
+#include "compression.h"
+#include "error.h"
+
+struct vm_share {
+    const char *source; /* absolute host folder */
+    const char *target; /* absolute path in the image */
+};
+
+struct vm_options {
+    enum accelerator accelerator; /* as asked for; the VM probes */
+    uint64_t memory;              /* MiB */
+    uint64_t cpus;
+    bool network;
+    const struct vm_share *shares;
+    size_t share_count;
+    const char *scratch; /* path of the scratch disk */
+    const char *base;    /* path of the base disk, or NULL: no base image */
+    bool base_is_new;    /* the base disk is empty: writable, to be filled from `layers` */
+    const char *const
+        *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
+    size_t layer_count;
+    int64_t clock; /* the guest's clock at its start, seconds since 1970; 0 with network: the host's
+                      time */
+    int64_t clamp; /* newest mtime of the layer */
+};
+
+struct vm;
+
+/* Boots. Errors: EXIT_VM (QEMU missing or killed, appliance missing, no report in time, KVM asked
+ * for and not usable), with advice. */
+[[nodiscard]] struct error *vm_launch(const struct vm_options *options, struct vm **ret);
+
+/* Gives the guest a file of its job (guest/contract.h GUEST_JOB_*). */
+[[nodiscard]] struct error *vm_put(struct vm *vm, const char *name, const void *bytes,
+                                   size_t length);
+
+/* Unpacks the layers onto the new base disk and unmounts it: the disk file is whole when this
+ * returns, and the host may copy it before it lets the spec's scripts run. Errors: EXIT_INPUT
+ * naming the layer's number, EXIT_DISK_FULL. */
+[[nodiscard]] struct error *vm_unpack_base(struct vm *vm);
+
+/* Mounts the base disk read-only. */
+[[nodiscard]] struct error *vm_mount_base(struct vm *vm);
+
+/* Streams a tar into layer/: PRODUCE writes it to the sink it is given, in a thread of its own. */
+[[nodiscard]] struct error *
+vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct sink sink),
+                void *context);
+
+[[nodiscard]] struct error *vm_mount_overlay(struct vm *vm);
+[[nodiscard]] struct error *vm_unmount_overlay(struct vm *vm);
+
+/* Runs runAsRoot, or the hook NAME. TIMEOUT in seconds. Errors: EXIT_SCRIPT ("run script
+ * 'runAsRoot': it exited with status 7"), EXIT_DISK_FULL, EXIT_MEMORY, EXIT_TIMEOUT, EXIT_VM. */
+[[nodiscard]] struct error *vm_run_script(struct vm *vm, bool shadow_setup, uint64_t timeout);
+[[nodiscard]] struct error *vm_run_hook(struct vm *vm, const char *name, uint64_t timeout);
+
+/* Streams the layer as a tar into SINK as it arrives. */
+[[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sink sink);
+
+/* Ends the VM in order: the disks are flushed. */
+[[nodiscard]] struct error *vm_shutdown(struct vm *vm);
+
+/* Ends it at once, whatever its state, and frees VM. */
+void vm_free(struct vm *vm);
+static inline void vm_freep(struct vm **vm)
+{
+    vm_free(*vm);
+}
+
+#endif
