@@ -1,0 +1,59 @@
+# vmbuild: everything is built, tested and installed from here.
+#
+#   make            the program ./vmbuild and its appliance (guest kernel and initramfs)
+#   make deps       the Debian packages that all of this needs, with apt
+#   make demo       the main job on a real base image; installs what is missing first
+#   make check      all tests; installs what is missing first
+#   make install    PREFIX=/usr/local DESTDIR=
+#
+# Further: check-asan, check-valgrind, check-slow, lint, fuzz, bench, clean.
+# KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := build
+
+# Targets that have to work on a bare machine install their packages before anything else is even
+# expanded: what pkg-config answers below depends on them. The lists are in scripts/deps.sh.
+GOALS := $(or $(MAKECMDGOALS),all)
+DEPS_build := demo
+DEPS_test := check check-asan check-valgrind check-slow
+DEPS_all := deps lint fuzz bench
+define install_packages
+ifneq ($$(filter $$(DEPS_$(1)),$$(GOALS)),)
+$$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
+endif
+endef
+$(foreach group,build test all,$(eval $(call install_packages,$(group))))
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+WERROR ?= -Werror
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+    -Wformat=2 -Wvla $(WERROR)
+# The prefix map keeps the folder of the build out of the binaries.
+CFLAGS_COMMON := -std=gnu17 -D_GNU_SOURCE -I. -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
+CFLAGS ?= -O2 -g
+
+.DELETE_ON_ERROR:
+.PHONY: all deps demo check check-asan check-valgrind check-slow lint fuzz bench install clean FORCE
+all:
+
+include host/rules.mk
+-include guest/rules.mk
+include initramfs/rules.mk
+-include tests/rules.mk
+
+all: $(if $(wildcard host/main.c),vmbuild) $(if $(wildcard guest/main.c),appliance)
+
+deps:
+
+LIBDIR := $(DESTDIR)$(PREFIX)/lib/vmbuild
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)
+	install -m 755 vmbuild $(DESTDIR)$(PREFIX)/bin/vmbuild
+	install -m 644 $(KERNEL) $(INITRAMFS) $(LIBDIR)
+
+clean:
+	rm -rf $(BUILD) vmbuild

@@ -1,0 +1,140 @@
+#!/bin/bash
+# Builds the guest kernel, once per machine and user.
+#
+# usage: kernel.sh OUT      copies the kernel to OUT, and builds it before if there is none yet
+#        kernel.sh --key    prints what the kernel is known by
+#
+# The source is KERNEL_SOURCE (a folder or a tarball) or else the newest of Debian's linux-source
+# packages here. Kernels are kept in $XDG_CACHE_HOME/vmbuild-kernel (default: ~/.cache), each in a
+# folder named by its key: a digest over the configuration, the source, the compiler and this
+# script. A build happens in KEY.tmp, under a lock that ends with the process that holds it, and is
+# renamed to KEY when it is whole; so a killed build leaves nothing that is mistaken for a kernel,
+# and of two builds at once the second waits for the first.
+#
+# The kernel does not depend on where, when or by whom it is built.
+set -euo pipefail
+export LC_ALL=C
+
+here=$(cd "$(dirname "$0")" && pwd)
+config=$here/kernel.config
+cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel
+
+fail() {
+    echo "guest kernel: $1" >&2
+    exit 1
+}
+
+find_source() {
+    local newest
+
+    if [ -n "${KERNEL_SOURCE:-}" ]; then
+        [ -e "$KERNEL_SOURCE" ] || fail "find KERNEL_SOURCE '$KERNEL_SOURCE': no such file"
+        realpath "$KERNEL_SOURCE"
+        return
+    fi
+    newest=$(find /usr/src -maxdepth 1 -name 'linux-source-*.tar.*' | sort -V | tail -n 1)
+    [ -n "$newest" ] || fail "no linux-source package is installed; 'make deps' installs it"
+    echo "$newest"
+}
+
+# What tells one source from another: the version of its package, its digest, or for a folder the
+# names, sizes and times of its files.
+source_id() {
+    if [ -d "$1" ]; then
+        find "$1" -name .git -prune -o -type f -printf '%P %s %T@\n' | sort | sha256sum
+    elif [ -z "${KERNEL_SOURCE:-}" ]; then
+        basename "$1"
+        dpkg-query --show "$(basename "${1%.tar.*}")"
+    else
+        sha256sum < "$1"
+    fi
+}
+
+kernel_key() {
+    {
+        sha256sum < "$config"
+        sha256sum < "$here/kernel.sh"
+        source_id "$1"
+        gcc --version | head -n 1
+        ld --version | head -n 1
+    } | sha256sum | cut -c 1-32
+}
+
+# kernel_make TREE ARGUMENT...: kbuild with nothing of the caller's environment but PATH.
+kernel_make() {
+    local tree=$1
+
+    shift
+    env -i PATH="$PATH" LC_ALL=C TZ=UTC ARCH=x86 LOCALVERSION= \
+        KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:01 UTC' KBUILD_BUILD_VERSION=1 \
+        KBUILD_BUILD_USER=vmbuild KBUILD_BUILD_HOST=vmbuild \
+        make --no-print-directory -s -C "$tree" O="$work/build" "$@"
+}
+
+# Kconfig drops an option whose name or dependencies have changed without a word.
+check_config() {
+    local line name wrong=0
+
+    while read -r line; do
+        case $line in
+        CONFIG_*=n)
+            name=${line%=n}
+            if grep -q "^$name=" "$work/build/.config"; then
+                echo "guest kernel: kernel.config wants $name off, but it is on" >&2
+                wrong=1
+            fi
+            ;;
+        CONFIG_*=*)
+            if ! grep -qxF "$line" "$work/build/.config"; then
+                echo "guest kernel: kernel.config wants $line, but Kconfig dropped it" >&2
+                wrong=1
+            fi
+            ;;
+        esac
+    done < "$config"
+    [ $wrong -eq 0 ] || fail "configure: see above"
+}
+
+build_kernel() {
+    local tree=$1
+
+    mkdir -p "$work/build"
+    if [ ! -d "$tree" ]; then
+        tree=$work/source
+        mkdir "$tree"
+        tar -xf "$1" -C "$tree" --strip-components=1
+    fi
+    kernel_make "$tree" KCONFIG_ALLCONFIG="$config" allnoconfig > /dev/null
+    check_config
+    kernel_make "$tree" -j"$(nproc)" bzImage > "$work/log" 2>&1 || {
+        tail -n 30 "$work/log" >&2
+        fail "build from '$1': make failed"
+    }
+    mkdir "$work/done"
+    cp "$work/build/arch/x86/boot/bzImage" "$work/done/vmlinuz"
+    cp "$work/build/.config" "$work/done/config"
+}
+
+source=$(find_source)
+key=$(kernel_key "$source")
+if [ "${1:-}" = --key ]; then
+    echo "$key"
+    exit
+fi
+[ $# -eq 1 ] || fail "usage: $0 OUT | --key"
+
+if [ ! -e "$cache/$key" ]; then
+    mkdir -p "$cache"
+    exec 9> "$cache/$key.lock"
+    flock 9
+fi
+if [ ! -e "$cache/$key" ]; then
+    work=$cache/$key.tmp
+    echo "guest kernel: building from $source (some minutes, once)" >&2
+    rm -rf "$work"
+    build_kernel "$source"
+    mv "$work/done" "$cache/$key"
+    rm -rf "$work" "$cache/$key.lock"
+fi
+cp "$cache/$key/vmlinuz" "$1.tmp"
+mv "$1.tmp" "$1"

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Packs the initramfs: init, busybox and its applets, /dev/console.
+#
+# usage: pack.sh INIT BUSYBOX OUT
+#
+# The archive depends on the bytes of INIT and BUSYBOX alone. Its entries are declared as an mtree
+# specification, so that no root is needed for the device node; the way through ustar drops the
+# inode and device numbers that bsdtar takes from the files themselves.
+set -eu
+export LC_ALL=C
+
+[ $# -eq 3 ] || { echo "usage: $0 INIT BUSYBOX OUT" >&2; exit 2; }
+init=$1 busybox=$2 out=$3
+
+fail() {
+    echo "initramfs: $1" >&2
+    exit 1
+}
+
+for program in "$init" "$busybox"; do
+    if readelf --program-headers --wide "$program" | grep -q INTERP; then
+        fail "pack '$program': it is linked dynamically, and the guest has no libraries"
+    fi
+done
+
+# The name of FILE as mtree wants it: absolute, with blanks and the like in octal.
+mtree_path() {
+    realpath -- "$1" | sed 's/\\/\\134/g; s/ /\\040/g; s/#/\\043/g'
+}
+
+specification() {
+    cat <<END
+#mtree
+/set uid=0 gid=0 time=0
+. type=dir mode=0755
+./bin type=dir mode=0755
+./dev type=dir mode=0755
+./etc type=dir mode=0755
+./proc type=dir mode=0755
+./root type=dir mode=0700
+./sbin type=dir mode=0755
+./sys type=dir mode=0755
+./tmp type=dir mode=1777
+./usr type=dir mode=0755
+./usr/bin type=dir mode=0755
+./usr/sbin type=dir mode=0755
+./dev/console type=char mode=0600 device=native,5,1
+./init type=file mode=0755 contents=$(mtree_path "$init")
+./bin/busybox type=file mode=0755 contents=$(mtree_path "$busybox")
+END
+    "$busybox" --list-full | sort | grep -v -x -e bin/busybox -e linuxrc |
+        sed 's,.*,./& type=link mode=0777 link=/bin/busybox,'
+}
+
+specification > "$out.mtree"
+bsdtar -cf "$out.tar" --format=ustar "@$out.mtree"
+bsdtar -cf "$out.cpio" --format=newc "@$out.tar"
+mv "$out.cpio" "$out"
+rm "$out.mtree" "$out.tar"

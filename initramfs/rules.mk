@@ -1,0 +1,24 @@
+# The appliance, in the form and under the names that libguestfs expects of its "old-style"
+# appliance: a kernel and an initramfs, side by side in one folder.
+
+APPLIANCE := $(BUILD)/appliance
+KERNEL := $(APPLIANCE)/vmlinuz.x86_64
+INITRAMFS := $(APPLIANCE)/initramfs.x86_64.img
+BUSYBOX ?= /bin/busybox
+
+.PHONY: appliance
+appliance: $(KERNEL) $(INITRAMFS)
+
+# Outside the tree there is one kernel for each key; the key says what it was built from.
+$(KERNEL): $(BUILD)/kernel.key
+	@mkdir -p $(@D)
+	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh $@
+
+$(BUILD)/kernel.key: FORCE
+	@mkdir -p $(@D)
+	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key) && \
+	    { echo "$$key" | cmp -s - $@ || echo "$$key" > $@; }
+
+$(INITRAMFS): initramfs/pack.sh $(BUILD)/guest/init $(BUSYBOX)
+	@mkdir -p $(@D)
+	initramfs/pack.sh $(BUILD)/guest/init $(BUSYBOX) $@

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
+#
+# usage: deps.sh [build|test|all]
+#
+# Says what it installs before it does, and does nothing where everything is there.
+set -eu
+
+group=${1:-all}
+
+# Compiler, libraries, guest kernel, initramfs, base image for the demo, and what vmbuild runs.
+build='gcc libc6-dev make pkg-config
+    libguestfs-dev libarchive-dev libyajl-dev libext2fs-dev comerr-dev libssl-dev
+    libcurl4-openssl-dev libisal-dev libzstd-dev
+    libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
+    linux-source bc bison flex libelf-dev xz-utils
+    busybox-static libarchive-tools mmdebstrap
+    qemu-system-x86'
+
+# Test tools: TAP and unit tests, and the programs of others that check the images.
+test="$build"'
+    perl libcmocka-dev jq python3 valgrind
+    docker.io podman skopeo umoci zstd'
+
+# Further: linters, fuzzers, and the peers of the benchmark.
+all="$test"'
+    clang clang-format clang-tidy cppcheck shellcheck
+    buildah docker-registry'
+
+case $group in
+build) wanted=$build ;;
+test) wanted=$test ;;
+all) wanted=$all ;;
+*)
+    echo "usage: $0 [build|test|all]" >&2
+    exit 2
+    ;;
+esac
+
+if ! command -v dpkg-query > /dev/null; then
+    echo "deps: this is no Debian; install by hand what these packages hold:" >&2
+    # shellcheck disable=SC2086 # one word each
+    printf '  %s\n' $wanted >&2
+    exit 1
+fi
+
+missing=
+for package in $wanted; do
+    status=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2> /dev/null) || status=
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif command -v sudo > /dev/null; then
+    as_root=sudo
+else
+    echo "deps: these packages are missing, and neither root nor sudo is there:$missing" >&2
+    exit 1
+fi
+
+apt() {
+    # shellcheck disable=SC2086 # nothing, or sudo
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 "$@"
+}
+
+echo "deps: installing with apt-get:$missing"
+apt update
+# shellcheck disable=SC2086 # one word each
+apt install --yes --no-install-recommends $missing
