@@ -1,0 +1,119 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "temporary.h"
+
+/* The signals that the supervisor waits for: it never has a handler run in the middle of anything.
+ */
+static void watched_signals(sigset_t *set)
+{
+    static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
+
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+        sigaddset(set, watched[i]);
+}
+
+/* What the child does before and after WORK. SIGTTOU and SIGTTIN are ignored because its group is
+ * not the terminal's foreground group, although it does the user's foreground work. */
+static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(void *),
+                       void *argument)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor)
+        _exit(EXIT_OTHER);
+    signal(SIGTTOU, SIG_IGN);
+    signal(SIGTTIN, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_SETMASK, before, NULL);
+    int code = work(argument);
+
+    fflush(NULL);
+    _exit(code);
+}
+
+/* Kills what is left of the group and waits until every process of it, reparented to us, is gone.
+ */
+static void end_group(pid_t group)
+{
+    kill(-group, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+}
+
+/* Stops the group as Ctrl-Z stops a foreground job, until the shell continues us. */
+static void stop_with_group(pid_t group)
+{
+    kill(-group, SIGSTOP);
+    raise(SIGSTOP);
+    kill(-group, SIGCONT);
+}
+
+static int code_of_signal(int signal_number)
+{
+    return signal_number == SIGINT || signal_number == SIGQUIT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+}
+
+static int code_of_status(int status)
+{
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    fprintf(stderr, "vmbuild: run the worker process: it was ended by signal %d (%s)\n",
+            WTERMSIG(status), strsignal(WTERMSIG(status)));
+    return EXIT_OTHER;
+}
+
+/* Waits until the worker has ended or a signal asks us to end. */
+static int await_end(pid_t worker, const sigset_t *watched)
+{
+    for (;;) {
+        int status, number = 0;
+
+        if (sigwait(watched, &number) != 0)
+            continue;
+        if (number == SIGCHLD) {
+            if (waitpid(worker, &status, WNOHANG) == worker)
+                return code_of_status(status);
+        } else if (number == SIGTSTP) {
+            stop_with_group(worker);
+        } else if (number != SIGCONT) {
+            return code_of_signal(number);
+        }
+    }
+}
+
+int supervise(int (*work)(void *argument), void *argument)
+{
+    sigset_t watched, before;
+    pid_t supervisor = getpid();
+
+    watched_signals(&watched);
+    sigprocmask(SIG_BLOCK, &watched, &before);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    fflush(NULL);
+    pid_t worker = fork();
+
+    if (worker < 0) {
+        perror("vmbuild: start the worker process");
+        return EXIT_OTHER;
+    }
+    if (worker == 0)
+        run_worker(&before, supervisor, work, argument);
+    setpgid(worker, worker);
+    int code = await_end(worker, &watched);
+
+    end_group(worker);
+    temporary_remove_all();
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return code;
+}

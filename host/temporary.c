@@ -1,0 +1,225 @@
+#include "temporary.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "memory.h"
+
+#define SLOTS 64      /* temporaries at a time; a build needs about ten */
+#define NAME_TRIES 64 /* random names before giving up */
+
+/* A path is valid for the supervisor once `used` is set, which is done last. */
+struct slot {
+    volatile bool used;
+    char path[PATH_MAX];
+};
+
+static struct slot *table;
+static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
+static char *run_folder;
+
+struct error *temporary_setup(void)
+{
+    void *shared = mmap(NULL, SLOTS * sizeof *table, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (shared == MAP_FAILED)
+        return error_errno(EXIT_OTHER, "map the table of temporaries");
+    table = shared;
+    return NULL;
+}
+
+/* Enters PATH into the table. Return: its slot, or NULL where the table is full. */
+static struct slot *enter(const char *path)
+{
+    struct slot *found = NULL;
+
+    pthread_mutex_lock(&table_mutex);
+    for (size_t i = 0; i < SLOTS && found == NULL; i++) {
+        if (!table[i].used)
+            found = &table[i];
+    }
+    if (found != NULL) {
+        memcpy(found->path, path, strlen(path) + 1);
+        found->used = true;
+    }
+    pthread_mutex_unlock(&table_mutex);
+    return found;
+}
+
+static void leave(const char *path)
+{
+    pthread_mutex_lock(&table_mutex);
+    for (size_t i = 0; i < SLOTS; i++)
+        if (table[i].used && strcmp(table[i].path, path) == 0)
+            table[i].used = false;
+    pthread_mutex_unlock(&table_mutex);
+}
+
+/* The folder part and the last part of a name that nobody can guess. */
+static char *random_path(const char *dir, const char *prefix)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    unsigned char bytes[10];
+    char suffix[sizeof bytes + 1];
+
+    if (getentropy(bytes, sizeof bytes) < 0)
+        memset(bytes, 0, sizeof bytes); /* O_EXCL still keeps two apart */
+    for (size_t i = 0; i < sizeof bytes; i++)
+        suffix[i] = letters[bytes[i] % (sizeof letters - 1)];
+    suffix[sizeof bytes] = '\0';
+    return xasprintf("%s/.%s.%s", dir, prefix, suffix);
+}
+
+/* Makes the file or folder PATH. Return: a descriptor of the file, 0 for a folder, below 0 on
+ * error. */
+static int make(const char *path, bool folder)
+{
+    if (folder)
+        return mkdir(path, 0700);
+    return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static struct error *make_entered(const char *dir, const char *prefix, bool folder, char **ret_path,
+                                  int *ret_fd)
+{
+    for (int i = 0; i < NAME_TRIES; i++) {
+        CLEANUP(freep) char *path = random_path(dir, prefix);
+
+        if (strlen(path) >= PATH_MAX)
+            return error_new(EXIT_OTHER, "make a temporary in '%s': the path is too long", dir);
+        if (enter(path) == NULL)
+            return error_new(EXIT_OTHER, "make temporary '%s': more than %d are in use", path,
+                             SLOTS);
+        int fd = make(path, folder);
+
+        if (fd >= 0) {
+            *ret_path = STEAL(path);
+            *ret_fd = fd;
+            return NULL;
+        }
+        leave(path);
+        if (errno != EEXIST)
+            return error_errno(EXIT_OTHER, "make a temporary in '%s'", dir);
+    }
+    return error_new(EXIT_OTHER, "make a temporary in '%s': every name tried is taken", dir);
+}
+
+struct error *temporary_file(const char *dir, const char *prefix, char **ret_path, int *ret_fd)
+{
+    int fd = -1;
+
+    TRY(make_entered(dir, prefix, false, ret_path, &fd));
+    if (ret_fd != NULL)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return NULL;
+}
+
+struct error *temporary_folder(const char *dir, const char *prefix, char **ret_path)
+{
+    int none;
+
+    return make_entered(dir, prefix, true, ret_path, &none);
+}
+
+struct error *temporary_rename(const char *path, const char *target)
+{
+    if (rename(path, target) < 0)
+        return error_errno(EXIT_OTHER, "rename '%s' to '%s'", path, target);
+    leave(path);
+    return NULL;
+}
+
+/* Removes what the folder FD (owned here) holds. Errors are passed over: there is nobody to tell.
+ */
+static void remove_children(int fd)
+{
+    DIR *dir = fdopendir(fd);
+
+    if (dir == NULL) {
+        close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+            continue;
+        int child =
+            openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (child >= 0)
+            remove_children(child);
+        unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    }
+    closedir(dir);
+}
+
+static void remove_path(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0)
+        remove_children(fd);
+    rmdir(path);
+}
+
+void temporary_remove(const char *path)
+{
+    if (path == NULL)
+        return;
+    int saved = errno;
+
+    remove_path(path);
+    leave(path);
+    errno = saved;
+}
+
+void temporary_removep(char **path)
+{
+    temporary_remove(*path);
+    freep(path);
+}
+
+void temporary_remove_all(void)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (table[i].used)
+            remove_path(table[i].path);
+        table[i].used = false;
+    }
+}
+
+struct error *temporary_run_folder(const char **ret)
+{
+    if (run_folder == NULL) {
+        const char *dir = getenv("TMPDIR");
+
+        if (dir == NULL || *dir == '\0')
+            dir = "/var/tmp";
+        CLEANUP(freep) char *absolute = realpath(dir, NULL);
+
+        if (absolute == NULL)
+            return error_advise(
+                error_errno(EXIT_OTHER, "open the folder for temporaries '%s'", dir),
+                "set TMPDIR to a folder that you can write to");
+        TRY(error_advise(temporary_folder(absolute, "vmbuild", &run_folder),
+                         "set TMPDIR to a folder that you can write to"));
+    }
+    *ret = run_folder;
+    return NULL;
+}
