@@ -20,6 +20,12 @@
  *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
  *   guestfs_shutdown
  *
+ * DEV is a disk's serial number, which the host has set: GUEST_DISK_SCRATCH, GUEST_DISK_BASE, or
+ * GUEST_DISK_LAYER and the layer's number from 0. The guest looks for it in /sys/block/NAME/serial
+ * (virtio-blk: the first two) and behind the 4-byte header of /sys/block/NAME/device/vpd_pg80 (the
+ * layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot), since
+ * the kernel's own names follow the order in which disks happen to be probed.
+ *
  * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
  * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack, ...)
  * is a libguestfs error whose text names operation, object and cause. Where the cause is a full disk,
@@ -31,9 +37,12 @@
  *
  *   "exited N" | "killed SIGNAL" | "timeout"   then   " oom=N" (processes the kernel killed for want
  *   of memory meanwhile)   " full=0|1" (the scratch disk had no room left at some time meanwhile)
+ *   " output=N" (bytes written to GUEST_OUTPUT_PORT since the last such reply)
  *
  * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT; they
- * are all written there before the call returns. The kernel's console carries init's own complaints.
+ * are all written there before the call returns. The reply may still overtake them on the way, so
+ * the host waits for as many bytes as the reply says. The kernel's console carries init's own
+ * complaints.
  */
 #ifndef VMBUILD_GUEST_CONTRACT_H
 #define VMBUILD_GUEST_CONTRACT_H
@@ -44,6 +53,11 @@
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"
 #define GUEST_OUTPUT_PORT "org.vmbuild.output.0"
+
+/* Serial numbers of the disks. */
+#define GUEST_DISK_SCRATCH "scratch"
+#define GUEST_DISK_BASE "base"
+#define GUEST_DISK_LAYER "layer" /* then the layer's number: "layer0" is the lowest */
 
 /* Uploads, and the two trees that tar_in and tar_out name. */
 #define GUEST_JOB_DIR "/job"
