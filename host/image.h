@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buffer.h"
 #include "compression.h"
 #include "digest.h"
 #include "json.h"
@@ -35,6 +36,11 @@ struct image {
     char *tag;            /* or NULL */
     struct json *config;  /* the OCI/Docker image config document: architecture, os, config, rootfs,
                              history */
+    /* Where the image is as it came, the bytes of its config document and of its manifest, so that
+     * its ID and digest stay what they were; else empty. The type is the manifest's media type. */
+    struct buffer config_bytes;
+    struct buffer manifest;
+    char *manifest_type;
     struct layer *layers; /* base first */
     size_t layer_count;
 };
