@@ -2,9 +2,9 @@
  * `contents` and `closure` as one deterministic tar stream: what mkPureLayer makes, without a VM.
  *
  * Sources are folders (their contents), tarballs (any compression) and single files. Owners become
- * root, modes gain ug+w (closure paths keep their modes), symlinks, hard links and xattrs are kept,
+ * root, modes gain ug+w (closure paths keep theirs), symlinks, hard links and xattrs are kept,
  * mtimes are clamped. Later sources win, folders merge. Two passes: the first reads names and
- * decides which source wins each path, the second streams; memory grows with the number of names,
+ * decides which entry wins each path, the second streams. Memory grows with the number of names,
  * never with their sizes, and nothing is unpacked to disk.
  */
 #ifndef VMBUILD_CONTENTS_H
@@ -15,15 +15,18 @@
 #include "buffer.h"
 #include "compression.h"
 #include "error.h"
+#include "path_tree.h"
 
 struct contents {
     const struct strings *paths;   /* absolute paths of `contents` */
-    const struct strings *closure; /* absolute paths of `closure`, less what the base has */
+    const struct strings *closure; /* absolute paths of `closure` */
+    const struct path_tree *base;  /* closure entries at these paths are left out; or NULL */
     int64_t clamp;                 /* newest mtime allowed, seconds since 1970 */
+    bool keep_modes;               /* do not add ug+w */
 };
 
 /* Streams the tar into SINK, its two zero blocks included. Errors: EXIT_INPUT for a source that is
- * missing or no tarball, naming it. */
+ * missing, damaged or changed while it was read, naming it. */
 [[nodiscard]] struct error *contents_write(const struct contents *contents, struct sink sink);
 
 #endif

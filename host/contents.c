@@ -1,0 +1,383 @@
+#include "contents.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "contents_source.h"
+#include "memory.h"
+
+#define DATA_BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
+
+/* The names of one file that has several in one source. Its data goes to the first that won its
+ * path. */
+struct link_group {
+    uint64_t source;        /* its number */
+    uint64_t device, inode; /* in a folder */
+    char *target;           /* in a tarball: the path that has the data */
+    struct strings names;   /* the other paths, in order */
+    char *emitted;          /* the path that was written with the data */
+};
+
+struct merge {
+    const struct contents *contents;
+    struct path_tree *tree;
+    void *groups; /* of tsearch */
+
+    const struct contents_source *source; /* being visited */
+    uint64_t source_number;
+    uint64_t entry_number; /* over all sources; the owner of a path in the tree */
+
+    struct archive *archive; /* being written, in the second pass */
+    struct sink sink;
+    struct error *sink_error;
+};
+
+static int compare_groups(const void *left, const void *right)
+{
+    const struct link_group *a = left, *b = right;
+
+    if (a->source != b->source)
+        return a->source < b->source ? -1 : 1;
+    if (a->device != b->device)
+        return a->device < b->device ? -1 : 1;
+    if (a->inode != b->inode)
+        return a->inode < b->inode ? -1 : 1;
+    if (a->target == NULL || b->target == NULL)
+        return (a->target != NULL) - (b->target != NULL);
+    return strcmp(a->target, b->target);
+}
+
+static void free_group(void *pointer)
+{
+    struct link_group *group = pointer;
+
+    free(group->target);
+    strings_free(&group->names);
+    free(group->emitted);
+    free(group);
+}
+
+/* The group that ENTRY's file belongs to in the current source, or NULL. MAKE: enters a new one
+ * where a link says so. */
+static struct link_group *find_group(struct merge *merge, const struct contents_entry *entry,
+                                     bool make)
+{
+    struct link_group key = {.source = merge->source_number};
+    const char *link = archive_entry_hardlink(entry->entry);
+
+    if (archive_entry_filetype(entry->entry) == AE_IFDIR)
+        return NULL;
+    if (entry->tarball != NULL) {
+        key.target = (char *)(link != NULL ? link : archive_entry_pathname(entry->entry));
+        make = make && link != NULL;
+    } else {
+        if (archive_entry_nlink(entry->entry) < 2)
+            return NULL;
+        key.device = (uint64_t)archive_entry_dev(entry->entry);
+        key.inode = (uint64_t)archive_entry_ino64(entry->entry);
+    }
+    struct link_group **found = tfind(&key, &merge->groups, compare_groups);
+
+    if (found != NULL || !make)
+        return found != NULL ? *found : NULL;
+    struct link_group *group = xcalloc(1, sizeof *group);
+
+    *group = key;
+    group->target = key.target != NULL ? xstrdup(key.target) : NULL;
+    if (tsearch(group, &merge->groups, compare_groups) == NULL)
+        abort(); /* no memory */
+    return group;
+}
+
+static bool is_left_out(const struct merge *merge, const char *path)
+{
+    if (!merge->source->at_own_path || merge->contents->base == NULL)
+        return false;
+    return path_tree_find(merge->contents->base, path) != NULL;
+}
+
+/* First pass: gives the entry's path to it, and notes links and folders' headers. */
+static struct error *index_entry(void *context, struct contents_entry *entry)
+{
+    struct merge *merge = context;
+    const char *path = archive_entry_pathname(entry->entry);
+    bool is_folder = archive_entry_filetype(entry->entry) == AE_IFDIR;
+    uint64_t number = merge->entry_number++;
+
+    if (is_left_out(merge, path))
+        return NULL;
+    path_tree_put(merge->tree, path, is_folder, number);
+    struct link_group *group = find_group(merge, entry, true);
+
+    if (group != NULL)
+        strings_add(&group->names, path);
+    return NULL;
+}
+
+static struct error *write_failed(struct merge *merge, const char *path)
+{
+    if (merge->sink_error != NULL)
+        return STEAL(merge->sink_error);
+    return error_new(EXIT_OTHER, "pack '%s': %s", path, archive_error_string(merge->archive));
+}
+
+/* Sets what is the same for every entry of a layer: owner, clamped time, nothing of the host. */
+static void make_portable(const struct merge *merge, struct archive_entry *entry)
+{
+    bool add_write = !merge->contents->keep_modes && !merge->source->at_own_path;
+    mode_t mode = archive_entry_mode(entry);
+
+    archive_entry_set_uid(entry, 0);
+    archive_entry_set_gid(entry, 0);
+    archive_entry_set_uname(entry, NULL);
+    archive_entry_set_gname(entry, NULL);
+    if (add_write && archive_entry_filetype(entry) != AE_IFLNK)
+        archive_entry_set_mode(entry, mode | 0220);
+    if (archive_entry_filetype(entry) == AE_IFLNK)
+        archive_entry_set_mode(entry, AE_IFLNK | 0777);
+    if (archive_entry_mtime(entry) >= merge->contents->clamp)
+        archive_entry_set_mtime(entry, merge->contents->clamp, 0);
+    archive_entry_unset_atime(entry);
+    archive_entry_unset_ctime(entry);
+    archive_entry_unset_birthtime(entry);
+    archive_entry_set_fflags(entry, 0, 0);
+    archive_entry_copy_mac_metadata(entry, NULL, 0);
+    archive_entry_set_nlink(entry, 1);
+}
+
+/* Writes the implied folders above NODE that are not there yet, topmost first. */
+static struct error *write_implied_parents(struct merge *merge, struct path_node *node)
+{
+    struct path_node *parent = node->parent;
+
+    if (parent == NULL || parent->parent == NULL || parent->emitted ||
+        parent->owner != PATH_TREE_IMPLIED)
+        return NULL;
+    TRY(write_implied_parents(merge, parent));
+    struct archive_entry *entry = archive_entry_new();
+    CLEANUP(freep) char *path = path_tree_path(parent);
+
+    parent->emitted = true;
+    archive_entry_set_pathname(entry, path);
+    archive_entry_set_mode(entry, AE_IFDIR | 0755);
+    archive_entry_set_size(entry, 0);
+    archive_entry_set_mtime(entry, merge->contents->clamp, 0);
+    int status = archive_write_header(merge->archive, entry);
+
+    archive_entry_free(entry);
+    return status < ARCHIVE_WARN ? write_failed(merge, path) : NULL;
+}
+
+/* Copies SIZE bytes of a folder's file. A file that has another size by now is an error. */
+static struct error *write_file_data(struct merge *merge, int fd, int64_t size, const char *path)
+{
+    CLEANUP(freep) char *block = xcalloc(1, DATA_BLOCK_SIZE);
+
+    for (int64_t left = size; left > 0;) {
+        size_t wanted = left < DATA_BLOCK_SIZE ? (size_t)left : DATA_BLOCK_SIZE;
+        ssize_t length = read(fd, block, wanted);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return error_errno(EXIT_INPUT, "read '%s' of '%s'", path, merge->source->path);
+        if (length == 0)
+            return error_new(EXIT_INPUT, "read '%s' of '%s': it shrank while it was read", path,
+                             merge->source->path);
+        if (archive_write_data(merge->archive, block, (size_t)length) != length)
+            return write_failed(merge, path);
+        left -= length;
+    }
+    return NULL;
+}
+
+static struct error *write_tarball_data(struct merge *merge, struct archive *tarball,
+                                        const char *path)
+{
+    const void *block;
+    size_t length;
+    la_int64_t offset;
+
+    for (;;) {
+        int status = archive_read_data_block(tarball, &block, &length, &offset);
+
+        if (status == ARCHIVE_EOF)
+            return NULL;
+        if (status < ARCHIVE_WARN)
+            return error_new(EXIT_INPUT, "read '%s' of tarball '%s': %s", path, merge->source->path,
+                             archive_error_string(tarball));
+        if (archive_write_data(merge->archive, block, length) < 0)
+            return write_failed(merge, path);
+    }
+}
+
+/* Writes ENTRY at PATH with its data. */
+static struct error *write_entry(struct merge *merge, struct contents_entry *entry,
+                                 struct path_node *node, const char *path)
+{
+    struct archive_entry *header = entry->entry;
+    bool has_data = archive_entry_filetype(header) == AE_IFREG &&
+                    archive_entry_hardlink(header) == NULL && archive_entry_size(header) > 0;
+
+    TRY(write_implied_parents(merge, node));
+    node->emitted = true;
+    archive_entry_set_pathname(header, path);
+    make_portable(merge, header);
+    if (!has_data)
+        archive_entry_set_size(header, 0);
+    if (archive_write_header(merge->archive, header) < ARCHIVE_WARN)
+        return write_failed(merge, path);
+    if (!has_data)
+        return NULL;
+    if (entry->tarball != NULL)
+        return write_tarball_data(merge, entry->tarball, path);
+    return write_file_data(merge, entry->fd, archive_entry_size(header), path);
+}
+
+/* PATH's node where the current source still holds it: won by one of its entries. */
+static struct path_node *own_node(struct merge *merge, const char *path, uint64_t first_entry)
+{
+    struct path_node *node = path_tree_find(merge->tree, path);
+
+    if (node == NULL || node->owner == PATH_TREE_IMPLIED || node->owner < first_entry ||
+        node->is_folder)
+        return NULL;
+    return node;
+}
+
+/* The data of a tarball's linked file, when its own path was lost to another entry: the first link
+ * name that won its path gets it. */
+static struct error *promote_link(struct merge *merge, struct contents_entry *entry,
+                                  struct link_group *group, uint64_t number)
+{
+    for (size_t i = 0; i < group->names.count; i++) {
+        struct path_node *node = own_node(merge, group->names.items[i], number);
+
+        if (node == NULL)
+            continue;
+        group->emitted = xstrdup(group->names.items[i]);
+        return write_entry(merge, entry, node, group->emitted);
+    }
+    return NULL;
+}
+
+/* An entry of a file with several names, which won PATH. */
+static struct error *write_linked(struct merge *merge, struct contents_entry *entry,
+                                  struct link_group *group, struct path_node *node,
+                                  const char *path)
+{
+    if (group->emitted == NULL && archive_entry_hardlink(entry->entry) != NULL)
+        return error_new(EXIT_INPUT,
+                         "read tarball '%s': '%s' is a hard link to '%s', which does "
+                         "not come before it",
+                         merge->source->path, path, group->target);
+    if (group->emitted != NULL && strcmp(group->emitted, path) == 0)
+        return NULL;
+    if (group->emitted == NULL)
+        group->emitted = xstrdup(path);
+    else
+        archive_entry_set_hardlink(entry->entry, group->emitted);
+    return write_entry(merge, entry, node, path);
+}
+
+/* Second pass: writes the entry if it won its path. */
+static struct error *emit_entry(void *context, struct contents_entry *entry)
+{
+    struct merge *merge = context;
+    CLEANUP(freep) char *path = xstrdup(archive_entry_pathname(entry->entry));
+    uint64_t number = merge->entry_number++;
+
+    if (is_left_out(merge, path))
+        return NULL;
+    struct path_node *node = path_tree_find(merge->tree, path);
+    struct link_group *group = find_group(merge, entry, false);
+    bool won = node != NULL && node->owner == number;
+
+    if (!won && group != NULL && group->emitted == NULL && entry->tarball != NULL &&
+        archive_entry_hardlink(entry->entry) == NULL)
+        return promote_link(merge, entry, group, number);
+    if (!won)
+        return NULL;
+    if (group != NULL)
+        return write_linked(merge, entry, group, node, path);
+    return write_entry(merge, entry, node, path);
+}
+
+/* Visits all sources in order. */
+static struct error *visit_sources(struct merge *merge, bool with_data, contents_visit visit)
+{
+    const struct strings *lists[] = {merge->contents->paths, merge->contents->closure};
+
+    merge->entry_number = 0;
+    merge->source_number = 0;
+    for (size_t list = 0; list < 2; list++) {
+        for (size_t i = 0; lists[list] != NULL && i < lists[list]->count; i++) {
+            struct contents_source source = {lists[list]->items[i], list == 1};
+
+            merge->source = &source;
+            merge->source_number++;
+            TRY(contents_source_visit(&source, with_data, visit, merge));
+        }
+    }
+    return NULL;
+}
+
+static la_ssize_t pass_to_sink(struct archive *archive, void *context, const void *bytes,
+                               size_t length)
+{
+    struct merge *merge = context;
+
+    merge->sink_error = merge->sink.write(merge->sink.context, bytes, length);
+    if (merge->sink_error == NULL)
+        return (la_ssize_t)length;
+    archive_set_error(archive, EIO, "%s", merge->sink_error->message);
+    return -1;
+}
+
+/* PAX with plain ustar headers wherever they can hold the entry; xattrs as Docker and OCI tools
+ * read them. */
+static struct error *open_archive(struct merge *merge)
+{
+    merge->archive = archive_write_new();
+    archive_write_set_format_pax_restricted(merge->archive);
+    archive_write_set_format_option(merge->archive, "pax", "xattrheader", "SCHILY");
+    archive_write_set_bytes_per_block(merge->archive, DATA_BLOCK_SIZE);
+    archive_write_set_bytes_in_last_block(merge->archive, 1);
+    if (archive_write_open(merge->archive, merge, NULL, pass_to_sink, NULL) != ARCHIVE_OK)
+        return write_failed(merge, "contents");
+    return NULL;
+}
+
+static struct error *merge_and_write(struct merge *merge)
+{
+    TRY(visit_sources(merge, false, index_entry));
+    TRY(open_archive(merge));
+    TRY(visit_sources(merge, true, emit_entry));
+    if (archive_write_close(merge->archive) != ARCHIVE_OK)
+        return write_failed(merge, "contents");
+    return NULL;
+}
+
+struct error *contents_write(const struct contents *contents, struct sink sink)
+{
+    struct merge merge = {
+        .contents = contents, .tree = path_tree_new(NULL), .groups = NULL, .sink = sink};
+    struct error *err = merge_and_write(&merge);
+
+    if (merge.archive != NULL) {
+        if (err != NULL)
+            archive_write_fail(merge.archive);
+        archive_write_free(merge.archive);
+    }
+    error_free(merge.sink_error);
+    path_tree_free(merge.tree);
+    tdestroy(merge.groups, free_group);
+    return err;
+}
