@@ -33,7 +33,7 @@ WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wformat=2 -Wvla $(WERROR)
 # The prefix map keeps the folder of the build out of the binaries.
-CFLAGS_COMMON := -std=gnu17 -D_GNU_SOURCE -I. -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
+CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 CFLAGS ?= -O2 -g
 
 .DELETE_ON_ERROR:

@@ -32,9 +32,9 @@ struct layer {
 };
 
 struct image {
-    char *name;           /* repository name, or NULL */
-    char *tag;            /* or NULL */
-    struct json *config;  /* the OCI/Docker image config document: architecture, os, config, rootfs,
+    char *name;          /* repository name, or NULL */
+    char *tag;           /* or NULL */
+    struct json *config; /* the OCI/Docker image config document: architecture, os, config, rootfs,
                              history */
     /* Where the image is as it came, the bytes of its config document and of its manifest, so that
      * its ID and digest stay what they were; else empty. The type is the manifest's media type. */

@@ -1,0 +1,108 @@
+# Tests. Every test speaks TAP and runs under prove.
+#
+#   tests/unit/test_X.c         cmocka; linked to all of host/ but main.c
+#   tests/unit/test_guest_X.c   cmocka; linked to all of guest/ but main.c, built for the host
+#   tests/fuzz/fuzz_X.c         libFuzzer; seeds in tests/fuzz/corpus/X; fuzz_guest_X as above
+#   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
+#   tests/slow/*.t              the same, too slow for every day
+#
+# Single tests: tests/run tests/e2e/spec.t; build/tests/test_json. Skipped tests fail where CI=true.
+
+JOBS ?= $(shell nproc)
+# Seconds for each fuzzer.
+FUZZ_SECONDS ?= 20
+
+UNIT_NAMES := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
+SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
+# What the sanitized program runs of them: all outcomes and formats, none of it for long.
+ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
+    tests/e2e/scripts.t tests/e2e/outputs.t)
+# And what runs under valgrind: no VM.
+VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
+
+HOST_UNDER_TEST := $(filter-out host/main.c,$(HOST_SOURCES))
+GUEST_UNDER_TEST := $(filter-out guest/main.c,$(sort $(wildcard guest/*.c)))
+CMOCKA = $(shell pkg-config --cflags --libs cmocka)
+
+# $(1): a folder for objects; $(2): compiler and its options.
+define libraries_under_test
+$(1)/tests/host/%.o: host/%.c $(BUILD)/host/flags
+	@mkdir -p $$(@D)
+	$(2) -MMD -MP -c -o $$@ $$<
+
+$(1)/tests/guest/%.o: guest/%.c $(BUILD)/host/flags
+	@mkdir -p $$(@D)
+	$(2) -MMD -MP -c -o $$@ $$<
+
+$(1)/tests/libhost.a: $$(HOST_UNDER_TEST:%.c=$(1)/tests/%.o)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+
+$(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+
+-include $$(wildcard $(1)/tests/*.d $(1)/tests/*/*.d)
+endef
+
+# What a test called $(1) links to, in the folder $(2).
+library_of = $(2)/tests/lib$(if $(filter test_guest_% fuzz_guest_%,$(1)),guest,host).a
+
+# $(1): the folder; $(2): the test; $(3): compiler and its options.
+define unit_test
+$(1)/tests/$(2): tests/unit/$(2).c $$(call library_of,$(2),$(1))
+	@mkdir -p $$(@D)
+	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $$(CMOCKA) $$(HOST_LIBS)
+endef
+
+define fuzzer
+$(1)/tests/$(2): tests/fuzz/$(2).c $$(call library_of,$(2),$(1))
+	@mkdir -p $$(@D)
+	$(3) -fsanitize=fuzzer -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $$(HOST_LIBS)
+endef
+
+COMPILE_UNIT = $$(CC) $$(HOST_CFLAGS) $$(CFLAGS) $$(CPPFLAGS)
+COMPILE_ASAN = $(COMPILE_UNIT) -O1 $$(SANITIZE)
+COMPILE_FUZZ = clang $$(HOST_CFLAGS) -O1 -g $$(SANITIZE) -fsanitize=fuzzer-no-link
+$(eval $(call libraries_under_test,$(BUILD),$(COMPILE_UNIT)))
+$(eval $(call libraries_under_test,$(BUILD)/asan,$(COMPILE_ASAN)))
+$(eval $(call libraries_under_test,$(BUILD)/fuzz,$(COMPILE_FUZZ)))
+$(foreach name,$(UNIT_NAMES),$(eval $(call unit_test,$(BUILD),$(name),$(COMPILE_UNIT))))
+$(foreach name,$(UNIT_NAMES),$(eval $(call unit_test,$(BUILD)/asan,$(name),$(COMPILE_ASAN))))
+$(foreach name,$(FUZZ_NAMES),$(eval $(call fuzzer,$(BUILD)/fuzz,$(name),$(COMPILE_FUZZ))))
+
+UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/tests/%)
+ASAN_UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/asan/tests/%)
+FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
+
+.PHONY: check-unit check-e2e
+
+# prove's summary is the last thing that is printed.
+check: all $(UNIT_TESTS)
+	@JOBS=$(JOBS) tests/run $(UNIT_TESTS) $(E2E_TESTS)
+
+check-unit: $(UNIT_TESTS)
+	@JOBS=$(JOBS) tests/run $(UNIT_TESTS)
+
+check-e2e: all
+	@JOBS=$(JOBS) tests/run $(E2E_TESTS)
+
+check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
+	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)
+
+check-valgrind: all $(UNIT_TESTS)
+	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(UNIT_TESTS) $(VALGRIND_TESTS)
+
+check-slow: all
+	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)
+
+fuzz: $(FUZZERS)
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+# The linters, all of them even where one complains.
+C_FILES = $(sort $(wildcard host/*.[ch] guest/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]))
+SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci)
+lint: $(BUILD)/host/flags
+	@HOST_CFLAGS='$(HOST_CFLAGS)' tests/lint '$(C_FILES)' '$(SHELL_FILES)'
