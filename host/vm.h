@@ -20,6 +20,10 @@
 #include "compression.h"
 #include "error.h"
 
+/* Where the guest asks for names: QEMU's user-mode network passes questions on to the host's
+ * resolver. */
+#define VM_NETWORK_NAMESERVER "10.0.2.3"
+
 struct vm_share {
     const char *source; /* absolute host folder */
     const char *target; /* absolute path in the image */

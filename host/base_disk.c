@@ -1,0 +1,148 @@
+#include "base_disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../guest/contract.h"
+#include "cleanup.h"
+#include "memory.h"
+#include "scratch_disk.h"
+#include "temporary.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+/* Room for file data rounded up to blocks, folders and metadata, and an inode for the smallest tar
+ * entry. The file is sparse: what is not used costs nothing. */
+#define DISK_SIZE_SPARE (64 * MIB)
+#define TAR_RECORD_SIZE 512
+
+static void make_key(const struct image *image, char *ret)
+{
+    struct digest chain, key;
+
+    image_chain_id(image, image->layer_count, &chain);
+    char *text = xasprintf("base disk %s %s", GUEST_BASE_FORMAT, chain.hex);
+
+    digest_of(text, strlen(text), &key);
+    free(text);
+    memcpy(ret, key.hex, sizeof key.hex);
+}
+
+static struct error *make_empty(const struct image *image, char **ret)
+{
+    uint64_t content = 0;
+    const char *folder;
+    CLEANUP(temporary_removep) char *path = NULL;
+
+    for (size_t i = 0; i < image->layer_count; i++)
+        content += image->layers[i].size;
+    uint64_t inodes = content / TAR_RECORD_SIZE + 1024;
+    uint64_t size = content + content / TAR_RECORD_SIZE * 4096 + inodes * 256 + DISK_SIZE_SPARE;
+
+    TRY(temporary_run_folder(&folder));
+    TRY(temporary_file(folder, "base", &path, NULL));
+    TRY(scratch_disk_make(path, (size + MIB - 1) / MIB * MIB, inodes));
+    *ret = STEAL(path);
+    return NULL;
+}
+
+struct error *base_disk_open(struct store *store, const struct image *image, struct base_disk *ret)
+{
+    struct base_disk disk = {.lock = -1};
+
+    make_key(image, disk.key);
+    disk.path = store_find(store, STORE_DISK, disk.key);
+    if (disk.path == NULL) {
+        TRY(store_lock(store, STORE_DISK, disk.key, &disk.lock));
+        disk.path = store_find(store, STORE_DISK, disk.key);
+        disk.is_new = disk.path == NULL;
+    }
+    if (!disk.is_new && disk.lock >= 0)
+        close(steal_fd(&disk.lock));
+    if (disk.is_new) {
+        struct error *err = make_empty(image, &disk.path);
+
+        if (err != NULL) {
+            close(disk.lock);
+            return err;
+        }
+    }
+    *ret = disk;
+    return NULL;
+}
+
+/* Copies the bytes of [OFFSET, END). */
+static int copy_range(int from, int to, off_t offset, off_t end)
+{
+    while (offset < end) {
+        off_t target = offset;
+        ssize_t length = copy_file_range(from, &offset, to, &target, (size_t)(end - offset), 0);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length == 0)
+            errno = EIO;
+        if (length <= 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Makes TO the same as FROM, holes included: shared blocks where the file system can, else a copy.
+ */
+static int copy_sparse(int from, int to)
+{
+    struct stat status;
+
+    if (ioctl(to, FICLONE, from) == 0)
+        return 0;
+    if (fstat(from, &status) < 0 || ftruncate(to, status.st_size) < 0)
+        return -1;
+    for (off_t data = 0; data < status.st_size;) {
+        data = lseek(from, data, SEEK_DATA);
+        if (data < 0)
+            return errno == ENXIO ? 0 : -1;
+        off_t hole = lseek(from, data, SEEK_HOLE);
+
+        if (hole < 0 || copy_range(from, to, data, hole) < 0)
+            return -1;
+        data = hole;
+    }
+    return 0;
+}
+
+struct error *base_disk_publish(struct store *store, struct base_disk *disk)
+{
+    CLEANUP(temporary_removep) char *copy = NULL;
+    CLEANUP(closep) int to = -1;
+    CLEANUP(closep) int from = open(disk->path, O_RDONLY | O_CLOEXEC);
+
+    if (from < 0)
+        return error_errno(EXIT_OTHER, "open the base disk '%s'", disk->path);
+    TRY(store_temporary(store, &copy, &to));
+    if (copy_sparse(from, to) < 0)
+        return error_errno(EXIT_OTHER, "copy the base disk to the cache '%s'", store_folder(store));
+    TRY(store_publish(store, STORE_DISK, disk->key, copy, NULL));
+    close(steal_fd(&disk->lock));
+    return NULL;
+}
+
+void base_disk_discard(struct store *store, struct base_disk *disk)
+{
+    store_drop(store, STORE_DISK, disk->key);
+}
+
+void base_disk_release(struct base_disk *disk)
+{
+    if (disk->lock >= 0)
+        close(steal_fd(&disk->lock));
+    if (disk->is_new)
+        temporary_remove(disk->path);
+    freep(&disk->path);
+    disk->is_new = false;
+}

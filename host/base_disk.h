@@ -1,0 +1,41 @@
+/*
+ * The base disk: the layers of a base image, unpacked once into one merged tree on an ext4 disk and
+ * kept in the store under the chain of their diff IDs. A later build on the same base attaches it
+ * read-only and unpacks nothing.
+ *
+ * Life: base_disk_open finds it, or makes an empty one under the entry's lock. The guest fills the
+ * new one and unmounts it; base_disk_publish then copies it to the store, before any script of the
+ * spec runs in that guest: a script is root there and could write to the disk that it sees, but
+ * never to the copy. The lock is held until then, so that builds side by side unpack a base once.
+ */
+#ifndef VMBUILD_BASE_DISK_H
+#define VMBUILD_BASE_DISK_H
+
+#include <stdbool.h>
+
+#include "error.h"
+#include "image.h"
+#include "store.h"
+
+struct base_disk {
+    char *path;                      /* the store's entry, or a temporary where it is new */
+    bool is_new;                     /* to be filled by the guest */
+    char key[DIGEST_HEX_LENGTH + 1]; /* of the store's entry */
+    int lock;                        /* held while new; -1 otherwise */
+};
+
+/* Finds the disk of IMAGE's layers, or makes an empty one. Layers' tar_path need only be there
+ * where it is new. *RET is released with base_disk_release. Errors: EXIT_DISK_FULL, EXIT_OTHER. */
+[[nodiscard]] struct error *base_disk_open(struct store *store, const struct image *image,
+                                           struct base_disk *ret);
+
+/* Copies the filled DISK to the store, and lets go of its lock. */
+[[nodiscard]] struct error *base_disk_publish(struct store *store, struct base_disk *disk);
+
+/* Drops DISK's store entry: the guest could not use it. */
+void base_disk_discard(struct store *store, struct base_disk *disk);
+
+/* Releases the lock and removes the temporary. A zeroed one with lock -1 is fine. */
+void base_disk_release(struct base_disk *disk);
+
+#endif

@@ -1,0 +1,360 @@
+#include "build.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../guest/contract.h"
+#include "base_disk.h"
+#include "cleanup.h"
+#include "contents.h"
+#include "host_network.h"
+#include "image_config.h"
+#include "image_source.h"
+#include "memory.h"
+#include "plan.h"
+#include "progress.h"
+#include "scratch_disk.h"
+#include "temporary.h"
+#include "vm.h"
+
+/* What a build has made so far. */
+struct state {
+    const struct build *build;
+    const struct spec *spec;
+    struct plan plan;
+    struct image *base; /* NULL where the spec has no fromImage */
+    struct image *image;
+};
+
+/* Opens the base image. Its tars are needed only by a base disk that is not there yet, or by the
+ * output. */
+static struct error *open_base(struct state *state)
+{
+    const struct spec *spec = state->spec;
+    struct reference reference __attribute__((cleanup(reference_free))) = {0};
+    struct image_choice choice = {spec->from_image_name, spec->from_image_tag, spec->architecture};
+
+    if (spec->from_image == NULL)
+        return NULL;
+    progress_start("base");
+    TRY(reference_parse(spec->from_image, &reference));
+    TRY(image_open(&reference, &choice, output_wants_base(&state->build->output),
+                   state->build->store, &state->base));
+    progress_done();
+    return NULL;
+}
+
+/* The base's creation time, or 0 where it has none or a malformed one. */
+static int64_t base_created(const struct state *state)
+{
+    int64_t created = 0;
+    const char *text = state->base != NULL ? json_get_string(state->base->config, "created") : NULL;
+
+    if (text == NULL || !image_config_parse_time(text, &created))
+        return 0;
+    return created;
+}
+
+/* The guest's clock at its start: never before the newest file of the base, so that what the script
+ * makes is not older than what it finds. */
+static int64_t guest_clock(const struct state *state)
+{
+    int64_t base = base_created(state);
+
+    if (state->spec->network)
+        return time(NULL);
+    return base > state->spec->created ? base : state->spec->created;
+}
+
+static struct contents contents_of(const struct state *state)
+{
+    return (struct contents){.paths = &state->spec->contents,
+                             .closure = &state->spec->closure,
+                             .clamp = state->spec->created};
+}
+
+static struct error *produce_contents(void *context, struct sink sink)
+{
+    struct contents contents = contents_of(context);
+
+    return contents_write(&contents, sink);
+}
+
+/* Gives the guest the script of KEY, where the spec has one. */
+static struct error *put_script(struct vm *vm, const char *key, const char *script)
+{
+    if (script == NULL)
+        return NULL;
+    return vm_put(vm, key, script, strlen(script));
+}
+
+static struct error *put_scripts(struct vm *vm, const struct spec *spec)
+{
+    TRY(put_script(vm, "preMount", spec->pre_mount));
+    TRY(put_script(vm, GUEST_JOB_RUN, spec->run_as_root));
+    TRY(put_script(vm, "postMount", spec->post_mount));
+    TRY(put_script(vm, "postUmount", spec->post_umount));
+    return put_script(vm, "extraCommands", spec->extra_commands);
+}
+
+/* Adds what the network needs to ENVIRONMENT and gives the guest its files. */
+static struct error *put_network(struct vm *vm, struct buffer *environment)
+{
+    CLEANUP(buffer_free) struct buffer bundle = {0}, resolv_conf = {0}, hosts = {0};
+    bool found;
+
+    TRY(host_network_ca_bundle(&bundle, &found));
+    host_network_environment(found, environment);
+    host_network_resolv_conf(VM_NETWORK_NAMESERVER, &resolv_conf);
+    host_network_hosts(&hosts);
+    TRY(vm_put(vm, GUEST_JOB_RESOLV_CONF, resolv_conf.data, resolv_conf.length));
+    TRY(vm_put(vm, GUEST_JOB_HOSTS, hosts.data, hosts.length));
+    if (found)
+        TRY(vm_put(vm, GUEST_JOB_CA_BUNDLE, bundle.data, bundle.length));
+    return NULL;
+}
+
+static struct error *put_job(const struct state *state, struct vm *vm)
+{
+    CLEANUP(buffer_free) struct buffer environment = {0}, builder = {0};
+    const struct json *config = state->base != NULL ? state->base->config : NULL;
+
+    plan_environment(state->spec, config, &environment);
+    plan_builder_environment(state->spec, &builder);
+    if (state->spec->network)
+        TRY(put_network(vm, &environment));
+    TRY(vm_put(vm, GUEST_JOB_ENVIRONMENT, environment.data, environment.length));
+    TRY(vm_put(vm, GUEST_JOB_BUILDER_ENVIRONMENT, builder.data, builder.length));
+    return put_scripts(vm, state->spec);
+}
+
+/* Carries out one step of the plan in the guest. */
+static struct error *run_step(struct state *state, struct vm *vm, enum step step)
+{
+    const struct spec *spec = state->spec;
+
+    switch (step) {
+    case STEP_CONTENTS:
+        return vm_add_contents(vm, produce_contents, state);
+    case STEP_MOUNT:
+        return vm_mount_overlay(vm);
+    case STEP_RUN_AS_ROOT:
+        return vm_run_script(vm, spec->shadow_setup, spec->timeout);
+    case STEP_UNMOUNT:
+        return vm_unmount_overlay(vm);
+    case STEP_PRE_MOUNT:
+    case STEP_POST_MOUNT:
+    case STEP_POST_UMOUNT:
+    case STEP_EXTRA_COMMANDS:
+        return vm_run_hook(vm, step_name(step), spec->timeout);
+    case STEP_UNPACK: /* with the base disk, before the steps */
+    case STEP_PACK:   /* into the layer, after them */
+    case STEP_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static struct error *run_steps(struct state *state, struct vm *vm)
+{
+    for (size_t i = 0; i < state->plan.step_count; i++) {
+        enum step step = state->plan.steps[i];
+
+        if (step == STEP_UNPACK || step == STEP_PACK)
+            continue;
+        progress_start(step_name(step));
+        TRY(run_step(state, vm, step));
+        progress_output_end();
+        progress_done();
+    }
+    return NULL;
+}
+
+/* Fills a new base disk and keeps it, then mounts it. *RET_DAMAGED: the store's disk is of no use.
+ */
+static struct error *use_base_disk(struct state *state, struct vm *vm, struct base_disk *disk,
+                                   bool *ret_damaged)
+{
+    if (state->base == NULL)
+        return NULL;
+    if (disk->is_new) {
+        progress_start("unpack");
+        TRY(vm_unpack_base(vm));
+        TRY(base_disk_publish(state->build->store, disk));
+        progress_done();
+    }
+    struct error *err = vm_mount_base(vm);
+
+    *ret_damaged = err != NULL && !disk->is_new;
+    return err;
+}
+
+static struct error *launch(struct state *state, const struct base_disk *disk, const char *scratch,
+                            struct vm **ret)
+{
+    const struct spec *spec = state->spec;
+    size_t count = state->base != NULL ? state->base->layer_count : 0;
+    CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
+    CLEANUP(freep) struct vm_share *shares = xcalloc(spec->share_count, sizeof *shares);
+
+    for (size_t i = 0; disk->is_new && i < count; i++) {
+        TRY(image_need_tar(&state->base->layers[i], state->build->store));
+        layers[i] = state->base->layers[i].tar_path;
+    }
+    for (size_t i = 0; i < spec->share_count; i++)
+        shares[i] = (struct vm_share){spec->shares[i].source, spec->shares[i].target};
+    struct vm_options options = {.accelerator = state->build->accelerator,
+                                 .memory = spec->memory,
+                                 .cpus = spec->cpus,
+                                 .network = spec->network,
+                                 .shares = shares,
+                                 .share_count = spec->share_count,
+                                 .scratch = scratch,
+                                 .base = disk->path,
+                                 .base_is_new = disk->is_new,
+                                 .layers = layers,
+                                 .layer_count = disk->is_new ? count : 0,
+                                 .clock = guest_clock(state),
+                                 .clamp = spec->created};
+
+    progress_start("launch");
+    TRY(vm_launch(&options, ret));
+    progress_done();
+    return NULL;
+}
+
+static struct error *make_scratch(const struct spec *spec, char **ret)
+{
+    const char *folder;
+    CLEANUP(temporary_removep) char *path = NULL;
+
+    TRY(temporary_run_folder(&folder));
+    TRY(temporary_file(folder, "scratch", &path, NULL));
+    TRY(scratch_disk_make(path, spec->disk_size << 20, 0));
+    *ret = STEAL(path);
+    return NULL;
+}
+
+/* One VM from launch to shutdown, with DISK as its base. */
+static struct error *run_vm(struct state *state, struct base_disk *disk,
+                            struct layer_writer *writer, bool *ret_damaged)
+{
+    CLEANUP(temporary_removep) char *scratch = NULL;
+    CLEANUP(vm_freep) struct vm *vm = NULL;
+
+    TRY(make_scratch(state->spec, &scratch));
+    TRY(launch(state, disk, scratch, &vm));
+    TRY(use_base_disk(state, vm, disk, ret_damaged));
+    TRY(put_job(state, vm));
+    TRY(run_steps(state, vm));
+    progress_start("pack");
+    TRY(vm_pack_layer(vm, layer_writer_sink(writer)));
+    progress_done();
+    return NULL; /* the disks are thrown away: nothing to flush, so no orderly shutdown */
+}
+
+/* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made anew,
+ * once. */
+static struct error *build_root_layer(struct state *state, struct layer_writer *writer)
+{
+    struct base_disk disk __attribute__((cleanup(base_disk_release))) = {.lock = -1};
+    bool damaged = false;
+
+    if (state->base != NULL)
+        TRY(base_disk_open(state->build->store, state->base, &disk));
+    struct error *err = run_vm(state, &disk, writer, &damaged);
+
+    if (err == NULL || !damaged)
+        return err;
+    progress_note("the cached base disk is damaged (%s); it is made again", err->message);
+    error_free(err);
+    base_disk_discard(state->build->store, &disk);
+    base_disk_release(&disk);
+    TRY(base_disk_open(state->build->store, state->base, &disk));
+    return run_vm(state, &disk, writer, &damaged);
+}
+
+static struct error *build_pure_layer(struct state *state, struct layer_writer *writer)
+{
+    struct contents contents = contents_of(state);
+
+    progress_start("contents");
+    TRY(contents_write(&contents, layer_writer_sink(writer)));
+    progress_done();
+    return NULL;
+}
+
+/* Whether the image gets a layer of its own: one that only changes a base's config does not. */
+static bool needs_layer(const struct state *state)
+{
+    return state->plan.needs_vm || state->spec->contents.count > 0 ||
+           state->spec->closure.count > 0 || state->base == NULL ||
+           state->build->output.format == FORMAT_LAYER;
+}
+
+static struct error *make_layer(struct state *state, struct layer *ret)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    const char *folder;
+
+    TRY(temporary_run_folder(&folder));
+    TRY(layer_writer_new(folder, output_wants_new(&state->build->output), &writer));
+    if (state->plan.needs_vm)
+        TRY(build_root_layer(state, writer));
+    else
+        TRY(build_pure_layer(state, writer));
+    return layer_writer_finish(STEAL(writer), ret);
+}
+
+/* Moves the base's layers to the new image, which is then written with them. */
+static void take_base_layers(struct state *state)
+{
+    struct image *base = state->base;
+
+    for (size_t i = 0; base != NULL && i < base->layer_count; i++) {
+        image_add_layer(state->image, base->layers[i]);
+        base->layers[i] = (struct layer){0};
+    }
+    if (base != NULL)
+        base->layer_count = 0;
+}
+
+static struct error *make_image(struct state *state)
+{
+    const struct spec *spec = state->spec;
+    struct image *image = state->image;
+    bool has_new_layer = needs_layer(state);
+    struct layer layer = {0};
+
+    image->name = xstrdup(spec->name);
+    image->tag = xstrdup(spec->tag);
+    if (has_new_layer)
+        TRY(make_layer(state, &layer));
+    take_base_layers(state);
+    if (has_new_layer)
+        image_add_layer(image, layer);
+    return image_config_make(state->base != NULL ? state->base->config : NULL, spec->config,
+                             spec->created, spec->architecture, has_new_layer, image);
+}
+
+static struct error *run(struct state *state)
+{
+    plan_make(state->spec, &state->plan);
+    TRY(open_base(state));
+    TRY(make_image(state));
+    progress_start("output");
+    TRY(output_write(state->image, &state->build->output, state->build->store));
+    progress_done();
+    return NULL;
+}
+
+struct error *build_run(const struct build *build)
+{
+    CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
+    struct state state = {.build = build, .spec = build->spec, .image = image};
+    struct error *err = run(&state);
+
+    image_free(state.base);
+    return err;
+}

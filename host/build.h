@@ -1,0 +1,27 @@
+/*
+ * One build, from spec to output: the only module that knows the whole way.
+ *
+ *     spec -> plan -> base layers -> scratch disk -> VM run -> layer -> image -> output
+ */
+#ifndef VMBUILD_BUILD_H
+#define VMBUILD_BUILD_H
+
+#include <stdbool.h>
+
+#include "accelerator.h"
+#include "error.h"
+#include "output.h"
+#include "spec.h"
+#include "store.h"
+
+struct build {
+    const struct spec *spec;
+    struct output output;
+    enum accelerator accelerator;
+    struct store *store;
+};
+
+/* Carries BUILD out. Errors: every code of SPEC.md; on error, no output is made or changed. */
+[[nodiscard]] struct error *build_run(const struct build *build);
+
+#endif
