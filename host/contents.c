@@ -15,14 +15,21 @@
 
 #define DATA_BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
 
+/* One name of a file, and the number of its entry. */
+struct link_name {
+    char *path;
+    uint64_t owner;
+};
+
 /* The names of one file that has several in one source. Its data goes to the first that won its
  * path. */
 struct link_group {
-    uint64_t source;        /* its number */
-    uint64_t device, inode; /* in a folder */
-    char *target;           /* in a tarball: the path that has the data */
-    struct strings names;   /* the other paths, in order */
-    char *emitted;          /* the path that was written with the data */
+    uint64_t source;         /* its number */
+    uint64_t device, inode;  /* in a folder */
+    char *target;            /* in a tarball: the path that has the data */
+    struct link_name *names; /* the other paths, in order */
+    size_t name_count;
+    char *emitted; /* the path that was written with the data */
 };
 
 struct merge {
@@ -34,7 +41,8 @@ struct merge {
     uint64_t source_number;
     uint64_t entry_number; /* over all sources; the owner of a path in the tree */
 
-    struct archive *archive; /* being written, in the second pass */
+    struct archive *archive; /* being written, in the second pass: a tar stream, or files */
+    const char *folder;      /* where the files go, or NULL */
     struct sink sink;
     struct error *sink_error;
 };
@@ -59,7 +67,9 @@ static void free_group(void *pointer)
     struct link_group *group = pointer;
 
     free(group->target);
-    strings_free(&group->names);
+    for (size_t i = 0; i < group->name_count; i++)
+        free(group->names[i].path);
+    free(group->names);
     free(group->emitted);
     free(group);
 }
@@ -96,6 +106,12 @@ static struct link_group *find_group(struct merge *merge, const struct contents_
     return group;
 }
 
+static void add_link_name(struct link_group *group, const char *path, uint64_t owner)
+{
+    group->names = xreallocarray(group->names, group->name_count + 1, sizeof *group->names);
+    group->names[group->name_count++] = (struct link_name){xstrdup(path), owner};
+}
+
 static bool is_left_out(const struct merge *merge, const char *path)
 {
     if (!merge->source->at_own_path || merge->contents->base == NULL)
@@ -117,7 +133,7 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
     struct link_group *group = find_group(merge, entry, true);
 
     if (group != NULL)
-        strings_add(&group->names, path);
+        add_link_name(group, path, number);
     return NULL;
 }
 
@@ -125,7 +141,29 @@ static struct error *write_failed(struct merge *merge, const char *path)
 {
     if (merge->sink_error != NULL)
         return STEAL(merge->sink_error);
-    return error_new(EXIT_OTHER, "pack '%s': %s", path, archive_error_string(merge->archive));
+    enum exit_code code = archive_errno(merge->archive) == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER;
+
+    return error_new(code, "%s '%s': %s", merge->folder != NULL ? "make" : "pack", path,
+                     archive_error_string(merge->archive));
+}
+
+/* Writes HEADER. In a folder, its names get the folder before them. */
+static struct error *write_header(struct merge *merge, struct archive_entry *header,
+                                  const char *path)
+{
+    const char *link = archive_entry_hardlink(header);
+
+    if (merge->folder != NULL) {
+        CLEANUP(freep) char *place = xasprintf("%s/%s", merge->folder, path);
+        CLEANUP(freep) char *target = link != NULL ? xasprintf("%s/%s", merge->folder, link) : NULL;
+
+        archive_entry_set_pathname(header, place);
+        if (link != NULL)
+            archive_entry_set_hardlink(header, target);
+    }
+    if (archive_write_header(merge->archive, header) < ARCHIVE_WARN)
+        return write_failed(merge, path);
+    return NULL;
 }
 
 /* Sets what is the same for every entry of a layer: owner, clamped time, nothing of the host. */
@@ -169,10 +207,10 @@ static struct error *write_implied_parents(struct merge *merge, struct path_node
     archive_entry_set_mode(entry, AE_IFDIR | 0755);
     archive_entry_set_size(entry, 0);
     archive_entry_set_mtime(entry, merge->contents->clamp, 0);
-    int status = archive_write_header(merge->archive, entry);
+    struct error *err = write_header(merge, entry, path);
 
     archive_entry_free(entry);
-    return status < ARCHIVE_WARN ? write_failed(merge, path) : NULL;
+    return err;
 }
 
 /* Copies SIZE bytes of a folder's file. A file that has another size by now is an error. */
@@ -232,8 +270,7 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     make_portable(merge, header);
     if (!has_data)
         archive_entry_set_size(header, 0);
-    if (archive_write_header(merge->archive, header) < ARCHIVE_WARN)
-        return write_failed(merge, path);
+    TRY(write_header(merge, header, path));
     if (!has_data)
         return NULL;
     if (entry->tarball != NULL)
@@ -241,28 +278,17 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     return write_file_data(merge, entry->fd, archive_entry_size(header), path);
 }
 
-/* PATH's node where the current source still holds it: won by one of its entries. */
-static struct path_node *own_node(struct merge *merge, const char *path, uint64_t first_entry)
-{
-    struct path_node *node = path_tree_find(merge->tree, path);
-
-    if (node == NULL || node->owner == PATH_TREE_IMPLIED || node->owner < first_entry ||
-        node->is_folder)
-        return NULL;
-    return node;
-}
-
 /* The data of a tarball's linked file, when its own path was lost to another entry: the first link
  * name that won its path gets it. */
 static struct error *promote_link(struct merge *merge, struct contents_entry *entry,
-                                  struct link_group *group, uint64_t number)
+                                  struct link_group *group)
 {
-    for (size_t i = 0; i < group->names.count; i++) {
-        struct path_node *node = own_node(merge, group->names.items[i], number);
+    for (size_t i = 0; i < group->name_count; i++) {
+        struct path_node *node = path_tree_find(merge->tree, group->names[i].path);
 
-        if (node == NULL)
+        if (node == NULL || node->owner != group->names[i].owner)
             continue;
-        group->emitted = xstrdup(group->names.items[i]);
+        group->emitted = xstrdup(group->names[i].path);
         return write_entry(merge, entry, node, group->emitted);
     }
     return NULL;
@@ -302,7 +328,7 @@ static struct error *emit_entry(void *context, struct contents_entry *entry)
 
     if (!won && group != NULL && group->emitted == NULL && entry->tarball != NULL &&
         archive_entry_hardlink(entry->entry) == NULL)
-        return promote_link(merge, entry, group, number);
+        return promote_link(merge, entry, group);
     if (!won)
         return NULL;
     if (group != NULL)
@@ -355,29 +381,53 @@ static struct error *open_archive(struct merge *merge)
     return NULL;
 }
 
+/* Files are made below the folder only, whatever the sources' names and symlinks say. */
+static struct error *open_folder(struct merge *merge)
+{
+    merge->archive = archive_write_disk_new();
+    archive_write_disk_set_options(merge->archive, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
+                                                       ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_ACL |
+                                                       ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+                                                       ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+    return NULL;
+}
+
 static struct error *merge_and_write(struct merge *merge)
 {
     TRY(visit_sources(merge, false, index_entry));
-    TRY(open_archive(merge));
+    TRY(merge->folder != NULL ? open_folder(merge) : open_archive(merge));
     TRY(visit_sources(merge, true, emit_entry));
     if (archive_write_close(merge->archive) != ARCHIVE_OK)
         return write_failed(merge, "contents");
     return NULL;
 }
 
+static struct error *run(struct merge *merge)
+{
+    merge->tree = path_tree_new(NULL);
+    struct error *err = merge_and_write(merge);
+
+    if (merge->archive != NULL) {
+        if (err != NULL)
+            archive_write_fail(merge->archive);
+        archive_write_free(merge->archive);
+    }
+    error_free(merge->sink_error);
+    path_tree_free(merge->tree);
+    tdestroy(merge->groups, free_group);
+    return err;
+}
+
 struct error *contents_write(const struct contents *contents, struct sink sink)
 {
-    struct merge merge = {
-        .contents = contents, .tree = path_tree_new(NULL), .groups = NULL, .sink = sink};
-    struct error *err = merge_and_write(&merge);
+    struct merge merge = {.contents = contents, .sink = sink};
 
-    if (merge.archive != NULL) {
-        if (err != NULL)
-            archive_write_fail(merge.archive);
-        archive_write_free(merge.archive);
-    }
-    error_free(merge.sink_error);
-    path_tree_free(merge.tree);
-    tdestroy(merge.groups, free_group);
-    return err;
+    return run(&merge);
+}
+
+struct error *contents_extract(const struct contents *contents, const char *folder)
+{
+    struct merge merge = {.contents = contents, .folder = folder};
+
+    return run(&merge);
 }
