@@ -216,7 +216,8 @@ static struct error *launch(struct state *state, const struct base_disk *disk, c
                                  .layers = layers,
                                  .layer_count = disk->is_new ? count : 0,
                                  .clock = guest_clock(state),
-                                 .clamp = spec->created};
+                                 .clamp = spec->created,
+                                 .cache = store_folder(state->build->store)};
 
     progress_start("launch");
     TRY(vm_launch(&options, ret));

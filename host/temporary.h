@@ -21,6 +21,9 @@
 /* The same for a folder (mode 0700). It is removed with all it holds. */
 [[nodiscard]] struct error *temporary_folder(const char *dir, const char *prefix, char **ret_path);
 
+/* Enters PATH, a file or folder that a library made, as a temporary. */
+void temporary_adopt(const char *path);
+
 /* The temporary PATH has become TARGET by rename(2), replacing what was there; it is no longer one.
  */
 [[nodiscard]] struct error *temporary_rename(const char *path, const char *target);

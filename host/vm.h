@@ -1,12 +1,10 @@
 /*
- * The VM run: boots the appliance through libguestfs (backend direct, public API only), makes the
- * calls of guest/contract.h and ends it. The one module that knows libguestfs.
+ * The VM run: boots the appliance, makes the calls of guest/contract.h in the order that the build
+ * asks for, and ends it. How the guest is reached is guest_handle.h's business, what the machine is
+ * made of machine.h's.
  *
- * States: new -> launched -> closed. A launch that has not reported by its deadline is killed and
- * tried once more under TCG. Where QEMU dies or the guest stops answering, the error has the last
- * lines of the guest's console as details. A thread passes the scripts' output port on to
- * progress.h; a watchdog kills a VM whose script is over its time by more than the guest's own
- * grace. QEMU runs under its seccomp sandbox.
+ * A script's time limit is enforced by the guest; one that does not answer a few seconds after the
+ * limit is killed.
  */
 #ifndef VMBUILD_VM_H
 #define VMBUILD_VM_H
@@ -45,12 +43,15 @@ struct vm_options {
     int64_t clock; /* the guest's clock at its start, seconds since 1970; 0 with network: the host's
                       time */
     int64_t clamp; /* newest mtime of the layer */
+    const char *cache; /* folder where libguestfs keeps what it asked this QEMU (features, about
+                          100 KiB), which costs half a second each time; NULL: asked anew */
+    bool verbose;      /* show the kernel's messages and libguestfs' as progress details */
 };
 
 struct vm;
 
-/* Boots. Errors: EXIT_VM (QEMU missing or killed, appliance missing, no report in time, KVM asked
- * for and not usable), with advice. */
+/* Boots. OPTIONS are not needed afterwards. Errors: EXIT_VM (QEMU missing or
+ * killed, appliance missing, no report in time, KVM asked for and not usable), with advice. */
 [[nodiscard]] struct error *vm_launch(const struct vm_options *options, struct vm **ret);
 
 /* Gives the guest a file of its job (guest/contract.h GUEST_JOB_*). */
@@ -81,10 +82,9 @@ vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct si
 /* Streams the layer as a tar into SINK as it arrives. */
 [[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sink sink);
 
-/* Ends the VM in order: the disks are flushed. */
-[[nodiscard]] struct error *vm_shutdown(struct vm *vm);
-
-/* Ends it at once, whatever its state, and frees VM. */
+/* Ends the VM at once, whatever its state, shows what it still wrote, and frees VM. The disks are
+ * not unmounted: nobody needs the scratch disk any more, and a new base disk is whole since
+ * vm_unpack_base. */
 void vm_free(struct vm *vm);
 static inline void vm_freep(struct vm **vm)
 {

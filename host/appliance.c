@@ -1,0 +1,141 @@
+#include "appliance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "memory.h"
+
+#define QEMU "qemu-system-x86_64"
+
+/* Documentation/arch/x86/boot.rst: the setup header's magic, and where its version string is. */
+#define SETUP_MAGIC_OFFSET 0x202
+#define SETUP_VERSION_OFFSET 0x20e
+#define SETUP_START 0x200
+#define SETUP_BYTES 32768
+#define VERSION_MAX 128
+
+/* build/appliance in the folder of the program; NULL where that cannot be found. */
+static char *folder_beside_program(void)
+{
+    CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
+    char *end = program == NULL ? NULL : strrchr(program, '/');
+
+    if (end == NULL)
+        return NULL;
+    return xasprintf("%.*s/build/appliance", (int)(end - program), program);
+}
+
+static bool holds(const char *folder, const char *name)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
+
+    return access(path, R_OK) == 0;
+}
+
+static bool is_appliance(const char *folder)
+{
+    return holds(folder, APPLIANCE_KERNEL) && holds(folder, APPLIANCE_INITRAMFS);
+}
+
+/* libguestfs takes a list of folders. */
+static struct error *take(const char *folder, char **ret)
+{
+    CLEANUP(freep) char *path = realpath(folder, NULL);
+
+    if (path == NULL)
+        return error_errno(EXIT_VM, "find the appliance in '%s'", folder);
+    if (strchr(path, ':') != NULL)
+        return error_new(EXIT_VM, "find the appliance in '%s': its path contains a colon", path);
+    *ret = STEAL(path);
+    return NULL;
+}
+
+struct error *appliance_find(char **ret)
+{
+    const char *asked = getenv("VMBUILD_APPLIANCE");
+    CLEANUP(freep) char *beside = folder_beside_program();
+
+    if (asked != NULL && *asked != '\0') {
+        if (is_appliance(asked))
+            return take(asked, ret);
+        return error_new(EXIT_VM,
+                         "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is "
+                         "not there",
+                         asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS);
+    }
+    if (beside != NULL && is_appliance(beside))
+        return take(beside, ret);
+    if (is_appliance(VMBUILD_LIBDIR))
+        return take(VMBUILD_LIBDIR, ret);
+    return error_advise(error_new(EXIT_VM,
+                                  "find the appliance in '%s' or '%s': %s or %s is not "
+                                  "there",
+                                  beside == NULL ? "build/appliance" : beside, VMBUILD_LIBDIR,
+                                  APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+                        "run 'make' where vmbuild was built, 'make install', or set "
+                        "VMBUILD_APPLIANCE to the folder");
+}
+
+char *appliance_kernel_version(const char *folder)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/%s", folder, APPLIANCE_KERNEL);
+    CLEANUP(freep) unsigned char *setup = xcalloc(SETUP_BYTES, 1);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, setup, SETUP_BYTES - 1);
+
+    if (length <= SETUP_VERSION_OFFSET + 2 || memcmp(setup + SETUP_MAGIC_OFFSET, "HdrS", 4) != 0)
+        return NULL;
+    size_t offset =
+        SETUP_START + setup[SETUP_VERSION_OFFSET] + 256u * setup[SETUP_VERSION_OFFSET + 1];
+    if (offset >= (size_t)length)
+        return NULL;
+    return xstrndup((char *)setup + offset, strnlen((char *)setup + offset, VERSION_MAX));
+}
+
+/* Return: the first QEMU on $PATH; NULL for none. */
+static char *search_path(void)
+{
+    const char *variable = getenv("PATH");
+    CLEANUP(freep)
+    char *list = xstrdup(variable == NULL ? "/usr/local/bin:/usr/bin:/bin" : variable);
+    char *rest = NULL;
+
+    for (char *folder = strtok_r(list, ":", &rest); folder != NULL;
+         folder = strtok_r(NULL, ":", &rest)) {
+        CLEANUP(freep) char *path = xasprintf("%s/%s", folder, QEMU);
+
+        if (access(path, X_OK) == 0)
+            return STEAL(path);
+    }
+    return NULL;
+}
+
+struct error *appliance_find_qemu(const char *default_path, char **ret)
+{
+    const char *asked = getenv("VMBUILD_QEMU");
+
+    if (asked != NULL && *asked != '\0') {
+        if (access(asked, X_OK) < 0)
+            return error_errno(EXIT_VM, "find QEMU at '%s' ($VMBUILD_QEMU)", asked);
+        *ret = xstrdup(asked);
+        return NULL;
+    }
+    if (access(default_path, X_OK) == 0) {
+        *ret = xstrdup(default_path);
+        return NULL;
+    }
+    int cause = errno;
+    *ret = search_path();
+    if (*ret != NULL)
+        return NULL;
+    errno = cause;
+    return error_advise(error_errno(EXIT_VM, "find QEMU at '%s'", default_path),
+                        "install QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "
+                        "qemu-system-x86-core; Arch: qemu-system-x86), or set VMBUILD_QEMU");
+}

@@ -1,0 +1,25 @@
+/*
+ * The appliance: where the guest's kernel and initramfs lie, and the QEMU that boots them.
+ */
+#ifndef VMBUILD_APPLIANCE_H
+#define VMBUILD_APPLIANCE_H
+
+#include "error.h"
+
+/* The names that libguestfs knows them by, side by side in one folder. */
+#define APPLIANCE_KERNEL "vmlinuz.x86_64"
+#define APPLIANCE_INITRAMFS "initramfs.x86_64.img"
+
+/* Finds the folder: $VMBUILD_APPLIANCE, else build/appliance beside the program, else
+ * VMBUILD_LIBDIR. *RET is absolute and the caller's. Errors: EXIT_VM naming the folder. */
+[[nodiscard]] struct error *appliance_find(char **ret);
+
+/* Return: what the kernel in FOLDER says of itself ("6.1.0 (user@host) #1 SMP ..."), the caller's;
+ * NULL where it is no bzImage. */
+char *appliance_kernel_version(const char *folder);
+
+/* Finds QEMU: $VMBUILD_QEMU, else DEFAULT_PATH (libguestfs' own), else qemu-system-x86_64 on $PATH.
+ * *RET is the caller's. Errors: EXIT_VM with the package to install. */
+[[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
+
+#endif

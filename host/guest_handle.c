@@ -1,0 +1,444 @@
+#include "guest_handle.h"
+
+#include <fcntl.h>
+#include <guestfs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "appliance.h"
+#include "cleanup.h"
+#include "console.h"
+#include "guest/contract.h"
+#include "machine.h"
+#include "memory.h"
+#include "progress.h"
+#include "temporary.h"
+#include "transfer.h"
+#include "watchdog.h"
+
+/* Seconds that the guest may take to report. The first is for a machine in order, the second for
+ * one so loaded that the first was too short. */
+#define LAUNCH_SECONDS 30
+#define LAUNCH_AGAIN_SECONDS 90
+
+#define TRANSFER_SECONDS 300 /* of silence, in a transfer of any length */
+
+/* What libguestfs appends to the socket folder: "/libguestfsXXXXXX/guestfsd.sock". */
+#define SOCKET_SUFFIX_MAX 31
+#define SOCKET_NAME "guestfsd.sock"
+
+#define ADVICE_DISK "raise \"diskSize\" in the spec"
+#define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
+
+struct guest_handle {
+    guestfs_h *g; /* NULL before boot() */
+    struct watchdog *watchdog;
+    struct output_port *output;
+    struct console console;
+    bool verbose;
+    struct buffer line; /* of the console, not complete yet; used where verbose */
+    char *appliance;
+    char *qemu;         /* NULL until it is known */
+    char *sockets;      /* folder for sockets */
+    bool sockets_apart; /* it is a temporary of its own */
+    char *left_behind;  /* what libguestfs would leave in /tmp if it were killed; adopted */
+};
+
+/* Shows the lines of the console as they are completed. */
+static void show_console(struct guest_handle *handle, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != '\n' && handle->line.length < CONSOLE_BYTES) {
+            buffer_append(&handle->line, &bytes[i], 1);
+            continue;
+        }
+        progress_detail("guest: %s", handle->line.data == NULL ? "" : handle->line.data);
+        buffer_free(&handle->line);
+    }
+}
+
+/* Without a handler libguestfs prints some of these on standard error. */
+static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
+                     const char *bytes, size_t length, const uint64_t *array, size_t array_length)
+{
+    struct guest_handle *handle = context;
+
+    (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
+    if (event == GUESTFS_EVENT_APPLIANCE) {
+        console_append(&handle->console, bytes, length);
+        if (handle->verbose)
+            show_console(handle, bytes, length);
+    } else {
+        progress_detail("libguestfs: %.*s", (int)length, bytes);
+    }
+}
+
+/* Root's sockets are in /tmp whatever libguestfs is told, and its folder there outlives it when it
+ * is killed. QEMU's command line is the only place that names it. */
+static void adopt_socket_folder(struct guest_handle *handle, pid_t qemu)
+{
+    char command[8192];
+    CLEANUP(freep) char *path = xasprintf("/proc/%d/cmdline", (int)qemu);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, command, sizeof command);
+    static const char key[] = "path=/tmp/libguestfs";
+
+    if (length <= 0 || geteuid() != 0 || handle->left_behind != NULL)
+        return;
+    const char *start = memmem(command, (size_t)length, key, strlen(key));
+    if (start == NULL)
+        return;
+    start += strlen("path=");
+    size_t rest = (size_t)(command + length - start);
+    const char *end = memmem(start, rest, "/" SOCKET_NAME, strlen("/" SOCKET_NAME));
+    if (end == NULL)
+        return;
+    handle->left_behind = xstrndup(start, (size_t)(end - start));
+    temporary_adopt(handle->left_behind);
+}
+
+static void on_connected(void *context, pid_t qemu)
+{
+    struct guest_handle *handle = context;
+
+    watchdog_set_target(handle->watchdog, qemu);
+    adopt_socket_folder(handle, qemu);
+}
+
+/* A path of a socket has little room (sockaddr_un): where the run folder's is too long, the sockets
+ * get a folder in /tmp. */
+static struct error *choose_socket_folder(struct guest_handle *handle)
+{
+    const char *run = NULL;
+
+    TRY(temporary_run_folder(&run));
+    if (strlen(run) + SOCKET_SUFFIX_MAX < sizeof((struct sockaddr_un *)0)->sun_path) {
+        handle->sockets = xstrdup(run);
+        return NULL;
+    }
+    TRY(temporary_folder("/tmp", "vmbuild", &handle->sockets));
+    handle->sockets_apart = true;
+    return NULL;
+}
+
+/* The first line of what libguestfs said last, without the name of its own call, and without
+ * control characters: some of it comes from the guest. The caller's. */
+static char *last_words(struct guest_handle *handle)
+{
+    static const char *const calls[] = {"command: ", "upload: ", "tar_in: ", "tar_out: "};
+    const char *said = guestfs_last_error(handle->g);
+
+    if (said == NULL)
+        return xstrdup("libguestfs does not say why");
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strncmp(said, calls[i], strlen(calls[i])) == 0)
+            said += strlen(calls[i]);
+    char *words = xstrndup(said, strcspn(said, "\n"));
+    for (char *c = words; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    return words;
+}
+
+static struct error *with_console(struct guest_handle *handle, struct error *err)
+{
+    CLEANUP(freep) char *tail = console_tail(&handle->console);
+
+    return error_detail(err, tail);
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), suffix_length = strlen(suffix);
+
+    return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
+}
+
+/* The error of a call that libguestfs says has failed. FIRED: the watchdog has killed QEMU after
+ * SECONDS. */
+static struct error *call_error(struct guest_handle *handle, const char *operation, bool fired,
+                                uint64_t seconds)
+{
+    CLEANUP(freep) char *words = last_words(handle);
+
+    if (fired)
+        return with_console(handle,
+                            error_new(EXIT_TIMEOUT, "%s: the guest did not answer for %llu seconds",
+                                      operation, (unsigned long long)seconds));
+    if (guestfs_is_ready(handle->g) != 1) {
+        if (console_out_of_memory(&handle->console))
+            return error_advise(
+                with_console(handle,
+                             error_new(EXIT_MEMORY, "%s: the guest ran out of memory", operation)),
+                ADVICE_MEMORY);
+        return with_console(handle, error_new(EXIT_VM, "%s: the VM ended: %s", operation, words));
+    }
+    if (ends_with(words, GUEST_DISK_FULL_SUFFIX))
+        return error_advise(error_new(EXIT_DISK_FULL, "%s: %s", operation, words), ADVICE_DISK);
+    if (strncmp(words, GUEST_BAD_LAYER_PREFIX, strlen(GUEST_BAD_LAYER_PREFIX)) == 0)
+        return error_new(EXIT_INPUT, "%s: %s", operation, words);
+    return with_console(handle, error_new(EXIT_OTHER, "%s: %s", operation, words));
+}
+
+struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
+                                   uint64_t seconds, struct strings *words, char **ret_reply)
+{
+    watchdog_arm(handle->watchdog, seconds);
+    char *reply = guestfs_command(handle->g, words->items);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    strings_free(words);
+    if (reply == NULL)
+        return call_error(handle, operation, fired, seconds);
+    if (ret_reply != NULL)
+        *ret_reply = reply;
+    else
+        free(reply);
+    return NULL;
+}
+
+/* Sets up the handle for one launch. Return: false where libguestfs does not like something. */
+static bool configure(struct guest_handle *handle, const struct vm_options *options,
+                      enum accelerator accelerator, const char *run)
+{
+    guestfs_h *g = handle->g;
+    CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets);
+    char *const environment[] = {runtime, NULL};
+    struct machine machine;
+
+    guestfs_set_error_handler(g, NULL, NULL);
+    guestfs_set_event_callback(g, on_event,
+                               GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
+                                   GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
+                               0, handle);
+    machine_describe(options, accelerator, output_port_path(handle->output), &machine);
+    bool good =
+        guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
+        guestfs_set_cachedir(g, options->cache == NULL ? run : options->cache) == 0 &&
+        guestfs_set_backend(g, "direct") == 0 &&
+        guestfs_set_backend_setting(g, accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg",
+                                    "1") == 0 &&
+        guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
+        guestfs_set_path(g, handle->appliance) == 0 && guestfs_set_hv(g, handle->qemu) == 0 &&
+        guestfs_set_memsize(g, (int)options->memory) == 0 &&
+        guestfs_set_smp(g, (int)options->cpus) == 0 && guestfs_set_append(g, machine.append) == 0 &&
+        /* It does not launch without a drive of its own; this one is an empty file. */
+        guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0;
+
+    for (size_t i = 0; good && i + 1 < machine.parameters.count; i += 2)
+        good = guestfs_config(g, machine.parameters.items[i], machine.parameters.items[i + 1]) == 0;
+    machine_free(&machine);
+    return good;
+}
+
+/* Kills what is left of a launch and forgets it. */
+static void stop(struct guest_handle *handle)
+{
+    if (handle->g != NULL) {
+        watchdog_kill(handle->watchdog);
+        guestfs_close(handle->g);
+        handle->g = NULL;
+    }
+    output_port_close(handle->output);
+    handle->output = NULL;
+    temporary_remove(handle->left_behind);
+    free(handle->left_behind);
+    handle->left_behind = NULL;
+}
+
+/* Launches under ACCELERATOR once. *RET_LATE: whether the error is that it did not report within
+ * SECONDS. */
+static struct error *boot(struct guest_handle *handle, const struct vm_options *options,
+                          enum accelerator accelerator, uint64_t seconds, bool *ret_late)
+{
+    const char *run = NULL;
+
+    *ret_late = false;
+    TRY(temporary_run_folder(&run));
+    TRY(output_port_open(handle->sockets, on_connected, handle, &handle->output));
+    handle->g =
+        guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
+    if (handle->g == NULL)
+        return error_errno(EXIT_OTHER, "start libguestfs");
+    if (handle->qemu == NULL) {
+        CLEANUP(freep) char *hv = guestfs_get_hv(handle->g);
+
+        TRY(appliance_find_qemu(hv == NULL ? "" : hv, &handle->qemu));
+    }
+    if (!configure(handle, options, accelerator, run)) {
+        CLEANUP(freep) char *words = last_words(handle);
+
+        return error_new(EXIT_VM, "configure the VM: %s", words);
+    }
+    watchdog_arm(handle->watchdog, seconds);
+    int result = guestfs_launch(handle->g);
+    bool fired = watchdog_disarm(handle->watchdog);
+    if (result == 0)
+        return NULL;
+    CLEANUP(freep) char *words = last_words(handle);
+
+    *ret_late = fired;
+    if (fired)
+        return with_console(
+            handle,
+            error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
+                      accelerator_name(accelerator), (unsigned long long)seconds));
+    return with_console(handle, error_new(EXIT_VM, "start the VM under %s: %s",
+                                          accelerator_name(accelerator), words));
+}
+
+static struct error *launch(struct guest_handle *handle, const struct vm_options *options)
+{
+    struct accelerator_choice choice = {0};
+    bool late = false;
+
+    TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
+    CLEANUP(freep) char *reason = choice.reason;
+    if (reason != NULL)
+        progress_note("the VM runs without KVM, slower: %s", reason);
+    struct error *err = boot(handle, options, choice.accelerator, LAUNCH_SECONDS, &late);
+    if (err == NULL || !late)
+        return err;
+    if (options->accelerator == ACCELERATOR_KVM)
+        return error_advise(err, "use --accel auto or tcg");
+    progress_note("the VM did not report within %d seconds; starting it once more under TCG",
+                  LAUNCH_SECONDS);
+    error_free(err);
+    stop(handle);
+    handle->console = (struct console){0};
+    return boot(handle, options, ACCELERATOR_TCG, LAUNCH_AGAIN_SECONDS, &late);
+}
+
+struct error *guest_handle_boot(const struct vm_options *options, struct guest_handle **ret)
+{
+    CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
+
+    handle->verbose = options->verbose;
+    TRY(appliance_find(&handle->appliance));
+    TRY(watchdog_new(&handle->watchdog));
+    TRY(choose_socket_folder(handle));
+    TRY(launch(handle, options));
+    *ret = STEAL(handle);
+    return NULL;
+}
+
+struct error *guest_handle_upload(struct guest_handle *handle, const char *operation, int fd,
+                                  const char *target)
+{
+    CLEANUP(freep) char *source = xasprintf("/dev/fd/%d", fd);
+
+    watchdog_arm(handle->watchdog, GUEST_HANDLE_CALL_SECONDS);
+    int result = guestfs_upload(handle->g, source, target);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    return result == 0 ? NULL : call_error(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
+}
+
+/* A transfer under way. */
+struct stream {
+    struct guest_handle *handle;
+    const char *folder; /* in the guest */
+    struct error *(*produce)(void *context, struct sink sink);
+    void *producer;
+    struct sink sink;
+};
+
+static int call_tar_in(void *context, const char *path)
+{
+    struct stream *stream = context;
+
+    return guestfs_tar_in(stream->handle->g, path, stream->folder);
+}
+
+static int call_tar_out(void *context, const char *path)
+{
+    struct stream *stream = context;
+
+    return guestfs_tar_out(stream->handle->g, stream->folder, path);
+}
+
+static void cancel_call(void *context)
+{
+    struct stream *stream = context;
+
+    guestfs_user_cancel(stream->handle->g);
+}
+
+/* The sink between a transfer and its other end: as long as bytes pass, the guest is alive. */
+static struct error *pass_on(void *context, const void *bytes, size_t length)
+{
+    struct stream *stream = context;
+    struct error *err = stream->sink.write(stream->sink.context, bytes, length);
+
+    watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
+    return err;
+}
+
+static struct error *produce_watched(void *context, struct sink sink)
+{
+    struct stream *stream = context;
+
+    stream->sink = sink;
+    return stream->produce(stream->producer, (struct sink){.write = pass_on, .context = stream});
+}
+
+struct error *guest_handle_tar_in(struct guest_handle *handle, const char *operation,
+                                  const char *target,
+                                  struct error *(*produce)(void *context, struct sink sink),
+                                  void *context)
+{
+    struct stream stream = {
+        .handle = handle, .folder = target, .produce = produce, .producer = context};
+    const struct transfer transfer = {
+        .call = call_tar_in, .cancel = cancel_call, .context = &stream};
+    int result = -1;
+
+    watchdog_arm(handle->watchdog, TRANSFER_SECONDS);
+    struct error *err = transfer_send(&transfer, produce_watched, &stream, &result);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    if (err != NULL || result == 0)
+        return err;
+    return call_error(handle, operation, fired, TRANSFER_SECONDS);
+}
+
+struct error *guest_handle_tar_out(struct guest_handle *handle, const char *operation,
+                                   const char *source, struct sink sink)
+{
+    struct stream stream = {.handle = handle, .folder = source, .sink = sink};
+    const struct transfer transfer = {
+        .call = call_tar_out, .cancel = cancel_call, .context = &stream};
+    int result = -1;
+
+    watchdog_arm(handle->watchdog, TRANSFER_SECONDS);
+    struct error *err =
+        transfer_receive(&transfer, (struct sink){.write = pass_on, .context = &stream}, &result);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    if (err != NULL || result == 0)
+        return err;
+    return call_error(handle, operation, fired, TRANSFER_SECONDS);
+}
+
+struct output_port *guest_handle_output(struct guest_handle *handle)
+{
+    return handle->output;
+}
+
+void guest_handle_free(struct guest_handle *handle)
+{
+    if (handle == NULL)
+        return;
+    if (handle->watchdog != NULL)
+        stop(handle);
+    watchdog_free(handle->watchdog);
+    if (handle->sockets_apart)
+        temporary_remove(handle->sockets);
+    buffer_free(&handle->line);
+    free(handle->sockets);
+    free(handle->appliance);
+    free(handle->qemu);
+    free(handle);
+}

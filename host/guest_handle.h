@@ -1,0 +1,63 @@
+/*
+ * The guest as libguestfs lets the host reach it: a handle of libguestfs (backend direct, public
+ * API only) whose appliance is ours. It boots, makes calls and ends; what the calls mean is vm.h's
+ * and guest/contract.h's business. The one module that knows libguestfs.
+ *
+ * A launch that has not reported by its deadline is killed and tried once more under TCG. Each call
+ * has a deadline of its own, after which QEMU is killed. Where QEMU dies or the guest stops
+ * answering, the error has the last lines of the guest's console as details. QEMU runs under its
+ * seccomp sandbox, and in the process group of this program.
+ */
+#ifndef VMBUILD_GUEST_HANDLE_H
+#define VMBUILD_GUEST_HANDLE_H
+
+#include <stdint.h>
+
+#include "buffer.h"
+#include "compression.h"
+#include "error.h"
+#include "output_port.h"
+#include "vm.h"
+
+/* Seconds that a call may take which does nothing large. */
+#define GUEST_HANDLE_CALL_SECONDS 120
+
+struct guest_handle;
+
+/* Boots the machine of OPTIONS, which are not needed afterwards. Errors: as vm_launch. */
+[[nodiscard]] struct error *guest_handle_boot(const struct vm_options *options,
+                                              struct guest_handle **ret);
+
+/* Calls guestfs_command with WORDS, which are freed. OPERATION is what errors call it. *RET_REPLY
+ * (may be NULL) is the caller's. Errors: EXIT_TIMEOUT after SECONDS; EXIT_VM, EXIT_MEMORY where the
+ * VM ended; EXIT_INPUT, EXIT_DISK_FULL, EXIT_OTHER as the guest says. */
+[[nodiscard]] struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
+                                                 uint64_t seconds, struct strings *words,
+                                                 char **ret_reply);
+
+/* Uploads the file behind the descriptor FD to the path TARGET. */
+[[nodiscard]] struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
+                                                int fd, const char *target);
+
+/* Streams the tar that PRODUCE writes into the guest's folder TARGET. Errors of PRODUCE come first.
+ */
+[[nodiscard]] struct error *
+guest_handle_tar_in(struct guest_handle *handle, const char *operation, const char *target,
+                    struct error *(*produce)(void *context, struct sink sink), void *context);
+
+/* Streams the guest's folder SOURCE as a tar into SINK. Errors of SINK come first. */
+[[nodiscard]] struct error *guest_handle_tar_out(struct guest_handle *handle, const char *operation,
+                                                 const char *source, struct sink sink);
+
+/* The scripts' output; borrowed. */
+struct output_port *guest_handle_output(struct guest_handle *handle);
+
+/* Kills QEMU, shows what it still wrote, removes all it needed and frees HANDLE. NULL is allowed.
+ */
+void guest_handle_free(struct guest_handle *handle);
+static inline void guest_handle_freep(struct guest_handle **handle)
+{
+    guest_handle_free(*handle);
+}
+
+#endif

@@ -1,0 +1,126 @@
+#include "machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "guest/contract.h"
+#include "memory.h"
+
+/* QEMU's seccomp filter: no obsolete system calls, no more privileges, no programs, no priorities.
+ */
+#define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+/* Asks for nothing that QEMU's emulation of a CPU is slow at: where the CPU shows ERMS, kernel and
+ * C libraries copy with `rep movsb`, which it emulates byte by byte. */
+#define CPU_TCG "max,la57=off,-erms"
+
+static void add(struct machine *machine, const char *name, char *value)
+{
+    strings_add(&machine->parameters, name);
+    strings_take(&machine->parameters, value);
+}
+
+/* PATH as QEMU's options take it: each comma doubled. The caller's. */
+static char *quote(const char *path)
+{
+    struct buffer quoted = {0};
+
+    for (const char *c = path; *c != '\0'; c++)
+        buffer_append(&quoted, *c == ',' ? ",," : c, *c == ',' ? 2 : 1);
+    return buffer_steal(&quoted);
+}
+
+/* The file behind a disk. */
+static void add_drive(struct machine *machine, const char *serial, const char *path,
+                      const char *settings)
+{
+    CLEANUP(freep) char *quoted = quote(path);
+
+    add(machine, "-drive",
+        xasprintf("if=none,id=%s,driver=raw,%s,file.driver=file,file.filename=%s", serial, settings,
+                  quoted));
+}
+
+static void add_blk(struct machine *machine, const char *serial, const char *path,
+                    const char *settings)
+{
+    add_drive(machine, serial, path, settings);
+    add(machine, "-device", xasprintf("virtio-blk-pci,drive=%s,serial=%s", serial, serial));
+}
+
+static void add_disks(struct machine *machine, const struct vm_options *options)
+{
+    /* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
+    add_blk(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
+    if (options->base == NULL)
+        return;
+    add_blk(machine, GUEST_DISK_BASE, options->base,
+            options->base_is_new ? "cache=unsafe" : "readonly=on");
+    if (!options->base_is_new)
+        return;
+    add(machine, "-device", xstrdup("virtio-scsi-pci,id=layers"));
+    for (size_t i = 0; i < options->layer_count; i++) {
+        CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
+
+        add_drive(machine, serial, options->layers[i], "readonly=on");
+        add(machine, "-device",
+            xasprintf("scsi-hd,bus=layers.0,channel=0,scsi-id=0,lun=%zu,drive=%s,serial=%s", i,
+                      serial, serial));
+    }
+}
+
+static void add_network(struct machine *machine)
+{
+    add(machine, "-netdev",
+        xstrdup("user,id=network,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3,dhcpstart=10.0.2.15,"
+                "ipv6=off"));
+    add(machine, "-device",
+        xstrdup("virtio-net-pci,netdev=network,mac=52:54:00:12:34:56,romfile="));
+}
+
+static void add_share(struct machine *machine, const struct vm_share *share, size_t index)
+{
+    CLEANUP(freep) char *tag = machine_share_tag(index);
+    CLEANUP(freep) char *quoted = quote(share->source);
+
+    add(machine, "-fsdev",
+        xasprintf("local,id=%s,path=%s,security_model=none,multidevs=remap,readonly=on", tag,
+                  quoted));
+    add(machine, "-device", xasprintf("virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag));
+}
+
+static void add_output(struct machine *machine, const char *output)
+{
+    CLEANUP(freep) char *quoted = quote(output);
+
+    add(machine, "-chardev", xasprintf("socket,id=output,path=%s", quoted));
+    add(machine, "-device", xstrdup("virtserialport,chardev=output,name=" GUEST_OUTPUT_PORT));
+}
+
+void machine_describe(const struct vm_options *options, enum accelerator accelerator,
+                      const char *output, struct machine *ret)
+{
+    *ret = (struct machine){.append = xstrdup("scsi_mod.scan=manual")};
+    add(ret, "-sandbox", xstrdup(SANDBOX));
+    if (accelerator == ACCELERATOR_TCG)
+        add(ret, "-cpu", xstrdup(CPU_TCG));
+    add_disks(ret, options);
+    add_output(ret, output);
+    if (options->network)
+        add_network(ret);
+    for (size_t i = 0; i < options->share_count; i++)
+        add_share(ret, &options->shares[i], i);
+}
+
+char *machine_share_tag(size_t index)
+{
+    return xasprintf("share%zu", index);
+}
+
+void machine_free(struct machine *machine)
+{
+    strings_free(&machine->parameters);
+    free(machine->append);
+    *machine = (struct machine){0};
+}

@@ -1,0 +1,170 @@
+#include "output_port.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "memory.h"
+#include "progress.h"
+
+#define CHUNK 65536
+#define SILENCE_MAX 10 /* seconds that promised bytes may be late; they are only on their way */
+
+struct output_port {
+    struct sockaddr_un address;
+    int listener;
+    void (*connected)(void *context, pid_t pid);
+    void *context;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    uint64_t received; /* bytes so far */
+    uint64_t awaited;  /* bytes up to the end of the last wait */
+    bool showing;      /* received bytes are just being shown, which may take the terminal long */
+    bool ended;        /* no more will come */
+};
+
+/* Accepts QEMU. Return: its connection; below 0 when the port is closed meanwhile. */
+static int accept_qemu(struct output_port *port)
+{
+    int connection = -1;
+
+    do {
+        connection = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC);
+    } while (connection < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (connection < 0)
+        return -1;
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0)
+        port->connected(port->context, peer.pid);
+    return connection;
+}
+
+static void set_showing(struct output_port *port, bool showing, size_t received)
+{
+    pthread_mutex_lock(&port->mutex);
+    port->showing = showing;
+    port->received += received;
+    pthread_cond_signal(&port->changed);
+    pthread_mutex_unlock(&port->mutex);
+}
+
+static void *pass_on(void *argument)
+{
+    struct output_port *port = argument;
+    CLEANUP(freep) char *bytes = xcalloc(CHUNK, 1);
+    CLEANUP(closep) int connection = accept_qemu(port);
+
+    while (connection >= 0) {
+        ssize_t length = recv(connection, bytes, CHUNK, 0);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length <= 0)
+            break;
+        set_showing(port, true, 0);
+        progress_output(bytes, (size_t)length);
+        set_showing(port, false, (size_t)length);
+    }
+    pthread_mutex_lock(&port->mutex);
+    port->ended = true;
+    pthread_cond_signal(&port->changed);
+    pthread_mutex_unlock(&port->mutex);
+    return NULL;
+}
+
+/* Makes PORT listen in FOLDER. */
+static struct error *listen_in(struct output_port *port, const char *folder)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/output", folder);
+
+    if (strlen(path) >= sizeof port->address.sun_path)
+        return error_new(EXIT_OTHER, "make the socket '%s': its path is too long", path);
+    port->address.sun_family = AF_UNIX;
+    memcpy(port->address.sun_path, path, strlen(path) + 1);
+    port->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (port->listener < 0 ||
+        bind(port->listener, (struct sockaddr *)&port->address, sizeof port->address) < 0 ||
+        listen(port->listener, 1) < 0)
+        return error_errno(EXIT_OTHER, "make the socket '%s'", path);
+    return NULL;
+}
+
+struct error *output_port_open(const char *folder, void (*connected)(void *context, pid_t pid),
+                               void *context, struct output_port **ret)
+{
+    struct output_port *port = xcalloc(1, sizeof *port);
+
+    port->connected = connected;
+    port->context = context;
+    port->listener = -1;
+    pthread_mutex_init(&port->mutex, NULL);
+    pthread_cond_init(&port->changed, NULL);
+    struct error *err = listen_in(port, folder);
+    if (err == NULL) {
+        int cause = pthread_create(&port->thread, NULL, pass_on, port);
+
+        if (cause != 0)
+            err = error_new(EXIT_OTHER, "start the output's thread: %s", strerror(cause));
+    }
+    if (err != NULL) {
+        closep(&port->listener);
+        free(port);
+        return err;
+    }
+    *ret = port;
+    return NULL;
+}
+
+const char *output_port_path(const struct output_port *port)
+{
+    return port->address.sun_path;
+}
+
+struct error *output_port_wait(struct output_port *port, uint64_t count)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&port->mutex);
+    while (port->received - port->awaited < count && !port->ended &&
+           (port->showing || result != ETIMEDOUT)) {
+        struct timespec deadline;
+
+        clock_gettime(CLOCK_MONOTONIC, &deadline);
+        deadline.tv_sec += SILENCE_MAX;
+        result = pthread_cond_clockwait(&port->changed, &port->mutex, CLOCK_MONOTONIC, &deadline);
+    }
+    uint64_t seen = port->received - port->awaited;
+    port->awaited += seen < count ? seen : count;
+    pthread_mutex_unlock(&port->mutex);
+    progress_output_end();
+    if (seen < count)
+        return error_new(EXIT_VM, "show the script's output: %llu of its %llu bytes came",
+                         (unsigned long long)seen, (unsigned long long)count);
+    return NULL;
+}
+
+void output_port_close(struct output_port *port)
+{
+    if (port == NULL)
+        return;
+    /* Wakes a thread that still waits for QEMU; from one that ended, the last bytes are still read.
+     */
+    shutdown(port->listener, SHUT_RDWR);
+    pthread_join(port->thread, NULL);
+    progress_output_end();
+    closep(&port->listener);
+    unlink(port->address.sun_path);
+    pthread_cond_destroy(&port->changed);
+    pthread_mutex_destroy(&port->mutex);
+    free(port);
+}

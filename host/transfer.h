@@ -1,0 +1,29 @@
+/*
+ * Transfers: a library call that reads or writes a named file, joined by a pipe and a thread to a
+ * stream of ours. The call runs in the calling thread; PRODUCE or SINK run in the other. Whichever
+ * side fails first stops the other one.
+ */
+#ifndef VMBUILD_TRANSFER_H
+#define VMBUILD_TRANSFER_H
+
+#include "compression.h"
+#include "error.h"
+
+struct transfer {
+    int (*call)(void *context, const char *path); /* moves the whole of the file PATH; below 0: it
+                                                     failed */
+    void (*cancel)(void *context); /* makes the running call fail; called from the other thread */
+    void *context;
+};
+
+/* Lets the call read what PRODUCE(PRODUCER, sink) writes. Errors: PRODUCE's own, or of the pipe.
+ * *RET_RESULT is what the call returned, which is all there is to know where NULL is returned. */
+[[nodiscard]] struct error *transfer_send(const struct transfer *transfer,
+                                          struct error *(*produce)(void *context, struct sink sink),
+                                          void *producer, int *ret_result);
+
+/* Lets the call write to SINK. Errors and *RET_RESULT: as above, with SINK's own. */
+[[nodiscard]] struct error *transfer_receive(const struct transfer *transfer, struct sink sink,
+                                             int *ret_result);
+
+#endif

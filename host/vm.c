@@ -1,0 +1,217 @@
+#include "vm.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "guest/contract.h"
+#include "guest_handle.h"
+#include "machine.h"
+#include "memory.h"
+#include "outcome.h"
+#include "output_port.h"
+#include "progress.h"
+
+#define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
+#define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
+
+struct vm {
+    struct guest_handle *guest;
+    bool network;
+    struct strings shares; /* TAG:TARGET */
+    size_t layer_count;
+    uint64_t unpack_seconds;
+};
+
+/* Makes the call of the single word VERB. */
+static struct error *simple_command(struct vm *vm, const char *operation, const char *verb)
+{
+    struct strings words = {0};
+
+    strings_add(&words, verb);
+    return guest_handle_command(vm->guest, operation, GUEST_HANDLE_CALL_SECONDS, &words, NULL);
+}
+
+static void add_number(struct strings *words, const char *key, int64_t value)
+{
+    strings_take(words, xasprintf("%s=%lld", key, (long long)value));
+}
+
+/* How long the layers may take to unpack. */
+static uint64_t unpack_seconds(const struct vm_options *options)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < options->layer_count; i++) {
+        struct stat status;
+
+        if (stat(options->layers[i], &status) == 0)
+            bytes += (uint64_t)status.st_size;
+    }
+    return GUEST_HANDLE_CALL_SECONDS + (bytes >> 20) * UNPACK_SECONDS_PER_MIB;
+}
+
+/* Sets the guest's clock and lets it mount the scratch disk. */
+static struct error *start(struct vm *vm, const struct vm_options *options)
+{
+    struct strings words = {0};
+    bool host_time = options->network && options->clock == 0;
+
+    strings_add(&words, "start");
+    add_number(&words, "clock", host_time ? (int64_t)time(NULL) : options->clock);
+    add_number(&words, "clamp", options->clamp);
+    strings_add(&words, "scratch=" GUEST_DISK_SCRATCH);
+    return guest_handle_command(vm->guest, "start the build in the VM", GUEST_HANDLE_CALL_SECONDS,
+                                &words, NULL);
+}
+
+struct error *vm_launch(const struct vm_options *options, struct vm **ret)
+{
+    CLEANUP(vm_freep) struct vm *vm = xcalloc(1, sizeof *vm);
+
+    vm->network = options->network;
+    vm->layer_count = options->layer_count;
+    vm->unpack_seconds = unpack_seconds(options);
+    for (size_t i = 0; i < options->share_count; i++) {
+        CLEANUP(freep) char *tag = machine_share_tag(i);
+
+        strings_take(&vm->shares, xasprintf("%s:%s", tag, options->shares[i].target));
+    }
+    TRY(guest_handle_boot(options, &vm->guest));
+    TRY(start(vm, options));
+    *ret = STEAL(vm);
+    return NULL;
+}
+
+/* libguestfs uploads files; this one lives in memory. */
+static struct error *memory_file(const void *bytes, size_t length, int *ret_fd)
+{
+    CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC);
+    const char *next = bytes;
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "make a file in memory");
+    while (length > 0) {
+        ssize_t written = write(fd, next, length);
+
+        if (written < 0)
+            return error_errno(EXIT_OTHER, "write a file in memory");
+        next += written;
+        length -= (size_t)written;
+    }
+    *ret_fd = steal_fd(&fd);
+    return NULL;
+}
+
+struct error *vm_put(struct vm *vm, const char *name, const void *bytes, size_t length)
+{
+    CLEANUP(closep) int fd = -1;
+    CLEANUP(freep) char *operation = xasprintf("give the guest '%s'", name);
+    CLEANUP(freep) char *target = xasprintf("%s/%s", GUEST_JOB_DIR, name);
+
+    if (length > GUEST_JOB_FILE_MAX)
+        return error_new(EXIT_INPUT, "%s: it is larger than %u bytes", operation,
+                         GUEST_JOB_FILE_MAX);
+    TRY(error_context(memory_file(bytes, length, &fd), "%s", operation));
+    return guest_handle_upload(vm->guest, operation, fd, target);
+}
+
+struct error *vm_unpack_base(struct vm *vm)
+{
+    struct strings words = {0};
+
+    strings_add(&words, "unpack");
+    strings_add(&words, "base=" GUEST_DISK_BASE);
+    for (size_t i = 0; i < vm->layer_count; i++)
+        strings_take(&words, xasprintf("layer=%s%zu", GUEST_DISK_LAYER, i));
+    return guest_handle_command(vm->guest, "unpack the base image", vm->unpack_seconds, &words,
+                                NULL);
+}
+
+struct error *vm_mount_base(struct vm *vm)
+{
+    struct strings words = {0};
+
+    strings_add(&words, "base");
+    strings_add(&words, "base=" GUEST_DISK_BASE);
+    return guest_handle_command(vm->guest, "mount the base image", GUEST_HANDLE_CALL_SECONDS,
+                                &words, NULL);
+}
+
+struct error *vm_add_contents(struct vm *vm,
+                              struct error *(*produce)(void *context, struct sink sink),
+                              void *context)
+{
+    return guest_handle_tar_in(vm->guest, "add the contents", GUEST_LAYER, produce, context);
+}
+
+struct error *vm_mount_overlay(struct vm *vm)
+{
+    return simple_command(vm, "mount the overlay", "mount");
+}
+
+struct error *vm_unmount_overlay(struct vm *vm)
+{
+    return simple_command(vm, "unmount the overlay", "unmount");
+}
+
+/* Runs the script NAME by the call of WORDS. */
+static struct error *run(struct vm *vm, const char *name, uint64_t timeout, struct strings *words)
+{
+    CLEANUP(freep) char *operation = xasprintf("run script '%s'", name);
+    CLEANUP(freep) char *reply = NULL;
+    struct outcome outcome;
+
+    add_number(words, "timeout", (int64_t)timeout);
+    TRY(guest_handle_command(vm->guest, operation, timeout + SCRIPT_GRACE_SECONDS, words, &reply));
+    TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));
+    TRY(error_context(output_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",
+                      operation));
+    TRY(outcome_error(&outcome, name, timeout));
+    if (outcome.oom > 0)
+        progress_note("script '%s' succeeded, but the guest ran out of memory meanwhile and "
+                      "killed %llu of its processes",
+                      name, (unsigned long long)outcome.oom);
+    return NULL;
+}
+
+struct error *vm_run_script(struct vm *vm, bool shadow_setup, uint64_t timeout)
+{
+    struct strings words = {0};
+
+    strings_add(&words, "run");
+    if (vm->network)
+        strings_add(&words, "network=" MACHINE_NETWORK);
+    for (size_t i = 0; i < vm->shares.count; i++)
+        strings_take(&words, xasprintf("share=%s", vm->shares.items[i]));
+    if (shadow_setup)
+        strings_add(&words, "shadow=1");
+    return run(vm, GUEST_JOB_RUN, timeout, &words);
+}
+
+struct error *vm_run_hook(struct vm *vm, const char *name, uint64_t timeout)
+{
+    struct strings words = {0};
+
+    strings_add(&words, "hook");
+    strings_take(&words, xasprintf("name=%s", name));
+    return run(vm, name, timeout, &words);
+}
+
+struct error *vm_pack_layer(struct vm *vm, struct sink sink)
+{
+    return guest_handle_tar_out(vm->guest, "pack the layer", GUEST_LAYER, sink);
+}
+
+void vm_free(struct vm *vm)
+{
+    if (vm == NULL)
+        return;
+    guest_handle_free(vm->guest);
+    strings_free(&vm->shares);
+    free(vm);
+}
