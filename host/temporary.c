@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -17,6 +19,10 @@
 
 #define SLOTS 64      /* temporaries at a time; a build needs about ten */
 #define NAME_TRIES 64 /* random names before giving up */
+
+/* Run folders, as random_path names them, and the age from which an unlocked one is nobody's. */
+#define RUN_FOLDER_NAME ".vmbuild."
+#define ABANDONED_SECONDS 600
 
 /* A path is valid for the supervisor once `used` is set, which is done last. */
 struct slot {
@@ -210,6 +216,49 @@ void temporary_remove_all(void)
     }
 }
 
+/* Holds the lock that tells others that the folder PATH is in use, until this process ends. */
+static void hold_lock(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        close(fd);
+}
+
+/* Whether the folder NAME in DIR was left by a build that was killed together with its supervisor. */
+static bool is_abandoned(int dir, const char *name, time_t now)
+{
+    struct stat status;
+
+    if (strncmp(name, RUN_FOLDER_NAME, strlen(RUN_FOLDER_NAME)) != 0)
+        return false;
+    if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode) ||
+        status.st_uid != geteuid() || now - status.st_ctime < ABANDONED_SECONDS)
+        return false;
+    CLEANUP(closep) int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes abandoned run folders in the folder PATH. */
+static void remove_abandoned(const char *path)
+{
+    DIR *dir = opendir(path);
+    time_t now = time(NULL);
+
+    if (dir == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (!is_abandoned(dirfd(dir), entry->d_name, now))
+            continue;
+        char *abandoned = xasprintf("%s/%s", path, entry->d_name);
+
+        remove_path(abandoned);
+        free(abandoned);
+    }
+    closedir(dir);
+}
+
 struct error *temporary_run_folder(const char **ret)
 {
     if (run_folder == NULL) {
@@ -225,6 +274,8 @@ struct error *temporary_run_folder(const char **ret)
                 "set TMPDIR to a folder that you can write to");
         TRY(error_advise(temporary_folder(absolute, "vmbuild", &run_folder),
                          "set TMPDIR to a folder that you can write to"));
+        hold_lock(run_folder);
+        remove_abandoned(absolute);
     }
     *ret = run_folder;
     return NULL;
