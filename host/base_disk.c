@@ -143,6 +143,7 @@ void base_disk_release(struct base_disk *disk)
         close(steal_fd(&disk->lock));
     if (disk->is_new)
         temporary_remove(disk->path);
-    freep(&disk->path);
+    free(disk->path);
+    disk->path = NULL;
     disk->is_new = false;
 }

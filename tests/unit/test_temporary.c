@@ -31,8 +31,9 @@ static void test_file_is_private_and_removed(void **state)
     assert_int_equal(fstat(fd, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
     close(fd);
-    temporary_removep(&path);
-    assert_null(path);
+    temporary_remove(path);
+    assert_false(exists(path));
+    free(path);
 }
 
 static void test_renamed_file_stays(void **state)
