@@ -5,11 +5,21 @@
  *   derived/KIND/HEX   what is made from the blob HEX, by a KIND that names how (a compressed form)
  *   disks/KEY          base disks: the unpacked layers of a chain
  *   records/KIND/KEY   small JSON: what an input file was found to hold
+ *   facts/...          of each entry: size and a digest of its first and last bytes
  *   lock/...           a lock file for each entry under work
+ *   sessions/...       a folder for each process at work: its temporaries, and the entries it uses
  *
  * Never needed for correctness. An entry is written to a temporary and renamed; concurrent builds
- * and kill -9 leave whole entries or none. An entry whose size or recorded facts are off is dropped
- * and made again. Reading touches the entry's access order (utimensat), which pruning goes by.
+ * and kill -9 leave whole entries or none. What a killed process left is told by its session's
+ * lock, which the kernel released, and removed when the next process opens the store.
+ *
+ * A published entry is read-only and its mtime is a constant, so that a later write shows. An entry
+ * whose size, mtime, or first and last bytes are off is damaged: a blob is hashed again and kept if
+ * it still matches its name, anything else is dropped and made again. Finding an entry touches its
+ * atime, which pruning goes by. What a session has found or published is never pruned while the
+ * session lasts.
+ *
+ * Functions may be called from several threads.
  */
 #ifndef VMBUILD_STORE_H
 #define VMBUILD_STORE_H
@@ -21,24 +31,33 @@
 #include "error.h"
 #include "json.h"
 
+/* The store's size limit: $VMBUILD_CACHE_LIMIT, in MiB, else this. */
+#define STORE_LIMIT_DEFAULT_MIB 20480
+
 struct store;
 
 /* Opens (and makes) the store at DIR, NULL for the default place. THROW_AWAY (--no-cache): a store
- * in a temporary folder. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+ * in a temporary folder. Errors: EXIT_OTHER (no place known, not writable, writable by everyone),
+ * EXIT_USAGE (the limit is no number), EXIT_DISK_FULL. */
 [[nodiscard]] struct error *store_open(const char *dir, bool throw_away, struct store **ret);
+
+/* Ends the session: its temporaries are removed, its entries may be pruned. */
 void store_free(struct store *store);
 static inline void store_freep(struct store **store)
 {
     store_free(*store);
 }
 
+/* The folder that store_open with DIR uses; the caller's. Nothing is made. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *store_locate(const char *dir, char **ret);
+
 /* The store's folder; borrowed. */
 const char *store_folder(const struct store *store);
 
 enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK };
 
-/* Return: the path of the entry KEY if it is there, else NULL; the caller's. KEY is a digest's hex
- * for blobs, "KIND/HEX" for derived entries, any hex key for disks. */
+/* Return: the path of the entry KEY if it is there and whole, else NULL; the caller's. KEY is a
+ * digest's hex for blobs, "KIND/HEX" for derived entries, any hex key for disks. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 
 /* Waits for the entry's lock (released by closing *RET_FD), so that one process makes an entry and
@@ -46,11 +65,12 @@ char *store_find(struct store *store, enum store_kind kind, const char *key);
 [[nodiscard]] struct error *store_lock(struct store *store, enum store_kind kind, const char *key,
                                        int *ret_fd);
 
-/* Makes a temporary in the store for a new entry; write to *RET_FD, then store_publish. */
+/* Makes a temporary (mode 0600) in the store for a new entry: write to *RET_FD (the caller's to
+ * close), then store_publish, or temporary_remove. *RET_PATH is the caller's. */
 [[nodiscard]] struct error *store_temporary(struct store *store, char **ret_path, int *ret_fd);
 
-/* Renames the temporary PATH to the entry. The caller vouches for its content. *RET_PATH (may be
- * NULL) is the entry's path. */
+/* Renames the temporary PATH to the entry. The caller vouches for its content and has written all
+ * of it. *RET_PATH (may be NULL) is the entry's path. */
 [[nodiscard]] struct error *store_publish(struct store *store, enum store_kind kind,
                                           const char *key, const char *path, char **ret_path);
 
@@ -62,5 +82,9 @@ void store_drop(struct store *store, enum store_kind kind, const char *key);
 struct json *store_get_record(struct store *store, const char *kind, const char *key);
 void store_put_record(struct store *store, const char *kind, const char *key,
                       const struct json *record);
+
+/* The limit in bytes that applies to this store; build prunes to it when it is done
+ * (store_pruning.h). */
+uint64_t store_limit(const struct store *store);
 
 #endif
