@@ -363,15 +363,16 @@ static struct error *exchange_once(struct http_client *client, struct transfer *
     return describe(transfer, code, url);
 }
 
+/* Only requests that send no body are redirected: a body may hold secrets. */
 static bool is_redirect(const struct http_answer *answer, const char *method)
 {
-    if (http_header(answer, "location") == NULL)
+    if (http_header(answer, "location") == NULL ||
+        (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0))
         return false;
     switch (answer->status) {
     case 301:
     case 302:
     case 303:
-        return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     case 307:
     case 308:
         return true;
