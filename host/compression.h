@@ -2,7 +2,7 @@
  * Compression of layers and archives. Writing: gzip (ISA-L), zstd, or none, as streams whose bytes
  * depend on nothing but the input: not on the CPU, the number of threads or the size of the pieces
  * written. gzip members and zstd frames may be joined end to end, so a finished piece is never
- * compressed again. Reading: gzip, xz, zstd, bzip2 or none, told by the first bytes (libarchive).
+ * compressed again. Reading is decompression.h's.
  */
 #ifndef VMBUILD_COMPRESSION_H
 #define VMBUILD_COMPRESSION_H
@@ -50,33 +50,6 @@ void compressor_free(struct compressor *compressor);
 static inline void compressor_freep(struct compressor **compressor)
 {
     compressor_free(*compressor);
-}
-
-/* Where a stream's bytes come from. Return: bytes read into BUFFER, 0 at the end; errors by *ERR.
- */
-typedef ssize_t (*source_read)(void *context, void *buffer, size_t capacity, struct error **err);
-struct source {
-    source_read read;
-    void *context;
-};
-
-struct decompressor;
-
-/* Reads SOURCE, whatever its compression. NAME is what errors call it. Errors: EXIT_INPUT. */
-[[nodiscard]] struct error *decompressor_new(const char *name, struct source source,
-                                             struct decompressor **ret);
-
-/* The next piece, borrowed until the next call; *RET_LENGTH is 0 at the end. */
-[[nodiscard]] struct error *decompressor_read(struct decompressor *decompressor, const void **ret,
-                                              size_t *ret_length);
-
-/* What was found. */
-enum compression decompressor_compression(const struct decompressor *decompressor);
-
-void decompressor_free(struct decompressor *decompressor);
-static inline void decompressor_freep(struct decompressor **decompressor)
-{
-    decompressor_free(*decompressor);
 }
 
 #endif
