@@ -1,0 +1,73 @@
+#!/bin/bash
+# Specs that are not valid: exit code 3, one line that names the place and the cause.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# refuses NAME REGEX: the spec on standard input.
+refuses() {
+    spec bad
+    build bad
+    exits 3 "$1"
+    says "$1: the message" "^vmbuild: .*$2"
+    leaves_nothing "$1" "$WORK/bad.tar"
+}
+
+refuses "not JSON" 'line 3, column [0-9]+' <<'END'
+{
+  "name": "x",
+  "tag" "latest"
+}
+END
+refuses "cut off" 'line 1' <<< '{"name": "x"'
+refuses "empty" 'bad\.json' < /dev/null
+refuses "something behind the end" 'line 2' <<< $'{"name": "x"}\n{"name": "y"}'
+refuses "an array" 'object' <<< '["name"]'
+refuses "not UTF-8" 'UTF-8|utf8|invalid' < <(printf '{"name": "\xff\xfe"}')
+refuses "a wrong type" "line 2.*memory|memory.*line 2" <<'END'
+{ "name": "x",
+  "memory": "much" }
+END
+refuses "a wrong type in a list" 'contents' <<< '{"name": "x", "contents": ["a", 7]}'
+refuses "an unknown key, with the nearest" 'runAsRot.*' <<< '{"name": "x", "runAsRot": "true"}'
+says "the nearest known key" "runAsRoot"
+refuses "a key given twice" 'tag' <<< '{"name": "x", "tag": "a", "tag": "b"}'
+refuses "no name" 'name' <<< '{"tag": "x"}'
+refuses "a name that is none" 'UPPER' <<< '{"name": "UPPER/Case"}'
+refuses "a tag that is none" 'tag' <<< '{"name": "x", "tag": "a tag"}'
+refuses "a fraction where a whole number belongs" 'cpus' <<< '{"name": "x", "cpus": 1.5}'
+refuses "a number too large" 'memory' <<< '{"name": "x", "memory": 99999999999999999999}'
+refuses "no memory at all" 'memory' <<< '{"name": "x", "memory": 0}'
+refuses "a time that is none" 'created' <<< '{"name": "x", "created": "yesterday"}'
+refuses "a base that is not there" 'missing\.tar.*No such file' \
+    <<< '{"name": "x", "fromImage": "missing.tar", "runAsRoot": "true"}'
+refuses "contents that are not there" 'nowhere.*No such file' <<< '{"name": "x", "contents": "nowhere"}'
+refuses "a script that is not there" 'nothing\.sh.*No such file' \
+    <<< '{"name": "x", "runAsRoot": {"file": "nothing.sh"}}'
+
+run --spec nowhere.json --output x.tar
+exits 3 "a spec that is not there"
+says "a spec that is not there: the message" "^vmbuild: .*nowhere\.json.*No such file"
+
+# Each opens 100 MB of arrays or objects.
+for open in '[' '{"a":'; do
+    python3 -c 'import sys; sys.stdout.write(sys.argv[1] * (100_000_000 // len(sys.argv[1])))' "$open" |
+        spec deep
+    build deep
+    exits 3 "100 MB of nested '$open'"
+    says "100 MB of nested '$open': the message" '^vmbuild: .*deep\.json'
+    is "100 MB of nested '$open': one short message" \
+        "$(($(wc -c < "$WORK/err") < 1000))" 1
+done
+rm "$WORK/deep.json"
+
+run
+exits 2 "no command"
+run --no-such-option
+exits 2 "an unknown option"
+run no-such-command
+exits 2 "an unknown command"
+says "an unknown command: the message" 'no-such-command'
+run --spec x.json --memory much
+exits 2 "an option's value of the wrong kind"
+
+done_testing

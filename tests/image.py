@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Makes images to build on, hostile ones included, and looks into images, for the tests.
+
+usage: image.py make FILE < DESCRIPTION   writes an image (see `make`)
+       image.py layer FILE [N]            lists what layer N (default -1, the last) holds
+       image.py file FILE PATH [N]        the bytes of a regular file of layer N
+       image.py config FILE               the config document
+       image.py members FILE              the names in the archive, in their order
+       image.py tree DIR                  lists a folder as `layer` lists a layer, with contents' hashes
+       image.py check FILE                everything that a docker-archive promises of itself
+
+A DESCRIPTION is JSON: {"layers": [[ENTRY, ...], ...]} and any of
+  "config": {...}          the config document's "config"
+  "created": RFC 3339
+  "form": "docker"         docker save's own: manifest.json, repositories, ID/{layer.tar,json,VERSION}
+          "skopeo"         manifest.json, layers as DIGEST.tar beside it
+          "old"            the form of 2016: repositories and the parent chain only
+  "name": "NAME:TAG"
+  "compression": "none", "gzip", "xz", "zstd" or "bzip2", of the whole
+An ENTRY is {"path": P} and any of "type": "file", "dir", "link", "hard", "char", "block", "fifo";
+"mode": "755", "uid", "gid", "mtime", "data" (text), "hex" (bytes), "size" (zero bytes), "to" (a
+link's target), "major", "minor", "xattrs": {NAME: HEX}.
+"""
+
+import hashlib
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+import tarfile
+
+TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "link": tarfile.SYMTYPE,
+         "hard": tarfile.LNKTYPE, "char": tarfile.CHRTYPE, "block": tarfile.BLKTYPE,
+         "fifo": tarfile.FIFOTYPE}
+NAMES = {value: name for name, value in TYPES.items()}
+COMPRESSORS = {"gzip": ["gzip", "-n"], "xz": ["xz", "-0"], "zstd": ["zstd", "-q"],
+               "bzip2": ["bzip2"]}
+MAGIC = [(b"\x1f\x8b", "gzip"), (b"\xfd7zXZ", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"),
+         (b"BZh", "bzip2")]
+
+
+def layer_tar(entries):
+    """The bytes of a layer tar."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT,
+                      errors="surrogateescape") as tar:
+        for entry in entries:
+            info = tarfile.TarInfo(entry["path"])
+            info.type = TYPES[entry.get("type", "file")]
+            info.mode = int(entry.get("mode", "755" if info.isdir() else "644"), 8)
+            info.uid = entry.get("uid", 0)
+            info.gid = entry.get("gid", 0)
+            info.mtime = entry.get("mtime", 1000000000)
+            info.linkname = entry.get("to", "")
+            info.devmajor = entry.get("major", 0)
+            info.devminor = entry.get("minor", 0)
+            for name, value in entry.get("xattrs", {}).items():
+                info.pax_headers["SCHILY.xattr." + name] = \
+                    bytes.fromhex(value).decode("utf-8", "surrogateescape")
+            data = entry.get("data", "").encode("utf-8", "surrogateescape")
+            data = bytes.fromhex(entry["hex"]) if "hex" in entry else data
+            data = data or bytes(entry.get("size", 0))
+            if info.isreg():
+                info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def add(tar, name, data):
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    info.mtime = 1000000000
+    tar.addfile(info, io.BytesIO(data))
+
+
+def make_config(description, tars):
+    created = description.get("created", "2001-09-09T01:46:40Z")
+    return {
+        "architecture": description.get("architecture", "amd64"),
+        "os": "linux",
+        "created": created,
+        "config": description.get("config", {}),
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sha256(t) for t in tars]},
+        "history": [{"created": created, "created_by": "image.py"} for _ in tars],
+    }
+
+
+def make(path, description):
+    """Writes an image as a DESCRIPTION says."""
+    tars = [layer_tar(entries) for entries in description["layers"]]
+    form = description.get("form", "docker")
+    name, tag = description.get("name", "test/base:latest").rsplit(":", 1)
+    config = make_config(description, tars)
+    config_bytes = json.dumps(config).encode()
+    config_name = sha256(config_bytes) + ".json"
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        parent, names = None, []
+        for index, data in enumerate(tars):
+            identity = sha256(f"{index} {parent} {sha256(data)}".encode())
+            if form == "skopeo":
+                names.append(sha256(data) + ".tar")
+                add(tar, names[-1], data)
+                continue
+            v1 = {"id": identity, "created": config["created"], "os": "linux",
+                  "config": config["config"], "architecture": config["architecture"]}
+            if parent:
+                v1["parent"] = parent
+            add(tar, identity + "/VERSION", b"1.0")
+            add(tar, identity + "/json", json.dumps(v1).encode())
+            add(tar, identity + "/layer.tar", data)
+            names.append(identity + "/layer.tar")
+            parent = identity
+        if form != "old":
+            add(tar, config_name, config_bytes)
+            add(tar, "manifest.json", json.dumps(
+                [{"Config": config_name, "RepoTags": [f"{name}:{tag}"], "Layers": names}]).encode())
+        if form != "skopeo":
+            add(tar, "repositories", json.dumps({name: {tag: parent}}).encode())
+    data = out.getvalue()
+    compression = description.get("compression", "none")
+    if compression != "none":
+        data = subprocess.run(COMPRESSORS[compression], input=data, stdout=subprocess.PIPE,
+                              check=True).stdout
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+class Archive:
+    """A docker-archive, whatever its compression."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            head = file.read(8)
+        for magic, name in MAGIC:
+            if head.startswith(magic):
+                data = subprocess.run([COMPRESSORS[name][0], "-dc", path], stdout=subprocess.PIPE,
+                                      check=True).stdout
+                self.tar = tarfile.open(fileobj=io.BytesIO(data))
+                break
+        else:
+            self.tar = tarfile.open(path)
+        self.manifest = json.loads(self.read("manifest.json"))[0]
+
+    def read(self, name):
+        return self.tar.extractfile(name).read()
+
+    def layer(self, index=-1):
+        name = self.manifest["Layers"][index]
+        return tarfile.open(fileobj=self.tar.extractfile(name), errors="surrogateescape")
+
+
+def quote(text):
+    """PATH as one word: what is not plain is escaped."""
+    raw = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(b) if 33 <= b < 127 and b != 92 else f"\\{b:03o}" for b in raw)
+
+
+def entry_line(info):
+    words = [NAMES.get(info.type, repr(info.type)), f"{info.mode:04o}", f"{info.uid}:{info.gid}",
+             quote(info.name)]
+    if info.issym():
+        words += ["->", quote(info.linkname)]
+    elif info.islnk():
+        words += ["=", quote(info.linkname)]
+    elif info.ischr() or info.isblk():
+        words.append(f"{info.devmajor},{info.devminor}")
+    for key, value in sorted(info.pax_headers.items()):
+        if key.startswith("SCHILY.xattr."):
+            raw = value.encode("utf-8", "surrogateescape")
+            words.append(f"xattr {key[13:]}={raw.hex()}")
+    return " ".join(words)
+
+
+def tree(top):
+    """Lines for all below the folder TOP, hard links and contents included; for comparing."""
+    lines, inodes = [], {}
+    for folder, folders, files in os.walk(os.fsencode(top)):
+        folders.sort()
+        for name in sorted(folders + files):
+            path = os.path.join(folder, name)
+            shown = quote(os.fsdecode(os.path.relpath(path, os.fsencode(top))))
+            info = os.lstat(path)
+            words = [stat.filemode(info.st_mode)[0], f"{info.st_mode & 0o7777:04o}",
+                     f"{info.st_uid}:{info.st_gid}", shown]
+            if stat.S_ISLNK(info.st_mode):
+                words += ["->", quote(os.fsdecode(os.readlink(path)))]
+            elif stat.S_ISCHR(info.st_mode) or stat.S_ISBLK(info.st_mode):
+                words.append(f"{os.major(info.st_rdev)},{os.minor(info.st_rdev)}")
+            elif stat.S_ISREG(info.st_mode):
+                with open(path, "rb") as file:
+                    words.append(hashlib.file_digest(file, "sha256").hexdigest()[:16])
+            if info.st_nlink > 1 and not stat.S_ISDIR(info.st_mode):
+                words.append("= " + inodes.setdefault(info.st_ino, shown))
+            if not stat.S_ISLNK(info.st_mode):
+                for key in sorted(os.listxattr(path, follow_symlinks=False)):
+                    value = os.getxattr(path, key, follow_symlinks=False)
+                    words.append(f"xattr {key}={value.hex()}")
+            if not stat.S_ISDIR(info.st_mode):
+                words.append(f"mtime {int(info.st_mtime // 1)}")
+            lines.append(" ".join(words))
+    return sorted(lines)
+
+
+def require(condition, text):
+    if not condition:
+        sys.exit(f"image.py: {text}")
+
+
+def check(path):
+    """What `docker save` promises, checked: digests, names, the parent chain, order, one of each."""
+    archive = Archive(path)
+    names = archive.tar.getnames()
+    require(len(names) == len(set(names)), "a name occurs twice")
+    config_bytes = archive.read(archive.manifest["Config"])
+    require(archive.manifest["Config"] == sha256(config_bytes) + ".json", "the config's name")
+    config = json.loads(config_bytes)
+    layers = archive.manifest["Layers"]
+    diff_ids = config["rootfs"]["diff_ids"]
+    require(len(layers) == len(diff_ids), "layers and diff IDs differ in number")
+    require(sum(not h.get("empty_layer") for h in config.get("history", [])) == len(layers),
+            "history and layers differ in number")
+    parent = None
+    for name, diff_id in zip(layers, diff_ids):
+        data = archive.read(name)
+        require("sha256:" + sha256(data) == diff_id, f"{name}: not its diff ID")
+        identity = name.split("/")[0]
+        require(len(identity) == 64, f"{name}: not ID/layer.tar")
+        require(archive.read(identity + "/VERSION") == b"1.0", f"{identity}/VERSION")
+        v1 = json.loads(archive.read(identity + "/json"))
+        require(v1["id"] == identity, f"{identity}: its json has another id")
+        require(v1.get("parent") == parent, f"{identity}: parent is {v1.get('parent')}")
+        parent = identity
+    for key in ("config", "architecture", "os", "checksum", "Size", "created"):
+        require(key in v1, f"the new layer's json has no '{key}'")
+    repository, tag = archive.manifest["RepoTags"][0].rsplit(":", 1)
+    require(json.loads(archive.read("repositories")) == {repository: {tag: parent}}, "repositories")
+
+
+def main(arguments):
+    command, path = arguments[0], arguments[1]
+    rest = arguments[2:]
+    sys.stdout.reconfigure(errors="surrogateescape")
+    if command == "make":
+        make(path, json.load(sys.stdin))
+    elif command == "layer":
+        with Archive(path).layer(int(rest[0]) if rest else -1) as tar:
+            for info in tar:
+                print(entry_line(info))
+    elif command == "file":
+        with Archive(path).layer(int(rest[1]) if rest[1:] else -1) as tar:
+            sys.stdout.buffer.write(tar.extractfile(rest[0]).read())
+    elif command == "config":
+        archive = Archive(path)
+        sys.stdout.buffer.write(archive.read(archive.manifest["Config"]))
+    elif command == "members":
+        print("\n".join(Archive(path).tar.getnames()))
+    elif command == "tree":
+        print("\n".join(tree(path)))
+    elif command == "check":
+        check(path)
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(sys.argv[1:])

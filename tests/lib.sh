@@ -1,0 +1,261 @@
+# shellcheck shell=bash
+# For end-to-end tests: sourced by tests/e2e/*.t and tests/slow/*.t, which tests/run starts.
+#
+# A test runs the installed program as an unprivileged user: uid 65534, no capabilities, no way to
+# gain any, no /dev/kvm, a clean environment. (Where the tests do not run as root, as who they run.)
+# Its folder is $WORK, which that user owns; there stand NAME.json (specs), NAME.tar (outputs),
+# and tmp/, the program's TMPDIR. The cache is shared by all tests of a run.
+#
+# Form of a test: `run`, `build` or `build_script` sets STATUS and the files $WORK/out and $WORK/err;
+# then `exits`, `says`, `ok`, `is`, `like` make one TAP line each; `done_testing` ends the file.
+set -u
+export LC_ALL=C.UTF-8
+
+: "${VMBUILD_TESTS:?start the test by tests/run FILE}"
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${VMBUILD:?start the test by tests/run FILE}"
+NOBODY=65534
+CACHE=$VMBUILD_TESTS/cache
+WORK=$(mktemp -d "$VMBUILD_TESTS/work/XXXXXX")
+IMAGE="python3 $TOP/tests/image.py"
+mkdir "$WORK/tmp"
+chmod 755 "$WORK"
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
+TEST_NUMBER=0
+STATUS=
+# Further variables, and changes to those of as_user, for the program: VAR=VALUE words.
+USER_ENV=()
+
+remove_work() {
+    [ -n "${KEEP-}" ] || rm -rf "$WORK" || true
+}
+trap remove_work EXIT
+
+# --- TAP ------------------------------------------------------------------------------------------
+
+# Comment lines, from the arguments or standard input.
+diag() {
+    if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi | sed 's/^/# /'
+}
+
+pass() {
+    TEST_NUMBER=$((TEST_NUMBER + 1))
+    echo "ok $TEST_NUMBER - $1"
+}
+
+# fail NAME [LINES]: a failed test, with what the program said last.
+fail() {
+    TEST_NUMBER=$((TEST_NUMBER + 1))
+    echo "not ok $TEST_NUMBER - $1"
+    shift
+    [ $# -eq 0 ] || diag "$@"
+    if [ -s "$WORK/err" ]; then
+        diag "standard error:"
+        tail -n 40 "$WORK/err" | cat -v | cut -c 1-400 | diag
+    fi
+}
+
+skip() {
+    TEST_NUMBER=$((TEST_NUMBER + 1))
+    echo "ok $TEST_NUMBER - $1 # SKIP $2"
+}
+
+# skip_all REASON: nothing of this file can run here.
+skip_all() {
+    echo "1..0 # SKIP $1"
+    exit 0
+}
+
+done_testing() {
+    echo "1..$TEST_NUMBER"
+}
+
+# ok NAME COMMAND...: COMMAND succeeds.
+ok() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        pass "$name"
+    else
+        fail "$name" "failed: $*"$'\n'"$(tail -n 20 <<< "$output")"
+    fi
+}
+
+# is NAME GOT EXPECTED
+is() {
+    if [ "$2" = "$3" ]; then
+        pass "$1"
+    else
+        fail "$1" "$(diff <(printf '%s\n' "$3") <(printf '%s\n' "$2") | head -n 40 | cat -v)"
+    fi
+}
+
+# like NAME TEXT REGEX: a line of TEXT matches the extended regular expression.
+like() {
+    if grep -qE -e "$3" <<< "$2"; then
+        pass "$1"
+    else
+        fail "$1" "no line matches: $3"$'\n'"$(head -n 40 <<< "$2" | cat -v)"
+    fi
+}
+
+# unlike NAME TEXT REGEX: no line of TEXT matches.
+unlike() {
+    if grep -qE -e "$3" <<< "$2"; then
+        fail "$1" "matches $3: $(grep -E -e "$3" <<< "$2" | head -n 3)"
+    else
+        pass "$1"
+    fi
+}
+
+# need PROGRAM...: skips the file where one is missing.
+need() {
+    local program
+    for program; do
+        command -v "$program" > /dev/null || skip_all "no $program here"
+    done
+}
+
+need_root() {
+    [ "$(id -u)" -eq 0 ] || skip_all "$1 needs root"
+}
+
+# --- Running the program --------------------------------------------------------------------------
+
+# as_user COMMAND...: as the unprivileged user, in a clean environment, in $WORK.
+as_user() {
+    local -a drop=() environment=(env -i PATH=/usr/bin:/bin HOME="$WORK" XDG_CACHE_HOME="$CACHE"
+        TMPDIR="$WORK/tmp" LC_ALL=C.UTF-8 "${USER_ENV[@]}")
+
+    if [ "$(id -u)" -eq 0 ]; then
+        drop=(setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups --no-new-privs
+            --bounding-set=-all --inh-caps=-all)
+        # A device that any user may open is hidden all the same.
+        if [ -e /dev/kvm ]; then
+            # shellcheck disable=SC2016 # for the inner shell
+            drop=(unshare --mount sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' sh "${drop[@]}")
+        fi
+    fi
+    (cd "$WORK" && exec "${drop[@]}" "${environment[@]}" "$@")
+}
+
+# run ARGUMENT...: the program; sets STATUS, writes $WORK/out and $WORK/err. Standard input is empty.
+run() {
+    local -a under=()
+    read -r -a under <<< "${UNDER:+$TOP/$UNDER}"
+    STATUS=0
+    as_user "${under[@]}" "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
+}
+
+# start ARGUMENT...: the same in the background, with RUN_PID; `finish` waits for it.
+start() {
+    as_user "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
+    RUN_PID=$!
+}
+finish() {
+    STATUS=0
+    wait "$RUN_PID" || STATUS=$?
+}
+
+# spec NAME: standard input becomes the spec $WORK/NAME.json.
+spec() {
+    cat > "$WORK/$1.json"
+}
+
+# script_spec NAME JSON: the spec JSON, with standard input as its runAsRoot.
+script_spec() {
+    jq -Rs --argjson rest "$2" '$rest + {runAsRoot: .}' > "$WORK/$1.json"
+}
+
+# build NAME [OPTION...]: builds $WORK/NAME.json to $WORK/NAME.tar.
+build() {
+    local name=$1
+    shift
+    run --spec "$name.json" --output "$name.tar" --compression none "$@"
+}
+
+# build_script NAME JSON [OPTION...] < SCRIPT: script_spec and build in one.
+build_script() {
+    local name=$1 json=$2
+    shift 2
+    script_spec "$name" "$json"
+    build "$name" "$@"
+}
+
+# exits CODE NAME: the program's exit code.
+exits() {
+    if [ "$STATUS" = "$1" ]; then
+        pass "$2: exit code $1"
+    else
+        fail "$2: exit code $1" "the exit code was $STATUS"
+    fi
+}
+
+# says NAME REGEX: a line of standard error matches.
+says() {
+    like "$1" "$(cat -v "$WORK/err")" "$2"
+}
+
+# Processes of this test's program that are still there, QEMU included: they have its HOME.
+processes_left() {
+    local environ
+    for environ in /proc/[0-9]*/environ; do
+        if tr '\0' '\n' < "$environ" 2> /dev/null | grep -qxF "HOME=$WORK"; then
+            environ=${environ%/environ}
+            # A zombie has no command line any more, and is only waiting for its parent.
+            [ -z "$(tr -d '\0' < "$environ/cmdline" 2> /dev/null)" ] ||
+                { printf '%s ' "${environ#/proc/}"; tr '\0' ' ' < "$environ/cmdline"; echo; }
+        fi
+    done
+}
+
+# leaves_nothing NAME [OUTPUT]: no process, no temporary, no partial output.
+leaves_nothing() {
+    local left
+    left=$(processes_left
+        find "$WORK/tmp" -mindepth 1
+        find "$WORK" -maxdepth 1 -name '.*' ! -path "$WORK" ! -name '.guestfs*' ! -name .cache
+        find "$CACHE" -path '*vmbuild*' -name '.*' -user "$(stat -c %u "$WORK")" -newer "$WORK/out")
+    is "$1: no process, no temporary is left" "$left" ""
+    [ $# -lt 2 ] || ok "$1: no partial output" test ! -e "$2"
+}
+
+# --- Base images ----------------------------------------------------------------------------------
+
+# base debian|busybox: the path of the base image. tests/run has made them.
+base() {
+    readlink -f "$VMBUILD_TESTS/base-$1.tar"
+}
+
+# --- Looking into images --------------------------------------------------------------------------
+
+# layer FILE [N]: what the image's layer N (-1, the last) holds, a line an entry:
+# TYPE MODE UID:GID PATH [-> LINK | = HARDLINK | MAJOR,MINOR] [xattr NAME=HEX]...
+layer() {
+    $IMAGE layer "$@"
+}
+
+# config FILE [JQ]: the image's config document.
+config() {
+    $IMAGE config "$1" | jq -c "${2:-.}"
+}
+
+# file_of FILE PATH: the bytes of a regular file of the last layer.
+file_of() {
+    $IMAGE file "$1" "$2"
+}
+
+# unpack FILE DIR: the whole image, unpacked by umoci (as root) to DIR/rootfs.
+unpack() {
+    rm -rf "$2.oci" "$2"
+    skopeo --insecure-policy copy --quiet "docker-archive:$1" "oci:$2.oci:x" &&
+        umoci unpack --image "$2.oci:x" "$2" > "$2.log" 2>&1 || cat "$2.log"
+    rm -rf "$2.oci" "$2.log"
+    [ -d "$2/rootfs" ]
+}
+
+# docker ARGUMENT...: of the Docker Engine of this run's tests, which the first call starts.
+docker() {
+    "$TOP/tests/docker-engine.sh" start "$VMBUILD_TESTS/docker" &&
+        command docker --host "unix://$VMBUILD_TESTS/docker/socket" "$@"
+}
