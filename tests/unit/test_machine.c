@@ -1,0 +1,120 @@
+/* What QEMU is told about the machine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/machine.h"
+
+static struct machine machine;
+
+static void describe(const struct vm_options *options, enum accelerator accelerator)
+{
+    machine_describe(options, accelerator, "/run/a,b/output", &machine);
+    assert_int_equal(machine.parameters.count % 2, 0);
+}
+
+/* Whether one parameter NAME has a value that contains TEXT. */
+static bool has(const char *name, const char *text)
+{
+    for (size_t i = 0; i < machine.parameters.count; i += 2)
+        if (strcmp(machine.parameters.items[i], name) == 0 &&
+            strstr(machine.parameters.items[i + 1], text) != NULL)
+            return true;
+    return false;
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    machine_free(&machine);
+    return 0;
+}
+
+static void test_least(void **state)
+{
+    const struct vm_options options = {.scratch = "/run/scratch"};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
+    assert_true(has("-drive", "file.filename=/run/scratch"));
+    assert_true(has("-device", "virtio-blk-pci,drive=scratch,serial=scratch"));
+    assert_true(has("-chardev", "path=/run/a,,b/output"));
+    assert_false(has("-device", "drive=base"));
+    assert_false(has("-device", "scsi"));
+    assert_false(has("-netdev", ""));
+    assert_false(has("-fsdev", ""));
+}
+
+static void test_cpu_depends_on_the_accelerator(void **state)
+{
+    const struct vm_options options = {.scratch = "/run/scratch"};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-cpu", "-erms"));
+    machine_free(&machine);
+    describe(&options, ACCELERATOR_KVM);
+    assert_false(has("-cpu", "-erms"));
+}
+
+static void test_known_base_is_read_only(void **state)
+{
+    const struct vm_options options = {.scratch = "/run/scratch", .base = "/cache/a,b"};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-drive", "id=base,driver=raw,readonly=on,file.driver=file,"
+                              "file.filename=/cache/a,,b"));
+    assert_false(has("-device", "scsi"));
+}
+
+static void test_new_base_has_its_layers(void **state)
+{
+    static const char *const layers[] = {"/cache/one", "/cache/two"};
+    const struct vm_options options = {.scratch = "/run/scratch",
+                                       .base = "/cache/base",
+                                       .base_is_new = true,
+                                       .layers = layers,
+                                       .layer_count = 2};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_false(has("-drive", "id=base,driver=raw,readonly=on"));
+    assert_true(has("-drive", "id=layer1,driver=raw,readonly=on"));
+    assert_true(has("-device", "scsi-id=0,lun=0,drive=layer0,serial=layer0"));
+    assert_true(has("-device", "scsi-id=0,lun=1,drive=layer1,serial=layer1"));
+}
+
+static void test_network_and_shares(void **state)
+{
+    static const struct vm_share shares[] = {{"/srv/a", "/a"}, {"/srv/b,c", "/b"}};
+    const struct vm_options options = {
+        .scratch = "/run/scratch", .network = true, .shares = shares, .share_count = 2};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-netdev", "user,"));
+    assert_true(has("-device", "virtio-net-pci"));
+    assert_true(has("-fsdev", "local,id=share1,path=/srv/b,,c,"));
+    assert_true(has("-fsdev", "readonly=on"));
+    assert_true(has("-device", "virtio-9p-pci,fsdev=share0,mount_tag=share0"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_least, forget),
+        cmocka_unit_test_teardown(test_cpu_depends_on_the_accelerator, forget),
+        cmocka_unit_test_teardown(test_known_base_is_read_only, forget),
+        cmocka_unit_test_teardown(test_new_base_has_its_layers, forget),
+        cmocka_unit_test_teardown(test_network_and_shares, forget),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
