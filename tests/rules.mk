@@ -102,7 +102,7 @@ fuzz: $(FUZZERS)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
 # The linters, all of them even where one complains.
-C_FILES = $(sort $(wildcard host/*.[ch] guest/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]))
+C_FILES = $(sort $(wildcard host/*.[ch] guest/*.[ch] tests/*.c tests/unit/*.[ch] tests/fuzz/*.[ch]))
 SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci)
 lint: $(BUILD)/host/flags
 	@HOST_CFLAGS='$(HOST_CFLAGS)' tests/lint '$(C_FILES)' '$(SHELL_FILES)'

@@ -1,0 +1,92 @@
+#!/bin/bash
+# The cache: what it saves, and that no state of it breaks a build.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq
+
+cache=$WORK/cache
+jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, runAsRoot: "echo made > /made"}' > "$WORK/job.json"
+
+build job --cache-dir "$cache"
+exits 0 "a cold cache"
+expected=$(sha256sum < "$WORK/job.tar")
+ok "the cache holds something" test -n "$(find "$cache" -type f -size +0)"
+
+# rebuild NAME: gives the same bytes.
+rebuild() {
+    rm -f "$WORK/job.tar"
+    build job --cache-dir "$cache"
+    exits 0 "$1"
+    is "$1: the same bytes" "$(sha256sum < "$WORK/job.tar")" "$expected"
+    leaves_nothing "$1"
+}
+rebuild "a warm cache"
+
+# Damage, one file after another.
+i=0
+while read -r file; do
+    [ "$i" -lt 12 ] || break
+    i=$((i + 1))
+    : > "$file"
+    rebuild "the cache's ${file#"$cache"/} emptied"
+done < <(find "$cache" -type f -size +0 | sort)
+
+while read -r file; do
+    size=$(stat -c %s "$file")
+    truncate -s $((size / 2)) "$file"
+    rebuild "the cache's ${file#"$cache"/} cut in half"
+done < <(find "$cache" -type f -size +4k | sort)
+
+find "$cache" -mindepth 1 -delete
+rebuild "the cache emptied"
+
+# Two builds on a cold cache at once.
+rm -rf "$cache"
+cp "$WORK/job.json" "$WORK/job2.json"
+start --spec job2.json --output job2.tar --compression none --cache-dir "$cache"
+second=$RUN_PID
+rm -f "$WORK/job.tar"
+STATUS=0
+as_user "$VMBUILD" --spec job.json --output job.tar --compression none --cache-dir "$cache" \
+    > "$WORK/out" 2> "$WORK/err" || STATUS=$?
+exits 0 "two builds at once: the one"
+RUN_PID=$second
+finish
+exits 0 "two builds at once: the other"
+is "two builds at once: the same bytes" "$(sha256sum < "$WORK/job.tar") $(sha256sum < "$WORK/job2.tar")" \
+    "$expected $expected"
+
+# A cache that cannot be written.
+mkdir "$WORK/locked"
+chmod 555 "$WORK/locked"
+[ "$(id -u)" -ne 0 ] || chown 0:0 "$WORK/locked"
+build job --cache-dir "$WORK/locked/cache"
+exits 1 "a cache that cannot be made"
+says "a cache that cannot be made: which" "^vmbuild: .*$WORK/locked/cache"
+
+# An input that changes is read again, though its name and size stay.
+cp "$(base busybox)" "$WORK/base.tar"
+script_spec changing '{"name": "x", "fromImage": "base.tar"}' <<< 'true'
+build changing --cache-dir "$cache"
+exits 0 "a base"
+first=$(config "$WORK/changing.tar" '.rootfs.diff_ids[0]')
+$IMAGE make "$WORK/base.tar" <<END
+{"layers": [[{"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"}]]}
+END
+build changing --cache-dir "$cache"
+exits 0 "another base of the same name"
+ok "another base of the same name: is read anew" \
+    test "$(config "$WORK/changing.tar" '.rootfs.diff_ids[0]')" != "$first"
+
+run cache path --cache-dir "$cache"
+exits 0 "cache path"
+is "cache path: the folder" "$(cat "$WORK/out")" "$cache"
+run cache list --cache-dir "$cache"
+exits 0 "cache list"
+like "cache list: base disks and layers" "$(cat "$WORK/out")" 'disk'
+run cache prune --cache-dir "$cache"
+exits 0 "cache prune"
+rebuild "after pruning"
+
+done_testing

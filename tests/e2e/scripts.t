@@ -1,0 +1,147 @@
+#!/bin/bash
+# Scripts that fail, and scripts that attack what runs them: the right exit code, a message that
+# says which script and how, and nothing left.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 60, diskSize: 256}')
+
+# with JSON: $on_busybox with changes.
+with() {
+    jq -n --argjson a "$on_busybox" --argjson b "$1" '$a + $b'
+}
+
+build_script seven "$on_busybox" <<< 'echo before; exit 7; echo after'
+exits 5 "a script that exits 7"
+says "a script that exits 7: which, and how" "^vmbuild: .*'runAsRoot'.*7"
+says "a script that exits 7: its output until then" '^before$'
+unlike "a script that exits 7: and no further" "$(cat "$WORK/err")" '^after$'
+leaves_nothing "a script that exits 7" "$WORK/seven.tar"
+
+build_script fails "$on_busybox" <<< $'true\nfalse\necho after'
+exits 5 "the first command that fails ends the script"
+
+build_script signal "$on_busybox" <<< 'kill -SEGV $$'
+exits 5 "a script that dies of a signal"
+says "a script that dies of a signal: which" "'runAsRoot'.*(signal 11|SIGSEGV|Segmentation)"
+
+build_script missing "$on_busybox" <<< $'#!/no/such/interpreter\n'
+exits 5 "an interpreter that is not there"
+says "an interpreter that is not there: the message" "^vmbuild: .*'runAsRoot'"
+
+build_script interpreter "$on_busybox" <<< $'#!/usr/bin/awk -f\nBEGIN { print "awk ran" > "/awk" }'
+exits 0 "a #! line is honoured"
+like "a #! line is honoured: by its interpreter" "$(layer "$WORK/interpreter.tar")" ' awk$'
+
+# PID 1's children: what the script sees, and, should it see more, that too.
+build_script kills "$on_busybox" <<'END'
+touch /made
+trap '' TERM
+kill -TERM -1 2> /dev/null || true
+kill -9 -1 2> /dev/null || true
+echo alive
+END
+exits 0 "a script that kills all it can see"
+like "a script that kills all it can see: its layer" "$(layer "$WORK/kills.tar")" ' made$'
+
+build_script background "$on_busybox" <<'END'
+touch /made
+(trap '' HUP TERM; while true; do sleep 1; echo x >> /growing; done) > /dev/null 2>&1 &
+sleep 1.5
+END
+exits 0 "a script that leaves a process running"
+like "a script that leaves a process running: its layer" "$(layer "$WORK/background.tar")" ' growing$'
+
+build_script remounts "$on_busybox" <<'END'
+touch /before
+mount -o remount,ro / && echo remounted
+touch /after 2> /dev/null || echo "cannot write"
+true
+END
+exits 0 "a script that remounts / read-only"
+like "a script that remounts / read-only: what it wrote before" "$(layer "$WORK/remounts.tar")" ' before$'
+
+build_script unmounts "$on_busybox" <<'END'
+umount -l /proc || true
+umount -l /dev || true
+umount -l /sys || true
+mount -t tmpfs none /mnt 2> /dev/null || mkdir /mnt && mount -t tmpfs none /mnt
+echo hidden > /mnt/hidden
+mount --bind /etc /tmp
+touch /made
+END
+exits 0 "a script that mounts and unmounts"
+listing=$(layer "$WORK/unmounts.tar")
+like "a script that mounts and unmounts: its layer" "$listing" ' made$'
+unlike "a script that mounts and unmounts: nothing of its mounts" "$listing" 'hidden|tmp/passwd'
+
+build_script forks "$on_busybox" <<'END'
+touch /made
+bomb() { bomb | bomb & }
+bomb 2> /dev/null
+sleep 3
+END
+ok "a fork bomb: an end, whichever" test "$STATUS" -eq 0 -o "$STATUS" -eq 5 -o "$STATUS" -eq 7 -o "$STATUS" -eq 8
+leaves_nothing "a fork bomb"
+
+build_script full "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=400'
+exits 6 "a script that fills the disk"
+says "a script that fills the disk: which disk" "^vmbuild: .*disk"
+says "a script that fills the disk: what to do" 'diskSize'
+leaves_nothing "a script that fills the disk" "$WORK/full.tar"
+
+build_script inodes "$(with '{"diskSize": 64}')" <<'END'
+i=0
+while [ $i -lt 2000000 ]; do
+    mkdir /d$i
+    j=0
+    while [ $j -lt 1000 ]; do : > /d$i/$j; j=$((j + 1)); done
+    i=$((i + 1))
+done
+END
+exits 6 "a script that uses up the inodes"
+
+build_script memory "$(with '{"memory": 256}')" <<< "awk 'BEGIN { s = \"x\"; while (1) s = s s }'"
+exits 7 "a script that eats all memory"
+says "a script that eats all memory: what to do" 'memory'
+leaves_nothing "a script that eats all memory" "$WORK/memory.tar"
+
+before=$(date +%s)
+build_script sleeps "$(with '{"timeout": 3}')" <<'END'
+touch /made
+trap '' TERM INT HUP
+sleep 1000
+END
+took=$(($(date +%s) - before))
+exits 8 "a script that sleeps past its timeout"
+says "a script that sleeps past its timeout: which, and how long" "'runAsRoot'.*3 s"
+# Booting and unpacking come on top of the 5 seconds, and other tests beside this one.
+ok "a script that sleeps past its timeout: ended in time ($took s)" test "$took" -le 14
+leaves_nothing "a script that sleeps past its timeout" "$WORK/sleeps.tar"
+
+build_script spins "$(with '{"timeout": 3, "cpus": 1}')" <<< 'while true; do :; done'
+exits 8 "a script that spins past its timeout"
+
+build_script panic "$on_busybox" <<< 'echo c > /proc/sysrq-trigger; sleep 60'
+ok "a script that crashes the kernel, if it can" test "$STATUS" -eq 4 -o "$STATUS" -eq 5
+leaves_nothing "a script that crashes the kernel" "$WORK/panic.tar"
+
+build_script output "$on_busybox" <<< 'i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i + 1)); done'
+exits 0 "a script with much output"
+is "a script with much output: all of it, in order" \
+    "$(grep -c '^line [0-9]*$' "$WORK/err") $(grep '^line' "$WORK/err" | tail -n 1)" "20000 line 19999"
+
+build_script partial "$on_busybox" <<< 'printf "no newline"'
+exits 0 "output without a newline"
+says "output without a newline: is shown" '^no newline$'
+
+# A failed build leaves the previous output as it was.
+echo previous > "$WORK/kept.tar"
+build_script kept "$on_busybox" <<< 'exit 1'
+exits 5 "a failed build"
+is "a failed build leaves the previous output" "$(cat "$WORK/kept.tar")" previous
+build_script kept "$on_busybox" <<< 'true'
+exits 0 "a good build"
+ok "a good build replaces it" $IMAGE check "$WORK/kept.tar"
+
+done_testing

@@ -1,0 +1,107 @@
+#!/bin/bash
+# VMs that do not start or do not last: exit code 4, the end of the guest's console, nothing left.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 60}')
+
+USER_ENV=(VMBUILD_QEMU=/no/such/qemu)
+build_script job "$on_busybox" <<< 'true'
+exits 4 "QEMU is missing"
+says "QEMU is missing: the message" '^vmbuild: .*/no/such/qemu'
+leaves_nothing "QEMU is missing" "$WORK/job.tar"
+
+# As on a machine where it is not installed at all.
+mkdir "$WORK/bin"
+for program in sh env; do ln -s "$(command -v $program)" "$WORK/bin/"; done
+USER_ENV=(PATH="$WORK/bin")
+build job
+ok "QEMU is not on the PATH: found all the same, or exit code 4" test "$STATUS" -eq 4 -o "$STATUS" -eq 0
+
+printf '#!/bin/sh\nexit 1\n' > "$WORK/qemu"
+chmod 755 "$WORK/qemu"
+USER_ENV=(VMBUILD_QEMU="$WORK/qemu")
+rm -f "$WORK/job.tar"
+build job
+exits 4 "QEMU ends at once"
+leaves_nothing "QEMU ends at once" "$WORK/job.tar"
+
+mkdir "$WORK/empty"
+USER_ENV=(VMBUILD_APPLIANCE="$WORK/empty")
+build job
+exits 4 "the appliance is missing"
+says "the appliance is missing: where it was looked for" "^vmbuild: .*$WORK/empty"
+leaves_nothing "the appliance is missing" "$WORK/job.tar"
+
+# A kernel that is none: QEMU itself complains or the VM never reports.
+mkdir "$WORK/broken"
+head -c 1000000 /dev/zero > "$WORK/broken/vmlinuz.x86_64"
+head -c 1000 /dev/zero > "$WORK/broken/initramfs.x86_64.img"
+USER_ENV=(VMBUILD_APPLIANCE="$WORK/broken")
+build job
+exits 4 "the appliance is broken"
+leaves_nothing "the appliance is broken" "$WORK/job.tar"
+
+# An initramfs without init: the kernel panics, and its last lines are shown.
+appliance=$(dirname "$VMBUILD")/../lib/vmbuild
+cp "$appliance/vmlinuz.x86_64" "$WORK/broken/"
+USER_ENV=(VMBUILD_APPLIANCE="$WORK/broken")
+build job
+exits 4 "the guest has no init"
+says "the guest has no init: the console's last lines" 'Kernel panic'
+leaves_nothing "the guest has no init" "$WORK/job.tar"
+USER_ENV=()
+
+build job --accel kvm
+exits 4 "KVM asked for where there is none"
+says "KVM asked for where there is none: why" '^vmbuild: .*(/dev/kvm|KVM)'
+leaves_nothing "KVM asked for where there is none" "$WORK/job.tar"
+
+# Killed in the middle of a script.
+script_spec killed "$on_busybox" <<< 'echo started; sleep 50'
+start --spec killed.json --output killed.tar --compression none
+for _ in $(seq 600); do
+    grep -q '^started' "$WORK/err" && break
+    sleep 0.1
+done
+pid=$(processes_left | awk '$2 ~ /qemu-system/ { print $1; exit }')
+ok "QEMU runs" test -n "$pid"
+ok "QEMU runs under its seccomp sandbox" grep -qE '^Seccomp:\s*2' "/proc/$pid/status"
+ok "QEMU has no privileges" grep -qE '^CapEff:\s*0+$' "/proc/$pid/status"
+kill -9 "$pid"
+finish
+exits 4 "QEMU is killed in the middle of a script"
+says "QEMU is killed: the message" '^vmbuild: .*'
+says "QEMU is killed: the console's last lines" '([Cc]onsole|\[ +[0-9.]+\])'
+leaves_nothing "QEMU is killed" "$WORK/killed.tar"
+
+# A KVM that opens and makes VMs but never gets anywhere, as nested ones can be.
+if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/hanging-kvm.so" "$TOP/tests/hanging_kvm.c" 2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/hanging-kvm.so"
+    USER_ENV=(LD_PRELOAD="$WORK/hanging-kvm.so")
+    build_script job "$on_busybox" <<< 'true'
+    exits 0 "a KVM that hangs"
+    is "a KVM that hangs: one line says so" "$(grep -c 'KVM' "$WORK/err")" 1
+    build job --accel kvm
+    exits 4 "a KVM that hangs, asked for"
+    USER_ENV=()
+else
+    fail "a KVM that hangs" "$(cat "$WORK/cc.log")"
+fi
+
+# What the user's environment says to libguestfs must not matter.
+USER_ENV=(LIBGUESTFS_BACKEND=libvirt LIBGUESTFS_PATH=/nowhere LIBGUESTFS_MEMSIZE=1
+    LIBGUESTFS_HV=/nowhere LIBGUESTFS_APPEND=panic=0 LIBGUESTFS_BACKEND_SETTINGS=force_kvm
+    LIBGUESTFS_CACHEDIR=/nowhere LIBGUESTFS_TMPDIR=/nowhere)
+build_script job "$on_busybox" <<< 'true'
+exits 0 "libguestfs' environment variables do not matter"
+USER_ENV=()
+
+mkdir -p "$WORK/tmp/$(printf 'long%.0s' {1..40})"
+USER_ENV=(TMPDIR="$WORK/tmp/$(printf 'long%.0s' {1..40})")
+build job
+exits 0 "a TMPDIR longer than a socket's name can be"
+USER_ENV=()
+rm -r "$WORK/tmp"/long*
+
+done_testing
