@@ -1,9 +1,10 @@
 /*
- * Registries: the OCI distribution API over libcurl, which only this module and http.c know.
- * Credentials come from the places and in the order of containers-auth.json(5) and from Docker
- * credential helpers. TLS is verified; plain HTTP is for loopback only unless asked for. Digests
- * are checked while streaming; a broken blob resumes; 429 and 5xx are tried again with back-off.
- * Answers are hostile: sizes are limited.
+ * Images from registries, by the OCI distribution API (distribution-spec 1.1, "Pull"); the other
+ * way is registry_push.h. What is found is kept in the store under its digest, manifests included:
+ * an image that is named by digest and was pulled before needs no registry.
+ *
+ * Answers are hostile: sizes are limited (http.h, manifest.h), and nothing is used before its digest
+ * was checked.
  */
 #ifndef VMBUILD_REGISTRY_H
 #define VMBUILD_REGISTRY_H
@@ -16,6 +17,8 @@
 #include "reference.h"
 #include "store.h"
 
+#define REGISTRY_TRANSFERS 4 /* blobs under way at once */
+
 struct registry_options {
     bool plain_http;       /* --plain-http: asked for */
     const char *auth_file; /* --authfile, or NULL */
@@ -24,16 +27,16 @@ struct registry_options {
 /* The process-wide options of pull, push and docker:// inputs; set once by main. */
 void registry_setup(const struct registry_options *options);
 
-/* Pulls the image into STORE: manifest lists by CHOICE's platform, Docker schema 2 and OCI
- * manifests; schema 1 is refused. Every layer has its blob; tars are made where FORMS asks for
- * LAYER_TAR. Where REFERENCE has a digest, the manifest must match it. Errors: EXIT_NETWORK,
- * EXIT_INPUT. */
+/* Those options; borrowed. */
+const struct registry_options *registry_given(void);
+
+/* Pulls the image that REFERENCE names into STORE; from an index that for CHOICE's architecture.
+ * FORMS are the forms of the layers that the caller uses (enum layer_form). Where REFERENCE has a
+ * digest, that and not the tag is asked for, and the tag is only the image's. Errors: EXIT_NETWORK;
+ * EXIT_INPUT where there is no image for the architecture, where what came is not what the digests
+ * say, or is refused (manifest.h); EXIT_DISK_FULL (the cache's). *RET is the caller's. */
 [[nodiscard]] struct error *registry_pull(const struct reference *reference,
                                           const struct image_choice *choice, unsigned int forms,
                                           struct store *store, struct image **ret);
-
-/* Pushes IMAGE to REFERENCE: blobs there are skipped, cross-mounts tried, chunks resumed. */
-[[nodiscard]] struct error *registry_push(const struct image *image,
-                                          const struct reference *reference, struct store *store);
 
 #endif

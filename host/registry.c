@@ -1,0 +1,330 @@
+#include "registry.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "blob_download.h"
+#include "cleanup.h"
+#include "decompression.h"
+#include "file.h"
+#include "manifest.h"
+#include "memory.h"
+#include "mount_sources.h"
+#include "parallel.h"
+#include "progress.h"
+#include "registry_error.h"
+#include "repository.h"
+#include "temporary.h"
+
+#define ACCEPT MANIFEST_OCI ", " MANIFEST_DOCKER ", " MANIFEST_OCI_INDEX ", " MANIFEST_DOCKER_LIST
+
+/* An index may list indexes; nobody needs more than one such step. */
+#define INDEX_DEPTH_MAX 2
+
+static struct registry_options options;
+
+void registry_setup(const struct registry_options *given)
+{
+    options = *given;
+}
+
+const struct registry_options *registry_given(void)
+{
+    return &options;
+}
+
+/* A pull under way. */
+struct pull {
+    const struct reference *reference;
+    const struct image_choice *choice;
+    unsigned int forms;
+    struct store *store;
+    struct repository *repository; /* NULL until something has to be asked */
+    struct buffer bytes;           /* of the manifest */
+    struct manifest manifest;
+    struct image *image;
+    struct blob_downloads downloads;
+};
+
+static void pull_free(struct pull *pull)
+{
+    repository_free(pull->repository);
+    buffer_free(&pull->bytes);
+    manifest_free(&pull->manifest);
+    image_free(pull->image);
+}
+
+/* Opens the repository at the first need: what is named by digest may all be in the store. */
+static struct error *connect_repository(struct pull *pull)
+{
+    struct repository_options wanted = {.plain_http = options.plain_http,
+                                        .auth_file = options.auth_file};
+
+    if (pull->repository != NULL)
+        return NULL;
+    return repository_open(pull->reference, &wanted, &pull->repository);
+}
+
+/* Publishes small bytes, whose digest is DIGEST, in the store. */
+static struct error *keep_bytes(struct store *store, const struct digest *digest,
+                                const struct buffer *bytes)
+{
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(store_temporary(store, &temporary, &fd));
+    if (write(fd, bytes->data, bytes->length) != (ssize_t)bytes->length ||
+        close(steal_fd(&fd)) != 0)
+        return error_errno(EXIT_OTHER, "write to the cache");
+    return store_publish(store, STORE_BLOB, digest->hex, temporary, NULL);
+}
+
+/* Checks that the bytes of ANSWER are those that were asked for, WANTED (empty: by tag), and those
+ * that the registry says it sends. */
+static struct error *check_manifest(const struct http_answer *answer, const struct digest *wanted,
+                                    struct digest *ret)
+{
+    const char *claimed = http_header(answer, "docker-content-digest");
+    struct digest claim;
+
+    digest_of(answer->body.data, answer->body.length, ret);
+    if (wanted->hex[0] != '\0' && !digest_equal(ret, wanted))
+        return error_new(EXIT_INPUT, "what the registry sent has digest " DIGEST_PREFIX "%s",
+                         ret->hex);
+    if (claimed == NULL || strncmp(claimed, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) != 0)
+        return NULL;
+    TRY(digest_parse(claimed, &claim));
+    if (!digest_equal(ret, &claim))
+        return error_new(EXIT_INPUT,
+                         "the registry names it " DIGEST_PREFIX "%s, and sent " DIGEST_PREFIX "%s",
+                         claim.hex, ret->hex);
+    return NULL;
+}
+
+/* Asks the registry for the manifest NAME (a tag, or the text of the digest WANTED). */
+static struct error *ask_manifest(struct pull *pull, const char *name, const struct digest *wanted,
+                                  char **ret_type)
+{
+    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(freep) char *path = xasprintf("manifests/%s", name);
+    CLEANUP(freep) char *url = NULL;
+    struct http_request request = {
+        .method = "GET", .accept = ACCEPT, .answer_max = MANIFEST_SIZE_MAX};
+    struct digest digest;
+
+    TRY(connect_repository(pull));
+    request.url = url = repository_url(pull->repository, path);
+    TRY(repository_perform(pull->repository, &request, &answer));
+    if (answer.status != 200)
+        return registry_error(&answer, answer.status == 404 ? "the registry has no such image"
+                                                            : "the registry does not give it");
+    TRY(check_manifest(&answer, wanted, &digest));
+    TRY(keep_bytes(pull->store, &digest, &answer.body));
+    const char *type = http_header(&answer, "content-type");
+
+    *ret_type = type != NULL ? xstrndup(type, strcspn(type, "; ")) : NULL;
+    buffer_free(&pull->bytes);
+    pull->bytes = answer.body;
+    answer.body = (struct buffer){0};
+    return NULL;
+}
+
+/* Reads the manifest NAME, from the store where WANTED names it there. */
+static struct error *get_manifest(struct pull *pull, const char *name, const struct digest *wanted)
+{
+    CLEANUP(freep) char *type = NULL;
+    CLEANUP(freep)
+    char *path = wanted->hex[0] != '\0' ? store_find(pull->store, STORE_BLOB, wanted->hex) : NULL;
+
+    if (path != NULL) {
+        buffer_free(&pull->bytes);
+        TRY(file_read(path, "manifest", MANIFEST_SIZE_MAX, EXIT_INPUT, &pull->bytes));
+    } else {
+        TRY(error_context(ask_manifest(pull, name, wanted, &type), "get manifest '%s'", name));
+    }
+    manifest_free(&pull->manifest);
+    return manifest_parse(name, pull->bytes.data, pull->bytes.length, type, &pull->manifest);
+}
+
+/* Gets the manifest of the image, through an index where there is one. */
+static struct error *resolve(struct pull *pull)
+{
+    const struct reference *reference = pull->reference;
+    struct digest wanted = reference->digest;
+    CLEANUP(freep)
+    char *name = wanted.hex[0] != '\0'
+                     ? xasprintf(DIGEST_PREFIX "%s", wanted.hex)
+                     : xstrdup(reference->tag != NULL ? reference->tag : "latest");
+
+    TRY(get_manifest(pull, name, &wanted));
+    for (unsigned int depth = 0; pull->manifest.is_index; depth++) {
+        const struct descriptor *chosen;
+
+        if (depth == INDEX_DEPTH_MAX)
+            return error_new(EXIT_INPUT, "read manifest '%s': indexes lie in indexes", name);
+        TRY(manifest_choose(&pull->manifest, name, pull->choice->architecture, &chosen));
+        wanted = chosen->digest;
+        free(name);
+        name = xasprintf(DIGEST_PREFIX "%s", wanted.hex);
+        TRY(get_manifest(pull, name, &wanted));
+    }
+    return NULL;
+}
+
+/* The diff IDs of CONFIG, one for each layer, into the image's layers. */
+static struct error *read_diff_ids(const struct manifest *manifest, struct image *image)
+{
+    const struct json *ids = json_get(json_get(image->config, "rootfs"), "diff_ids");
+    const char *os = json_get_string(image->config, "os");
+
+    if (os != NULL && strcmp(os, "linux") != 0)
+        return error_new(EXIT_INPUT, "it is an image for another system than Linux");
+    if (ids == NULL || ids->type != JSON_ARRAY || ids->count != manifest->count)
+        return error_new(EXIT_INPUT, "it does not have one diff ID for each layer");
+    for (size_t i = 0; i < ids->count; i++) {
+        struct layer layer = {0};
+
+        if (ids->items[i]->type != JSON_STRING)
+            return error_new(EXIT_INPUT, "a diff ID is no string");
+        TRY(digest_parse(ids->items[i]->text, &layer.diff_id));
+        image_add_layer(image, layer);
+    }
+    return NULL;
+}
+
+static struct error *get_config(struct pull *pull)
+{
+    const struct descriptor *config = &pull->manifest.config;
+    struct image *image = pull->image;
+    const atomic_bool never = false;
+    CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, config->digest.hex);
+
+    if (path == NULL) {
+        TRY(connect_repository(pull));
+        pull->downloads.repository = pull->repository;
+        TRY(blob_download(&pull->downloads, config, &never, &path));
+    }
+    TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &image->config_bytes));
+    CLEANUP(freep) char *name = xasprintf(DIGEST_PREFIX "%s", config->digest.hex);
+
+    TRY(json_parse(name, image->config_bytes.data, image->config_bytes.length, &image->config));
+    return error_context(read_diff_ids(&pull->manifest, image), "read config '%s'", name);
+}
+
+/* The layer's tar where the store has it and nothing else is asked for: then nothing has to come. */
+static bool find_tar(struct pull *pull, struct layer *layer)
+{
+    struct stat status;
+
+    if (pull->forms != LAYER_TAR)
+        return false;
+    CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, layer->diff_id.hex);
+
+    if (path == NULL || stat(path, &status) != 0)
+        return false;
+    layer->tar_path = STEAL(path);
+    layer->size = (uint64_t)status.st_size;
+    return true;
+}
+
+/* Media types name a layer's compression, and some lie. */
+static struct error *sniff_file(const char *path, enum compression *ret)
+{
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char magic[DECOMPRESSION_MAGIC_SIZE];
+    ssize_t length = fd >= 0 ? read(fd, magic, sizeof magic) : -1;
+
+    if (length < 0)
+        return error_errno(EXIT_OTHER, "read blob '%s'", path);
+    *ret = decompression_sniff(magic, (size_t)length);
+    return NULL;
+}
+
+/* Work of parallel_run: one layer. */
+static struct error *get_layer(void *context, size_t index, const atomic_bool *stopped)
+{
+    struct pull *pull = context;
+    const struct descriptor *descriptor = &pull->manifest.items[index];
+    struct layer *layer = &pull->image->layers[index];
+
+    if (layer->tar_path != NULL)
+        return NULL;
+    TRY(blob_download(&pull->downloads, descriptor, stopped, &layer->blob.path));
+    layer->blob.digest = descriptor->digest;
+    layer->blob.size = descriptor->size;
+    TRY(sniff_file(layer->blob.path, &layer->blob.compression));
+    if (pull->forms & LAYER_TAR)
+        return image_need_tar(layer, pull->store);
+    return NULL;
+}
+
+static struct error *get_layers(struct pull *pull)
+{
+    struct image *image = pull->image;
+    bool missing = false;
+
+    pull->downloads.done = 0;
+    for (size_t i = 0; i < image->layer_count; i++) {
+        if (find_tar(pull, &image->layers[i]))
+            continue;
+        pull->downloads.total += pull->manifest.items[i].size;
+        CLEANUP(freep)
+        char *path = store_find(pull->store, STORE_BLOB, pull->manifest.items[i].digest.hex);
+
+        missing = missing || path == NULL;
+    }
+    if (missing)
+        TRY(connect_repository(pull));
+    pull->downloads.repository = pull->repository;
+    return parallel_run(image->layer_count, REGISTRY_TRANSFERS, get_layer, pull);
+}
+
+/* The name as Docker's users know it: without "docker.io", and without "library/" there. */
+static char *familiar_name(const struct reference *reference)
+{
+    const char *name = reference->name;
+
+    if (strcmp(reference->host, "docker.io") != 0)
+        return xasprintf("%s/%s", reference->host, name);
+    return xstrdup(strncmp(name, "library/", 8) == 0 ? name + 8 : name);
+}
+
+static struct error *pull_image(struct pull *pull)
+{
+    const struct reference *reference = pull->reference;
+    struct image *image = pull->image = xcalloc(1, sizeof *pull->image);
+
+    pull->downloads.store = pull->store;
+    TRY(resolve(pull));
+    TRY(get_config(pull));
+    TRY(get_layers(pull));
+    for (size_t i = 0; i < pull->manifest.count && pull->repository != NULL; i++)
+        mount_sources_add(pull->store, &pull->manifest.items[i].digest, reference);
+    image->name = familiar_name(reference);
+    if (reference->tag != NULL)
+        image->tag = xstrdup(reference->tag);
+    else if (reference->digest.hex[0] == '\0')
+        image->tag = xstrdup("latest");
+    image->manifest = pull->bytes;
+    pull->bytes = (struct buffer){0};
+    image->manifest_type = xstrdup(pull->manifest.media_type);
+    return NULL;
+}
+
+struct error *registry_pull(const struct reference *reference, const struct image_choice *choice,
+                            unsigned int forms, struct store *store, struct image **ret)
+{
+    struct pull pull __attribute__((cleanup(pull_free))) = {
+        .reference = reference, .choice = choice, .forms = forms, .store = store};
+    struct error *err = pull_image(&pull);
+
+    if (err != NULL) {
+        CLEANUP(freep) char *name = reference_format(reference);
+
+        return error_context(err, "pull '%s'", name);
+    }
+    *ret = STEAL(pull.image);
+    return NULL;
+}
