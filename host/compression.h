@@ -24,8 +24,9 @@ enum compression {
 /* "none", "gzip", "zstd", ... */
 const char *compression_name(enum compression compression);
 
-/* Names what stands in the store for bytes compressed so: changes whenever the bytes would. */
-const char *compression_version(enum compression compression);
+/* Names the way of compressing, with the library's version: changes whenever the bytes would. Fit
+ * for a file name; the caller's. */
+char *compression_version(enum compression compression);
 
 /* Where a stream's bytes go: called with pieces in order. */
 typedef struct error *(*sink_write)(void *context, const void *bytes, size_t length);
