@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "memory.h"
+
+extern char **environ;
 
 #define QEMU "qemu-system-x86_64"
 
@@ -138,4 +142,42 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
     return error_advise(error_errno(EXIT_VM, "find QEMU at '%s'", default_path),
                         "install QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "
                         "qemu-system-x86-core; Arch: qemu-system-x86), or set VMBUILD_QEMU");
+}
+
+/* Starts PATH --version with its standard output to FD. */
+static bool start_version(const char *path, int fd, pid_t *ret)
+{
+    char *const argv[] = {(char *)path, "--version", NULL};
+    posix_spawn_file_actions_t actions;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int cause = posix_spawn(ret, path, &actions, NULL, argv, environ);
+
+    posix_spawn_file_actions_destroy(&actions);
+    return cause == 0;
+}
+
+char *appliance_qemu_version(const char *path)
+{
+    char text[VERSION_MAX + 1] = "";
+    size_t length = 0;
+    int ends[2], status = -1;
+    pid_t child;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return NULL;
+    bool started = start_version(path, ends[1], &child);
+    close(ends[1]);
+    for (ssize_t n; started && length < VERSION_MAX &&
+                    (n = read(ends[0], text + length, VERSION_MAX - length)) > 0;)
+        length += (size_t)n;
+    close(ends[0]);
+    while (started && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    text[length] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return started && status == 0 && *text != '\0' ? xstrdup(text) : NULL;
 }

@@ -22,4 +22,7 @@ char *appliance_kernel_version(const char *folder);
  * *RET is the caller's. Errors: EXIT_VM with the package to install. */
 [[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
 
+/* Return: what the QEMU at PATH says of its version, the caller's; NULL where it does not run. */
+char *appliance_qemu_version(const char *path);
+
 #endif

@@ -4,6 +4,7 @@
 #include <guestfs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@
 #define SOCKET_SUFFIX_MAX 31
 #define SOCKET_NAME "guestfsd.sock"
 
+#define DESCRIPTORS 1024 /* that libguestfs and QEMU may open */
+
 #define ADVICE_DISK "raise \"diskSize\" in the spec"
 #define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
 
@@ -40,7 +43,7 @@ struct guest_handle {
     bool verbose;
     struct buffer line; /* of the console, not complete yet; used where verbose */
     char *appliance;
-    char *qemu;         /* NULL until it is known */
+    char *qemu;
     char *sockets;      /* folder for sockets */
     bool sockets_apart; /* it is a temporary of its own */
     char *left_behind;  /* what libguestfs would leave in /tmp if it were killed; adopted */
@@ -199,6 +202,46 @@ struct error *guest_handle_command(struct guest_handle *handle, const char *oper
     return NULL;
 }
 
+/* A handle that takes nothing from the environment. */
+static struct error *make_handle(guestfs_h **ret)
+{
+    *ret = guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
+    if (*ret == NULL)
+        return error_errno(EXIT_OTHER, "start libguestfs");
+    guestfs_set_error_handler(*ret, NULL, NULL);
+    return NULL;
+}
+
+struct error *guest_handle_find_qemu(char **ret)
+{
+    guestfs_h *g = NULL;
+
+    TRY(make_handle(&g));
+    CLEANUP(freep) char *hv = guestfs_get_hv(g);
+    guestfs_close(g);
+    return appliance_find_qemu(hv == NULL ? "" : hv, ret);
+}
+
+char *guest_handle_library_version(void)
+{
+    guestfs_h *g = NULL;
+    struct error *err = make_handle(&g);
+
+    if (err != NULL) {
+        error_free(err);
+        return xstrdup("unknown");
+    }
+    struct guestfs_version *version = guestfs_version(g);
+    char *text = version == NULL ? xstrdup("unknown")
+                                 : xasprintf("%lld.%lld.%lld%s", (long long)version->major,
+                                             (long long)version->minor, (long long)version->release,
+                                             version->extra);
+
+    guestfs_free_version(version);
+    guestfs_close(g);
+    return text;
+}
+
 /* Sets up the handle for one launch. Return: false where libguestfs does not like something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
                       enum accelerator accelerator, const char *run)
@@ -208,7 +251,6 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     char *const environment[] = {runtime, NULL};
     struct machine machine;
 
-    guestfs_set_error_handler(g, NULL, NULL);
     guestfs_set_event_callback(g, on_event,
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
@@ -233,12 +275,36 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     return good;
 }
 
+/* libguestfs closes every descriptor there may be in each child it starts, which costs a tenth of a
+ * second where the limit is in the ten thousands. QEMU needs a few, and one or two for each disk.
+ * Return: the limit as it was, for restore_descriptors. */
+static struct rlimit limit_descriptors(void)
+{
+    struct rlimit before = {0};
+
+    if (getrlimit(RLIMIT_NOFILE, &before) == 0 && before.rlim_cur > DESCRIPTORS) {
+        const struct rlimit fewer = {.rlim_cur = DESCRIPTORS, .rlim_max = before.rlim_max};
+
+        (void)setrlimit(RLIMIT_NOFILE, &fewer); /* only speed depends on it */
+    }
+    return before;
+}
+
+static void restore_descriptors(struct rlimit before)
+{
+    if (before.rlim_max > 0)
+        (void)setrlimit(RLIMIT_NOFILE, &before);
+}
+
 /* Kills what is left of a launch and forgets it. */
 static void stop(struct guest_handle *handle)
 {
     if (handle->g != NULL) {
+        struct rlimit before = limit_descriptors();
+
         watchdog_kill(handle->watchdog);
         guestfs_close(handle->g);
+        restore_descriptors(before);
         handle->g = NULL;
     }
     output_port_close(handle->output);
@@ -258,23 +324,17 @@ static struct error *boot(struct guest_handle *handle, const struct vm_options *
     *ret_late = false;
     TRY(temporary_run_folder(&run));
     TRY(output_port_open(handle->sockets, on_connected, handle, &handle->output));
-    handle->g =
-        guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
-    if (handle->g == NULL)
-        return error_errno(EXIT_OTHER, "start libguestfs");
-    if (handle->qemu == NULL) {
-        CLEANUP(freep) char *hv = guestfs_get_hv(handle->g);
-
-        TRY(appliance_find_qemu(hv == NULL ? "" : hv, &handle->qemu));
-    }
+    TRY(make_handle(&handle->g));
     if (!configure(handle, options, accelerator, run)) {
         CLEANUP(freep) char *words = last_words(handle);
 
         return error_new(EXIT_VM, "configure the VM: %s", words);
     }
+    struct rlimit before = limit_descriptors();
     watchdog_arm(handle->watchdog, seconds);
     int result = guestfs_launch(handle->g);
     bool fired = watchdog_disarm(handle->watchdog);
+    restore_descriptors(before);
     if (result == 0)
         return NULL;
     CLEANUP(freep) char *words = last_words(handle);
@@ -317,6 +377,7 @@ struct error *guest_handle_boot(const struct vm_options *options, struct guest_h
 
     handle->verbose = options->verbose;
     TRY(appliance_find(&handle->appliance));
+    TRY(guest_handle_find_qemu(&handle->qemu));
     TRY(watchdog_new(&handle->watchdog));
     TRY(choose_socket_folder(handle));
     TRY(launch(handle, options));

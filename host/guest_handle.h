@@ -24,6 +24,12 @@
 
 struct guest_handle;
 
+/* Finds the QEMU that will be booted. *RET is the caller's. Errors: EXIT_VM. */
+[[nodiscard]] struct error *guest_handle_find_qemu(char **ret);
+
+/* Return: libguestfs' version, "1.48.6"; the caller's. */
+char *guest_handle_library_version(void);
+
 /* Boots the machine of OPTIONS, which are not needed afterwards. Errors: as vm_launch. */
 [[nodiscard]] struct error *guest_handle_boot(const struct vm_options *options,
                                               struct guest_handle **ret);
