@@ -18,7 +18,7 @@ env | sort > /env
 ls -U /usr/bin > /order
 ls -i /etc | head -n 3 > /inodes
 mkdir /many
-for i in $(seq 300); do echo $i > /many/$RANDOM$i; done 2> /dev/null
+for i in $(seq 300); do echo $i > /many/$i; done
 rm -r /many
 cat /proc/sys/kernel/random/boot_id > /dev/null
 uname -a > /uname

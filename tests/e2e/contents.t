@@ -1,0 +1,125 @@
+#!/bin/bash
+# Images without scripts: contents and closure, without a VM.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq
+
+# No VM must start.
+USER_ENV=(VMBUILD_QEMU=/no/such/qemu VMBUILD_APPLIANCE=/no/such/appliance)
+
+mkdir -p "$WORK"/tree/{etc,bin,var/log} "$WORK/over/etc"
+echo one > "$WORK/tree/etc/one"
+echo two > "$WORK/tree/etc/two"
+chmod 400 "$WORK/tree/etc/two"
+echo script > "$WORK/tree/bin/script"
+chmod 4755 "$WORK/tree/bin/script"
+ln -s ../etc/one "$WORK/tree/bin/link"
+ln -s /nowhere "$WORK/tree/dangling"
+ln "$WORK/tree/etc/one" "$WORK/tree/etc/same"
+mkfifo "$WORK/tree/fifo"
+chmod 1777 "$WORK/tree/var/log"
+setfattr -n user.comment -v hello "$WORK/tree/etc/one"
+echo over > "$WORK/over/etc/two"
+echo three > "$WORK/over/etc/three"
+echo single > "$WORK/single"
+find "$WORK/tree" "$WORK/over" "$WORK/single" -exec touch -h -d 2001-01-01T00:00:00Z {} +
+chmod -R u+r "$WORK/tree"
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/tree" "$WORK/over" "$WORK/single"
+
+spec folder <<< '{"name": "x", "contents": "tree", "created": "2010-01-01T00:00:00Z"}'
+build folder
+exits 0 "a folder"
+ok "a folder: the archive is whole" $IMAGE check "$WORK/folder.tar"
+listing=$(layer "$WORK/folder.tar")
+is "a folder: sorted, owned by root, user- and group-writable, links kept" "$(sed 's,/$,,; s, \./, ,' <<< "$listing" | grep -v ' \.$')" \
+    "dir 0775 0:0 bin
+link 0777 0:0 bin/link -> ../etc/one
+file 4775 0:0 bin/script
+link 0777 0:0 dangling -> /nowhere
+dir 0775 0:0 etc
+file 0664 0:0 etc/one xattr user.comment=68656c6c6f
+hard 0664 0:0 etc/same = etc/one
+file 0620 0:0 etc/two
+fifo 0664 0:0 fifo
+dir 0775 0:0 var
+dir 1777 0:0 var/log"
+
+spec merged <<< '{"name": "x", "contents": ["tree", "over", "single"]}'
+build merged
+exits 0 "several"
+is "several: the later one wins" "$(file_of "$WORK/merged.tar" etc/two)" over
+is "several: folders merge" "$(layer "$WORK/merged.tar" | grep -cE ' etc/(one|same|two|three)( |$)')" 4
+is "several: no name twice" "$(layer "$WORK/merged.tar" | awk '{ print $4 }' | sort | uniq -d)" ""
+is "several: a single file" "$(file_of "$WORK/merged.tar" single)" single
+
+for compression in none gzip xz zstd bzip2; do
+    case $compression in
+    none) cat ;;
+    zstd) zstd -qc ;;
+    *) "$compression" -c ;;
+    esac < <(tar -C "$WORK/tree" --xattrs --sort=name -cf - .) > "$WORK/tarball"
+    spec tarball <<< '{"name": "x", "contents": "tarball", "created": "2010-01-01T00:00:00Z"}'
+    build tarball
+    exits 0 "a tarball, $compression"
+    is "a tarball, $compression: as from the folder" "$(layer "$WORK/tarball.tar")" "$listing"
+done
+
+head -c 3000 "$WORK/tarball" > "$WORK/cut"
+cp "$WORK/tarball" "$WORK/truncated.tar.bz2"
+truncate -s 200 "$WORK/truncated.tar.bz2"
+spec truncated <<< '{"name": "x", "contents": "truncated.tar.bz2"}'
+build truncated
+exits 3 "a tarball cut off"
+says "a tarball cut off: which" 'truncated\.tar\.bz2'
+
+# On a base: still no VM.
+spec based <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, contents: "tree"}')"
+build based
+exits 0 "on a base"
+is "on a base: two layers" "$(config "$WORK/based.tar" '.rootfs.diff_ids | length')" 2
+
+# Nothing but metadata.
+spec meta <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, config: {User: "7"}}')"
+build meta
+exits 0 "nothing but a config"
+is "nothing but a config: it is there" "$(config "$WORK/meta.tar" .config.User)" '"7"'
+is "nothing but a config: no new layer" "$(config "$WORK/meta.tar" '.rootfs.diff_ids | length')" 1
+
+# Paths at their own place, with their modes, less what the base has.
+mkdir -p "$WORK/store/aaa-one" "$WORK/store/bbb-two"
+echo 1 > "$WORK/store/aaa-one/file"
+chmod 444 "$WORK/store/aaa-one/file"
+echo 2 > "$WORK/store/bbb-two/file"
+chmod -R a+rX "$WORK/store"
+printf '%s\n' "$WORK/store/aaa-one" "$WORK/store/bbb-two" > "$WORK/paths"
+spec closure <<< '{"name": "x", "closure": {"file": "paths"}}'
+build closure
+exits 0 "a closure from a file of paths"
+like "a closure: at its own path, modes kept" "$(layer "$WORK/closure.tar")" \
+    "^file 0444 0:0 ${WORK#/}/store/aaa-one/file$"
+spec first <<< "{\"name\": \"x\", \"closure\": [\"$WORK/store/aaa-one\"]}"
+build first
+spec second <<< '{"name": "x", "fromImage": "first.tar", "closure": {"file": "paths"}}'
+build second
+exits 0 "a closure on a base"
+listing=$(layer "$WORK/second.tar")
+like "a closure on a base: what it has not" "$listing" 'bbb-two/file$'
+unlike "a closure on a base: less what it has" "$listing" 'aaa-one/file$'
+
+# Size costs neither memory nor temporary disk. (Holes, so that it costs the tests none either.)
+mkdir "$WORK/large"
+truncate -s 3G "$WORK/large/file"
+chmod a+rX "$WORK/large"
+spec large <<< '{"name": "x", "contents": "large"}'
+peak=$(cd "$WORK" && as_user python3 - "$VMBUILD" --spec large.json --output large.tar.gz <<'END'
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+END
+)
+ok "3 GB: at most 100 MB of memory (${peak:-none})" test "${peak:-1000}" -le 100
+is "3 GB: no temporary is left" "$(find "$WORK/tmp" -mindepth 1)" ""
+rm -rf "$WORK/large" "$WORK/large.tar.gz"
+
+done_testing

@@ -1,0 +1,96 @@
+#!/bin/bash
+# Hooks and extraCommands: their order, their folders, their tools, their errors.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq
+
+mkdir "$WORK/contents"
+echo contents > "$WORK/contents/from-contents"
+chmod -R a+rX "$WORK/contents"
+jq -n --arg base "$(base busybox)" '{
+    name: "x", fromImage: $base, contents: "contents", env: {GREETING: "hello"},
+    preMount: "
+        echo pre $GREETING $(pwd); ls
+        test -d layer && test -d image && test -f image/bin/busybox && test -f layer/from-contents
+        test -z \"$(ls mnt)\"
+        echo pre >> layer/order",
+    runAsRoot: "
+        test -f /from-contents
+        test ! -e /image && test ! -e /layer
+        echo run >> /order
+        rm /etc/group",
+    postMount: "
+        test -f mnt/from-contents && test -f mnt/bin/busybox && test ! -e mnt/etc/group
+        echo post >> mnt/order",
+    postUmount: "
+        test -z \"$(ls mnt)\"
+        test -f layer/order
+        echo umounted >> layer/order",
+    extraCommands: "
+        echo extra $(pwd)
+        test -f from-contents
+        echo extra >> order
+        mkdir -p usr/local; ln -s /from-contents usr/local/link"
+}' > "$WORK/job.json"
+build job
+exits 0 "all hooks"
+is "all hooks: in their order" "$(file_of "$WORK/job.tar" order)" $'pre\nrun\npost\numounted\nextra'
+says "all hooks: env is theirs too" '^pre hello '
+listing=$(layer "$WORK/job.tar")
+like "extraCommands work in the layer" "$listing" '^link 0777 0:0 usr/local/link -> /from-contents$'
+like "a file deleted in the image" "$listing" 'etc/\.wh\.group$'
+unlike "nothing of the hooks' folder" "$listing" ' (image|layer|mnt|work)(/| |$)'
+
+for hook in preMount postMount postUmount extraCommands; do
+    jq -n --arg base "$(base busybox)" --arg hook $hook \
+        '{name: "x", fromImage: $base, runAsRoot: "true", ($hook): "exit 3"}' > "$WORK/fails.json"
+    build fails
+    exits 5 "$hook fails"
+    says "$hook fails: the message names it" "^vmbuild: .*'$hook'.*3"
+    leaves_nothing "$hook fails" "$WORK/fails.tar"
+done
+
+# extraCommands without a base and without a script: still in the guest.
+spec pure <<< '{"name": "x", "contents": "contents", "extraCommands": "mv from-contents renamed; chown 5:6 renamed"}'
+build pure
+exits 0 "extraCommands of a layer without a script"
+like "extraCommands of a layer without a script: its layer" "$(layer "$WORK/pure.tar")" '^file 0664 5:6 renamed$'
+
+# shadowSetup.
+jq -n --arg base "$(base busybox)" \
+    '{name: "x", fromImage: $base, shadowSetup: true, runAsRoot: "cat /etc/passwd /etc/shadow > /dev/null"}' > "$WORK/shadow.json"
+build shadow
+exits 0 "shadowSetup"
+listing=$(layer "$WORK/shadow.tar")
+for file in etc/shadow etc/gshadow etc/pam.d/other etc/login.defs; do
+    like "shadowSetup: $file" "$listing" " $file\$"
+done
+unlike "shadowSetup: what the base has stays" "$listing" ' etc/passwd$'
+
+# shares: read-only, and gone from the layer.
+mkdir "$WORK/shared"
+echo shared > "$WORK/shared/file"
+chmod -R a+rX "$WORK/shared"
+jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
+    shares: [{source: "shared", target: "/nix/store"}],
+    runAsRoot: "cp /nix/store/file /copied; if echo x > /nix/store/file; then exit 1; fi"}' > "$WORK/shares.json"
+build shares
+exits 0 "shares"
+is "shares: read" "$(file_of "$WORK/shares.tar" copied)" shared
+unlike "shares: no trace" "$(layer "$WORK/shares.tar")" ' nix'
+is "shares: read-only" "$(cat "$WORK/shared/file")" shared
+
+# A network is there only when asked for.
+build_script offline "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" \
+    <<< 'ip -o link | grep -v " lo:" && exit 1; true'
+exits 0 "no network but where asked for"
+build_script online "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, network: true}')" <<'END'
+ip -o -4 addr | grep -v ' lo '
+ip route | grep default
+test -s /etc/resolv.conf
+END
+exits 0 "a network where asked for"
+unlike "a network leaves no trace" "$(layer "$WORK/online.tar")" 'etc/(resolv|hosts)'
+
+done_testing

@@ -1,0 +1,141 @@
+#!/bin/bash
+# The formats and compressions of outputs, read by others' programs; inspect, export, dry-run.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq skopeo
+
+script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "example/out", tag: "v2", fromImage: $base,
+    created: "2020-02-02T02:02:02Z", config: {Env: ["A=1"], Entrypoint: ["/bin/echo"]}}')" \
+    <<< 'rm /etc/group; mkdir -p /d/e; echo x > /d/e/f; ln /d/e/f /d/g; chown 1:2 /d/g; chmod 6711 /d/g'
+build job
+exits 0 "docker-archive"
+ok "docker-archive: whole" $IMAGE check "$WORK/job.tar"
+diff_ids=$(config "$WORK/job.tar" .rootfs.diff_ids)
+is "Cmd is cleared where Entrypoint is set" "$(config "$WORK/job.tar" '[.config.Entrypoint, .config.Cmd]')" \
+    '[["/bin/echo"],null]'
+is "history: the base's, and one more" "$(config "$WORK/job.tar" '.history | length')" 2
+
+for compression in gzip zstd none; do
+    run --spec job.json --output "job.$compression" --compression $compression
+    exits 0 "docker-archive, $compression"
+    is "docker-archive, $compression: skopeo sees the layers" \
+        "$(skopeo inspect --config "docker-archive:$WORK/job.$compression" | jq -c .rootfs.diff_ids)" "$diff_ids"
+done
+run --spec job.json --output job.default
+is "gzip is the default" "$(head -c 2 "$WORK/job.default" | xxd -p)" 1f8b
+
+for compression in gzip zstd none; do
+    for format in oci oci-archive; do
+        out=job.$format.$compression
+        run --spec job.json --output "$out" --format $format --compression $compression
+        exits 0 "$format, $compression"
+        is "$format, $compression: skopeo sees the layers" \
+            "$(skopeo inspect --config "$format:$WORK/$out:v2" | jq -c .rootfs.diff_ids)" "$diff_ids"
+        like "$format, $compression: the layers' media type" \
+            "$(skopeo inspect --raw "$format:$WORK/$out:v2" | jq -c '[.layers[].mediaType]')" \
+            "\\.tar$([ $compression = none ] || echo "\\+$compression")\""
+    done
+done
+is "oci: the layout's version" "$(jq -r .imageLayoutVersion "$WORK/job.oci.gzip/oci-layout")" 1.0.0
+is "oci: names" "$(jq -c '.manifests[0].annotations | [.["org.opencontainers.image.ref.name"], .["io.containerd.image.name"]]' "$WORK/job.oci.gzip/index.json")" \
+    '["v2","example/out:v2"]'
+ok "oci: each blob is what its name says" bash -c \
+    'cd "$1/blobs/sha256" && for blob in *; do echo "$blob  $blob"; done | sha256sum --check --quiet' bash "$WORK/job.oci.gzip"
+
+# A base in OCI form: its blobs are kept.
+script_spec child '{"name": "child", "fromImage": "oci:job.oci.gzip:v2"}' <<< 'echo child > /child'
+run --spec child.json --output child.oci --format oci
+exits 0 "a base in OCI form"
+is "a base in OCI form: its layers keep their digests" \
+    "$(skopeo inspect --raw "oci:$WORK/child.oci:latest" | jq -c '[.layers[:2][].digest]')" \
+    "$(skopeo inspect --raw "oci:$WORK/job.oci.gzip:v2" | jq -c '[.layers[].digest]')"
+if [ "$(id -u)" -eq 0 ]; then
+    ok "umoci unpacks it" umoci unpack --image "$WORK/child.oci:latest" "$WORK/unpacked"
+    is "umoci sees all layers" "$(cat "$WORK/unpacked/rootfs/child" "$WORK/unpacked/rootfs/d/g")" $'child\nx'
+fi
+
+run --spec job.json --output job.layer --format layer
+exits 0 "layer"
+is "layer: its files" "$(ls "$WORK/job.layer")" $'VERSION\njson\nlayer.tar'
+is "layer: the same layer" "\"sha256:$(sha256sum < "$WORK/job.layer/layer.tar" | cut -c 1-64)\"" "$(jq .[-1] <<< "$diff_ids")"
+is "layer: the checksum is its tarsum" "$(jq -r .checksum "$WORK/job.layer/json")" \
+    "$(as_user "$VMBUILD" tarsum "$WORK/job.layer/layer.tar")"
+
+# To standard output.
+run --spec job.json --output - --compression none
+exits 0 "to standard output"
+ok "to standard output: the same bytes" cmp "$WORK/out" "$WORK/job.tar"
+
+# Where it cannot be written.
+run --spec job.json --output nowhere/job.tar
+exits 1 "into a folder that is not there"
+says "into a folder that is not there: the message" '^vmbuild: .*nowhere'
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir "$WORK/small"
+    mount -t tmpfs -o size=1m,mode=777 none "$WORK/small"
+    run --spec job.json --output small/job.tar --compression none
+    exits 6 "the output's disk is full"
+    says "the output's disk is full: which" '^vmbuild: .*small'
+    is "the output's disk is full: nothing is left" "$(ls -A "$WORK/small")" ""
+    umount "$WORK/small"
+else
+    skip "the output's disk is full" "mount needs root"
+fi
+
+# All forms in, all the same out.
+for form in docker-archive:job.gzip docker-archive:job.tar:example/out:v2 oci:job.oci.zstd oci:job.oci.none:v2 \
+    oci-archive:job.oci-archive.gzip:v2 job.oci-archive.zstd job.zstd job.oci.gzip; do
+    run inspect "$form"
+    exits 0 "inspect $form"
+    ok "inspect $form: JSON" jq -e . "$WORK/out"
+    like "inspect $form: the layers" "$(cat "$WORK/out")" "$(jq -r '.[-1]' <<< "$diff_ids")"
+    run export "$form" --output "rootfs.tar"
+    exits 0 "export $form"
+    : "${exported:=$(sha256sum < "$WORK/rootfs.tar")}"
+    is "export $form: the same bytes" "$(sha256sum < "$WORK/rootfs.tar")" "$exported"
+done
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir "$WORK/exported"
+    tar -C "$WORK/exported" --xattrs --xattrs-include='*' --numeric-owner -xpf "$WORK/rootfs.tar"
+    unpack "$WORK/job.tar" "$WORK/umoci"
+    is "export: what umoci unpacks" "$(diff <($IMAGE tree "$WORK/exported") <($IMAGE tree "$WORK/umoci/rootfs") | head -n 20)" ""
+fi
+
+# Saying what would be done, doing nothing.
+rm -f "$WORK/job.tar"
+build job --dry-run
+exits 0 "--dry-run"
+ok "--dry-run: says the steps" jq -e . "$WORK/out"
+ok "--dry-run: makes nothing" test ! -e "$WORK/job.tar"
+
+run --spec job.json --output job.tar --progress json
+exits 0 "--progress json"
+ok "--progress json: an object a line" bash -c 'jq -es "map(.event) | length > 3" < "$1"' bash "$WORK/err"
+build job --quiet
+exits 0 "--quiet"
+is "--quiet: says nothing" "$(cat "$WORK/err")" ""
+build job --set tag=v9 --set 'config={"User":"9"}'
+exits 0 "--set"
+is "--set: over the spec" "$(config "$WORK/job.tar" .config.User) $($IMAGE members "$WORK/job.tar" | wc -l)" \
+    "\"9\" $($IMAGE members "$WORK/job.none" | wc -l)"
+build job --check
+exits 0 "--check"
+
+run --version
+exits 0 "--version"
+like "--version" "$(cat "$WORK/out")" '^vmbuild [0-9]'
+for command in build export pull push merge tarsum inspect doctor cache schema; do
+    run $command --help
+    exits 0 "$command --help"
+    like "$command --help: its synopsis" "$(cat "$WORK/out")" "vmbuild.* $command"
+done
+run schema
+exits 0 "schema"
+is "schema: the keys of the spec" "$(jq -r '.properties | keys | join(" ")' "$WORK/out")" \
+    "architecture closure config contents cpus created diskSize env extraCommands fromImage fromImageName fromImageTag memory name network postMount postUmount preMount runAsRoot shadowSetup shares tag timeout"
+run doctor
+exits 0 "doctor"
+like "doctor: the accelerator" "$(cat "$WORK/out")" 'TCG|KVM'
+
+done_testing
