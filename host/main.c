@@ -1,0 +1,80 @@
+/*
+ * vmbuild: parse the command line, run the command, show its error, return its exit code.
+ */
+#include <locale.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "buffer.h"
+#include "options.h"
+#include "progress.h"
+#include "registry.h"
+#include "supervisor.h"
+#include "temporary.h"
+
+/* Shows ERR, if any, and frees it. Return: the exit code. */
+static int finish(struct error *err)
+{
+    if (err == NULL)
+        return EXIT_DONE;
+    int code = err->code;
+
+    progress_error(err);
+    error_free(err);
+    return code;
+}
+
+static int run_command(void *argument)
+{
+    const struct options *options = argument;
+
+    return finish(options->command->run(options));
+}
+
+/* Writes TEXT to standard output. A reader that went away is an error too. */
+static struct error *print(const char *text)
+{
+    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+        return error_errno(EXIT_OTHER, "write to standard output");
+    return NULL;
+}
+
+static int show_help(const struct options *options)
+{
+    struct buffer text = {0};
+
+    options_help(options->command, &text);
+    int code = finish(print(text.data));
+
+    buffer_free(&text);
+    return code;
+}
+
+static int run(struct options *options)
+{
+    if (options->version)
+        return finish(print("vmbuild " VMBUILD_VERSION "\n"));
+    if (options->help)
+        return show_help(options);
+    progress_setup(options->progress, options->verbosity);
+    registry_setup(&(struct registry_options){options->plain_http, options->auth_file});
+    if (!options->command->supervised)
+        return run_command(options);
+    struct error *err = temporary_setup();
+
+    return err != NULL ? finish(err) : supervise(run_command, options);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+
+    /* File names are bytes. libarchive writes names that are UTF-8 as such in this locale, whatever
+     * the user's is. */
+    setlocale(LC_CTYPE, "C.UTF-8");
+    struct error *err = options_parse(argc, argv, &options);
+    int code = err != NULL ? finish(err) : run(&options);
+
+    options_free(&options);
+    return code;
+}
