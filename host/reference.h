@@ -9,6 +9,8 @@
 #ifndef VMBUILD_REFERENCE_H
 #define VMBUILD_REFERENCE_H
 
+#include <stdbool.h>
+
 #include "digest.h"
 #include "error.h"
 
