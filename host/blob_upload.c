@@ -60,6 +60,12 @@ static struct error *ask(struct upload *upload, bool *ret)
     return NULL;
 }
 
+static void forget_session(struct upload *upload)
+{
+    free(STEAL(upload->session));
+    upload->offset = 0;
+}
+
 /* Takes from ANSWER where the upload goes on. BASE is the URL that was asked. */
 static struct error *keep_session(struct upload *upload, const struct http_answer *answer,
                                   const char *base)
@@ -114,16 +120,16 @@ static struct error *read_range(struct upload *upload, const struct http_answer 
     const char *range = http_header(answer, "range");
     uint64_t last = 0;
 
-    if (range == NULL) {
-        upload->offset = 0;
+    /* "0-0" is one byte, but registries say so as well where nothing has arrived. */
+    if (range == NULL || strcmp(range, "0-0") == 0 || strcmp(range, "bytes=0-0") == 0) {
+        forget_session(upload);
         return NULL;
     }
     if (strncmp(range, "bytes=", 6) == 0)
         range += 6;
-    /* An upload of which nothing has arrived is also "0-0": one byte less than that says. */
     if (sscanf(range, "0-%" SCNu64, &last) != 1 || last >= upload->source->size)
         return error_new(EXIT_NETWORK, "the registry has other bytes than were sent");
-    upload->offset = last == 0 ? 0 : last + 1;
+    upload->offset = last + 1;
     return NULL;
 }
 
@@ -136,7 +142,7 @@ static struct error *recover(struct upload *upload)
 
     TRY(repository_perform(upload->shared->repository, &request, &answer));
     if (answer.status != 204 && answer.status != 202) {
-        free(STEAL(upload->session));
+        forget_session(upload);
         return NULL;
     }
     if (http_header(&answer, "location") != NULL)
@@ -165,6 +171,10 @@ static struct error *send_rest(struct upload *upload, struct http_answer *answer
         request.body_offset = 0;
     }
     TRY(repository_exchange(upload->shared->repository, &request, answer));
+    if (answer->status == 416) {
+        answer->transient = true;
+        return error_new(EXIT_NETWORK, "the registry has other bytes than were sent");
+    }
     if (answer->status != 202)
         return NULL;
     TRY(keep_session(upload, answer, url));
@@ -172,8 +182,9 @@ static struct error *send_rest(struct upload *upload, struct http_answer *answer
     return NULL;
 }
 
-/* Ends the upload; the registry then checks the digest. */
-static struct error *finish(struct upload *upload, struct http_answer *answer)
+/* Ends the upload; the registry then checks the digest. RESUMED: the bytes went in several pieces,
+ * and those that were under way at a break may have arrived twice: then it is begun anew. */
+static struct error *finish(struct upload *upload, bool resumed, struct http_answer *answer)
 {
     CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", upload->source->digest.hex);
     CLEANUP(freep) char *url = url_add_query(upload->session, "digest", digest);
@@ -182,7 +193,12 @@ static struct error *finish(struct upload *upload, struct http_answer *answer)
 
     if (url == NULL)
         return error_new(EXIT_NETWORK, "the registry's upload has no proper URL");
-    return repository_exchange(upload->shared->repository, &request, answer);
+    TRY(repository_exchange(upload->shared->repository, &request, answer));
+    if (!resumed || (answer->status != 400 && answer->status != 416))
+        return NULL;
+    forget_session(upload);
+    answer->transient = true;
+    return registry_error(answer, "the registry has other bytes than were sent");
 }
 
 /* One try to bring the upload to its end. ANSWER is the last one. */
@@ -207,7 +223,7 @@ static struct error *try_once(struct upload *upload, bool again, struct http_ans
             return NULL;
         http_answer_free(answer);
     }
-    return finish(upload, answer);
+    return finish(upload, again, answer);
 }
 
 static bool is_done(const struct http_answer *answer)
