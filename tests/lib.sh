@@ -15,9 +15,11 @@ export LC_ALL=C.UTF-8
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${VMBUILD:?start the test by tests/run FILE}"
 NOBODY=65534
+image() {
+    python3 "$TOP/tests/image.py" "$@"
+}
 CACHE=$VMBUILD_TESTS/cache
 WORK=$(mktemp -d "$VMBUILD_TESTS/work/XXXXXX")
-IMAGE="python3 $TOP/tests/image.py"
 mkdir "$WORK/tmp"
 chmod 755 "$WORK"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
@@ -128,7 +130,7 @@ as_user() {
         TMPDIR="$WORK/tmp" LC_ALL=C.UTF-8 "${USER_ENV[@]}")
 
     if [ "$(id -u)" -eq 0 ]; then
-        drop=(setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups --no-new-privs
+        drop=(setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups --no-new-privs
             --bounding-set=-all --inh-caps=-all)
         # A device that any user may open is hidden all the same.
         if [ -e /dev/kvm ]; then
@@ -232,24 +234,27 @@ base() {
 # layer FILE [N]: what the image's layer N (-1, the last) holds, a line an entry:
 # TYPE MODE UID:GID PATH [-> LINK | = HARDLINK | MAJOR,MINOR] [xattr NAME=HEX]...
 layer() {
-    $IMAGE layer "$@"
+    image layer "$@"
 }
 
 # config FILE [JQ]: the image's config document.
 config() {
-    $IMAGE config "$1" | jq -c "${2:-.}"
+    image config "$1" | jq -c "${2:-.}"
 }
 
 # file_of FILE PATH: the bytes of a regular file of the last layer.
 file_of() {
-    $IMAGE file "$1" "$2"
+    image file "$1" "$2"
 }
 
 # unpack FILE DIR: the whole image, unpacked by umoci (as root) to DIR/rootfs.
 unpack() {
     rm -rf "$2.oci" "$2"
-    skopeo --insecure-policy copy --quiet "docker-archive:$1" "oci:$2.oci:x" &&
-        umoci unpack --image "$2.oci:x" "$2" > "$2.log" 2>&1 || cat "$2.log"
+    {
+        skopeo --insecure-policy copy --quiet "docker-archive:$1" "oci:$2.oci:x"
+        umoci unpack --image "$2.oci:x" "$2"
+    } > "$2.log" 2>&1
+    [ -d "$2/rootfs" ] || cat "$2.log"
     rm -rf "$2.oci" "$2.log"
     [ -d "$2/rootfs" ]
 }

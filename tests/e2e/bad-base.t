@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 good='{"layers": [[{"path": "etc", "type": "dir"}, {"path": "etc/x", "data": "x"}]]}'
-$IMAGE make "$WORK/good.tar" <<< "$good"
+image make "$WORK/good.tar" <<< "$good"
 
 # repack IN OUT EXPRESSION: changes the members of an archive: NAMES and DATA by Python.
 repack() {
@@ -92,7 +92,7 @@ says "a name that the archive has not: the message names what it has" 'test/base
 # Layers that try to leave their folder. In the guest; the host never unpacks them.
 # escapes NAME DESCRIPTION
 escapes() {
-    $IMAGE make "$WORK/base.tar" <<< "$2"
+    image make "$WORK/base.tar" <<< "$2"
     script_spec job '{"name": "x", "fromImage": "base.tar"}' <<< 'true'
     build job
     ok "$1: refused, or kept inside" test "$STATUS" -eq 3 -o "$STATUS" -eq 5

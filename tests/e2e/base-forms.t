@@ -31,14 +31,14 @@ for form in "${forms[@]}"; do
         <<< 'rm /etc/group; echo made > /made'
     build job
     exits 0 "$form"
-    ok "$form: the output is whole" $IMAGE check "$WORK/job.tar"
+    ok "$form: the output is whole" image check "$WORK/job.tar"
     : "${expected:=$(config "$WORK/job.tar" .rootfs.diff_ids)}"
     is "$form: the same layers" "$(config "$WORK/job.tar" .rootfs.diff_ids)" "$expected"
 done
 
 # Several layers, whiteouts in the middle, the form of 2016.
 for form in docker skopeo old; do
-    $IMAGE make "$WORK/layers.tar" <<END
+    image make "$WORK/layers.tar" <<END
 {"form": "$form", "layers": [
   [{"path": "bin", "type": "dir"}, {"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"},
    {"path": "a", "type": "dir"}, {"path": "a/one", "data": "1"}, {"path": "b", "data": "b"}],

@@ -71,7 +71,7 @@ script_spec changing '{"name": "x", "fromImage": "base.tar"}' <<< 'true'
 build changing --cache-dir "$cache"
 exits 0 "a base"
 first=$(config "$WORK/changing.tar" '.rootfs.diff_ids[0]')
-$IMAGE make "$WORK/base.tar" <<END
+image make "$WORK/base.tar" <<END
 {"layers": [[{"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"}]]}
 END
 build changing --cache-dir "$cache"

@@ -30,7 +30,7 @@ chmod -R u+r "$WORK/tree"
 spec folder <<< '{"name": "x", "contents": "tree", "created": "2010-01-01T00:00:00Z"}'
 build folder
 exits 0 "a folder"
-ok "a folder: the archive is whole" $IMAGE check "$WORK/folder.tar"
+ok "a folder: the archive is whole" image check "$WORK/folder.tar"
 listing=$(layer "$WORK/folder.tar")
 is "a folder: sorted, owned by root, user- and group-writable, links kept" "$(sed 's,/$,,; s, \./, ,' <<< "$listing" | grep -v ' \.$')" \
     "dir 0775 0:0 bin

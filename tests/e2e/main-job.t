@@ -38,7 +38,7 @@ says "the script's standard output is shown" 'who: 0:0, step: one, folder: /, ho
 says "the script's standard error is shown" '^and on standard error'
 is "standard output is empty" "$(cat "$WORK/out")" ""
 leaves_nothing "build"
-ok "the archive keeps docker save's form" $IMAGE check "$WORK/job.tar"
+ok "the archive keeps docker save's form" image check "$WORK/job.tar"
 
 listing=$(layer "$WORK/job.tar")
 like "the user's home" "$listing" '^dir 07[05][05] 4321:4321 home/builder/?$'
@@ -113,7 +113,7 @@ like "podman load" "$("${podman[@]}" load --input "$WORK/job.tar" 2>&1)" 'exampl
 is "podman inspect" "$("${podman[@]}" inspect --format '{{.Config.WorkingDir}} {{len .RootFS.Layers}}' example/main:v1 2>&1)" \
     '/srv 2'
 mounted=$("${podman[@]}" image mount example/main:v1)
-is "podman: the tree is umoci's" "$(diff <($IMAGE tree "$mounted") <($IMAGE tree "$WORK/unpacked/rootfs") | head -n 20)" ""
+is "podman: the tree is umoci's" "$(diff <(image tree "$mounted") <(image tree "$WORK/unpacked/rootfs") | head -n 20)" ""
 "${podman[@]}" image umount --all > /dev/null
 "${podman[@]}" rmi --all --force > /dev/null
 

@@ -10,7 +10,7 @@ script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "example/out", tag
     <<< 'rm /etc/group; mkdir -p /d/e; echo x > /d/e/f; ln /d/e/f /d/g; chown 1:2 /d/g; chmod 6711 /d/g'
 build job
 exits 0 "docker-archive"
-ok "docker-archive: whole" $IMAGE check "$WORK/job.tar"
+ok "docker-archive: whole" image check "$WORK/job.tar"
 diff_ids=$(config "$WORK/job.tar" .rootfs.diff_ids)
 is "Cmd is cleared where Entrypoint is set" "$(config "$WORK/job.tar" '[.config.Entrypoint, .config.Cmd]')" \
     '[["/bin/echo"],null]'
@@ -99,7 +99,7 @@ if [ "$(id -u)" -eq 0 ]; then
     mkdir "$WORK/exported"
     tar -C "$WORK/exported" --xattrs --xattrs-include='*' --numeric-owner -xpf "$WORK/rootfs.tar"
     unpack "$WORK/job.tar" "$WORK/umoci"
-    is "export: what umoci unpacks" "$(diff <($IMAGE tree "$WORK/exported") <($IMAGE tree "$WORK/umoci/rootfs") | head -n 20)" ""
+    is "export: what umoci unpacks" "$(diff <(image tree "$WORK/exported") <(image tree "$WORK/umoci/rootfs") | head -n 20)" ""
 fi
 
 # Saying what would be done, doing nothing.
@@ -117,8 +117,8 @@ exits 0 "--quiet"
 is "--quiet: says nothing" "$(cat "$WORK/err")" ""
 build job --set tag=v9 --set 'config={"User":"9"}'
 exits 0 "--set"
-is "--set: over the spec" "$(config "$WORK/job.tar" .config.User) $($IMAGE members "$WORK/job.tar" | wc -l)" \
-    "\"9\" $($IMAGE members "$WORK/job.none" | wc -l)"
+is "--set: over the spec" "$(config "$WORK/job.tar" .config.User) $(image members "$WORK/job.tar" | wc -l)" \
+    "\"9\" $(image members "$WORK/job.none" | wc -l)"
 build job --check
 exits 0 "--check"
 

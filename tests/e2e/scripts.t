@@ -142,6 +142,6 @@ exits 5 "a failed build"
 is "a failed build leaves the previous output" "$(cat "$WORK/kept.tar")" previous
 build_script kept "$on_busybox" <<< 'true'
 exits 0 "a good build"
-ok "a good build replaces it" $IMAGE check "$WORK/kept.tar"
+ok "a good build replaces it" image check "$WORK/kept.tar"
 
 done_testing

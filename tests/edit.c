@@ -1,0 +1,174 @@
+/*
+ * Carries out edits of a file tree, read from standard input: the same program, run natively in a
+ * chroot and by vmbuild in the guest, makes the same tree. Static, so that it runs in any image.
+ *
+ * One edit a line, words separated by single blanks, each byte but plain ones as \OOO:
+ *
+ *   file PATH MODE UID GID SECONDS TEXT    written anew (a file that is there is truncated)
+ *   append PATH SECONDS TEXT               symlink SECONDS TARGET PATH
+ *   dir PATH MODE UID GID                  link OLD NEW
+ *   fifo PATH MODE                         rename OLD NEW
+ *   char PATH MODE MAJOR MINOR             remove PATH      (with all below it)
+ *   block PATH MODE MAJOR MINOR            chmod PATH MODE
+ *   chown PATH UID GID                     xattr PATH NAME VALUE
+ *   sparse PATH SIZE SECONDS TEXT          a hole, and TEXT at its end
+ *
+ * An edit that the kernel refuses is left out, natively and in the guest alike; which ones were is
+ * printed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define WORDS_MAX 8
+
+static char *words[WORDS_MAX];
+
+/* Undoes \OOO in place. */
+static void unescape(char *word)
+{
+    char *to = word;
+
+    for (char *from = word; *from != '\0'; to++) {
+        if (*from == '\\') {
+            *to = (char)strtoul((char[]){from[1], from[2], from[3], '\0'}, NULL, 8);
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = '\0';
+}
+
+static unsigned long number(int index, int base)
+{
+    return strtoul(words[index], NULL, base);
+}
+
+static int set_time(const char *path, long seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+
+    return utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static int write_text(const char *path, int flags, off_t offset, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | flags, 0644);
+
+    if (fd < 0)
+        return -1;
+    if (offset > 0 && lseek(fd, offset, SEEK_SET) < 0)
+        return -1;
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        return -1;
+    return close(fd);
+}
+
+static int own(const char *path, mode_t mode, unsigned long uid, unsigned long gid)
+{
+    /* In this order: chown takes setuid and setgid away. */
+    return lchown(path, (uid_t)uid, (gid_t)gid) == 0 ? chmod(path, mode) : -1;
+}
+
+static int make_file(void)
+{
+    if (write_text(words[1], O_TRUNC, 0, words[6]) != 0)
+        return -1;
+    if (own(words[1], (mode_t)number(2, 8), number(3, 10), number(4, 10)) != 0)
+        return -1;
+    return set_time(words[1], (long)number(5, 10));
+}
+
+static int make_node(mode_t type)
+{
+    dev_t device = type == S_IFIFO ? 0 : makedev(number(3, 10), number(4, 10));
+
+    if (mknod(words[1], type | 0600, device) != 0)
+        return -1;
+    return chmod(words[1], (mode_t)number(2, 8)) == 0 ? set_time(words[1], 1000000000) : -1;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static int is_link(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+static int carry_out(void)
+{
+    const char *edit = words[0];
+
+    if (strcmp(edit, "file") == 0)
+        return make_file();
+    if (strcmp(edit, "append") == 0)
+        return write_text(words[1], O_APPEND, 0, words[3]) ||
+               set_time(words[1], (long)number(2, 10));
+    if (strcmp(edit, "sparse") == 0)
+        return write_text(words[1], O_TRUNC, (off_t)number(2, 10), words[4]) ||
+               set_time(words[1], (long)number(3, 10));
+    if (strcmp(edit, "dir") == 0)
+        return mkdir(words[1], 0700) ||
+               own(words[1], (mode_t)number(2, 8), number(3, 10), number(4, 10));
+    if (strcmp(edit, "fifo") == 0)
+        return make_node(S_IFIFO);
+    if (strcmp(edit, "char") == 0)
+        return make_node(S_IFCHR);
+    if (strcmp(edit, "block") == 0)
+        return make_node(S_IFBLK);
+    if (strcmp(edit, "symlink") == 0)
+        return symlink(words[2], words[3]) || set_time(words[3], (long)number(1, 10));
+    if (strcmp(edit, "link") == 0)
+        return linkat(AT_FDCWD, words[1], AT_FDCWD, words[2], 0);
+    if (strcmp(edit, "rename") == 0)
+        return rename(words[1], words[2]);
+    if (strcmp(edit, "remove") == 0)
+        return nftw(words[1], remove_one, 32, FTW_DEPTH | FTW_PHYS);
+    if (strcmp(edit, "chmod") == 0)
+        return is_link(words[1]) || chmod(words[1], (mode_t)number(2, 8));
+    if (strcmp(edit, "chown") == 0)
+        return lchown(words[1], (uid_t)number(2, 10), (gid_t)number(3, 10));
+    if (strcmp(edit, "xattr") == 0)
+        return lsetxattr(words[1], words[2], words[3], strlen(words[3]), 0);
+    fprintf(stderr, "edit: no edit '%s'\n", edit);
+    exit(2);
+}
+
+int main(void)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+
+    umask(0);
+    for (int count = 1; getline(&line, &capacity, stdin) > 0; count++) {
+        char *rest = line;
+
+        line[strcspn(line, "\n")] = '\0';
+        memset(words, 0, sizeof words);
+        for (int i = 0; i < WORDS_MAX && rest != NULL; i++) {
+            words[i] = strsep(&rest, " ");
+            unescape(words[i]);
+        }
+        errno = 0;
+        if (carry_out() != 0)
+            printf("refused %d: %s\n", count, strerror(errno));
+    }
+    free(line);
+    return 0;
+}
