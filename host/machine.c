@@ -59,13 +59,12 @@ static void add_disks(struct machine *machine, const struct vm_options *options)
             options->base_is_new ? "cache=unsafe" : "readonly=on");
     if (!options->base_is_new)
         return;
-    add(machine, "-device", xstrdup("virtio-scsi-pci,id=layers"));
     for (size_t i = 0; i < options->layer_count; i++) {
         CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
 
         add_drive(machine, serial, options->layers[i], "readonly=on");
         add(machine, "-device",
-            xasprintf("scsi-hd,bus=layers.0,channel=0,scsi-id=0,lun=%zu,drive=%s,serial=%s", i,
+            xasprintf("scsi-hd,bus=scsi.0,channel=0,scsi-id=0,lun=%zu,drive=%s,serial=%s", i + 1,
                       serial, serial));
     }
 }

@@ -3,10 +3,10 @@
  * kernel's. Pure.
  *
  * Disks. The scratch disk and the base disk are virtio-blk devices: the guest finds them at boot
- * without a scan. The layers of a new base are LUNs of a SCSI adapter of their own, which is there
- * only then and takes as many as a base can have. Each disk carries the serial number that
- * guest/contract.h gives it. None of libguestfs' drives is used: it would put a qcow2 overlay on
- * each read-only one.
+ * without a scan. The layers of a new base, of which there can be hundreds, are LUNs of the SCSI
+ * adapter that libguestfs adds to every machine, beside LUN 0, its own placeholder. Each disk carries
+ * the serial number that guest/contract.h gives it. None is a drive of libguestfs: it would put a
+ * qcow2 overlay on each read-only one.
  *
  * Network. QEMU's user-mode stack with fixed addresses, and none at all unless it is asked for. As
  * QEMU has it, the gateway's address leads to services that listen on the host's loopback: a script

@@ -87,8 +87,8 @@ static void test_new_base_has_its_layers(void **state)
     describe(&options, ACCELERATOR_TCG);
     assert_false(has("-drive", "id=base,driver=raw,readonly=on"));
     assert_true(has("-drive", "id=layer1,driver=raw,readonly=on"));
-    assert_true(has("-device", "scsi-id=0,lun=0,drive=layer0,serial=layer0"));
-    assert_true(has("-device", "scsi-id=0,lun=1,drive=layer1,serial=layer1"));
+    assert_true(has("-device", "scsi-id=0,lun=1,drive=layer0,serial=layer0"));
+    assert_true(has("-device", "scsi-id=0,lun=2,drive=layer1,serial=layer1"));
 }
 
 static void test_network_and_shares(void **state)
