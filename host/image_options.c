@@ -1,0 +1,96 @@
+#include "image_options.h"
+
+#include <string.h>
+
+enum form { WORDS, STRING_LIST, ASSIGNMENTS, STRING, STRING_MAP, SET, BOOLEAN, NUMBER, OBJECT };
+
+static const struct {
+    const char *name;
+    enum form form;
+} members[] = {
+    {"Cmd", WORDS},           {"Entrypoint", WORDS},   {"Shell", WORDS},
+    {"OnBuild", STRING_LIST}, {"Env", ASSIGNMENTS},    {"User", STRING},
+    {"WorkingDir", STRING},   {"StopSignal", STRING},  {"Hostname", STRING},
+    {"Domainname", STRING},   {"Labels", STRING_MAP},  {"ExposedPorts", SET},
+    {"Volumes", SET},         {"Healthcheck", OBJECT}, {"ArgsEscaped", BOOLEAN},
+    {"StopTimeout", NUMBER},  {"Memory", NUMBER},      {"MemorySwap", NUMBER},
+    {"CpuShares", NUMBER},
+};
+
+static const char *const form_texts[] = {
+    [WORDS] = "a list of strings",
+    [STRING_LIST] = "a list of strings",
+    [ASSIGNMENTS] = "a list of NAME=VALUE",
+    [STRING] = "a string",
+    [STRING_MAP] = "an object of strings",
+    [SET] = "an object whose members are objects",
+    [BOOLEAN] = "true or false",
+    [NUMBER] = "a number",
+    [OBJECT] = "an object",
+};
+
+/* Whether every child of VALUE has TYPE. */
+static bool all_children(const struct json *value, enum json_type type)
+{
+    for (size_t i = 0; i < value->count; i++)
+        if (value->items[i]->type != type)
+            return false;
+    return true;
+}
+
+static bool are_assignments(const struct json *value)
+{
+    for (size_t i = 0; i < value->count; i++) {
+        const char *equals = strchr(value->items[i]->text, '=');
+
+        if (equals == NULL || equals == value->items[i]->text)
+            return false;
+    }
+    return true;
+}
+
+static bool has_form(const struct json *value, enum form form)
+{
+    switch (form) {
+    case WORDS:
+    case STRING_LIST:
+        return value->type == JSON_ARRAY && all_children(value, JSON_STRING);
+    case ASSIGNMENTS:
+        return value->type == JSON_ARRAY && all_children(value, JSON_STRING) &&
+               are_assignments(value);
+    case STRING:
+        return value->type == JSON_STRING;
+    case STRING_MAP:
+        return value->type == JSON_OBJECT && all_children(value, JSON_STRING);
+    case SET:
+        return value->type == JSON_OBJECT && all_children(value, JSON_OBJECT);
+    case BOOLEAN:
+        return value->type == JSON_BOOLEAN;
+    case NUMBER:
+        return value->type == JSON_NUMBER;
+    case OBJECT:
+        return value->type == JSON_OBJECT;
+    }
+    return false;
+}
+
+struct error *image_options_check(struct json *config)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        struct json *value = json_get(config, members[i].name);
+
+        if (value == NULL || value->type == JSON_NULL)
+            continue;
+        if (members[i].form == WORDS && value->type == JSON_STRING) {
+            struct json *list = json_array();
+
+            json_append(list, json_string(value->text));
+            json_set(config, members[i].name, list);
+        } else if (!has_form(value, members[i].form)) {
+            return error_new(EXIT_INPUT, "line %u, column %u: key 'config.%s': it must be %s",
+                             value->line, value->column, members[i].name,
+                             form_texts[members[i].form]);
+        }
+    }
+    return NULL;
+}
