@@ -176,7 +176,7 @@ static struct error *run_steps(struct state *state, struct vm *vm)
 static struct error *use_base_disk(struct state *state, struct vm *vm, struct base_disk *disk,
                                    bool *ret_damaged)
 {
-    if (state->base == NULL)
+    if (!state->plan.needs_base)
         return NULL;
     if (disk->is_new) {
         progress_start("unpack");
@@ -262,7 +262,7 @@ static struct error *build_root_layer(struct state *state, struct layer_writer *
     struct base_disk disk __attribute__((cleanup(base_disk_release))) = {.lock = -1};
     bool damaged = false;
 
-    if (state->base != NULL)
+    if (state->plan.needs_base)
         TRY(base_disk_open(state->build->store, state->base, &disk));
     struct error *err = run_vm(state, &disk, writer, &damaged);
 
@@ -342,6 +342,11 @@ static struct error *make_image(struct state *state)
 static struct error *run(struct state *state)
 {
     plan_make(state->spec, &state->plan);
+    if (state->plan.needs_vm && strcmp(state->spec->architecture, VM_ARCHITECTURE) != 0)
+        return error_new(EXIT_INPUT,
+                         "plan image '%s': scripts run on " VM_ARCHITECTURE
+                         ", but its architecture is '%s'",
+                         state->spec->name, state->spec->architecture);
     TRY(open_base(state));
     TRY(make_image(state));
     progress_start("output");

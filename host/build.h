@@ -18,6 +18,7 @@ struct build {
     const struct spec *spec;
     struct output output;
     enum accelerator accelerator;
+    bool verbose;
     struct store *store;
 };
 

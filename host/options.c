@@ -78,7 +78,6 @@ static const struct option_row rows[] = {
     {"cache-dir", 0, TEXT, "DIR", STORE, AT(cache_dir),
      "the store; default $XDG_CACHE_HOME/vmbuild"},
     {"dry-run", 0, FLAG, NULL, BUILD, AT(dry_run), "show the plan and do nothing"},
-    {"check", 0, FLAG, NULL, BUILD, AT(check), "build twice and compare"},
     {"only-deps", 0, FLAG, NULL, MERGE, AT(only_deps),
      "write the list of paths instead of merging them"},
     {"version", 0, TARSUM_VERSION, "v0|v1|dev", TARSUM, 0, "default v1"},

@@ -22,6 +22,9 @@
  * resolver. */
 #define VM_NETWORK_NAMESERVER "10.0.2.3"
 
+/* What the guest's kernel and programs are built for, as Go names it. */
+#define VM_ARCHITECTURE "amd64"
+
 struct vm_share {
     const char *source; /* absolute host folder */
     const char *target; /* absolute path in the image */

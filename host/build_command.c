@@ -1,0 +1,62 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "build.h"
+#include "cleanup.h"
+#include "commands.h"
+#include "memory.h"
+#include "plan.h"
+
+static struct error *show_plan(const struct spec *spec)
+{
+    struct plan plan;
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    plan_make(spec, &plan);
+    CLEANUP(json_freep) struct json *description = plan_describe(&plan, spec);
+
+    json_write(description, true, &text);
+    if (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) == EOF)
+        return error_errno(EXIT_OTHER, "write to standard output");
+    return NULL;
+}
+
+static void show_result(const char *path)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+
+    json_set(result, "output", json_string(path));
+    progress_result(path, result);
+}
+
+static struct error *build(const struct options *options, const struct spec *spec)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(freep) char *path = options_output_path(options, spec->name);
+
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    struct build build = {.spec = spec,
+                          .output = {options->format, options->compression, path},
+                          .accelerator = options->accelerator,
+                          .verbose = options->verbosity > 0,
+                          .store = store};
+
+    TRY(build_run(&build));
+    show_result(path);
+    return NULL;
+}
+
+struct error *build_command(const struct options *options)
+{
+    CLEANUP(spec_freep) struct spec *spec = NULL;
+
+    if (options->spec == NULL)
+        return error_advise(error_new(EXIT_USAGE, "read command 'build': --spec FILE is missing"),
+                            "'vmbuild build --help' shows how it is used");
+    TRY(spec_read(options->spec, options->overrides, options->override_count, time(NULL),
+                  getenv("SOURCE_DATE_EPOCH"), &spec));
+    if (options->dry_run)
+        return show_plan(spec);
+    return build(options, spec);
+}

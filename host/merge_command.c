@@ -1,0 +1,90 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "contents.h"
+#include "memory.h"
+#include "temporary.h"
+
+/* OPERANDS as absolute paths that exist. */
+static struct error *find_sources(const struct strings *operands, struct strings *ret)
+{
+    for (size_t i = 0; i < operands->count; i++) {
+        char *path = realpath(operands->items[i], NULL);
+
+        if (path == NULL)
+            return error_errno(EXIT_INPUT, "open '%s'", operands->items[i]);
+        strings_take(ret, path);
+    }
+    return NULL;
+}
+
+/* The absolute path of the folder in which OUTPUT will be. */
+static struct error *find_parent(const char *output, char **ret)
+{
+    const char *slash = strrchr(output, '/');
+    CLEANUP(freep)
+    char *folder = slash == NULL     ? xstrdup(".")
+                   : slash == output ? xstrdup("/")
+                                     : xstrndup(output, (size_t)(slash - output));
+
+    *ret = realpath(folder, NULL);
+    if (*ret == NULL)
+        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
+    return NULL;
+}
+
+/* Makes the list of SOURCES in the file OUTPUT: what mergeDrvs with onlyDeps made. */
+static struct error *write_list(const struct strings *sources, const char *parent,
+                                const char *output)
+{
+    CLEANUP(temporary_removep) char *path = NULL;
+    int fd = -1;
+
+    TRY(temporary_file(parent, "vmbuild-merge", &path, &fd));
+    CLEANUP(fclosep) FILE *file = fdopen(fd, "w");
+
+    if (file == NULL)
+        return error_errno(EXIT_OTHER, "write '%s'", output);
+    for (size_t i = 0; i < sources->count; i++)
+        fprintf(file, "%s\n", sources->items[i]);
+    if (fchmod(fd, 0644) < 0 || fflush(file) == EOF || ferror(file))
+        return error_errno(EXIT_OTHER, "write '%s'", output);
+    return temporary_rename(path, output);
+}
+
+/* Makes the merged tree beside OUTPUT and renames it, which must not be there. */
+static struct error *write_folder(const struct strings *sources, const char *parent,
+                                  const char *output)
+{
+    CLEANUP(temporary_removep) char *path = NULL;
+    struct contents contents = {.paths = sources, .clamp = INT64_MAX, .keep_modes = true};
+
+    TRY(temporary_folder(parent, "vmbuild-merge", &path));
+    TRY(contents_extract(&contents, path));
+    if (chmod(path, 0755) < 0)
+        return error_errno(EXIT_OTHER, "set the mode of '%s'", path);
+    return error_advise(temporary_rename(path, output),
+                        "remove '%s' first, or choose another place with -o", output);
+}
+
+struct error *merge_command(const struct options *options)
+{
+    CLEANUP(strings_free) struct strings sources = {0};
+    CLEANUP(freep) char *parent = NULL;
+
+    if (options->output == NULL)
+        return error_advise(error_new(EXIT_USAGE, "read command 'merge': -o DIR is missing"),
+                            "'vmbuild merge --help' shows how it is used");
+    TRY(find_sources(&options->operands, &sources));
+    TRY(find_parent(options->output, &parent));
+    if (options->only_deps)
+        return write_list(&sources, parent, options->output);
+    return write_folder(&sources, parent, options->output);
+}
