@@ -12,6 +12,7 @@
  *   block PATH MODE MAJOR MINOR            chmod PATH MODE
  *   chown PATH UID GID                     xattr PATH NAME VALUE
  *   sparse PATH SIZE SECONDS TEXT          a hole, and TEXT at its end
+ *   hexattr PATH NAME HEX                  an extended attribute of any bytes
  *
  * An edit that the kernel refuses is left out, natively and in the guest alike; which ones were is
  * printed.
@@ -96,6 +97,16 @@ static int make_node(mode_t type)
     return chmod(words[1], (mode_t)number(2, 8)) == 0 ? set_time(words[1], 1000000000) : -1;
 }
 
+static int set_hex_attribute(void)
+{
+    char value[256];
+    size_t length = 0;
+
+    for (const char *hex = words[3]; hex[0] != '\0' && length < sizeof value; hex += 2)
+        value[length++] = (char)strtoul((char[]){hex[0], hex[1], '\0'}, NULL, 16);
+    return lsetxattr(words[1], words[2], value, length, 0);
+}
+
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
 {
     (void)info;
@@ -146,6 +157,8 @@ static int carry_out(void)
         return lchown(words[1], (uid_t)number(2, 10), (gid_t)number(3, 10));
     if (strcmp(edit, "xattr") == 0)
         return lsetxattr(words[1], words[2], words[3], strlen(words[3]), 0);
+    if (strcmp(edit, "hexattr") == 0)
+        return set_hex_attribute();
     fprintf(stderr, "edit: no edit '%s'\n", edit);
     exit(2);
 }

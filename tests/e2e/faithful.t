@@ -1,0 +1,219 @@
+#!/bin/bash
+# What a script leaves is what every client sees: each case is carried out natively and through the
+# guest, on a base of three layers, and the trees compared.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/faithful.sh
+. "$(dirname "$0")/../faithful.sh"
+
+# --- Out: the layer ---
+
+in_base deleted 0 <<'END'
+{"path": "file", "data": "1"}
+{"path": "dir", "type": "dir"}
+{"path": "dir/below", "data": "2"}
+{"path": "link", "type": "link", "to": "file"}
+{"path": "kept", "data": "3"}
+END
+case_of deleted <<< 'rm file link; rm -r dir'
+
+in_base replaced 0 <<'END'
+{"path": "file", "data": "1"}
+{"path": "dir", "type": "dir"}
+{"path": "dir/below", "data": "2"}
+{"path": "link", "type": "link", "to": "dir"}
+{"path": "twice", "type": "dir"}
+{"path": "twice/below", "data": "4"}
+END
+case_of replaced <<'END'
+rm file; mkdir file; echo new > file/below
+rm -r dir; echo file > dir
+rm link; mkdir link
+rm -r twice; echo x > twice; rm twice; mkdir twice; echo new > twice/other
+END
+
+in_base opaque 0 <<'END'
+{"path": "dir", "type": "dir", "mode": "700"}
+{"path": "dir/old", "data": "1"}
+{"path": "dir/sub", "type": "dir"}
+{"path": "dir/sub/old", "data": "2"}
+END
+case_of opaque <<< 'rm -r dir; mkdir dir; echo new > dir/new; mkdir dir/sub; echo new > dir/sub/new'
+
+in_base renamed 0 <<'END'
+{"path": "dir", "type": "dir", "mode": "2750", "gid": 5}
+{"path": "dir/file", "data": "1", "mode": "4711", "uid": 7}
+{"path": "dir/sub", "type": "dir"}
+{"path": "dir/sub/file", "data": "2"}
+{"path": "onto", "type": "dir"}
+{"path": "onto/old", "data": "3"}
+END
+case_of renamed <<< 'mv dir moved; mv moved/sub onto/; mkdir dir; echo new > dir/file'
+
+case_of nearly <<< 'echo 1 > .wh; echo 2 > wh.x; echo 3 > a.wh.b; echo 4 > .wh-x; echo 5 > x.wh.'
+
+in_base devices 0 <<'END'
+{"path": "old", "type": "char", "mode": "600", "major": 1, "minor": 3}
+{"path": "block", "type": "block", "major": 8, "minor": 1}
+{"path": "large", "type": "char", "major": 4095, "minor": 1048575}
+END
+case_of devices <<'END'
+mknod null c 1 3; mknod -m 600 loop b 7 300; mkfifo -m 622 fifo
+chmod 666 old; rm block; mknod block c 5 1
+END
+
+in_base links 0 <<'END'
+{"path": "lower", "data": "lower"}
+{"path": "a", "type": "dir"}
+{"path": "b", "type": "dir"}
+END
+case_of links <<'END'
+echo 1 > z; ln z y; ln y b/x; ln b/x a/w
+ln lower a/copy; ln a/copy zz
+ln -s z s; ln s t 2> /dev/null || true
+mknod dev c 1 5; ln dev a/dev
+END
+
+in_base modes 0 <<'END'
+{"path": "tool", "mode": "755", "data": "x"}
+{"path": "capable", "mode": "755", "data": "x", "xattrs": {"security.capability": "0100000200200000000000000000000000000000"}}
+END
+case_of modes <<'END'
+echo x > suid; chmod 4755 suid; echo x > sgid; chmod 2711 sgid; mkdir sticky; chmod 1777 sticky
+chmod 6755 tool; mkdir inherits; chmod 2775 inherits; echo x > none; chmod 0 none; mkdir closed; chmod 0 closed
+chmod 700 capable
+END
+
+case_of owners <<'END'
+echo x > a; chown 4294967294:4294967294 a; echo x > b; chown 2147483648:65536 b; mkdir c; chown 1:65535 c
+ln -s a d; chown -h 2097152:7 d; mkfifo e; chown 3000000000:0 e
+END
+
+in_base xattrs 0 <<'END'
+{"path": "lower", "data": "x", "xattrs": {"user.kept": "00ff", "trusted.kept": "616263"}}
+{"path": "dir", "type": "dir", "xattrs": {"user.dir": "64"}}
+END
+case_of xattrs <<'END'
+echo x > a; mkdir b; mkfifo fifo; echo x > acl; mkdir acldir; echo x > caps
+chmod 700 lower; chmod 700 dir
+/edit <<'EDITS'
+xattr a user.comment hello
+hexattr a user.binary 00010203ff0a00
+hexattr a user.empty 
+xattr a user.with=sign a=b
+xattr b user.dir x
+xattr b trusted.mine y
+xattr fifo trusted.fifo z
+hexattr caps security.capability 0100000200200000000000000000000000000000
+hexattr acl system.posix_acl_access 0200000001000600ffffffff02000600e803000004000400ffffffff10000600ffffffff20000400ffffffff
+hexattr acldir system.posix_acl_default 0200000001000700ffffffff02000700e803000004000500ffffffff10000700ffffffff20000500ffffffff
+EDITS
+echo inherits > acldir/file
+END
+
+case_of names <<'END'
+long=$(printf '%0255d' 0); echo 1 > "$long"; mkdir "d$(printf '%0200d' 0)"; echo 2 > "d$(printf '%0200d' 0)/$long"
+echo 3 > "$(printf 'new\nline')"; echo 4 > "$(printf '\377\376')"; echo 5 > "$(printf 'caf\303\251')"
+echo 6 > "$(printf 'cafe\314\201')"; echo 7 > 'back\slash'; echo 8 > '*'; echo 9 > ' '; echo 0 > -n
+ln -s "$(printf 'x%0300d' 0)" "$(printf '\n')x"; ln -s "$(printf '\377')" raw; ln "$long" "$(printf 'z%0150d' 0)"
+echo 11 > PaxHeader; echo 12 > '@LongLink'
+END
+
+case_of times <<'END'
+for t in 0 -1 -86400000 -2147483649 2147483648 4294967296 5000000000; do
+    printf 'file t%s 644 0 0 %s x\n' $t $t
+    printf 'symlink %s x s%s\n' $t $t
+done | /edit
+END
+
+case_of sparse <<'END'
+/edit <<'EDITS'
+sparse small 300000000 1000000000 end
+sparse tiny 4097 1000000000 x
+EDITS
+dd if=/dev/zero of=zeros bs=4096 count=10 2> /dev/null
+truncate -s 100000 hole
+END
+
+in_base mounts 0 <<'END'
+{"path": "x", "data": "x"}
+END
+case_of mounts <<< 'echo y > x'
+
+# --- In: the base's layers, which the guest has to merge as umoci does ---
+
+in_base lower 0 <<'END'
+{"path": "a", "type": "dir"}
+{"path": "a/file", "data": "1"}
+{"path": "a/gone", "data": "2"}
+{"path": "b", "type": "dir"}
+{"path": "b/old", "data": "3"}
+{"path": "b/sub", "type": "dir"}
+{"path": "b/sub/old", "data": "4"}
+{"path": "c", "data": "file"}
+{"path": "d", "type": "dir"}
+{"path": "d/x", "data": "5"}
+{"path": "e", "type": "dir"}
+{"path": "e/1", "data": "1"}
+{"path": "hard", "data": "hard"}
+{"path": "hard2", "type": "hard", "to": "lower/hard"}
+{"path": "link", "type": "link", "to": "a"}
+END
+in_base lower 1 <<'END'
+{"path": "a/.wh.gone"}
+{"path": "a/.wh.never-was"}
+{"path": "b/new", "data": "before the opaque marker"}
+{"path": "b/.wh..wh..opq"}
+{"path": "b/after", "data": "after it"}
+{"path": ".wh.c"}
+{"path": ".wh.d"}
+{"path": "e/2", "data": "2"}
+{"path": "hard3", "type": "hard", "to": "lower/hard"}
+END
+in_base lower 2 <<'END'
+{"path": "a/gone", "data": "back again"}
+{"path": "c", "type": "dir"}
+{"path": "c/below", "data": "6"}
+{"path": "d", "data": "now a file"}
+{"path": "e/.wh.1"}
+{"path": "e/.wh.2"}
+{"path": "e/3", "data": "3"}
+{"path": "mode", "type": "dir", "mode": "1777", "uid": 4294967294, "gid": 5, "mtime": 1}
+{"path": "caps", "mode": "755", "data": "x", "xattrs": {"security.capability": "0100000200200000000000000000000000000000"}}
+{"path": "implied/parent/file", "data": "x"}
+{"path": "fifo", "type": "fifo", "mode": "600"}
+END
+# Copied up by a mode that stays as it is, so that what the guest has of them comes back.
+case_of lower <<'END'
+find . ! -type l | while read -r file; do chmod "$(stat -c %a "$file")" "$file"; done
+END
+
+compare_cases
+
+listing=$(layer "$WORK/job.tar")
+like "a folder made again is opaque" "$listing" ' opaque/dir/\.wh\.\.wh\.\.opq$'
+unlike "overlayfs' own marks do not leak" "$listing" 'trusted\.overlay|user\.overlay'
+is "links go to the first path, never chained" "$(grep ' links/.* = ' <<< "$listing" | sed 's/.* links/links/' | grep -v dev)" \
+    "links/b/x = links/a/w
+links/y = links/a/w
+links/z = links/a/w
+links/lower = links/a/copy
+links/zz = links/a/copy"
+ok "sparse files stay small: $(stat -c %s "$WORK/job.tar") bytes" \
+    test "$(stat -c %s "$WORK/job.tar")" -lt $(($(stat -c %s "$WORK/base.tar") + 3000000))
+is "paths are sorted and unique" "$(awk '{ print $4 }' <<< "$listing" | sort | uniq -d)" ""
+
+# --- What no layer can hold ---
+
+script_spec whiteout '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /.wh.name'
+build whiteout
+ok "a name that begins with .wh. is refused" test "$STATUS" -ne 0
+says "a name that begins with .wh.: the message names it" '^vmbuild: .*\.wh\.name'
+
+script_spec socket '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' \
+    <<< 'mkdir /s; (nc -lU /s/socket & sleep 1) || true; [ -S /s/socket ] || mknod /s/fifo p'
+build socket
+exits 0 "a socket"
+unlike "a socket is left out" "$(layer "$WORK/socket.tar")" 's/socket'
+
+done_testing
