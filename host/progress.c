@@ -316,7 +316,8 @@ void progress_output_end(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-static void show_note(const char *kind, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+show_note(const char *kind, const char *format, va_list args)
 {
     char *text = xvasprintf(format, args);
 

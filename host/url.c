@@ -50,7 +50,9 @@ char *url_resolve(const char *base, const char *target)
 {
     CLEANUP(url_cleanupp) CURLU *url = parse(base);
 
-    if (url == NULL || strlen(target) > URL_MAX || curl_url_set(url, CURLUPART_URL, target, 0) != 0)
+    /* Nothing means the base itself (RFC 3986, 5.2.2); curl would drop its last part. */
+    if (url == NULL || strlen(target) > URL_MAX ||
+        (*target != '\0' && curl_url_set(url, CURLUPART_URL, target, 0) != 0))
         return NULL;
     return format(url);
 }
