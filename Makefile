@@ -9,6 +9,7 @@
 # Further: check-asan, check-valgrind, check-slow, lint, fuzz, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball.
 
+VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := build

@@ -3,7 +3,7 @@
 HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd
 # Asked once, and only by targets that compile.
 HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
-    -DVMBUILD_LIBDIR='"$(PREFIX)/lib/vmbuild"' \
+    -DVMBUILD_VERSION='"$(VERSION)"' -DVMBUILD_LIBDIR='"$(PREFIX)/lib/vmbuild"' \
     $(shell pkg-config --cflags $(HOST_PACKAGES)))$(HOST_CFLAGS)
 HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pthread)$(HOST_LIBS)
 HOST_SOURCES := $(sort $(wildcard host/*.c))
