@@ -242,6 +242,19 @@ static struct error *sniff_file(const char *path, enum compression *ret)
     return NULL;
 }
 
+/* A blob that is not compressed is the tar. */
+static struct error *take_as_tar(struct layer *layer)
+{
+    if (!digest_equal(&layer->blob.digest, &layer->diff_id))
+        return error_new(EXIT_INPUT,
+                         "read layer '" DIGEST_PREFIX "%s': its diff ID in the config is "
+                         "" DIGEST_PREFIX "%s",
+                         layer->blob.digest.hex, layer->diff_id.hex);
+    layer->tar_path = xstrdup(layer->blob.path);
+    layer->size = layer->blob.size;
+    return NULL;
+}
+
 /* Work of parallel_run: one layer. */
 static struct error *get_layer(void *context, size_t index, const atomic_bool *stopped)
 {
@@ -255,6 +268,8 @@ static struct error *get_layer(void *context, size_t index, const atomic_bool *s
     layer->blob.digest = descriptor->digest;
     layer->blob.size = descriptor->size;
     TRY(sniff_file(layer->blob.path, &layer->blob.compression));
+    if (layer->blob.compression == COMPRESSION_NONE)
+        return take_as_tar(layer);
     if (pull->forms & LAYER_TAR)
         return image_need_tar(layer, pull->store);
     return NULL;

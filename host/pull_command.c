@@ -1,0 +1,68 @@
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "image_source.h"
+#include "memory.h"
+#include "reference.h"
+#include "store.h"
+
+/* Parses REF, which has to name a registry, and --digest, which pins it. */
+static struct error *read_reference(const struct options *options, struct reference *ret)
+{
+    const char *text = options->operands.items[0];
+    struct digest pinned = {0};
+
+    TRY(reference_parse(text, ret));
+    if (ret->transport != TRANSPORT_DOCKER)
+        return error_advise(
+            error_new(EXIT_USAGE, "read reference '%s': it names no registry", text),
+            "write docker://HOST/NAME[:TAG|@DIGEST]");
+    if (options->digest == NULL)
+        return NULL;
+    struct error *err = digest_parse(options->digest, &pinned);
+
+    if (err == NULL && ret->digest.hex[0] != '\0' && !digest_equal(&ret->digest, &pinned))
+        err = error_new(EXIT_USAGE, "read option '--digest': '%s' has another digest", text);
+    if (err != NULL)
+        err->code = EXIT_USAGE;
+    ret->digest = pinned;
+    return err;
+}
+
+static void show_result(const char *path, const struct image *image)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+    struct digest digest;
+
+    digest_of(image->manifest.data, image->manifest.length, &digest);
+    CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", digest.hex);
+
+    json_set(result, "output", json_string(path));
+    json_set(result, "digest", json_string(text));
+    progress_result(path, result);
+}
+
+struct error *pull_command(const struct options *options)
+{
+    struct reference reference __attribute__((cleanup(reference_free))) = {0};
+    struct image_choice choice = {.architecture = options->platform};
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(image_freep) struct image *image = NULL;
+
+    TRY(read_reference(options, &reference));
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    struct output output = {options->format, options->compression, NULL};
+
+    progress_start("pull");
+    TRY(image_open(&reference, &choice, output_wants_base(&output), store, &image));
+    progress_done();
+    CLEANUP(freep) char *path = options_output_path(options, image->name);
+
+    output.path = path;
+    progress_start("output");
+    TRY(output_write(image, &output, store));
+    progress_done();
+    show_result(path, image);
+    return NULL;
+}
