@@ -1,0 +1,230 @@
+#include "image_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "archive_index.h"
+#include "bundle.h"
+#include "cleanup.h"
+#include "docker_archive.h"
+#include "image_record.h"
+#include "input_identity.h"
+#include "intake.h"
+#include "memory.h"
+#include "oci_folder.h"
+#include "oci_layout.h"
+#include "registry.h"
+
+#define READ_PIECE (1u << 20)
+
+/* An image being opened. */
+struct opening {
+    const struct reference *reference;
+    struct image_choice choice;
+    unsigned int forms;
+    struct store *store;
+};
+
+/* GOARCH's name of the machine this runs on, where nobody named an architecture. */
+static const char *host_architecture(void)
+{
+    static const struct {
+        const char *machine, *goarch;
+    } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+    static struct utsname machine;
+
+    if (uname(&machine) < 0)
+        return "amd64";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(machine.machine, names[i].machine) == 0)
+            return names[i].goarch;
+    return machine.machine; /* riscv64, ppc64le, s390x: the same in both */
+}
+
+/* What a name in the reference says comes before what is asked for beside it. */
+static struct image_choice combine(const struct reference *reference,
+                                   const struct image_choice *choice)
+{
+    struct image_choice combined = choice != NULL ? *choice : (struct image_choice){0};
+
+    if (reference->name != NULL || reference->tag != NULL) {
+        combined.name = reference->name;
+        combined.tag = reference->tag;
+    }
+    if (combined.architecture == NULL)
+        combined.architecture = host_architecture();
+    return combined;
+}
+
+static struct error *not_an_image(const char *path)
+{
+    return error_advise(
+        error_new(EXIT_INPUT,
+                  "open image '%s': it has no manifest.json, no index.json and no repositories",
+                  path),
+        "expected is an archive made by `docker save`, an OCI archive or an OCI folder");
+}
+
+/* Reads the image from the bundle, whatever it turns out to be. */
+static struct error *read_bundle(const struct opening *opening, const struct bundle *bundle,
+                                 struct image **ret)
+{
+    enum transport transport = opening->reference->transport;
+    bool docker = transport == TRANSPORT_PATH || transport == TRANSPORT_DOCKER_ARCHIVE;
+    bool oci = transport != TRANSPORT_DOCKER_ARCHIVE;
+
+    if (docker && docker_archive_has_manifest(bundle))
+        return docker_archive_read(bundle, &opening->choice, opening->forms, opening->store, ret);
+    if (oci && oci_layout_is(bundle))
+        return oci_layout_read(bundle, &opening->choice, opening->forms, opening->store, ret);
+    if (docker && docker_archive_has_repositories(bundle))
+        return docker_archive_read_chain(bundle, &opening->choice, opening->forms, opening->store,
+                                         ret);
+    return not_an_image(bundle->path);
+}
+
+static struct error *open_folder(const struct opening *opening, struct image **ret)
+{
+    enum transport transport = opening->reference->transport;
+    CLEANUP(oci_folder_freep) struct oci_folder *folder = NULL;
+
+    TRY(oci_folder_open(opening->reference->path, opening->store, &folder));
+    struct bundle bundle = oci_folder_bundle(folder);
+
+    if ((transport != TRANSPORT_OCI && transport != TRANSPORT_PATH) || !oci_layout_is(&bundle))
+        return error_new(
+            EXIT_INPUT, "open image '%s': it is a folder, and no OCI one%s", bundle.path,
+            transport == TRANSPORT_PATH || transport == TRANSPORT_OCI ? ": it has no index.json"
+                                                                      : " was asked for");
+    return oci_layout_read(&bundle, &opening->choice, opening->forms, opening->store, ret);
+}
+
+static struct error *read_archive(const struct opening *opening, int fd, struct image **ret)
+{
+    CLEANUP(archive_index_freep) struct archive_index *index = NULL;
+
+    struct error *err =
+        archive_index_open(opening->reference->path, fd, opening->forms, opening->store, &index);
+
+    if (err != NULL && err->code == EXIT_INPUT)
+        return error_advise(err, "expected is an archive made by `docker save`, an OCI archive or "
+                                 "an OCI folder, whole and undamaged");
+    TRY(err);
+    struct bundle bundle = archive_index_bundle(index);
+
+    return read_bundle(opening, &bundle, ret);
+}
+
+/* What an archive is read for, as far as it decides what is found. */
+static char *purpose_of(const struct opening *opening)
+{
+    const struct image_choice *choice = &opening->choice;
+
+    return xasprintf("image/1 %d %s\n%s\n%s", (int)opening->reference->transport,
+                     choice->name != NULL ? choice->name : "",
+                     choice->tag != NULL ? choice->tag : "", choice->architecture);
+}
+
+/* Opens an archive. While one process reads it, others with the same wish wait and then find what
+ * it has recorded. */
+static struct error *open_archive(const struct opening *opening, int fd, struct image **ret)
+{
+    CLEANUP(freep) char *purpose = purpose_of(opening);
+    CLEANUP(closep) int lock = -1;
+    struct digest before;
+    struct digest after;
+
+    if (!input_identity(fd, purpose, &before))
+        return read_archive(opening, fd, ret);
+    CLEANUP(freep) char *key = xasprintf("inputs/%s", before.hex);
+
+    TRY(store_lock(opening->store, STORE_DERIVED, key, &lock));
+    *ret = image_record_get(opening->store, &before, opening->forms);
+    if (*ret != NULL)
+        return NULL;
+    TRY(read_archive(opening, fd, ret));
+    if (input_identity(fd, purpose, &after) && digest_equal(&before, &after))
+        image_record_put(opening->store, &before, *ret);
+    return NULL;
+}
+
+struct error *image_open(const struct reference *reference, const struct image_choice *choice,
+                         unsigned int forms, struct store *store, struct image **ret)
+{
+    struct opening opening = {.reference = reference,
+                              .choice = combine(reference, choice),
+                              .forms = forms,
+                              .store = store};
+    struct stat status;
+
+    if (reference->transport == TRANSPORT_DOCKER) {
+        /* The name here is the repository, not a choice. */
+        struct image_choice platform = {.architecture = opening.choice.architecture};
+
+        return registry_pull(reference, &platform, forms, store, ret);
+    }
+    CLEANUP(closep) int fd = open(reference->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(EXIT_INPUT, "open image '%s'", reference->path);
+    if (S_ISDIR(status.st_mode))
+        return open_folder(&opening, ret);
+    if (reference->transport == TRANSPORT_OCI)
+        return error_advise(
+            error_new(EXIT_INPUT, "open image '%s': it is no folder", reference->path),
+            "an OCI layout in an archive is oci-archive:%s", reference->path);
+    return open_archive(&opening, fd, ret);
+}
+
+static struct error *take_file(const char *path, struct store *store, struct intake_result *ret)
+{
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP(freep) char *piece = xreallocarray(NULL, READ_PIECE, 1);
+    CLEANUP(intake_freep) struct intake *intake = NULL;
+    ssize_t got;
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
+    TRY(intake_new(path, LAYER_TAR, store, &intake));
+    while ((got = read(fd, piece, READ_PIECE)) != 0) {
+        if (got < 0 && errno != EINTR)
+            return error_errno(EXIT_OTHER, "read the cache's '%s'", path);
+        if (got > 0)
+            TRY(intake_write(intake, piece, (size_t)got));
+    }
+    return intake_finish(STEAL(intake), ret);
+}
+
+struct error *image_need_tar(struct layer *layer, struct store *store)
+{
+    CLEANUP(intake_result_free) struct intake_result result = {0};
+    CLEANUP(closep) int lock = -1;
+
+    if (layer->tar_path != NULL)
+        return NULL;
+    TRY(store_lock(store, STORE_BLOB, layer->diff_id.hex, &lock));
+    layer->tar_path = store_find(store, STORE_BLOB, layer->diff_id.hex);
+    if (layer->tar_path != NULL)
+        return NULL;
+    if (layer->blob.path == NULL)
+        return error_new(EXIT_OTHER, "decompress layer sha256:%s: the cache lost it",
+                         layer->diff_id.hex);
+    TRY(take_file(layer->blob.path, store, &result));
+    if (result.damage != NULL)
+        return STEAL(result.damage);
+    if (!digest_equal(&result.tar.digest, &layer->diff_id))
+        return error_new(EXIT_INPUT,
+                         "decompress layer sha256:%s: its diff ID is sha256:%s, but the config "
+                         "says sha256:%s",
+                         layer->blob.digest.hex, result.tar.digest.hex, layer->diff_id.hex);
+    layer->size = result.tar.size;
+    TRY(store_publish(store, STORE_BLOB, layer->diff_id.hex, result.tar.path, &layer->tar_path));
+    freep(&result.tar.path);
+    result.tar.path = NULL;
+    return NULL;
+}
