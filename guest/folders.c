@@ -1,0 +1,274 @@
+#include "folders.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "posix_acl.h"
+
+#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+static struct folder_time *find_time(const struct folders *folders, uint64_t inode,
+                                     uint32_t **ret_slot)
+{
+    size_t at = (inode * 0x9e3779b97f4a7c15u >> 32) & (folders->slot_room - 1);
+    while (folders->slots[at] != 0 && folders->times[folders->slots[at] - 1].inode != inode) {
+        at = (at + 1) & (folders->slot_room - 1);
+    }
+    *ret_slot = &folders->slots[at];
+    return folders->slots[at] ? &folders->times[folders->slots[at] - 1] : NULL;
+}
+
+static int grow_times(struct folders *folders)
+{
+    size_t room = folders->time_room ? folders->time_room * 2 : 256;
+    struct folder_time *times = reallocarray(folders->times, room, sizeof(*times));
+    uint32_t *slots = calloc(room * 2, sizeof(*slots));
+    if (times) {
+        folders->times = times;
+    }
+    if (!times || !slots || room > UINT32_MAX / 2) {
+        free(slots);
+        errno = ENOMEM;
+        return -1;
+    }
+    free(folders->slots);
+    folders->slots = slots;
+    folders->slot_room = room * 2;
+    folders->time_room = room;
+    for (size_t i = 0; i < folders->time_count; i++) {
+        uint32_t *slot;
+        find_time(folders, times[i].inode, &slot);
+        *slot = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+static int keep_time(struct folders *folders, const char *path, uint64_t inode,
+                     struct timespec mtime, bool replace)
+{
+    if (folders->time_count == folders->time_room && grow_times(folders)) {
+        return -1;
+    }
+    uint32_t *slot;
+    struct folder_time *known = find_time(folders, inode, &slot);
+    if (known && !replace) {
+        return 0;
+    }
+    char *copy = strdup(path);
+    if (!copy) {
+        return -1;
+    }
+    if (known) {
+        free(known->path);
+    } else {
+        known = &folders->times[folders->time_count++];
+        *slot = (uint32_t)folders->time_count;
+    }
+    *known = (struct folder_time){.inode = inode, .path = copy, .mtime = mtime};
+    return 0;
+}
+
+int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
+                     struct timespec mtime)
+{
+    return keep_time(folders, path, inode, mtime, true);
+}
+
+/* Puts the folder that FD has open, and whose path is folders->path, on top of the open ones. */
+static int push(struct folders *folders, int fd, bool made)
+{
+    struct stat status;
+    if (fstat(fd, &status)) {
+        return -1;
+    }
+    if (folders->count == folders->room) {
+        size_t room = folders->room ? folders->room * 2 : 64;
+        struct folder *open = reallocarray(folders->open, room, sizeof(*open));
+        if (!open) {
+            return -1;
+        }
+        folders->open = open;
+        folders->room = room;
+    }
+    struct timespec mtime = made ? (struct timespec){0} : status.st_mtim;
+    if (keep_time(folders, path_text(&folders->path), status.st_ino, mtime, made)) {
+        return -1;
+    }
+    folders->open[folders->count++] = (struct folder){
+        .fd = fd,
+        .inode = status.st_ino,
+        .inherits =
+            (status.st_mode & S_ISGID) != 0 || fgetxattr(fd, POSIX_ACL_DEFAULT, NULL, 0) > 0,
+        .end = folders->path.length,
+    };
+    return 0;
+}
+
+int folders_open(struct folders *ret)
+{
+    *ret = (struct folders){0};
+    int fd = open("/", OPEN_FOLDER);
+    if (fd < 0) {
+        return -1;
+    }
+    if (push(ret, fd, false)) {
+        int cause = errno;
+        close(fd);
+        folders_close(ret);
+        errno = cause;
+        return -1;
+    }
+    return 0;
+}
+
+/* Closes all open folders but the first COUNT. */
+static void cut(struct folders *folders, size_t count)
+{
+    while (folders->count > count) {
+        close(folders->open[--folders->count].fd);
+    }
+    path_cut(&folders->path, folders->open[count - 1].end);
+}
+
+void folders_forget(struct folders *folders)
+{
+    cut(folders, 1);
+}
+
+/* Keeps open what is on the way to the folder whose path is the first LENGTH bytes of PATH. */
+static void cut_to_common(struct folders *folders, const char *path, size_t length)
+{
+    size_t keep = 1;
+    const char *text = path_text(&folders->path);
+    while (keep < folders->count) {
+        size_t end = folders->open[keep].end;
+        size_t start = folders->open[keep - 1].end;
+        if (end > length || (end < length && path[end] != '/') ||
+            memcmp(path + start, text + start, end - start) != 0) {
+            break;
+        }
+        keep++;
+    }
+    cut(folders, keep);
+}
+
+/* Goes down into the folder NAME of the last open one. */
+static int descend(struct folders *folders, const char *name, bool create, struct seen *seen)
+{
+    const struct folder *top = &folders->open[folders->count - 1];
+    bool made = false;
+    int fd = openat(top->fd, name, OPEN_FOLDER);
+    if (fd < 0 && errno == ENOENT && create && mkdirat(top->fd, name, 0755) == 0) {
+        made = true;
+        fd = openat(top->fd, name, OPEN_FOLDER | O_NOFOLLOW);
+    }
+    if (fd < 0) {
+        return -1;
+    }
+    if ((create && seen && seen_add(seen, top->inode, name)) || path_push(&folders->path, name) ||
+        push(folders, fd, made)) {
+        close(fd);
+        cut(folders, folders->count);
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
+const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
+                                    struct seen *seen, const char **ret_name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    cut_to_common(folders, path, length);
+    size_t at = folders->path.length;
+    while (at < length) {
+        char name[NAME_MAX + 1];
+        at += path[at] == '/';
+        size_t part = strcspn(path + at, "/");
+        if (part > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            return NULL;
+        }
+        memcpy(name, path + at, part);
+        name[part] = '\0';
+        if (descend(folders, name, create, seen)) {
+            return NULL;
+        }
+        at += part;
+    }
+    *ret_name = slash ? slash + 1 : path;
+    return &folders->open[folders->count - 1];
+}
+
+int folders_open_path(const char *path)
+{
+    int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (at >= 0) {
+        char part[PATH_MAX];
+        size_t length = strlen(path);
+        bool last = length < PATH_MAX;
+        if (!last) {
+            for (length = PATH_MAX - 1; length > 0 && path[length] != '/'; length--) {
+            }
+        }
+        memcpy(part, path, length);
+        part[length] = '\0';
+        int next = openat(at, *part ? part : ".",
+                          last ? OPEN_FOLDER | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int cause = errno;
+        close(at);
+        errno = cause;
+        if (last) {
+            return next;
+        }
+        at = next;
+        path += length + 1;
+    }
+    return -1;
+}
+
+int folders_apply_times(struct folders *folders, const char **ret_path)
+{
+    for (size_t i = 0; i < folders->time_count; i++) {
+        const struct folder_time *time = &folders->times[i];
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time->mtime};
+        *ret_path = time->path;
+        int fd = folders_open_path(time->path);
+        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
+            continue; /* deleted or replaced since */
+        }
+        struct stat status;
+        if (fd < 0 || fstat(fd, &status) || (status.st_ino == time->inode && futimens(fd, times))) {
+            int cause = errno;
+            if (fd >= 0) {
+                close(fd);
+            }
+            errno = cause;
+            return -1;
+        }
+        close(fd);
+    }
+    return 0;
+}
+
+void folders_close(struct folders *folders)
+{
+    while (folders->count > 0) {
+        close(folders->open[--folders->count].fd);
+    }
+    for (size_t i = 0; i < folders->time_count; i++) {
+        free(folders->times[i].path);
+    }
+    free(folders->open);
+    free(folders->times);
+    free(folders->slots);
+    path_free(&folders->path);
+    *folders = (struct folders){0};
+}

@@ -1,0 +1,23 @@
+/* What init knows between two calls of the host. */
+#ifndef VMBUILD_GUEST_GUEST_H
+#define VMBUILD_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fault.h"
+#include "output.h"
+#include "wire.h"
+
+struct guest {
+    struct wire *wire;
+    struct output output;
+    uint64_t output_reported; /* bytes that replies have told the host of */
+    int64_t clamp;
+    bool started;
+    bool mounted;                 /* the plain merged view, at mnt/ */
+    struct fault fault;           /* of the call that is being served */
+    char problem[FAULT_TEXT_MAX]; /* why the last packing failed, or "" */
+};
+
+#endif

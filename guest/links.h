@@ -1,0 +1,25 @@
+/* The files of the layer that have several names, with the first of them as it was packed. */
+#ifndef VMBUILD_GUEST_LINKS_H
+#define VMBUILD_GUEST_LINKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct link_slot {
+    uint64_t inode;
+    char *path; /* NULL: free */
+};
+
+/* Zero-initialised, it is empty. */
+struct links {
+    struct link_slot *slots;
+    size_t used;
+    size_t room; /* 0 or a power of 2 */
+};
+
+/* The path under which INODE was first seen, or NULL: then PATH is kept as that. *RET_ERROR is set
+ * to -1 when memory is short, else to 0. The result is valid until links_free. */
+const char *links_first(struct links *links, uint64_t inode, const char *path, int *ret_error);
+void links_free(struct links *links);
+
+#endif

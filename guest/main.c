@@ -1,0 +1,117 @@
+/*
+ * Init of the guest: mounts, then the channel, then serving calls until the host goes away. Up to
+ * the channel, a failure ends the VM with a line on the console; after it, failures are replies.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contract.h"
+#include "device.h"
+#include "guest.h"
+#include "procedure.h"
+#include "sandbox.h"
+#include "wire.h"
+
+#define HOST_NAME "vmbuild"
+
+static const struct {
+    const char *place, *type, *options;
+    unsigned long flags;
+} mounts[] = {
+    {"/dev", "devtmpfs", "mode=0755", MS_NOSUID},
+    {"/proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+    {"/sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+    {"/run", "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
+    {GUEST_JOB_DIR, "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
+};
+
+static int mount_all(struct fault *fault)
+{
+    for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+        if ((mkdir(mounts[i].place, 0755) && errno != EEXIST) ||
+            mount(mounts[i].type, mounts[i].place, mounts[i].type, mounts[i].flags,
+                  mounts[i].options)) {
+            return fault_set(fault, errno, "mount '%s'", mounts[i].place);
+        }
+    }
+    if (mkdir(GUEST_SCRATCH, 0755) && errno != EEXIST) {
+        return fault_set(fault, errno, "make the folder '%s'", GUEST_SCRATCH);
+    }
+    return 0;
+}
+
+/* What makes init outlive its scripts: it is never killed for want of memory, runs before them, and
+ * no broken connection ends it. Children start from the usual priority. */
+static int protect(struct fault *fault)
+{
+    struct sched_param none = {0};
+    struct rlimit files = {.rlim_cur = 65536, .rlim_max = 1u << 20};
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "-1000", 5) != 5 || close(fd)) {
+        return fault_set(fault, errno, "protect init from the OOM killer");
+    }
+    if (sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none) ||
+        setpriority(PRIO_PROCESS, 0, -20) || setrlimit(RLIMIT_NOFILE, &files) ||
+        signal(SIGPIPE, SIG_IGN) == SIG_ERR || sethostname(HOST_NAME, strlen(HOST_NAME))) {
+        return fault_set(fault, errno, "set up init");
+    }
+    return 0;
+}
+
+/* Everything up to the point from which init may not give up. */
+static int boot(struct guest *guest, struct fault *fault)
+{
+    if (mount_all(fault) || protect(fault) || sandbox_set_up_cgroup(fault)) {
+        return -1;
+    }
+    int channel = device_open_port(GUEST_CHANNEL, fault);
+    if (channel < 0) {
+        return -1;
+    }
+    guest->wire = wire_new(channel);
+    guest->output.port = -1;
+    if (!guest->wire) {
+        return fault_set(fault, ENOMEM, "open the channel");
+    }
+    return wire_launch(guest->wire) == WIRE_OK ? 0 : fault_set(fault, EPIPE, "report to the host");
+}
+
+static void serve(struct guest *guest)
+{
+    struct wire_call call;
+    enum wire_status status = wire_receive(guest->wire, &call);
+    while (status == WIRE_OK) {
+        status = procedure_serve(guest, &call);
+        /* Orphans of the workers. */
+        while (waitpid(-1, NULL, WNOHANG) > 0) {
+        }
+        if (status == WIRE_OK) {
+            status = wire_receive(guest->wire, &call);
+        }
+    }
+    fault_complain(status == WIRE_END ? "the host has gone" : "the channel is out of step");
+}
+
+int main(void)
+{
+    struct guest *guest = calloc(1, sizeof(*guest));
+    if (guest && boot(guest, &guest->fault) == 0) {
+        serve(guest);
+    } else {
+        fault_complain("%s", guest ? guest->fault.text : "out of memory");
+    }
+    reboot(LINUX_REBOOT_CMD_POWER_OFF);
+    fault_complain("power off: %s", strerror(errno));
+    return 1;
+}

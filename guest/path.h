@@ -1,0 +1,42 @@
+/*
+ * Paths as bytes. A path below a root is written without leading "/", "." and empty components:
+ * "usr/bin/sh"; the root itself is "".
+ */
+#ifndef VMBUILD_GUEST_PATH_H
+#define VMBUILD_GUEST_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PATH_LENGTH_MAX (1u << 20) /* of a path in a tar: libarchive's own limit */
+#define PATH_DEPTH_MAX 4096u       /* components; each costs a descriptor while it is worked on */
+
+/* A path that grows and shrinks at its end. Zero-initialised, it is "" without memory. */
+struct path {
+    char *bytes; /* NUL-terminated once anything was pushed */
+    size_t length;
+    size_t room;
+};
+
+/* Appends NAME after a "/" where needed. Returns 0, or -1 when memory is short. */
+int path_push(struct path *path, const char *name);
+/* Cuts the path back to LENGTH, a value that it had before. */
+void path_cut(struct path *path, size_t length);
+void path_free(struct path *path);
+const char *path_text(const struct path *path);
+
+/* Brings RAW, any path out of an archive, into the form above, in place. Returns 0, or -1 where it
+ * has a ".." component, is too long or too deep; *RET_WHY is a text of static lifetime then. */
+int path_normalize(char *raw, const char **ret_why);
+
+/* Opens the folder PATH (in the form above, of any length) below the folder DIRECTORY, following no
+ * symbolic link and leaving DIRECTORY never. Returns a descriptor opened with FLAGS | O_CLOEXEC, or
+ * -1 with errno. */
+int path_open_beneath(int directory, const char *path, int flags);
+
+/* Finds what PATH means to a process whose root folder is ROOT: follows symbolic links, absolute
+ * ones from ROOT, ".." never above it. Components that do not exist stay as they are. Fills *RET
+ * with a path in the form above, without symbolic links. Returns 0, or -1 with errno. */
+int path_resolve(int root, const char *path, struct path *ret);
+
+#endif

@@ -1,0 +1,30 @@
+# Init of the guest: a static binary from every guest/*.c. Objects of host unit tests that include the
+# wire and the pure parts are built by tests/.
+
+GUEST_SOURCES := $(sort $(wildcard guest/*.c))
+GUEST_INIT := $(BUILD)/guest/init
+# Small, since the kernel has to load it before anything else can happen.
+GUEST_CFLAGS = $(CFLAGS_COMMON) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+# libarchive asks nl_langinfo for the charset of names; charset.c answers.
+GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none -s
+# What a static libarchive refers to. Of the compressors nothing is linked in the end, as the init
+# neither packs nor unpacks compressed tars.
+GUEST_LIBS = $(eval GUEST_LIBS := $(shell pkg-config --libs --static libarchive))$(GUEST_LIBS)
+
+guest: $(GUEST_INIT)
+.PHONY: guest
+
+$(BUILD)/guest/%.o: guest/%.c $(BUILD)/guest/flags
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(GUEST_INIT): $(GUEST_SOURCES:%.c=$(BUILD)/%.o)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -o $@ $^ $(GUEST_LIBS)
+
+# Changes when the compiler or its options do.
+$(BUILD)/guest/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS)' > $@
+
+-include $(wildcard $(BUILD)/guest/*.d)

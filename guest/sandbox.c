@@ -1,0 +1,266 @@
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "network.h"
+#include "program.h"
+#include "shadow.h"
+#include "worker.h"
+
+#define CGROUP "/sys/fs/cgroup/script"
+#define TERMINATE 'T'
+
+/* What the sandbox's init tells: that the script ended, or that it could not be started. */
+struct report {
+    bool started;
+    int status;
+    struct fault fault;
+};
+
+static int write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    ssize_t written = write(fd, text, strlen(text));
+    int cause = errno;
+    close(fd);
+    errno = cause;
+    return written < 0 ? -1 : 0;
+}
+
+int sandbox_set_up_cgroup(struct fault *fault)
+{
+    char text[32];
+    long length = device_read_file("/proc/sys/kernel/threads-max", text, sizeof(text) - 1);
+    if (length < 0) {
+        return fault_set(fault, errno, "read threads-max");
+    }
+    text[length] = '\0';
+    /* The kernel's own limit follows the memory; half of it leaves room for everything else. */
+    char limit[32];
+    snprintf(limit, sizeof(limit), "%ld", atol(text) / 2);
+    if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ||
+        write_text("/sys/fs/cgroup/cgroup.subtree_control", "+pids") || mkdir(CGROUP, 0755) ||
+        write_text(CGROUP "/pids.max", limit)) {
+        return fault_set(fault, errno, "set up the scripts' cgroup");
+    }
+    return 0;
+}
+
+static void set_limits(void)
+{
+    static const struct {
+        int resource;
+        struct rlimit limit;
+    } limits[] = {
+        {RLIMIT_NOFILE, {1024, 524288}},
+        {RLIMIT_CORE, {0, RLIM_INFINITY}},
+    };
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+        if (setrlimit(limits[i].resource, &limits[i].limit)) {
+            dprintf(STDERR_FILENO, "vmbuild: set a resource limit: %s\n", strerror(errno));
+        }
+    }
+}
+
+/* Becomes the script. Standard output and error are the output's pipe already. */
+__attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    worker_become_killable();
+    set_limits();
+    umask(022);
+    setsid();
+    if (chdir(plan->folder)) {
+        dprintf(STDERR_FILENO, "vmbuild: enter the folder '%s': %s\n", plan->folder,
+                strerror(errno));
+        _exit(PROGRAM_NOT_RUN);
+    }
+    program_run(plan->script, plan->view != NULL, plan->environment);
+}
+
+/* Prepares all that the script finds when it starts. */
+static int set_up(const struct sandbox_plan *plan, int output, struct fault *fault)
+{
+    if (write_text(CGROUP "/cgroup.procs", "0")) {
+        return fault_set(fault, errno, "enter the scripts' cgroup");
+    }
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+        dup2(output, STDERR_FILENO) < 0) {
+        return fault_set(fault, errno, "set up the script's standard streams");
+    }
+    close(null);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+        return fault_set(fault, errno, "separate the script's mounts");
+    }
+    if (!plan->network && network_start_loopback(fault)) {
+        return -1;
+    }
+    if (plan->view) {
+        return view_enter(plan->view, plan->script, fault) || (plan->shadow && shadow_set_up(fault))
+                   ? -1
+                   : 0;
+    }
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
+        return fault_set(fault, errno, "mount the hook's /proc");
+    }
+    return 0;
+}
+
+/* Reaps everything until SCRIPT has ended; passes on the wish that all should. */
+static int reap(pid_t script, int signals, int channel)
+{
+    struct pollfd poll_fds[] = {
+        {.fd = signals, .events = POLLIN},
+        {.fd = channel, .events = POLLIN},
+    };
+    for (;;) {
+        int status;
+        pid_t pid;
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+            if (pid == script) {
+                return status;
+            }
+        }
+        if (poll(poll_fds, 2, -1) < 0) {
+            continue;
+        }
+        struct signalfd_siginfo info;
+        if ((poll_fds[0].revents & POLLIN) && read(signals, &info, sizeof(info)) < 0) {
+            continue;
+        }
+        char word;
+        if (poll_fds[1].revents && read(channel, &word, 1) != 1) {
+            _exit(1); /* the guest's init has gone, and everything with it */
+        }
+        if (poll_fds[1].revents) {
+            kill(-1, SIGTERM);
+        }
+    }
+}
+
+/* PID 1 of the sandbox. */
+__attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, int channel,
+                                              int output)
+{
+    static struct report report;
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    prctl(PR_SET_NAME, "sandbox");
+    sigprocmask(SIG_SETMASK, &child, NULL);
+    int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0) {
+        fault_set(&report.fault, errno, "watch the script");
+    } else if (set_up(plan, output, &report.fault) == 0) {
+        close(output);
+        pid_t script = fork();
+        if (script == 0) {
+            be_script(plan);
+        }
+        if (script < 0) {
+            fault_set(&report.fault, errno, "start the script");
+        } else {
+            report.started = true;
+            report.status = reap(script, signals, channel);
+        }
+    }
+    ssize_t written = write(channel, &report, sizeof(report));
+    _exit(written == (ssize_t)sizeof(report) ? 0 : 1);
+}
+
+int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct fault *fault)
+{
+    int channel[2];
+    int output[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel)) {
+        return fault_set(fault, errno, "start a sandbox");
+    }
+    if (pipe2(output, O_CLOEXEC)) {
+        int cause = errno;
+        close(channel[0]);
+        close(channel[1]);
+        return fault_set(fault, cause, "start a sandbox");
+    }
+    /* So that a script that has changed its user can still open /dev/stdout. */
+    int flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD |
+                (plan->network ? 0 : CLONE_NEWNET);
+    long pid = fchmod(output[1], 0622) ? -1 : syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        close(channel[0]);
+        close(output[0]);
+        be_init(plan, channel[1], output[1]);
+    }
+    int cause = errno;
+    close(channel[1]);
+    close(output[1]);
+    if (pid < 0) {
+        close(channel[0]);
+        close(output[0]);
+        return fault_set(fault, cause, "start a sandbox");
+    }
+    *ret = (struct sandbox){.pid = (pid_t)pid, .channel = channel[0], .output = output[0]};
+    return 0;
+}
+
+void sandbox_terminate(const struct sandbox *sandbox)
+{
+    char word = TERMINATE;
+    /* Nobody left to hear it: then there is nothing to terminate. */
+    if (send(sandbox->channel, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        return;
+    }
+}
+
+void sandbox_kill(const struct sandbox *sandbox)
+{
+    kill(sandbox->pid, SIGKILL);
+}
+
+int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
+{
+    static struct report report;
+    int status = 0;
+    ssize_t got = recv(sandbox->channel, &report, sizeof(report), MSG_WAITALL);
+    close(sandbox->channel);
+    while (waitpid(sandbox->pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return fault_set(fault, errno, "wait for the script");
+        }
+    }
+    if (got != (ssize_t)sizeof(report)) {
+        /* Its init was ended with it: by this init, or by reboot(2), which the kernel makes a
+         * signal to the init of the caller's namespace. */
+        *ret_status = status;
+        return 0;
+    }
+    if (!report.started) {
+        *fault = report.fault;
+        return -1;
+    }
+    *ret_status = report.status;
+    return 0;
+}

@@ -1,0 +1,313 @@
+#include "verb.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base.h"
+#include "contract.h"
+#include "job.h"
+#include "network.h"
+#include "overlay.h"
+#include "scratch.h"
+#include "script.h"
+
+#define TIMEOUT_MAX (365u * 24 * 3600) /* seconds */
+
+struct words {
+    char **items;
+    size_t count;
+};
+
+/* The value of the first word with this key, or NULL. */
+static const char *value_of(const struct words *words, const char *key)
+{
+    size_t length = strlen(key);
+    for (size_t i = 0; i < words->count; i++) {
+        if (strncmp(words->items[i], key, length) == 0 && words->items[i][length] == '=') {
+            return words->items[i] + length + 1;
+        }
+    }
+    return NULL;
+}
+
+/* Moves the values of all words with this key to RET, which has room for all words. */
+static size_t values_of(const struct words *words, const char *key, char **ret)
+{
+    size_t length = strlen(key);
+    size_t count = 0;
+    for (size_t i = 0; i < words->count; i++) {
+        if (strncmp(words->items[i], key, length) == 0 && words->items[i][length] == '=') {
+            ret[count++] = words->items[i] + length + 1;
+        }
+    }
+    return count;
+}
+
+/* Reads the number of word KEY, from MIN to MAX. */
+static int number_of(struct guest *guest, const struct words *words, const char *key, int64_t min,
+                     int64_t max, int64_t *ret)
+{
+    const char *text = value_of(words, key);
+    char *end;
+    errno = 0;
+    long long number = text ? strtoll(text, &end, 10) : 0;
+    if (!text || *text == '\0' || *end != '\0' || errno || number < min || number > max) {
+        return fault_set(&guest->fault, EINVAL, "read the number '%s=%s'", key, text ? text : "");
+    }
+    *ret = number;
+    return 0;
+}
+
+static int require(struct guest *guest, const struct words *words, const char *key,
+                   const char **ret)
+{
+    *ret = value_of(words, key);
+    return *ret ? 0 : fault_set(&guest->fault, EINVAL, "find the word '%s'", key);
+}
+
+static int start(struct guest *guest, const struct words *words, char *reply)
+{
+    (void)reply;
+    const char *scratch;
+    const char *trim = value_of(words, "trim");
+    int64_t seconds, clamp;
+    if (number_of(guest, words, "clock", 0, INT64_MAX, &seconds) ||
+        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
+        require(guest, words, "scratch", &scratch)) {
+        return -1;
+    }
+    if (guest->started) {
+        return fault_set(&guest->fault, EALREADY, "start");
+    }
+    const struct timespec now = {.tv_sec = seconds};
+    if (clock_settime(CLOCK_REALTIME, &now)) {
+        return fault_set(&guest->fault, errno, "set the clock to %lld", (long long)seconds);
+    }
+    if (scratch_mount(scratch, trim && strcmp(trim, "1") == 0, &guest->fault)) {
+        return -1;
+    }
+    guest->clamp = clamp;
+    guest->started = true;
+    return 0;
+}
+
+static int unpack_base(struct guest *guest, const struct words *words, char *reply)
+{
+    (void)reply;
+    const char *base;
+    char *layers[VERB_WORDS_MAX];
+    size_t count = values_of(words, "layer", layers);
+    if (require(guest, words, "base", &base)) {
+        return -1;
+    }
+    if (count > GUEST_LAYERS_MAX) {
+        return fault_set(&guest->fault, E2BIG, "unpack %zu layers", count);
+    }
+    return base_unpack(base, (const char *const *)layers, count, &guest->fault);
+}
+
+static int mount_base(struct guest *guest, const struct words *words, char *reply)
+{
+    (void)reply;
+    const char *base;
+    return require(guest, words, "base", &base) ? -1 : base_mount(base, &guest->fault);
+}
+
+static int mount_view(struct guest *guest, const struct words *words, char *reply)
+{
+    (void)words;
+    (void)reply;
+    if (overlay_mount(NULL, &guest->fault)) {
+        return -1;
+    }
+    guest->mounted = true;
+    return 0;
+}
+
+static int unmount_view(struct guest *guest, const struct words *words, char *reply)
+{
+    (void)words;
+    (void)reply;
+    if (overlay_unmount(&guest->fault)) {
+        return -1;
+    }
+    guest->mounted = false;
+    return 0;
+}
+
+/* The line of the contract. */
+static void describe(struct guest *guest, const struct outcome *outcome, char *reply)
+{
+    char ending[32] = "timeout";
+    if (!outcome->timed_out && WIFSIGNALED(outcome->status)) {
+        snprintf(ending, sizeof(ending), "killed %d", WTERMSIG(outcome->status));
+    } else if (!outcome->timed_out) {
+        snprintf(ending, sizeof(ending), "exited %d", WEXITSTATUS(outcome->status));
+    }
+    snprintf(reply, GUEST_REPLY_MAX, "%s oom=%llu full=%d output=%llu", ending,
+             (unsigned long long)outcome->oom_kills, outcome->disk_full,
+             (unsigned long long)(guest->output.written - guest->output_reported));
+    guest->output_reported = guest->output.written;
+}
+
+/* Runs PLAN with the environment file ENVIRONMENT. */
+static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *environment,
+                    int64_t timeout, char *reply)
+{
+    struct outcome outcome;
+    if (output_open(&guest->output, &guest->fault) ||
+        job_environment(environment, &plan->environment, &guest->fault)) {
+        return -1;
+    }
+    int status = script_run(plan, (uint64_t)timeout, &guest->output, &outcome, &guest->fault);
+    free(plan->environment[0]);
+    free(plan->environment);
+    if (status == 0) {
+        describe(guest, &outcome, reply);
+    }
+    return status;
+}
+
+/* Runs the root script in VIEW. The plain merged view makes room for the script's own meanwhile. */
+static int run_in_view(struct guest *guest, const struct view *view, bool network, bool shadow,
+                       int64_t timeout, char *reply)
+{
+    struct sandbox_plan plan = {
+        .script = GUEST_JOB_RUN,
+        .view = view,
+        .folder = "/",
+        .network = network,
+        .shadow = shadow,
+    };
+    if (overlay_unmount(&guest->fault)) {
+        return -1;
+    }
+    guest->mounted = false;
+    int status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT, timeout, reply);
+    struct fault later;
+    if (view_finish(view, &later) || overlay_mount(NULL, &later)) {
+        if (status == 0) {
+            guest->fault = later;
+        }
+        return -1;
+    }
+    guest->mounted = true;
+    return status;
+}
+
+static int run(struct guest *guest, const struct words *words, char *reply)
+{
+    int64_t timeout;
+    char *shares[VERB_WORDS_MAX];
+    size_t count = values_of(words, "share", shares);
+    const char *network = value_of(words, "network");
+    const char *shadow = value_of(words, "shadow");
+    if (number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout)) {
+        return -1;
+    }
+    if (!guest->mounted) {
+        return fault_set(&guest->fault, 0, "run '%s': the overlay is not mounted", GUEST_JOB_RUN);
+    }
+    if (network && network_start(network, &guest->fault)) {
+        return -1;
+    }
+    struct view view;
+    int status = view_prepare(shares, count, &view, &guest->fault);
+    if (status == 0) {
+        status = run_in_view(guest, &view, network != NULL, shadow && strcmp(shadow, "1") == 0,
+                             timeout, reply);
+    }
+    view_free(&view);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    const char *folder;
+} hooks[] = {
+    {"preMount", GUEST_SCRATCH},
+    {"postMount", GUEST_SCRATCH},
+    {"postUmount", GUEST_SCRATCH},
+    {"extraCommands", GUEST_SCRATCH_LAYER},
+};
+
+static int hook(struct guest *guest, const struct words *words, char *reply)
+{
+    const char *name;
+    int64_t timeout;
+    if (require(guest, words, "name", &name) ||
+        number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout)) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+        if (strcmp(hooks[i].name, name) == 0) {
+            struct sandbox_plan plan = {.script = hooks[i].name, .folder = hooks[i].folder};
+            return run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout, reply);
+        }
+    }
+    return fault_set(&guest->fault, EINVAL, "run the hook '%s'", name);
+}
+
+static int problem(struct guest *guest, const struct words *words, char *reply)
+{
+    (void)words;
+    snprintf(reply, VERB_REPLY_MAX, "%s", guest->problem);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    const char *keys[6];
+    int (*act)(struct guest *guest, const struct words *words, char *reply);
+} verbs[] = {
+    {"start", {"clock", "clamp", "scratch", "trim"}, start},
+    {"unpack", {"base", "layer"}, unpack_base},
+    {"base", {"base"}, mount_base},
+    {"mount", {NULL}, mount_view},
+    {"run", {"timeout", "network", "share", "shadow"}, run},
+    {"hook", {"name", "timeout"}, hook},
+    {"unmount", {NULL}, unmount_view},
+    {"problem", {NULL}, problem},
+};
+
+/* Whether WORD is KEY=VALUE with one of KEYS, which NULL ends. */
+static bool is_known(const char *word, const char *const *keys)
+{
+    size_t length = strcspn(word, "=");
+    for (; *keys && word[length] == '='; keys++) {
+        if (strlen(*keys) == length && strncmp(word, *keys, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int verb_run(struct guest *guest, char **words, size_t count, char *reply)
+{
+    reply[0] = '\0';
+    if (count == 0) {
+        return fault_set(&guest->fault, EINVAL, "find the verb");
+    }
+    const struct words arguments = {.items = words + 1, .count = count - 1};
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+        if (strcmp(verbs[i].name, words[0]) != 0) {
+            continue;
+        }
+        for (size_t j = 0; j < arguments.count; j++) {
+            if (!is_known(arguments.items[j], verbs[i].keys)) {
+                return fault_set(&guest->fault, EINVAL, "%s: the word '%s'", words[0],
+                                 arguments.items[j]);
+            }
+        }
+        if (!guest->started && verbs[i].act != start) {
+            return fault_set(&guest->fault, 0, "%s: 'start' has to come first", words[0]);
+        }
+        return verbs[i].act(guest, &arguments, reply);
+    }
+    return fault_set(&guest->fault, ENOSYS, "the verb '%s'", words[0]);
+}

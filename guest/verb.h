@@ -1,0 +1,19 @@
+/*
+ * The verbs that the host calls through guestfs_command (see contract.h): a name, and words
+ * KEY=VALUE in any order.
+ */
+#ifndef VMBUILD_GUEST_VERB_H
+#define VMBUILD_GUEST_VERB_H
+
+#include <stddef.h>
+
+#include "guest.h"
+
+#define VERB_WORDS_MAX 512
+#define VERB_REPLY_MAX FAULT_TEXT_MAX
+
+/* Carries out the verb WORDS[0] with the other COUNT-1 words, which may be changed. Fills REPLY, of
+ * VERB_REPLY_MAX bytes. Returns 0, or -1 with GUEST's fault. */
+int verb_run(struct guest *guest, char **words, size_t count, char *reply);
+
+#endif
