@@ -68,10 +68,11 @@ struct error *appliance_find(char **ret)
     if (asked != NULL && *asked != '\0') {
         if (is_appliance(asked))
             return take(asked, ret);
-        return error_new(EXIT_VM,
-                         "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is "
-                         "not there",
-                         asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS);
+        return error_advise(
+            error_new(EXIT_VM,
+                      "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is not there",
+                      asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+            "unset VMBUILD_APPLIANCE, or set it to the folder that holds both");
     }
     if (beside != NULL && is_appliance(beside))
         return take(beside, ret);
@@ -126,7 +127,8 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
 
     if (asked != NULL && *asked != '\0') {
         if (access(asked, X_OK) < 0)
-            return error_errno(EXIT_VM, "find QEMU at '%s' ($VMBUILD_QEMU)", asked);
+            return error_advise(error_errno(EXIT_VM, "find QEMU at '%s' ($VMBUILD_QEMU)", asked),
+                                "unset VMBUILD_QEMU, or set it to the program");
         *ret = xstrdup(asked);
         return NULL;
     }

@@ -217,7 +217,8 @@ static struct error *launch(struct state *state, const struct base_disk *disk, c
                                  .layer_count = disk->is_new ? count : 0,
                                  .clock = guest_clock(state),
                                  .clamp = spec->created,
-                                 .cache = store_folder(state->build->store)};
+                                 .cache = store_folder(state->build->store),
+                                 .verbose = state->build->verbose};
 
     progress_start("launch");
     TRY(vm_launch(&options, ret));

@@ -19,6 +19,10 @@
 #define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
 #define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
 
+/* The kernel refuses a time before its own boot; it has booted within this. Times so small are only
+ * ever the default of a spec without a base image, whose files get that as their time anyway. */
+#define CLOCK_LEAST 3600
+
 struct vm {
     struct guest_handle *guest;
     bool network;
@@ -60,9 +64,10 @@ static struct error *start(struct vm *vm, const struct vm_options *options)
 {
     struct strings words = {0};
     bool host_time = options->network && options->clock == 0;
+    int64_t clock = host_time ? (int64_t)time(NULL) : options->clock;
 
     strings_add(&words, "start");
-    add_number(&words, "clock", host_time ? (int64_t)time(NULL) : options->clock);
+    add_number(&words, "clock", clock > CLOCK_LEAST ? clock : CLOCK_LEAST);
     add_number(&words, "clamp", options->clamp);
     strings_add(&words, "scratch=" GUEST_DISK_SCRATCH);
     return guest_handle_command(vm->guest, "start the build in the VM", GUEST_HANDLE_CALL_SECONDS,
