@@ -1,0 +1,133 @@
+#!/bin/bash
+# Pulling from a registry: what comes is what another client sent there.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/registry.sh
+. "$(dirname "$0")/../registry.sh"
+need docker-registry skopeo jq curl python3
+
+start_registry plain
+REGISTRY=127.0.0.1:$PORT
+make_layout "$WORK/oci" > "$WORK/oci.digest"
+DIGEST=$(cat "$WORK/oci.digest")
+skopeo_push "$WORK/oci" "$PORT/a/b:t"
+DIFF_IDS=$(skopeo inspect --config --raw --tls-verify=false "docker://$REGISTRY/a/b:t" |
+    jq -r '.rootfs.diff_ids[]')
+
+# --- The usual outputs
+fresh_cache
+run pull "docker://$REGISTRY/a/b:t" -o pulled.tar --compression none
+exits 0 "pull"
+is "the image keeps its ID" "$(archive_config "$WORK/pulled.tar")" "$(config_digest "$PORT/a/b:t")"
+is "the layers have their diff IDs" "$(archive_diff_ids "$WORK/pulled.tar")" "$DIFF_IDS"
+is "the image has its name" "$(tar -xOf "$WORK/pulled.tar" manifest.json | jq -r '.[0].RepoTags[0]')" \
+    "$REGISTRY/a/b:t"
+ok "skopeo reads it" skopeo inspect "docker-archive:$WORK/pulled.tar"
+cp "$WORK/pulled.tar" "$WORK/first.tar"
+run pull "docker://$REGISTRY/a/b:t" -o pulled.tar --compression none
+ok "a warm pull gives the same bytes" cmp "$WORK/first.tar" "$WORK/pulled.tar"
+
+fresh_cache
+run pull "docker://$REGISTRY/a/b:t" -o pulled --format oci
+exits 0 "pull to an OCI layout"
+is "the layers keep their digests" \
+    "$(skopeo inspect --raw "oci:$WORK/pulled" | jq -c '[.layers[].digest]')" \
+    "$(manifest_of "$PORT/a/b:t" | jq -c '[.layers[].digest]')"
+run pull "docker://$REGISTRY/a/b:t" -o pulled.tar.gz
+exits 0 "pull with the default compression"
+is "the image keeps its ID there too" "$(archive_config "$WORK/pulled.tar.gz")" \
+    "$(config_digest "$PORT/a/b:t")"
+
+# --- Forms of images
+make_layout "$WORK/tars" --tar > /dev/null
+skopeo_push "$WORK/tars" "$PORT/tars:t" --dest-compress-format gzip --dest-compress=false
+make_layout "$WORK/docker" --type docker > /dev/null
+skopeo_push "$WORK/docker" "$PORT/docker:t" --format v2s2
+for form in tars docker; do
+    fresh_cache
+    run pull "docker://$REGISTRY/$form:t" -o "$form.tar" --compression none
+    exits 0 "pull an image of $form"
+    is "$form: the image keeps its ID" "$(archive_config "$WORK/$form.tar")" \
+        "$(config_digest "$PORT/$form:t")"
+done
+
+# --- Digests
+run pull "docker://$REGISTRY/a/b@$DIGEST" -o by-digest.tar
+exits 0 "pull by digest"
+run pull "docker://$REGISTRY/a/b:t" --digest "$DIGEST" -o by-digest.tar
+exits 0 "pull by tag and --digest"
+skopeo_push "$WORK/tars" "$PORT/a/b:t" --dest-compress=false
+fresh_cache
+run pull "docker://$REGISTRY/a/b:t" --digest "$DIGEST" -o by-digest.tar --compression none
+exits 0 "pull by --digest after the tag has moved"
+is "the digest decides" "$(archive_diff_ids "$WORK/by-digest.tar")" "$DIFF_IDS"
+run pull "docker://$REGISTRY/a/b:t" --digest "sha256:$(printf %064d 1)" -o none.tar
+exits 9 "pull by a digest that is not there"
+says "the digest is named" "get manifest 'sha256:0000.*no such image"
+ok "no output is made" test ! -e "$WORK/none.tar"
+run pull "docker://$REGISTRY/a/b:t" --digest "sha256:12" -o none.tar
+exits 2 "a malformed --digest"
+run pull "docker://$REGISTRY/a/b@$DIGEST" --digest "sha256:$(printf %064d 1)" -o none.tar
+exits 2 "two different digests"
+
+# --- Platforms
+amd64=$(manifest_of "$PORT/docker:t" | wc -c) arm64=$(manifest_of "$PORT/tars:t" | wc -c)
+put_manifest() { # NAME TAG TYPE < BYTES
+    curl --silent --fail --show-error -X PUT -H "Content-Type: $3" --data-binary @- \
+        "http://$REGISTRY/v2/$1/manifests/$2"
+}
+for name in docker tars; do
+    skopeo --insecure-policy copy --quiet --src-tls-verify=false --dest-tls-verify=false \
+        --preserve-digests "docker://$REGISTRY/$name:t" "docker://$REGISTRY/list:$name"
+done
+digest_of() { manifest_of "$1" | sha256sum | cut -d ' ' -f 1; }
+jq -n --arg one "sha256:$(digest_of "$PORT/docker:t")" --arg two "sha256:$(digest_of "$PORT/tars:t")" \
+    --argjson n "$amd64" --argjson m "$arm64" '{schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
+    {mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $two, size: $m,
+     platform: {os: "linux", architecture: "arm64", variant: "v8"}},
+    {mediaType: "application/vnd.docker.distribution.manifest.v2+json", digest: $one, size: $n,
+     platform: {os: "linux", architecture: "amd64"}}]}' |
+    put_manifest list all application/vnd.oci.image.index.v1+json
+fresh_cache
+run pull "docker://$REGISTRY/list:all" --platform amd64 -o amd64.tar --compression none
+exits 0 "pull from an index"
+is "the image of the platform comes" "$(archive_config "$WORK/amd64.tar")" \
+    "$(config_digest "$PORT/docker:t")"
+run pull "docker://$REGISTRY/list:all" --platform arm64 -o arm64.tar --compression none
+is "the image of another platform comes" "$(archive_config "$WORK/arm64.tar")" \
+    "$(config_digest "$PORT/tars:t")"
+run pull "docker://$REGISTRY/list:all" --platform s390x -o s390x.tar
+exits 3 "no image for the platform"
+says "the platforms are listed" "only for linux/arm64/v8, linux/amd64"
+
+# --- What is not there
+run pull "docker://$REGISTRY/a/b:missing" -o none.tar
+exits 9 "no such tag"
+says "the registry's own words stand" "MANIFEST_UNKNOWN"
+run pull "docker://127.0.0.1:1/a/b:t" -o none.tar
+exits 9 "no registry there"
+run pull "oci:$WORK/oci" -o none.tar
+exits 2 "not a registry"
+says "what to write is said" "docker://HOST"
+
+# --- As a base
+fresh_cache
+as_user mkdir -p "$WORK/files"
+as_user touch "$WORK/files/added"
+spec based << EOF
+{"name": "based", "fromImage": "docker://$REGISTRY/docker:t", "contents": "files", "architecture": "amd64"}
+EOF
+build based
+exits 0 "a registry's image as fromImage"
+is "its layers come first" "$(archive_diff_ids "$WORK/based.tar" | head -n 3)" "$DIFF_IDS"
+
+# --- Without the registry
+fresh_cache
+run pull "docker://$REGISTRY/a/b@$DIGEST" -o online.tar
+stop_servers
+run pull "docker://$REGISTRY/a/b@$DIGEST" -o offline.tar
+exits 0 "an image by digest, seen before, needs no registry"
+ok "the output is the same" cmp "$WORK/online.tar" "$WORK/offline.tar"
+
+done_testing

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Pushing to a registry: other clients find what was sent, and nothing is sent twice.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/registry.sh
+. "$(dirname "$0")/../registry.sh"
+need docker-registry skopeo jq python3
+
+start_registry plain
+REAL=$PORT
+make_layout "$WORK/oci" --size 3000000 > "$WORK/oci.digest"
+make_layout "$WORK/docker" --type docker --size 3000000 > "$WORK/docker.digest"
+make_layout "$WORK/other" --size 3000000 --layers 4 > /dev/null
+skopeo --insecure-policy copy --quiet "oci:$WORK/other:x" "docker-archive:$WORK/other.tar:other:1"
+fresh_cache
+
+# digest NAME:TAG: of the manifest in the registry.
+digest() {
+    manifest_of "$REAL/$1" | sha256sum | sed 's/^\([0-9a-f]*\).*/sha256:\1/'
+}
+
+# --- What arrives
+start_proxy log "$REAL" <<< '[]'
+run push "oci:oci:x" "docker://127.0.0.1:$PORT/one:t"
+exits 0 "push an OCI layout"
+is "its manifest is the one that is pushed" "$(digest one:t)" "$(cat "$WORK/oci.digest")"
+is "each blob is sent once" "$(requests log 'PATCH ')" 4
+run push "oci:oci:x" "docker://127.0.0.1:$PORT/one:u"
+exits 0 "push it again"
+is "no blob is sent again" "$(requests log 'PATCH ')" 4
+run push "oci:oci:x" "docker://127.0.0.1:$PORT/two:t"
+exits 0 "push it to another repository"
+is "the blobs are mounted" "$(requests log 'POST .*mount=.*from=one 201')/$(requests log 'PATCH ')" 3/5
+is "its manifest is there too" "$(digest two:t)" "$(cat "$WORK/oci.digest")"
+
+run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/archive:t"
+exits 0 "push a docker-archive"
+is "it is of Docker's schema 2" "$(manifest_of "$REAL/archive:t" | jq -r .mediaType)" \
+    application/vnd.docker.distribution.manifest.v2+json
+is "it keeps its ID" "$(config_digest "$REAL/archive:t")" "$(archive_config "$WORK/other.tar")"
+ok "skopeo takes it whole" skopeo --insecure-policy copy --quiet --src-tls-verify=false \
+    "docker://127.0.0.1:$REAL/archive:t" "docker-archive:$WORK/back.tar"
+is "its layers are the same" "$(archive_diff_ids "$WORK/back.tar")" \
+    "$(archive_diff_ids "$WORK/other.tar")"
+run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/archive:u" --no-cache
+is "what is made of it is the same each time" "$(digest archive:u)" "$(digest archive:t)"
+
+skopeo_push "$WORK/docker" "$REAL/docker:t" --format v2s2 --preserve-digests
+run push "docker://127.0.0.1:$REAL/docker:t" "docker://127.0.0.1:$REAL/copy:t"
+exits 0 "push from registry to registry"
+is "the manifest stays Docker's, with its digest" "$(digest copy:t)" "$(digest docker:t)"
+
+# --- Broken uploads
+push_through() { # NAME < FAULTS
+    start_proxy "$1" "$REAL"
+    run push "docker-archive:other.tar" "docker://127.0.0.1:$PORT/$1:t"
+}
+push_through cut << 'EOF'
+[{"match": "PATCH ", "do": "cut-request", "after": 1500000, "times": 3}]
+EOF
+exits 0 "connections cut in the middle of uploads"
+is "cut: the image is whole" "$(digest cut:t)" "$(digest archive:t)"
+push_through busy << 'EOF'
+[{"match": "PATCH ", "do": "status", "status": 503, "times": 2},
+ {"match": "POST ", "do": "status", "status": 429, "headers": {"Retry-After": "0"}, "times": 2},
+ {"match": "PUT .*/blobs/", "do": "status", "status": 500, "times": 1},
+ {"match": "PUT .*/manifests/", "do": "status", "status": 502, "times": 1}]
+EOF
+exits 0 "errors in between"
+is "busy: the image is whole" "$(digest busy:t)" "$(digest archive:t)"
+push_through denied << 'EOF'
+[{"match": "POST ", "do": "status", "status": 403,
+  "body": "{\"errors\": [{\"code\": \"DENIED\", \"message\": \"no access\"}]}"}]
+EOF
+exits 9 "a registry that refuses"
+says "denied: its words stand" "status 403.*DENIED: no access"
+
+# --- Mistakes
+run push missing.tar "docker://127.0.0.1:$REAL/none:t"
+exits 3 "an image that is not there"
+run push "docker-archive:other.tar" "oci:elsewhere"
+exits 2 "a target that is no registry"
+
+done_testing

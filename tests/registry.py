@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""Servers and images for the tests of registries. Everything listens on loopback only.
+
+usage: registry.py layout DIR [--layers N] [--size BYTES] [--type oci|docker] [--tar]
+           makes an OCI layout with one image, tagged "x", of random but always the same bytes;
+           prints the digest of its manifest
+       registry.py proxy PORT_FILE TARGET FAULTS LOG
+           passes requests on to http://TARGET and makes the faults that FAULTS lists (see Fault);
+           LOG gets a line for each request: METHOD PATH STATUS range=R auth=SCHEME
+       registry.py tokens PORT_FILE KEY CERTIFICATE LOG
+           a token server (distribution's "Token Authentication"): user "user" with password
+           "secret", or refresh token "refresh"; anyone else may pull from public/*
+
+A server writes its port to PORT_FILE when it is ready.
+"""
+
+import argparse
+import base64
+import gzip
+import hashlib
+import http.client
+import http.server
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import urllib.parse
+
+OCI = "application/vnd.oci.image."
+DOCKER = "application/vnd.docker."
+
+
+def put(folder, data):
+    """Writes a blob. Its digest."""
+    name = hashlib.sha256(data).hexdigest()
+    with open(os.path.join(folder, "blobs/sha256", name), "wb") as file:
+        file.write(data)
+    return "sha256:" + name
+
+
+def random_layer(seed, size):
+    """A tar with one file of random bytes."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("file%d" % seed)
+        info.size = size
+        tar.addfile(info, io.BytesIO(random.Random(seed).randbytes(size)))
+    return out.getvalue()
+
+
+def layout(arguments):
+    folder, docker = arguments.dir, arguments.type == "docker"
+    os.makedirs(os.path.join(folder, "blobs/sha256"))
+    layers, diff_ids = [], []
+    for i in range(arguments.layers):
+        tar = random_layer(i, arguments.size)
+        diff_ids.append("sha256:" + hashlib.sha256(tar).hexdigest())
+        blob = tar if arguments.tar else gzip.compress(tar, 1, mtime=0)
+        kind = DOCKER + "image.rootfs.diff.tar.gzip" if docker else OCI + "layer.v1.tar" + (
+            "" if arguments.tar else "+gzip")
+        layers.append({"mediaType": kind, "digest": put(folder, blob), "size": len(blob)})
+    # Spaces and escapes that a rewritten document would not have: its digest shows the difference.
+    config = json.dumps({
+        "architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh", "-c", "a <b>"]},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": [{"created_by": "a && b"}] * arguments.layers,
+    }).replace("&&", "\\u0026\\u0026").encode()
+    kind = DOCKER + "distribution.manifest.v2+json" if docker else OCI + "manifest.v1+json"
+    manifest = json.dumps({
+        "schemaVersion": 2, "mediaType": kind,
+        "config": {"mediaType": DOCKER + "container.image.v1+json" if docker
+                   else OCI + "config.v1+json",
+                   "digest": put(folder, config), "size": len(config)},
+        "layers": layers}, indent=1).encode()
+    digest = put(folder, manifest)
+    with open(os.path.join(folder, "index.json"), "w") as file:
+        json.dump({"schemaVersion": 2, "manifests": [
+            {"mediaType": kind, "digest": digest, "size": len(manifest),
+             "annotations": {"org.opencontainers.image.ref.name": "x"}}]}, file)
+    with open(os.path.join(folder, "oci-layout"), "w") as file:
+        file.write('{"imageLayoutVersion": "1.0.0"}')
+    print(digest)
+
+
+class Fault:
+    """One of a JSON list: {"match": REGEX of "METHOD PATH", "do": WHAT, "times": N (always)}.
+
+    WHAT: status (status, headers, body)   answers in the registry's place
+          cut (after)                      ends the connection so many bytes into the answer's body
+          cut-request (after)              ... into the request's body, whose bytes are passed on
+          corrupt                          changes a byte of the answer's body
+          headers (headers)                sets headers of the answer
+          no-range                         the registry never sees the Range
+          flood                            a body without end
+    """
+
+    def __init__(self, description):
+        self.match = re.compile(description["match"])
+        self.what = description["do"]
+        self.left = description.get("times", -1)
+        self.status = description.get("status")
+        self.headers = description.get("headers", {})
+        self.body = description.get("body", "").encode()
+        self.after = description.get("after", 0)
+
+
+class Faults:
+    def __init__(self, path):
+        with open(path) as file:
+            self.faults = [Fault(description) for description in json.load(file)]
+        self.lock = threading.Lock()
+
+    def take(self, request):
+        """The first fault for a request, used up once more, or None."""
+        with self.lock:
+            for fault in self.faults:
+                if fault.left != 0 and fault.match.search(request):
+                    fault.left -= 1
+                    return fault
+        return None
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def record(self, status):
+        scheme = self.headers.get("Authorization", "-").split()[0]
+        with self.server.log_lock, open(self.server.log_path, "a") as log:
+            log.write("%s %s %s range=%s auth=%s\n" % (
+                self.command, self.path, status, self.headers.get("Range", "-"), scheme))
+
+    def answer(self, status, headers, body):
+        self.record(status)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Proxy(Handler):
+    def pass_on(self):
+        fault = self.server.faults.take("%s %s" % (self.command, self.path))
+        what = fault.what if fault else None
+        length = int(self.headers.get("Content-Length", 0))
+        if what == "status":
+            self.rfile.read(length)
+            self.answer(fault.status, fault.headers, fault.body)
+        elif what == "flood":
+            self.flood()
+        else:
+            self.forward(fault, what, length)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = pass_on
+
+    def flood(self):
+        self.record(200)
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(bytes(1 << 20))
+        except OSError:
+            pass
+
+    def forward(self, fault, what, length):
+        target = http.client.HTTPConnection(self.server.target, timeout=60)
+        target.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            # The registry makes its URLs from the Host that the client knows.
+            if name.lower() != "connection" and not (what == "no-range" and name == "Range"):
+                target.putheader(name, value)
+        target.endheaders()
+        sent = 0
+        while sent < length:
+            piece = self.rfile.read(min(65536, length - sent))
+            if what == "cut-request" and sent + len(piece) > fault.after:
+                target.send(piece[:fault.after - sent])
+                self.record("cut")
+                time.sleep(0.2)  # what is on its way arrives before the connection ends
+                target.close()
+                self.close_connection = True
+                return
+            target.send(piece)
+            sent += len(piece)
+        self.give_back(target.getresponse(), fault, what)
+        target.close()
+
+    def give_back(self, response, fault, what):
+        self.record(response.status)
+        headers = {name: value for name, value in response.getheaders()
+                   if name.lower() not in ("connection", "transfer-encoding", "date")}
+        if what == "headers":
+            headers.update(fault.headers)
+        self.send_response_only(response.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        sent = 0
+        while piece := response.read(65536):
+            if what == "corrupt" and sent == 0:
+                piece = bytes([piece[0] ^ 1]) + piece[1:]
+            if what == "cut" and sent + len(piece) > fault.after:
+                self.wfile.write(piece[:fault.after - sent])
+                self.close_connection = True
+                return
+            self.wfile.write(piece)
+            sent += len(piece)
+
+
+def base64_url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Tokens(Handler):
+    def sign(self, subject, access, service):
+        with open(self.server.certificate) as file:
+            certificate = "".join(file.read().split("-----")[2].split())
+        header = {"typ": "JWT", "alg": "RS256", "x5c": [certificate]}
+        now = int(time.time())
+        claims = {"iss": "tokens", "sub": subject, "aud": service, "exp": now + 300,
+                  "nbf": now - 10, "iat": now, "jti": "1", "access": access}
+        text = ".".join(base64_url(json.dumps(part).encode()) for part in (header, claims))
+        signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.server.key],
+                                   input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+        return text + "." + base64_url(signature)
+
+    def grant(self, user, scopes, service):
+        access = []
+        for scope in scopes:
+            kind, name, actions = scope.split(":")
+            actions = [action for action in actions.split(",")
+                       if user or (action == "pull" and name.startswith("public/"))]
+            access.append({"type": kind, "name": name, "actions": actions})
+        body = json.dumps({"token": self.sign(user, access, service)}).encode()
+        self.answer(200, {"Content-Type": "application/json"}, body)
+
+    def refuse(self):
+        self.answer(401, {"Content-Type": "application/json"},
+                    b'{"details": "incorrect username or password"}')
+
+    def do_GET(self):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        user = ""
+        if "Authorization" in self.headers:
+            scheme, _, value = self.headers["Authorization"].partition(" ")
+            if scheme != "Basic" or base64.b64decode(value) != b"user:secret":
+                self.refuse()
+                return
+            user = "user"
+        self.grant(user, query.get("scope", []), query["service"][0])
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        form = urllib.parse.parse_qs(body)
+        if form["grant_type"] != ["refresh_token"] or form["refresh_token"] != ["refresh"]:
+            self.refuse()
+            return
+        self.grant("user", form["scope"][0].split(" "), form["service"][0])
+
+
+def serve(handler, port_file, log, **attributes):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.log_path, server.log_lock = log, threading.Lock()
+    open(log, "a").close()
+    for name, value in attributes.items():
+        setattr(server, name, value)
+    with open(port_file + ".new", "w") as file:
+        file.write(str(server.server_port))
+    os.rename(port_file + ".new", port_file)
+    server.serve_forever()
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("layout")
+    command.add_argument("dir")
+    command.add_argument("--layers", type=int, default=3)
+    command.add_argument("--size", type=int, default=3 << 20)
+    command.add_argument("--type", default="oci")
+    command.add_argument("--tar", action="store_true")
+    command = commands.add_parser("proxy")
+    for name in ("port_file", "target", "faults", "log"):
+        command.add_argument(name)
+    command = commands.add_parser("tokens")
+    for name in ("port_file", "key", "certificate", "log"):
+        command.add_argument(name)
+    arguments = parser.parse_args()
+    if arguments.command == "layout":
+        layout(arguments)
+    elif arguments.command == "proxy":
+        serve(Proxy, arguments.port_file, arguments.log, target=arguments.target,
+              faults=Faults(arguments.faults))
+    else:
+        serve(Tokens, arguments.port_file, arguments.log, key=arguments.key,
+              certificate=arguments.certificate)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
