@@ -61,12 +61,20 @@ static struct image_choice combine(const struct reference *reference,
     return combined;
 }
 
-static struct error *not_an_image(const char *path)
+static struct error *not_an_image(const struct bundle *bundle)
 {
+    struct error *err = error_new(
+        EXIT_INPUT, "open image '%s': it is no image of the kind asked for", bundle->path);
+
+    if (oci_layout_is(bundle))
+        return error_advise(err, "it holds an OCI layout: oci-archive:%s", bundle->path);
+    if (docker_archive_has_manifest(bundle) || docker_archive_has_repositories(bundle))
+        return error_advise(err, "it is a Docker archive: docker-archive:%s", bundle->path);
+    error_free(err);
     return error_advise(
         error_new(EXIT_INPUT,
                   "open image '%s': it has no manifest.json, no index.json and no repositories",
-                  path),
+                  bundle->path),
         "expected is an archive made by `docker save`, an OCI archive or an OCI folder");
 }
 
@@ -85,7 +93,7 @@ static struct error *read_bundle(const struct opening *opening, const struct bun
     if (docker && docker_archive_has_repositories(bundle))
         return docker_archive_read_chain(bundle, &opening->choice, opening->forms, opening->store,
                                          ret);
-    return not_an_image(bundle->path);
+    return not_an_image(bundle);
 }
 
 static struct error *open_folder(const struct opening *opening, struct image **ret)

@@ -71,7 +71,7 @@ static struct annotated read_names(const struct json *item)
 }
 
 /* Whether CHOICE asks for the image of ITEM. What skopeo calls it, "oci:DIR:REF", is the ref.name
- * as it stands, which comes here as a name. */
+ * as it stands, which comes here as a tag or a name alone. */
 static bool matches(const struct json *item, const struct annotated *names,
                     const struct image_choice *choice)
 {
@@ -79,8 +79,8 @@ static bool matches(const struct json *item, const struct annotated *names,
 
     if (image_name_matches(names->name, names->tag, choice))
         return true;
-    return ref != NULL && choice->name != NULL && choice->tag == NULL &&
-           strcmp(ref, choice->name) == 0;
+    return ref != NULL && (choice->name == NULL) != (choice->tag == NULL) &&
+           strcmp(ref, choice->name != NULL ? choice->name : choice->tag) == 0;
 }
 
 static void add_names(struct strings *list, const struct json *item, const struct annotated *names)
@@ -242,14 +242,22 @@ struct error *oci_layout_read(const struct bundle *bundle, const struct image_ch
     CLEANUP(json_freep) struct json *document = NULL;
     CLEANUP(manifest_free) struct manifest index = {0};
     CLEANUP(freep) char *label = xasprintf("%s:" INDEX, bundle->path);
+    CLEANUP(annotated_free) struct annotated split = {0};
+    struct image_choice wanted = *choice;
     struct descriptor descriptor;
 
+    /* A REF that is a whole name is one, whichever annotation has it. */
+    if (choice->name == NULL && choice->tag != NULL && strpbrk(choice->tag, "/:") != NULL) {
+        image_name_split(choice->tag, &split.name, &split.tag);
+        wanted.name = split.name;
+        wanted.tag = split.tag;
+    }
     TRY(bundle->read(bundle->context, INDEX, MANIFEST_SIZE_MAX, &bytes));
     TRY(manifest_parse(label, bytes.data, bytes.length, MANIFEST_OCI_INDEX, &index));
     TRY(json_parse(label, bytes.data, bytes.length, &document));
     if (!index.is_index || index.count == 0)
         return error_new(EXIT_INPUT, "read '%s': it lists no images", label);
-    TRY(choose(bundle, document, &index, choice, image, &descriptor));
+    TRY(choose(bundle, document, &index, &wanted, image, &descriptor));
     TRY(read_image(bundle, choice, descriptor, forms, store, image));
     *ret = STEAL(image);
     return NULL;
