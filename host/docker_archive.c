@@ -188,8 +188,8 @@ struct error *docker_archive_read(const struct bundle *bundle, const struct imag
     CLEANUP(json_freep) struct json *manifest = NULL;
     CLEANUP(freep) struct digest *diff_ids = NULL;
     CLEANUP(freep) char *label = xasprintf("%s:" MANIFEST, bundle->path);
-    const struct json *entry;
-    size_t count;
+    const struct json *entry = NULL;
+    size_t count = 0;
 
     TRY(bundle->read(bundle->context, MANIFEST, ARCHIVE_MANIFEST_SIZE_MAX, &bytes));
     TRY(json_parse(label, bytes.data, bytes.length, &manifest));

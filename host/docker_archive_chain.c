@@ -173,7 +173,7 @@ struct error *docker_archive_read_chain(const struct bundle *bundle,
     CLEANUP(json_freep) struct json *repositories = NULL;
     CLEANUP(chain_free) struct chain chain = {.count = 0};
     CLEANUP(freep) char *label = xasprintf("%s:" REPOSITORIES, bundle->path);
-    const char *top;
+    const char *top = NULL;
 
     TRY(bundle->read(bundle->context, REPOSITORIES, JSON_SIZE_MAX, &bytes));
     TRY(json_parse(label, bytes.data, bytes.length, &repositories));

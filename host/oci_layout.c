@@ -224,7 +224,7 @@ static struct error *read_image(const struct bundle *bundle, const struct image_
     CLEANUP(manifest_free) struct manifest manifest = {0};
     CLEANUP(buffer_free) struct buffer config = {0};
     CLEANUP(freep) struct digest *diff_ids = NULL;
-    size_t count;
+    size_t count = 0;
 
     TRY(read_manifest(bundle, choice, descriptor, image, &manifest));
     TRY(read_blob(bundle, &manifest.config, &config));

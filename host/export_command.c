@@ -1,0 +1,133 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "export.h"
+#include "image_source.h"
+#include "memory.h"
+#include "reference.h"
+#include "store.h"
+#include "temporary.h"
+
+#define FILE_MODE 0666 /* less the umask */
+
+/* Where the tar goes. */
+struct target {
+    const char *name; /* for errors */
+    int fd;
+    uint64_t written;
+};
+
+static struct error *write_bytes(void *context, const void *bytes, size_t length)
+{
+    struct target *target = context;
+    const char *from = bytes;
+
+    while (length > 0) {
+        ssize_t written = write(target->fd, from, length);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(EXIT_OTHER, "write the output '%s'", target->name);
+        from += written;
+        length -= (size_t)written;
+        target->written += (uint64_t)written;
+        progress_bytes(target->written, 0);
+    }
+    return NULL;
+}
+
+static struct error *write_to(const struct image *image, const char *name, int fd)
+{
+    struct target target = {.name = name, .fd = fd};
+
+    return export_write(image, (struct sink){.write = write_bytes, .context = &target});
+}
+
+/* Writes to standard output, or to what can only be written where it is: a device, a FIFO. */
+static struct error *write_in_place(const struct image *image, const char *path)
+{
+    CLEANUP(closep) int opened = -1;
+
+    if (strcmp(path, "-") == 0)
+        return write_to(image, "standard output", STDOUT_FILENO);
+    opened = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (opened < 0)
+        return error_errno(EXIT_OTHER, "open the output '%s'", path);
+    TRY(write_to(image, path, opened));
+    if (close(steal_fd(&opened)) < 0)
+        return error_errno(EXIT_OTHER, "write the output '%s'", path);
+    return NULL;
+}
+
+static mode_t file_mode(void)
+{
+    mode_t mask = umask(0);
+
+    umask(mask);
+    return FILE_MODE & ~mask;
+}
+
+/* Writes to a temporary beside PATH, which becomes PATH once it is whole. */
+static struct error *write_file(const struct image *image, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    CLEANUP(freep)
+    char *folder = slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path) + 1);
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(error_context(temporary_file(folder, "vmbuild-export", &temporary, &fd),
+                      "write the output '%s'", path));
+    TRY(write_to(image, path, fd));
+    if (fchmod(fd, file_mode()) < 0 || close(steal_fd(&fd)) < 0)
+        return error_errno(EXIT_OTHER, "write the output '%s'", path);
+    return temporary_rename(temporary, path);
+}
+
+static bool is_special(const char *path)
+{
+    struct stat status;
+
+    return strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode));
+}
+
+static void show_result(const char *path)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+
+    json_set(result, "output", json_string(path));
+    progress_result(path, result);
+}
+
+struct error *export_command(const struct options *options)
+{
+    CLEANUP(reference_free) struct reference reference = {0};
+    struct image_choice choice = {.architecture = options->platform};
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(image_freep) struct image *image = NULL;
+    const char *path = options->output;
+
+    if (path == NULL)
+        return error_advise(error_new(EXIT_USAGE, "read command 'export': -o FILE is missing"),
+                            "'-o -' writes to standard output");
+    if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
+        return error_new(EXIT_USAGE, "write standard output: a tar is nothing for a terminal");
+    TRY(reference_parse(options->operands.items[0], &reference));
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    progress_start("read");
+    TRY(image_open(&reference, &choice, LAYER_TAR, store, &image));
+    progress_done();
+    progress_start("export");
+    TRY(is_special(path) ? write_in_place(image, path) : write_file(image, path));
+    progress_done();
+    if (strcmp(path, "-") != 0)
+        show_result(path);
+    return NULL;
+}
