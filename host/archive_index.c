@@ -88,7 +88,7 @@ static struct error *keep_small(struct archive_index *index, struct tar_reader *
     index->small_total += (size_t)member->size;
     for (;;) {
         const void *bytes;
-        size_t length;
+        size_t length = 0;
 
         TRY(tar_reader_data(reader, &bytes, &length));
         if (length == 0)
@@ -110,7 +110,7 @@ static struct error *take_data(struct archive_index *index, struct tar_reader *r
     TRY(intake_new(label, wanted, index->store, &intake));
     for (;;) {
         const void *bytes;
-        size_t length;
+        size_t length = 0;
 
         TRY(tar_reader_data(reader, &bytes, &length));
         if (length == 0)
@@ -311,7 +311,7 @@ static struct error *read_member(void *context, const char *name, size_t max, st
     TRY(open_member(index, member, &reader));
     for (;;) {
         const void *bytes;
-        size_t length;
+        size_t length = 0;
 
         TRY(tar_reader_data(reader, &bytes, &length));
         if (length == 0)

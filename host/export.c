@@ -127,7 +127,7 @@ static struct error *write_data(struct export *export, struct tar_reader *reader
 {
     for (;;) {
         const void *bytes;
-        size_t length;
+        size_t length = 0;
 
         TRY(tar_reader_data(reader, &bytes, &length));
         if (length == 0)

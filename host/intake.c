@@ -121,7 +121,7 @@ static struct error *decompress_all(struct intake *intake, struct ring_source *r
     TRY(decompressor_new(intake->name, source, &decompressor));
     for (;;) {
         const void *bytes;
-        size_t length;
+        size_t length = 0;
 
         TRY(decompressor_read(decompressor, &bytes, &length));
         if (length == 0)

@@ -143,7 +143,7 @@ static struct error *take_in(const struct oci_folder *folder, int fd, const char
 
     TRY(intake_new(label, wanted, folder->store, &intake));
     for (;;) {
-        size_t length;
+        size_t length = 0;
 
         TRY(read_piece(folder, fd, name, piece, READ_PIECE, &length));
         if (length == 0)
