@@ -192,6 +192,17 @@ struct error *gzip_writer_write(struct gzip_writer *writer, const void *bytes, s
     return NULL;
 }
 
+/* The whole input is less than a block, and not worth a thread. */
+static struct error *write_single_block(struct gzip_writer *writer, struct slot *slot)
+{
+    CLEANUP(freep) struct isal_zstream *stream = xcalloc(1, sizeof *stream);
+    CLEANUP(freep) uint8_t *level_buffer = xcalloc(LEVEL_BUFFER_SIZE, 1);
+
+    compress_block(slot, stream, level_buffer);
+    TRY(write_header(writer));
+    return writer->sink.write(writer->sink.context, slot->out, slot->out_length);
+}
+
 static void put_le32(uint8_t *to, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
@@ -202,7 +213,11 @@ struct error *gzip_writer_finish(struct gzip_writer *writer)
 {
     uint8_t end[2 + 8] = {0x03, 0x00}; /* an empty final block of fixed codes */
 
-    if (writer->slots[writer->submitted % SLOTS].in_length > 0)
+    struct slot *last = &writer->slots[writer->submitted % SLOTS];
+
+    if (last->in_length > 0 && writer->thread_count == 0)
+        TRY(write_single_block(writer, last));
+    else if (last->in_length > 0)
         TRY(submit(writer));
     while (writer->collected < writer->submitted)
         TRY(collect(writer, true));

@@ -26,6 +26,7 @@ struct layer {
         struct digest digest;
         uint64_t size;
         enum compression compression;
+        bool is_own; /* made by compressor_new, and so the same bytes for the same tar */
     } blob;
 
     char *tarsum; /* "tarsum.v1+sha256:...", of the new layer only, else NULL */

@@ -309,3 +309,11 @@ struct error *image_config_make(const struct json *base, const struct json *spec
     image->config = STEAL(document);
     return NULL;
 }
+
+void image_config_write(const struct image *image, struct buffer *out)
+{
+    if (image->config_bytes.length > 0)
+        buffer_append(out, image->config_bytes.data, image->config_bytes.length);
+    else
+        json_write(image->config, false, out);
+}

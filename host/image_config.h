@@ -31,6 +31,9 @@
                                               const char *architecture, bool has_new_layer,
                                               struct image *image);
 
+/* Appends the bytes of IMAGE's config document: as it came, or else as compact JSON. */
+void image_config_write(const struct image *image, struct buffer *out);
+
 /* Seconds since 1970 as RFC 3339 in UTC. Years 0001 to 9999. Return: the caller's. */
 char *image_config_time(int64_t seconds);
 

@@ -298,6 +298,7 @@ struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret
     if (owned->wanted.blob) {
         layer.blob.size = owned->blob.size;
         layer.blob.compression = owned->wanted.compression;
+        layer.blob.is_own = true;
         sha256_finish(STEAL(owned->blob.hash), &layer.blob.digest);
         layer.blob.path = STEAL(owned->blob.path);
     }

@@ -1,0 +1,51 @@
+/*
+ * A tar of an image's parts, written to a file or pipe, compressed as a whole or not. Entries belong
+ * to root, have no owner's names and one fixed mtime.
+ *
+ * gzip members and zstd frames may be joined: what is there already compressed is copied as a member
+ * of its own, and the entries between such members are compressed into one.
+ */
+#ifndef VMBUILD_ARCHIVE_WRITER_H
+#define VMBUILD_ARCHIVE_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compression.h"
+#include "error.h"
+
+struct archive_writer;
+
+/* Starts an archive at FD's position; FD stays the caller's. NAME is what errors call it. MTIME in
+ * seconds since 1970; an earlier one becomes 0. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *archive_writer_new(int fd, const char *name,
+                                               enum compression compression, int64_t mtime,
+                                               struct archive_writer **ret);
+
+/* Adds the folder PATH, which ends in a slash. Paths are at most 100 bytes. */
+[[nodiscard]] struct error *archive_writer_folder(struct archive_writer *writer, const char *path);
+
+/* Adds a file of LENGTH bytes. */
+[[nodiscard]] struct error *archive_writer_bytes(struct archive_writer *writer, const char *path,
+                                                 const void *bytes, size_t length);
+
+/* Adds a file with the SIZE bytes of the file FROM. Only for an archive that is not compressed. */
+[[nodiscard]] struct error *archive_writer_file(struct archive_writer *writer, const char *path,
+                                                const char *from, uint64_t size);
+
+/* Adds a file of SIZE bytes, which the file FROM of PACKED_SIZE bytes holds in the archive's own
+ * compression. */
+[[nodiscard]] struct error *archive_writer_packed(struct archive_writer *writer, const char *path,
+                                                  uint64_t size, const char *from,
+                                                  uint64_t packed_size);
+
+/* Ends the archive. WRITER is still to be freed. */
+[[nodiscard]] struct error *archive_writer_finish(struct archive_writer *writer);
+
+void archive_writer_free(struct archive_writer *writer);
+static inline void archive_writer_freep(struct archive_writer **writer)
+{
+    archive_writer_free(*writer);
+}
+
+#endif

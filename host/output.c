@@ -1,0 +1,209 @@
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "docker_archive_writer.h"
+#include "image_config.h"
+#include "image_source.h"
+#include "layer_folder_writer.h"
+#include "memory.h"
+#include "oci_writer.h"
+#include "temporary.h"
+
+struct layer_form_wanted output_wants_new(const struct output *output)
+{
+    bool packed = output->format != FORMAT_LAYER && output->compression != COMPRESSION_NONE;
+    bool has_v1_json = output->format == FORMAT_DOCKER_ARCHIVE || output->format == FORMAT_LAYER;
+
+    return (struct layer_form_wanted){.tar = !packed,
+                                      .blob = packed,
+                                      .compression =
+                                          packed ? output->compression : COMPRESSION_NONE,
+                                      .tarsum = has_v1_json};
+}
+
+unsigned int output_wants_base(const struct output *output)
+{
+    switch (output->format) {
+    case FORMAT_DOCKER_ARCHIVE:
+        return LAYER_TAR;
+    case FORMAT_OCI_ARCHIVE:
+    case FORMAT_OCI:
+        return LAYER_BLOB;
+    case FORMAT_LAYER:
+        break;
+    }
+    return LAYER_TAR; /* no base layer is written, but pulled images have no other */
+}
+
+static struct error *write_archive(const struct image *image, const struct output *output,
+                                   struct store *store, int fd)
+{
+    CLEANUP(archive_writer_freep) struct archive_writer *writer = NULL;
+    CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
+    const char *text = json_get_string(image->config, "created");
+    int64_t created = 0;
+
+    if (text == NULL || !image_config_parse_time(text, &created))
+        created = 0;
+    if (output->format == FORMAT_DOCKER_ARCHIVE) {
+        TRY(archive_writer_new(fd, output->path, output->compression, created, &writer));
+        TRY(docker_archive_write(image, output->compression, store, writer));
+    } else {
+        TRY(oci_writer_new(image, output->compression, store, &oci));
+        TRY(archive_writer_new(fd, output->path, COMPRESSION_NONE, created, &writer));
+        TRY(oci_writer_fill_archive(oci, writer));
+    }
+    return archive_writer_finish(writer);
+}
+
+/* The folder that the target is in; the caller's. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+/* MODE less the process's umask, which can only be read by setting it. */
+static mode_t masked(mode_t mode)
+{
+    mode_t mask = umask(077);
+
+    umask(mask);
+    return mode & ~mask;
+}
+
+static struct error *make_temporary(const char *path, bool folder, char **ret_path, int *ret_fd)
+{
+    CLEANUP(freep) char *parent = folder_of(path);
+    struct error *err = folder ? temporary_folder(parent, "vmbuild", ret_path)
+                               : temporary_file(parent, "vmbuild", ret_path, ret_fd);
+
+    return error_advise(error_context(err, "write '%s'", path),
+                        "choose another place with --output");
+}
+
+static struct error *write_archive_file(const struct image *image, const struct output *output,
+                                        struct store *store)
+{
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(make_temporary(output->path, false, &temporary, &fd));
+    TRY(write_archive(image, output, store, fd));
+    if (fchmod(fd, masked(0666)) < 0 || close(steal_fd(&fd)) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", output->path);
+    return temporary_rename(temporary, output->path);
+}
+
+/* A device, pipe or socket is written to, not replaced. */
+static struct error *write_archive_stream(const struct image *image, const struct output *output,
+                                          struct store *store)
+{
+    CLEANUP(closep) int fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", output->path);
+    TRY(write_archive(image, output, store, fd));
+    if (close(steal_fd(&fd)) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", output->path);
+    return NULL;
+}
+
+/* Whether the folder FOLDER holds what only an output of this format does, or nothing at all. */
+static bool is_replaceable(const char *folder, enum output_format format)
+{
+    CLEANUP(freep)
+    char *mark = xasprintf("%s/%s", folder, format == FORMAT_OCI ? "oci-layout" : "layer.tar");
+    CLEANUP(freep)
+    char *other = xasprintf("%s/%s", folder, format == FORMAT_OCI ? "index.json" : "VERSION");
+
+    if (access(mark, F_OK) == 0 && access(other, F_OK) == 0)
+        return true;
+    /* An empty folder can be removed, and made again. */
+    return rmdir(folder) == 0 && mkdir(folder, 0777) == 0;
+}
+
+/* Puts the folder TEMPORARY in the place of TARGET, which is a folder, and removes that one. */
+static struct error *exchange(const char *temporary, const char *target)
+{
+    CLEANUP(temporary_removep) char *aside = NULL;
+
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, target, RENAME_EXCHANGE) == 0) {
+        temporary_remove(temporary);
+        return NULL;
+    }
+    if (errno != EINVAL && errno != ENOSYS)
+        return error_errno(EXIT_OTHER, "rename '%s' to '%s'", temporary, target);
+    /* A file system without exchange: for a moment the target is not there. */
+    TRY(make_temporary(target, true, &aside, NULL));
+    if (rename(target, aside) < 0)
+        return error_errno(EXIT_OTHER, "rename '%s' to '%s'", target, aside);
+    return temporary_rename(temporary, target);
+}
+
+static struct error *write_folder(const struct image *image, const struct output *output,
+                                  const char *path, struct store *store)
+{
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
+    struct stat status;
+    bool exists = lstat(path, &status) == 0;
+
+    if (exists && (!S_ISDIR(status.st_mode) || !is_replaceable(path, output->format)))
+        return error_advise(error_new(EXIT_OTHER,
+                                      "write '%s': it is there and is no output of "
+                                      "this format",
+                                      path),
+                            "remove it, or choose another place with --output");
+    TRY(make_temporary(path, true, &temporary, NULL));
+    if (output->format == FORMAT_OCI) {
+        TRY(oci_writer_new(image, output->compression, store, &oci));
+        TRY(error_context(oci_writer_fill_folder(oci, temporary), "write '%s'", path));
+    } else {
+        TRY(error_context(layer_folder_write(image, store, temporary), "write '%s'", path));
+    }
+    if (chmod(temporary, masked(0777)) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", path);
+    return exists ? exchange(temporary, path) : temporary_rename(temporary, path);
+}
+
+struct error *output_write(const struct image *image, const struct output *output,
+                           struct store *store)
+{
+    bool is_folder = output->format == FORMAT_OCI || output->format == FORMAT_LAYER;
+    bool is_stdout = strcmp(output->path, "-") == 0;
+    size_t length = strlen(output->path);
+    struct stat status;
+
+    if (is_folder && is_stdout)
+        return error_new(EXIT_USAGE, "write '-': a folder cannot go to standard output");
+    if (is_folder) {
+        while (length > 1 && output->path[length - 1] == '/')
+            length--;
+        CLEANUP(freep) char *path = xstrndup(output->path, length);
+
+        return write_folder(image, output, path, store);
+    }
+    if (is_stdout) {
+        struct output named = *output;
+
+        named.path = "standard output";
+        return write_archive(image, &named, store, STDOUT_FILENO);
+    }
+    if (stat(output->path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        if (S_ISDIR(status.st_mode))
+            return error_new(EXIT_OTHER, "write '%s': it is a folder", output->path);
+        return write_archive_stream(image, output, store);
+    }
+    return write_archive_file(image, output, store);
+}
