@@ -16,6 +16,7 @@
 extern char **environ;
 
 #define QEMU "qemu-system-x86_64"
+#define FIRMWARE "qboot.rom"
 
 /* Documentation/arch/x86/boot.rst: the setup header's magic, and where its version string is. */
 #define SETUP_MAGIC_OFFSET 0x202
@@ -24,15 +25,19 @@ extern char **environ;
 #define SETUP_BYTES 32768
 #define VERSION_MAX 128
 
+/* The folder part of an absolute path; the caller's. */
+static char *folder_of(const char *path)
+{
+    return xstrndup(path, (size_t)(strrchr(path, '/') - path));
+}
+
 /* build/appliance in the folder of the program; NULL where that cannot be found. */
 static char *folder_beside_program(void)
 {
     CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
-    char *end = program == NULL ? NULL : strrchr(program, '/');
+    CLEANUP(freep) char *folder = program == NULL ? NULL : folder_of(program);
 
-    if (end == NULL)
-        return NULL;
-    return xasprintf("%.*s/build/appliance", (int)(end - program), program);
+    return folder == NULL ? NULL : xasprintf("%s/build/appliance", folder);
 }
 
 static bool holds(const char *folder, const char *name)
@@ -144,6 +149,20 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
     return error_advise(error_errno(EXIT_VM, "find QEMU at '%s'", default_path),
                         "install QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "
                         "qemu-system-x86-core; Arch: qemu-system-x86), or set VMBUILD_QEMU");
+}
+
+char *appliance_find_firmware(const char *qemu)
+{
+    CLEANUP(freep) char *program = realpath(qemu, NULL);
+    CLEANUP(freep) char *folder = program == NULL ? NULL : folder_of(program);
+    CLEANUP(freep)
+    char *beside = folder == NULL ? NULL : xasprintf("%s/../share/qemu/" FIRMWARE, folder);
+
+    if (beside != NULL && access(beside, R_OK) == 0)
+        return STEAL(beside);
+    if (access("/usr/share/qemu/" FIRMWARE, R_OK) == 0)
+        return xstrdup("/usr/share/qemu/" FIRMWARE);
+    return NULL;
 }
 
 /* Starts PATH --version with its standard output to FD. */

@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "temporary.h"
 #include "transfer.h"
+#include "tsc.h"
 #include "watchdog.h"
 
 /* Seconds that the guest may take to report. The first is for a machine in order, the second for
@@ -40,6 +41,7 @@ struct guest_handle {
     struct watchdog *watchdog;
     struct output_port *output;
     struct console console;
+    struct tsc_sample tsc; /* when this was made */
     bool verbose;
     struct buffer line; /* of the console, not complete yet; used where verbose */
     char *appliance;
@@ -252,13 +254,19 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     guestfs_h *g = handle->g;
     CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets);
     char *const environment[] = {runtime, NULL};
+    CLEANUP(freep) char *firmware = appliance_find_firmware(handle->qemu);
+    const struct machine_host host = {
+        .accelerator = accelerator,
+        .tsc_khz = accelerator == ACCELERATOR_TCG ? tsc_khz(&handle->tsc) : 0,
+        .firmware = firmware,
+        .output = output_port_path(handle->output)};
     struct machine machine;
 
     guestfs_set_event_callback(g, on_event,
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
                                0, handle);
-    machine_describe(options, accelerator, output_port_path(handle->output), &machine);
+    machine_describe(options, &host, &machine);
     bool good =
         guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
         guestfs_set_cachedir(g, options->cache == NULL ? run : options->cache) == 0 &&
@@ -379,6 +387,7 @@ struct error *guest_handle_boot(const struct vm_options *options, struct guest_h
     CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
 
     handle->verbose = options->verbose;
+    tsc_take(&handle->tsc);
     TRY(appliance_find(&handle->appliance));
     TRY(guest_handle_find_qemu(&handle->qemu));
     TRY(watchdog_new(&handle->watchdog));

@@ -1,5 +1,6 @@
 #include "machine.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 /* Asks for nothing that QEMU's emulation of a CPU is slow at: where the CPU shows ERMS, kernel and
  * C libraries copy with `rep movsb`, which it emulates byte by byte. */
 #define CPU_TCG "max,la57=off,-erms"
+
+#define GUEST_HZ 100 /* CONFIG_HZ of the guest's kernel */
 
 static void add(struct machine *machine, const char *name, char *value)
 {
@@ -97,15 +100,31 @@ static void add_output(struct machine *machine, const char *output)
     add(machine, "-device", xstrdup("virtserialport,chardev=output,name=" GUEST_OUTPUT_PORT));
 }
 
-void machine_describe(const struct vm_options *options, enum accelerator accelerator,
-                      const char *output, struct machine *ret)
+/* The kernel's words. Disks on SCSI are scanned for when the guest wants them. */
+static char *describe_append(const struct machine_host *host)
 {
-    *ret = (struct machine){.append = xstrdup("scsi_mod.scan=manual")};
+    struct buffer words = {0};
+
+    buffer_printf(&words, "scsi_mod.scan=manual");
+    if (host->accelerator == ACCELERATOR_TCG)
+        buffer_printf(&words, " noreplace-smp nolapic_timer");
+    if (host->accelerator == ACCELERATOR_TCG && host->tsc_khz > 0)
+        buffer_printf(&words, " tsc_early_khz=%" PRIu64 " lpj=%" PRIu64, host->tsc_khz,
+                      host->tsc_khz * 1000 / GUEST_HZ);
+    return buffer_steal(&words);
+}
+
+void machine_describe(const struct vm_options *options, const struct machine_host *host,
+                      struct machine *ret)
+{
+    *ret = (struct machine){.append = describe_append(host)};
     add(ret, "-sandbox", xstrdup(SANDBOX));
-    if (accelerator == ACCELERATOR_TCG)
+    if (host->accelerator == ACCELERATOR_TCG)
         add(ret, "-cpu", xstrdup(CPU_TCG));
+    if (host->firmware != NULL)
+        add(ret, "-bios", xstrdup(host->firmware));
     add_disks(ret, options);
-    add_output(ret, output);
+    add_output(ret, host->output);
     if (options->network)
         add_network(ret);
     for (size_t i = 0; i < options->share_count; i++)

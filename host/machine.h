@@ -8,12 +8,18 @@
  * the serial number that guest/contract.h gives it. None is a drive of libguestfs: it would put a
  * qcow2 overlay on each read-only one.
  *
+ * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told: it
+ * gets the frequency of the host's time stamp counter, which it reads, and keeps to the one timer
+ * that costs least to set up.
+ *
  * Network. QEMU's user-mode stack with fixed addresses, and none at all unless it is asked for. As
  * QEMU has it, the gateway's address leads to services that listen on the host's loopback: a script
  * with the network can reach them, and nothing else of the host.
  */
 #ifndef VMBUILD_MACHINE_H
 #define VMBUILD_MACHINE_H
+
+#include <stdint.h>
 
 #include "accelerator.h"
 #include "buffer.h"
@@ -22,15 +28,22 @@
 /* As the guest is told them: ADDRESS/PREFIX,GATEWAY,DNS. */
 #define MACHINE_NETWORK "10.0.2.15/24,10.0.2.2,10.0.2.3"
 
+/* What is known of the host when the machine is described. */
+struct machine_host {
+    enum accelerator accelerator; /* KVM or TCG */
+    uint64_t tsc_khz;             /* frequency of the time stamp counter; 0: unknown */
+    const char *firmware; /* path of qboot, a firmware that does nothing but boot; NULL: none */
+    const char *output;   /* path of the socket that the output port is connected to */
+};
+
 struct machine {
     struct strings parameters; /* of QEMU: name and value in turn; their order does not matter */
     char *append;              /* words for the kernel's command line */
 };
 
-/* Describes the machine of OPTIONS under ACCELERATOR (KVM or TCG) whose output port is QEMU's
- * connection to the socket OUTPUT. */
-void machine_describe(const struct vm_options *options, enum accelerator accelerator,
-                      const char *output, struct machine *ret);
+/* Describes the machine of OPTIONS on HOST. */
+void machine_describe(const struct vm_options *options, const struct machine_host *host,
+                      struct machine *ret);
 
 /* The tag of share number INDEX; the caller's. */
 char *machine_share_tag(size_t index);

@@ -14,7 +14,10 @@ static struct machine machine;
 
 static void describe(const struct vm_options *options, enum accelerator accelerator)
 {
-    machine_describe(options, accelerator, "/run/a,b/output", &machine);
+    const struct machine_host host = {
+        .accelerator = accelerator, .tsc_khz = 2096000, .output = "/run/a,b/output"};
+
+    machine_describe(options, &host, &machine);
     assert_int_equal(machine.parameters.count % 2, 0);
 }
 
@@ -51,16 +54,35 @@ static void test_least(void **state)
     assert_false(has("-fsdev", ""));
 }
 
-static void test_cpu_depends_on_the_accelerator(void **state)
+static void test_tcg_is_told_what_it_need_not_find_out(void **state)
 {
     const struct vm_options options = {.scratch = "/run/scratch"};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
     assert_true(has("-cpu", "-erms"));
+    assert_string_equal(machine.append, "scsi_mod.scan=manual noreplace-smp nolapic_timer "
+                                        "tsc_early_khz=2096000 lpj=20960000");
     machine_free(&machine);
     describe(&options, ACCELERATOR_KVM);
-    assert_false(has("-cpu", "-erms"));
+    assert_false(has("-cpu", ""));
+    assert_string_equal(machine.append, "scsi_mod.scan=manual");
+}
+
+static void test_unknown_frequency_and_firmware(void **state)
+{
+    const struct vm_options options = {.scratch = "/run/scratch"};
+    const struct machine_host host = {.accelerator = ACCELERATOR_TCG, .output = "/run/output"};
+    const struct machine_host more = {
+        .accelerator = ACCELERATOR_TCG, .output = "/run/output", .firmware = "/usr/share/qboot"};
+
+    (void)state;
+    machine_describe(&options, &host, &machine);
+    assert_null(strstr(machine.append, "khz"));
+    assert_false(has("-bios", ""));
+    machine_free(&machine);
+    machine_describe(&options, &more, &machine);
+    assert_true(has("-bios", "/usr/share/qboot"));
 }
 
 static void test_known_base_is_read_only(void **state)
@@ -110,7 +132,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_least, forget),
-        cmocka_unit_test_teardown(test_cpu_depends_on_the_accelerator, forget),
+        cmocka_unit_test_teardown(test_tcg_is_told_what_it_need_not_find_out, forget),
+        cmocka_unit_test_teardown(test_unknown_frequency_and_firmware, forget),
         cmocka_unit_test_teardown(test_known_base_is_read_only, forget),
         cmocka_unit_test_teardown(test_new_base_has_its_layers, forget),
         cmocka_unit_test_teardown(test_network_and_shares, forget),

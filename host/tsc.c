@@ -1,0 +1,50 @@
+#include "tsc.h"
+
+#include <cpuid.h>
+#include <stdbool.h>
+#include <x86intrin.h>
+
+#define LEAST_NS 3000000 /* reading the clock is off by less than 100 ns */
+
+/* Intel's manual, volume 3, "Invariant TSC"; AMD has it in the same place. */
+#define LEAF_POWER 0x80000007
+#define EDX_INVARIANT_TSC (1u << 8)
+
+static bool is_invariant(void)
+{
+    unsigned eax, ebx, ecx, edx;
+
+    return __get_cpuid(LEAF_POWER, &eax, &ebx, &ecx, &edx) == 1 && (edx & EDX_INVARIANT_TSC) != 0;
+}
+
+void tsc_take(struct tsc_sample *ret)
+{
+    clock_gettime(CLOCK_MONOTONIC_RAW, &ret->time);
+    ret->count = __rdtsc();
+}
+
+static int64_t nanoseconds_since(const struct tsc_sample *start, const struct tsc_sample *end)
+{
+    return (int64_t)(end->time.tv_sec - start->time.tv_sec) * 1000000000 +
+           (end->time.tv_nsec - start->time.tv_nsec);
+}
+
+uint64_t tsc_khz(const struct tsc_sample *start)
+{
+    struct tsc_sample end;
+
+    if (!is_invariant())
+        return 0;
+    tsc_take(&end);
+    int64_t passed = nanoseconds_since(start, &end);
+    if (passed < LEAST_NS) {
+        const struct timespec rest = {.tv_nsec = LEAST_NS - passed};
+
+        nanosleep(&rest, NULL);
+        tsc_take(&end);
+        passed = nanoseconds_since(start, &end);
+    }
+    if (passed <= 0 || end.count <= start->count)
+        return 0;
+    return (uint64_t)((double)(end.count - start->count) * 1e6 / (double)passed);
+}
