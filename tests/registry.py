@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Servers and images for the tests of registries. Everything listens on loopback only.
 
-usage: registry.py layout DIR [--layers N] [--size BYTES] [--type oci|docker] [--tar]
+usage: registry.py layout DIR [--layers N] [--size BYTES] [--tar]
            makes an OCI layout with one image, tagged "x", of random but always the same bytes;
            prints the digest of its manifest
        registry.py proxy PORT_FILE TARGET FAULTS LOG
@@ -33,7 +33,6 @@ import time
 import urllib.parse
 
 OCI = "application/vnd.oci.image."
-DOCKER = "application/vnd.docker."
 
 
 def put(folder, data):
@@ -55,33 +54,30 @@ def random_layer(seed, size):
 
 
 def layout(arguments):
-    folder, docker = arguments.dir, arguments.type == "docker"
+    folder = arguments.dir
     os.makedirs(os.path.join(folder, "blobs/sha256"))
     layers, diff_ids = [], []
     for i in range(arguments.layers):
         tar = random_layer(i, arguments.size)
         diff_ids.append("sha256:" + hashlib.sha256(tar).hexdigest())
         blob = tar if arguments.tar else gzip.compress(tar, 1, mtime=0)
-        kind = DOCKER + "image.rootfs.diff.tar.gzip" if docker else OCI + "layer.v1.tar" + (
-            "" if arguments.tar else "+gzip")
-        layers.append({"mediaType": kind, "digest": put(folder, blob), "size": len(blob)})
+        layers.append({"mediaType": OCI + "layer.v1.tar" + ("" if arguments.tar else "+gzip"),
+                       "digest": put(folder, blob), "size": len(blob)})
     # Spaces and escapes that a rewritten document would not have: its digest shows the difference.
     config = json.dumps({
         "architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh", "-c", "a <b>"]},
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created_by": "a && b"}] * arguments.layers,
     }).replace("&&", "\\u0026\\u0026").encode()
-    kind = DOCKER + "distribution.manifest.v2+json" if docker else OCI + "manifest.v1+json"
     manifest = json.dumps({
-        "schemaVersion": 2, "mediaType": kind,
-        "config": {"mediaType": DOCKER + "container.image.v1+json" if docker
-                   else OCI + "config.v1+json",
-                   "digest": put(folder, config), "size": len(config)},
+        "schemaVersion": 2, "mediaType": OCI + "manifest.v1+json",
+        "config": {"mediaType": OCI + "config.v1+json", "digest": put(folder, config),
+                   "size": len(config)},
         "layers": layers}, indent=1).encode()
     digest = put(folder, manifest)
     with open(os.path.join(folder, "index.json"), "w") as file:
         json.dump({"schemaVersion": 2, "manifests": [
-            {"mediaType": kind, "digest": digest, "size": len(manifest),
+            {"mediaType": OCI + "manifest.v1+json", "digest": digest, "size": len(manifest),
              "annotations": {"org.opencontainers.image.ref.name": "x"}}]}, file)
     with open(os.path.join(folder, "oci-layout"), "w") as file:
         file.write('{"imageLayoutVersion": "1.0.0"}')
@@ -290,7 +286,6 @@ def main():
     command.add_argument("dir")
     command.add_argument("--layers", type=int, default=3)
     command.add_argument("--size", type=int, default=3 << 20)
-    command.add_argument("--type", default="oci")
     command.add_argument("--tar", action="store_true")
     command = commands.add_parser("proxy")
     for name in ("port_file", "target", "faults", "log"):

@@ -39,10 +39,9 @@ is "the image keeps its ID there too" "$(archive_config "$WORK/pulled.tar.gz")" 
     "$(config_digest "$PORT/a/b:t")"
 
 # --- Forms of images
-make_layout "$WORK/tars" --tar > /dev/null
-skopeo_push "$WORK/tars" "$PORT/tars:t" --dest-compress-format gzip --dest-compress=false
-make_layout "$WORK/docker" --type docker > /dev/null
-skopeo_push "$WORK/docker" "$PORT/docker:t" --format v2s2
+make_layout "$WORK/tars" --tar --layers 2 > /dev/null
+skopeo_push "$WORK/tars" "$PORT/tars:t" --dest-compress=false
+skopeo_push "$WORK/oci" "$PORT/docker:t" --format v2s2
 for form in tars docker; do
     fresh_cache
     run pull "docker://$REGISTRY/$form:t" -o "$form.tar" --compression none

@@ -9,7 +9,6 @@ need docker-registry skopeo jq python3
 start_registry plain
 REAL=$PORT
 make_layout "$WORK/oci" --size 3000000 > "$WORK/oci.digest"
-make_layout "$WORK/docker" --type docker --size 3000000 > "$WORK/docker.digest"
 make_layout "$WORK/other" --size 3000000 --layers 4 > /dev/null
 skopeo --insecure-policy copy --quiet "oci:$WORK/other:x" "docker-archive:$WORK/other.tar:other:1"
 fresh_cache
@@ -45,10 +44,12 @@ is "its layers are the same" "$(archive_diff_ids "$WORK/back.tar")" \
 run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/archive:u" --no-cache
 is "what is made of it is the same each time" "$(digest archive:u)" "$(digest archive:t)"
 
-skopeo_push "$WORK/docker" "$REAL/docker:t" --format v2s2 --preserve-digests
+skopeo_push "$WORK/oci" "$REAL/docker:t" --format v2s2
 run push "docker://127.0.0.1:$REAL/docker:t" "docker://127.0.0.1:$REAL/copy:t"
 exits 0 "push from registry to registry"
-is "the manifest stays Docker's, with its digest" "$(digest copy:t)" "$(digest docker:t)"
+is "the manifest stays Docker's" "$(manifest_of "$REAL/copy:t" | jq -r .mediaType)" \
+    application/vnd.docker.distribution.manifest.v2+json
+is "and it keeps its digest" "$(digest copy:t)" "$(digest docker:t)"
 
 # --- Broken uploads
 push_through() { # NAME < FAULTS
@@ -59,6 +60,7 @@ push_through cut << 'EOF'
 [{"match": "PATCH ", "do": "cut-request", "after": 1500000, "times": 3}]
 EOF
 exits 0 "connections cut in the middle of uploads"
+like "cut: the registry is asked what it has" "$(cat "$WORK/cut.log")" "GET .*/uploads/.* 204"
 is "cut: the image is whole" "$(digest cut:t)" "$(digest archive:t)"
 push_through busy << 'EOF'
 [{"match": "PATCH ", "do": "status", "status": 503, "times": 2},
