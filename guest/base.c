@@ -92,7 +92,9 @@ static int mount_base(const char *serial, unsigned long flags, struct fault *fau
 /* Everything between the mount of the new disk and its unmount. */
 static int fill(struct layers *layers, struct fault *fault)
 {
-    if (mkdir(TREE, 0755) || chmod(TREE, 0755)) {
+    /* The root may have no entry in any layer: its mtime must not tell when it was made. */
+    const struct timespec times[2] = {{0}, {0}};
+    if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0)) {
         return fault_set(fault, errno, "make the folder '%s'", TREE);
     }
     if (worker_run(unpack_layers, layers, fault)) {

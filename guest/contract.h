@@ -18,6 +18,7 @@
  *   guestfs_command hook name=postUmount timeout=S
  *   guestfs_command hook name=extraCommands timeout=S
  *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
+ *   guestfs_command problem                        where that failed: why (else an empty text)
  *   guestfs_shutdown
  *
  * DEV is a disk's serial number, which the host has set: GUEST_DISK_SCRATCH, GUEST_DISK_BASE, or
@@ -31,6 +32,11 @@
  * is a libguestfs error whose text names operation, object and cause. Where the cause is a full disk,
  * the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins with
  * GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
+ *
+ * libguestfs has no words for a file that the guest ends before its time, so tar_out's own error says
+ * nothing; the text is what `problem` returns.
+ *
+ * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of
  * the host is parsed from it):

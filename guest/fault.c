@@ -8,12 +8,23 @@
 
 #include "contract.h"
 
+/* The text is one line of a terminal, whatever bytes a file's name has. */
+static void make_printable(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 127) {
+            *text = '?';
+        }
+    }
+}
+
 int fault_set(struct fault *fault, int code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(fault->text, sizeof(fault->text), format, arguments);
     va_end(arguments);
+    make_printable(fault->text);
     fault->code = code;
     if (code != 0) {
         /* A long text must not push the cause out. */

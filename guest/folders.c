@@ -158,21 +158,66 @@ static void cut_to_common(struct folders *folders, const char *path, size_t leng
     cut(folders, keep);
 }
 
+/* Makes the folder that the symbolic link NAME in the last open folder points to in vain, with all
+ * that is missing on the way to it, as containerd and umoci do. */
+static int make_link_target(struct folders *folders, const char *name)
+{
+    struct path link = {0};
+    struct path target = {0};
+    int root = folders->open[0].fd;
+    int status = path_push(&link, path_text(&folders->path)) || path_push(&link, name)
+                     ? -1
+                     : path_resolve(root, path_text(&link), &target);
+    for (size_t end = 0; status == 0 && end < target.length; end++) {
+        end += strcspn(target.bytes + end, "/");
+        char rest = target.bytes[end];
+        struct stat made;
+        target.bytes[end] = '\0';
+        if (mkdirat(root, target.bytes, 0755) == 0) {
+            status =
+                fstatat(root, target.bytes, &made, AT_SYMLINK_NOFOLLOW) ||
+                        keep_time(folders, target.bytes, made.st_ino, (struct timespec){0}, true)
+                    ? -1
+                    : 0;
+        } else if (errno != EEXIST) {
+            status = -1;
+        }
+        target.bytes[end] = rest;
+    }
+    int cause = errno;
+    path_free(&link);
+    path_free(&target);
+    errno = cause;
+    return status;
+}
+
+/* Opens NAME in the last open folder; makes it where CREATE is set and it is missing. */
+static int open_or_make(struct folders *folders, const char *name, bool create, bool *ret_made)
+{
+    int top = folders->open[folders->count - 1].fd;
+    int fd = openat(top, name, OPEN_FOLDER);
+    *ret_made = false;
+    if (fd >= 0 || errno != ENOENT || !create) {
+        return fd;
+    }
+    if (mkdirat(top, name, 0755) == 0) {
+        *ret_made = true;
+        return openat(top, name, OPEN_FOLDER | O_NOFOLLOW);
+    }
+    return errno == EEXIST && make_link_target(folders, name) == 0 ? openat(top, name, OPEN_FOLDER)
+                                                                   : -1;
+}
+
 /* Goes down into the folder NAME of the last open one. */
 static int descend(struct folders *folders, const char *name, bool create, struct seen *seen)
 {
-    const struct folder *top = &folders->open[folders->count - 1];
-    bool made = false;
-    int fd = openat(top->fd, name, OPEN_FOLDER);
-    if (fd < 0 && errno == ENOENT && create && mkdirat(top->fd, name, 0755) == 0) {
-        made = true;
-        fd = openat(top->fd, name, OPEN_FOLDER | O_NOFOLLOW);
-    }
+    bool made;
+    int fd = open_or_make(folders, name, create, &made);
     if (fd < 0) {
         return -1;
     }
-    if ((create && seen && seen_add(seen, top->inode, name)) || path_push(&folders->path, name) ||
-        push(folders, fd, made)) {
+    if ((create && seen && seen_add(seen, folders->open[folders->count - 1].inode, name)) ||
+        path_push(&folders->path, name) || push(folders, fd, made)) {
         close(fd);
         cut(folders, folders->count);
         errno = ENOMEM;

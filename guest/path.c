@@ -33,6 +33,9 @@ static int grow(struct path *path, size_t needed)
 int path_push(struct path *path, const char *name)
 {
     size_t length = strlen(name);
+    if (length == 0) {
+        return 0;
+    }
     if (grow(path, path->length + length + 2)) {
         return -1;
     }
