@@ -13,8 +13,6 @@
 #include "cleanup.h"
 #include "memory.h"
 
-extern char **environ;
-
 #define QEMU "qemu-system-x86_64"
 #define FIRMWARE "qboot.rom"
 

@@ -51,12 +51,13 @@ struct guest_handle {
     char *left_behind;  /* what libguestfs would leave in /tmp if it were killed; adopted */
 };
 
-/* Shows the lines of the console as they are completed. */
+/* Shows the lines of the console as they are completed, without what could control a terminal. */
 static void show_console(struct guest_handle *handle, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] != '\n' && handle->line.length < CONSOLE_BYTES) {
-            buffer_append(&handle->line, &bytes[i], 1);
+            if (bytes[i] >= ' ' && bytes[i] < 0x7f)
+                buffer_append(&handle->line, &bytes[i], 1);
             continue;
         }
         progress_detail("guest: %s", handle->line.data == NULL ? "" : handle->line.data);

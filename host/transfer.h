@@ -1,7 +1,7 @@
 /*
  * Transfers: a library call that reads or writes a named file, joined by a pipe and a thread to a
  * stream of ours. The call runs in the calling thread; PRODUCE or SINK run in the other. Whichever
- * side fails first stops the other one.
+ * side fails first stops the other one. SIGPIPE must be ignored, as it is in the worker process.
  */
 #ifndef VMBUILD_TRANSFER_H
 #define VMBUILD_TRANSFER_H
