@@ -17,8 +17,6 @@
 /* The user name by which a helper says that the secret is an identity token. */
 #define TOKEN_USER "<token>"
 
-extern char **environ;
-
 /* A file in memory with SERVER: unlike a pipe it never breaks when the helper does not read it. */
 static struct error *make_input(const char *server, int *ret)
 {

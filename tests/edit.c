@@ -102,7 +102,8 @@ static int set_hex_attribute(void)
     char value[256];
     size_t length = 0;
 
-    for (const char *hex = words[3]; hex[0] != '\0' && length < sizeof value; hex += 2)
+    for (const char *hex = words[3]; hex[0] != '\0' && hex[1] != '\0' && length < sizeof value;
+         hex += 2)
         value[length++] = (char)strtoul((char[]){hex[0], hex[1], '\0'}, NULL, 16);
     return lsetxattr(words[1], words[2], value, length, 0);
 }
@@ -167,15 +168,15 @@ int main(void)
 {
     char *line = NULL;
     size_t capacity = 0;
+    char none[] = "";
 
     umask(0);
     for (int count = 1; getline(&line, &capacity, stdin) > 0; count++) {
         char *rest = line;
 
         line[strcspn(line, "\n")] = '\0';
-        memset(words, 0, sizeof words);
-        for (int i = 0; i < WORDS_MAX && rest != NULL; i++) {
-            words[i] = strsep(&rest, " ");
+        for (int i = 0; i < WORDS_MAX; i++) {
+            words[i] = rest != NULL ? strsep(&rest, " ") : none;
             unescape(words[i]);
         }
         errno = 0;
