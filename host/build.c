@@ -10,6 +10,7 @@
 #include "contents.h"
 #include "host_network.h"
 #include "image_config.h"
+#include "image_entries.h"
 #include "image_source.h"
 #include "memory.h"
 #include "plan.h"
@@ -23,7 +24,8 @@ struct state {
     const struct build *build;
     const struct spec *spec;
     struct plan plan;
-    struct image *base; /* NULL where the spec has no fromImage */
+    struct image *base;            /* NULL where the spec has no fromImage */
+    struct merged_tree *base_tree; /* its paths, where a closure is compared with them */
     struct image *image;
 };
 
@@ -43,6 +45,16 @@ static struct error *open_base(struct state *state)
                    state->build->store, &state->base));
     progress_done();
     return NULL;
+}
+
+/* Reads the base's paths where the closure has to be compared with them. */
+static struct error *read_base_tree(struct state *state)
+{
+    if (state->base == NULL || state->spec->closure.count == 0)
+        return NULL;
+    for (size_t i = 0; i < state->base->layer_count; i++)
+        TRY(image_need_tar(&state->base->layers[i], state->build->store));
+    return image_merge(state->base, &state->base_tree);
 }
 
 /* The base's creation time, or 0 where it has none or a malformed one. */
@@ -71,6 +83,7 @@ static struct contents contents_of(const struct state *state)
 {
     return (struct contents){.paths = &state->spec->contents,
                              .closure = &state->spec->closure,
+                             .base = state->base_tree,
                              .clamp = state->spec->created};
 }
 
@@ -349,6 +362,7 @@ static struct error *run(struct state *state)
                          ", but its architecture is '%s'",
                          state->spec->name, state->spec->architecture);
     TRY(open_base(state));
+    TRY(read_base_tree(state));
     TRY(make_image(state));
     progress_start("output");
     TRY(output_write(state->image, &state->build->output, state->build->store));
@@ -362,6 +376,7 @@ struct error *build_run(const struct build *build)
     struct state state = {.build = build, .spec = build->spec, .image = image};
     struct error *err = run(&state);
 
+    merged_tree_free(state.base_tree);
     image_free(state.base);
     return err;
 }

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "contents_source.h"
 #include "memory.h"
+#include "path_tree.h"
 
 #define DATA_BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
 
@@ -116,7 +117,7 @@ static bool is_left_out(const struct merge *merge, const char *path)
 {
     if (!merge->source->at_own_path || merge->contents->base == NULL)
         return false;
-    return path_tree_find(merge->contents->base, path) != NULL;
+    return merged_tree_find(merge->contents->base, path) != NULL;
 }
 
 /* First pass: gives the entry's path to it, and notes links and folders' headers. */

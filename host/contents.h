@@ -15,14 +15,14 @@
 #include "buffer.h"
 #include "compression.h"
 #include "error.h"
-#include "path_tree.h"
+#include "merged_tree.h"
 
 struct contents {
-    const struct strings *paths;   /* absolute paths of `contents` */
-    const struct strings *closure; /* absolute paths of `closure` */
-    const struct path_tree *base;  /* closure entries at these paths are left out; or NULL */
-    int64_t clamp;                 /* newest mtime allowed, seconds since 1970 */
-    bool keep_modes;               /* do not add ug+w */
+    const struct strings *paths;    /* absolute paths of `contents` */
+    const struct strings *closure;  /* absolute paths of `closure` */
+    const struct merged_tree *base; /* closure entries at these paths are left out; or NULL */
+    int64_t clamp;                  /* newest mtime allowed, seconds since 1970 */
+    bool keep_modes;                /* do not add ug+w */
 };
 
 /* Streams the tar into SINK, its two zero blocks included. Errors: EXIT_INPUT for a source that is

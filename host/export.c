@@ -3,11 +3,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "image_entries.h"
 #include "memory.h"
 #include "merged_tree.h"
 #include "tar_reader.h"
@@ -23,45 +23,6 @@ struct export
     struct sink sink;
     struct error *err; /* of the sink, while libarchive was writing */
 };
-
-typedef struct error *(*entry_visit)(struct export *export, size_t layer, size_t number,
-                                     struct tar_reader *reader, struct archive_entry *entry);
-
-/* Calls VISIT for each entry of LAYER's tar. */
-static struct error *each_entry(struct export *export, size_t layer, entry_visit visit)
-{
-    const char *path = export->image->layers[layer].tar_path;
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    CLEANUP(tar_reader_freep) struct tar_reader *reader = NULL;
-
-    if (fd < 0)
-        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
-    TRY(tar_reader_new(path, fd, 0, &reader));
-    for (size_t number = 0;; number++) {
-        struct archive_entry *entry;
-
-        TRY(tar_reader_next(reader, &entry));
-        if (entry == NULL)
-            return NULL;
-        TRY(visit(export, layer, number, reader, entry));
-    }
-}
-
-static struct error *each_layer(struct export *export, entry_visit visit)
-{
-    for (size_t i = 0; i < export->image->layer_count; i++)
-        TRY(error_context(each_entry(export, i, visit), "export layer sha256:%s",
-                          export->image->layers[i].diff_id.hex));
-    return NULL;
-}
-
-static struct error *apply(struct export *export, size_t layer, size_t number,
-                           struct tar_reader *reader, struct archive_entry *entry)
-{
-    (void)number;
-    (void)reader;
-    return merged_tree_apply(export->tree, layer, entry);
-}
 
 static struct error *failed(struct export *export, const char *path)
 {
@@ -169,9 +130,10 @@ static struct error *write_file(struct export *export, const struct merged_inode
 }
 
 /* Writes the entry if it won. */
-static struct error *emit(struct export *export, size_t layer, size_t number,
-                          struct tar_reader *reader, struct archive_entry *entry)
+static struct error *emit(void *context, size_t layer, size_t number, struct tar_reader *reader,
+                          struct archive_entry *entry)
 {
+    struct export *export = context;
     struct merged_inode *inode = merged_tree_at(export->tree, layer, number);
 
     if (inode == NULL || inode->names == NULL)
@@ -198,14 +160,14 @@ static la_ssize_t on_write(struct archive *archive, void *context, const void *b
 
 static struct error *write_all(struct export *export)
 {
-    TRY(each_layer(export, apply));
+    TRY(image_merge(export->image, &export->tree));
     archive_write_set_format_pax_restricted(export->archive);
     archive_write_set_format_option(export->archive, "pax", "xattrheader", "SCHILY");
     archive_write_set_bytes_per_block(export->archive, BLOCK_SIZE);
     archive_write_set_bytes_in_last_block(export->archive, 1);
     if (archive_write_open(export->archive, export, NULL, on_write, NULL) < ARCHIVE_WARN)
         return failed(export, "the archive");
-    TRY(each_layer(export, emit));
+    TRY(image_each_entry(export->image, emit, export));
     if (archive_write_close(export->archive) < ARCHIVE_WARN)
         return failed(export, "the end of the archive");
     return NULL;
@@ -213,9 +175,7 @@ static struct error *write_all(struct export *export)
 
 struct error *export_write(const struct image *image, struct sink sink)
 {
-    CLEANUP(merged_tree_freep) struct merged_tree *tree = merged_tree_new();
-    struct export export = {
-        .image = image, .tree = tree, .archive = archive_write_new(), .sink = sink};
+    struct export export = {.image = image, .archive = archive_write_new(), .sink = sink};
 
     if (export.archive == NULL)
         return error_new(EXIT_OTHER, "export: libarchive has no memory");
@@ -224,6 +184,7 @@ struct error *export_write(const struct image *image, struct sink sink)
     if (err != NULL)
         archive_write_fail(export.archive); /* so that freeing writes no end */
     archive_write_free(export.archive);
+    merged_tree_free(export.tree);
     error_free(export.err);
     return err;
 }

@@ -476,3 +476,18 @@ void merged_tree_free(struct merged_tree *tree)
     free(tree->root.name);
     free(tree);
 }
+
+struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path)
+{
+    struct merged_node *node = tree->root;
+
+    while (node != NULL && *path != '\0') {
+        size_t length = strcspn(path, "/");
+
+        if (length > 0)
+            node = find_child(node, path, length);
+        path += length;
+        path += strspn(path, "/");
+    }
+    return node;
+}

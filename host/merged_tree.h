@@ -58,6 +58,9 @@ struct merged_inode *merged_tree_at(const struct merged_tree *tree, size_t layer
 
 struct merged_node *merged_tree_root(struct merged_tree *tree);
 
+/* The node at PATH, of which only whole parts count (no symlinks are followed), or NULL. */
+struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path);
+
 /* NODE's path from the root without a leading slash, "." for the root; the caller's. */
 char *merged_node_path(const struct merged_node *node);
 
