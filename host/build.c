@@ -84,6 +84,7 @@ static struct contents contents_of(const struct state *state)
     return (struct contents){.paths = &state->spec->contents,
                              .closure = &state->spec->closure,
                              .base = state->base_tree,
+                             .on_base = state->base != NULL,
                              .clamp = state->spec->created};
 }
 

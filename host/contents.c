@@ -196,7 +196,7 @@ static struct error *write_implied_parents(struct merge *merge, struct path_node
 {
     struct path_node *parent = node->parent;
 
-    if (parent == NULL || parent->parent == NULL || parent->emitted ||
+    if (merge->contents->on_base || parent == NULL || parent->parent == NULL || parent->emitted ||
         parent->owner != PATH_TREE_IMPLIED)
         return NULL;
     TRY(write_implied_parents(merge, parent));

@@ -22,7 +22,9 @@ struct contents {
     const struct strings *closure;  /* absolute paths of `closure` */
     const struct merged_tree *base; /* closure entries at these paths are left out; or NULL */
     int64_t clamp;                  /* newest mtime allowed, seconds since 1970 */
-    bool keep_modes;                /* do not add ug+w */
+    bool on_base;    /* folders that no source names are not written: the base may have
+                                      them, and with other modes */
+    bool keep_modes; /* do not add ug+w */
 };
 
 /* Streams the tar into SINK, its two zero blocks included. Errors: EXIT_INPUT for a source that is

@@ -479,7 +479,7 @@ void merged_tree_free(struct merged_tree *tree)
 
 struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path)
 {
-    struct merged_node *node = tree->root;
+    struct merged_node *node = (struct merged_node *)&tree->root;
 
     while (node != NULL && *path != '\0') {
         size_t length = strcspn(path, "/");

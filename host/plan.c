@@ -42,8 +42,8 @@ void plan_make(const struct spec *spec, struct plan *ret)
     bool needs_overlay = has_script || spec->pre_mount != NULL || spec->post_mount != NULL ||
                          spec->post_umount != NULL;
 
-    *ret = (struct plan){.needs_vm = needs_overlay || spec->extra_commands != NULL,
-                         .needs_base = needs_overlay && spec->from_image != NULL};
+    *ret = (struct plan){.needs_vm = needs_overlay || spec->extra_commands != NULL};
+    ret->needs_base = ret->needs_vm && spec->from_image != NULL;
     add_step(ret, ret->needs_base, STEP_UNPACK);
     add_step(ret, has_contents, STEP_CONTENTS);
     add_step(ret, spec->pre_mount != NULL, STEP_PRE_MOUNT);

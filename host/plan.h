@@ -23,7 +23,7 @@ enum step {
 
 struct plan {
     bool needs_vm;
-    bool needs_base;             /* the base's files, below the overlay; not only its layers */
+    bool needs_base;             /* the base's files, in the guest; not only its layers */
     enum step steps[STEP_COUNT]; /* in order; only those that the spec needs */
     size_t step_count;
 };

@@ -52,12 +52,12 @@ static void test_all_steps_in_order(void **state)
                         "extraCommands pack ");
 }
 
-static void test_extra_commands_need_no_base(void **state)
+static void test_extra_commands_need_no_overlay(void **state)
 {
     struct spec spec = {.from_image = text, .extra_commands = text};
 
     (void)state;
-    expect_steps(&spec, "extraCommands pack ");
+    expect_steps(&spec, "unpack extraCommands pack ");
 }
 
 static void test_shadow_setup_runs_in_the_image(void **state)
@@ -117,7 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pure_layer_needs_no_vm),
         cmocka_unit_test(test_all_steps_in_order),
-        cmocka_unit_test(test_extra_commands_need_no_base),
+        cmocka_unit_test(test_extra_commands_need_no_overlay),
         cmocka_unit_test(test_shadow_setup_runs_in_the_image),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_environment_without_base),
