@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "memory.h"
 #include "plan.h"
+#include "reproduction.h"
 
 static struct error *show_plan(const struct spec *spec)
 {
@@ -42,7 +43,7 @@ static struct error *build(const struct options *options, const struct spec *spe
                           .verbose = options->verbosity > 0,
                           .store = store};
 
-    TRY(build_run(&build));
+    TRY(options->check ? reproduction_check(&build) : build_run(&build));
     show_result(path);
     return NULL;
 }

@@ -77,6 +77,7 @@ static const struct option_row rows[] = {
      "use nothing of the store and leave nothing in it"},
     {"cache-dir", 0, TEXT, "DIR", STORE, AT(cache_dir),
      "the store; default $XDG_CACHE_HOME/vmbuild"},
+    {"check", 0, FLAG, NULL, BUILD, AT(check), "build twice, differently, and compare"},
     {"dry-run", 0, FLAG, NULL, BUILD, AT(dry_run), "show the plan and do nothing"},
     {"only-deps", 0, FLAG, NULL, MERGE, AT(only_deps),
      "write the list of paths instead of merging them"},

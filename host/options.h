@@ -41,7 +41,7 @@ struct options {
     enum accelerator accelerator;
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;
-    bool no_cache, dry_run;
+    bool no_cache, dry_run, check;
     char *cache_dir;
     enum progress_mode progress;
     int verbosity; /* -1 quiet, 0, 1 verbose */
