@@ -67,12 +67,22 @@ struct error *gzip_writer_new(struct sink sink, struct gzip_writer **ret)
     return NULL;
 }
 
-/* Compresses the block of SLOT. STREAM and LEVEL_BUFFER are ISA-L's own memory. */
-static void compress_block(struct slot *slot, struct isal_zstream *stream, uint8_t *level_buffer)
+/* ISA-L's own memory. */
+struct workspace {
+    struct isal_zstream stream;
+    uint8_t level_buffer[LEVEL_BUFFER_SIZE];
+};
+
+/* Compresses the block of SLOT. What isal_deflate_init leaves in the level buffer finds its way into
+ * the output: in one of some 2,700 blocks, two bytes more or less. So all is zeroed. */
+static void compress_block(struct slot *slot, struct workspace *workspace)
 {
+    struct isal_zstream *stream = &workspace->stream;
+
+    memset(workspace, 0, sizeof *workspace);
     isal_deflate_init(stream);
     stream->level = LEVEL;
-    stream->level_buf = level_buffer;
+    stream->level_buf = workspace->level_buffer;
     stream->level_buf_size = LEVEL_BUFFER_SIZE;
     stream->gzip_flag = IGZIP_DEFLATE;
     stream->flush = FULL_FLUSH;
@@ -89,8 +99,7 @@ static void compress_block(struct slot *slot, struct isal_zstream *stream, uint8
 static void *work(void *argument)
 {
     struct gzip_writer *writer = argument;
-    CLEANUP(freep) struct isal_zstream *stream = xcalloc(1, sizeof *stream);
-    CLEANUP(freep) uint8_t *level_buffer = xcalloc(LEVEL_BUFFER_SIZE, 1);
+    CLEANUP(freep) struct workspace *workspace = xcalloc(1, sizeof *workspace);
 
     pthread_mutex_lock(&writer->mutex);
     for (;;) {
@@ -101,7 +110,7 @@ static void *work(void *argument)
         struct slot *slot = &writer->slots[writer->taken++ % SLOTS];
 
         pthread_mutex_unlock(&writer->mutex);
-        compress_block(slot, stream, level_buffer);
+        compress_block(slot, workspace);
         pthread_mutex_lock(&writer->mutex);
         slot->done = true;
         pthread_cond_signal(&writer->done);
@@ -195,10 +204,9 @@ struct error *gzip_writer_write(struct gzip_writer *writer, const void *bytes, s
 /* The whole input is less than a block, and not worth a thread. */
 static struct error *write_single_block(struct gzip_writer *writer, struct slot *slot)
 {
-    CLEANUP(freep) struct isal_zstream *stream = xcalloc(1, sizeof *stream);
-    CLEANUP(freep) uint8_t *level_buffer = xcalloc(LEVEL_BUFFER_SIZE, 1);
+    CLEANUP(freep) struct workspace *workspace = xcalloc(1, sizeof *workspace);
 
-    compress_block(slot, stream, level_buffer);
+    compress_block(slot, workspace);
     TRY(write_header(writer));
     return writer->sink.write(writer->sink.context, slot->out, slot->out_length);
 }
