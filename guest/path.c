@@ -1,13 +1,10 @@
 #include "path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINKS_MAX 40 /* as the kernel has it */
@@ -96,47 +93,6 @@ int path_normalize(char *raw, const char **ret_why)
     }
     *to = '\0';
     return 0;
-}
-
-static int open_beneath(int directory, const char *path, int flags)
-{
-    struct open_how how = {
-        .flags = (unsigned)(flags | O_CLOEXEC),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-    };
-    return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
-}
-
-int path_open_beneath(int directory, const char *path, int flags)
-{
-    if (strlen(path) < PATH_MAX) {
-        return open_beneath(directory, *path ? path : ".", flags);
-    }
-    /* Longer than the kernel takes at once: in parts that end before a "/". */
-    int at = -1;
-    while (strlen(path) >= PATH_MAX) {
-        char part[PATH_MAX];
-        size_t length = PATH_MAX - 1;
-        while (length > 0 && path[length] != '/') {
-            length--;
-        }
-        memcpy(part, path, length);
-        part[length] = '\0';
-        int next = open_beneath(at >= 0 ? at : directory, part, O_PATH | O_DIRECTORY);
-        if (at >= 0) {
-            close(at);
-        }
-        if (next < 0) {
-            return -1;
-        }
-        at = next;
-        path += length + 1;
-    }
-    int opened = open_beneath(at, path, flags);
-    int cause = errno;
-    close(at);
-    errno = cause;
-    return opened;
 }
 
 /* Puts the text of a symbolic link before the components that are still to be walked. */

@@ -29,11 +29,6 @@ const char *path_text(const struct path *path);
  * has a ".." component, is too long or too deep; *RET_WHY is a text of static lifetime then. */
 int path_normalize(char *raw, const char **ret_why);
 
-/* Opens the folder PATH (in the form above, of any length) below the folder DIRECTORY, following no
- * symbolic link and leaving DIRECTORY never. Returns a descriptor opened with FLAGS | O_CLOEXEC, or
- * -1 with errno. */
-int path_open_beneath(int directory, const char *path, int flags);
-
 /* Finds what PATH means to a process whose root folder is ROOT: follows symbolic links, absolute
  * ones from ROOT, ".." never above it. Components that do not exist stay as they are. Fills *RET
  * with a path in the form above, without symbolic links. Returns 0, or -1 with errno. */
