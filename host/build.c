@@ -10,7 +10,7 @@
 #include "contents.h"
 #include "host_network.h"
 #include "image_config.h"
-#include "image_entries.h"
+#include "image_merge.h"
 #include "image_source.h"
 #include "memory.h"
 #include "plan.h"

@@ -3,26 +3,71 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
-#include "image_entries.h"
+#include "image_merge.h"
+#include "image_source.h"
 #include "memory.h"
 #include "merged_tree.h"
 #include "tar_reader.h"
 
 #define BLOCK_SIZE (1u << 20) /* bytes that go to the sink at a time */
 #define IMPLIED_MODE 0755     /* of folders that no layer has an entry for */
+#define NEARBY 8              /* headers that are cheaper to pass over than opening anew */
 
 struct export
 {
     const struct image *image;
-    struct merged_tree *tree;
-    struct archive *archive; /* being written */
+    int fds[IMAGE_LAYERS_MAX];
+    struct tar_reader *readers[IMAGE_LAYERS_MAX]; /* each where its layer's last entry was read */
+    struct archive *archive;                      /* being written */
     struct sink sink;
     struct error *err; /* of the sink, while libarchive was writing */
 };
+
+/* Opens the tar of LAYER at OFFSET. */
+static struct error *open_layer(struct export *export, size_t layer, uint64_t offset)
+{
+    const char *path = export->image->layers[layer].tar_path;
+
+    tar_reader_free(STEAL(export->readers[layer]));
+    if (export->fds[layer] < 0)
+        export->fds[layer] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (export->fds[layer] < 0)
+        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
+    return tar_reader_new(path, export->fds[layer], offset, &export->readers[layer]);
+}
+
+static struct error *layer_context(struct export *export, size_t layer, struct error *err)
+{
+    return error_context(err, "export layer sha256:%s", export->image->layers[layer].diff_id.hex);
+}
+
+/* Finds the entry of INODE. Layers are mostly sorted as the output is, so it is mostly one of the
+ * next. */
+static struct error *find_entry(struct export *export, const struct merged_inode *inode,
+                                struct archive_entry **ret)
+{
+    struct tar_reader *reader = export->readers[inode->layer];
+
+    *ret = NULL;
+    for (int i = 0; reader != NULL && i < NEARBY && tar_reader_offset(reader) < inode->offset;
+         i++) {
+        TRY(tar_reader_next(reader, ret));
+        if (*ret == NULL)
+            break;
+    }
+    if (*ret != NULL && tar_reader_offset(reader) == inode->offset)
+        return NULL;
+    TRY(open_layer(export, inode->layer, inode->offset));
+    TRY(tar_reader_next(export->readers[inode->layer], ret));
+    if (*ret == NULL)
+        return error_new(EXIT_OTHER, "the cache's file was changed meanwhile");
+    return NULL;
+}
 
 static struct error *failed(struct export *export, const char *path)
 {
@@ -35,53 +80,19 @@ static struct error *failed(struct export *export, const char *path)
 }
 
 /* Writes the header ENTRY for PATH, without what would make the stream depend on more than the
- * layers or the reader's host. */
+ * layers, and without names, which mean other numbers on other hosts. */
 static struct error *write_header(struct export *export, struct archive_entry *entry,
                                   const char *path)
 {
     archive_entry_copy_pathname(entry, path);
-    archive_entry_set_uname(entry, NULL);
-    archive_entry_set_gname(entry, NULL);
+    archive_entry_copy_uname(entry, NULL);
+    archive_entry_copy_gname(entry, NULL);
     archive_entry_unset_atime(entry);
     archive_entry_unset_ctime(entry);
     archive_entry_unset_birthtime(entry);
     if (archive_write_header(export->archive, entry) < ARCHIVE_WARN)
         return failed(export, path);
     return NULL;
-}
-
-static struct error *write_folder(struct export *export, struct merged_node *node)
-{
-    struct archive_entry *entry =
-        node->inode != NULL ? archive_entry_clone(node->inode->folder) : archive_entry_new();
-    CLEANUP(freep) char *path = merged_node_path(node);
-
-    node->is_written = true;
-    if (node->inode == NULL) {
-        archive_entry_set_filetype(entry, AE_IFDIR);
-        archive_entry_set_perm(entry, IMPLIED_MODE);
-        archive_entry_set_mtime(entry, 0, 0);
-    }
-    struct error *err = write_header(export, entry, path);
-
-    archive_entry_free(entry);
-    return err;
-}
-
-/* Writes the folders that NODE lies in and that have not been written yet. The root is written only
- * where a layer has an entry for it. */
-static struct error *write_parents(struct export *export, struct merged_node *node)
-{
-    for (;;) {
-        struct merged_node *highest = NULL;
-
-        for (struct merged_node *n = node->parent; n != NULL && !n->is_written; n = n->parent)
-            if (n->parent != NULL || n->inode != NULL)
-                highest = n;
-        if (highest == NULL)
-            return NULL;
-        TRY(write_folder(export, highest));
-    }
 }
 
 static struct error *write_data(struct export *export, struct tar_reader *reader, const char *path)
@@ -98,52 +109,58 @@ static struct error *write_data(struct export *export, struct tar_reader *reader
     }
 }
 
-/* Writes NODE as a further name of the file FIRST. */
-static struct error *write_link(struct export *export, struct merged_node *node,
-                                struct archive_entry *entry, const char *first)
+/* Writes a folder that no layer has an entry for. The root needs none. */
+static struct error *write_implied(struct export *export, const struct merged_node *node,
+                                   const char *path)
 {
-    CLEANUP(freep) char *path = merged_node_path(node);
+    if (node->parent == NULL)
+        return NULL;
+    struct archive_entry *entry = archive_entry_new();
 
-    TRY(write_parents(export, node));
+    archive_entry_set_filetype(entry, AE_IFDIR);
+    archive_entry_set_perm(entry, IMPLIED_MODE);
+    archive_entry_set_mtime(entry, 0, 0);
+    struct error *err = write_header(export, entry, path);
+
+    archive_entry_free(entry);
+    return err;
+}
+
+/* Writes PATH as a further name of the file FIRST. */
+static struct error *write_link(struct export *export, struct archive_entry *entry,
+                                const char *first, const char *path)
+{
     archive_entry_copy_hardlink(entry, first);
     archive_entry_set_size(entry, 0);
     archive_entry_sparse_clear(entry);
     archive_entry_xattr_clear(entry);
-    node->is_written = true;
     return write_header(export, entry, path);
 }
 
-/* Writes the file ENTRY under all of INODE's names. */
-static struct error *write_file(struct export *export, const struct merged_inode *inode,
-                                struct tar_reader *reader, struct archive_entry *entry)
+static struct error *write_inode(struct export *export, struct merged_inode *inode,
+                                 const char *path)
 {
-    CLEANUP(freep) char *first = merged_node_path(inode->names);
+    struct archive_entry *entry = NULL;
 
-    TRY(write_parents(export, inode->names));
-    TRY(write_header(export, entry, first));
-    inode->names->is_written = true;
-    if (archive_entry_filetype(entry) == AE_IFREG)
-        TRY(write_data(export, reader, first));
-    for (struct merged_node *node = inode->names->next; node != NULL; node = node->next)
-        TRY(write_link(export, node, entry, first));
-    return NULL;
+    TRY(find_entry(export, inode, &entry));
+    if (inode->first != NULL)
+        return write_link(export, entry, inode->first, path);
+    if (inode->paths > 1)
+        inode->first = xstrdup(path);
+    TRY(write_header(export, entry, path));
+    if (archive_entry_filetype(entry) != AE_IFREG)
+        return NULL;
+    return write_data(export, export->readers[inode->layer], path);
 }
 
-/* Writes the entry if it won. */
-static struct error *emit(void *context, size_t layer, size_t number, struct tar_reader *reader,
-                          struct archive_entry *entry)
+/* merged_visit: writes the path. */
+static struct error *write_node(void *context, struct merged_node *node, const char *path)
 {
     struct export *export = context;
-    struct merged_inode *inode = merged_tree_at(export->tree, layer, number);
 
-    if (inode == NULL || inode->names == NULL)
-        return NULL;
-    if (!inode->names->is_folder)
-        return write_file(export, inode, reader, entry);
-    if (inode->names->is_written)
-        return NULL;
-    TRY(write_parents(export, inode->names));
-    return write_folder(export, inode->names);
+    if (node->inode == NULL)
+        return write_implied(export, node, path);
+    return layer_context(export, node->inode->layer, write_inode(export, node->inode, path));
 }
 
 static la_ssize_t on_write(struct archive *archive, void *context, const void *bytes, size_t length)
@@ -160,14 +177,17 @@ static la_ssize_t on_write(struct archive *archive, void *context, const void *b
 
 static struct error *write_all(struct export *export)
 {
-    TRY(image_merge(export->image, &export->tree));
-    archive_write_set_format_pax_restricted(export->archive);
+    CLEANUP(merged_tree_freep) struct merged_tree *tree = NULL;
+
+    TRY(image_merge(export->image, &tree));
+    /* Not pax_restricted, which would cut times to whole seconds. */
+    archive_write_set_format_pax(export->archive);
     archive_write_set_format_option(export->archive, "pax", "xattrheader", "SCHILY");
     archive_write_set_bytes_per_block(export->archive, BLOCK_SIZE);
     archive_write_set_bytes_in_last_block(export->archive, 1);
     if (archive_write_open(export->archive, export, NULL, on_write, NULL) < ARCHIVE_WARN)
         return failed(export, "the archive");
-    TRY(image_each_entry(export->image, emit, export));
+    TRY(merged_tree_each(tree, write_node, export));
     if (archive_write_close(export->archive) < ARCHIVE_WARN)
         return failed(export, "the end of the archive");
     return NULL;
@@ -179,12 +199,17 @@ struct error *export_write(const struct image *image, struct sink sink)
 
     if (export.archive == NULL)
         return error_new(EXIT_OTHER, "export: libarchive has no memory");
+    for (size_t i = 0; i < image->layer_count; i++)
+        export.fds[i] = -1;
     struct error *err = write_all(&export);
 
     if (err != NULL)
         archive_write_fail(export.archive); /* so that freeing writes no end */
     archive_write_free(export.archive);
-    merged_tree_free(export.tree);
+    for (size_t i = 0; i < image->layer_count; i++) {
+        tar_reader_free(export.readers[i]);
+        closep(&export.fds[i]);
+    }
     error_free(export.err);
     return err;
 }

@@ -7,9 +7,10 @@
  * needed to name it in a header. It is also much faster: the layers are read twice, once by their
  * headers alone to see which entry wins each path (merged_tree.h), once to copy the winners.
  *
- * The stream depends on the layers' bytes alone. Entries come in the order of the layers, folders
- * before what is in them, and further names of a file right after it. Owners are numbers only,
- * access and change times are left out. Folders that no layer has an entry for are root's, 0755.
+ * The stream depends on the layers' bytes alone. Entries are sorted, folders before what is in
+ * them, so that unpackers that set a folder's time when they leave it set it last. Owners are
+ * numbers only; access and change times are left out. Folders that no layer has an entry for are
+ * root's, 0755.
  */
 #ifndef VMBUILD_EXPORT_H
 #define VMBUILD_EXPORT_H

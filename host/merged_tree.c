@@ -1,15 +1,12 @@
 #include "merged_tree.h"
 
-#include <limits.h>
 #include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "buffer.h"
 #include "cleanup.h"
-#include "image_source.h"
 #include "memory.h"
 
 #define ENTRIES_MAX (4u << 20) /* of all layers together */
@@ -21,15 +18,8 @@
 #define WHITEOUT_META ".wh..wh."
 #define OPAQUE ".wh..wh..opq"
 
-/* The inodes of a layer, by number. */
-struct places {
-    struct merged_inode **inodes;
-    size_t count, capacity;
-};
-
 struct merged_tree {
     struct merged_node root;
-    struct places layers[IMAGE_LAYERS_MAX];
     size_t entries;
 };
 
@@ -75,21 +65,20 @@ static struct merged_node *add_child(struct merged_node *folder, const char *nam
 /* Takes NODE's inode from it. */
 static void unlink_inode(struct merged_node *node)
 {
-    struct merged_inode *inode = node->inode;
+    struct merged_inode *inode = STEAL(node->inode);
 
-    if (inode == NULL)
+    if (inode == NULL || --inode->paths > 0)
         return;
-    *(node->previous != NULL ? &node->previous->next : &inode->names) = node->next;
-    *(node->next != NULL ? &node->next->previous : &inode->last) = node->previous;
-    node->next = node->previous = NULL;
-    node->inode = NULL;
+    free(inode->symlink);
+    free(inode->first);
+    free(inode);
 }
 
+/* Gives NODE a path to INODE in place of the one it had. */
 static void link_inode(struct merged_node *node, struct merged_inode *inode)
 {
-    node->previous = inode->last;
-    *(inode->last != NULL ? &inode->last->next : &inode->names) = node;
-    inode->last = node;
+    inode->paths++;
+    unlink_inode(node);
     node->inode = inode;
 }
 
@@ -121,6 +110,12 @@ struct children {
     size_t count, capacity;
 };
 
+static void children_free(struct children *children)
+{
+    free(children->nodes);
+}
+
+/* twalk_r's: adds each child once, in order. */
 static void collect_child(const void *item, VISIT visit, void *context)
 {
     struct children *children = context;
@@ -154,12 +149,11 @@ static void purge(struct merged_node *node, size_t layer)
 
 static void purge_children(struct merged_node *folder, size_t layer)
 {
-    struct children children = {0};
+    CLEANUP(children_free) struct children children = {0};
 
     twalk_r(folder->children, collect_child, &children);
     for (size_t i = 0; i < children.count; i++)
         purge(children.nodes[i], layer);
-    free(children.nodes);
 }
 
 static struct error *walk_path(struct walk *walk, const char *path, size_t length);
@@ -277,36 +271,6 @@ static bool is_aufs_path(const char *path)
     return false;
 }
 
-static struct merged_inode *new_inode(struct archive_entry *entry)
-{
-    struct merged_inode *inode = xcalloc(1, sizeof *inode);
-
-    if (archive_entry_filetype(entry) == AE_IFLNK && archive_entry_symlink(entry) != NULL)
-        inode->symlink = xstrdup(archive_entry_symlink(entry));
-    if (archive_entry_filetype(entry) == AE_IFDIR)
-        inode->folder = archive_entry_clone(entry);
-    return inode;
-}
-
-static void free_inode(struct merged_inode *inode)
-{
-    if (inode == NULL)
-        return;
-    free(inode->symlink);
-    archive_entry_free(inode->folder);
-    free(inode);
-}
-
-/* Notes INODE (or NULL) as what the next entry of LAYER made. */
-static void note_place(struct places *places, struct merged_inode *inode)
-{
-    if (places->count == places->capacity) {
-        places->capacity = places->capacity > 0 ? 2 * places->capacity : 256;
-        places->inodes = xreallocarray(places->inodes, places->capacity, sizeof *places->inodes);
-    }
-    places->inodes[places->count++] = inode;
-}
-
 static void apply_whiteout(struct merged_node *folder, const char *name, size_t length,
                            size_t layer)
 {
@@ -340,59 +304,55 @@ static struct error *find_linked(struct merged_tree *tree, size_t layer, const c
     return NULL;
 }
 
-/* Puts a folder at NAME in FOLDER, merging it with one that is there. */
-static void put_folder(struct merged_node *node, struct merged_inode *inode, size_t layer)
+/* What ENTRY at OFFSET makes: nothing new where it is a hard link. */
+static struct error *find_inode(struct walk *walk, uint64_t offset, struct archive_entry *entry,
+                                struct merged_inode **ret)
 {
-    unlink_inode(node);
-    node->is_folder = true;
-    node->layer = layer;
-    link_inode(node, inode);
+    const char *linked = archive_entry_hardlink(entry);
+    const char *symlink =
+        archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
+
+    if (linked != NULL)
+        return find_linked(walk->tree, walk->layer, linked, ret);
+    *ret = xcalloc(1, sizeof **ret);
+    (*ret)->layer = walk->layer;
+    (*ret)->offset = offset;
+    (*ret)->symlink = symlink != NULL ? xstrdup(symlink) : NULL;
+    return NULL;
 }
 
-/* Puts INODE, which is no folder, at the node. */
-static void put_file(struct merged_node *node, struct merged_inode *inode, size_t layer)
+/* Puts the entry at the name LAST of LENGTH bytes in WALK's folder. */
+static struct error *put(struct walk *walk, const char *last, size_t length, uint64_t offset,
+                         struct archive_entry *entry)
 {
-    if (node->inode == inode && !node->is_folder)
-        return; /* a hard link to itself */
-    unlink_inode(node);
-    remove_children(node);
-    node->is_folder = false;
-    node->layer = layer;
-    link_inode(node, inode);
-}
-
-/* Puts the entry at its path. *RET is what it made, or NULL for a hard link. */
-static struct error *put(struct walk *walk, const char *last, size_t length,
-                         struct archive_entry *entry, struct merged_inode **ret)
-{
-    const char *target = archive_entry_hardlink(entry);
-    bool is_folder = target == NULL && archive_entry_filetype(entry) == AE_IFDIR;
-    struct merged_inode *linked = NULL;
+    bool is_folder =
+        archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFDIR;
+    struct merged_inode *inode = NULL;
 
     if (length == 0 && !is_folder)
         return error_new(EXIT_INPUT, "the root is no folder");
-    if (target != NULL)
-        TRY(find_linked(walk->tree, walk->layer, target, &linked));
+    TRY(find_inode(walk, offset, entry, &inode));
     struct merged_node *node = length > 0 ? find_child(walk->node, last, length) : walk->node;
 
     if (node == NULL)
         node = add_child(walk->node, last, length, walk->layer);
-    if (linked == NULL)
-        *ret = new_inode(entry);
-    if (is_folder)
-        put_folder(node, *ret, walk->layer);
-    else
-        put_file(node, linked != NULL ? linked : *ret, walk->layer);
+    link_inode(node, inode);
+    if (!is_folder)
+        remove_children(node);
+    node->is_folder = is_folder;
+    node->layer = walk->layer;
     return NULL;
 }
 
-static struct error *apply(struct merged_tree *tree, size_t layer, struct archive_entry *entry,
-                           struct merged_inode **ret)
+struct error *merged_tree_apply(struct merged_tree *tree, size_t layer, uint64_t offset,
+                                struct archive_entry *entry)
 {
     const char *path = archive_entry_pathname(entry);
     struct walk walk = {.tree = tree, .layer = layer, .node = &tree->root};
     size_t length;
 
+    if (++tree->entries > ENTRIES_MAX)
+        return error_new(EXIT_INPUT, "the layers have more than %u entries", ENTRIES_MAX);
     TRY(check_path(path));
     if (is_aufs_path(path))
         return NULL;
@@ -402,22 +362,10 @@ static struct error *apply(struct merged_tree *tree, size_t layer, struct archiv
     walk.make = !is_whiteout;
     TRY(walk_path(&walk, path, (size_t)(last - path)));
     if (!is_whiteout)
-        return put(&walk, last, length, entry, ret);
+        return put(&walk, last, length, offset, entry);
     if (walk.node != NULL)
         apply_whiteout(walk.node, last, length, layer);
     return NULL;
-}
-
-struct error *merged_tree_apply(struct merged_tree *tree, size_t layer, struct archive_entry *entry)
-{
-    struct merged_inode *inode = NULL;
-
-    if (++tree->entries > ENTRIES_MAX)
-        return error_new(EXIT_INPUT, "the layers have more than %u entries", ENTRIES_MAX);
-    struct error *err = apply(tree, layer, entry, &inode);
-
-    note_place(&tree->layers[layer], inode);
-    return err;
 }
 
 struct merged_tree *merged_tree_new(void)
@@ -429,38 +377,42 @@ struct merged_tree *merged_tree_new(void)
     return tree;
 }
 
-struct merged_inode *merged_tree_at(const struct merged_tree *tree, size_t layer, size_t number)
-{
-    const struct places *places = &tree->layers[layer];
+static struct error *visit_folder(struct merged_node *folder, struct buffer *path,
+                                  merged_visit visit, void *context);
 
-    return number < places->count ? places->inodes[number] : NULL;
+/* Visits NODE, whose folder's path is in PATH, and what is below it. */
+static struct error *visit_node(struct merged_node *node, struct buffer *path, merged_visit visit,
+                                void *context)
+{
+    size_t length = path->length;
+
+    if (length > 0)
+        buffer_append(path, "/", 1);
+    buffer_append(path, node->name, strlen(node->name));
+    TRY(visit(context, node, path->data));
+    TRY(visit_folder(node, path, visit, context));
+    path->length = length;
+    path->data[length] = '\0';
+    return NULL;
 }
 
-struct merged_node *merged_tree_root(struct merged_tree *tree)
+static struct error *visit_folder(struct merged_node *folder, struct buffer *path,
+                                  merged_visit visit, void *context)
 {
-    return &tree->root;
+    CLEANUP(children_free) struct children children = {0};
+
+    twalk_r(folder->children, collect_child, &children);
+    for (size_t i = 0; i < children.count; i++)
+        TRY(visit_node(children.nodes[i], path, visit, context));
+    return NULL;
 }
 
-char *merged_node_path(const struct merged_node *node)
+struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit, void *context)
 {
-    size_t length = 0;
+    CLEANUP(buffer_free) struct buffer path = {0};
 
-    if (node->parent == NULL)
-        return xstrdup(".");
-    for (const struct merged_node *n = node; n->parent != NULL; n = n->parent)
-        length += strlen(n->name) + 1;
-    char *path = xcalloc(length, 1);
-    char *end = path + length - 1;
-
-    for (const struct merged_node *n = node; n->parent != NULL; n = n->parent) {
-        size_t part = strlen(n->name);
-
-        end -= part;
-        memcpy(end, n->name, part);
-        if (n->parent->parent != NULL)
-            *--end = '/';
-    }
-    return path;
+    TRY(visit(context, &tree->root, "."));
+    return visit_folder(&tree->root, &path, visit, context);
 }
 
 void merged_tree_free(struct merged_tree *tree)
@@ -468,18 +420,14 @@ void merged_tree_free(struct merged_tree *tree)
     if (tree == NULL)
         return;
     remove_children(&tree->root);
-    for (size_t i = 0; i < IMAGE_LAYERS_MAX; i++) {
-        for (size_t j = 0; j < tree->layers[i].count; j++)
-            free_inode(tree->layers[i].inodes[j]);
-        free(tree->layers[i].inodes);
-    }
+    unlink_inode(&tree->root);
     free(tree->root.name);
     free(tree);
 }
 
-struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path)
+const struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path)
 {
-    struct merged_node *node = (struct merged_node *)&tree->root;
+    const struct merged_node *node = &tree->root;
 
     while (node != NULL && *path != '\0') {
         size_t length = strcspn(path, "/");

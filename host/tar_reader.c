@@ -10,7 +10,7 @@
 #include "decompression.h"
 #include "memory.h"
 
-#define PIECE_SIZE (1u << 20) /* bytes that are read from an uncompressed file at a time */
+#define PIECE_SIZE (256u << 10) /* bytes that are read from an uncompressed file at a time */
 
 struct tar_reader {
     char *path;
