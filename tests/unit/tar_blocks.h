@@ -24,7 +24,7 @@ static inline void tar_blocks_sum(char *block)
     memset(block + 148, ' ', 8);
     for (size_t i = 0; i < 512; i++)
         sum += (unsigned char)block[i];
-    snprintf(block + 148, 8, "%06o", sum);
+    snprintf(block + 148, 8, "%06o", sum & 0777777);
 }
 
 /* Appends a ustar header. */
@@ -33,11 +33,11 @@ static inline void tar_blocks_header(struct buffer *tar, struct tar_block entry)
     char block[513] = {0};
 
     snprintf(block, 101, "%s", entry.name);
-    snprintf(block + 100, 8, "%07o", entry.mode);
-    snprintf(block + 108, 8, "%07o", entry.uid);
-    snprintf(block + 116, 8, "%07o", entry.gid);
-    snprintf(block + 124, 12, "%011llo", (unsigned long long)entry.size);
-    snprintf(block + 136, 12, "%011llo", (unsigned long long)entry.mtime);
+    snprintf(block + 100, 8, "%07o", entry.mode & 07777777);
+    snprintf(block + 108, 8, "%07o", entry.uid & 07777777);
+    snprintf(block + 116, 8, "%07o", entry.gid & 07777777);
+    snprintf(block + 124, 12, "%011llo", (unsigned long long)(entry.size & 077777777777));
+    snprintf(block + 136, 12, "%011llo", (unsigned long long)(entry.mtime & 077777777777));
     block[156] = entry.type != 0 ? entry.type : '0';
     snprintf(block + 157, 101, "%s", entry.link != NULL ? entry.link : "");
     memcpy(block + 257,
@@ -46,8 +46,8 @@ static inline void tar_blocks_header(struct buffer *tar, struct tar_block entry)
            8);
     snprintf(block + 265, 33, "%s", entry.user != NULL ? entry.user : "");
     snprintf(block + 297, 33, "%s", entry.group != NULL ? entry.group : "");
-    snprintf(block + 329, 8, "%07o", entry.major);
-    snprintf(block + 337, 8, "%07o", entry.minor);
+    snprintf(block + 329, 8, "%07o", entry.major & 07777777);
+    snprintf(block + 337, 8, "%07o", entry.minor & 07777777);
     tar_blocks_sum(block);
     buffer_append(tar, block, 512);
 }
