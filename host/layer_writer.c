@@ -1,21 +1,18 @@
 #include "layer_writer.h"
 
-#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "digest.h"
+#include "file_copy.h"
 #include "layer_check.h"
 #include "memory.h"
+#include "ring.h"
 #include "tarsum.h"
 #include "temporary.h"
-
-#define CHUNK_SIZE (256u << 10)
-#define CHUNKS 16
-#define CONSUMERS_MAX 3
 
 /* A file under way, with the digest of what it holds. */
 struct file {
@@ -25,64 +22,46 @@ struct file {
     uint64_t size;
 };
 
-/* One that reads every chunk, on a thread of its own. After an error it only lets them pass. */
+/* One that reads every piece of the tar, on a thread of its own, until it has an error. */
 struct consumer {
     struct layer_writer *writer;
+    unsigned int number; /* in the ring */
     struct error *(*consume)(struct layer_writer *writer, const void *bytes, size_t length);
     pthread_t thread;
-    uint64_t consumed; /* chunks */
     struct error *err;
 };
 
-/* Chunks go round: filled by the caller, read by every consumer, filled again. */
 struct layer_writer {
     struct layer_form_wanted wanted;
     struct layer_check *check;
     struct file tar, blob;
     struct compressor *compressor;
     struct tarsum *tarsum;
-    struct consumer consumers[CONSUMERS_MAX];
-    size_t consumer_count;
-    struct {
-        char *bytes;
-        size_t length;
-    } chunks[CHUNKS];
-    uint64_t produced; /* chunks */
-    bool ended;        /* no more come */
-    bool failed;       /* some consumer has an error */
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    struct ring *ring;
+    char *piece;   /* of the ring, being filled; NULL: none is */
+    size_t filled; /* bytes of it */
+    struct consumer consumers[RING_CONSUMERS_MAX];
+    unsigned int consumer_count;
+    atomic_bool failed; /* some consumer has an error */
 };
 
-static struct error *file_write(struct file *file, const void *bytes, size_t length)
+static struct error *file_append(struct file *file, const void *bytes, size_t length)
 {
-    const char *next = bytes;
-
     file->size += length;
     sha256_update(file->hash, bytes, length);
-    while (file->fd >= 0 && length > 0) {
-        ssize_t written = write(file->fd, next, length);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(EXIT_OTHER, "write the layer to '%s'", file->path);
-        next += written;
-        length -= (size_t)written;
-    }
-    return NULL;
+    return file->fd >= 0 ? file_write(bytes, length, file->fd, file->path) : NULL;
 }
 
 static struct error *write_blob(void *context, const void *bytes, size_t length)
 {
     struct layer_writer *writer = context;
 
-    return file_write(&writer->blob, bytes, length);
+    return file_append(&writer->blob, bytes, length);
 }
 
 static struct error *consume_tar(struct layer_writer *writer, const void *bytes, size_t length)
 {
-    return file_write(&writer->tar, bytes, length);
+    return file_append(&writer->tar, bytes, length);
 }
 
 static struct error *consume_blob(struct layer_writer *writer, const void *bytes, size_t length)
@@ -98,26 +77,16 @@ static struct error *consume_tarsum(struct layer_writer *writer, const void *byt
 static void *run_consumer(void *argument)
 {
     struct consumer *consumer = argument;
-    struct layer_writer *writer = consumer->writer;
+    struct ring *ring = consumer->writer->ring;
+    const char *piece;
+    size_t length;
 
-    pthread_mutex_lock(&writer->mutex);
-    for (;;) {
-        while (consumer->consumed == writer->produced && !writer->ended)
-            pthread_cond_wait(&writer->changed, &writer->mutex);
-        if (consumer->consumed == writer->produced)
-            break;
-        size_t slot = consumer->consumed % CHUNKS;
-
-        pthread_mutex_unlock(&writer->mutex);
-        if (consumer->err == NULL)
-            consumer->err =
-                consumer->consume(writer, writer->chunks[slot].bytes, writer->chunks[slot].length);
-        pthread_mutex_lock(&writer->mutex);
-        writer->failed |= consumer->err != NULL;
-        consumer->consumed++;
-        pthread_cond_broadcast(&writer->changed);
+    while (consumer->err == NULL && (piece = ring_next(ring, consumer->number, &length)) != NULL)
+        consumer->err = consumer->consume(consumer->writer, piece, length);
+    if (consumer->err != NULL) {
+        atomic_store(&consumer->writer->failed, true);
+        ring_leave(ring, consumer->number);
     }
-    pthread_mutex_unlock(&writer->mutex);
     return NULL;
 }
 
@@ -128,6 +97,7 @@ static struct error *add_consumer(struct layer_writer *writer,
     struct consumer *consumer = &writer->consumers[writer->consumer_count];
 
     consumer->writer = writer;
+    consumer->number = writer->consumer_count;
     consumer->consume = consume;
     int cause = pthread_create(&consumer->thread, NULL, run_consumer, consumer);
 
@@ -165,37 +135,19 @@ struct error *layer_writer_new(const char *dir, struct layer_form_wanted wanted,
     writer->wanted = wanted;
     writer->tar.fd = writer->blob.fd = -1;
     writer->check = layer_check_new();
-    pthread_mutex_init(&writer->mutex, NULL);
-    pthread_cond_init(&writer->changed, NULL);
-    for (size_t i = 0; i < CHUNKS; i++)
-        writer->chunks[i].bytes = xcalloc(CHUNK_SIZE, 1);
+    writer->ring = ring_new(1u + wanted.blob + wanted.tarsum);
     TRY(open_parts(writer, dir));
     *ret = STEAL(writer);
     return NULL;
 }
 
-/* Return: whether every consumer is at most CHUNKS - 1 chunks behind. */
-static bool has_room(const struct layer_writer *writer)
+/* Hands the piece that was filled to the consumers. */
+static void commit(struct layer_writer *writer)
 {
-    for (size_t i = 0; i < writer->consumer_count; i++)
-        if (writer->produced - writer->consumers[i].consumed >= CHUNKS)
-            return false;
-    return true;
-}
-
-/* Hands the chunk that was filled to the consumers and waits for a free one. Return: false where a
- * consumer has failed. */
-static bool pass_chunk(struct layer_writer *writer)
-{
-    pthread_mutex_lock(&writer->mutex);
-    writer->produced++;
-    pthread_cond_broadcast(&writer->changed);
-    while (!has_room(writer))
-        pthread_cond_wait(&writer->changed, &writer->mutex);
-    bool failed = writer->failed;
-    pthread_mutex_unlock(&writer->mutex);
-    writer->chunks[writer->produced % CHUNKS].length = 0;
-    return !failed;
+    if (writer->filled > 0)
+        ring_commit(writer->ring, writer->filled);
+    writer->piece = NULL;
+    writer->filled = 0;
 }
 
 /* Ends the consumers. Return: the first error that one of them had, or NULL. */
@@ -203,10 +155,7 @@ static struct error *stop_consumers(struct layer_writer *writer)
 {
     struct error *err = NULL;
 
-    pthread_mutex_lock(&writer->mutex);
-    writer->ended = true;
-    pthread_cond_broadcast(&writer->changed);
-    pthread_mutex_unlock(&writer->mutex);
+    ring_end(writer->ring);
     for (size_t i = 0; i < writer->consumer_count; i++) {
         pthread_join(writer->consumers[i].thread, NULL);
         if (err == NULL)
@@ -231,20 +180,23 @@ struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
 
     TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
     while (length > 0) {
-        size_t slot = writer->produced % CHUNKS, filled = writer->chunks[slot].length;
-        size_t piece = length < CHUNK_SIZE - filled ? length : CHUNK_SIZE - filled;
+        if (writer->piece == NULL)
+            writer->piece = ring_space(writer->ring);
+        size_t room = RING_PIECE_SIZE - writer->filled;
+        size_t part = length < room ? length : room;
 
-        memcpy(writer->chunks[slot].bytes + filled, next, piece);
-        writer->chunks[slot].length += piece;
-        next += piece;
-        length -= piece;
-        if (writer->chunks[slot].length == CHUNK_SIZE && !pass_chunk(writer)) {
-            struct error *err = stop_consumers(writer);
-
-            return err != NULL ? err : error_new(EXIT_OTHER, "write the layer: it failed before");
-        }
+        memcpy(writer->piece + writer->filled, next, part);
+        writer->filled += part;
+        next += part;
+        length -= part;
+        if (writer->filled == RING_PIECE_SIZE)
+            commit(writer);
     }
-    return NULL;
+    if (!atomic_load(&writer->failed))
+        return NULL;
+    struct error *err = stop_consumers(writer);
+
+    return err != NULL ? err : error_new(EXIT_OTHER, "write the layer: it failed before");
 }
 
 static struct error *write_layer(void *context, const void *bytes, size_t length)
@@ -283,8 +235,7 @@ struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret
     struct layer layer = {0};
 
     TRY(blame_guest(layer_check_finish(owned->check)));
-    if (owned->chunks[owned->produced % CHUNKS].length > 0)
-        pass_chunk(owned);
+    commit(owned);
     TRY(stop_consumers(owned));
     struct error *err = finish_parts(owned, &layer);
 
@@ -323,9 +274,6 @@ void layer_writer_free(struct layer_writer *writer)
     tarsum_free(writer->tarsum);
     file_free(&writer->tar);
     file_free(&writer->blob);
-    for (size_t i = 0; i < CHUNKS; i++)
-        free(writer->chunks[i].bytes);
-    pthread_cond_destroy(&writer->changed);
-    pthread_mutex_destroy(&writer->mutex);
+    ring_free(writer->ring);
     free(writer);
 }

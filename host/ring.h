@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define RING_PIECE_SIZE (512u << 10) /* bytes of a piece at most */
-#define RING_CONSUMERS_MAX 2
+#define RING_CONSUMERS_MAX 3
 
 struct ring;
 
