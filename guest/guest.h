@@ -16,6 +16,7 @@ struct guest {
     int64_t clamp;
     bool started;
     bool mounted;                 /* the plain merged view, at mnt/ */
+    bool networked;               /* the network is set up */
     struct fault fault;           /* of the call that is being served */
     char problem[FAULT_TEXT_MAX]; /* why the last packing failed, or "" */
 };

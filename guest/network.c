@@ -138,7 +138,7 @@ int network_start(const char *text, struct fault *fault)
         return fault_set(fault, EINVAL, "set up the network '%s'", text);
     }
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || start_interface(fd, "lo") || configure(fd, &setting)) {
+    if (fd < 0 || configure(fd, &setting)) {
         fault_set(fault, errno, "set up the network '%s'", text);
         if (fd >= 0) {
             close(fd);

@@ -18,7 +18,7 @@ struct sandbox_plan {
     const struct view *view; /* NULL: in the builder's environment */
     const char *folder;      /* its working folder */
     char **environment;
-    bool network;
+    bool own_network; /* one with loopback alone */
     bool shadow;
 };
 

@@ -222,30 +222,18 @@ static int set_metadata(struct unpacking *unpacking, const struct target *target
                    : utimensat(folder, target->name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-static int make_file(struct unpacking *unpacking, const struct target *target)
-{
-    int fd = openat(target->folder->fd, target->name,
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, target->mode & 07777);
-    if (fd < 0) {
-        return fail(unpacking, target->path);
-    }
-    int status = write_data(unpacking, target->path, fd);
-    if (status == 0 && set_metadata(unpacking, target, fd)) {
-        status = fail(unpacking, target->path);
-    }
-    if (close(fd) && status == 0) {
-        status = fail(unpacking, target->path);
-    }
-    return status;
-}
-
-/* Makes all that has no data. Returns 0 or -1 with errno. */
-static int make_node(struct archive_entry *entry, const struct target *target)
+/* Makes the bare file. *RET_FD is a regular file's descriptor, else -1. Returns 0 or -1 with errno. */
+static int create(struct archive_entry *entry, const struct target *target, int *ret_fd)
 {
     int folder = target->folder->fd;
+    *ret_fd = -1;
     switch (target->mode & S_IFMT) {
+    case S_IFREG:
+        *ret_fd = openat(folder, target->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                         target->mode & 07777);
+        return *ret_fd < 0 ? -1 : 0;
     case S_IFDIR:
-        return target->existed ? 0 : mkdirat(folder, target->name, target->mode & 07777);
+        return mkdirat(folder, target->name, target->mode & 07777);
     case S_IFLNK: {
         const char *link = archive_entry_symlink(entry);
         return symlinkat(link ? link : "", folder, target->name);
@@ -290,20 +278,29 @@ static int make_link(struct unpacking *unpacking, const struct target *target, c
     return status ? fail(unpacking, target->path) : 0;
 }
 
-/* Makes room for TARGET and then TARGET, which is not a hard link. */
+/* Makes TARGET, which is not a hard link. Mostly nothing is in its way, so that is looked for only
+ * when the kernel says so. */
 static int make(struct unpacking *unpacking, struct target *target)
 {
-    const char *path = target->path;
-    if (make_room(target, &target->existed)) {
-        return fail(unpacking, path);
+    int fd;
+    int status = create(unpacking->entry, target, &fd);
+    if (status && errno == EEXIST) {
+        status = make_room(target, &target->existed);
+        if (status == 0 && !target->existed) {
+            status = create(unpacking->entry, target, &fd);
+        }
     }
-    if (S_ISREG(target->mode)) {
-        return make_file(unpacking, target);
+    if (status) {
+        return fail(unpacking, target->path);
     }
-    if (make_node(unpacking->entry, target) || set_metadata(unpacking, target, -1)) {
-        return fail(unpacking, path);
+    status = fd >= 0 ? write_data(unpacking, target->path, fd) : 0;
+    if (status == 0 && set_metadata(unpacking, target, fd)) {
+        status = fail(unpacking, target->path);
     }
-    return 0;
+    if (fd >= 0 && close(fd) && status == 0) {
+        status = fail(unpacking, target->path);
+    }
+    return status;
 }
 
 /* The entry of the tree's root folder: attributes alone. */

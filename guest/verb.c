@@ -174,14 +174,13 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
 }
 
 /* Runs the root script in VIEW. The plain merged view makes room for the script's own meanwhile. */
-static int run_in_view(struct guest *guest, const struct view *view, bool network, bool shadow,
-                       int64_t timeout, char *reply)
+static int run_in_view(struct guest *guest, const struct view *view, bool shadow, int64_t timeout,
+                       char *reply)
 {
     struct sandbox_plan plan = {
         .script = GUEST_JOB_RUN,
         .view = view,
         .folder = "/",
-        .network = network,
         .shadow = shadow,
     };
     if (overlay_unmount(&guest->fault)) {
@@ -216,11 +215,11 @@ static int run(struct guest *guest, const struct words *words, char *reply)
     if (network && network_start(network, &guest->fault)) {
         return -1;
     }
+    guest->networked |= network != NULL;
     struct view view;
     int status = view_prepare(shares, count, &view, &guest->fault);
     if (status == 0) {
-        status = run_in_view(guest, &view, network != NULL, shadow && strcmp(shadow, "1") == 0,
-                             timeout, reply);
+        status = run_in_view(guest, &view, shadow && strcmp(shadow, "1") == 0, timeout, reply);
     }
     view_free(&view);
     return status;
@@ -246,7 +245,13 @@ static int hook(struct guest *guest, const struct words *words, char *reply)
     }
     for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
         if (strcmp(hooks[i].name, name) == 0) {
-            struct sandbox_plan plan = {.script = hooks[i].name, .folder = hooks[i].folder};
+            /* The network is for the root script. Where there is none to keep from a hook, a
+             * namespace would only cost time. */
+            struct sandbox_plan plan = {
+                .script = hooks[i].name,
+                .folder = hooks[i].folder,
+                .own_network = guest->networked,
+            };
             return run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout, reply);
         }
     }
