@@ -29,13 +29,12 @@ static char *folder_of(const char *path)
     return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
-/* build/appliance in the folder of the program; NULL where that cannot be found. */
-static char *folder_beside_program(void)
+/* The folder that the program lies in, or the empty text where that cannot be found. The caller's. */
+static char *program_folder(void)
 {
     CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
-    CLEANUP(freep) char *folder = program == NULL ? NULL : folder_of(program);
 
-    return folder == NULL ? NULL : xasprintf("%s/build/appliance", folder);
+    return program != NULL ? folder_of(program) : xstrdup("");
 }
 
 static bool holds(const char *folder, const char *name)
@@ -63,31 +62,35 @@ static struct error *take(const char *folder, char **ret)
     return NULL;
 }
 
+/* $VMBUILD_APPLIANCE alone, where it is set. */
+static struct error *find_asked(const char *asked, char **ret)
+{
+    if (is_appliance(asked))
+        return take(asked, ret);
+    return error_advise(
+        error_new(EXIT_VM, "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is not there",
+                  asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+        "unset VMBUILD_APPLIANCE, or set it to the folder that holds both");
+}
+
 struct error *appliance_find(char **ret)
 {
     const char *asked = getenv("VMBUILD_APPLIANCE");
-    CLEANUP(freep) char *beside = folder_beside_program();
+    CLEANUP(freep) char *program = program_folder();
+    CLEANUP(freep) char *built = xasprintf("%s/build/appliance", program);
+    CLEANUP(freep) char *installed = xasprintf("%s/../lib/vmbuild", program);
+    const char *const places[] = {built, installed, VMBUILD_LIBDIR};
 
-    if (asked != NULL && *asked != '\0') {
-        if (is_appliance(asked))
-            return take(asked, ret);
-        return error_advise(
-            error_new(EXIT_VM,
-                      "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is not there",
-                      asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
-            "unset VMBUILD_APPLIANCE, or set it to the folder that holds both");
-    }
-    if (beside != NULL && is_appliance(beside))
-        return take(beside, ret);
-    if (is_appliance(VMBUILD_LIBDIR))
-        return take(VMBUILD_LIBDIR, ret);
-    return error_advise(error_new(EXIT_VM,
-                                  "find the appliance in '%s' or '%s': %s or %s is not "
-                                  "there",
-                                  beside == NULL ? "build/appliance" : beside, VMBUILD_LIBDIR,
-                                  APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
-                        "run 'make' where vmbuild was built, 'make install', or set "
-                        "VMBUILD_APPLIANCE to the folder");
+    if (asked != NULL && *asked != '\0')
+        return find_asked(asked, ret);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (is_appliance(places[i]))
+            return take(places[i], ret);
+    return error_advise(
+        error_new(EXIT_VM, "find the appliance in '%s', '%s' or '%s': %s or %s is not there", built,
+                  installed, VMBUILD_LIBDIR, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+        "run 'make' where vmbuild was built, 'make install', or set "
+        "VMBUILD_APPLIANCE to the folder");
 }
 
 char *appliance_kernel_version(const char *folder)
