@@ -12,9 +12,9 @@ version: 0.1
 storage: {filesystem: {rootdirectory: $WORK/registry}}
 http: {addr: "127.0.0.1:$PORT"}
 END
-as_user docker-registry serve "$WORK/registry.yml" > "$WORK/registry.log" 2>&1 &
-REGISTRY=$!
-trap 'kill $REGISTRY; remove_work' EXIT
+as_user sh -c "echo \$\$ > registry.pid; exec docker-registry serve registry.yml" \
+    > "$WORK/registry.log" 2>&1 &
+trap 'kill "$(cat "$WORK/registry.pid")"; remove_work' EXIT
 for _ in $(seq 100); do
     if (exec 3<> /dev/tcp/127.0.0.1/$PORT) 2> /dev/null; then break; fi
     sleep 0.1
