@@ -55,18 +55,21 @@ static bool file_says(const char *path, size_t skip, const char *wanted)
     return strncmp(text + skip, wanted, wanted_length) == 0 && rest[strspn(rest, " \n")] == '\0';
 }
 
-/* Looks for the device called NAME once. Fills RET and returns true when it is there. */
-typedef bool look(const char *name, char *ret);
+/* What is looked for, and where it is found. */
+struct lookup {
+    const char *name;
+    char *path; /* of DEVICE_PATH_MAX bytes */
+};
 
 /* Calls VISIT for each entry of FOLDER until it returns true. */
-static bool search(const char *folder, const char *name, char *ret,
-                   bool (*visit)(const char *entry, const char *name, char *ret))
+static bool search(const char *folder, bool (*visit)(const char *entry, void *context),
+                   void *context)
 {
     DIR *stream = opendir(folder);
     bool found = false;
     const struct dirent *entry;
     while (stream && !found && (entry = readdir(stream))) {
-        found = entry->d_name[0] != '.' && visit(entry->d_name, name, ret);
+        found = entry->d_name[0] != '.' && visit(entry->d_name, context);
     }
     if (stream) {
         closedir(stream);
@@ -74,35 +77,37 @@ static bool search(const char *folder, const char *name, char *ret,
     return found;
 }
 
-static bool is_port(const char *entry, const char *name, char *ret)
+static bool is_port(const char *entry, void *context)
 {
+    const struct lookup *lookup = context;
     char path[DEVICE_PATH_MAX + 64];
     snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry);
-    snprintf(ret, DEVICE_PATH_MAX, "/dev/%s", entry);
-    return file_says(path, 0, name) && access(ret, F_OK) == 0;
+    snprintf(lookup->path, DEVICE_PATH_MAX, "/dev/%s", entry);
+    return file_says(path, 0, lookup->name) && access(lookup->path, F_OK) == 0;
 }
 
-static bool look_for_port(const char *name, char *ret)
+static bool look_for_port(struct lookup *lookup)
 {
-    return search("/sys/class/virtio-ports", name, ret, is_port);
+    return search("/sys/class/virtio-ports", is_port, lookup);
 }
 
-static bool is_disk(const char *entry, const char *name, char *ret)
+static bool is_disk(const char *entry, void *context)
 {
+    const struct lookup *lookup = context;
     char path[DEVICE_PATH_MAX + 64];
-    snprintf(ret, DEVICE_PATH_MAX, "/dev/%s", entry);
+    snprintf(lookup->path, DEVICE_PATH_MAX, "/dev/%s", entry);
     snprintf(path, sizeof(path), "/sys/block/%s/serial", entry);
-    bool found = file_says(path, 0, name);
+    bool found = file_says(path, 0, lookup->name);
     if (!found) {
         snprintf(path, sizeof(path), "/sys/block/%s/device/vpd_pg80", entry);
-        found = file_says(path, VPD_HEADER, name);
+        found = file_says(path, VPD_HEADER, lookup->name);
     }
-    return found && access(ret, F_OK) == 0;
+    return found && access(lookup->path, F_OK) == 0;
 }
 
-static bool look_for_disk(const char *name, char *ret)
+static bool look_for_disk(struct lookup *lookup)
 {
-    return search("/sys/block", name, ret, is_disk);
+    return search("/sys/block", is_disk, lookup);
 }
 
 static long milliseconds(void)
@@ -113,9 +118,9 @@ static long milliseconds(void)
 }
 
 /* Looks, and looks again after each of the kernel's events, for DEVICE_WAIT_MS. */
-static int find(look *look_for, const char *name, char *ret, struct fault *fault)
+static int find(bool (*look_for)(struct lookup *lookup), struct lookup *lookup, struct fault *fault)
 {
-    if (look_for(name, ret)) {
+    if (look_for(lookup)) {
         return 0;
     }
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP_KERNEL};
@@ -130,7 +135,7 @@ static int find(look *look_for, const char *name, char *ret, struct fault *fault
     long deadline = milliseconds() + DEVICE_WAIT_MS;
     bool found;
     /* Again first: it may have come before there was somebody to listen. */
-    while (!(found = look_for(name, ret))) {
+    while (!(found = look_for(lookup))) {
         long left = deadline - milliseconds();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
         if (left <= 0 || poll(&poll_fd, 1, (int)left) < 0) {
@@ -142,13 +147,14 @@ static int find(look *look_for, const char *name, char *ret, struct fault *fault
         }
     }
     close(fd);
-    return found ? 0 : fault_set(fault, ENODEV, "find the device '%s'", name);
+    return found ? 0 : fault_set(fault, ENODEV, "find the device '%s'", lookup->name);
 }
 
 int device_open_port(const char *name, struct fault *fault)
 {
     char path[DEVICE_PATH_MAX];
-    if (find(look_for_port, name, path, fault)) {
+    struct lookup lookup = {.name = name, .path = path};
+    if (find(look_for_port, &lookup, fault)) {
         return -1;
     }
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -157,21 +163,23 @@ int device_open_port(const char *name, struct fault *fault)
 
 int device_find_disk(const char *serial, char *ret, struct fault *fault)
 {
-    return find(look_for_disk, serial, ret, fault);
+    struct lookup lookup = {.name = serial};
+    lookup.path = ret;
+    return find(look_for_disk, &lookup, fault);
 }
 
-static bool scan_host(const char *entry, const char *name, char *ret)
+/* Returns true, which ends the search, when it failed. */
+static bool scan_host(const char *entry, void *targets)
 {
-    (void)ret;
     char path[DEVICE_PATH_MAX];
     snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", entry);
-    return write_file(path, name) != 0;
+    return write_file(path, targets) != 0;
 }
 
 int device_scan_scsi(struct fault *fault)
 {
-    /* Channel 0, target 0, any LUN. */
-    if (search("/sys/class/scsi_host", "0 0 -", NULL, scan_host)) {
+    char targets[] = "0 0 -"; /* channel, target, any LUN */
+    if (search("/sys/class/scsi_host", scan_host, targets)) {
         return fault_set(fault, errno, "scan for SCSI disks");
     }
     return 0;

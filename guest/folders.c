@@ -96,7 +96,10 @@ static int push(struct folders *folders, int fd, bool made)
         folders->open = open;
         folders->room = room;
     }
-    struct timespec mtime = made ? (struct timespec){0} : status.st_mtim;
+    struct timespec mtime = {0};
+    if (!made) {
+        mtime = status.st_mtim;
+    }
     if (keep_time(folders, path_text(&folders->path), status.st_ino, mtime, made)) {
         return -1;
     }

@@ -18,6 +18,7 @@ struct guest {
     bool mounted;                 /* the plain merged view, at mnt/ */
     bool networked;               /* the network is set up */
     struct fault fault;           /* of the call that is being served */
+    char reply[FAULT_TEXT_MAX];   /* of the verb that is being served */
     char problem[FAULT_TEXT_MAX]; /* why the last packing failed, or "" */
 };
 

@@ -82,15 +82,14 @@ static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
 static enum wire_status serve_command(struct guest *guest, struct wire_call *call)
 {
     char *words[VERB_WORDS_MAX];
-    char reply[VERB_REPLY_MAX];
     bool bad;
     size_t count = read_words(&call->arguments, words, &bad);
     int status = bad ? fault_set(&guest->fault, EINVAL, "read the command's words")
-                     : verb_run(guest, words, count, reply);
+                     : verb_run(guest, words, count);
     for (size_t i = 0; i < count; i++) {
         free(words[i]);
     }
-    return status ? reply_fault(guest, call) : wire_reply_string(guest->wire, call, reply);
+    return status ? reply_fault(guest, call) : wire_reply_string(guest->wire, call, guest->reply);
 }
 
 /* Writes the incoming file to FD, at most LIMIT bytes. WIRE_END when it is whole; WIRE_OK when it
@@ -170,7 +169,7 @@ static int unpack_contents(void *context, struct fault *fault)
 static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 {
     int pipe_fds[2];
-    struct worker worker;
+    struct worker worker = {.pid = -1, .report = -1};
     if (pipe2(pipe_fds, O_CLOEXEC)) {
         fault_set(&guest->fault, errno, "make a pipe");
         return WIRE_OK;
@@ -270,7 +269,7 @@ static enum wire_status serve_tar_out(struct guest *guest, struct wire_call *cal
     }
     enum wire_status status = wire_reply(guest->wire, call);
     struct packing_job job = {.guest = guest};
-    struct worker worker;
+    struct worker worker = {.pid = -1, .report = -1};
     guest->problem[0] = '\0';
     if (status != WIRE_OK) {
         return status;

@@ -70,12 +70,12 @@ static int require(struct guest *guest, const struct words *words, const char *k
     return *ret ? 0 : fault_set(&guest->fault, EINVAL, "find the word '%s'", key);
 }
 
-static int start(struct guest *guest, const struct words *words, char *reply)
+static int start(struct guest *guest, const struct words *words)
 {
-    (void)reply;
     const char *scratch;
     const char *trim = value_of(words, "trim");
-    int64_t seconds, clamp;
+    int64_t seconds = 0;
+    int64_t clamp = 0;
     if (number_of(guest, words, "clock", 0, INT64_MAX, &seconds) ||
         number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
         require(guest, words, "scratch", &scratch)) {
@@ -96,9 +96,8 @@ static int start(struct guest *guest, const struct words *words, char *reply)
     return 0;
 }
 
-static int unpack_base(struct guest *guest, const struct words *words, char *reply)
+static int unpack_base(struct guest *guest, const struct words *words)
 {
-    (void)reply;
     const char *base;
     char *layers[VERB_WORDS_MAX];
     size_t count = values_of(words, "layer", layers);
@@ -111,17 +110,15 @@ static int unpack_base(struct guest *guest, const struct words *words, char *rep
     return base_unpack(base, (const char *const *)layers, count, &guest->fault);
 }
 
-static int mount_base(struct guest *guest, const struct words *words, char *reply)
+static int mount_base(struct guest *guest, const struct words *words)
 {
-    (void)reply;
     const char *base;
     return require(guest, words, "base", &base) ? -1 : base_mount(base, &guest->fault);
 }
 
-static int mount_view(struct guest *guest, const struct words *words, char *reply)
+static int mount_view(struct guest *guest, const struct words *words)
 {
     (void)words;
-    (void)reply;
     if (overlay_mount(NULL, &guest->fault)) {
         return -1;
     }
@@ -129,10 +126,9 @@ static int mount_view(struct guest *guest, const struct words *words, char *repl
     return 0;
 }
 
-static int unmount_view(struct guest *guest, const struct words *words, char *reply)
+static int unmount_view(struct guest *guest, const struct words *words)
 {
     (void)words;
-    (void)reply;
     if (overlay_unmount(&guest->fault)) {
         return -1;
     }
@@ -141,7 +137,7 @@ static int unmount_view(struct guest *guest, const struct words *words, char *re
 }
 
 /* The line of the contract. */
-static void describe(struct guest *guest, const struct outcome *outcome, char *reply)
+static void describe(struct guest *guest, const struct outcome *outcome)
 {
     char ending[32] = "timeout";
     if (!outcome->timed_out && WIFSIGNALED(outcome->status)) {
@@ -149,7 +145,7 @@ static void describe(struct guest *guest, const struct outcome *outcome, char *r
     } else if (!outcome->timed_out) {
         snprintf(ending, sizeof(ending), "exited %d", WEXITSTATUS(outcome->status));
     }
-    snprintf(reply, GUEST_REPLY_MAX, "%s oom=%llu full=%d output=%llu", ending,
+    snprintf(guest->reply, GUEST_REPLY_MAX, "%s oom=%llu full=%d output=%llu", ending,
              (unsigned long long)outcome->oom_kills, outcome->disk_full,
              (unsigned long long)(guest->output.written - guest->output_reported));
     guest->output_reported = guest->output.written;
@@ -157,7 +153,7 @@ static void describe(struct guest *guest, const struct outcome *outcome, char *r
 
 /* Runs PLAN with the environment file ENVIRONMENT. */
 static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *environment,
-                    int64_t timeout, char *reply)
+                    int64_t timeout)
 {
     struct outcome outcome;
     if (output_open(&guest->output, &guest->fault) ||
@@ -168,14 +164,13 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
     free(plan->environment[0]);
     free(plan->environment);
     if (status == 0) {
-        describe(guest, &outcome, reply);
+        describe(guest, &outcome);
     }
     return status;
 }
 
 /* Runs the root script in VIEW. The plain merged view makes room for the script's own meanwhile. */
-static int run_in_view(struct guest *guest, const struct view *view, bool shadow, int64_t timeout,
-                       char *reply)
+static int run_in_view(struct guest *guest, const struct view *view, bool shadow, int64_t timeout)
 {
     struct sandbox_plan plan = {
         .script = GUEST_JOB_RUN,
@@ -187,8 +182,8 @@ static int run_in_view(struct guest *guest, const struct view *view, bool shadow
         return -1;
     }
     guest->mounted = false;
-    int status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT, timeout, reply);
-    struct fault later;
+    int status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT, timeout);
+    struct fault later = {0};
     if (view_finish(view, &later) || overlay_mount(NULL, &later)) {
         if (status == 0) {
             guest->fault = later;
@@ -199,9 +194,9 @@ static int run_in_view(struct guest *guest, const struct view *view, bool shadow
     return status;
 }
 
-static int run(struct guest *guest, const struct words *words, char *reply)
+static int run(struct guest *guest, const struct words *words)
 {
-    int64_t timeout;
+    int64_t timeout = 0;
     char *shares[VERB_WORDS_MAX];
     size_t count = values_of(words, "share", shares);
     const char *network = value_of(words, "network");
@@ -219,7 +214,7 @@ static int run(struct guest *guest, const struct words *words, char *reply)
     struct view view;
     int status = view_prepare(shares, count, &view, &guest->fault);
     if (status == 0) {
-        status = run_in_view(guest, &view, shadow && strcmp(shadow, "1") == 0, timeout, reply);
+        status = run_in_view(guest, &view, shadow && strcmp(shadow, "1") == 0, timeout);
     }
     view_free(&view);
     return status;
@@ -235,10 +230,10 @@ static const struct {
     {"extraCommands", GUEST_SCRATCH_LAYER},
 };
 
-static int hook(struct guest *guest, const struct words *words, char *reply)
+static int hook(struct guest *guest, const struct words *words)
 {
     const char *name;
-    int64_t timeout;
+    int64_t timeout = 0;
     if (require(guest, words, "name", &name) ||
         number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout)) {
         return -1;
@@ -252,23 +247,23 @@ static int hook(struct guest *guest, const struct words *words, char *reply)
                 .folder = hooks[i].folder,
                 .own_network = guest->networked,
             };
-            return run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout, reply);
+            return run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout);
         }
     }
     return fault_set(&guest->fault, EINVAL, "run the hook '%s'", name);
 }
 
-static int problem(struct guest *guest, const struct words *words, char *reply)
+static int problem(struct guest *guest, const struct words *words)
 {
     (void)words;
-    snprintf(reply, VERB_REPLY_MAX, "%s", guest->problem);
+    snprintf(guest->reply, sizeof(guest->reply), "%s", guest->problem);
     return 0;
 }
 
 static const struct {
     const char *name;
     const char *keys[6];
-    int (*act)(struct guest *guest, const struct words *words, char *reply);
+    int (*act)(struct guest *guest, const struct words *words);
 } verbs[] = {
     {"start", {"clock", "clamp", "scratch", "trim"}, start},
     {"unpack", {"base", "layer"}, unpack_base},
@@ -292,9 +287,9 @@ static bool is_known(const char *word, const char *const *keys)
     return false;
 }
 
-int verb_run(struct guest *guest, char **words, size_t count, char *reply)
+int verb_run(struct guest *guest, char **words, size_t count)
 {
-    reply[0] = '\0';
+    guest->reply[0] = '\0';
     if (count == 0) {
         return fault_set(&guest->fault, EINVAL, "find the verb");
     }
@@ -312,7 +307,7 @@ int verb_run(struct guest *guest, char **words, size_t count, char *reply)
         if (!guest->started && verbs[i].act != start) {
             return fault_set(&guest->fault, 0, "%s: 'start' has to come first", words[0]);
         }
-        return verbs[i].act(guest, &arguments, reply);
+        return verbs[i].act(guest, &arguments);
     }
     return fault_set(&guest->fault, ENOSYS, "the verb '%s'", words[0]);
 }

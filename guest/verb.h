@@ -10,10 +10,9 @@
 #include "guest.h"
 
 #define VERB_WORDS_MAX 512
-#define VERB_REPLY_MAX FAULT_TEXT_MAX
 
-/* Carries out the verb WORDS[0] with the other COUNT-1 words, which may be changed. Fills REPLY, of
- * VERB_REPLY_MAX bytes. Returns 0, or -1 with GUEST's fault. */
-int verb_run(struct guest *guest, char **words, size_t count, char *reply);
+/* Carries out the verb WORDS[0] with the other COUNT-1 words, which may be changed. Returns 0
+ * with GUEST's reply, or -1 with its fault. */
+int verb_run(struct guest *guest, char **words, size_t count);
 
 #endif

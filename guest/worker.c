@@ -100,7 +100,7 @@ int worker_wait(struct worker *worker, struct fault *fault)
 
 int worker_run(worker_function *work, void *context, struct fault *fault)
 {
-    struct worker worker;
+    struct worker worker = {.pid = -1, .report = -1};
     if (worker_start(&worker, work, context, -1, fault)) {
         return -1;
     }

@@ -60,7 +60,8 @@ static void test_normalize_limits(void **state)
     (void)state;
     assert_non_null(raw);
     for (size_t i = 0; i < 2 * (PATH_DEPTH_MAX + 1); i += 2) {
-        memcpy(raw + i, "d/", 2);
+        raw[i] = 'd';
+        raw[i + 1] = '/';
     }
     assert_int_equal(path_normalize(raw, &why), -1);
     assert_string_equal(why, "it is too deep");
