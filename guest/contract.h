@@ -34,7 +34,7 @@
  * GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
  *
  * libguestfs has no words for a file that the guest ends before its time, so tar_out's own error says
- * nothing; the text is what `problem` returns.
+ * nothing; the text is what `problem` returns, empty where the host itself wanted no more.
  *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *

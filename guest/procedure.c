@@ -244,14 +244,14 @@ static int pack_layer(void *context, struct fault *fault)
     }
     struct pack_sink sink = {.write = send_bytes, .note = note, .context = job};
     if (pack(layer, image, job->guest->clamp, sink, fault)) {
-        /* Where the library has cancelled, the file has been ended, and is so for good. */
-        if (job->status == WIRE_OK) {
-            wire_send_end(job->guest->wire, WIRE_CANCELLED);
+        if (job->status != WIRE_OK) {
+            return fault_set(fault, ECANCELED, "send the layer"); /* by the library */
         }
+        wire_send_end(job->guest->wire, WIRE_CANCELLED);
         return -1;
     }
     if (wire_send_end(job->guest->wire, WIRE_OK) != WIRE_OK) {
-        return fault_set(fault, EPIPE, "send the layer");
+        return fault_set(fault, ECANCELED, "send the layer");
     }
     return 0;
 }
@@ -280,7 +280,7 @@ static enum wire_status serve_tar_out(struct guest *guest, struct wire_call *cal
     } else {
         failed = worker_wait(&worker, &guest->fault);
     }
-    if (failed) {
+    if (failed && guest->fault.code != ECANCELED) {
         snprintf(guest->problem, sizeof(guest->problem), "%s", guest->fault.text);
         fault_complain("%s", guest->fault.text);
     }

@@ -209,7 +209,22 @@ struct error *vm_run_hook(struct vm *vm, const char *name, uint64_t timeout)
 
 struct error *vm_pack_layer(struct vm *vm, struct sink sink)
 {
-    return guest_handle_tar_out(vm->guest, "pack the layer", GUEST_LAYER, sink);
+    static const char operation[] = "pack the layer";
+    struct error *err = guest_handle_tar_out(vm->guest, operation, GUEST_LAYER, sink);
+    CLEANUP(freep) char *problem = NULL;
+    struct strings words = {0};
+
+    if (err == NULL)
+        return NULL;
+    /* libguestfs has no words for a file that the guest gave up. Where nobody answers, the first
+     * error is the one to tell. */
+    strings_add(&words, "problem");
+    error_free(
+        guest_handle_command(vm->guest, operation, GUEST_HANDLE_CALL_SECONDS, &words, &problem));
+    if (problem == NULL || *problem == '\0')
+        return err;
+    error_free(err);
+    return error_new(EXIT_OTHER, "%s: %s", operation, problem);
 }
 
 void vm_free(struct vm *vm)
