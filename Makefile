@@ -6,7 +6,7 @@
 #   make check      all tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
 #
-# Further: check-asan, check-valgrind, check-slow, lint, fuzz, clean.
+# Further: check-asan, check-valgrind, check-slow, lint, fuzz, bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball.
 
 VERSION := 0.1.0
@@ -19,7 +19,7 @@ BUILD := build
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo
 DEPS_test := check check-asan check-valgrind check-slow
-DEPS_all := deps lint fuzz
+DEPS_all := deps lint fuzz bench
 define install_packages
 ifneq ($$(filter $$(DEPS_$(1)),$$(GOALS)),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
@@ -38,7 +38,7 @@ CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map=$(CURDIR)=. $(WA
 CFLAGS ?= -O2 -g
 
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-asan check-valgrind check-slow lint fuzz install clean FORCE
+.PHONY: all deps demo check check-asan check-valgrind check-slow lint fuzz bench install clean FORCE
 all:
 
 include host/rules.mk
@@ -49,6 +49,10 @@ include initramfs/rules.mk
 all: $(if $(wildcard host/main.c),vmbuild) $(if $(wildcard guest/main.c),appliance)
 
 deps:
+
+# Beside Docker, buildah, skopeo, umoci and others, as root; takes about an hour. BENCH="-n 5 no_op cold".
+bench: all
+	scripts/bench.py $(BENCH)
 
 demo: all
 	scripts/demo.sh

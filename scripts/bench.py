@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+"""Measures vmbuild against its goals, and beside its peers in the same run.
+
+usage: bench.py [-n RUNS] [ROW...]     run by `make bench`; as root where the peers need it
+
+Each row is a goal: medians of RUNS (at least 5), vmbuild and peer in turn, and the ratio of the
+medians. vmbuild runs as an unprivileged user, peers as who runs this. A peer that is missing is
+named, and so is a row's goal that is missed; neither fails the run.
+"""
+
+import argparse
+import glob
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+NOBODY = 65534
+MIB = 1 << 20
+
+
+class Missing(Exception):
+    """A peer or a right that this machine does not have."""
+
+
+class Bench:
+    def __init__(self, runs):
+        self.runs = runs
+        self.work = tempfile.mkdtemp(prefix="vmbuild-bench.", dir="/var/tmp")
+        os.chmod(self.work, 0o755)
+        self.home = os.path.join(self.work, "home")
+        os.mkdir(self.home)
+        self.program = os.path.join(self.home, "bin", "vmbuild")
+        os.makedirs(os.path.join(self.home, "bin", "build"))
+        shutil.copy(os.path.join(TREE, "vmbuild"), self.program)
+        shutil.copytree(os.path.join(TREE, "build", "appliance"),
+                        os.path.join(self.home, "bin", "build", "appliance"))
+        self.base = subprocess.check_output([os.path.join(TREE, "scripts/base-image.sh"), "debian"],
+                                            text=True).strip()
+        self.docker_dir = None
+        self.rows = []
+        self.own_everything()
+
+    def own_everything(self):
+        if os.getuid() == 0:
+            subprocess.check_call(["chown", "-R", f"{NOBODY}:{NOBODY}", self.home])
+
+    def close(self):
+        if self.docker_dir:
+            subprocess.call([os.path.join(TREE, "tests/docker-engine.sh"), "stop", self.docker_dir])
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    # --- Running ---------------------------------------------------------------------------------
+
+    def path(self, name):
+        return os.path.join(self.home, name)
+
+    def spec(self, name, **keys):
+        with open(self.path(name + ".json"), "w", encoding="utf-8") as file:
+            json.dump({"name": name, "fromImage": self.base, **keys}, file)
+        return self.path(name + ".json")
+
+    def user_command(self, *words):
+        command = ["env", "-i", "PATH=" + os.environ["PATH"], "HOME=" + self.home, *words]
+        if os.getuid() == 0:
+            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                       "--no-new-privs", "--bounding-set=-all"] + command
+        return command
+
+    def vmbuild(self, *words):
+        return self.user_command(self.program, "--progress=json", *words)
+
+    @staticmethod
+    def seconds(command, **keys):
+        start = time.monotonic()
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              cwd="/", check=False, **keys)
+        if done.returncode != 0:
+            raise RuntimeError(f"{command}: {done.returncode}\n{done.stderr.decode()[-2000:]}")
+        return time.monotonic() - start
+
+    def medians(self, *actions, before=lambda: None):
+        """The median seconds of each action, run in turn after one run that does not count."""
+        times = [[] for _ in actions]
+        for run in range(self.runs + 1):
+            for index, action in enumerate(actions):
+                before()
+                value = action()
+                if run > 0:
+                    times[index].append(value)
+        return [statistics.median(values) for values in times]
+
+    def row(self, goal, what, own, peer, other, limit):
+        """Prints a row: OWN and OTHER in seconds, LIMIT on their ratio."""
+        ratio = own / other
+        verdict = "" if limit is None else (f"goal {limit:g}: " + ("met" if ratio <= limit else "MISSED"))
+        print(f"{goal:4} {what:42} {own:8.3f}   {peer:38} {other:8.3f}   {ratio:6.2f}   {verdict}",
+              flush=True)
+
+    def value(self, goal, what, value, unit, met):
+        print(f"{goal:4} {what:42} {value:8.3f} {unit:10} goal " + ("met" if met else "MISSED"),
+              flush=True)
+
+    # --- Peers -----------------------------------------------------------------------------------
+
+    @staticmethod
+    def need(*programs, root=False):
+        for program in programs:
+            if shutil.which(program) is None:
+                raise Missing(f"{program} is not installed")
+        if root and os.getuid() != 0:
+            raise Missing(f"{programs[0]} needs root")
+
+    def docker(self):
+        """The words of a docker command on an engine with the base in it."""
+        self.need("docker", "dockerd", root=True)
+        if self.docker_dir is None:
+            self.docker_dir = os.path.join(self.work, "docker")
+            subprocess.check_call([os.path.join(TREE, "tests/docker-engine.sh"), "start",
+                                   self.docker_dir])
+            self.seconds(["docker", "--host", f"unix://{self.docker_dir}/socket", "load", "-i",
+                          self.base])
+        return ["docker", "--host", f"unix://{self.docker_dir}/socket"]
+
+    def base_name(self):
+        manifest = subprocess.check_output(["tar", "-xOf", self.base, "manifest.json"])
+        return json.loads(manifest)[0]["RepoTags"][0]
+
+    def docker_build(self, save):
+        docker = " ".join(self.docker())
+        recipe = f"FROM {self.base_name()}\\nRUN true\\n"
+        return ["sh", "-c", f"printf '{recipe}' | DOCKER_BUILDKIT=0 {docker} build --no-cache --network none"
+                            f" -q -t bench - && {docker} save bench {save}"]
+
+    def buildah_build(self):
+        self.need("buildah", root=True)
+        store = os.path.join(self.work, "buildah")
+        words = f"buildah --root {store} --runroot {store}.run --storage-driver overlay"
+        self.seconds(["sh", "-c", f"{words} pull -q docker-archive:{self.base}"])
+        out = os.path.join(self.work, "buildah.tar")
+        return ["sh", "-c", f"printf 'FROM {self.base_name()}\\nRUN true\\n' > {self.work}/Containerfile && "
+                            f"rm -f {out} && {words} bud -q --isolation chroot --no-cache --layers=false"
+                            f" -t bench -f {self.work}/Containerfile {self.home}/empty && "
+                            f"{words} push -q bench docker-archive:{out}:bench"]
+
+    # --- Rows ------------------------------------------------------------------------------------
+
+    def no_op(self):
+        """1. A no-op root step on a cached base."""
+        os.makedirs(self.path("empty"), exist_ok=True)
+        spec = self.spec("noop", runAsRoot="true")
+        plain = self.vmbuild("--spec", spec, "-o", self.path("o.tar"), "--compression=none")
+        packed = self.vmbuild("--spec", spec, "-o", self.path("o.tar.gz"))
+        for command, peer, words, limit in (
+                (plain, "docker build + save", lambda: self.docker_build("> /dev/null"), 0.4),
+                (plain, "buildah bud (chroot) + push", self.buildah_build, 0.8),
+                (packed, "docker build + save | gzip", lambda: self.docker_build("| gzip > /dev/null"), 0.3)):
+            what = "no-op step, cached base" + (", gzip" if command is packed else "")
+            try:
+                other = words()
+            except Missing as missing:
+                print(f"1    {what}: {peer}: {missing}")
+                continue
+            own, theirs = self.medians(lambda: self.seconds(command), lambda: self.seconds(other))
+            self.row("1", what, own, peer, theirs, limit)
+
+    def stock_appliance(self):
+        self.need("guestfish")
+        disk = os.path.join(self.work, "stock.img")
+        layer = os.path.join(self.work, "base-layer.tar")
+        name = json.loads(subprocess.check_output(["tar", "-xOf", self.base, "manifest.json"]))
+        with open(layer, "wb") as file:
+            subprocess.check_call(["tar", "-xOf", self.base, name[0]["Layers"][0]], stdout=file)
+        return ["sh", "-c", f"truncate -s 2G {disk} && LIBGUESTFS_BACKEND=direct "
+                            f"LIBGUESTFS_BACKEND_SETTINGS=force_tcg guestfish --rw -a {disk} run : "
+                            f"mkfs ext4 /dev/sda : mount /dev/sda / : tar-in {layer} / : "
+                            f"command /bin/true : tar-out / {self.work}/stock.tar"]
+
+    def cold(self):
+        """2. The same on a base never seen."""
+        spec = self.spec("cold", runAsRoot="true")
+        cache = self.path("cold-cache")
+        command = self.vmbuild("--spec", spec, "-o", self.path("o.tar"), "--compression=none",
+                               "--cache-dir", cache)
+        forget = lambda: shutil.rmtree(cache, ignore_errors=True)
+        own, = self.medians(lambda: self.seconds(command), before=forget)
+        self.value("2", "no-op step, base never seen", own, "s", own <= 5)
+        try:
+            other = self.stock_appliance()
+            theirs, = self.medians(lambda: self.seconds(other))
+            self.row("2", "no-op step, base never seen", own, "libguestfs' stock appliance", theirs, 0.2)
+        except (Missing, RuntimeError) as missing:
+            print(f"2    libguestfs' stock appliance: {str(missing)[:200]}")
+
+    def bare_boot(self):
+        appliance = os.path.join(TREE, "build/appliance")
+        firmware = "/usr/share/qemu/qboot.rom"
+        khz = tsc_khz()
+        words = f"console=ttyS0 quiet panic=1 noreplace-smp nolapic_timer tsc=reliable " \
+                f"tsc_early_khz={khz} lpj={khz * 10} scsi_mod.scan=manual rdinit=/bin/busybox -- reboot -f"
+        return (["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "512",
+                 "-machine", "accel=tcg", "-cpu", "max,la57=off,-erms"]
+                + (["-bios", firmware] if os.path.exists(firmware) else [])
+                + ["-kernel", os.path.join(appliance, "vmlinuz.x86_64"),
+                   "-initrd", os.path.join(appliance, "initramfs.x86_64.img"), "-append", words])
+
+    def first_instruction(self, command):
+        """Seconds until the script's first line of output is there."""
+        start = time.monotonic()
+        with subprocess.Popen(command, stderr=subprocess.PIPE, cwd="/") as process:
+            found = None
+            for line in process.stderr:
+                if found is None and b'"output"' in line and b"started" in line:
+                    found = time.monotonic() - start
+        if found is None:
+            raise RuntimeError("the script did not start")
+        return found
+
+    def launch(self):
+        """3. From vmbuild to the script's first instruction."""
+        spec = self.spec("launch", runAsRoot="#!/bin/sh\necho started\n")
+        command = self.vmbuild("--spec", spec, "-o", self.path("o.tar"), "--compression=none")
+        own, bare = self.medians(lambda: self.first_instruction(command),
+                                 lambda: self.seconds(self.bare_boot()))
+        self.row("3", "to the script's first instruction", own, "bare QEMU boot", bare, 1.15)
+        self.value("3", "bare QEMU boot", bare, "s", bare <= 0.4)
+
+    def stages(self, command):
+        """Seconds and bytes of each stage of a run."""
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/",
+                              check=True)
+        events = [json.loads(line) for line in done.stderr.splitlines()]
+        return {event["stage"]: (event["seconds"], event["bytes"]) for event in events
+                if event["event"] == "stage" and event["state"] == "done"}
+
+    def layers(self):
+        """4. Layers of many files, many bytes, many whiteouts: each stage."""
+        scripts = {
+            "20,000 small files": "mkdir /n; cd /n; seq 20000 | split -l 1 -a 4 -",
+            "500 MB": "head -c 500000000 /dev/urandom > /blob",
+            "half of the base deleted": "rm -rf /usr/share /usr/lib/x86_64-linux-gnu/perl*",
+        }
+        for what, script in scripts.items():
+            spec = self.spec("layer", runAsRoot=script, memory=1024)
+            command = self.vmbuild("--spec", spec, "-o", self.path("o.tar.gz"))
+            runs = [self.stages(command) for _ in range(self.runs)]
+            for stage in runs[0]:
+                seconds = statistics.median(run[stage][0] for run in runs)
+                size = runs[0][stage][1]
+                rate = f"{size / seconds / 1e6:8.0f} MB/s" if size > MIB and seconds > 0 else ""
+                print(f"4    {what:30} {stage:12} {seconds:8.3f} s {size / 1e6:10.1f} MB {rate}",
+                      flush=True)
+            if what == "500 MB":
+                pack = statistics.median(run["pack"][1] / run["pack"][0] for run in runs) / 1e6
+                self.value("4", "guest to sha256 + gzip", pack, "MB/s", pack >= 300)
+
+    def grown_base(self, name, script, times):
+        """A base of TIMES further layers, each made by SCRIPT."""
+        base = self.base
+        for index in range(times):
+            with open(self.path("grow.json"), "w", encoding="utf-8") as file:
+                json.dump({"name": name, "fromImage": base,
+                           "contents": script(index)}, file)
+            out = self.path(f"{name}{index % 2}.tar")
+            self.seconds(self.vmbuild("--spec", self.path("grow.json"), "-o", out,
+                                      "--compression=none"))
+            base = out
+        return base
+
+    def folder(self, name, size):
+        os.makedirs(self.path(name), exist_ok=True)
+        with open(os.path.join(self.path(name), name), "wb") as file:
+            for _ in range(size // MIB):
+                file.write(os.urandom(MIB))
+        self.own_everything()
+        return self.path(name)
+
+    def growth(self):
+        """5. Cost follows the change, not the base."""
+        spec = self.spec("noop", runAsRoot="true")
+        plain = self.vmbuild("--spec", spec, "-o", self.path("layer"), "--format=layer")
+        large = self.grown_base("large", lambda index: self.folder(f"big{index}", 170 * MIB), 9)
+        many = self.grown_base("many", lambda index: self.folder(f"small{index}", MIB), 99)
+        for what, base in (("ten times the size", large), ("100 layers", many)):
+            with open(self.path("grown.json"), "w", encoding="utf-8") as file:
+                json.dump({"name": "grown", "fromImage": base, "runAsRoot": "true"}, file)
+            grown = self.vmbuild("--spec", self.path("grown.json"), "-o", self.path("layer"),
+                                 "--format=layer")
+            own, other = self.medians(lambda: self.seconds(grown), lambda: self.seconds(plain))
+            self.row("5", f"warm, a base of {what}", own, "warm, the base itself", other, 1.1)
+
+    def pure(self):
+        """6. A pure layer with gzip."""
+        self.need("igzip")
+        tree = self.folder("pure", 170 * MIB)
+        with open(self.path("pure.json"), "w", encoding="utf-8") as file:
+            json.dump({"name": "pure", "contents": tree}, file)
+        command = self.vmbuild("--spec", self.path("pure.json"), "-o", self.path("o.tar.gz"))
+        other = ["sh", "-c", f"tee < {tree}/pure {self.work}/copy | sha256sum > /dev/null; "
+                             f"igzip -1 -c {self.work}/copy > {self.work}/copy.gz"]
+        own, theirs = self.medians(lambda: self.seconds(command), lambda: self.seconds(other))
+        self.row("6", "pure layer of 170 MB, gzip", own, "read, sha256sum, igzip -1", theirs, 1.3)
+
+    def registry(self):
+        """7. pull and export beside skopeo and umoci."""
+        self.need("docker-registry", "skopeo", "umoci")
+        port = 5099
+        config = os.path.join(self.work, "registry.yml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {self.work}/registry}}}}\n"
+                       f"http: {{addr: '127.0.0.1:{port}'}}\n")
+        reference = f"docker://localhost:{port}/base:1"
+        with subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as server:
+            try:
+                time.sleep(2)
+                self.seconds(["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false",
+                              "docker-archive:" + self.base, reference])
+                out = os.path.join(self.work, "pulled")
+                own, theirs = self.medians(
+                    lambda: self.seconds(self.vmbuild_command("pull", reference, "--no-cache", "-o",
+                                                              self.path("p"), "--format=oci")),
+                    lambda: self.seconds(["sh", "-c", f"rm -rf {out} && skopeo copy --insecure-policy "
+                                          f"--src-tls-verify=false {reference} oci:{out}:1"]))
+                self.row("7", "pull to an OCI folder", own, "skopeo copy", theirs, 1.0)
+                unpacked = os.path.join(self.work, "unpacked")
+                own, theirs = self.medians(
+                    lambda: self.seconds(self.vmbuild_command("export", f"oci:{out}:1", "-o",
+                                                              self.path("e.tar"))),
+                    lambda: self.seconds(["sh", "-c", f"rm -rf {unpacked} && umoci unpack --image {out}:1 "
+                                          f"{unpacked} && tar -C {unpacked}/rootfs -cf {unpacked}.tar ."]))
+                self.row("7", "export", own, "umoci unpack + tar", theirs, 1.0)
+            finally:
+                server.terminate()
+
+    def vmbuild_command(self, command, *words):
+        return self.user_command(self.program, command, "--progress=json", *words)
+
+    def memory(self):
+        """8. Host memory beside QEMU for a 5 GB layer."""
+        spec = self.spec("memory", runAsRoot="truncate -s 5G /zeros; head -c 5G /dev/zero > /zeros")
+        command = self.vmbuild("--spec", spec, "-o", self.path("o.tar"))
+        peak = {"vmbuild": 0, "qemu": 0}
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              cwd="/") as process:
+            while process.poll() is None:
+                for kind, size in resident(process.pid):
+                    peak[kind] = max(peak[kind], size)
+                time.sleep(0.1)
+        if process.returncode != 0:
+            raise RuntimeError("the build of 5 GB failed")
+        self.value("8", "vmbuild's own memory, 5 GB layer", peak["vmbuild"] / MIB, "MiB",
+                   peak["vmbuild"] <= 64 * MIB)
+        self.value("8", "QEMU's memory, guest of 512 MiB", peak["qemu"] / MIB, "MiB",
+                   peak["qemu"] <= 768 * MIB)
+
+    def together(self):
+        """9. Builds side by side."""
+        spec = self.spec("noop", runAsRoot="true")
+        commands = [self.vmbuild("--spec", spec, "-o", self.path(f"o{index}.tar"), "--compression=none")
+                    for index in range(8)]
+
+        def cpu(count):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            running = [subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/")
+                       for command in commands[:count]]
+            for process in running:
+                if process.wait() != 0:
+                    raise RuntimeError("a build failed")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+        one, two = self.medians(lambda: cpu(1), lambda: cpu(2))
+        self.row("9", "CPU time of two builds at once", two, "of two alone", 2 * one, 1.15)
+        shutil.rmtree(self.path(".cache"), ignore_errors=True)
+        unpacks = 0
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE, cwd="/") for command in commands]
+        for process in running:
+            unpacks += b'"unpack","state":"done"' in process.communicate()[1]
+        self.value("9", "unpackings by eight builds, one new base", unpacks, "", unpacks == 1)
+
+
+def resident(pid):
+    """Kind and resident bytes of each process at and below PID."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        kind = "qemu" if fields["Name"].strip().startswith("qemu") else "vmbuild"
+        yield kind, int(fields.get("VmRSS", "0 kB").split()[0]) * 1024
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+            children = file.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    for child in children:
+        yield from resident(int(child))
+
+
+def tsc_khz():
+    """The frequency of the processor's time stamp counter, as the kernel found it."""
+    for line in open("/proc/cpuinfo", encoding="utf-8"):
+        if line.startswith("cpu MHz"):
+            return int(float(line.split(":")[1]) * 1000)
+    return 2000000
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-n", type=int, default=5, help="runs of each command")
+    parser.add_argument("rows", nargs="*")
+    arguments = parser.parse_args()
+    all_rows = ["no_op", "cold", "launch", "layers", "growth", "pure", "registry", "memory", "together"]
+    bench = Bench(arguments.n)
+
+    print(f"{os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}, "
+          f"KVM {'there' if glob.glob('/dev/kvm') else 'not there'}; medians of {arguments.n} runs, seconds")
+    print(f"{'goal':4} {'what':42} {'vmbuild':>8}   {'peer':38} {'peer':>8}   {'ratio':>6}")
+    try:
+        for name in arguments.rows or all_rows:
+            try:
+                getattr(bench, name)()
+            except (Missing, RuntimeError, subprocess.CalledProcessError) as error:
+                print(f"     {name}: {str(error)[:300]}", flush=True)
+    finally:
+        bench.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
