@@ -201,13 +201,11 @@ says() {
 # Processes of this test's program that are still there, QEMU included: they have its HOME.
 processes_left() {
     local environ
-    for environ in /proc/[0-9]*/environ; do
-        if tr '\0' '\n' < "$environ" 2> /dev/null | grep -qxF "HOME=$WORK"; then
-            environ=${environ%/environ}
-            # A zombie has no command line any more, and is only waiting for its parent.
-            [ -z "$(tr -d '\0' < "$environ/cmdline" 2> /dev/null)" ] ||
-                { printf '%s ' "${environ#/proc/}"; tr '\0' ' ' < "$environ/cmdline"; echo; }
-        fi
+    for environ in $(grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ); do
+        environ=${environ%/environ}
+        # A zombie has no command line any more, and is only waiting for its parent.
+        [ -z "$(tr -d '\0' 2> /dev/null < "$environ/cmdline")" ] ||
+            { printf '%s ' "${environ#/proc/}"; tr '\0' ' ' < "$environ/cmdline"; echo; }
     done
 }
 
