@@ -6,7 +6,8 @@ usage: registry.py layout DIR [--layers N] [--size BYTES] [--tar]
            prints the digest of its manifest
        registry.py proxy PORT_FILE TARGET FAULTS LOG
            passes requests on to http://TARGET and makes the faults that FAULTS lists (see Fault);
-           LOG gets a line for each request: METHOD PATH STATUS range=R auth=SCHEME
+           LOG gets a line for each request: METHOD PATH STATUS range=R auth=SCHEME, where R is the
+           request's Range or Content-Range
        registry.py tokens PORT_FILE KEY CERTIFICATE LOG
            a token server (distribution's "Token Authentication"): user "user" with password
            "secret", or refresh token "refresh"; anyone else may pull from public/*
@@ -90,6 +91,10 @@ class Fault:
     WHAT: status (status, headers, body)   answers in the registry's place
           cut (after)                      ends the connection so many bytes into the answer's body
           cut-request (after)              ... into the request's body, whose bytes are passed on
+          shorten (after)                  the registry gets so many bytes of the request's body, and
+                                           the client no answer; from then on that upload's URL means
+                                           where the registry is, as with registries that keep the
+                                           state of uploads themselves
           corrupt                          changes a byte of the answer's body
           headers (headers)                sets headers of the answer
           no-range                         the registry never sees the Range
@@ -130,9 +135,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def record(self, status):
         scheme = self.headers.get("Authorization", "-").split()[0]
+        sent = self.headers.get("Range", self.headers.get("Content-Range", "-"))
         with self.server.log_lock, open(self.server.log_path, "a") as log:
             log.write("%s %s %s range=%s auth=%s\n" % (
-                self.command, self.path, status, self.headers.get("Range", "-"), scheme))
+                self.command, self.path, status, sent, scheme))
 
     def answer(self, status, headers, body):
         self.record(status)
@@ -170,9 +176,24 @@ class Proxy(Handler):
         except OSError:
             pass
 
-    def forward(self, fault, what, length):
+    def shorten(self, fault, length):
+        upload = self.path.partition("?")[0]
+        body = self.rfile.read(length)[:fault.after]
         target = http.client.HTTPConnection(self.server.target, timeout=60)
-        target.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        target.request(self.command, self.path, body, {"Content-Type": "application/octet-stream"})
+        location = urllib.parse.urlsplit(target.getresponse().getheader("Location"))
+        self.server.moved[upload] = upload + "?" + location.query
+        target.close()
+        self.record("shortened")
+        self.close_connection = True
+
+    def forward(self, fault, what, length):
+        if what == "shorten":
+            self.shorten(fault, length)
+            return
+        path = self.server.moved.pop(self.path.partition("?")[0], self.path)
+        target = http.client.HTTPConnection(self.server.target, timeout=60)
+        target.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             # The registry makes its URLs from the Host that the client knows.
             if name.lower() != "connection" and not (what == "no-range" and name == "Range"):
@@ -298,7 +319,7 @@ def main():
         layout(arguments)
     elif arguments.command == "proxy":
         serve(Proxy, arguments.port_file, arguments.log, target=arguments.target,
-              faults=Faults(arguments.faults))
+              faults=Faults(arguments.faults), moved={})
     else:
         serve(Tokens, arguments.port_file, arguments.log, key=arguments.key,
               certificate=arguments.certificate)

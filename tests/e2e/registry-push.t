@@ -60,8 +60,14 @@ push_through cut << 'EOF'
 [{"match": "PATCH ", "do": "cut-request", "after": 1500000, "times": 3}]
 EOF
 exits 0 "connections cut in the middle of uploads"
-like "cut: the registry is asked what it has" "$(cat "$WORK/cut.log")" "GET .*/uploads/.* 204"
+like "cut: the registry is asked what it has" "$(cat "$WORK/cut.log")" "GET .*/uploads/"
 is "cut: the image is whole" "$(digest cut:t)" "$(digest archive:t)"
+push_through resumed << 'EOF'
+[{"match": "PATCH ", "do": "shorten", "after": 1500000, "times": 2}]
+EOF
+exits 0 "uploads of which a part has arrived"
+is "resumed: only the rest is sent" "$(requests resumed 'PATCH .*range=1500000-')" 2
+is "resumed: the image is whole" "$(digest resumed:t)" "$(digest archive:t)"
 push_through busy << 'EOF'
 [{"match": "PATCH ", "do": "status", "status": 503, "times": 2},
  {"match": "POST ", "do": "status", "status": 429, "headers": {"Retry-After": "0"}, "times": 2},
