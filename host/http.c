@@ -186,12 +186,14 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *context)
     return length;
 }
 
-/* CURLOPT_SEEKFUNCTION: a kept connection may turn out dead, and curl starts the body again. */
+/* CURLOPT_SEEKFUNCTION: a kept connection has turned out dead, and curl would send the body again.
+ * What PATCH has sent may have arrived, and would then be there twice. */
 static int on_seek(void *context, curl_off_t offset, int origin)
 {
     struct transfer *transfer = context;
 
-    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > transfer->request->body_length)
+    if (strcmp(transfer->request->method, "PATCH") == 0 || origin != SEEK_SET || offset < 0 ||
+        (uint64_t)offset > transfer->request->body_length)
         return CURL_SEEKFUNC_FAIL;
     transfer->body_sent = (uint64_t)offset;
     return CURL_SEEKFUNC_OK;
@@ -303,6 +305,7 @@ static bool is_transient(CURLcode code, bool reached)
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR:
     case CURLE_WEIRD_SERVER_REPLY:
         return true;
