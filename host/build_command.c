@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "memory.h"
 #include "plan.h"
+#include "store_pruning.h"
 #include "reproduction.h"
 
 static struct error *show_plan(const struct spec *spec)
@@ -44,6 +45,7 @@ static struct error *build(const struct options *options, const struct spec *spe
                           .store = store};
 
     TRY(options->check ? reproduction_check(&build) : build_run(&build));
+    store_trim(store);
     show_result(path);
     return NULL;
 }

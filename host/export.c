@@ -41,8 +41,11 @@ static struct error *open_layer(struct export *export, size_t layer, uint64_t of
     return tar_reader_new(path, export->fds[layer], offset, &export->readers[layer]);
 }
 
+/* Says which layer is at fault, where it is the layer's. */
 static struct error *layer_context(struct export *export, size_t layer, struct error *err)
 {
+    if (err == NULL || err->code != EXIT_INPUT)
+        return err;
     return error_context(err, "export layer sha256:%s", export->image->layers[layer].diff_id.hex);
 }
 

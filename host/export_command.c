@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "reference.h"
 #include "store.h"
+#include "store_pruning.h"
 #include "temporary.h"
 
 #define FILE_MODE 0666 /* less the umask */
@@ -127,6 +128,7 @@ struct error *export_command(const struct options *options)
     progress_start("export");
     TRY(is_special(path) ? write_in_place(image, path) : write_file(image, path));
     progress_done();
+    store_trim(store);
     if (strcmp(path, "-") != 0)
         show_result(path);
     return NULL;

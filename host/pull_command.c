@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "reference.h"
 #include "store.h"
+#include "store_pruning.h"
 
 /* Parses REF, which has to name a registry, and --digest, which pins it. */
 static struct error *read_reference(const struct options *options, struct reference *ret)
@@ -63,6 +64,7 @@ struct error *pull_command(const struct options *options)
     progress_start("output");
     TRY(output_write(image, &output, store));
     progress_done();
+    store_trim(store);
     show_result(path, image);
     return NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "memory.h"
+#include "progress.h"
 #include "store_session.h"
 
 #define STAT_BLOCK 512 /* bytes of st_blocks' unit, whatever the file system's block is */
@@ -196,4 +197,13 @@ struct error *store_prune(struct store *store, uint64_t limit, uint64_t *ret_fre
     if (ret_freed != NULL)
         *ret_freed = freed;
     return NULL;
+}
+
+void store_trim(struct store *store)
+{
+    struct error *err = store_prune(store, store_limit(store), NULL);
+
+    if (err != NULL)
+        progress_detail("%s", err->message);
+    error_free(err);
 }

@@ -30,4 +30,8 @@ void store_entries_free(struct store_entry *entries, size_t count);
  * disk; entries in use stay. *RET_FREED (may be NULL): bytes freed. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_prune(struct store *store, uint64_t limit, uint64_t *ret_freed);
 
+/* Prunes to the store's own limit when a command is done with its work. What goes wrong is no error
+ * of the command. */
+void store_trim(struct store *store);
+
 #endif
