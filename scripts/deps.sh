@@ -19,13 +19,13 @@ build='gcc libc6-dev make pkg-config
 
 # Test tools: TAP and unit tests, and the programs of others that check the images.
 test="$build"'
-    perl libcmocka-dev jq python3 valgrind
+    perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
     docker.io podman skopeo umoci zstd'
 
 # Further: linters, fuzzers, and the peers of the benchmark.
 all="$test"'
     clang clang-format clang-tidy cppcheck shellcheck
-    buildah docker-registry'
+    buildah'
 
 case $group in
 build) wanted=$build ;;

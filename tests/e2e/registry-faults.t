@@ -122,7 +122,8 @@ EOF
 fresh_cache
 start pull "docker://127.0.0.1:$PORT/a/b:t" -o slow.tar
 wait_for grep -q "/blobs/" "$WORK/slow.log"
-kill -TERM "$RUN_PID"
+# RUN_PID may be a shell that waits for the program: the oldest of its processes is the one.
+kill -TERM "$(pgrep -o -f "vmbuild pull docker://127.0.0.1:$PORT/")"
 finish
 exits 143 "terminated"
 leaves_nothing "terminated" "$WORK/slow.tar"
