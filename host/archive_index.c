@@ -130,7 +130,7 @@ static struct error *read_once(struct archive_index *index, struct tar_reader *r
     return NULL;
 }
 
-static struct member *add_member(struct archive_index *index, char *name)
+static struct member *add_member(struct archive_index *index)
 {
     if (index->count == index->capacity) {
         index->capacity = index->capacity > 0 ? 2 * index->capacity : 64;
@@ -138,7 +138,7 @@ static struct member *add_member(struct archive_index *index, char *name)
     }
     struct member *member = &index->members[index->count];
 
-    *member = (struct member){.name = name, .sequence = index->count++};
+    *member = (struct member){.sequence = index->count++};
     return member;
 }
 
@@ -159,8 +159,9 @@ static struct error *add_entry(struct archive_index *index, struct tar_reader *r
         free(name);
         return NULL;
     }
-    struct member *member = add_member(index, name);
+    struct member *member = add_member(index);
 
+    member->name = name;
     if (hard != NULL || soft != NULL) {
         member->link = hard != NULL ? resolve(NULL, hard) : resolve(name, soft);
         if (member->link == NULL) /* leads nowhere, as a name that no member has */

@@ -125,7 +125,7 @@ static struct error *read_config(const struct bundle *bundle, const struct json 
     CLEANUP(buffer_free) struct buffer bytes = {0};
     struct digest stated;
     struct digest actual;
-    const char *name;
+    const char *name = NULL;
 
     TRY(read_path(bundle, "a config", json_get(entry, "Config"), &name));
     TRY(bundle->read(bundle->context, name, MANIFEST_CONFIG_SIZE_MAX, &bytes));

@@ -298,7 +298,7 @@ static struct error *find_linked(struct merged_tree *tree, size_t layer, const c
     TRY(walk_path(&walk, target, (size_t)(last - target)));
     struct merged_node *node = walk.node != NULL ? find_child(walk.node, last, length) : NULL;
 
-    if (node == NULL || node->is_folder)
+    if (node == NULL || node->is_folder || node->inode == NULL)
         return error_new(EXIT_INPUT, "a hard link leads to '%s', which is no file", target);
     *ret = node->inode;
     return NULL;

@@ -50,7 +50,7 @@ static struct error *open_file(const struct oci_folder *folder, const char *name
 static bool has(void *context, const char *name)
 {
     CLEANUP(closep) int fd = -1;
-    uint64_t size;
+    uint64_t size = 0;
     struct error *err = open_file(context, name, &fd, &size);
 
     error_free(err);
@@ -75,7 +75,7 @@ static struct error *read_document(void *context, const char *name, size_t max, 
 {
     struct oci_folder *folder = context;
     CLEANUP(closep) int fd = -1;
-    uint64_t size;
+    uint64_t size = 0;
 
     TRY(open_file(folder, name, &fd, &size));
     for (size_t left = max + 1; left > 0;) {
@@ -160,7 +160,7 @@ static struct error *take(void *context, const char *name, unsigned int wanted,
     CLEANUP(closep) int fd = -1;
     struct digest before;
     struct digest after;
-    uint64_t size;
+    uint64_t size = 0;
 
     TRY(open_file(folder, name, &fd, &size));
     if (size > IMAGE_LAYER_SIZE_MAX)
