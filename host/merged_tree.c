@@ -1,5 +1,6 @@
 #include "merged_tree.h"
 
+#include <assert.h>
 #include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ static void unlink_inode(struct merged_node *node)
 /* Gives NODE a path to INODE in place of the one it had. */
 static void link_inode(struct merged_node *node, struct merged_inode *inode)
 {
+    assert(inode != NULL);
     inode->paths++;
     unlink_inode(node);
     node->inode = inode;
