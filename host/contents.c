@@ -295,6 +295,14 @@ static struct error *promote_link(struct merge *merge, struct contents_entry *en
     return NULL;
 }
 
+/* Makes HEADER a further name of the file TARGET, which has the xattrs already. */
+static void make_link(struct archive_entry *header, const char *target)
+{
+    archive_entry_set_hardlink(header, target);
+    archive_entry_xattr_clear(header);
+    archive_entry_acl_clear(header);
+}
+
 /* An entry of a file with several names, which won PATH. */
 static struct error *write_linked(struct merge *merge, struct contents_entry *entry,
                                   struct link_group *group, struct path_node *node,
@@ -310,7 +318,7 @@ static struct error *write_linked(struct merge *merge, struct contents_entry *en
     if (group->emitted == NULL)
         group->emitted = xstrdup(path);
     else
-        archive_entry_set_hardlink(entry->entry, group->emitted);
+        make_link(entry->entry, group->emitted);
     return write_entry(merge, entry, node, path);
 }
 

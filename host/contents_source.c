@@ -259,22 +259,49 @@ static struct error *visit_tarball(struct visit *visit, struct archive *archive)
     }
 }
 
-/* Opens the file FD as a tarball. Return: NULL where it is none (which is no error), else the
- * caller's. */
-static struct archive *open_tarball(int fd, struct archive_entry *entry)
+/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind whatever compression it
+ * has. Return: the caller's; its header is in ENTRY where *RET_STATUS says so. */
+static struct archive *open_archive(int fd, int (*format)(struct archive *),
+                                    struct archive_entry *entry, int *ret_status)
 {
-    CLEANUP(archive_read_freep) struct archive *archive = archive_read_new();
+    struct archive *archive = archive_read_new();
 
-    archive_read_support_format_tar(archive);
+    format(archive);
     archive_read_support_filter_all(archive);
-    if (archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE) != ARCHIVE_OK)
-        return NULL;
-    int status = archive_read_next_header2(archive, entry);
+    *ret_status = lseek(fd, 0, SEEK_SET) == 0 ? archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE)
+                                              : ARCHIVE_FATAL;
+    if (*ret_status == ARCHIVE_OK)
+        *ret_status = archive_read_next_header2(archive, entry);
+    return archive;
+}
 
-    if ((status != ARCHIVE_OK && status != ARCHIVE_WARN && status != ARCHIVE_EOF) ||
-        (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_TAR)
+/* Whether the file FD, which is no tarball, can at least be decompressed; a file that is not compressed can. */
+static struct error *check_compression(const struct visit *visit, int fd)
+{
+    char bytes[512];
+    int status;
+    CLEANUP(archive_read_freep)
+    struct archive *archive =
+        open_archive(fd, archive_read_support_format_raw, visit->entry, &status);
+
+    if (archive_filter_code(archive, 0) == ARCHIVE_FILTER_NONE || status == ARCHIVE_EOF)
         return NULL;
-    return STEAL(archive);
+    if (status < ARCHIVE_WARN || archive_read_data(archive, bytes, sizeof bytes) < 0)
+        return tarball_failed(visit, archive);
+    return NULL;
+}
+
+/* Whether the file FD is a tarball. Errors: it is compressed, and damaged. */
+static struct error *recognise_tarball(const struct visit *visit, int fd, bool *ret)
+{
+    int status;
+    CLEANUP(archive_read_freep)
+    struct archive *archive =
+        open_archive(fd, archive_read_support_format_tar, visit->entry, &status);
+
+    *ret = status >= ARCHIVE_WARN &&
+           (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    return *ret ? NULL : check_compression(visit, fd);
 }
 
 static struct error *visit_file(struct visit *visit, int fd)
@@ -303,14 +330,15 @@ static struct error *visit_file(struct visit *visit, int fd)
 
 static struct error *visit_file_or_tarball(struct visit *visit, int fd)
 {
-    CLEANUP(archive_read_freep) struct archive *archive = open_tarball(fd, visit->entry);
+    bool is_tarball = false;
 
+    TRY(recognise_tarball(visit, fd, &is_tarball));
     if (lseek(fd, 0, SEEK_SET) < 0)
         return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
-    if (archive == NULL)
+    if (!is_tarball)
         return visit_file(visit, fd);
-    archive_read_freep(&archive);
-    archive = archive_read_new();
+    CLEANUP(archive_read_freep) struct archive *archive = archive_read_new();
+
     archive_read_support_format_tar(archive);
     archive_read_support_filter_all(archive);
     if (archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE) != ARCHIVE_OK)

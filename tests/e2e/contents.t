@@ -13,7 +13,6 @@ echo one > "$WORK/tree/etc/one"
 echo two > "$WORK/tree/etc/two"
 chmod 400 "$WORK/tree/etc/two"
 echo script > "$WORK/tree/bin/script"
-chmod 4755 "$WORK/tree/bin/script"
 ln -s ../etc/one "$WORK/tree/bin/link"
 ln -s /nowhere "$WORK/tree/dangling"
 ln "$WORK/tree/etc/one" "$WORK/tree/etc/same"
@@ -26,6 +25,7 @@ echo single > "$WORK/single"
 find "$WORK/tree" "$WORK/over" "$WORK/single" -exec touch -h -d 2001-01-01T00:00:00Z {} +
 chmod -R u+r "$WORK/tree"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/tree" "$WORK/over" "$WORK/single"
+chmod 4755 "$WORK/tree/bin/script" # after chown, which takes the bit away
 
 spec folder <<< '{"name": "x", "contents": "tree", "created": "2010-01-01T00:00:00Z"}'
 build folder
