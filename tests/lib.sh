@@ -214,8 +214,8 @@ leaves_nothing() {
     local left
     left=$(processes_left
         find "$WORK/tmp" -mindepth 1
-        find "$WORK" -maxdepth 1 -name '.*' ! -path "$WORK" ! -name '.guestfs*' ! -name .cache
-        find "$CACHE" -path '*vmbuild*' -name '.*' -user "$(stat -c %u "$WORK")" -newer "$WORK/out")
+        find "$WORK" -maxdepth 1 -name '.*' ! -path "$WORK" ! -name .cache
+        find "$CACHE" -path '*vmbuild*' -name '.*' ! -name '.guestfs-*' -user "$(stat -c %u "$WORK")" -newer "$WORK/out")
     is "$1: no process, no temporary is left" "$left" ""
     [ $# -lt 2 ] || ok "$1: no partial output" test ! -e "$2"
 }

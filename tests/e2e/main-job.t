@@ -41,7 +41,7 @@ leaves_nothing "build"
 ok "the archive keeps docker save's form" image check "$WORK/job.tar"
 
 listing=$(layer "$WORK/job.tar")
-like "the user's home" "$listing" '^dir 07[05][05] 4321:4321 home/builder/?$'
+like "the user's home" "$listing" '^dir 0755 4321:4321 home/builder/?$'
 like "a block device" "$listing" '^block 0640 0:0 srv/disk 7,3$'
 like "a character device" "$listing" '^char 0600 0:0 srv/null 1,3$'
 like "setuid and setgid, owner, first of two names" "$listing" '^file 6755 4321:4321 usr/local/bin/again$'
@@ -80,7 +80,7 @@ is "docker run: owners, modes, devices, deleted files" \
     '/srv/disk block special file 640 0:0 7,3
 /srv/null character special file 600 0:0 1,3
 /usr/local/bin/again regular file 6755 4321:4321 0,0
-/home/builder directory 700 4321:4321 0,0
+/home/builder directory 755 4321:4321 0,0
 2
 123456:654321
 hello

@@ -67,7 +67,8 @@ exits 2 "an unknown option"
 run no-such-command
 exits 2 "an unknown command"
 says "an unknown command: the message" 'no-such-command'
-run --spec x.json --memory much
+spec good <<< '{"name": "x"}'
+run --spec good.json --memory much
 exits 2 "an option's value of the wrong kind"
 
 done_testing
