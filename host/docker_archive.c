@@ -51,11 +51,15 @@ static struct error *read_path(const struct bundle *bundle, const char *what,
     if (value == NULL || value->type != JSON_STRING)
         return error_new(EXIT_INPUT, "read '" MANIFEST "' of '%s': it names no file as %s",
                          bundle->path, what);
-    if (!is_plain_path(value->text))
+    if (!is_plain_path(value->text)) {
+        CLEANUP(buffer_free) struct buffer shown = {0};
+
+        image_name_append_printable(&shown, value->text);
         return error_new(EXIT_INPUT,
-                         "read '" MANIFEST "' of '%s': what it names as %s is no plain relative "
+                         "read '" MANIFEST "' of '%s': '%.100s', named as %s, is no plain relative "
                          "path",
-                         bundle->path, what);
+                         bundle->path, shown.length > 0 ? shown.data : "", what);
+    }
     *ret = value->text;
     return NULL;
 }

@@ -36,8 +36,7 @@ bool image_name_matches(const char *name, const char *tag, const struct image_ch
     return choice->tag == NULL || (tag != NULL && strcmp(tag, choice->tag) == 0);
 }
 
-/* TEXT with what could confuse a terminal or a line made harmless. */
-static void append_clean(struct buffer *out, const char *text)
+void image_name_append_printable(struct buffer *out, const char *text)
 {
     for (; *text != '\0'; text++)
         buffer_append(out, *text >= ' ' && *text <= '~' ? text : "?", 1);
@@ -51,7 +50,7 @@ struct error *image_name_missing(const char *path, const struct image_choice *ch
     strings_sort(names);
     for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
         buffer_printf(&list, "%s", i > 0 ? ", " : "");
-        append_clean(&list, names->items[i]);
+        image_name_append_printable(&list, names->items[i]);
     }
     if (names->count > NAMES_SHOWN)
         buffer_printf(&list, " and %zu more", names->count - NAMES_SHOWN);
