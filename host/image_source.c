@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "architecture.h"
 #include "archive_index.h"
 #include "bundle.h"
 #include "cleanup.h"
@@ -30,22 +30,6 @@ struct opening {
     struct store *store;
 };
 
-/* GOARCH's name of the machine this runs on, where nobody named an architecture. */
-static const char *host_architecture(void)
-{
-    static const struct {
-        const char *machine, *goarch;
-    } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
-    static struct utsname machine;
-
-    if (uname(&machine) < 0)
-        return "amd64";
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(machine.machine, names[i].machine) == 0)
-            return names[i].goarch;
-    return machine.machine; /* riscv64, ppc64le, s390x: the same in both */
-}
-
 /* What a name in the reference says comes before what is asked for beside it. */
 static struct image_choice combine(const struct reference *reference,
                                    const struct image_choice *choice)
@@ -57,7 +41,7 @@ static struct image_choice combine(const struct reference *reference,
         combined.tag = reference->tag;
     }
     if (combined.architecture == NULL)
-        combined.architecture = host_architecture();
+        combined.architecture = architecture_of_host();
     return combined;
 }
 

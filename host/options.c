@@ -62,8 +62,8 @@ struct option_row {
 
 static const struct option_row rows[] = {
     {"spec", 0, TEXT, "FILE", BUILD, AT(spec), "the spec file; '-' is standard input"},
-    {"output", 'o', TEXT, "PATH", BUILD | EXPORT | PULL | MERGE, AT(output),
-     "where the result goes; default NAME.tar.gz here"},
+    {"output", 'o', TEXT, "PATH", BUILD, AT(output), "the image; default NAME.tar.gz here"},
+    {"output", 'o', TEXT, "PATH", EXPORT | PULL | MERGE, AT(output), "where the result goes"},
     {"format", 0, FORMAT, "docker-archive|oci-archive|oci|layer", BUILD | PULL, 0,
      "default docker-archive"},
     {"compression", 0, COMPRESSION, "gzip|zstd|none", BUILD | PULL, 0, "default gzip"},
@@ -72,7 +72,7 @@ static const struct option_row rows[] = {
     {"memory", 0, OVERRIDE, "MIB", BUILD, 0, "of the VM, over the spec's"},
     {"cpus", 0, OVERRIDE, "N", BUILD, 0, "of the VM, over the spec's"},
     {"timeout", 0, OVERRIDE, "SECONDS", BUILD, 0, "of each script, over the spec's"},
-    {"set", 0, SET, "KEY=VALUE", BUILD, 0, "set a key of the spec"},
+    {"set", 0, SET, "KEY=VALUE", BUILD, 0, "set a key of the spec, as if it stood in the file"},
     {"no-cache", 0, FLAG, NULL, BUILD | EXPORT | PULL | PUSH | INSPECT, AT(no_cache),
      "use nothing of the store and leave nothing in it"},
     {"cache-dir", 0, TEXT, "DIR", STORE, AT(cache_dir),
@@ -96,6 +96,7 @@ static const struct option_row rows[] = {
 };
 
 #define ROW_COUNT (sizeof rows / sizeof *rows)
+#define ROW_CODE 256 /* beyond all letters */
 
 static int bit_of(const struct command *command)
 {
@@ -138,11 +139,12 @@ static int find_choice(const char *choices, const char *value)
     }
 }
 
-static void add_override(struct options *options, const char *key, const char *value)
+static void add_override(struct options *options, const char *option, const char *key,
+                         const char *value)
 {
     options->overrides =
         xreallocarray(options->overrides, options->override_count + 1, sizeof *options->overrides);
-    options->overrides[options->override_count++] = (struct spec_override){key, value};
+    options->overrides[options->override_count++] = (struct spec_override){option, key, value};
 }
 
 /* --set KEY=VALUE. */
@@ -153,7 +155,7 @@ static struct error *add_set(struct options *options, char *assignment)
     if (equals == NULL || equals == assignment)
         return error_new(EXIT_USAGE, "read option '--set': '%s' is not KEY=VALUE", assignment);
     *equals = '\0';
-    add_override(options, assignment, equals + 1);
+    add_override(options, "set", assignment, equals + 1);
     return NULL;
 }
 
@@ -210,7 +212,7 @@ static struct error *set_option(struct options *options, const struct option_row
         *(char **)((char *)options + row->offset) = value;
         return NULL;
     case OVERRIDE:
-        add_override(options, row->name, value);
+        add_override(options, row->name, row->name, value);
         return NULL;
     case SET:
         return add_set(options, value);
@@ -230,7 +232,7 @@ static struct error *set_option(struct options *options, const struct option_row
     return NULL;
 }
 
-/* What getopt_long is given: the options of COMMAND. The values are row numbers + 256. */
+/* What getopt_long is given: the options of COMMAND. The values are row numbers + ROW_CODE. */
 static void fill_getopt(const struct command *command, struct option *longs, char *letters)
 {
     *letters++ = ':'; /* tell a missing value from an unknown option */
@@ -239,7 +241,7 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
             continue;
         *longs++ =
             (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument,
-                            NULL, 256 + (int)i};
+                            NULL, ROW_CODE + (int)i};
         if (rows[i].letter != 0)
             *letters++ = rows[i].letter;
         if (rows[i].letter != 0 && rows[i].kind != FLAG)
@@ -251,8 +253,8 @@ static void fill_getopt(const struct command *command, struct option *longs, cha
 
 static const struct option_row *find_row(int code)
 {
-    if (code >= 256)
-        return &rows[code - 256];
+    if (code >= ROW_CODE)
+        return &rows[code - ROW_CODE];
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (rows[i].letter != 0 && rows[i].letter == code)
             return &rows[i];
@@ -262,11 +264,14 @@ static const struct option_row *find_row(int code)
 static struct error *refuse_option(const struct command *command, int code, char **argv)
 {
     char letter[] = {'-', (char)optopt, '\0'};
-    bool is_letter = optopt > 0 && optopt < 256;
+    bool is_letter = optopt > 0 && optopt < ROW_CODE;
     CLEANUP(freep) char *word = xstrdup(is_letter ? letter : argv[optind - 1]);
 
     if (code == ':')
         return error_new(EXIT_USAGE, "read option '%s': its value is missing", word);
+    if (optopt >= ROW_CODE)
+        return error_new(EXIT_USAGE, "read option '--%s': it takes no value",
+                         rows[optopt - ROW_CODE].name);
     word[strcspn(word, "=")] = '\0';
     parsed_command = command;
     const char *nearest =
@@ -288,6 +293,10 @@ static struct error *check_operands(const struct options *options)
         return error_advise(error_new(EXIT_USAGE, "read command '%s': %s is missing", command->name,
                                       command->operands),
                             "'vmbuild %s --help' shows how it is used", command->name);
+    if (command->operands_max >= 0 && count > command->operands_max &&
+        find_command(options->operands.items[command->operands_max]) != NULL)
+        return error_new(EXIT_USAGE, "read the command line: the command '%s' has to come first",
+                         options->operands.items[command->operands_max]);
     if (command->operands_max >= 0 && count > command->operands_max)
         return error_advise(error_new(EXIT_USAGE, "read command '%s': '%s' is one word too many",
                                       command->name,

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../guest/contract.h"
+#include "architecture.h"
 #include "cleanup.h"
 #include "image_config.h"
 #include "image_options.h"
@@ -17,6 +17,7 @@
 #include "nearest.h"
 #include "reference.h"
 #include "spec_key.h"
+#include "spec_override.h"
 
 /* A spec being read. */
 struct reader {
@@ -25,14 +26,6 @@ struct reader {
     int64_t now;
     const char *source_date_epoch;
     struct spec *spec;
-};
-
-/* The name of an architecture by Go's list, from uname's machine. */
-static const struct {
-    const char *machine, *goarch;
-} architectures[] = {
-    {"x86_64", "amd64"},    {"aarch64", "arm64"}, {"i686", "386"},        {"armv7l", "arm"},
-    {"ppc64le", "ppc64le"}, {"s390x", "s390x"},   {"riscv64", "riscv64"},
 };
 
 /* An error about VALUE of KEY: where it stands and what is wrong. A value of the command line stands nowhere. */
@@ -168,6 +161,9 @@ static struct error *read_reference(struct reader *reader, const struct spec_key
 
         free(reference.path);
         reference.path = path;
+        if (reference.transport != TRANSPORT_PATH && strchr(path, ':') != NULL)
+            return error_advise(refuse(key, value, "'%s': a path with a ':' in it", path),
+                                "name the file without a transport such as 'docker-archive:'");
         if (stat(path, &status) < 0)
             return refuse(key, value, "'%s': %s", path, strerror(errno));
     }
@@ -324,8 +320,10 @@ static struct error *read_share(struct reader *reader, const struct spec_key *ke
     if (source == NULL || target == NULL || value->count != 2 || target->type != JSON_STRING)
         return refuse(key, value, "each must be {\"source\": PATH, \"target\": PATH}");
     TRY(read_path(reader, key, source, &ret->source));
-    if (stat(ret->source, &status) < 0 || !S_ISDIR(status.st_mode))
+    if (stat(ret->source, &status) == 0 && !S_ISDIR(status.st_mode))
         return refuse(key, source, "'%s': it is no folder", ret->source);
+    if (access(ret->source, R_OK | X_OK) < 0)
+        return refuse(key, source, "'%s': %s", ret->source, strerror(errno));
     return clean_target(key, target, &ret->target);
 }
 
@@ -342,8 +340,10 @@ static struct error *read_shares(struct reader *reader, const struct spec_key *k
 
         TRY(read_share(reader, key, value->items[i], share));
         for (size_t j = 0; j < i; j++)
-            if (strcmp(spec->shares[j].target, share->target) == 0)
-                return refuse(key, value->items[i], "target '%s' is used twice", share->target);
+            if (is_below(spec->shares[j].target, share->target) ||
+                is_below(share->target, spec->shares[j].target))
+                return refuse(key, value->items[i], "target '%s' and target '%s' overlap",
+                              share->target, spec->shares[j].target);
     }
     return NULL;
 }
@@ -378,6 +378,21 @@ static struct error *read_created(struct reader *reader, const struct spec_key *
     return NULL;
 }
 
+static struct error *read_architecture(struct reader *reader, const struct spec_key *key,
+                                       struct json *value)
+{
+    if (value->type != JSON_STRING)
+        return refuse_type(key, value, "a string");
+    if (!architecture_is_known(value->text)) {
+        const char *known = architecture_of_machine(value->text);
+        struct error *err = refuse(key, value, "'%.40s' is no architecture", value->text);
+
+        return error_advise(err, "did you mean '%s'?", known != NULL ? known : "amd64");
+    }
+    *(char **)member(reader, key) = xstrdup(value->text);
+    return NULL;
+}
+
 static struct error *read_value(struct reader *reader, const struct spec_key *key,
                                 struct json *value)
 {
@@ -389,7 +404,7 @@ static struct error *read_value(struct reader *reader, const struct spec_key *ke
         [SPEC_CONFIG] = read_config,   [SPEC_SCRIPT] = read_script,
         [SPEC_BOOLEAN] = read_boolean, [SPEC_NUMBER] = read_number,
         [SPEC_SHARES] = read_shares,   [SPEC_ENV] = read_env,
-        [SPEC_CREATED] = read_created,
+        [SPEC_CREATED] = read_created, [SPEC_ARCHITECTURE] = read_architecture,
     };
 
     return read_kind[key->kind](reader, key, value);
@@ -422,18 +437,6 @@ static struct error *default_created(struct reader *reader)
     return NULL;
 }
 
-static char *host_architecture(void)
-{
-    struct utsname name;
-
-    if (uname(&name) < 0)
-        return xstrdup("unknown");
-    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
-        if (strcmp(architectures[i].machine, name.machine) == 0)
-            return xstrdup(architectures[i].goarch);
-    return xstrdup(name.machine);
-}
-
 static struct error *fill_defaults(struct reader *reader)
 {
     for (size_t i = 0; i < spec_key_count; i++)
@@ -464,37 +467,16 @@ static struct error *read_document(struct reader *reader, struct json *root)
     if (spec->tag == NULL)
         spec->tag = xstrdup("latest");
     if (spec->architecture == NULL)
-        spec->architecture = host_architecture();
+        spec->architecture = xstrdup(architecture_of_host());
     return NULL;
 }
 
-/* An override's value: JSON where it is such and the key is no plain string, else the text itself. */
-static struct json *override_value(const struct spec_key *key, const char *text)
-{
-    struct json *value = NULL;
-    bool is_text = key == NULL || key->kind == SPEC_NAME || key->kind == SPEC_TAG ||
-                   key->kind == SPEC_STRING || key->kind == SPEC_REFERENCE ||
-                   key->kind == SPEC_CREATED;
-    bool is_script = key != NULL && key->kind == SPEC_SCRIPT && *text != '{';
-
-    if (is_text || is_script)
-        return json_string(text);
-    CLEANUP(error_freep)
-    struct error *err = json_parse("an option", text, strlen(text), &value);
-
-    if (err != NULL)
-        return json_string(text);
-    value->line = 0;
-    return value;
-}
-
-static void apply_overrides(struct json *root, const struct spec_override *overrides, size_t count)
+static void apply_overrides(struct json *root, const struct json *overrides)
 {
     if (root->type != JSON_OBJECT)
         return;
-    for (size_t i = 0; i < count; i++)
-        json_set(root, overrides[i].key,
-                 override_value(spec_key_find(overrides[i].key), overrides[i].value));
+    for (size_t i = 0; i < overrides->count; i++)
+        json_set(root, overrides->keys[i], json_copy(overrides->items[i]));
 }
 
 static struct error *read_bytes(const char *path, struct buffer *out)
@@ -527,12 +509,14 @@ struct error *spec_read(const char *path, const struct spec_override *overrides,
     CLEANUP(freep) char *folder = NULL;
     CLEANUP(freep) char *name = xasprintf("spec '%s'", path);
     CLEANUP(json_freep) struct json *root = NULL;
+    CLEANUP(json_freep) struct json *over = NULL;
     CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
 
+    TRY(spec_overrides_read(overrides, override_count, &over));
     TRY(read_bytes(path, &text));
     TRY(find_folder(path, &folder));
     TRY(json_parse(name, text.data, text.length, &root));
-    apply_overrides(root, overrides, override_count);
+    apply_overrides(root, over);
     struct reader reader = {path, folder, now, source_date_epoch, spec};
 
     TRY(error_context(read_document(&reader, root), "read %s", name));

@@ -46,15 +46,17 @@ struct spec {
 };
 
 /* What the command line says over the file: each of --set KEY=VALUE and of --memory and so on is
- * one. */
+ * one. They count as if they stood in the file; the last one for a key wins. */
 struct spec_override {
+    const char *option; /* "set", "memory", ...: for messages */
     const char *key;
-    const char
-        *value; /* JSON where it parses as such and the key's type asks for it, else a string */
+    const char *value;
 };
 
 /* Reads the spec PATH ("-": standard input). NOW is the time that `created: now` means;
- * SOURCE_DATE_EPOCH is that variable's text or NULL. Errors: EXIT_INPUT. *RET is the caller's. */
+ * SOURCE_DATE_EPOCH is that variable's text or NULL. Errors: EXIT_INPUT; EXIT_USAGE where an
+ * override's key or value can be none, which is found before the file is opened. *RET is the
+ * caller's. */
 [[nodiscard]] struct error *spec_read(const char *path, const struct spec_override *overrides,
                                       size_t override_count, int64_t now,
                                       const char *source_date_epoch, struct spec **ret);

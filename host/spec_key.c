@@ -45,7 +45,7 @@ const struct spec_key spec_keys[] = {
      "Further environment of the scripts, which is never stored in the image."},
     {"created", SPEC_CREATED, AT(created), 0, 0, 0,
      "Creation time; newer entries of the layer are clamped to it."},
-    {"architecture", SPEC_STRING, AT(architecture), 0, 0, 0,
+    {"architecture", SPEC_ARCHITECTURE, AT(architecture), 0, 0, 0,
      "Architecture of the image, as Go names it."},
     {"timeout", SPEC_NUMBER, AT(timeout), 3600, 1, UINT64_C(30) * 24 * 3600,
      "Time limit of each script in seconds."},

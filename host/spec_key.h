@@ -18,10 +18,11 @@ enum spec_key_kind {
     SPEC_CONFIG,    /* object: image config */
     SPEC_SCRIPT,    /* string, or {"file": PATH} */
     SPEC_BOOLEAN,
-    SPEC_NUMBER,  /* a whole number within limits */
-    SPEC_SHARES,  /* list of {"source", "target"} */
-    SPEC_ENV,     /* object of strings */
-    SPEC_CREATED, /* RFC 3339 or "now" */
+    SPEC_NUMBER,       /* a whole number within limits */
+    SPEC_SHARES,       /* list of {"source", "target"} */
+    SPEC_ENV,          /* object of strings */
+    SPEC_CREATED,      /* RFC 3339 or "now" */
+    SPEC_ARCHITECTURE, /* string: a GOARCH name */
 };
 
 struct spec_key {

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "architecture.h"
 #include "spec.h"
 #include "spec_key.h"
 
@@ -67,6 +68,18 @@ static struct json *number(const struct spec_key *key)
     return schema;
 }
 
+/* One of Go's names of architectures. */
+static struct json *architecture(void)
+{
+    struct json *schema = type("string");
+    struct json *names = json_array();
+
+    for (size_t i = 0; i < architecture_count; i++)
+        json_append(names, json_string(architecture_names[i]));
+    json_set(schema, "enum", names);
+    return schema;
+}
+
 static struct json *key_schema(const struct spec_key *key)
 {
     static const char *const file[] = {"file", NULL};
@@ -79,6 +92,8 @@ static struct json *key_schema(const struct spec_key *key)
     case SPEC_REFERENCE:
     case SPEC_CREATED:
         return type("string");
+    case SPEC_ARCHITECTURE:
+        return architecture();
     case SPEC_PATHS:
         return either(type("string"), list_of(type("string")));
     case SPEC_CLOSURE:

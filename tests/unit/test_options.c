@@ -125,6 +125,8 @@ static void test_wrong_values(void **state)
     options_free(&options);
     expect_usage_error(parse(&options, "--set", "novalue", NULL), "KEY=VALUE", NULL);
     options_free(&options);
+    expect_usage_error(parse(&options, "--check=1", NULL), "'--check': it takes no value", NULL);
+    options_free(&options);
 }
 
 static void test_operands_are_counted(void **state)
@@ -135,6 +137,8 @@ static void test_operands_are_counted(void **state)
     expect_usage_error(parse(&options, "push", "a", NULL), "IMAGE REF is missing", NULL);
     options_free(&options);
     expect_usage_error(parse(&options, "export", "a", "b", NULL), "'b' is one word too many", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "-v", "pull", "x", NULL), "'pull' has to come first", NULL);
     options_free(&options);
 }
 

@@ -144,8 +144,10 @@ static void test_created(void **state)
 
 static void test_overrides(void **state)
 {
-    const struct spec_override overrides[] = {
-        {"memory", "1024"}, {"tag", "1"}, {"network", "true"}, {"runAsRoot", "true"}};
+    const struct spec_override overrides[] = {{"memory", "memory", "1024"},
+                                              {"set", "tag", "1"},
+                                              {"set", "network", "true"},
+                                              {"set", "runAsRoot", "true"}};
     struct spec *spec = NULL;
 
     (void)state;
@@ -155,12 +157,86 @@ static void test_overrides(void **state)
     assert_true(spec->network);
     assert_string_equal(spec->run_as_root, "true");
     spec_free(spec);
-    const struct spec_override wrong = {"memory", "lots"};
-    struct error *err = read_with("{\"name\":\"a\"}", &wrong, 1, NULL, &spec);
+}
 
+static void test_of_several_overrides_the_last_counts(void **state)
+{
+    const struct spec_override overrides[] = {{"set", "memory", "300"},
+                                              {"memory", "memory", "400"}};
+    struct spec *spec = NULL;
+
+    (void)state;
+    assert_null(read_with("{\"name\":\"a\"}", overrides, 2, NULL, &spec));
+    assert_int_equal(spec->memory, 400);
+    spec_free(spec);
+}
+
+/* A value that can be none, whatever the file says, is an error of usage. */
+static void test_wrong_overrides(void **state)
+{
+    static const struct {
+        struct spec_override override;
+        const char *message;
+    } cases[] = {
+        {{"memory", "memory", "lots"}, "'--memory': memory 'lots' is no whole number from 128"},
+        {{"set", "cpus", "1.5"}, "'--set': cpus '1.5' is no whole number from 1 to 32"},
+        {{"set", "network", "yes"}, "'--set': network 'yes' is neither true nor false"},
+        {{"set", "env", "{\"A\":}"}, "'--set': key 'env': read JSON: line 1, column"},
+        {{"set", "nam", "x"}, "'--set': unknown key 'nam'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct spec *spec = NULL;
+        struct error *err = spec_read("/no/such/file", &cases[i].override, 1, 0, NULL, &spec);
+
+        assert_non_null(err);
+        assert_int_equal(err->code, EXIT_USAGE);
+        if (strstr(err->message, cases[i].message) == NULL)
+            fail_msg("'%s' is not in '%s'", cases[i].message, err->message);
+        error_free(err);
+    }
+}
+
+/* A place in an option's text is not one in the file. */
+static void test_overrides_have_no_line(void **state)
+{
+    const struct spec_override override = {"set", "env", "{\"A\": 1}"};
+    struct spec *spec = NULL;
+    struct error *err = read_with("{\"name\":\"a\"}", &override, 1, NULL, &spec);
+
+    (void)state;
     assert_non_null(err);
-    assert_non_null(strstr(err->message, "key 'memory': expected a number, found string"));
+    assert_null(strstr(err->message, "line"));
+    assert_non_null(strstr(err->message, "key 'env': 'A': expected a string, found number"));
     error_free(err);
+}
+
+/* Shell commands in braces are not taken for JSON, nor is a path for anything but one. */
+static void test_overrides_of_text(void **state)
+{
+    const struct spec_override overrides[] = {{"set", "preMount", "{ true; }"},
+                                              {"set", "contents", "/"},
+                                              {"set", "runAsRoot", "{\"file\": \"script\"}"}};
+    struct spec *spec = NULL;
+
+    (void)state;
+    write_file("script", "echo from a file");
+    assert_null(read_with("{\"name\":\"a\"}", overrides, 3, NULL, &spec));
+    assert_string_equal(spec->pre_mount, "{ true; }");
+    assert_string_equal(spec->contents.items[0], "/");
+    assert_string_equal(spec->run_as_root, "echo from a file");
+    spec_free(spec);
+}
+
+static void test_architecture(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a\",\"architecture\":\"arm64\"}");
+
+    (void)state;
+    assert_string_equal(spec->architecture, "arm64");
+    spec_free(spec);
+    expect_error("{\"name\":\"a\",\"architecture\":\"aarch64\"}", "no architecture", "'arm64'");
 }
 
 static void test_unknown_key_names_the_nearest(void **state)
@@ -213,6 +289,9 @@ static void test_shares(void **state)
     assert_string_equal(spec->shares[0].source, "/etc");
     assert_string_equal(spec->shares[0].target, "/mnt/x");
     spec_free(spec);
+    expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/a\"},"
+                 "{\"source\":\"/etc\",\"target\":\"/a/b\"}]}",
+                 "target '/a/b' and target '/a' overlap", NULL);
     expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/a/../b\"}]}",
                  "'..'", NULL);
     expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/dev/x\"}]}",
@@ -289,6 +368,11 @@ int main(void)
         cmocka_unit_test(test_script_and_closure_of_files),
         cmocka_unit_test(test_created),
         cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_of_several_overrides_the_last_counts),
+        cmocka_unit_test(test_wrong_overrides),
+        cmocka_unit_test(test_overrides_have_no_line),
+        cmocka_unit_test(test_overrides_of_text),
+        cmocka_unit_test(test_architecture),
         cmocka_unit_test(test_unknown_key_names_the_nearest),
         cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_missing),
