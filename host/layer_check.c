@@ -76,7 +76,7 @@ struct layer_check *layer_check_new(void)
 {
     struct layer_check *check = xcalloc(1, sizeof *check);
 
-    check->stream = tar_stream_new((struct tar_events){check, check_entry, NULL}, true);
+    check->stream = tar_stream_new((struct tar_events){check, check_entry, NULL, 0}, true);
     return check;
 }
 

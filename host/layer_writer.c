@@ -14,6 +14,9 @@
 #include "tarsum.h"
 #include "temporary.h"
 
+/* A legacy checksum is not worth hashing the zeros of a larger hole, such as lastlog of a huge UID. */
+#define TARSUM_HOLES_MAX (UINT64_C(1) << 30)
+
 /* A file under way, with the digest of what it holds. */
 struct file {
     char *path;
@@ -121,7 +124,7 @@ static struct error *open_parts(struct layer_writer *writer, const char *dir)
         TRY(add_consumer(writer, consume_blob));
     }
     if (writer->wanted.tarsum) {
-        writer->tarsum = tarsum_new(TARSUM_V1);
+        writer->tarsum = tarsum_new(TARSUM_V1, TARSUM_HOLES_MAX);
         TRY(add_consumer(writer, consume_tarsum));
     }
     return NULL;

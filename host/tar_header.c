@@ -6,6 +6,7 @@
 #include "memory.h"
 
 #define XATTR_PREFIX "SCHILY.xattr."
+#define SPARSE_PREFIX "GNU.sparse."
 #define XATTRS_MAX 4096 /* of one entry */
 
 /* Where the fields lie (POSIX ustar; star's and GNU's own). */
@@ -237,6 +238,26 @@ static struct error *set_xattr(const struct record *record, struct tar_strings *
     return NULL;
 }
 
+/* The records of a sparse file. Only the form 1.0 is known, which GNU tar and libarchive write. */
+static struct error *apply_sparse(const struct record *record, struct tar_strings *strings,
+                                  struct tar_entry *entry)
+{
+    const char *key = record->key + strlen(SPARSE_PREFIX);
+    bool known = (strcmp(key, "major") == 0 && strcmp(record->value, "1") == 0) ||
+                 (strcmp(key, "minor") == 0 && strcmp(record->value, "0") == 0);
+
+    entry->is_sparse = true;
+    if (known)
+        return NULL;
+    if (strcmp(key, "name") == 0 && record->value_length > 0) {
+        set_text(record, &strings->sparse_name);
+        return NULL;
+    }
+    if (strcmp(key, "realsize") == 0)
+        return set_number(record, &entry->size);
+    return error_new(EXIT_INPUT, "it holds a sparse file in a form other than GNU's 1.0");
+}
+
 static struct error *apply_record(struct record *record, struct tar_strings *strings,
                                   struct tar_entry *entry)
 {
@@ -244,8 +265,8 @@ static struct error *apply_record(struct record *record, struct tar_strings *str
 
     if (strncmp(key, XATTR_PREFIX, strlen(XATTR_PREFIX)) == 0)
         return set_xattr(record, strings, entry);
-    if (strncmp(key, "GNU.sparse.", 11) == 0)
-        return error_new(EXIT_INPUT, "it holds a sparse file, which layers do not have");
+    if (strncmp(key, SPARSE_PREFIX, strlen(SPARSE_PREFIX)) == 0)
+        return apply_sparse(record, strings, entry);
     if (record->value_length == 0)
         return NULL; /* the header's own value stands */
     if (strcmp(key, "path") == 0)
@@ -261,7 +282,7 @@ static struct error *apply_record(struct record *record, struct tar_strings *str
     else if (strcmp(key, "gid") == 0)
         return set_number(record, &entry->gid);
     else if (strcmp(key, "size") == 0)
-        return set_number(record, &entry->size);
+        return set_number(record, &entry->stored_size);
     else if (strcmp(key, "mtime") == 0)
         return set_time(record, &entry->mtime);
     return NULL;
@@ -296,6 +317,7 @@ static void reset(struct tar_strings *strings)
     strings->link.length = 0;
     strings->user.length = 0;
     strings->group.length = 0;
+    strings->sparse_name.length = 0;
 }
 
 static void lend(struct tar_strings *strings, struct tar_entry *entry)
@@ -318,6 +340,22 @@ static void apply_long(const struct buffer *from, struct buffer *to)
     buffer_append(to, from->data, strnlen(from->data, from->length));
 }
 
+/* The file's size is what is stored, but of a sparse one, whose name is in a record too. */
+static struct error *settle_size(struct tar_strings *strings, struct tar_entry *entry)
+{
+    if (entry->stored_size < 0)
+        return error_new(EXIT_INPUT, "the header's size is negative");
+    if (!entry->is_sparse) {
+        entry->size = entry->stored_size;
+        return NULL;
+    }
+    if (entry->size < 0 || strings->sparse_name.length == 0)
+        return error_new(EXIT_INPUT, "a sparse file has no size or name");
+    strings->name.length = 0;
+    buffer_append(&strings->name, strings->sparse_name.data, strings->sparse_name.length);
+    return NULL;
+}
+
 struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
                               const struct tar_extensions *extensions, struct tar_strings *strings,
                               struct tar_entry *ret)
@@ -325,7 +363,10 @@ struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
     *ret = (struct tar_entry){0};
     reset(strings);
     TRY(read_block(block, strings, ret));
+    ret->stored_size = ret->size;
+    ret->size = -1;
     TRY(apply_pax(&extensions->pax, strings, ret));
+    TRY(settle_size(strings, ret));
     apply_long(&extensions->long_name, &strings->name);
     apply_long(&extensions->long_link, &strings->link);
     lend(strings, ret);
@@ -334,8 +375,6 @@ struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
 
         ret->type = length > 0 && strings->name.data[length - 1] == '/' ? '5' : '0';
     }
-    if (ret->size < 0)
-        return error_new(EXIT_INPUT, "the header's size is negative");
     ret->has_data = strchr("123456", ret->type) == NULL;
     return NULL;
 }
@@ -369,6 +408,7 @@ void tar_strings_free(struct tar_strings *strings)
     buffer_free(&strings->link);
     buffer_free(&strings->user);
     buffer_free(&strings->group);
+    buffer_free(&strings->sparse_name);
     buffer_free(&strings->records);
     free(strings->xattrs);
     *strings = (struct tar_strings){0};

@@ -18,6 +18,7 @@ struct tar_extensions {
 /* The strings of an entry. Zeroed: none. */
 struct tar_strings {
     struct buffer name, link, user, group, records;
+    struct buffer sparse_name; /* the name of a sparse file, whose header has another one */
     struct tar_xattr *xattrs;
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "sparse_map.h"
 #include "tar_header.h"
 
 enum state {
@@ -31,6 +32,7 @@ struct tar_stream {
     struct buffer global;                  /* the data of a 'g' header */
     unsigned char global_block[TAR_BLOCK]; /* its header */
     struct tar_strings strings;
+    struct sparse_map *sparse; /* of the entry whose data is passing, or NULL */
 };
 
 struct tar_stream *tar_stream_new(struct tar_events events, bool strict)
@@ -80,14 +82,14 @@ static struct buffer *extension_for(struct tar_stream *stream, char type)
 static struct error *begin_extension(struct tar_stream *stream, const struct tar_entry *entry,
                                      struct buffer *extension)
 {
-    if ((uint64_t)entry->size > TAR_EXTENSION_MAX)
+    if ((uint64_t)entry->stored_size > TAR_EXTENSION_MAX)
         return at(stream, error_new(EXIT_INPUT, "an extended header has more than %u bytes",
                                     TAR_EXTENSION_MAX));
     extension->length = 0;
     stream->extension = extension;
     if (entry->type == 'g')
         memcpy(stream->global_block, stream->block, TAR_BLOCK);
-    expect(stream, IN_EXTENSION, (uint64_t)entry->size);
+    expect(stream, IN_EXTENSION, (uint64_t)entry->stored_size);
     return NULL;
 }
 
@@ -117,6 +119,40 @@ static struct error *handle_zero_block(struct tar_stream *stream)
     return NULL;
 }
 
+/* Gets ready for a sparse file's data, whose map is checked even where its bytes are not told. */
+static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *entry)
+{
+    struct sink told = {stream->events.data, stream->events.context};
+
+    if (!entry->is_sparse)
+        return NULL;
+    if (entry->type != '0' || entry->stored_size == 0)
+        return error_new(EXIT_INPUT, "a sparse file has no map");
+    entry->data_left_out = stream->events.holes_max > 0 && entry->size > entry->stored_size &&
+                           (uint64_t)(entry->size - entry->stored_size) > stream->events.holes_max;
+    if (entry->data_left_out)
+        told.write = NULL;
+    stream->sparse = sparse_map_new((uint64_t)entry->size, (uint64_t)entry->stored_size, told);
+    return NULL;
+}
+
+/* Passes an entry's data on; the last of it where LEFT is 0. */
+static struct error *pass_data(struct tar_stream *stream, const void *bytes, size_t length)
+{
+    if (stream->sparse == NULL)
+        return stream->events.data != NULL
+                   ? stream->events.data(stream->events.context, bytes, length)
+                   : NULL;
+    TRY(at(stream, sparse_map_write(stream->sparse, bytes, length)));
+    if (stream->left > 0)
+        return NULL;
+    struct error *err = at(stream, sparse_map_finish(stream->sparse));
+
+    sparse_map_free(stream->sparse);
+    stream->sparse = NULL;
+    return err;
+}
+
 static struct error *handle_header(struct tar_stream *stream)
 {
     static const struct tar_extensions none = {0};
@@ -134,12 +170,13 @@ static struct error *handle_header(struct tar_stream *stream)
         return begin_extension(stream, &entry, extension);
     if (entry.type == 'S')
         return at(stream,
-                  error_new(EXIT_INPUT, "it holds a sparse file, which layers do not have"));
+                  error_new(EXIT_INPUT, "it holds a sparse file in a form other than GNU's 1.0"));
     entry.offset = stream->offset - TAR_BLOCK;
+    TRY(at(stream, begin_sparse(stream, &entry)));
     stream->extensions.pax.length = 0;
     stream->extensions.long_name.length = 0;
     stream->extensions.long_link.length = 0;
-    expect(stream, IN_DATA, entry.has_data ? (uint64_t)entry.size : 0);
+    expect(stream, IN_DATA, entry.has_data ? (uint64_t)entry.stored_size : 0);
     return tell(stream, &entry);
 }
 
@@ -179,9 +216,7 @@ static struct error *step(struct tar_stream *stream, const unsigned char *bytes,
     if (stream->left == 0)
         stream->state = stream->padding > 0 ? IN_PADDING : AT_HEADER;
     if (in_data)
-        return stream->events.data != NULL
-                   ? stream->events.data(stream->events.context, bytes, used)
-                   : NULL;
+        return pass_data(stream, bytes, used);
     buffer_append(stream->extension, bytes, used);
     return stream->left == 0 ? end_extension(stream) : NULL;
 }
@@ -217,6 +252,7 @@ void tar_stream_free(struct tar_stream *stream)
 {
     if (stream == NULL)
         return;
+    sparse_map_free(stream->sparse);
     tar_extensions_free(&stream->extensions);
     tar_strings_free(&stream->strings);
     buffer_free(&stream->global);

@@ -33,11 +33,14 @@ struct tar_entry {
     const char *user, *group;
     uint64_t offset; /* of the header in the stream */
     int64_t mode, uid, gid;
-    int64_t size;  /* as the header says */
-    int64_t mtime; /* seconds, rounded down */
+    int64_t size;        /* of the file, holes included */
+    int64_t stored_size; /* of what stands for it in the stream: less where it is sparse */
+    int64_t mtime;       /* seconds, rounded down */
     int64_t major, minor;
     char type;                      /* '0' for both forms of regular files */
-    bool has_data;                  /* `size` bytes follow */
+    bool has_data;                  /* `stored_size` bytes follow */
+    bool is_sparse;                 /* in GNU's PAX form 1.0 */
+    bool data_left_out;             /* its holes are larger than holes_max: no data is told */
     bool name_has_nul;              /* name or link held a NUL byte, which ended it */
     const struct tar_xattr *xattrs; /* sorted by name */
     size_t xattr_count;
@@ -47,6 +50,7 @@ struct tar_events {
     void *context;
     struct error *(*entry)(void *context, const struct tar_entry *entry);
     struct error *(*data)(void *context, const void *bytes, size_t length); /* or NULL */
+    uint64_t holes_max; /* of a sparse file whose data is told, holes as zeros; 0: any */
 };
 
 struct tar_stream;

@@ -1,6 +1,7 @@
 #include "tarsum.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct tarsum {
     struct sum *sums;
     size_t count, capacity;
     struct buffer fields;
+    bool given_up; /* holes were too large */
 };
 
 /* The present entry is over. */
@@ -89,6 +91,7 @@ static struct error *begin_entry(void *context, const struct tar_entry *entry)
 
     end_entry(sum);
     sum->hash = sha256_new();
+    sum->given_up = sum->given_up || entry->data_left_out;
     sum->name_key = key_of(entry->name);
     add_fields(sum, entry);
     return NULL;
@@ -102,12 +105,12 @@ static struct error *add_data(void *context, const void *bytes, size_t length)
     return NULL;
 }
 
-struct tarsum *tarsum_new(enum tarsum_version version)
+struct tarsum *tarsum_new(enum tarsum_version version, uint64_t holes_max)
 {
     struct tarsum *sum = xcalloc(1, sizeof *sum);
 
     sum->version = version;
-    sum->stream = tar_stream_new((struct tar_events){sum, begin_entry, add_data}, false);
+    sum->stream = tar_stream_new((struct tar_events){sum, begin_entry, add_data, holes_max}, false);
     return sum;
 }
 
@@ -175,6 +178,10 @@ struct error *tarsum_finish(struct tarsum *sum, char **ret)
 
     TRY(tar_stream_finish(owned->stream));
     end_entry(owned);
+    if (owned->given_up) {
+        *ret = NULL;
+        return NULL;
+    }
     if (owned->count > 1) {
         qsort(owned->sums, owned->count, sizeof *owned->sums, by_digest);
         order_namesakes(owned->sums, owned->count);

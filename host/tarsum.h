@@ -8,6 +8,7 @@
 #define VMBUILD_TARSUM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "error.h"
 
@@ -15,12 +16,14 @@ enum tarsum_version { TARSUM_V0, TARSUM_V1, TARSUM_DEV };
 
 struct tarsum;
 
-struct tarsum *tarsum_new(enum tarsum_version version);
+/* HOLES_MAX: a sum over sparse files with more bytes than that in holes, which count as zeros, takes too long to be worth
+ * it; 0: any. */
+struct tarsum *tarsum_new(enum tarsum_version version, uint64_t holes_max);
 
 /* The next bytes of the uncompressed tar. Errors: EXIT_INPUT where they are no tar. */
 [[nodiscard]] struct error *tarsum_update(struct tarsum *sum, const void *bytes, size_t length);
 
-/* *RET becomes "tarsum.v1+sha256:HEX" (the caller's). Frees SUM, also on error. */
+/* *RET becomes "tarsum.v1+sha256:HEX" (the caller's), or NULL where holes were larger than HOLES_MAX. Frees SUM, also on error. */
 [[nodiscard]] struct error *tarsum_finish(struct tarsum *sum, char **ret);
 
 void tarsum_free(struct tarsum *sum);

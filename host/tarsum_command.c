@@ -24,7 +24,7 @@ static ssize_t read_descriptor(void *context, void *buffer, size_t capacity, str
 static struct error *sum_stream(const char *name, int fd, enum tarsum_version version, char **ret)
 {
     CLEANUP(decompressor_freep) struct decompressor *decompressor = NULL;
-    CLEANUP(tarsum_freep) struct tarsum *sum = tarsum_new(version);
+    CLEANUP(tarsum_freep) struct tarsum *sum = tarsum_new(version, 0);
     const void *bytes = NULL;
     size_t length = 0;
 

@@ -17,7 +17,7 @@
 
 static char *sum_of(enum tarsum_version version, const struct buffer *tar, size_t piece)
 {
-    struct tarsum *sum = tarsum_new(version);
+    struct tarsum *sum = tarsum_new(version, 0);
     char *text = NULL;
 
     for (size_t at = 0; at < tar->length; at += piece) {
@@ -193,7 +193,7 @@ static void test_long_names(void **state)
 static void test_cut_off(void **state)
 {
     CLEANUP(buffer_free) struct buffer tar = {0};
-    struct tarsum *sum = tarsum_new(TARSUM_V1);
+    struct tarsum *sum = tarsum_new(TARSUM_V1, 0);
     char *text = NULL;
 
     (void)state;
@@ -208,7 +208,7 @@ static void test_cut_off(void **state)
 
 static void test_no_tar(void **state)
 {
-    CLEANUP(tarsum_freep) struct tarsum *sum = tarsum_new(TARSUM_V1);
+    CLEANUP(tarsum_freep) struct tarsum *sum = tarsum_new(TARSUM_V1, 0);
     char text[512];
 
     (void)state;
