@@ -100,14 +100,23 @@ static void add_output(struct machine *machine, const char *output)
     add(machine, "-device", xstrdup("virtserialport,chardev=output,name=" GUEST_OUTPUT_PORT));
 }
 
-/* The kernel's words. Disks on SCSI are scanned for when the guest wants them. */
-static char *describe_append(const struct machine_host *host)
+/* Each CPU a package of its own: SeaBIOS' MP table, which is all that the guest's kernel looks at,
+ * has one CPU of each package. */
+static void add_cpus(struct machine *machine, uint64_t cpus)
+{
+    add(machine, "-smp",
+        xasprintf("%" PRIu64 ",sockets=%" PRIu64 ",cores=1,threads=1", cpus, cpus));
+}
+
+/* The kernel's words. Disks on SCSI are scanned for when the guest wants them. Without the local
+ * APICs' timers the PIT serves one CPU as well, but of several none would sleep less than a tick. */
+static char *describe_append(const struct machine_host *host, uint64_t cpus)
 {
     struct buffer words = {0};
 
     buffer_printf(&words, "scsi_mod.scan=manual");
     if (host->accelerator == ACCELERATOR_TCG)
-        buffer_printf(&words, " noreplace-smp nolapic_timer");
+        buffer_printf(&words, " noreplace-smp%s", cpus > 1 ? "" : " nolapic_timer");
     if (host->accelerator == ACCELERATOR_TCG && host->tsc_khz > 0)
         buffer_printf(&words, " tsc_early_khz=%" PRIu64 " lpj=%" PRIu64, host->tsc_khz,
                       host->tsc_khz * 1000 / GUEST_HZ);
@@ -117,12 +126,14 @@ static char *describe_append(const struct machine_host *host)
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret)
 {
-    *ret = (struct machine){.append = describe_append(host)};
+    *ret = (struct machine){.append = describe_append(host, options->cpus)};
     add(ret, "-sandbox", xstrdup(SANDBOX));
     if (host->accelerator == ACCELERATOR_TCG)
         add(ret, "-cpu", xstrdup(CPU_TCG));
     if (host->firmware != NULL)
         add(ret, "-bios", xstrdup(host->firmware));
+    if (options->cpus > 1)
+        add_cpus(ret, options->cpus);
     add_disks(ret, options);
     add_output(ret, host->output);
     if (options->network)

@@ -9,8 +9,8 @@
  * qcow2 overlay on each read-only one.
  *
  * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told: it
- * gets the frequency of the host's time stamp counter, which it reads, and keeps to the one timer
- * that costs least to set up.
+ * gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps to
+ * the one timer that costs least to set up.
  *
  * Network. QEMU's user-mode stack with fixed addresses, and none at all unless it is asked for. As
  * QEMU has it, the gateway's address leads to services that listen on the host's loopback: a script

@@ -69,6 +69,20 @@ static void test_tcg_is_told_what_it_need_not_find_out(void **state)
     assert_string_equal(machine.append, "scsi_mod.scan=manual");
 }
 
+static void test_several_cpus_are_packages_with_timers(void **state)
+{
+    const struct vm_options options = {.scratch = "/run/scratch", .cpus = 2};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-smp", "2,sockets=2,cores=1,threads=1"));
+    assert_string_equal(machine.append,
+                        "scsi_mod.scan=manual noreplace-smp tsc_early_khz=2096000 lpj=20960000");
+    machine_free(&machine);
+    describe(&options, ACCELERATOR_KVM);
+    assert_true(has("-smp", "2,sockets=2,cores=1,threads=1"));
+}
+
 static void test_unknown_frequency_and_firmware(void **state)
 {
     const struct vm_options options = {.scratch = "/run/scratch"};
@@ -133,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_least, forget),
         cmocka_unit_test_teardown(test_tcg_is_told_what_it_need_not_find_out, forget),
+        cmocka_unit_test_teardown(test_several_cpus_are_packages_with_timers, forget),
         cmocka_unit_test_teardown(test_unknown_frequency_and_firmware, forget),
         cmocka_unit_test_teardown(test_known_base_is_read_only, forget),
         cmocka_unit_test_teardown(test_new_base_has_its_layers, forget),
