@@ -74,10 +74,10 @@ repack "$WORK/good.tar" "$WORK/base.tar" 'members["manifest.json"] = b"[" * 10_0
 refuses "a manifest of nothing but brackets" 'manifest\.json'
 
 head -c 100000 /dev/urandom > "$WORK/base.tar"
-refuses "not an image at all" 'not an image|format|recogni'
+refuses "not an image at all" 'tar archive'
 
 : > "$WORK/base.tar"
-refuses "empty" 'not an image|format|recogni|empty'
+refuses "empty" 'tar archive'
 
 mkdir "$WORK/plain"
 echo x > "$WORK/plain/file"

@@ -57,16 +57,22 @@ build pure
 exits 0 "extraCommands of a layer without a script"
 like "extraCommands of a layer without a script: its layer" "$(layer "$WORK/pure.tar")" '^file 0664 5:6 renamed$'
 
-# shadowSetup.
-jq -n --arg base "$(base busybox)" \
-    '{name: "x", fromImage: $base, shadowSetup: true, runAsRoot: "cat /etc/passwd /etc/shadow > /dev/null"}' > "$WORK/shadow.json"
+# shadowSetup: what is missing, and nothing else.
+image make "$WORK/bare.tar" <<END
+{"layers": [[{"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"},
+  {"path": "etc/login.defs", "data": "mine"}]]}
+END
+chmod a+r "$WORK/bare.tar"
+script_spec shadow '{"name": "x", "fromImage": "bare.tar", "shadowSetup": true}' \
+    <<< 'read root < /etc/passwd; [ "${root%%:*}" = root ]; read mine < /etc/login.defs || [ "$mine" = mine ]'
 build shadow
 exits 0 "shadowSetup"
 listing=$(layer "$WORK/shadow.tar")
-for file in etc/shadow etc/gshadow etc/pam.d/other etc/login.defs; do
+for file in etc/passwd etc/shadow etc/group etc/gshadow etc/pam.d/other; do
     like "shadowSetup: $file" "$listing" " $file\$"
 done
-unlike "shadowSetup: what the base has stays" "$listing" ' etc/passwd$'
+like "shadowSetup: secrets are root's own" "$listing" '^file 0600 0:0 etc/shadow$'
+unlike "shadowSetup: what the base has stays" "$listing" ' etc/login.defs$'
 
 # shares: read-only, and gone from the layer.
 mkdir "$WORK/shared"
