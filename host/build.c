@@ -119,7 +119,7 @@ static struct error *put_network(struct vm *vm, struct buffer *environment)
     bool found;
 
     TRY(host_network_ca_bundle(&bundle, &found));
-    host_network_environment(found, environment);
+    host_network_environment(found, VM_NETWORK_GATEWAY, environment);
     host_network_resolv_conf(VM_NETWORK_NAMESERVER, &resolv_conf);
     host_network_hosts(&hosts);
     TRY(vm_put(vm, GUEST_JOB_RESOLV_CONF, resolv_conf.data, resolv_conf.length));

@@ -9,6 +9,7 @@
 
 #include "../guest/contract.h"
 #include "cleanup.h"
+#include "memory.h"
 
 #define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are looked at */
 
@@ -50,10 +51,47 @@ static void add_variable(struct buffer *environment, const char *name, const cha
     buffer_append(environment, "", 1);
 }
 
-void host_network_environment(bool has_bundle, struct buffer *environment)
+/* Length of the loopback's name or address that TEXT begins with; 0 where it is none. */
+static size_t loopback_length(const char *text)
+{
+    static const char *const names[] = {"localhost", "[::1]"};
+    size_t length = strncmp(text, "127.", 4) == 0 ? strspn(text, "0123456789.") : 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncasecmp(text, names[i], strlen(names[i])) == 0)
+            length = strlen(names[i]);
+    return length > 0 && strchr(":/", text[length]) != NULL ? length : 0;
+}
+
+char *host_network_proxy(const char *proxy, const char *gateway)
+{
+    const char *scheme = strstr(proxy, "://");
+    const char *authority = scheme != NULL ? scheme + strlen("://") : proxy;
+    const char *at = memrchr(authority, '@', strcspn(authority, "/"));
+    const char *host = at != NULL ? at + 1 : authority;
+    size_t length = loopback_length(host);
+
+    if (length == 0)
+        return xstrdup(proxy);
+    return xasprintf("%.*s%s%s", (int)(host - proxy), proxy, gateway, host + length);
+}
+
+/* The variable that lists the hosts which are reached without a proxy names no proxy. */
+static void add_proxy(struct buffer *environment, const char *name, const char *gateway)
+{
+    const char *value = getenv(name);
+    CLEANUP(freep)
+    char *proxy = value != NULL && strcasecmp(name, "no_proxy") != 0
+                      ? host_network_proxy(value, gateway)
+                      : NULL;
+
+    add_variable(environment, name, proxy != NULL ? proxy : value);
+}
+
+void host_network_environment(bool has_bundle, const char *gateway, struct buffer *environment)
 {
     for (size_t i = 0; i < sizeof proxy_variables / sizeof *proxy_variables; i++)
-        add_variable(environment, proxy_variables[i], getenv(proxy_variables[i]));
+        add_proxy(environment, proxy_variables[i], gateway);
     for (size_t i = 0; has_bundle && i < sizeof bundle_variables / sizeof *bundle_variables; i++)
         add_variable(environment, bundle_variables[i], GUEST_CA_BUNDLE_PATH);
 }

@@ -10,10 +10,14 @@
 #include "buffer.h"
 #include "error.h"
 
-/* Appends the host's proxy variables (http_proxy, ..., in either case) to ENVIRONMENT, NAME=VALUE
- * and a NUL each, and those that lead TLS clients to the CA bundle (SSL_CERT_FILE, ...) where
+/* PROXY, a proxy's URL or HOST:PORT, as the guest reaches it: one on the host's loopback is at
+ * GATEWAY there. The caller's. */
+char *host_network_proxy(const char *proxy, const char *gateway);
+
+/* Appends the host's proxy variables (http_proxy, ..., in either case, as host_network_proxy makes
+ * them) to ENVIRONMENT, NAME=VALUE and a NUL each, and those that lead TLS clients to the CA bundle (SSL_CERT_FILE, ...) where
  * HAS_BUNDLE. Names that ENVIRONMENT has already are left as they are. */
-void host_network_environment(bool has_bundle, struct buffer *environment);
+void host_network_environment(bool has_bundle, const char *gateway, struct buffer *environment);
 
 /* /etc/resolv.conf for the guest: NAMESERVER, which passes questions on to the host's resolver, and
  * the host's own search and options lines. */

@@ -21,6 +21,7 @@
 /* Where the guest asks for names: QEMU's user-mode network passes questions on to the host's
  * resolver. */
 #define VM_NETWORK_NAMESERVER "10.0.2.3"
+#define VM_NETWORK_GATEWAY "10.0.2.2" /* leads to the host's loopback, too */
 
 /* What the guest's kernel and programs are built for, as Go names it. */
 #define VM_ARCHITECTURE "amd64"
