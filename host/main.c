@@ -3,9 +3,12 @@
  */
 #include <locale.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "buffer.h"
+#include "cleanup.h"
 #include "options.h"
 #include "progress.h"
 #include "registry.h"
@@ -50,6 +53,33 @@ static int show_help(const struct options *options)
     return code;
 }
 
+/* Puts what is typed on the terminal, up to its end, in the place of standard input. The worker,
+ * which is not in the terminal's foreground group, may not read from it. */
+static struct error *take_typed_input(void)
+{
+    char bytes[4096];
+    ssize_t length;
+    CLEANUP(closep) int fd = memfd_create("standard input", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "keep standard input");
+    while ((length = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
+        if (write(fd, bytes, (size_t)length) != length)
+            return error_errno(EXIT_OTHER, "keep standard input");
+    if (length < 0)
+        return error_errno(EXIT_INPUT, "read standard input");
+    if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
+        return error_errno(EXIT_OTHER, "keep standard input");
+    return NULL;
+}
+
+static struct error *prepare(const struct options *options)
+{
+    if (options->spec != NULL && strcmp(options->spec, "-") == 0 && isatty(STDIN_FILENO))
+        TRY(take_typed_input());
+    return temporary_setup();
+}
+
 static int run(struct options *options)
 {
     if (options->version)
@@ -60,7 +90,7 @@ static int run(struct options *options)
     registry_setup(&(struct registry_options){options->plain_http, options->auth_file});
     if (!options->command->supervised)
         return run_command(options);
-    struct error *err = temporary_setup();
+    struct error *err = prepare(options);
 
     return err != NULL ? finish(err) : supervise(run_command, options);
 }

@@ -19,6 +19,8 @@
 #include "spec_key.h"
 #include "spec_override.h"
 
+#define STDIN_NAME "standard input" /* in messages */
+
 /* A spec being read. */
 struct reader {
     const char *path; /* as the user named it */
@@ -482,12 +484,13 @@ static void apply_overrides(struct json *root, const struct json *overrides)
 static struct error *read_bytes(const char *path, struct buffer *out)
 {
     bool is_stdin = strcmp(path, "-") == 0;
-    CLEANUP(closep) int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep)
+    int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
     if (!is_stdin && opened < 0)
         return error_errno(EXIT_INPUT, "open spec '%s'", path);
     return error_context(read_all(is_stdin ? STDIN_FILENO : opened, JSON_SIZE_MAX, out),
-                         "read spec '%s'", path);
+                         "read spec '%s'", is_stdin ? STDIN_NAME : path);
 }
 
 static struct error *find_folder(const char *path, char **ret)
@@ -507,7 +510,7 @@ struct error *spec_read(const char *path, const struct spec_override *overrides,
 {
     CLEANUP(buffer_free) struct buffer text = {0};
     CLEANUP(freep) char *folder = NULL;
-    CLEANUP(freep) char *name = xasprintf("spec '%s'", path);
+    CLEANUP(freep) char *name = xasprintf("spec '%s'", strcmp(path, "-") == 0 ? STDIN_NAME : path);
     CLEANUP(json_freep) struct json *root = NULL;
     CLEANUP(json_freep) struct json *over = NULL;
     CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
