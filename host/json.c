@@ -122,11 +122,55 @@ static int on_number(void *context, const char *text, size_t length)
     return place(context, value);
 }
 
+/* The code unit of the escape at TEXT, or 0 where that is none of \uXXXX, whose digits yajl has seen. */
+static unsigned long escaped_unit(const char *text)
+{
+    char digits[5] = {0};
+
+    if (text[0] != '\\' || text[1] != 'u')
+        return 0;
+    memcpy(digits, text + 2, 4);
+    return strtoul(digits, NULL, 16);
+}
+
+/* Whether the token that scan_to_token has just reached has a \uD8xx without its \uDCxx, or the other
+ * way round (RFC 8259, section 8.2): no UTF-8 can say that, and yajl lets it pass. */
+static bool has_lone_surrogate(const struct reader *reader)
+{
+    bool high_before = false; /* the escape right before was the first half of a pair */
+
+    for (size_t i = reader->scanned; i < reader->token_end;) {
+        unsigned long unit = escaped_unit(reader->bytes + i);
+        bool is_low = (unit & 0xfc00) == 0xdc00;
+
+        if (high_before != is_low)
+            return true;
+        high_before = (unit & 0xfc00) == 0xd800;
+        i += unit != 0 ? 6 : reader->bytes[i] == '\\' ? 2 : 1;
+    }
+    return false;
+}
+
+/* Refuses the text of LENGTH bytes of the current token where it is none. WHAT names the token. */
+static int check_text(struct reader *reader, const char *what, const unsigned char *text,
+                      size_t length)
+{
+    const char *fault = memchr(text, '\0', length) != NULL ? "a NUL character"
+                        : has_lone_surrogate(reader)       ? "half a surrogate pair"
+                                                           : NULL;
+
+    if (fault == NULL)
+        return 1;
+    CLEANUP(freep) char *cause = xasprintf("%s has %s in it", what, fault);
+
+    return fail(reader, cause);
+}
+
 static int on_string(void *context, const unsigned char *text, size_t length)
 {
     scan_to_token(context);
-    if (memchr(text, '\0', length) != NULL)
-        return fail(context, "a string has a NUL character in it");
+    if (!check_text(context, "a string", text, length))
+        return 0;
     struct json *value = new_value(JSON_STRING);
 
     value->text = xstrndup((const char *)text, length);
@@ -138,8 +182,8 @@ static int on_key(void *context, const unsigned char *text, size_t length)
     struct reader *reader = context;
 
     scan_to_token(reader);
-    if (memchr(text, '\0', length) != NULL)
-        return fail(reader, "a key has a NUL character in it");
+    if (!check_text(reader, "a key", text, length))
+        return 0;
     reader->key = xstrndup((const char *)text, length);
     return 1;
 }

@@ -86,6 +86,18 @@ static void test_nul_in_string(void **state)
     expect_error("\"\\u0000\"", 8, "NUL");
 }
 
+static void test_half_a_surrogate_pair(void **state)
+{
+    static const char *const texts[] = {"\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\ud800\"",
+                                        "\"\\ud83dx\\ude00\"", "{\"\\uDFFF\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect_error(texts[i], strlen(texts[i]), "surrogate");
+    expect_rewritten("\"\\ud83d\\ude00 \\\\ud800 \\u00e9\"",
+                     "\"\xf0\x9f\x98\x80 \\\\ud800 \xc3\xa9\"");
+}
+
 static void test_nesting_is_limited(void **state)
 {
     char deep[200];
@@ -156,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_errors_have_position_and_cause),
         cmocka_unit_test(test_repeated_key),
         cmocka_unit_test(test_nul_in_string),
+        cmocka_unit_test(test_half_a_surrogate_pair),
         cmocka_unit_test(test_nesting_is_limited),
         cmocka_unit_test(test_size_is_limited),
         cmocka_unit_test(test_set_replaces_in_place_and_remove),
