@@ -316,6 +316,22 @@ void progress_output_end(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
+/* Shows TEXT line by line, each made harmless, with PREFIX before it. */
+static void show_text(const char *prefix, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        char *harmless = make_harmless(text, length, false);
+        char *line = xasprintf("%s%s", prefix, harmless);
+
+        show_line(line);
+        free(line);
+        free(harmless);
+        text += length;
+        text += *text == '\n';
+    }
+}
+
 static void __attribute__((format(printf, 2, 0)))
 show_note(const char *kind, const char *format, va_list args)
 {
@@ -330,10 +346,7 @@ show_note(const char *kind, const char *format, va_list args)
         show_event(event);
         free(harmless);
     } else {
-        char *line = xasprintf("vmbuild: %s", text);
-
-        show_line(line);
-        free(line);
+        show_text("vmbuild: ", text); /* names of files and a registry's words may be in it */
     }
     pthread_mutex_unlock(&progress.mutex);
     free(text);
@@ -377,22 +390,6 @@ static void show_error_event(const struct error *err)
         free(harmless);
     }
     show_event(event);
-}
-
-/* Shows TEXT line by line, each made harmless, with PREFIX before it. */
-static void show_text(const char *prefix, const char *text)
-{
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-        char *harmless = make_harmless(text, length, false);
-        char *line = xasprintf("%s%s", prefix, harmless);
-
-        show_line(line);
-        free(line);
-        free(harmless);
-        text += length;
-        text += *text == '\n';
-    }
 }
 
 void progress_error(const struct error *err)

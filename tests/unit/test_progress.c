@@ -69,6 +69,17 @@ static void test_quiet_shows_scripts_and_errors(void **state)
     error_free(err);
 }
 
+static void test_notes_are_harmless(void **state)
+{
+    (void)state;
+    progress_setup(PROGRESS_PLAIN, 1);
+    start_capture();
+    progress_note("left out '%s'", "a\033[2Jb");
+    progress_detail("%s", "one\ntwo\r");
+    assert_string_equal(end_capture(),
+                        "vmbuild: left out 'a\\x1b[2Jb'\nvmbuild: one\nvmbuild: two\\x0d\n");
+}
+
 /* Expects each line of TEXT to be a JSON object, and returns the member KEY of the last one. */
 static char *last_member(const char *text, const char *key)
 {
@@ -128,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_quiet_shows_scripts_and_errors),
+        cmocka_unit_test(test_notes_are_harmless),
         cmocka_unit_test(test_json_is_valid_whatever_a_script_writes),
         cmocka_unit_test(test_long_lines_are_shown_in_parts),
     };
