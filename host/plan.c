@@ -111,7 +111,9 @@ static void add_spec_environment(struct strings *list, const struct spec *spec)
                      spec->env->items[i]->text);
     CLEANUP(freep) char *epoch = xasprintf("%" PRId64, spec->created);
 
-    set_default(list, "SOURCE_DATE_EPOCH", epoch);
+    /* A base image that was built with one has another time than this build. */
+    if (json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
+        set_variable(list, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), epoch);
 }
 
 /* Writes LIST as the guest reads it, and frees it. */

@@ -112,6 +112,22 @@ static void test_environment_without_base(void **state)
                              "HOME=/root\n");
 }
 
+static void test_epoch_is_this_builds_unless_the_spec_says_so(void **state)
+{
+    struct json *base = parse("{\"config\":{\"Env\":[\"SOURCE_DATE_EPOCH=5\",\"PATH=/x\"]}}");
+    struct spec spec = {.created = 77};
+    struct buffer out = {0};
+
+    (void)state;
+    plan_environment(&spec, base, &out);
+    expect_environment(&out, "SOURCE_DATE_EPOCH=77\nPATH=/x\nHOME=/root\n");
+    spec.env = parse("{\"SOURCE_DATE_EPOCH\":\"9\"}");
+    plan_environment(&spec, base, &out);
+    expect_environment(&out, "SOURCE_DATE_EPOCH=9\nPATH=/x\nHOME=/root\n");
+    json_free(base);
+    json_free(spec.env);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +137,7 @@ int main(void)
         cmocka_unit_test(test_shadow_setup_runs_in_the_image),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_environment_without_base),
+        cmocka_unit_test(test_epoch_is_this_builds_unless_the_spec_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
