@@ -139,6 +139,13 @@ static void test_created(void **state)
     assert_null(read_with("{\"name\":\"a\"}", NULL, 0, "77", &spec));
     assert_int_equal(spec->created, 77);
     spec_free(spec);
+    assert_null(read_with("{\"name\":\"a\"}", NULL, 0, "253402300799", &spec));
+    spec_free(spec);
+    struct error *err = read_with("{\"name\":\"a\"}", NULL, 0, "253402300800", &spec);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_INPUT);
+    error_free(err);
     expect_error("{\"name\":\"a\",\"created\":\"yesterday\"}", "RFC 3339", NULL);
 }
 
