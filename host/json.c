@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "memory.h"
+#include "utf8.h"
 
 #define VALUES_MAX (1u << 20) /* of one document; each costs about a hundred bytes */
 
@@ -134,7 +135,7 @@ static unsigned long escaped_unit(const char *text)
 }
 
 /* Whether the token that scan_to_token has just reached has a \uD8xx without its \uDCxx, or the other
- * way round (RFC 8259, section 8.2): no UTF-8 can say that, and yajl lets it pass. */
+ * way round (RFC 8259, section 8.2): no UTF-8 can say that, and yajl makes something else of it. */
 static bool has_lone_surrogate(const struct reader *reader)
 {
     bool high_before = false; /* the escape right before was the first half of a pair */
@@ -151,13 +152,22 @@ static bool has_lone_surrogate(const struct reader *reader)
     return false;
 }
 
+/* What is wrong with the text of LENGTH bytes of the current token, or NULL. */
+static const char *find_fault(const struct reader *reader, const char *text, size_t length)
+{
+    if (memchr(text, '\0', length) != NULL)
+        return "a NUL character";
+    if (has_lone_surrogate(reader))
+        return "half a surrogate pair";
+    /* yajl looks at the number of continuation bytes only. */
+    return utf8_is_valid(text, length) ? NULL : "bytes that are no UTF-8";
+}
+
 /* Refuses the text of LENGTH bytes of the current token where it is none. WHAT names the token. */
 static int check_text(struct reader *reader, const char *what, const unsigned char *text,
                       size_t length)
 {
-    const char *fault = memchr(text, '\0', length) != NULL ? "a NUL character"
-                        : has_lone_surrogate(reader)       ? "half a surrogate pair"
-                                                           : NULL;
+    const char *fault = find_fault(reader, (const char *)text, length);
 
     if (fault == NULL)
         return 1;

@@ -12,6 +12,7 @@
 #include "buffer.h"
 #include "cleanup.h"
 #include "memory.h"
+#include "utf8.h"
 
 #define LINE_MAX_BYTES 8192   /* of a script's line; longer ones are shown in parts */
 #define BYTES_INTERVAL 0.1    /* seconds between two shown byte counts */
@@ -192,27 +193,6 @@ void progress_done(void)
         progress.stage = NULL;
     }
     pthread_mutex_unlock(&progress.mutex);
-}
-
-/* Length of the UTF-8 sequence at TEXT, of which LEFT bytes are there; 0 where it is none. */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-    size_t length = *text < 0x80                              ? 1
-                    : (*text & 0xe0) == 0xc0 && *text >= 0xc2 ? 2
-                    : (*text & 0xf0) == 0xe0                  ? 3
-                    : (*text & 0xf8) == 0xf0 && *text < 0xf5  ? 4
-                                                              : 0;
-
-    if (length == 0 || length > left)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if (length == 3 && ((*text == 0xe0 && text[1] < 0xa0) || (*text == 0xed && text[1] >= 0xa0)))
-        return 0;
-    if (length == 4 && ((*text == 0xf0 && text[1] < 0x90) || (*text == 0xf4 && text[1] >= 0x90)))
-        return 0;
-    return length;
 }
 
 /* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and semicolons m) at TEXT; 0 where it is none. */

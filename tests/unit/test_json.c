@@ -98,6 +98,17 @@ static void test_half_a_surrogate_pair(void **state)
                      "\"\xf0\x9f\x98\x80 \\\\ud800 \xc3\xa9\"");
 }
 
+static void test_bytes_that_only_look_like_utf8(void **state)
+{
+    static const char *const texts[] = {"\"\xed\xb0\x80\"", "\"\xc0\x80\"", "\"\xe0\x80\xaf\"",
+                                        "\"\xf4\x90\x80\x80\"", "{\"\xf7\xbf\xbf\xbf\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect_error(texts[i], strlen(texts[i]), "no UTF-8");
+    expect_rewritten("\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"", "\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"");
+}
+
 static void test_nesting_is_limited(void **state)
 {
     char deep[200];
@@ -169,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_repeated_key),
         cmocka_unit_test(test_nul_in_string),
         cmocka_unit_test(test_half_a_surrogate_pair),
+        cmocka_unit_test(test_bytes_that_only_look_like_utf8),
         cmocka_unit_test(test_nesting_is_limited),
         cmocka_unit_test(test_size_is_limited),
         cmocka_unit_test(test_set_replaces_in_place_and_remove),
