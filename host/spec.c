@@ -20,6 +20,7 @@
 #include "spec_override.h"
 
 #define STDIN_NAME "standard input" /* in messages */
+#define CREATED_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z: RFC 3339 has no later time */
 
 /* A spec being read. */
 struct reader {
@@ -432,10 +433,13 @@ static struct error *default_created(struct reader *reader)
     if (text == NULL)
         return NULL;
     size_t digits = strspn(text, "0123456789");
+    int64_t seconds = digits <= 12 ? strtoll(text, NULL, 10) : INT64_MAX;
 
-    if (digits == 0 || digits > 12 || text[digits] != '\0')
-        return error_new(EXIT_INPUT, "SOURCE_DATE_EPOCH '%.40s' is no number of seconds", text);
-    reader->spec->created = strtoll(text, NULL, 10);
+    if (digits == 0 || text[digits] != '\0' || seconds > CREATED_MAX)
+        return error_new(EXIT_INPUT,
+                         "SOURCE_DATE_EPOCH '%.40s' is no number of seconds up to the year 9999",
+                         text);
+    reader->spec->created = seconds;
     return NULL;
 }
 
