@@ -19,7 +19,7 @@
 #include "spec_key.h"
 #include "spec_override.h"
 
-#define STDIN_NAME "standard input" /* in messages */
+#define STDIN_NAME "standard input"       /* in messages */
 #define CREATED_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z: RFC 3339 has no later time */
 
 /* A spec being read. */
