@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "attributes.h"
 #include "contract.h"
 #include "device.h"
 #include "unpack.h"
@@ -126,26 +126,23 @@ int base_unpack(const char *base, const char *const *serials, size_t count, stru
 static int copy_root(struct fault *fault)
 {
     struct stat status;
-    char list[64 << 10];
-    char value[64 << 10];
-    ssize_t length;
-    if (stat(GUEST_SCRATCH_IMAGE, &status) ||
-        chown(GUEST_SCRATCH_LAYER, status.st_uid, status.st_gid) ||
-        chmod(GUEST_SCRATCH_LAYER, status.st_mode & 07777) ||
-        (length = listxattr(GUEST_SCRATCH_IMAGE, list, sizeof(list))) < 0) {
-        return fault_set(fault, errno, "copy the attributes of the image's root");
+    int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed = image < 0 || layer < 0 || fstat(image, &status) || attributes_copy(image, layer);
+    if (!failed) {
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, status.st_mtim};
+        failed = futimens(layer, times);
     }
-    for (const char *key = list; key < list + length; key += strlen(key) + 1) {
-        ssize_t size = getxattr(GUEST_SCRATCH_IMAGE, key, value, sizeof(value));
-        if (size < 0 || setxattr(GUEST_SCRATCH_LAYER, key, value, (size_t)size, 0)) {
-            return fault_set(fault, errno, "copy the attribute '%s' of the image's root", key);
-        }
+    if (failed) {
+        fault_set(fault, errno, "copy the attributes of the image's root");
     }
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, status.st_mtim};
-    if (utimensat(AT_FDCWD, GUEST_SCRATCH_LAYER, times, 0)) {
-        return fault_set(fault, errno, "copy the attributes of the image's root");
+    if (image >= 0) {
+        close(image);
     }
-    return 0;
+    if (layer >= 0) {
+        close(layer);
+    }
+    return failed ? -1 : 0;
 }
 
 int base_mount(const char *base, struct fault *fault)

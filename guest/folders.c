@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "attributes.h"
 #include "posix_acl.h"
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -81,7 +84,7 @@ int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
 }
 
 /* Puts the folder that FD has open, and whose path is folders->path, on top of the open ones. */
-static int push(struct folders *folders, int fd, bool made)
+static int push(struct folders *folders, int fd)
 {
     struct stat status;
     if (fstat(fd, &status)) {
@@ -96,11 +99,7 @@ static int push(struct folders *folders, int fd, bool made)
         folders->open = open;
         folders->room = room;
     }
-    struct timespec mtime = {0};
-    if (!made) {
-        mtime = status.st_mtim;
-    }
-    if (keep_time(folders, path_text(&folders->path), status.st_ino, mtime, made)) {
+    if (keep_time(folders, path_text(&folders->path), status.st_ino, status.st_mtim, false)) {
         return -1;
     }
     folders->open[folders->count++] = (struct folder){
@@ -113,14 +112,14 @@ static int push(struct folders *folders, int fd, bool made)
     return 0;
 }
 
-int folders_open(struct folders *ret)
+int folders_open(struct folders *ret, int below)
 {
-    *ret = (struct folders){0};
+    *ret = (struct folders){.below = below};
     int fd = open("/", OPEN_FOLDER);
     if (fd < 0) {
         return -1;
     }
-    if (push(ret, fd, false)) {
+    if (push(ret, fd)) {
         int cause = errno;
         close(fd);
         folders_close(ret);
@@ -161,66 +160,129 @@ static void cut_to_common(struct folders *folders, const char *path, size_t leng
     cut(folders, keep);
 }
 
-/* Makes the folder that the symbolic link NAME in the last open folder points to in vain, with all
- * that is missing on the way to it, as containerd and umoci do. */
-static int make_link_target(struct folders *folders, const char *name)
+/* Opens PATH in the tree below; absolute links there lead to its own root. -1 with errno. */
+static int open_below(const struct folders *folders, const char *path, uint64_t flags)
 {
-    struct path link = {0};
+    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    if (folders->below < 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    return (int)syscall(SYS_openat2, folders->below, *path ? path : ".", &how, sizeof(how));
+}
+
+/* Makes the folder PATH, which is NAME in PARENT, as the one below is, or plain. Its time is kept. */
+static int make_folder(struct folders *folders, int parent, const char *name, const char *path)
+{
+    struct stat made;
+    struct stat model = {0};
+    if (mkdirat(parent, name, 0755)) {
+        return -1;
+    }
+    int fd = openat(parent, name, OPEN_FOLDER | O_NOFOLLOW);
+    int below = fd < 0 ? -1 : open_below(folders, path, O_RDONLY | O_DIRECTORY);
+    int status = fd < 0 || fstat(fd, &made) ||
+                         (below >= 0 && (fstat(below, &model) || attributes_copy(below, fd))) ||
+                         keep_time(folders, path, made.st_ino, model.st_mtim, true)
+                     ? -1
+                     : 0;
+    int cause = errno;
+    if (below >= 0) {
+        close(below);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = cause;
+    return status;
+}
+
+/* Makes PATH, which is NAME in PARENT, as the symbolic link that is below. Returns 0, or -1 where
+ * there is none. */
+static int make_link(struct folders *folders, int parent, const char *name, const char *path)
+{
+    char target[PATH_MAX];
+    struct stat status;
+    int below = open_below(folders, path, O_PATH | O_NOFOLLOW);
+    if (below < 0) {
+        return -1;
+    }
+    ssize_t length = fstat(below, &status) ? -1 : readlinkat(below, "", target, PATH_MAX - 1);
+    close(below);
+    if (length <= 0) {
+        return -1;
+    }
+    target[length] = '\0';
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, status.st_mtim};
+    return symlinkat(target, parent, name) ||
+                   fchownat(parent, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) ||
+                   utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW)
+               ? -1
+               : 0;
+}
+
+/* Makes the folder that the symbolic link PATH points to in vain, with all that is missing on the
+ * way to it, as containerd and umoci do. */
+static int make_link_target(struct folders *folders, const char *path)
+{
     struct path target = {0};
     int root = folders->open[0].fd;
-    int status = path_push(&link, path_text(&folders->path)) || path_push(&link, name)
-                     ? -1
-                     : path_resolve(root, path_text(&link), &target);
+    int status = path_resolve(root, path, &target);
     for (size_t end = 0; status == 0 && end < target.length; end++) {
         end += strcspn(target.bytes + end, "/");
         char rest = target.bytes[end];
-        struct stat made;
         target.bytes[end] = '\0';
-        if (mkdirat(root, target.bytes, 0755) == 0) {
-            status =
-                fstatat(root, target.bytes, &made, AT_SYMLINK_NOFOLLOW) ||
-                        keep_time(folders, target.bytes, made.st_ino, (struct timespec){0}, true)
-                    ? -1
-                    : 0;
-        } else if (errno != EEXIST) {
-            status = -1;
+        status = make_folder(folders, root, target.bytes, target.bytes);
+        if (status && errno == EEXIST) {
+            status = 0;
         }
         target.bytes[end] = rest;
     }
     int cause = errno;
-    path_free(&link);
     path_free(&target);
     errno = cause;
     return status;
 }
 
+/* Makes the folder NAME in the last open one, or a link to one; PATH is its path. */
+static int make(struct folders *folders, const char *name, const char *path)
+{
+    int top = folders->open[folders->count - 1].fd;
+    if (make_link(folders, top, name, path) == 0 ||
+        (make_folder(folders, top, name, path) && errno == EEXIST)) {
+        return make_link_target(folders, path);
+    }
+    return 0;
+}
+
 /* Opens NAME in the last open folder; makes it where CREATE is set and it is missing. */
-static int open_or_make(struct folders *folders, const char *name, bool create, bool *ret_made)
+static int open_or_make(struct folders *folders, const char *name, bool create)
 {
     int top = folders->open[folders->count - 1].fd;
     int fd = openat(top, name, OPEN_FOLDER);
-    *ret_made = false;
+    struct path path = {0};
     if (fd >= 0 || errno != ENOENT || !create) {
         return fd;
     }
-    if (mkdirat(top, name, 0755) == 0) {
-        *ret_made = true;
-        return openat(top, name, OPEN_FOLDER | O_NOFOLLOW);
-    }
-    return errno == EEXIST && make_link_target(folders, name) == 0 ? openat(top, name, OPEN_FOLDER)
-                                                                   : -1;
+    int status = path_push(&path, path_text(&folders->path)) || path_push(&path, name) ||
+                         make(folders, name, path_text(&path))
+                     ? -1
+                     : 0;
+    int cause = errno;
+    path_free(&path);
+    errno = cause;
+    return status ? -1 : openat(top, name, OPEN_FOLDER);
 }
 
 /* Goes down into the folder NAME of the last open one. */
 static int descend(struct folders *folders, const char *name, bool create, struct seen *seen)
 {
-    bool made;
-    int fd = open_or_make(folders, name, create, &made);
+    int fd = open_or_make(folders, name, create);
     if (fd < 0) {
         return -1;
     }
     if ((create && seen && seen_add(seen, folders->open[folders->count - 1].inode, name)) ||
-        path_push(&folders->path, name) || push(folders, fd, made)) {
+        path_push(&folders->path, name) || push(folders, fd)) {
         close(fd);
         cut(folders, folders->count);
         errno = ENOMEM;

@@ -31,6 +31,7 @@ struct folder_time {
 };
 
 struct folders {
+    int below;           /* a tree that lies below this one, or -1: see folders_open */
     struct folder *open; /* [0] is the root */
     size_t count;
     size_t room;
@@ -42,11 +43,13 @@ struct folders {
     size_t slot_room;
 };
 
-/* Starts at the process' root folder. Returns 0, or -1 with errno. */
-int folders_open(struct folders *ret);
+/* Starts at the process' root folder. Where BELOW, the root of another tree, is not -1, a missing
+ * folder is made as overlayfs copies it up: with the attributes and the mtime that the folder there
+ * has, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with errno. */
+int folders_open(struct folders *ret, int below);
 
 /* The folder that holds PATH's last component; *RET_NAME is that component, in PATH. Where CREATE is
- * set, missing folders are made (0755, mtime 0) and all on the way are added to SEEN (may be NULL).
+ * set, missing folders are made (0755, mtime 0, unless there is a tree below) and all on the way are added to SEEN (may be NULL).
  * The result is valid up to the next call. NULL with errno: ENOENT when not created, ENOTDIR. */
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
                                     struct seen *seen, const char **ret_name);

@@ -153,10 +153,13 @@ static int unpack_contents(void *context, struct fault *fault)
 {
     int source = *(int *)context;
     char rest[16 << 10];
-    if (chroot(GUEST_SCRATCH_LAYER) || chdir("/")) {
+    int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (image < 0 || chroot(GUEST_SCRATCH_LAYER) || chdir("/")) {
         return fault_set(fault, errno, "enter '%s'", GUEST_SCRATCH_LAYER);
     }
-    if (unpack(source, UNPACK_CONTENTS, fault)) {
+    int status = unpack_over(source, image, fault);
+    close(image);
+    if (status) {
         return fault_prefix(fault, "unpack the contents: ");
     }
     /* What stands behind the tar's end is padding. */

@@ -437,12 +437,12 @@ static int unpack_entries(struct unpacking *unpacking)
     }
 }
 
-int unpack(int source, enum unpack_kind kind, struct fault *fault)
+static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault *fault)
 {
     struct unpacking unpacking = {.kind = kind, .fault = fault};
     charset_for_reading();
     unpacking.archive = archive_read_new();
-    if (!unpacking.archive || folders_open(&unpacking.folders)) {
+    if (!unpacking.archive || folders_open(&unpacking.folders, base)) {
         archive_read_free(unpacking.archive);
         return fault_set(fault, errno, "open the tree");
     }
@@ -461,4 +461,14 @@ int unpack(int source, enum unpack_kind kind, struct fault *fault)
     folders_close(&unpacking.folders);
     seen_free(&unpacking.seen);
     return status;
+}
+
+int unpack(int source, enum unpack_kind kind, struct fault *fault)
+{
+    return unpack_tar(source, kind, -1, fault);
+}
+
+int unpack_over(int source, int base, struct fault *fault)
+{
+    return unpack_tar(source, UNPACK_CONTENTS, base, fault);
 }

@@ -25,6 +25,10 @@ enum unpack_kind {
  * unpack_is_disks_fault. */
 int unpack(int source, enum unpack_kind kind, struct fault *fault);
 
+/* The same for UNPACK_CONTENTS, where the tree lies over the tree BASE, a folder open for reading:
+ * folders that no entry names are as they are there. */
+int unpack_over(int source, int base, struct fault *fault);
+
 /* Whether an error with this code is the disk's or the machine's, not the tar's. */
 int unpack_is_disks_fault(int code);
 

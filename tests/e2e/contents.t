@@ -79,6 +79,33 @@ build based
 exits 0 "on a base"
 is "on a base: two layers" "$(config "$WORK/based.tar" '.rootfs.diff_ids | length')" 2
 
+# In the guest, over a base: a folder that the tarball does not name is as the base has it, and
+# through the base's own links.
+USER_ENV=()
+image make "$WORK/odd.tar" <<'END'
+{"layers": [[
+    {"path": "tmp/", "type": "dir", "mode": "1777", "mtime": 900000000},
+    {"path": "home/me/", "type": "dir", "mode": "2750", "uid": 7, "gid": 8,
+     "xattrs": {"user.comment": "68656c6c6f"}},
+    {"path": "usr/lib/", "type": "dir", "mode": "711"},
+    {"path": "lib", "type": "link", "to": "usr/lib"}]]}
+END
+mkdir -p "$WORK/parts/tmp" "$WORK/parts/home/me" "$WORK/parts/lib" "$WORK/parts/new"
+touch "$WORK/parts/tmp/x" "$WORK/parts/home/me/x" "$WORK/parts/lib/x" "$WORK/parts/new/x"
+tar -C "$WORK/parts" -cf "$WORK/parts.tar" tmp/x home/me/x lib/x new/x
+spec implied <<< '{"name": "x", "fromImage": "odd.tar", "contents": "parts.tar", "extraCommands": "true"}'
+build implied
+exits 0 "folders that a tarball does not name"
+listing=$(layer "$WORK/implied.tar" | sed 's,/$,,; s,/ , ,')
+like "folders that a tarball does not name: the sticky bit" "$listing" '^dir 1777 0:0 tmp$'
+like "folders that a tarball does not name: owner and xattrs" "$listing" \
+    '^dir 2750 7:8 home/me xattr user\.comment=68656c6c6f$'
+like "folders that a tarball does not name: through a link" "$listing" '^dir 0711 0:0 usr/lib$'
+like "folders that a tarball does not name: the file behind the link" "$listing" ' usr/lib/x$'
+like "folders that a tarball does not name: the link stays" "$listing" ' lib -> usr/lib$'
+like "folders that a tarball does not name: one that is new" "$listing" '^dir 0755 0:0 new$'
+USER_ENV=(VMBUILD_QEMU=/no/such/qemu VMBUILD_APPLIANCE=/no/such/appliance)
+
 # Nothing but metadata.
 spec meta <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, config: {User: "7"}}')"
 build meta
