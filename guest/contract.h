@@ -36,6 +36,8 @@
  * libguestfs has no words for a file that the guest ends before its time, so tar_out's own error says
  * nothing; the text is what `problem` returns, empty where the host itself wanted no more.
  *
+ * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
+ *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of

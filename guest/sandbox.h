@@ -14,7 +14,7 @@
 #include "view.h"
 
 struct sandbox_plan {
-    const char *script;      /* its name in the job */
+    const char *script;      /* its name in the job; NULL: only what goes before a script is done */
     const struct view *view; /* NULL: in the builder's environment */
     const char *folder;      /* its working folder */
     char **environment;

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file is written where its key file is missing, as dockerTools does it: a shadow file that stands
- * alone is not one to keep. */
+/* A file is written where it is missing, or where its key file is: a shadow file that stands alone
+ * is not one to keep. The key's own row is the later one. */
 static const struct {
     const char *path;
     const char *key;
@@ -46,7 +47,8 @@ int shadow_set_up(struct fault *fault)
         }
     }
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-        if (access(files[i].key, F_OK) && write_file(files[i].path, files[i].text, files[i].mode)) {
+        bool is_missing = access(files[i].key, F_OK) || access(files[i].path, F_OK);
+        if (is_missing && write_file(files[i].path, files[i].text, files[i].mode)) {
             return fault_set(fault, errno, "set up '%s'", files[i].path);
         }
     }

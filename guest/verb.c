@@ -173,7 +173,7 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
 static int run_in_view(struct guest *guest, const struct view *view, bool shadow, int64_t timeout)
 {
     struct sandbox_plan plan = {
-        .script = GUEST_JOB_RUN,
+        .script = job_has(GUEST_JOB_RUN) ? GUEST_JOB_RUN : NULL,
         .view = view,
         .folder = "/",
         .shadow = shadow,

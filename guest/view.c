@@ -270,7 +270,7 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
             return -1;
         }
     }
-    if (copy_script(script, fault)) {
+    if (script && copy_script(script, fault)) {
         return -1;
     }
     /* As switch_root does it: the initramfs cannot be pivoted away, only covered. */

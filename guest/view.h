@@ -43,7 +43,7 @@ struct view {
 int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault);
 
 /* Mounts everything, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes the view the
- * process' root. In the namespaces of the script. Returns 0, or -1 with FAULT. */
+ * process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1 with FAULT. */
 int view_enter(const struct view *view, const char *script, struct fault *fault);
 
 /* Takes whiteouts of points, which hide nothing of the image, out of the layer. Returns 0, or -1 with
