@@ -1,0 +1,227 @@
+#!/bin/bash
+# The smaller commands and options: merge, tarsum, schema, --help, --version, --dry-run, --set,
+# --spec -, --check.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq
+on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')
+
+# --version, --help -------------------------------------------------------------------------------
+
+run --version
+exits 0 "--version"
+like "--version: the program's" "$(cat "$WORK/out")" '^vmbuild [0-9]+\.[0-9]+\.[0-9]+$'
+is "--version: nothing else" "$(cat "$WORK/err")" ""
+run --help
+exits 0 "--help"
+commands=$(sed -n 's/^  \([a-z][a-z]*\)  *[a-z].*/\1/p' "$WORK/out")
+is "--help: every command" "$(tr '\n' ' ' <<< "$commands")" \
+    "build export pull push merge tarsum inspect doctor cache schema "
+for command in $commands; do
+    run "$command" --help
+    exits 0 "$command --help"
+    like "$command --help: its synopsis" "$(head -n 1 "$WORK/out")" "^Usage: vmbuild $command "
+    # Each option of the help is one that the parser knows.
+    mapfile -t options < <(sed -n 's/^ *\(-[a-z], \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$WORK/out")
+    for option in "${options[@]}"; do
+        run "$command" "$option=" --help
+        unlike "$command $option is known" "$(cat "$WORK/err")" "no such option"
+    done
+done
+run export
+exits 2 "an operand that is missing"
+says "an operand that is missing: which" "^vmbuild: .*IMAGE is missing"
+
+# merge -------------------------------------------------------------------------------------------
+
+mkdir -p "$WORK/one/etc" "$WORK/two/etc" "$WORK/two/bin"
+echo one > "$WORK/one/etc/one"
+echo one > "$WORK/one/etc/both"
+echo two > "$WORK/two/etc/both"
+echo run > "$WORK/two/bin/run"
+chmod 750 "$WORK/two/bin/run"
+ln -s ../etc/both "$WORK/two/bin/link"
+ln "$WORK/two/bin/run" "$WORK/two/bin/same"
+find "$WORK/one" "$WORK/two" -exec touch -h -d 2001-01-01T00:00:00Z {} +
+tar -C "$WORK/two" -czf "$WORK/two.tar.gz" .
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/one" "$WORK/two"
+run merge -o merged one two.tar.gz
+exits 0 "merge"
+is "merge: what is in it" "$(cd "$WORK/merged" && find . -mindepth 1 -printf '%P %M %l\n' | sort)" \
+    "$(cd "$WORK" && { find one two -mindepth 2 -printf '%P %M %l\n'; find one two -mindepth 1 \
+        -maxdepth 1 -printf '%P %M %l\n'; } | sort -u)"
+is "merge: the later one wins" "$(cat "$WORK/merged/etc/both")" two
+is "merge: times are kept" "$(stat -c %Y "$WORK/merged/etc/one")" 978307200
+ok "merge: hard links are kept" test "$WORK/merged/bin/run" -ef "$WORK/merged/bin/same"
+ok "merge: the sources are copied, not shared" test ! "$WORK/merged/etc/one" -ef "$WORK/one/etc/one"
+run merge -o merged one
+ok "merge: into a folder that is there: refused" test "$STATUS" -ne 0
+is "merge: and it is left alone" "$(cat "$WORK/merged/etc/both")" two
+run merge -o nothing one nowhere
+exits 3 "merge: a source that is not there"
+says "merge: a source that is not there: which" "'nowhere': No such file"
+leaves_nothing "merge: a source that is not there" "$WORK/nothing"
+image make "$WORK/evil" <<< '{"layers": [[{"path": "../outside", "data": "x"}]]}'
+tar -xOf "$WORK/evil" --wildcards '*/layer.tar' > "$WORK/evil.tar"
+run merge -o nothing evil.tar
+ok "merge: a tarball that leads out: refused" test "$STATUS" -eq 3
+is "merge: a tarball that leads out: it does not" "$(find "$WORK" -name nothing -o -name outside)" ""
+run merge -o list one two.tar.gz --only-deps
+exits 0 "merge --only-deps"
+is "merge --only-deps: the paths" "$(cat "$WORK/list")" "$WORK/one"$'\n'"$WORK/two.tar.gz"
+
+# tarsum ------------------------------------------------------------------------------------------
+
+# As docker's tarsum specification describes it, on Python's own reading of the tar.
+cat > "$WORK/tarsum.py" <<'END'
+import hashlib
+import sys
+import tarfile
+
+
+def tarsum(path, version):
+    sums = []
+    with tarfile.open(path, "r:*", errors="surrogateescape") as tar:
+        for member in tar:
+            fields = [("name", member.name + ("/" if member.isdir() else "")),
+                      ("mode", str(member.mode)), ("uid", str(member.uid)), ("gid", str(member.gid)),
+                      ("size", str(member.size)), ("mtime", str(int(member.mtime))),
+                      ("typeflag", member.type.decode()), ("linkname", member.linkname),
+                      ("uname", member.uname), ("gname", member.gname),
+                      ("devmajor", str(member.devmajor)), ("devminor", str(member.devminor))]
+            if version != "v0":
+                fields = [field for field in fields if field[0] != "mtime"]
+                prefix = "SCHILY.xattr."
+                fields += sorted((key[len(prefix):], value) for key, value in
+                                 member.pax_headers.items() if key.startswith(prefix))
+            digest = hashlib.sha256("".join(k + v for k, v in fields).encode("utf-8", "surrogateescape"))
+            if member.isreg():
+                digest.update(tar.extractfile(member).read())
+            sums.append(digest.hexdigest())
+    label = {"v0": "tarsum", "v1": "tarsum.v1", "dev": "tarsum.dev"}[version]
+    return label + "+sha256:" + hashlib.sha256("".join(sorted(sums)).encode()).hexdigest()
+
+
+print(tarsum(sys.argv[1], sys.argv[2]))
+END
+image make "$WORK/layers.tar" <<'END'
+{"layers": [[
+    {"path": "bin/", "type": "dir", "mode": "1777"},
+    {"path": "bin/tool", "mode": "4755", "uid": 3, "gid": 4, "data": "tool\n",
+     "xattrs": {"user.b": "6232", "user.a": "61", "security.capability": "0100000200040000"}},
+    {"path": "bin/link", "type": "link", "to": "tool"},
+    {"path": "bin/hard", "type": "hard", "to": "bin/tool"},
+    {"path": "null", "type": "char", "major": 1, "minor": 3, "mode": "666"},
+    {"path": "pipe", "type": "fifo"},
+    {"path": "größe", "size": 100000},
+    {"path": "a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/x", "data": "x"}]]}
+END
+tar -xOf "$WORK/layers.tar" --wildcards '*/layer.tar' > "$WORK/own.tar"
+tar -C "$WORK/two" --format=gnu -cf "$WORK/gnu.tar" .
+for tar in own gnu; do
+    for version in v0 v1 dev; do
+        run tarsum --version $version $tar.tar
+        is "tarsum $version of $tar.tar" "$(cat "$WORK/out")" \
+            "$(python3 "$WORK/tarsum.py" "$WORK/$tar.tar" $version)"
+    done
+done
+run tarsum own.tar
+sum=$(cat "$WORK/out")
+is "tarsum: v1 is the default" "$sum" "$(python3 "$WORK/tarsum.py" "$WORK/own.tar" v1)"
+is "tarsum: of standard input" "$(as_user "$VMBUILD" tarsum < "$WORK/own.tar")" "$sum"
+for compressor in gzip xz zstd bzip2; do
+    is "tarsum: compressed with $compressor" \
+        "$($compressor -qc < "$WORK/own.tar" | as_user "$VMBUILD" tarsum)" "$sum"
+done
+head -c 1500 "$WORK/own.tar" > "$WORK/cut.tar"
+run tarsum cut.tar
+exits 3 "tarsum: a tar cut off"
+run tarsum nowhere.tar
+exits 3 "tarsum: a file that is not there"
+
+# schema ------------------------------------------------------------------------------------------
+
+run schema
+exits 0 "schema"
+cp "$WORK/out" "$WORK/schema.json"
+
+# validates: whether the JSON on standard input is valid by the schema.
+validates() {
+    # Debian's own Python has python3-jsonschema.
+    /usr/bin/python3 -c 'if True:
+        import json, jsonschema, sys
+        schema = json.load(open(sys.argv[1]))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        errors = list(jsonschema.Draft202012Validator(schema).iter_errors(json.load(sys.stdin)))
+        sys.exit(errors[0].message if errors else 0)' "$WORK/schema.json"
+}
+
+# agree NAME CODE: the schema and the program have one opinion of the spec on standard input, which
+# the program's exit code CODE (0 or 3) gives.
+agree() {
+    local valid=0
+    spec agree
+    run --spec agree.json --dry-run
+    exits "$2" "$1"
+    validates < "$WORK/agree.json" > "$WORK/valid" 2>&1 || valid=3
+    is "$1: the schema says so, too" "$valid" "$2" || diag < "$WORK/valid"
+}
+if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
+    echo 'echo hi' > "$WORK/script"
+    agree "a spec with every key" 0 <<'END'
+{"timeout": 60, "architecture": "amd64", "created": "2016-04-01T00:00:00Z", "env": {"A": "b"},
+ "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
+ "diskSize": 100, "shadowSetup": true, "postUmount": "true", "postMount": "true", "preMount": "true",
+ "extraCommands": "true", "runAsRoot": {"file": "script"}, "config": {"Cmd": "/bin/sh", "Env": ["A=b"]},
+ "closure": {"file": "list"}, "contents": ["one", "two.tar.gz"], "fromImageTag": "t",
+ "fromImageName": "n", "fromImage": "docker-archive:layers.tar", "tag": "t", "name": "a/b"}
+END
+    agree "what Nix writes of arguments that were left out" 0 <<'END'
+{"name": "redis", "tag": null, "fromImage": null, "fromImageName": null, "fromImageTag": null,
+ "contents": null, "config": null, "diskSize": 1024, "extraCommands": "", "runAsRoot": null}
+END
+    agree "a list of closure paths and one of contents" 0 <<< '{"name": "x", "contents": "one", "closure": []}'
+    agree "no name" 3 <<< '{}'
+    agree "an unknown key" 3 <<< '{"name": "x", "nam": "y"}'
+    for value in '"tag": 1' '"contents": [1]' '"contents": {}' '"closure": "list"' '"config": []' \
+        '"runAsRoot": {"path": "script"}' '"runAsRoot": 1' '"shadowSetup": "yes"' '"diskSize": "1024"' \
+        '"memory": 1' '"cpus": 0' '"cpus": 1.5' '"shares": [{"source": "one"}]' '"shares": {}' \
+        '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": "x86_64"' \
+        '"created": 0'; do
+        agree "$value" 3 <<< "{\"name\": \"x\", $value}"
+    done
+else
+    skip "specs by the schema" "no python3-jsonschema here"
+fi
+
+# --dry-run, --set, --spec - -----------------------------------------------------------------------
+
+jq '. + {runAsRoot: "true", contents: "one", extraCommands: "true"}' <<< "$on_busybox" > "$WORK/plan.json"
+run --spec plan.json --dry-run --memory 300 --set tag=2 --set 'env={"A": "b"}' --set contents=two
+exits 0 "--dry-run"
+is "--dry-run: the steps" "$(jq -c .steps "$WORK/out")" \
+    '["unpack","contents","mount","runAsRoot","unmount","extraCommands","pack"]'
+is "--memory and --set" "$(jq -c '[.tag, .vm.memory, .contents]' "$WORK/out")" \
+    "[\"2\",300,[\"$WORK/two\"]]"
+is "--dry-run: nothing is made" "$(find "$WORK" -name 'x.tar*')" ""
+STATUS=0
+as_user "$VMBUILD" --spec - --dry-run <<< '{"name": "x", "contents": "one"}' \
+    > "$WORK/out" 2> "$WORK/err" || STATUS=$?
+exits 0 "--spec -"
+is "--spec -: no VM for contents" "$(jq -c '[.vm, .steps]' "$WORK/out")" '[null,["contents"]]'
+is "--spec -: paths are taken from the working folder" "$(jq -c .contents "$WORK/out")" "[\"$WORK/one\"]"
+
+# --check -----------------------------------------------------------------------------------------
+
+script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date > /date; uname -a > /uname'
+build same --check
+exits 0 "--check of a spec that is reproducible"
+ok "--check: the image is there" image check "$WORK/same.tar"
+script_spec random "$on_busybox" <<< 'mkdir /data; cat /proc/sys/kernel/random/uuid > /data/random'
+build random --check
+exits 1 "--check of one that is not"
+says "--check of one that is not: the path and the field" "^vmbuild: .*'data/random': content: "
+leaves_nothing "--check of one that is not"
+
+done_testing

@@ -1,0 +1,97 @@
+#!/bin/bash
+# shares: folders of the host, read-only, seen by the root script alone and gone from the layer.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq
+
+mkdir -p "$WORK/store/deep/er" "$WORK/other,with comma"
+echo shared > "$WORK/store/file"
+echo deep > "$WORK/store/deep/er/file"
+ln -s deep/er "$WORK/store/link"
+printf '#!/bin/sh\necho ran from the share\n' > "$WORK/store/program"
+head -c 3000000 /dev/urandom > "$WORK/store/large"
+echo other > "$WORK/other,with comma/file"
+chmod -R a+rX "$WORK/store" "$WORK/other,with comma"
+chmod 755 "$WORK/store/program"
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/store" "$WORK/other,with comma"
+before=$(find "$WORK/store" -printf '%p %m %U %s %T@\n' | sort)
+
+# The second share goes where the base has a folder, the first where it has none.
+build_script base "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" <<'END'
+mkdir -p /opt/other
+echo hidden > /opt/other/hidden
+chmod 750 /opt/other
+chown 7:8 /opt/other
+END
+exits 0 "the base"
+
+script_spec job "$(jq -n --arg sum "$(sha256sum < "$WORK/store/large" | cut -c 1-64)" '{
+    name: "x", fromImage: "base.tar", env: {SUM: $sum},
+    shares: [{source: "store", target: "/nix/store"}, {source: "other,with comma", target: "/opt/other/"}]}')" <<'END'
+cat /nix/store/file /nix/store/link/file /opt/other/file
+/nix/store/program
+test "$(sha256sum < /nix/store/large | cut -c 1-64)" = "$SUM"
+test ! -e /opt/other/hidden
+mount -o remount,rw /nix/store 2> /dev/null || true
+for attempt in "touch /nix/store/new" "rm /nix/store/file" "chmod 777 /nix/store/file" \
+    "mkdir /opt/other/new" "mv /nix/store/file /nix/store/moved"; do
+    if $attempt 2> /dev/null; then
+        echo "done: $attempt"
+        exit 1
+    fi
+done
+if echo x 2> /dev/null >> /nix/store/file; then exit 1; fi
+echo copied > /copied
+END
+build job
+exits 0 "two shares"
+says "a file of a share" '^shared$'
+says "a file behind a symbolic link" '^deep$'
+says "a file of the other share" '^other$'
+says "a program of a share" '^ran from the share$'
+is "the layer has what the script made, and no more" \
+    "$(layer "$WORK/job.tar" | awk '$1 != "dir" { print $4 }')" copied
+unlike "no trace of the place that was made" "$(layer "$WORK/job.tar")" ' nix'
+unlike "the base's own folder is not touched" "$(layer "$WORK/job.tar")" ' opt'
+is "the host's folder is as it was" "$(find "$WORK/store" -printf '%p %m %U %s %T@\n' | sort)" "$before"
+
+# What the script puts beside a share's place stays, and the place does not come with it.
+build_script beside '{"name": "x", "fromImage": "base.tar",
+    "shares": [{"source": "store", "target": "/nix/store"}]}' <<< 'mkdir -p /nix/var; echo x > /nix/var/file'
+exits 0 "a folder beside a share's place"
+listing=$(layer "$WORK/beside.tar")
+like "a folder beside a share's place: it stays" "$listing" ' nix/var/file$'
+unlike "a folder beside a share's place: without the place" "$listing" ' nix/(\.wh\.)?store'
+
+# refused NAME REGEX: the spec on standard input is refused before anything starts.
+refused() {
+    spec refused
+    build refused
+    exits 3 "$1"
+    says "$1: the message" "^vmbuild: .*$2"
+}
+mkdir "$WORK/private"
+chmod 700 "$WORK/private"
+if [ "$(id -u)" -eq 0 ]; then
+    refused "a folder that the user cannot read" "key 'shares': '.*/private': Permission denied" \
+        <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "private", "target": "/a"}]}'
+else
+    skip "a folder that the user cannot read" "not root: nobody else owns a folder"
+fi
+refused "a folder that is not there" "nowhere': No such file" \
+    <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "nowhere", "target": "/a"}]}'
+refused "a file" "store/file': it is no folder" \
+    <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "store/file", "target": "/a"}]}'
+refused "a relative target" "'a' is no absolute path" \
+    <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "store", "target": "a"}]}'
+refused "targets that overlap" "overlap" <<< '{"name": "x", "runAsRoot": "true",
+    "shares": [{"source": "store", "target": "/a"}, {"source": "store", "target": "/a/b"}]}'
+
+# A target that is a file of the base.
+build_script file '{"name": "x", "fromImage": "base.tar",
+    "shares": [{"source": "store", "target": "/opt/other/hidden"}]}' <<< 'true'
+ok "a target that is a file: an error" test "$STATUS" -ne 0
+says "a target that is a file: which" "^vmbuild: .*'/opt/other/hidden'.*Not a directory"
+
+done_testing
