@@ -7,8 +7,8 @@
 #include "commands.h"
 #include "memory.h"
 #include "plan.h"
-#include "store_pruning.h"
 #include "reproduction.h"
+#include "store_pruning.h"
 
 static struct error *show_plan(const struct spec *spec)
 {

@@ -98,7 +98,8 @@ int supervise(int (*work)(void *argument), void *argument)
     pid_t supervisor = getpid();
 
     watched_signals(&watched);
-    signal(SIGCHLD, SIG_DFL); /* ignored ones, which a parent may have left so, are never delivered */
+    signal(SIGCHLD,
+           SIG_DFL); /* ignored ones, which a parent may have left so, are never delivered */
     sigprocmask(SIG_BLOCK, &watched, &before);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     fflush(NULL);

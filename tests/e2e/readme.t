@@ -1,6 +1,7 @@
 #!/bin/bash
 # Every command of README.md: those of the blocks marked sh, one after another in one folder, against a
 # registry on the port that the README names. `make demo` is run as it stands; `make check` runs this.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 PORT=5000
@@ -29,6 +30,7 @@ block() {
 }
 
 block json > "$WORK/hello.json"
+# shellcheck disable=SC2034 # for as_user
 USER_ENV=(PATH="$(dirname "$VMBUILD"):/usr/bin:/bin")
 COUNT=0
 while read -r line; do

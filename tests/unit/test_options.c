@@ -9,6 +9,8 @@
 
 #include "host/options.h"
 
+#define END ((const char *)NULL) /* of the words */
+
 static struct strings kept; /* words, which options point into; freed at the end */
 
 /* Parses the words after "vmbuild", which end with NULL. */
@@ -53,7 +55,7 @@ static void test_build_is_the_default(void **state)
     struct options options;
 
     (void)state;
-    assert_null(parse(&options, "--spec", "x.json", "-o", "out", "--format=oci", NULL));
+    assert_null(parse(&options, "--spec", "x.json", "-o", "out", "--format=oci", END));
     assert_string_equal(options.command->name, "build");
     assert_string_equal(options.spec, "x.json");
     assert_string_equal(options.output, "out");
@@ -67,11 +69,11 @@ static void test_options_after_operands(void **state)
     struct options options;
 
     (void)state;
-    assert_null(parse(&options, "export", "image", "-o", "out", NULL));
+    assert_null(parse(&options, "export", "image", "-o", "out", END));
     assert_string_equal(options.operands.items[0], "image");
     assert_string_equal(options.output, "out");
     options_free(&options);
-    assert_null(parse(&options, "merge", "-o", "out", "a", "--only-deps", "b", NULL));
+    assert_null(parse(&options, "merge", "-o", "out", "a", "--only-deps", "b", END));
     assert_int_equal(options.operands.count, 2);
     assert_true(options.only_deps);
     options_free(&options);
@@ -82,7 +84,7 @@ static void test_overrides_keep_their_order(void **state)
     struct options options;
 
     (void)state;
-    assert_null(parse(&options, "--spec", "x", "--set", "tag=a=b", "--memory", "100", NULL));
+    assert_null(parse(&options, "--spec", "x", "--set", "tag=a=b", "--memory", "100", END));
     assert_int_equal(options.override_count, 2);
     assert_string_equal(options.overrides[0].key, "tag");
     assert_string_equal(options.overrides[0].value, "a=b");
@@ -95,9 +97,9 @@ static void test_unknown_command(void **state)
     struct options options;
 
     (void)state;
-    expect_usage_error(parse(&options, "exprot", NULL), "unknown command 'exprot'", "'export'");
+    expect_usage_error(parse(&options, "exprot", END), "unknown command 'exprot'", "'export'");
     options_free(&options);
-    expect_usage_error(parse(&options, NULL), "empty", "--help");
+    expect_usage_error(parse(&options, END), "empty", "--help");
     options_free(&options);
 }
 
@@ -106,11 +108,11 @@ static void test_unknown_option(void **state)
     struct options options;
 
     (void)state;
-    expect_usage_error(parse(&options, "--spce", "x", NULL), "'--spce'", "'--spec'");
+    expect_usage_error(parse(&options, "--spce", "x", END), "'--spce'", "'--spec'");
     options_free(&options);
-    expect_usage_error(parse(&options, "build", "-z", NULL), "'-z'", NULL);
+    expect_usage_error(parse(&options, "build", "-z", END), "'-z'", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "export", "--memory", "1", "x", NULL), "'--memory'", NULL);
+    expect_usage_error(parse(&options, "export", "--memory", "1", "x", END), "'--memory'", NULL);
     options_free(&options);
 }
 
@@ -119,13 +121,13 @@ static void test_wrong_values(void **state)
     struct options options;
 
     (void)state;
-    expect_usage_error(parse(&options, "--format", "zip", NULL), "none of docker-archive|", NULL);
+    expect_usage_error(parse(&options, "--format", "zip", END), "none of docker-archive|", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "--spec", NULL), "missing", NULL);
+    expect_usage_error(parse(&options, "--spec", END), "missing", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "--set", "novalue", NULL), "KEY=VALUE", NULL);
+    expect_usage_error(parse(&options, "--set", "novalue", END), "KEY=VALUE", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "--check=1", NULL), "'--check': it takes no value", NULL);
+    expect_usage_error(parse(&options, "--check=1", END), "'--check': it takes no value", NULL);
     options_free(&options);
 }
 
@@ -134,11 +136,11 @@ static void test_operands_are_counted(void **state)
     struct options options;
 
     (void)state;
-    expect_usage_error(parse(&options, "push", "a", NULL), "IMAGE REF is missing", NULL);
+    expect_usage_error(parse(&options, "push", "a", END), "IMAGE REF is missing", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "export", "a", "b", NULL), "'b' is one word too many", NULL);
+    expect_usage_error(parse(&options, "export", "a", "b", END), "'b' is one word too many", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "-v", "pull", "x", NULL), "'pull' has to come first", NULL);
+    expect_usage_error(parse(&options, "-v", "pull", "x", END), "'pull' has to come first", NULL);
     options_free(&options);
 }
 
@@ -147,13 +149,13 @@ static void test_default_output(void **state)
     struct options options;
 
     (void)state;
-    assert_null(parse(&options, "--spec", "x", NULL));
+    assert_null(parse(&options, "--spec", "x", END));
     char *path = options_output_path(&options, "host/a/name");
 
     assert_string_equal(path, "name.tar.gz");
     free(path);
     options_free(&options);
-    assert_null(parse(&options, "--spec", "x", "--compression", "none", NULL));
+    assert_null(parse(&options, "--spec", "x", "--compression", "none", END));
     path = options_output_path(&options, "name");
     assert_string_equal(path, "name.tar");
     free(path);
@@ -173,7 +175,7 @@ static void test_help_names_every_option_and_command(void **state)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         assert_non_null(strstr(help.data, commands[i]));
     buffer_free(&help);
-    assert_null(parse(&options, "build", "--help", NULL));
+    assert_null(parse(&options, "build", "--help", END));
     assert_true(options.help);
     options_help(options.command, &help);
     const char *const words[] = {

@@ -29,8 +29,10 @@ static void expect_refused(const char *text)
     struct reference reference = {0};
     struct error *err = reference_parse(text, &reference);
 
-    if (err == NULL)
+    if (err == NULL) {
         fail_msg("'%s' was accepted", text);
+        return;
+    }
     assert_int_equal(err->code, EXIT_INPUT);
     error_free(err);
 }

@@ -55,8 +55,10 @@ static void expect_error(const char *text, const char *part, const char *advice)
     struct spec *spec = NULL;
     struct error *err = read_with(text, NULL, 0, NULL, &spec);
 
-    if (err == NULL)
+    if (err == NULL) {
         fail_msg("accepted: %s", text);
+        return;
+    }
     assert_null(spec);
     assert_int_equal(err->code, EXIT_INPUT);
     if (strstr(err->message, part) == NULL)
