@@ -1,6 +1,10 @@
 #include "image_options.h"
 
 #include <string.h>
+#include <strings.h>
+
+#include "cleanup.h"
+#include "memory.h"
 
 enum form { WORDS, STRING_LIST, ASSIGNMENTS, STRING, STRING_MAP, SET, BOOLEAN, NUMBER, OBJECT };
 
@@ -74,8 +78,30 @@ static bool has_form(const struct json *value, enum form form)
     return false;
 }
 
+/* An error about the option NAME, and where VALUE stands in the spec file, if it does. */
+static struct error *refuse(const char *name, const struct json *value, const char *cause)
+{
+    if (value->line == 0)
+        return error_new(EXIT_INPUT, "key 'config.%s': %s", name, cause);
+    return error_new(EXIT_INPUT, "line %u, column %u: key 'config.%s': %s", value->line,
+                     value->column, name, cause);
+}
+
+/* Programs in Go take "env" for "Env", others do not: what it means must not depend on who reads it. */
+static struct error *check_case(const struct json *config)
+{
+    for (size_t i = 0; i < config->count; i++)
+        for (size_t j = 0; j < sizeof members / sizeof *members; j++)
+            if (strcasecmp(config->keys[i], members[j].name) == 0 &&
+                strcmp(config->keys[i], members[j].name) != 0)
+                return error_advise(refuse(config->keys[i], config->items[i], "no such option"),
+                                    "did you mean '%s'?", members[j].name);
+    return NULL;
+}
+
 struct error *image_options_check(struct json *config)
 {
+    TRY(check_case(config));
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         struct json *value = json_get(config, members[i].name);
 
@@ -87,9 +113,10 @@ struct error *image_options_check(struct json *config)
             json_append(list, json_string(value->text));
             json_set(config, members[i].name, list);
         } else if (!has_form(value, members[i].form)) {
-            return error_new(EXIT_INPUT, "line %u, column %u: key 'config.%s': it must be %s",
-                             value->line, value->column, members[i].name,
-                             form_texts[members[i].form]);
+            CLEANUP(freep)
+            char *cause = xasprintf("it must be %s", form_texts[members[i].form]);
+
+            return refuse(members[i].name, value, cause);
         }
     }
     return NULL;

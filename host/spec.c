@@ -211,6 +211,8 @@ static struct error *read_closure_file(struct reader *reader, const struct spec_
          line = strtok_r(NULL, "\n", &state)) {
         CLEANUP(json_freep) struct json *path = json_string(line);
 
+        path->line = value->line;
+        path->column = value->column;
         TRY(add_path(reader, key, path, paths));
     }
     return NULL;

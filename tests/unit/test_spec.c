@@ -210,14 +210,14 @@ static void test_wrong_overrides(void **state)
 /* A place in an option's text is not one in the file. */
 static void test_overrides_have_no_line(void **state)
 {
-    const struct spec_override override = {"set", "env", "{\"A\": 1}"};
+    const struct spec_override override = {"set", "config", "{\"Env\": 1}"};
     struct spec *spec = NULL;
     struct error *err = read_with("{\"name\":\"a\"}", &override, 1, NULL, &spec);
 
     (void)state;
     assert_non_null(err);
     assert_null(strstr(err->message, "line"));
-    assert_non_null(strstr(err->message, "key 'env': 'A': expected a string, found number"));
+    assert_non_null(strstr(err->message, "key 'config.Env': it must be a list of NAME=VALUE"));
     error_free(err);
 }
 
@@ -236,6 +236,21 @@ static void test_overrides_of_text(void **state)
     assert_string_equal(spec->contents.items[0], "/");
     assert_string_equal(spec->run_as_root, "echo from a file");
     spec_free(spec);
+}
+
+static void test_config_options_have_one_spelling(void **state)
+{
+    (void)state;
+    expect_error("{\"name\":\"a\",\n\"config\":{\"env\":[\"A=b\"]}}",
+                 "line 2, column 17: key 'config.env': no such option", "'Env'");
+}
+
+static void test_a_path_of_a_closure_file_is_found_by_the_files_place(void **state)
+{
+    (void)state;
+    write_file("paths", "/no/such/path\n");
+    expect_error("{\"name\":\"a\",\n\"closure\":{\"file\":\"paths\"}}",
+                 "line 2, column 11: key 'closure': '/no/such/path': No such file", NULL);
 }
 
 static void test_architecture(void **state)
@@ -382,6 +397,8 @@ int main(void)
         cmocka_unit_test(test_overrides_have_no_line),
         cmocka_unit_test(test_overrides_of_text),
         cmocka_unit_test(test_architecture),
+        cmocka_unit_test(test_config_options_have_one_spelling),
+        cmocka_unit_test(test_a_path_of_a_closure_file_is_found_by_the_files_place),
         cmocka_unit_test(test_unknown_key_names_the_nearest),
         cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_missing),
