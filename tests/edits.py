@@ -7,7 +7,7 @@ usage: edits.py SEED DIR EDIT    writes DIR/base.tar and DIR/edits; EDIT is the 
 What is made depends on SEED alone. The generator keeps a model of the tree, so that most edits can
 be carried out; some cannot, on purpose. What no layer can express is left out: names that begin
 with `.wh.`, sockets, and editing one of several hard links of a lower layer (overlayfs splits it
-from the others, as it does under Docker).
+from the others, as it does under Docker); extended attributes with `=` in their names.
 """
 
 import random
@@ -23,7 +23,7 @@ NAMES = ["a", "b", "c", "dir", "file", "lib", "x.y", "-dash", "with space", "tab
 OWNERS = [0, 1, 1000, 65534, 65536, 2097152, 2147483648, 4294967294]
 FILE_MODES = ["644", "600", "000", "755", "4755", "2711", "6777", "1666", "444"]
 DIR_MODES = ["755", "700", "1777", "2775", "000", "7777"]
-XATTRS = ["user.one", "user.two.three", "trusted.mine", "user.with=sign"]
+XATTRS = ["user.one", "user.two.three", "trusted.mine", "user.with.dots-and_more"]
 TIMES = [0, 1, 500000000, 1000000000, 1234567890, 1577836800, -1, -100000]
 
 

@@ -15,6 +15,9 @@ CASES=()
 # What every base begins with, as entries of image.py's first layer.
 tools() {
     cat <<END
+{"path": "dev", "type": "dir"},
+{"path": "dev/null", "type": "char", "mode": "666", "major": 1, "minor": 3},
+{"path": "dev/zero", "type": "char", "mode": "666", "major": 1, "minor": 5},
 {"path": "bin", "type": "dir"},
 {"path": "bin/busybox", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"},
 {"path": "edit", "mode": "755", "hex": "$(xxd -p < "$WORK/edit" | tr -d '\n')"},
@@ -51,7 +54,7 @@ END
     mkdir "$WORK/native"
     ok "umoci unpacks the base" unpack "$WORK/base.tar" "$WORK/native"
     # The builds' own clock, PATH and umask.
-    (umask 022 && env -i PATH=/bin HOME=/root chroot "$WORK/native/rootfs" /bin/sh -e < "$WORK/script") \
+    (umask 022 && env -i PATH=/bin HOME=/root "$(command -v chroot)" "$WORK/native/rootfs" /bin/sh -e < "$WORK/script") \
         > "$WORK/native.log" 2>&1 || fail "the script, natively" "$(tail -n 5 "$WORK/native.log")"
 
     script_spec job '{"name": "x", "fromImage": "base.tar", "created": "2200-01-01T00:00:00Z", "env": {"PATH": "/bin"}}' \

@@ -98,6 +98,7 @@ exits 0 "libguestfs' environment variables do not matter"
 USER_ENV=()
 
 mkdir -p "$WORK/tmp/$(printf 'long%.0s' {1..40})"
+[ "$(id -u)" -ne 0 ] || chown $NOBODY "$WORK/tmp"/long*
 USER_ENV=(TMPDIR="$WORK/tmp/$(printf 'long%.0s' {1..40})")
 build job
 exits 0 "a TMPDIR longer than a socket's name can be"
