@@ -13,10 +13,12 @@ with() {
     jq -n --argjson a "$on_debian" --argjson b "$1" '$a + $b'
 }
 
-# The archive that this machine's own apt uses.
+# The archive that this machine's own apt uses: of the release itself, which is enough.
+# shellcheck source=/dev/null
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 # shellcheck disable=SC2016 # apt's own variables
 sources=$(apt-get indextargets --format '$(ORIGIN)|deb $(SITE) $(RELEASE) $(COMPONENT)' \
-    'Created-By: Packages' | sed -n 's/^Debian|//p' | sort -u)
+    'Created-By: Packages' | sed -n "s/^Debian|\\(.* $release .*\\)/\\1/p" | sort -u)
 site=$(awk 'NR == 1 { print $2 }' <<< "$sources")
 host=${site#*://}
 host=${host%%[:/]*}
