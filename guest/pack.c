@@ -123,36 +123,46 @@ static size_t sort_xattr_names(struct packing *packing, size_t length, const cha
     return count;
 }
 
+/* Adds the attribute NAME of FILE in the working folder. */
+static int add_xattr(struct packing *packing, const char *file, const char *name)
+{
+    /* In a PAX record the first '=' ends the name. */
+    if (strchr(name, '=')) {
+        return fault_set(packing->fault, 0,
+                         "pack '%s': a layer cannot hold '%s', an extended attribute with '=' in "
+                         "its name",
+                         path_text(&packing->path), name);
+    }
+    ssize_t size = lgetxattr(file, name, packing->value, sizeof(packing->value));
+    if (size < 0) {
+        return fail(packing);
+    }
+    archive_entry_xattr_add_entry(packing->entry, name, packing->value, (size_t)size);
+    return 0;
+}
+
 /* Adds the attributes of NAME in FOLDER, which becomes the working folder: there is no lgetxattr
  * relative to another. */
 static int add_xattrs(struct packing *packing, int folder, const char *name)
 {
     if (fchdir(folder)) {
-        return -1;
+        return fail(packing);
     }
     ssize_t length = llistxattr(name, packing->names, sizeof(packing->names));
     if (length <= 0) {
-        return length == 0 || errno == EOPNOTSUPP ? 0 : -1;
+        return length == 0 || errno == EOPNOTSUPP ? 0 : fail(packing);
     }
     const char **names = calloc((size_t)length, sizeof(*names));
     if (!names) {
-        return -1;
+        return fail(packing);
     }
     size_t count = sort_xattr_names(packing, (size_t)length, names);
     /* libarchive puts each new one before the others. */
     int status = 0;
     while (status == 0 && count-- > 0) {
-        ssize_t size = lgetxattr(name, names[count], packing->value, sizeof(packing->value));
-        if (size < 0) {
-            status = -1;
-        } else {
-            archive_entry_xattr_add_entry(packing->entry, names[count], packing->value,
-                                          (size_t)size);
-        }
+        status = add_xattr(packing, name, names[count]);
     }
-    int cause = errno;
     free(names);
-    errno = cause;
     return status;
 }
 
@@ -294,9 +304,11 @@ static int pack_leaf(struct packing *packing, int folder, const char *name,
             return write_header(packing);
         }
     }
-    if ((S_ISLNK(status->st_mode) && set_symlink(packing, folder, name)) ||
-        add_xattrs(packing, folder, name)) {
+    if (S_ISLNK(status->st_mode) && set_symlink(packing, folder, name)) {
         return fail(packing);
+    }
+    if (add_xattrs(packing, folder, name)) {
+        return -1;
     }
     return S_ISREG(status->st_mode) ? pack_file(packing, folder, name, status)
                                     : write_header(packing);
@@ -315,10 +327,7 @@ static int pack_folder(struct packing *packing, struct level parent, const char 
                        const struct stat *status, unsigned depth)
 {
     set_attributes(packing, status);
-    if (add_xattrs(packing, parent.upper, name)) {
-        return fail(packing);
-    }
-    if (write_header(packing)) {
+    if (add_xattrs(packing, parent.upper, name) || write_header(packing)) {
         return -1;
     }
     struct level level = {
@@ -446,7 +455,7 @@ static ssize_t read_xattrs(struct packing *packing, int fd, char **ret)
         char *grown = realloc(bytes, length + strlen(name) + 1 + size);
         if (!grown) {
             free(bytes);
-            return -1;
+            return fail(packing);
         }
         bytes = grown;
         memcpy(stpcpy(bytes + length, name) + 1, value, size);
@@ -475,13 +484,13 @@ static int pack_root(struct packing *packing, struct level level)
     free(upper_xattrs);
     free(lower_xattrs);
     if (upper_length < 0 || lower_length < 0) {
-        return fail(packing);
+        return -1;
     }
     if (same) {
         return 0;
     }
     set_attributes(packing, &upper);
-    return add_xattrs(packing, level.upper, ".") ? fail(packing) : write_header(packing);
+    return add_xattrs(packing, level.upper, ".") ? -1 : write_header(packing);
 }
 
 static la_ssize_t write_block(struct archive *archive, void *context, const void *bytes,
