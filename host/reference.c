@@ -186,7 +186,10 @@ static struct error *parse_registry(const char *text, struct reference *referenc
     }
     if (reference->tag == NULL && *reference->digest.hex == '\0')
         reference->tag = xstrdup("latest");
-    return NULL;
+    /* The limit is that of the name with all that stands for itself. */
+    CLEANUP(freep) char *full = xasprintf("%s/%s", reference->host, reference->name);
+
+    return reference_check_name(full);
 }
 
 /* FILE[:REF], where REF is NAME[:TAG], or for OCI layouts any text: the ref.name annotation. */

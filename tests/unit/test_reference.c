@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "host/memory.h"
 #include "host/reference.h"
 
 #define HEX "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -101,12 +102,32 @@ static void test_names(void **state)
     }
 }
 
+static void test_the_limit_is_that_of_the_whole_name(void **state)
+{
+    struct reference reference = {0};
+    char *name = xasprintf("docker://name%0250d", 0);
+    struct error *err = reference_parse(name, &reference);
+
+    (void)state;
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "more than 255 characters"));
+    error_free(err);
+    free(name);
+    name = xasprintf("docker://name%0230d", 0);
+    assert_null(reference_parse(name, &reference));
+    reference_free(&reference);
+    free(name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),           cmocka_unit_test(test_registry_defaults),
-        cmocka_unit_test(test_registry_digest), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_registry_defaults),
+        cmocka_unit_test(test_registry_digest),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_the_limit_is_that_of_the_whole_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
