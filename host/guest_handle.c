@@ -155,7 +155,7 @@ static struct error *with_console(struct guest_handle *handle, struct error *err
 {
     CLEANUP(freep) char *tail = console_tail(&handle->console);
 
-    return error_detail(err, tail);
+    return error_detail(err, *tail != '\0' ? tail : "  the guest's console is empty");
 }
 
 static bool ends_with(const char *text, const char *suffix)

@@ -126,6 +126,12 @@ need_root() {
 
 # as_user COMMAND...: as the unprivileged user, in a clean environment, in $WORK.
 as_user() {
+    (become_user "$@")
+}
+
+# become_user COMMAND...: the same in place of this shell. Behind `become_user ... &`, $! is COMMAND's own
+# process, which signals are then sent to.
+become_user() {
     local -a drop=() environment=(env -i PATH=/usr/bin:/bin HOME="$WORK" XDG_CACHE_HOME="$CACHE"
         TMPDIR="$WORK/tmp" LC_ALL=C.UTF-8 "${USER_ENV[@]}")
 
@@ -138,7 +144,7 @@ as_user() {
             drop=(unshare --mount sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' sh "${drop[@]}")
         fi
     fi
-    (cd "$WORK" && exec "${drop[@]}" "${environment[@]}" "$@")
+    cd "$WORK" && exec "${drop[@]}" "${environment[@]}" "$@"
 }
 
 # run ARGUMENT...: the program; sets STATUS, writes $WORK/out and $WORK/err. Standard input is empty.
@@ -151,7 +157,7 @@ run() {
 
 # start ARGUMENT...: the same in the background, with RUN_PID; `finish` waits for it.
 start() {
-    as_user "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
+    become_user "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
     RUN_PID=$!
 }
 finish() {

@@ -24,7 +24,7 @@ interrupt() {
 # In a shell without job control a background process ignores SIGINT, and so would all it starts:
 # env restores what a terminal gives.
 start_job() {
-    as_user env --default-signal=INT,TERM,HUP "$VMBUILD" --spec job.json --output job.tar "$@" \
+    become_user env --default-signal=INT,TERM,HUP "$VMBUILD" --spec job.json --output job.tar "$@" \
         > "$WORK/out" 2> "$WORK/err" < /dev/null &
     RUN_PID=$!
 }
