@@ -80,6 +80,18 @@ static struct error *prepare(const struct options *options)
     return temporary_setup();
 }
 
+/* Return: the exit code. The supervisor itself says nothing of the signal that ended the work. */
+static int run_supervised(struct options *options)
+{
+    int code = supervise(run_command, options);
+
+    if (code != EXIT_INTERRUPTED && code != EXIT_TERMINATED)
+        return code;
+    return finish(error_new(code, "run command '%s': it was %s; nothing is left behind",
+                            options->command->name,
+                            code == EXIT_INTERRUPTED ? "interrupted" : "terminated"));
+}
+
 static int run(struct options *options)
 {
     if (options->version)
@@ -92,7 +104,7 @@ static int run(struct options *options)
         return run_command(options);
     struct error *err = prepare(options);
 
-    return err != NULL ? finish(err) : supervise(run_command, options);
+    return err != NULL ? finish(err) : run_supervised(options);
 }
 
 int main(int argc, char **argv)

@@ -207,6 +207,7 @@ says() {
 # Processes of this test's program that are still there, QEMU included: they have its HOME.
 processes_left() {
     local environ
+    # shellcheck disable=SC2013 # names of /proc have no blanks
     for environ in $(grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ); do
         environ=${environ%/environ}
         # A zombie has no command line any more, and is only waiting for its parent.
