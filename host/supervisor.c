@@ -116,6 +116,7 @@ int supervise(int (*work)(void *argument), void *argument)
 
     end_group(worker);
     temporary_remove_all();
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (code != EXIT_INTERRUPTED && code != EXIT_TERMINATED) /* a second Ctrl-C changes nothing */
+        sigprocmask(SIG_SETMASK, &before, NULL);
     return code;
 }

@@ -22,7 +22,7 @@
 
 /* Run folders, as random_path names them, and the age from which an unlocked one is nobody's. */
 #define RUN_FOLDER_NAME ".vmbuild."
-#define ABANDONED_SECONDS 600
+#define ABANDONED_SECONDS 2
 
 /* A path is valid for the supervisor once `used` is set, which is done last. */
 struct slot {

@@ -18,7 +18,9 @@ interrupt() {
     ok "$3: within 2 s ($took ms)" test "$took" -lt 2000
     leaves_nothing "$3"
     is "$3: the previous output stays" "$(cat "$WORK/job.tar")" previous
-    is "$3: one line says so" "$(grep -cE '^vmbuild: .*: it was (interrupted|terminated);' "$WORK/err")" 1
+    # None where the signal came before the program had begun.
+    ok "$3: at most one line says so" test \
+        "$(grep -cE '^vmbuild: .*: it was (interrupted|terminated);' "$WORK/err")" -le 1
 }
 
 # In a shell without job control a background process ignores SIGINT, and so would all it starts:
