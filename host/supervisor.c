@@ -12,8 +12,15 @@
 #include "error.h"
 #include "temporary.h"
 
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* The signals that the supervisor waits for: it never has a handler run in the middle of anything.
- */
+ * Of those that nohup(1) had ignored none: sigwait returns an ignored signal, too. */
 static void watched_signals(sigset_t *set)
 {
     static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
@@ -21,6 +28,8 @@ static void watched_signals(sigset_t *set)
     sigemptyset(set);
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
         sigaddset(set, watched[i]);
+    if (is_ignored(SIGHUP))
+        sigdelset(set, SIGHUP);
 }
 
 /* What the child does before and after WORK. SIGTTOU and SIGTTIN are ignored because its group is
@@ -43,11 +52,12 @@ static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(voi
 }
 
 /* Kills what is left of the group and waits until every process of it, reparented to us, is gone.
- */
+ * One that left the group is no part of the work, as the agent that a credential helper starts for
+ * the user's session: it stays, and nobody waits for it. */
 static void end_group(pid_t group)
 {
     kill(-group, SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+    while (waitpid(-group, NULL, 0) > 0 || errno == EINTR)
         ;
 }
 

@@ -24,9 +24,10 @@
 #define RUN_FOLDER_NAME ".vmbuild."
 #define ABANDONED_SECONDS 2
 
-/* A path is valid for the supervisor once `used` is set, which is done last. */
+/* A path is valid for the supervisor, which reads the table when the worker may have been killed at
+ * any instruction, once `used` is set: that is done last. */
 struct slot {
-    volatile bool used;
+    _Atomic bool used;
     char path[PATH_MAX];
 };
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -86,6 +87,48 @@ static void test_killed_worker_is_an_error(void **state)
     assert_int_equal(supervise(kill_itself, NULL), EXIT_OTHER);
 }
 
+/* Leaves a process in a session of its own behind, as an agent does that a helper starts. */
+static int start_agent(void *argument)
+{
+    (void)argument;
+    pid_t agent = fork();
+
+    if (agent == 0) {
+        setsid();
+        shared->grandchild = getpid();
+        for (;;)
+            pause();
+    }
+    while (agent > 0 && shared->grandchild != agent)
+        usleep(1000);
+    return agent > 0 ? EXIT_DONE : EXIT_OTHER;
+}
+
+static void test_agents_are_left_alone(void **state)
+{
+    (void)state;
+    shared->grandchild = 0;
+    alarm(20); /* where it is waited for, that never ends */
+    assert_int_equal(supervise(start_agent, NULL), EXIT_DONE);
+    alarm(0);
+    assert_int_equal(kill(shared->grandchild, SIGKILL), 0);
+    assert_int_equal(waitpid(shared->grandchild, NULL, 0), shared->grandchild);
+}
+
+static int hang_up(void *argument)
+{
+    (void)argument;
+    return kill(getppid(), SIGHUP) == 0 ? EXIT_TIMEOUT : EXIT_OTHER;
+}
+
+static void test_nohup_is_honoured(void **state)
+{
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    assert_int_equal(supervise(hang_up, NULL), EXIT_TIMEOUT);
+    signal(SIGHUP, SIG_DFL);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -100,6 +143,8 @@ int main(void)
         cmocka_unit_test(test_interrupt_leaves_nothing),
         cmocka_unit_test(test_terminate_leaves_nothing),
         cmocka_unit_test(test_killed_worker_is_an_error),
+        cmocka_unit_test(test_agents_are_left_alone),
+        cmocka_unit_test(test_nohup_is_honoured),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
