@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tarsum *sum = tarsum_new(TARSUM_V1, 0);
+    struct tarsum *sum = tarsum_new(TARSUM_V1, 1u << 20);
     char *text = NULL;
     struct error *err = tarsum_update(sum, data, size / 3);
 
