@@ -32,7 +32,7 @@ build_script sparse "$on_busybox" <<'END'
 truncate -s 9G /nine
 dd if=/dev/zero of=/nine bs=1 count=1 seek=5000000000 conv=notrunc 2> /dev/null
 echo end >> /nine
-truncate -s 1T /lastlog
+truncate -s 1024G /lastlog
 END
 exits 0 "9 GiB and 1 TiB, all holes"
 like "9 GiB: its size" "$(python3 -c 'import sys, tarfile
