@@ -1,15 +1,11 @@
 #include "base_disk.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../guest/contract.h"
 #include "cleanup.h"
+#include "file_copy.h"
 #include "memory.h"
 #include "scratch_disk.h"
 #include "temporary.h"
@@ -76,57 +72,14 @@ struct error *base_disk_open(struct store *store, const struct image *image, str
     return NULL;
 }
 
-/* Copies the bytes of [OFFSET, END). */
-static int copy_range(int from, int to, off_t offset, off_t end)
-{
-    while (offset < end) {
-        off_t target = offset;
-        ssize_t length = copy_file_range(from, &offset, to, &target, (size_t)(end - offset), 0);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length == 0)
-            errno = EIO;
-        if (length <= 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Makes TO the same as FROM, holes included: shared blocks where the file system can, else a copy.
- */
-static int copy_sparse(int from, int to)
-{
-    struct stat status;
-
-    if (ioctl(to, FICLONE, from) == 0)
-        return 0;
-    if (fstat(from, &status) < 0 || ftruncate(to, status.st_size) < 0)
-        return -1;
-    for (off_t data = 0; data < status.st_size;) {
-        data = lseek(from, data, SEEK_DATA);
-        if (data < 0)
-            return errno == ENXIO ? 0 : -1;
-        off_t hole = lseek(from, data, SEEK_HOLE);
-
-        if (hole < 0 || copy_range(from, to, data, hole) < 0)
-            return -1;
-        data = hole;
-    }
-    return 0;
-}
-
 struct error *base_disk_publish(struct store *store, struct base_disk *disk)
 {
     CLEANUP(temporary_removep) char *copy = NULL;
     CLEANUP(closep) int to = -1;
-    CLEANUP(closep) int from = open(disk->path, O_RDONLY | O_CLOEXEC);
 
-    if (from < 0)
-        return error_errno(EXIT_OTHER, "open the base disk '%s'", disk->path);
     TRY(store_temporary(store, &copy, &to));
-    if (copy_sparse(from, to) < 0)
-        return error_errno(EXIT_OTHER, "copy the base disk to the cache '%s'", store_folder(store));
+    TRY(error_context(file_copy_sparse(disk->path, to, copy),
+                      "copy the base disk to the cache '%s'", store_folder(store)));
     TRY(store_publish(store, STORE_DISK, disk->key, copy, NULL));
     close(steal_fd(&disk->lock));
     return NULL;

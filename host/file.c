@@ -7,11 +7,29 @@
 
 #define PIECE (64u << 10)
 
+struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buffer *out)
+{
+    size_t start = out->length;
+
+    for (;;) {
+        ssize_t got = read(fd, buffer_reserve(out, PIECE), PIECE);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(code, "read it");
+        if (got == 0)
+            return NULL;
+        out->length += (size_t)got;
+        if (out->length - start > max)
+            return error_new(code, "it has more than %zu bytes", max);
+    }
+}
+
 struct error *file_read(const char *path, const char *what, size_t max, enum exit_code code,
                         struct buffer *out)
 {
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t start = out->length;
 
     if (fd < 0) {
         int cause = errno;
@@ -20,17 +38,9 @@ struct error *file_read(const char *path, const char *what, size_t max, enum exi
         errno = cause;
         return err;
     }
-    for (;;) {
-        ssize_t got = read(fd, buffer_reserve(out, PIECE), PIECE);
+    struct error *err =
+        error_context(file_read_open(fd, max, code, out), "read %s '%s'", what, path);
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(code, "read %s '%s'", what, path);
-        if (got == 0)
-            return NULL;
-        out->length += (size_t)got;
-        if (out->length - start > max)
-            return error_new(code, "read %s '%s': it has more than %zu bytes", what, path, max);
-    }
+    errno = 0;
+    return err;
 }

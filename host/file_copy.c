@@ -56,21 +56,15 @@ static struct error *copy_in_kernel(const char *from, int from_fd, uint64_t *lef
     return NULL;
 }
 
-struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name)
+/* Copies the next LENGTH bytes of FROM_FD. */
+static struct error *copy_bytes(const char *from, int from_fd, uint64_t length, int to,
+                                const char *to_name)
 {
-    CLEANUP(closep) int from_fd = open(from, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    uint64_t left = size;
+    uint64_t left = length;
 
-    if (from_fd < 0 || fstat(from_fd, &status) < 0)
-        return error_errno(EXIT_OTHER, "read '%s'", from);
-    if ((uint64_t)status.st_size != size)
-        return error_new(EXIT_OTHER, "read '%s': it is not of the size that it was", from);
-    if (lseek(to, 0, SEEK_CUR) == 0 && ioctl(to, FICLONE, from_fd) == 0) {
-        lseek(to, (off_t)size, SEEK_SET);
-        return NULL;
-    }
     TRY(copy_in_kernel(from, from_fd, &left, to, to_name));
+    if (left == 0)
+        return NULL;
     CLEANUP(freep) char *piece = xcalloc(PIECE, 1);
 
     while (left > 0) {
@@ -85,6 +79,47 @@ struct error *file_copy(const char *from, uint64_t size, int to, const char *to_
         TRY(file_write(piece, (size_t)got, to, to_name));
         left -= (uint64_t)got;
     }
+    return NULL;
+}
+
+struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = open(from, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (from_fd < 0 || fstat(from_fd, &status) < 0)
+        return error_errno(EXIT_OTHER, "read '%s'", from);
+    if ((uint64_t)status.st_size != size)
+        return error_new(EXIT_OTHER, "read '%s': it is not of the size that it was", from);
+    if (lseek(to, 0, SEEK_CUR) == 0 && ioctl(to, FICLONE, from_fd) == 0) {
+        lseek(to, (off_t)size, SEEK_SET);
+        return NULL;
+    }
+    return copy_bytes(from, from_fd, size, to, to_name);
+}
+
+struct error *file_copy_sparse(const char *from, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = open(from, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    off_t data = 0, hole = 0;
+
+    if (from_fd < 0 || fstat(from_fd, &status) < 0)
+        return error_errno(EXIT_OTHER, "read '%s'", from);
+    if (ioctl(to, FICLONE, from_fd) == 0)
+        return NULL;
+    if (ftruncate(to, status.st_size) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", to_name);
+    while (hole < status.st_size && (data = lseek(from_fd, hole, SEEK_DATA)) >= 0) {
+        hole = lseek(from_fd, data, SEEK_HOLE);
+        if (hole < 0 || lseek(from_fd, data, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "read '%s'", from);
+        if (lseek(to, data, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "write '%s'", to_name);
+        TRY(copy_bytes(from, from_fd, (uint64_t)(hole - data), to, to_name));
+    }
+    if (data < 0 && errno != ENXIO) /* which says that only a hole is left */
+        return error_errno(EXIT_OTHER, "read '%s'", from);
     return NULL;
 }
 

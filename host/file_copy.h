@@ -14,6 +14,10 @@
  * EXIT_OTHER where FROM cannot be read or is not of that size; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name);
 
+/* Makes the empty file TO the same as the file FROM, holes included. Errors: EXIT_OTHER,
+ * EXIT_DISK_FULL. */
+[[nodiscard]] struct error *file_copy_sparse(const char *from, int to, const char *to_name);
+
 /* Writes LENGTH bytes at TO's position. Errors: as above. */
 [[nodiscard]] struct error *file_write(const void *bytes, size_t length, int to,
                                        const char *to_name);

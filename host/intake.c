@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "decompression.h"
+#include "file_copy.h"
 #include "image_source.h"
 #include "memory.h"
 #include "ring.h"
@@ -64,24 +65,10 @@ static struct error *start_thread(pthread_t *ret, bool *ret_started, void *(*wor
     return NULL;
 }
 
-static struct error *write_all(const struct stream *stream, const char *bytes, size_t length)
-{
-    while (stream->fd >= 0 && length > 0) {
-        ssize_t written = write(stream->fd, bytes, length);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(EXIT_OTHER, "write the cache's '%s'", stream->form.path);
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return NULL;
-}
-
 static struct error *emit(struct stream *stream, const char *piece, size_t length)
 {
-    TRY(write_all(stream, piece, length));
+    if (stream->fd >= 0)
+        TRY(file_write(piece, length, stream->fd, stream->form.path));
     stream->form.size += length;
     ring_commit(stream->ring, length);
     return NULL;

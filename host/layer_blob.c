@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "file_copy.h"
 #include "memory.h"
 #include "temporary.h"
 
@@ -12,6 +13,7 @@
 
 /* Where compressed bytes go. */
 struct target {
+    const char *name; /* for errors */
     int fd;
     struct sha256 *hash;
     uint64_t size;
@@ -20,21 +22,10 @@ struct target {
 static struct error *write_piece(void *context, const void *bytes, size_t length)
 {
     struct target *target = context;
-    const char *at = bytes;
 
     sha256_update(target->hash, bytes, length);
     target->size += length;
-    while (length > 0) {
-        ssize_t written = write(target->fd, at, length);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(EXIT_OTHER, "write to the cache");
-        at += written;
-        length -= (size_t)written;
-    }
-    return NULL;
+    return file_write(bytes, length, target->fd, target->name);
 }
 
 static struct error *compress(const char *path, enum compression compression, struct target *target)
@@ -96,7 +87,7 @@ static struct error *make(const char *tar_path, enum compression compression, st
     CLEANUP(closep) int fd = -1;
 
     TRY(store_temporary(store, &temporary, &fd));
-    struct target target = {.fd = fd, .hash = sha256_new()};
+    struct target target = {.name = temporary, .fd = fd, .hash = sha256_new()};
     struct error *err = compress(tar_path, compression, &target);
 
     sha256_finish(target.hash, &ret->digest);

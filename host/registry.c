@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "decompression.h"
 #include "file.h"
+#include "file_copy.h"
 #include "manifest.h"
 #include "memory.h"
 #include "mount_sources.h"
@@ -75,8 +76,8 @@ static struct error *keep_bytes(struct store *store, const struct digest *digest
     CLEANUP(closep) int fd = -1;
 
     TRY(store_temporary(store, &temporary, &fd));
-    if (write(fd, bytes->data, bytes->length) != (ssize_t)bytes->length ||
-        close(steal_fd(&fd)) != 0)
+    TRY(file_write(bytes->data, bytes->length, fd, temporary));
+    if (close(steal_fd(&fd)) != 0)
         return error_errno(EXIT_OTHER, "write to the cache");
     return store_publish(store, STORE_BLOB, digest->hex, temporary, NULL);
 }

@@ -11,6 +11,7 @@
 #include "../guest/contract.h"
 #include "architecture.h"
 #include "cleanup.h"
+#include "file.h"
 #include "image_config.h"
 #include "image_options.h"
 #include "memory.h"
@@ -83,25 +84,6 @@ static struct error *read_path(struct reader *reader, const struct spec_key *key
     return NULL;
 }
 
-/* Reads the whole file FD, of at most MAX bytes. */
-static struct error *read_all(int fd, size_t max, struct buffer *out)
-{
-    for (;;) {
-        char *place = buffer_reserve(out, 64u << 10);
-        ssize_t length = read(fd, place, 64u << 10);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return error_errno(EXIT_INPUT, "read");
-        if (length == 0)
-            return NULL;
-        out->length += (size_t)length;
-        if (out->length > max)
-            return error_new(EXIT_INPUT, "it is larger than %zu MiB", max >> 20);
-    }
-}
-
 /* The text of the file that {"file": PATH} names. */
 static struct error *read_file_member(struct reader *reader, const struct spec_key *key,
                                       const struct json *value, struct buffer *out)
@@ -116,7 +98,7 @@ static struct error *read_file_member(struct reader *reader, const struct spec_k
 
     if (fd < 0)
         return refuse(key, file, "'%s': %s", path, strerror(errno));
-    struct error *err = read_all(fd, GUEST_JOB_FILE_MAX, out);
+    struct error *err = file_read_open(fd, GUEST_JOB_FILE_MAX, EXIT_INPUT, out);
 
     if (err == NULL && out->length > 0 && memchr(out->data, '\0', out->length) != NULL)
         err = error_new(EXIT_INPUT, "it is no text: it has a NUL byte");
@@ -495,8 +477,9 @@ static struct error *read_bytes(const char *path, struct buffer *out)
 
     if (!is_stdin && opened < 0)
         return error_errno(EXIT_INPUT, "open spec '%s'", path);
-    return error_context(read_all(is_stdin ? STDIN_FILENO : opened, JSON_SIZE_MAX, out),
-                         "read spec '%s'", is_stdin ? STDIN_NAME : path);
+    return error_context(
+        file_read_open(is_stdin ? STDIN_FILENO : opened, JSON_SIZE_MAX, EXIT_INPUT, out),
+        "read spec '%s'", is_stdin ? STDIN_NAME : path);
 }
 
 static struct error *find_folder(const char *path, char **ret)

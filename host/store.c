@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "file_copy.h"
 #include "memory.h"
 #include "store_session.h"
 #include "temporary.h"
@@ -275,16 +276,7 @@ static struct error *write_small(struct store *store, const char *target, const 
     CLEANUP(closep) int fd = -1;
 
     TRY(store_session_temporary(store->session, &path, &fd));
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(EXIT_OTHER, "write the cache's '%s'", target);
-        bytes += written;
-        length -= (size_t)written;
-    }
+    TRY(file_write(bytes, length, fd, path));
     TRY(rename_to(path, target));
     freep(&path);
     path = NULL;

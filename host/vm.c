@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "file_copy.h"
 #include "guest/contract.h"
 #include "guest_handle.h"
 #include "machine.h"
@@ -96,18 +97,10 @@ struct error *vm_launch(const struct vm_options *options, struct vm **ret)
 static struct error *memory_file(const void *bytes, size_t length, int *ret_fd)
 {
     CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC);
-    const char *next = bytes;
 
     if (fd < 0)
         return error_errno(EXIT_OTHER, "make a file in memory");
-    while (length > 0) {
-        ssize_t written = write(fd, next, length);
-
-        if (written < 0)
-            return error_errno(EXIT_OTHER, "write a file in memory");
-        next += written;
-        length -= (size_t)written;
-    }
+    TRY(file_write(bytes, length, fd, "a file in memory"));
     *ret_fd = steal_fd(&fd);
     return NULL;
 }

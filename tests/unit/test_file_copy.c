@@ -1,0 +1,130 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/cleanup.h"
+#include "host/error.h"
+#include "host/file_copy.h"
+
+#define PART (256 << 10)
+#define SIZE (64 << 20)
+
+/* An open file without a name in FOLDER, or -1. *PATH leads to it. */
+static int make_file(const char *folder, char *path)
+{
+    int fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+    sprintf(path, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+/* Data at 4 MiB and, where AT_END, in the last bytes; holes elsewhere. */
+static void fill(int fd, bool at_end)
+{
+    static char part[PART];
+
+    for (size_t i = 0; i < sizeof part; i++)
+        part[i] = (char)(i * 7 + 1);
+    assert_int_equal(ftruncate(fd, SIZE), 0);
+    assert_int_equal(pwrite(fd, part, sizeof part, 4 << 20), sizeof part);
+    if (at_end)
+        assert_int_equal(pwrite(fd, part, sizeof part, SIZE - PART), sizeof part);
+}
+
+static void expect_same(int one, int other)
+{
+    static char left[PART], right[PART];
+
+    for (off_t at = 0; at < SIZE; at += PART) {
+        assert_int_equal(pread(one, left, PART, at), PART);
+        assert_int_equal(pread(other, right, PART, at), PART);
+        assert_memory_equal(left, right, PART);
+    }
+    assert_int_equal(pread(other, right, PART, SIZE), 0);
+}
+
+static void copy_between(const char *from_folder, const char *to_folder, bool at_end)
+{
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file(from_folder, from_path);
+    CLEANUP(closep) int to = make_file(to_folder, to_path);
+    struct stat status;
+
+    if (from < 0 || to < 0)
+        skip();
+    fill(from, at_end);
+    assert_null(file_copy_sparse(from_path, to, "copy"));
+    expect_same(from, to);
+    assert_int_equal(fstat(to, &status), 0);
+    assert_true(status.st_blocks * 512 < SIZE / 2);
+}
+
+static void test_holes_stay_holes(void **state)
+{
+    (void)state;
+    copy_between("/var/tmp", "/var/tmp", true);
+    copy_between("/var/tmp", "/var/tmp", false);
+}
+
+/* Between two kinds the kernel copies nothing (EXDEV since Linux 5.19). */
+static void test_between_file_systems(void **state)
+{
+    (void)state;
+    copy_between("/var/tmp", "/dev/shm", true);
+    copy_between("/dev/shm", "/var/tmp", false);
+}
+
+static void test_appends(void **state)
+{
+    static char left[PART], right[PART];
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file("/var/tmp", from_path);
+    CLEANUP(closep) int to = make_file("/dev/shm", to_path);
+
+    (void)state;
+    if (from < 0 || to < 0)
+        skip();
+    fill(from, true);
+    assert_null(file_write("head", 4, to, "copy"));
+    assert_null(file_copy(from_path, SIZE, to, "copy"));
+    assert_int_equal(lseek(to, 0, SEEK_CUR), SIZE + 4);
+    assert_int_equal(pread(from, left, PART, SIZE - PART), PART);
+    assert_int_equal(pread(to, right, PART, SIZE + 4 - PART), PART);
+    assert_memory_equal(left, right, PART);
+}
+
+static void test_another_size_is_an_error(void **state)
+{
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file("/var/tmp", from_path);
+    CLEANUP(closep) int to = make_file("/var/tmp", to_path);
+
+    (void)state;
+    assert_int_equal(ftruncate(from, 10), 0);
+    CLEANUP(error_freep) struct error *err = file_copy(from_path, 11, to, "copy");
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_OTHER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_holes_stay_holes),
+        cmocka_unit_test(test_between_file_systems),
+        cmocka_unit_test(test_appends),
+        cmocka_unit_test(test_another_size_is_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
