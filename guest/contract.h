@@ -10,13 +10,13 @@
  *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill the base disk, unmount it
  *   guestfs_command base base=DEV                  mount the base disk read-only as image/
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
- *   guestfs_command hook name=preMount timeout=S
+ *   guestfs_command hook name=preMount timeout=S [clock=S]
  *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/ merged
- *   guestfs_command run timeout=S [network=ADDRESS/PREFIX,GATEWAY,DNS] [share=TAG:TARGET ...] [shadow=1]
- *   guestfs_command hook name=postMount timeout=S
+ *   guestfs_command run timeout=S [clock=S] [network=ADDRESS/PREFIX,GATEWAY,DNS] [share=TAG:TARGET ...] [shadow=1]
+ *   guestfs_command hook name=postMount timeout=S [clock=S]
  *   guestfs_command unmount
- *   guestfs_command hook name=postUmount timeout=S
- *   guestfs_command hook name=extraCommands timeout=S
+ *   guestfs_command hook name=postUmount timeout=S [clock=S]
+ *   guestfs_command hook name=extraCommands timeout=S [clock=S]
  *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
  *   guestfs_command problem                        where that failed: why (else an empty text)
  *   guestfs_shutdown
@@ -39,6 +39,9 @@
  * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
  *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
+ *
+ * With clock= the clock is set again before a script, so that what it reads of it does not hang on
+ * how long the stages before took.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of
  * the host is parsed from it):

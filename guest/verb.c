@@ -70,25 +70,38 @@ static int require(struct guest *guest, const struct words *words, const char *k
     return *ret ? 0 : fault_set(&guest->fault, EINVAL, "find the word '%s'", key);
 }
 
+static int set_clock(struct guest *guest, const struct words *words)
+{
+    int64_t seconds = 0;
+    if (number_of(guest, words, "clock", 0, INT64_MAX, &seconds)) {
+        return -1;
+    }
+    const struct timespec now = {.tv_sec = seconds};
+    return clock_settime(CLOCK_REALTIME, &now)
+               ? fault_set(&guest->fault, errno, "set the clock to %lld", (long long)seconds)
+               : 0;
+}
+
+/* For a script: what date(1) tells it must not hang on how long the stages before it took. */
+static int set_clock_again(struct guest *guest, const struct words *words)
+{
+    return value_of(words, "clock") ? set_clock(guest, words) : 0;
+}
+
 static int start(struct guest *guest, const struct words *words)
 {
     const char *scratch;
     const char *trim = value_of(words, "trim");
-    int64_t seconds = 0;
     int64_t clamp = 0;
-    if (number_of(guest, words, "clock", 0, INT64_MAX, &seconds) ||
-        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
+    if (number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
         require(guest, words, "scratch", &scratch)) {
         return -1;
     }
     if (guest->started) {
         return fault_set(&guest->fault, EALREADY, "start");
     }
-    const struct timespec now = {.tv_sec = seconds};
-    if (clock_settime(CLOCK_REALTIME, &now)) {
-        return fault_set(&guest->fault, errno, "set the clock to %lld", (long long)seconds);
-    }
-    if (scratch_mount(scratch, trim && strcmp(trim, "1") == 0, &guest->fault)) {
+    if (set_clock(guest, words) ||
+        scratch_mount(scratch, trim && strcmp(trim, "1") == 0, &guest->fault)) {
         return -1;
     }
     guest->clamp = clamp;
@@ -214,6 +227,9 @@ static int run(struct guest *guest, const struct words *words)
     struct view view;
     int status = view_prepare(shares, count, &view, &guest->fault);
     if (status == 0) {
+        status = set_clock_again(guest, words);
+    }
+    if (status == 0) {
         status = run_in_view(guest, &view, shadow && strcmp(shadow, "1") == 0, timeout);
     }
     view_free(&view);
@@ -247,7 +263,9 @@ static int hook(struct guest *guest, const struct words *words)
                 .folder = hooks[i].folder,
                 .own_network = guest->networked,
             };
-            return run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout);
+            return set_clock_again(guest, words)
+                       ? -1
+                       : run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout);
         }
     }
     return fault_set(&guest->fault, EINVAL, "run the hook '%s'", name);
@@ -269,8 +287,8 @@ static const struct {
     {"unpack", {"base", "layer"}, unpack_base},
     {"base", {"base"}, mount_base},
     {"mount", {NULL}, mount_view},
-    {"run", {"timeout", "network", "share", "shadow"}, run},
-    {"hook", {"name", "timeout"}, hook},
+    {"run", {"timeout", "clock", "network", "share", "shadow"}, run},
+    {"hook", {"name", "timeout", "clock"}, hook},
     {"unmount", {NULL}, unmount_view},
     {"problem", {NULL}, problem},
 };

@@ -27,6 +27,7 @@
 struct vm {
     struct guest_handle *guest;
     bool network;
+    int64_t clock;         /* what each script's begins at; of no use with a network */
     struct strings shares; /* TAG:TARGET */
     size_t layer_count;
     uint64_t unpack_seconds;
@@ -68,7 +69,8 @@ static struct error *start(struct vm *vm, const struct vm_options *options)
     int64_t clock = host_time ? (int64_t)time(NULL) : options->clock;
 
     strings_add(&words, "start");
-    add_number(&words, "clock", clock > CLOCK_LEAST ? clock : CLOCK_LEAST);
+    vm->clock = clock > CLOCK_LEAST ? clock : CLOCK_LEAST;
+    add_number(&words, "clock", vm->clock);
     add_number(&words, "clamp", options->clamp);
     strings_add(&words, "scratch=" GUEST_DISK_SCRATCH);
     return guest_handle_command(vm->guest, "start the build in the VM", GUEST_HANDLE_CALL_SECONDS,
@@ -165,6 +167,8 @@ static struct error *run(struct vm *vm, const char *name, uint64_t timeout, stru
     struct outcome outcome;
 
     add_number(words, "timeout", (int64_t)timeout);
+    if (!vm->network)
+        add_number(words, "clock", vm->clock);
     TRY(guest_handle_command(vm->guest, operation, timeout + SCRIPT_GRACE_SECONDS, words, &reply));
     TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));
     TRY(error_context(output_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",

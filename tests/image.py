@@ -4,6 +4,7 @@
 usage: image.py make FILE < DESCRIPTION   writes an image (see `make`)
        image.py layer FILE [N]            lists what layer N (default -1, the last) holds
        image.py file FILE PATH [N]        the bytes of a regular file of layer N
+       image.py sums FILE [N]             the digests of layer N's regular files
        image.py config FILE               the config document
        image.py members FILE              the names in the archive, in their order
        image.py tree DIR                  lists a folder as `layer` lists a layer, with contents' hashes
@@ -253,6 +254,11 @@ def main(arguments):
         with Archive(path).layer(int(rest[0]) if rest else -1) as tar:
             for info in tar:
                 print(entry_line(info))
+    elif command == "sums":
+        with Archive(path).layer(int(rest[0]) if rest else -1) as tar:
+            for info in tar:
+                if info.isreg():
+                    print(sha256(tar.extractfile(info).read()), quote(info.name))
     elif command == "file":
         with Archive(path).layer(int(rest[1]) if rest[1:] else -1) as tar:
             sys.stdout.buffer.write(tar.extractfile(rest[0]).read())

@@ -11,8 +11,8 @@ ln "$WORK/one/contents/d/a" "$WORK/one/contents/d/z"
 chmod 600 "$WORK/one/contents/d/b"
 jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, contents: "contents",
     created: "2021-03-04T05:06:07Z", runAsRoot: "
-useradd --create-home user
 date > /date
+useradd --create-home user
 hostname > /hostname
 env | sort > /env
 ls -U /usr/bin > /order
@@ -23,7 +23,6 @@ rm -r /many
 cat /proc/sys/kernel/random/boot_id > /dev/null
 uname -a > /uname
 id > /id; umask > /umask; pwd > /pwd
-find / -xdev -newermt 2021-03-04T05:06:08 2> /dev/null | sort > /newer
 "}' > "$WORK/one/job.json"
 (cd "$WORK/one/contents/d" && touch -d 1999-01-01 a)
 # A copy elsewhere, made in another order, with other times.
@@ -55,6 +54,7 @@ same() {
     fi
     is "$name: the same bytes" "$digest" "$expected"
     if [ "$digest" != "$expected" ]; then
+        diff <(image sums "$WORK/first.tar.gz") <(image sums "$WORK/job.tar.gz") | head -n 20 | diag
         diff <(layer "$WORK/first.tar.gz") <(layer "$WORK/job.tar.gz") | head -n 20 | diag
         diff <(config "$WORK/first.tar.gz" | jq .) <(config "$WORK/job.tar.gz" | jq .) | head -n 20 | diag
     fi
@@ -91,7 +91,8 @@ USER_ENV=(SOURCE_DATE_EPOCH=1614834367)
 same "SOURCE_DATE_EPOCH in place of created" one
 USER_ENV=()
 
-is "the time stamps are those of created, or older" "$(file_of "$WORK/first.tar.gz" newer)" ""
+is "no time stamp is newer than created" "$(PYTHONPATH=$TOP/tests python3 -c 'import image, sys
+print(max(int(info.mtime) for info in image.Archive(sys.argv[1]).layer()))' "$WORK/first.tar.gz")" 1614834367
 
 # Without a VM.
 jq -n '{name: "x", contents: "contents"}' > "$WORK/one/job.json"
