@@ -53,7 +53,7 @@ fi
 build_script deep "$on_busybox" <<'END'
 name=$(printf '%0200d' 0)
 i=0
-while [ $i -lt 30 ]; do mkdir $name; cd $name; i=$((i + 1)); done
+while [ $i -lt 30 ]; do mkdir $name; cd -P $name; i=$((i + 1)); done
 echo bottom > file
 END
 exits 0 "a path of 6000 bytes"
@@ -61,7 +61,7 @@ is "a path of 6000 bytes: is there" "$(layer "$WORK/deep.tar" | awk '{ if (lengt
 mv "$WORK/deep.tar" "$WORK/deep-base.tar"
 script_spec deeper '{"name": "x", "fromImage": "deep-base.tar"}' <<'END'
 i=0
-while [ $i -lt 30 ]; do cd 0*; i=$((i + 1)); done
+while [ $i -lt 30 ]; do cd -P 0*; i=$((i + 1)); done
 [ "$(cat file)" = bottom ]
 rm file
 END
