@@ -14,7 +14,7 @@
 #include "memory.h"
 #include "path_tree.h"
 
-#define DATA_BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
+#define DATA_BLOCK_SIZE (256 << 10) /* bytes of a file read at a time */
 
 /* One name of a file, and the number of its entry. */
 struct link_name {
@@ -189,6 +189,8 @@ static void make_portable(const struct merge *merge, struct archive_entry *entry
     archive_entry_set_fflags(entry, 0, 0);
     archive_entry_copy_mac_metadata(entry, NULL, 0);
     archive_entry_set_nlink(entry, 1);
+    /* A file's holes are no part of what it holds: from a folder they are not known either. */
+    archive_entry_sparse_clear(entry);
 }
 
 /* Writes the implied folders above NODE that are not there yet, topmost first. */
@@ -214,7 +216,7 @@ static struct error *write_implied_parents(struct merge *merge, struct path_node
     return err;
 }
 
-/* Copies SIZE bytes of a folder's file. A file that has another size by now is an error. */
+/* Copies SIZE bytes of a folder's file. One that has fewer by now is an error. */
 static struct error *write_file_data(struct merge *merge, int fd, int64_t size, const char *path)
 {
     CLEANUP(freep) char *block = xcalloc(1, DATA_BLOCK_SIZE);
@@ -237,23 +239,42 @@ static struct error *write_file_data(struct merge *merge, int fd, int64_t size, 
     return NULL;
 }
 
-static struct error *write_tarball_data(struct merge *merge, struct archive *tarball,
+/* Writes the hole that a sparse tarball has from START to END. */
+static struct error *write_zeros(struct merge *merge, int64_t start, int64_t end, const char *path)
+{
+    static const char zeros[DATA_BLOCK_SIZE];
+
+    while (start < end) {
+        size_t length = end - start < DATA_BLOCK_SIZE ? (size_t)(end - start) : DATA_BLOCK_SIZE;
+
+        if (archive_write_data(merge->archive, zeros, length) < 0)
+            return write_failed(merge, path);
+        start += (int64_t)length;
+    }
+    return NULL;
+}
+
+/* Copies the SIZE bytes of a tarball's file, whose holes libarchive leaves out. */
+static struct error *write_tarball_data(struct merge *merge, struct archive *tarball, int64_t size,
                                         const char *path)
 {
     const void *block;
     size_t length;
     la_int64_t offset;
+    int64_t end = 0;
 
     for (;;) {
         int status = archive_read_data_block(tarball, &block, &length, &offset);
 
         if (status == ARCHIVE_EOF)
-            return NULL;
+            return write_zeros(merge, end, size, path);
         if (status < ARCHIVE_WARN)
             return error_new(EXIT_INPUT, "read '%s' of tarball '%s': %s", path, merge->source->path,
                              archive_error_string(tarball));
+        TRY(write_zeros(merge, end, offset, path));
         if (archive_write_data(merge->archive, block, length) < 0)
             return write_failed(merge, path);
+        end = offset + (int64_t)length;
     }
 }
 
@@ -275,7 +296,7 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     if (!has_data)
         return NULL;
     if (entry->tarball != NULL)
-        return write_tarball_data(merge, entry->tarball, path);
+        return write_tarball_data(merge, entry->tarball, archive_entry_size(header), path);
     return write_file_data(merge, entry->fd, archive_entry_size(header), path);
 }
 

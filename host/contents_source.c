@@ -111,7 +111,7 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
         if (S_ISLNK(status->st_mode))
             TRY(add_link_target(visit, dir, name, path));
         if (S_ISREG(status->st_mode)) {
-            fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+            fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
             if (fd < 0)
                 return failed(visit, "open", path);
         }

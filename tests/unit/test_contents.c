@@ -121,6 +121,28 @@ static void test_tarball(void **state)
                                                "f 664 0 1 etc/c = c\n");
 }
 
+/* The layer of a file with holes is the same, whether a folder or a tarball of either form has it. */
+static void test_sparse_file(void **state)
+{
+    static const char *const sources[][2] = {{"s"}, {"gnu.tar"}, {"pax.tar"}};
+    struct buffer tars[3] = {0};
+    struct contents options = {.clamp = 1};
+
+    (void)state;
+    run("mkdir s && truncate -s 1M s/f && printf A | dd of=s/f bs=1 seek=300000 conv=notrunc "
+        "status=none && printf B >> s/f && chmod 664 s/f && tar -C s -S --format=gnu -cf gnu.tar f "
+        "&& tar -C s -S --format=pax -cf pax.tar f");
+    for (size_t i = 0; i < 3; i++) {
+        free(pack(sources[i], &options, &tars[i]));
+        assert_int_equal(tars[i].length, tars[0].length);
+        assert_memory_equal(tars[i].data, tars[0].data, tars[0].length);
+    }
+    assert_int_equal(tars[0].data[512 + 300000], 'A');
+    assert_int_equal(tars[0].data[512 + (1 << 20)], 'B');
+    for (size_t i = 0; i < 3; i++)
+        buffer_free(&tars[i]);
+}
+
 static void test_later_source_wins_and_folders_merge(void **state)
 {
     (void)state;
@@ -255,6 +277,7 @@ int main(void)
         TEST(test_single_file),
         TEST(test_empty_file_is_no_tarball),
         TEST(test_tarball),
+        TEST(test_sparse_file),
         TEST(test_later_source_wins_and_folders_merge),
         TEST(test_file_replaces_folder),
         TEST(test_hard_links),
