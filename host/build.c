@@ -362,6 +362,7 @@ static struct error *run(struct state *state)
                          "plan image '%s': scripts run on " VM_ARCHITECTURE
                          ", but its architecture is '%s'",
                          state->spec->name, state->spec->architecture);
+    TRY(output_check(&state->build->output));
     TRY(open_base(state));
     TRY(read_base_tree(state));
     TRY(make_image(state));

@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -105,7 +106,6 @@ static struct error *write_archive_file(const struct image *image, const struct 
     return temporary_rename(temporary, output->path);
 }
 
-/* A device, pipe or socket is written to, not replaced. */
 static struct error *write_archive_stream(const struct image *image, const struct output *output,
                                           struct store *store)
 {
@@ -119,18 +119,28 @@ static struct error *write_archive_stream(const struct image *image, const struc
     return NULL;
 }
 
-/* Whether the folder FOLDER holds what only an output of this format does, or nothing at all. */
-static bool is_replaceable(const char *folder, enum output_format format)
+/* Whether all that the folder PATH holds are names that an output of FORMAT has: then it may make
+ * room for another. */
+static bool is_replaceable(const char *path, enum output_format format)
 {
-    CLEANUP(freep)
-    char *mark = xasprintf("%s/%s", folder, format == FORMAT_OCI ? "oci-layout" : "layer.tar");
-    CLEANUP(freep)
-    char *other = xasprintf("%s/%s", folder, format == FORMAT_OCI ? "index.json" : "VERSION");
+    static const char *const oci[] = {".", "..", "oci-layout", "index.json", "blobs", NULL};
+    static const char *const layer[] = {".", "..", "layer.tar", "json", "VERSION", NULL};
+    DIR *dir = opendir(path);
+    bool is_own = dir != NULL;
 
-    if (access(mark, F_OK) == 0 && access(other, F_OK) == 0)
-        return true;
-    /* An empty folder can be removed, and made again. */
-    return rmdir(folder) == 0 && mkdir(folder, 0777) == 0;
+    while (is_own) {
+        const struct dirent *entry = readdir(dir);
+        const char *const *name = format == FORMAT_OCI ? oci : layer;
+
+        if (entry == NULL)
+            break;
+        while (*name != NULL && strcmp(*name, entry->d_name) != 0)
+            name++;
+        is_own = *name != NULL;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return is_own;
 }
 
 /* Puts the folder TEMPORARY in the place of TARGET, which is a folder, and removes that one. */
@@ -148,7 +158,67 @@ static struct error *exchange(const char *temporary, const char *target)
     TRY(make_temporary(target, true, &aside, NULL));
     if (rename(target, aside) < 0)
         return error_errno(EXIT_OTHER, "rename '%s' to '%s'", target, aside);
-    return temporary_rename(temporary, target);
+    struct error *err = temporary_rename(temporary, target);
+
+    if (err != NULL && rename(aside, target) < 0)
+        err = error_context(err, "the former output is lost");
+    return err;
+}
+
+static bool is_folder_format(enum output_format format)
+{
+    return format == FORMAT_OCI || format == FORMAT_LAYER;
+}
+
+/* The output's path without slashes at its end; the caller's. */
+static char *target_of(const struct output *output)
+{
+    size_t length = strlen(output->path);
+
+    while (length > 1 && output->path[length - 1] == '/')
+        length--;
+    return xstrndup(output->path, length);
+}
+
+static struct error *check_folder(const struct output *output, const char *path)
+{
+    struct stat status;
+
+    if (strcmp(path, "-") == 0)
+        return error_new(EXIT_USAGE, "write '-': a folder cannot go to standard output");
+    if (lstat(path, &status) < 0 ||
+        (S_ISDIR(status.st_mode) && is_replaceable(path, output->format)))
+        return NULL;
+    return error_advise(
+        error_new(EXIT_OTHER, "write '%s': it is there and is no output of this format", path),
+        "remove it, or choose another place with --output");
+}
+
+/* Whether PATH is a device, pipe or socket, which is written to, not replaced. */
+static bool is_stream(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+struct error *output_check(const struct output *output)
+{
+    CLEANUP(freep) char *path = target_of(output);
+    CLEANUP(freep) char *parent = folder_of(path);
+    struct stat status;
+
+    if (is_folder_format(output->format))
+        TRY(check_folder(output, path));
+    else if (strcmp(path, "-") == 0 || is_stream(path))
+        return NULL;
+    else if (stat(output->path, &status) == 0 && S_ISDIR(status.st_mode))
+        return error_new(EXIT_OTHER, "write '%s': it is a folder", output->path);
+    if (access(parent, W_OK | X_OK) < 0)
+        return error_advise(
+            error_errno(EXIT_OTHER, "write '%s': make a file in '%s'", output->path, parent),
+            "choose another place with --output");
+    return NULL;
 }
 
 static struct error *write_folder(const struct image *image, const struct output *output,
@@ -159,12 +229,6 @@ static struct error *write_folder(const struct image *image, const struct output
     struct stat status;
     bool exists = lstat(path, &status) == 0;
 
-    if (exists && (!S_ISDIR(status.st_mode) || !is_replaceable(path, output->format)))
-        return error_advise(error_new(EXIT_OTHER,
-                                      "write '%s': it is there and is no output of "
-                                      "this format",
-                                      path),
-                            "remove it, or choose another place with --output");
     TRY(make_temporary(path, true, &temporary, NULL));
     if (output->format == FORMAT_OCI) {
         TRY(oci_writer_new(image, output->compression, store, &oci));
@@ -180,30 +244,19 @@ static struct error *write_folder(const struct image *image, const struct output
 struct error *output_write(const struct image *image, const struct output *output,
                            struct store *store)
 {
-    bool is_folder = output->format == FORMAT_OCI || output->format == FORMAT_LAYER;
-    bool is_stdout = strcmp(output->path, "-") == 0;
-    size_t length = strlen(output->path);
-    struct stat status;
-
-    if (is_folder && is_stdout)
-        return error_new(EXIT_USAGE, "write '-': a folder cannot go to standard output");
-    if (is_folder) {
-        while (length > 1 && output->path[length - 1] == '/')
-            length--;
-        CLEANUP(freep) char *path = xstrndup(output->path, length);
+    TRY(output_check(output));
+    if (is_folder_format(output->format)) {
+        CLEANUP(freep) char *path = target_of(output);
 
         return write_folder(image, output, path, store);
     }
-    if (is_stdout) {
+    if (strcmp(output->path, "-") == 0) {
         struct output named = *output;
 
         named.path = "standard output";
         return write_archive(image, &named, store, STDOUT_FILENO);
     }
-    if (stat(output->path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        if (S_ISDIR(status.st_mode))
-            return error_new(EXIT_OTHER, "write '%s': it is a folder", output->path);
+    if (is_stream(output->path))
         return write_archive_stream(image, output, store);
-    }
     return write_archive_file(image, output, store);
 }

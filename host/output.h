@@ -27,6 +27,11 @@ struct output {
 struct layer_form_wanted output_wants_new(const struct output *output);
 unsigned int output_wants_base(const struct output *output);
 
+/* Checks what can be told before there is an image: the target's folder is there and may be written
+ * to, and what is at the target may be replaced: an archive by an archive, a folder where it is
+ * empty or such an output. Errors: EXIT_USAGE, EXIT_OTHER. */
+[[nodiscard]] struct error *output_check(const struct output *output);
+
 /* Writes IMAGE. Derived forms of base layers are kept in STORE. Errors: EXIT_DISK_FULL (the
  * output's or the cache's), EXIT_OTHER. An existing target is replaced only by the whole new one.
  */

@@ -51,9 +51,12 @@ struct error *pull_command(const struct options *options)
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
 
+    struct output output = {options->format, options->compression, options->output};
+
     TRY(read_reference(options, &reference));
+    if (options->output != NULL)
+        TRY(output_check(&output));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
-    struct output output = {options->format, options->compression, NULL};
 
     progress_start("pull");
     TRY(image_open(&reference, &choice, output_wants_base(&output), store, &image));

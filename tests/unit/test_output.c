@@ -399,6 +399,25 @@ static void test_other_folders_are_kept(void **state)
     }
 }
 
+/* What the user has put into an output is not the program's to remove. */
+static void test_output_with_more_in_it_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(freep) char *path = in_folder(fixture, "out");
+    CLEANUP(freep) char *file = xasprintf("%s/notes", path);
+    struct output output = {FORMAT_OCI, COMPRESSION_NONE, path};
+
+    assert_null(write_image(fixture, &output, 1));
+    assert_null(output_check(&output));
+    close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    CLEANUP(error_freep) struct error *early = output_check(&output);
+    CLEANUP(error_freep) struct error *late = write_image(fixture, &output, 1);
+
+    assert_non_null(early);
+    assert_non_null(late);
+    assert_int_equal(access(file, F_OK), 0);
+}
+
 static void test_layer_folder(void **state)
 {
     struct fixture *fixture = *state;
@@ -479,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_repeated_layer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_archive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders_are_replaced_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_output_with_more_in_it_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_folders_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_layer_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_warm_and_cold_store, setup, teardown),
