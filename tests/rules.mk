@@ -1,7 +1,8 @@
 # Tests. Every test speaks TAP and runs under prove.
 #
 #   tests/unit/test_X.c         cmocka; linked to all of host/ but main.c
-#   tests/unit/test_guest_X.c   cmocka; linked to all of guest/ but main.c, built for the host
+#   tests/unit/test_guest_X.c   cmocka; linked to all of guest/ but main.c, built for the host, and
+#                               to what the tests themselves use of host/
 #   tests/fuzz/fuzz_X.c         libFuzzer; seeds in tests/fuzz/corpus/X; fuzz_guest_X as above
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
 #   tests/slow/*.t              the same, too slow for every day
@@ -47,13 +48,16 @@ $(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o)
 endef
 
 # What a test called $(1) links to, in the folder $(2).
-library_of = $(2)/tests/lib$(if $(filter test_guest_% fuzz_guest_%,$(1)),guest,host).a
+library_of = $(if $(filter test_guest_% fuzz_guest_%,$(1)),$(2)/tests/libguest.a) $(2)/tests/libhost.a
+# guest/charset.c wants to be asked in the C library's place, as guest/rules.mk has it.
+LINK_GUEST := -Wl,--wrap=nl_langinfo
 
 # $(1): the folder; $(2): the test; $(3): compiler and its options.
 define unit_test
 $(1)/tests/$(2): tests/unit/$(2).c $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
-	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $$(CMOCKA) $$(HOST_LIBS)
+	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $(if $(filter test_guest_%,$(2)),$(LINK_GUEST)) \
+	    $$(CMOCKA) $$(HOST_LIBS)
 endef
 
 define fuzzer
