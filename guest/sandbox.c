@@ -279,6 +279,7 @@ int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
     }
     if (!report.started) {
         *fault = report.fault;
+        fault->text[FAULT_TEXT_MAX - 1] = '\0'; /* a script may have traced its init */
         return -1;
     }
     *ret_status = report.status;
