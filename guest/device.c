@@ -28,7 +28,7 @@ long device_read_file(const char *path, char *bytes, size_t room)
     return got;
 }
 
-static int write_file(const char *path, const char *text)
+int device_write_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -173,7 +173,7 @@ static bool scan_host(const char *entry, void *targets)
 {
     char path[DEVICE_PATH_MAX];
     snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", entry);
-    return write_file(path, targets) != 0;
+    return device_write_file(path, targets) != 0;
 }
 
 int device_scan_scsi(struct fault *fault)

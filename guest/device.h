@@ -27,4 +27,7 @@ int device_scan_scsi(struct fault *fault);
 /* Reads the file at PATH into BYTES, of ROOM bytes. Returns how many there are, or -1. */
 long device_read_file(const char *path, char *bytes, size_t room);
 
+/* Writes TEXT to the file at PATH, one of the kernel's. Returns 0, or -1 with errno. */
+int device_write_file(const char *path, const char *text);
+
 #endif

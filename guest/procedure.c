@@ -240,8 +240,9 @@ static void note(void *context, const char *text, const char *path)
 static int pack_layer(void *context, struct fault *fault)
 {
     struct packing_job *job = context;
-    int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* A hook may have put a link in its place. */
+    int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (layer < 0 || image < 0) {
         return fault_set(fault, errno, "open the layer");
     }

@@ -35,19 +35,6 @@ struct report {
     struct fault fault;
 };
 
-static int write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    ssize_t written = write(fd, text, strlen(text));
-    int cause = errno;
-    close(fd);
-    errno = cause;
-    return written < 0 ? -1 : 0;
-}
-
 int sandbox_set_up_cgroup(struct fault *fault)
 {
     char text[32];
@@ -60,8 +47,8 @@ int sandbox_set_up_cgroup(struct fault *fault)
     char limit[32];
     snprintf(limit, sizeof(limit), "%ld", atol(text) / 2);
     if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ||
-        write_text("/sys/fs/cgroup/cgroup.subtree_control", "+pids") || mkdir(CGROUP, 0755) ||
-        write_text(CGROUP "/pids.max", limit)) {
+        device_write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids") ||
+        mkdir(CGROUP, 0755) || device_write_file(CGROUP "/pids.max", limit)) {
         return fault_set(fault, errno, "set up the scripts' cgroup");
     }
     return 0;

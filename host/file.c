@@ -1,6 +1,7 @@
 #include "file.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "cleanup.h"
@@ -17,7 +18,7 @@ struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buf
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return error_errno(code, "read it");
+            return error_new(code, "%s", strerror(errno));
         if (got == 0)
             return NULL;
         out->length += (size_t)got;
