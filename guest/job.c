@@ -39,7 +39,9 @@ bool job_has(const char *name)
     return access(path, F_OK) == 0;
 }
 
-char *job_read(const char *name, size_t *ret_length, struct fault *fault)
+/* Reads the file NAME as new memory, with a NUL byte behind it that *RET_LENGTH does not count. NULL
+ * with FAULT. */
+static char *read_bytes(const char *name, size_t *ret_length, struct fault *fault)
 {
     char path[128];
     job_path(name, path, sizeof(path));
@@ -69,7 +71,7 @@ char *job_read(const char *name, size_t *ret_length, struct fault *fault)
 int job_environment(const char *name, char ***ret, struct fault *fault)
 {
     size_t length = 0;
-    char *bytes = job_has(name) ? job_read(name, &length, fault) : calloc(1, 1);
+    char *bytes = job_has(name) ? read_bytes(name, &length, fault) : calloc(1, 1);
     if (!bytes) {
         return -1;
     }
@@ -97,7 +99,7 @@ int job_environment(const char *name, char ***ret, struct fault *fault)
 int job_copy(const char *name, const char *to, unsigned mode, struct fault *fault)
 {
     size_t length;
-    char *bytes = job_read(name, &length, fault);
+    char *bytes = read_bytes(name, &length, fault);
     if (!bytes) {
         return -1;
     }

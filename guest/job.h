@@ -16,10 +16,6 @@ int job_create(const char *path, struct fault *fault);
 /* Whether the job has the file NAME. */
 bool job_has(const char *name);
 
-/* Reads the file NAME as new memory, with a NUL byte behind it that *RET_LENGTH does not count.
- * NULL with FAULT. */
-char *job_read(const char *name, size_t *ret_length, struct fault *fault);
-
 /* Reads an environment: a new array, ended by NULL, whose strings are all in (*RET)[0]'s memory. A
  * file that is missing is an empty environment. Returns 0, or -1 with FAULT. */
 int job_environment(const char *name, char ***ret, struct fault *fault);

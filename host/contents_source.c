@@ -259,8 +259,8 @@ static struct error *visit_tarball(struct visit *visit, struct archive *archive)
     }
 }
 
-/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind whatever compression it
- * has. Return: the caller's; its header is in ENTRY where *RET_STATUS says so. */
+/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind whatever
+ * compression it has. Return: the caller's; its header is in ENTRY where *RET_STATUS says so. */
 static struct archive *open_archive(int fd, int (*format)(struct archive *),
                                     struct archive_entry *entry, int *ret_status)
 {
@@ -275,7 +275,8 @@ static struct archive *open_archive(int fd, int (*format)(struct archive *),
     return archive;
 }
 
-/* Whether the file FD, which is no tarball, can at least be decompressed; a file that is not compressed can. */
+/* Whether the file FD, which is no tarball, can at least be decompressed; a file that is not
+ * compressed can. */
 static struct error *check_compression(const struct visit *visit, int fd)
 {
     char bytes[512];

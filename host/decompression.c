@@ -189,11 +189,6 @@ struct error *decompressor_read(struct decompressor *decompressor, const void **
     return NULL;
 }
 
-enum compression decompressor_compression(const struct decompressor *decompressor)
-{
-    return decompressor->compression;
-}
-
 void decompressor_free(struct decompressor *decompressor)
 {
     if (decompressor == NULL)

@@ -32,12 +32,10 @@ struct decompressor;
 [[nodiscard]] struct error *decompressor_new(const char *name, struct source source,
                                              struct decompressor **ret);
 
-/* The next piece, borrowed until the next call; *RET_LENGTH is 0 at the end. */
+/* The next piece, borrowed until the next call; *RET_LENGTH is 0 at the end. Bytes that are
+ * compressed twice are EXIT_INPUT. */
 [[nodiscard]] struct error *decompressor_read(struct decompressor *decompressor, const void **ret,
                                               size_t *ret_length);
-
-/* What was found. Bytes that are compressed twice are EXIT_INPUT when they are read. */
-enum compression decompressor_compression(const struct decompressor *decompressor);
 
 void decompressor_free(struct decompressor *decompressor);
 static inline void decompressor_freep(struct decompressor **decompressor)

@@ -9,8 +9,8 @@
 #include "buffer.h"
 #include "error.h"
 
-/* Appends the bytes that FD has left to OUT. Errors, which name no object: CODE where they cannot be
- * read or are more than MAX. */
+/* Appends the bytes that FD has left to OUT. Errors, which name no object: CODE where they cannot
+ * be read or are more than MAX. */
 [[nodiscard]] struct error *file_read_open(int fd, size_t max, enum exit_code code,
                                            struct buffer *out);
 

@@ -199,7 +199,8 @@ static char *find_difference(const char *path, const struct json *first, const s
     return NULL;
 }
 
-struct error *reproduction_compare(const struct image *first, const struct image *second)
+/* The first difference between two images whose layers all have their tar_path, or NULL. */
+static struct error *compare_images(const struct image *first, const struct image *second)
 {
     if (first->layer_count != second->layer_count)
         return error_new(EXIT_OTHER, "%zu layers in one build, %zu in the other",
@@ -259,7 +260,7 @@ static struct error *find_first_difference(const struct output *first, const str
     TRY(store_open(NULL, true, &store));
     TRY(open_output(first, store, &one));
     TRY(open_output(second, store, &other));
-    TRY(reproduction_compare(one, other));
+    TRY(compare_images(one, other));
     return error_new(EXIT_OTHER, "the same image, written in other bytes");
 }
 

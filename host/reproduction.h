@@ -6,16 +6,12 @@
 
 #include "build.h"
 #include "error.h"
-#include "image.h"
 
 /* Carries out BUILD, after a first build under other conditions (an empty cache, another number of
- * processors, an output of another name) whose output is thrown away, and compares the two. BUILD's output is
- * written either way. Errors: those of build_run; EXIT_OTHER where the outputs' bytes differ, naming the
- * layer, the path and the field, or the config's key, where the difference is there. */
+ * processors, an output of another name) whose output is thrown away, and compares the two. BUILD's
+ * output is written either way. Errors: those of build_run; EXIT_OTHER where the outputs' bytes
+ * differ, naming the layer, the path and the field, or the config's key, where the difference is
+ * there. */
 [[nodiscard]] struct error *reproduction_check(const struct build *build);
-
-/* Compares two images whose layers all have their tar_path. Errors: EXIT_OTHER naming the first difference. */
-[[nodiscard]] struct error *reproduction_compare(const struct image *first,
-                                                 const struct image *second);
 
 #endif

@@ -148,11 +148,6 @@ void store_session_free(struct store_session *session)
     free(session);
 }
 
-const char *store_session_folder(const struct store_session *session)
-{
-    return session->folder;
-}
-
 struct error *store_session_temporary(struct store_session *session, char **ret_path, int *ret_fd)
 {
     pthread_mutex_lock(&session->mutex);

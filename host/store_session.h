@@ -22,9 +22,6 @@ struct store_session;
 /* Ends it; its temporaries are removed. */
 void store_session_free(struct store_session *session);
 
-/* The session's own folder; borrowed. */
-const char *store_session_folder(const struct store_session *session);
-
 /* Makes an empty file of mode 0600 in the session's folder. *RET_PATH and *RET_FD are the
  * caller's. */
 [[nodiscard]] struct error *store_session_temporary(struct store_session *session, char **ret_path,
