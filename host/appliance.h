@@ -11,7 +11,8 @@
 #define APPLIANCE_INITRAMFS "initramfs.x86_64.img"
 
 /* Finds the folder: $VMBUILD_APPLIANCE, else build/appliance beside the program (a build
- * tree), ../lib/vmbuild from it (installed, wherever it was moved), or VMBUILD_LIBDIR. *RET is absolute and the caller's. Errors: EXIT_VM naming the folder. */
+ * tree), ../lib/vmbuild from it (installed, wherever it was moved), or VMBUILD_LIBDIR. *RET is
+ * absolute and the caller's. Errors: EXIT_VM naming the folder. */
 [[nodiscard]] struct error *appliance_find(char **ret);
 
 /* Return: what the kernel in FOLDER says of itself ("6.1.0 (user@host) #1 SMP ..."), the caller's;

@@ -31,8 +31,8 @@ struct contents {
  * missing, damaged or changed while it was read, naming it. */
 [[nodiscard]] struct error *contents_write(const struct contents *contents, struct sink sink);
 
-/* Makes the merged tree in FOLDER, an absolute path without symlinks to an empty folder, with modes, times and xattrs
- * but the caller's own user as owner. Errors: as above; EXIT_DISK_FULL. */
+/* Makes the merged tree in FOLDER, an absolute path without symlinks to an empty folder, with
+ * modes, times and xattrs but the caller's own user as owner. Errors: as above; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *contents_extract(const struct contents *contents, const char *folder);
 
 #endif

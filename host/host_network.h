@@ -15,8 +15,9 @@
 char *host_network_proxy(const char *proxy, const char *gateway);
 
 /* Appends the host's proxy variables (http_proxy, ..., in either case, as host_network_proxy makes
- * them) to ENVIRONMENT, NAME=VALUE and a NUL each, and those that lead TLS clients to the CA bundle (SSL_CERT_FILE, ...) where
- * HAS_BUNDLE. Names that ENVIRONMENT has already are left as they are. */
+ * them) to ENVIRONMENT, NAME=VALUE and a NUL each, and those that lead TLS clients to the CA bundle
+ * (SSL_CERT_FILE, ...) where HAS_BUNDLE. Names that ENVIRONMENT has already are left as they are.
+ */
 void host_network_environment(bool has_bundle, const char *gateway, struct buffer *environment);
 
 /* /etc/resolv.conf for the guest: NAMESERVER, which passes questions on to the host's resolver, and
