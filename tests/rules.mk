@@ -16,8 +16,10 @@ UNIT_NAMES := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)
 FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
-# What the sanitized program runs of them.
-ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t)
+# What the sanitized program runs of them: all outcomes, formats and inputs, none of it for long.
+ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
+    tests/e2e/scripts.t tests/e2e/outputs.t tests/e2e/base-forms.t tests/e2e/contents.t \
+    tests/e2e/hooks.t tests/e2e/registry-pull.t tests/e2e/registry-push.t)
 # And what runs under valgrind: no VM.
 VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
 
