@@ -216,12 +216,13 @@ processes_left() {
     done
 }
 
-# Sessions of the store that no process holds. Other tests, which share the cache, hold theirs.
+# Sessions of the store that no process holds (host/store_session.h). Other tests, which share the
+# cache, hold theirs; those vanish while one looks.
 abandoned_sessions() {
-    local session
-    for session in "$CACHE"/vmbuild/sessions/.session.*; do
-        if [ -d "$session" ] && flock --nonblock "$session" true 2> /dev/null && [ -d "$session" ]; then
-            echo "$session"
+    local uses
+    for uses in "$CACHE"/vmbuild/sessions/.session.*/uses; do
+        if flock --nonblock "$uses" true 2> /dev/null && [ -e "$uses" ]; then
+            echo "${uses%/uses}"
         fi
     done
 }
