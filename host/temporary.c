@@ -20,9 +20,11 @@
 #define SLOTS 64      /* temporaries at a time; a build needs about ten */
 #define NAME_TRIES 64 /* random names before giving up */
 
-/* Run folders, as random_path names them, and the age from which an unlocked one is nobody's. */
-#define RUN_FOLDER_NAME ".vmbuild."
-#define ABANDONED_SECONDS 2
+/* Run folders are told by their name, which no other temporary has: an output's own lies beside the
+ * output, which may be in the same folder, and nobody locks it. */
+#define RUN_FOLDER_PREFIX "vmbuild-run"
+#define RUN_FOLDER_NAME "." RUN_FOLDER_PREFIX "." /* as random_path makes it */
+#define ABANDONED_SECONDS 2 /* the age from which an unlocked one is nobody's */
 
 /* A path is valid for the supervisor, which reads the table when the worker may have been killed at
  * any instruction, once `used` is set: that is done last. */
@@ -273,7 +275,7 @@ struct error *temporary_run_folder(const char **ret)
             return error_advise(
                 error_errno(EXIT_OTHER, "open the folder for temporaries '%s'", dir),
                 "set TMPDIR to a folder that you can write to");
-        TRY(error_advise(temporary_folder(absolute, "vmbuild", &run_folder),
+        TRY(error_advise(temporary_folder(absolute, RUN_FOLDER_PREFIX, &run_folder),
                          "set TMPDIR to a folder that you can write to"));
         hold_lock(run_folder);
         remove_abandoned(absolute);

@@ -80,6 +80,35 @@ static void test_missing_folder_is_an_error(void **state)
     error_free(err);
 }
 
+static char *make_folder(const char *name)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    return path;
+}
+
+/* An output's temporary folder, of a build that goes on, may lie where run folders do. */
+static void test_only_abandoned_run_folders_are_removed(void **state)
+{
+    char *abandoned = make_folder(".vmbuild-run.abcdefghij");
+    char *output = make_folder(".vmbuild.abcdefghij");
+    const char *run = NULL;
+
+    (void)state;
+    sleep(3); /* nothing sets a change time back */
+    assert_int_equal(setenv("TMPDIR", folder, 1), 0);
+    assert_null(temporary_run_folder(&run));
+    assert_false(exists(abandoned));
+    assert_true(exists(output));
+    assert_true(exists(run));
+    temporary_remove_all();
+    assert_false(exists(run));
+    assert_int_equal(rmdir(output), 0);
+    free(abandoned);
+    free(output);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -99,6 +128,7 @@ int main(void)
         cmocka_unit_test(test_renamed_file_stays),
         cmocka_unit_test(test_remove_all_takes_full_folders),
         cmocka_unit_test(test_missing_folder_is_an_error),
+        cmocka_unit_test(test_only_abandoned_run_folders_are_removed),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
