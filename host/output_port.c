@@ -15,7 +15,11 @@
 #include "progress.h"
 
 #define CHUNK 65536
-#define SILENCE_MAX 10 /* seconds that promised bytes may be late; they are only on their way */
+
+/* What limits a guest that promises more than it sends: the promised bytes are on their way already,
+ * in virtio's ring (128 writes of 32 KiB at most) and in a socket, and come at once. */
+#define ON_THE_WAY_MAX (16u << 20) /* bytes */
+#define LATE_MAX_MS 10000          /* in all, but for the time in which they are shown */
 
 struct output_port {
     struct sockaddr_un address;
@@ -130,20 +134,37 @@ const char *output_port_path(const struct output_port *port)
     return port->address.sun_path;
 }
 
+static int64_t milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until something changes, with the mutex held, for LEFT milliseconds. Return: what is left of
+ * them; where bytes are being shown, which may take a terminal that is stopped any time, all. */
+static int64_t await_change(struct output_port *port, int64_t left)
+{
+    bool showing = port->showing;
+    int64_t start = milliseconds(), end = start + left;
+    struct timespec deadline = {end / 1000, end % 1000 * 1000000};
+
+    pthread_cond_clockwait(&port->changed, &port->mutex, CLOCK_MONOTONIC, &deadline);
+    return showing ? left : end - milliseconds();
+}
+
 struct error *output_port_wait(struct output_port *port, uint64_t count)
 {
-    int result = 0;
+    int64_t left = LATE_MAX_MS;
 
     pthread_mutex_lock(&port->mutex);
-    while (port->received - port->awaited < count && !port->ended &&
-           (port->showing || result != ETIMEDOUT)) {
-        struct timespec deadline;
-
-        clock_gettime(CLOCK_MONOTONIC, &deadline);
-        deadline.tv_sec += SILENCE_MAX;
-        result = pthread_cond_clockwait(&port->changed, &port->mutex, CLOCK_MONOTONIC, &deadline);
-    }
     uint64_t seen = port->received - port->awaited;
+
+    while (seen < count && count - seen <= ON_THE_WAY_MAX && !port->ended && left > 0) {
+        left = await_change(port, left);
+        seen = port->received - port->awaited;
+    }
     port->awaited += seen < count ? seen : count;
     pthread_mutex_unlock(&port->mutex);
     progress_output_end();

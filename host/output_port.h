@@ -25,7 +25,7 @@ struct output_port;
 const char *output_port_path(const struct output_port *port);
 
 /* Waits until COUNT bytes more than at the end of the last wait have come and been shown. Errors:
- * EXIT_VM where no more come. */
+ * EXIT_VM where they do not come within some seconds, or are more than can be on their way. */
 [[nodiscard]] struct error *output_port_wait(struct output_port *port, uint64_t count);
 
 /* Shows the last that QEMU, which has ended, wrote; removes the socket and frees PORT. NULL is

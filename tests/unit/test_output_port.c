@@ -1,5 +1,7 @@
 /* The output port, with this test in QEMU's place. */
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,6 +105,53 @@ static void test_too_little_is_an_error(void **state)
     output_port_close(port);
 }
 
+static void expect_refusal(uint64_t count)
+{
+    struct error *err = output_port_wait(port, count);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_VM);
+    error_free(err);
+}
+
+static void test_promise_beyond_all_buffers_is_an_error(void **state)
+{
+    int fd = connect_to_port();
+
+    (void)state;
+    send_bytes(fd, 7);
+    expect_refusal(UINT64_MAX);
+    close(fd);
+    output_port_close(port);
+}
+
+static void *drip(void *argument)
+{
+    const int *fd = argument;
+
+    while (write(*fd, "x", 1) == 1)
+        usleep(100000);
+    return NULL;
+}
+
+/* A guest that sends a byte now and then, and never the last one, does not keep the build waiting. */
+static void test_dripping_output_is_an_error(void **state)
+{
+    int fd = connect_to_port();
+    pthread_t thread;
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pthread_create(&thread, NULL, drip, &fd), 0);
+    alarm(60); /* where it is waited for, that never ends */
+    expect_refusal(1000000);
+    alarm(0);
+    shutdown(fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(fd);
+    output_port_close(port);
+}
+
 static void test_nobody_connects(void **state)
 {
     (void)state;
@@ -130,6 +179,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_counts_what_comes, open_port),
         cmocka_unit_test_setup(test_too_little_is_an_error, open_port),
+        cmocka_unit_test_setup(test_promise_beyond_all_buffers_is_an_error, open_port),
+        cmocka_unit_test_setup(test_dripping_output_is_an_error, open_port),
         cmocka_unit_test_setup(test_nobody_connects, open_port),
         cmocka_unit_test(test_path_without_room_is_an_error),
     };
