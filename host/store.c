@@ -336,6 +336,16 @@ static bool is_whole(struct store *store, enum store_kind kind, const char *key,
     return true;
 }
 
+/* Whether FD is still the file called PATH. */
+static bool is_linked(int fd, const char *path)
+{
+    struct stat held;
+    struct stat named;
+
+    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
+           held.st_dev == named.st_dev;
+}
+
 static bool entry_exists(const char *name, void *context)
 {
     const struct store *store = context;
@@ -356,22 +366,13 @@ char *store_find(struct store *store, enum store_kind kind, const char *key)
     if (fd < 0)
         return NULL;
     if (!is_whole(store, kind, key, name, fd)) {
-        store_drop(store, kind, key);
+        /* Who saw the same may have put a new one in its place meanwhile. */
+        if (is_linked(fd, path))
+            store_drop(store, kind, key);
         return NULL;
     }
     touch(fd);
     return STEAL(path);
-}
-
-/* Whether the lock file FD is still the one called PATH: pruning removes those that nobody holds.
- */
-static bool is_linked(int fd, const char *path)
-{
-    struct stat held;
-    struct stat named;
-
-    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
-           held.st_dev == named.st_dev;
 }
 
 struct error *store_lock(struct store *store, enum store_kind kind, const char *key, int *ret_fd)
@@ -389,7 +390,7 @@ struct error *store_lock(struct store *store, enum store_kind kind, const char *
                 continue;
             return error_errno(EXIT_OTHER, "lock '%s'", path);
         }
-        if (is_linked(fd, path)) {
+        if (is_linked(fd, path)) { /* pruning removes those that nobody holds */
             *ret_fd = steal_fd(&fd);
             return NULL;
         }

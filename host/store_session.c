@@ -51,15 +51,18 @@ static struct error *open_lock(const char *folder, const char *name, int *ret_fd
     return NULL;
 }
 
-/* Opens the `uses` file of the session folder PATH. Return: whether the session is alive; *RET_FD
- * is below 0 or the caller's, and then locked where the session is dead. */
+/* Opens the `uses` file of the session folder PATH. Return: whether the session is alive, which one
+ * that cannot be looked at is taken for; *RET_FD is below 0 or the caller's, and then locked where
+ * the session is dead. */
 static bool is_alive(const char *path, int *ret_fd)
 {
     CLEANUP(freep) char *uses = xasprintf("%s/uses", path);
 
     /* For writing, because NFS locks exclusively only what is open for writing. */
     *ret_fd = open(uses, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    return *ret_fd >= 0 && lock(*ret_fd, LOCK_EX | LOCK_NB) < 0;
+    if (*ret_fd < 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    return lock(*ret_fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 typedef void (*session_visit)(const char *path, void *context);

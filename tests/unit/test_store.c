@@ -236,6 +236,21 @@ static void test_killed_session_is_removed_and_living_one_kept(void **state)
     kill_child(living);
 }
 
+/* As where this process has no descriptor left to open its file with. */
+static void test_session_that_cannot_be_looked_at_is_kept(void **state)
+{
+    char *command = xasprintf("mkdir -p '%s/sessions/.session.odd/uses'", folder);
+    char *path = xasprintf("%s/sessions/.session.odd", folder);
+
+    (void)state;
+    assert_int_equal(system(command), 0);
+    store_free(open_store());
+    assert_int_equal(access(path, F_OK), 0);
+    temporary_remove(path);
+    free(command);
+    free(path);
+}
+
 static void test_pruning_spares_what_is_in_use(void **state)
 {
     struct store *store = open_store();
@@ -431,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_lost_facts_cost_a_hash),
         cmocka_unit_test(test_session_folder_goes_with_the_store),
         cmocka_unit_test(test_killed_session_is_removed_and_living_one_kept),
+        cmocka_unit_test(test_session_that_cannot_be_looked_at_is_kept),
         cmocka_unit_test(test_pruning_spares_what_is_in_use),
         cmocka_unit_test(test_pruning_takes_the_least_recently_used),
         cmocka_unit_test(test_lock_is_exclusive_and_survives_pruning),
