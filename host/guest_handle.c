@@ -25,7 +25,10 @@
 #define LAUNCH_SECONDS 30
 #define LAUNCH_AGAIN_SECONDS 90
 
-#define TRANSFER_SECONDS 300 /* of silence, in a transfer of any length */
+/* A transfer of any length goes on as long as so many bytes pass in so many seconds: a guest that
+ * sends one now and then is none that works. */
+#define TRANSFER_SECONDS 300
+#define TRANSFER_STEP (64u << 10)
 
 /* What libguestfs appends to the socket folder: "/libguestfsXXXXXX/guestfsd.sock". */
 #define SOCKET_SUFFIX_MAX 31
@@ -417,6 +420,7 @@ struct stream {
     struct error *(*produce)(void *context, struct sink sink);
     void *producer;
     struct sink sink;
+    size_t passed; /* bytes since the deadline was set */
 };
 
 static int call_tar_in(void *context, const char *path)
@@ -446,7 +450,11 @@ static struct error *pass_on(void *context, const void *bytes, size_t length)
     struct stream *stream = context;
     struct error *err = stream->sink.write(stream->sink.context, bytes, length);
 
-    watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
+    stream->passed += length;
+    if (stream->passed >= TRANSFER_STEP) {
+        stream->passed = 0;
+        watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
+    }
     return err;
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -65,11 +64,9 @@ static uint64_t unpack_seconds(const struct vm_options *options)
 static struct error *start(struct vm *vm, const struct vm_options *options)
 {
     struct strings words = {0};
-    bool host_time = options->network && options->clock == 0;
-    int64_t clock = host_time ? (int64_t)time(NULL) : options->clock;
 
     strings_add(&words, "start");
-    vm->clock = clock > CLOCK_LEAST ? clock : CLOCK_LEAST;
+    vm->clock = options->clock > CLOCK_LEAST ? options->clock : CLOCK_LEAST;
     add_number(&words, "clock", vm->clock);
     add_number(&words, "clamp", options->clamp);
     strings_add(&words, "scratch=" GUEST_DISK_SCRATCH);

@@ -44,9 +44,8 @@ struct vm_options {
     const char *const
         *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
     size_t layer_count;
-    int64_t clock; /* the guest's clock at its start, seconds since 1970; 0 with network: the host's
-                      time */
-    int64_t clamp; /* newest mtime of the layer */
+    int64_t clock;     /* the guest's clock at its start, seconds since 1970 */
+    int64_t clamp;     /* newest mtime of the layer */
     const char *cache; /* folder where libguestfs keeps what it asked this QEMU (features, about
                           100 KiB), which costs half a second each time; NULL: asked anew */
     bool verbose;      /* show the kernel's messages and libguestfs' as progress details */
