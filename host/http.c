@@ -30,7 +30,8 @@ struct transfer {
     CURL *curl;
     size_t header_bytes;
     uint64_t body_sent;
-    struct error *err; /* why a callback gave up, or NULL */
+    uint64_t error_bytes; /* of a body that goes with an error status */
+    struct error *err;    /* why a callback gave up, or NULL */
     char words[CURL_ERROR_SIZE];
 };
 
@@ -129,6 +130,22 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     return length;
 }
 
+/* Keeps what an error's body begins with, and reads on to its end, so that the connection can be
+ * kept; an end that does not come is not waited for. Return: as on_body. */
+static size_t on_error_body(struct transfer *transfer, const char *bytes, size_t length)
+{
+    struct buffer *body = &transfer->answer->body;
+    size_t room = HTTP_ERROR_MAX - body->length;
+
+    buffer_append(body, bytes, length < room ? length : room);
+    transfer->error_bytes += length;
+    if (transfer->error_bytes <= HTTP_PASSED_OVER)
+        return length;
+    transfer->err = error_new(EXIT_NETWORK, "it answers with status %d and more than %u bytes",
+                              transfer->answer->status, HTTP_PASSED_OVER);
+    return CURL_WRITEFUNC_ERROR;
+}
+
 /* CURLOPT_WRITEFUNCTION. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
@@ -140,12 +157,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
     answer->status = (int)status;
-    if (!is_success(answer->status)) {
-        size_t room = HTTP_ERROR_MAX - answer->body.length;
-
-        buffer_append(&answer->body, bytes, length < room ? length : room);
-        return length;
-    }
+    if (!is_success(answer->status))
+        return on_error_body(transfer, bytes, length);
     if (request->receive != NULL) {
         transfer->err = request->receive(request->context, answer, bytes, length);
     } else if (length > request->answer_max - answer->body.length) {
@@ -341,6 +354,7 @@ static struct error *exchange_once(struct http_client *client, struct transfer *
     http_answer_free(answer);
     transfer->header_bytes = 0;
     transfer->body_sent = 0;
+    transfer->error_bytes = 0;
     transfer->words[0] = '\0';
     transfer->curl = take_handle(client);
     if (transfer->curl == NULL)

@@ -26,7 +26,8 @@
 
 #define HTTP_HEADERS_MAX (64u << 10) /* bytes of an answer's headers */
 #define HTTP_REDIRECTS_MAX 10
-#define HTTP_ERROR_MAX (64u << 10) /* bytes kept of a body that goes with an error status */
+#define HTTP_ERROR_MAX (64u << 10)  /* bytes kept of a body that goes with an error status, ... */
+#define HTTP_PASSED_OVER (1u << 20) /* ... and read of it before the server is given up */
 #define HTTP_CONNECT_SECONDS 30
 #define HTTP_STALL_SECONDS 60 /* without a byte in either direction: the connection is broken */
 

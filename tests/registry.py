@@ -98,7 +98,7 @@ class Fault:
           corrupt                          changes a byte of the answer's body
           headers (headers)                sets headers of the answer
           no-range                         the registry never sees the Range
-          flood                            a body without end
+          flood (status)                   a body without end
     """
 
     def __init__(self, description):
@@ -159,16 +159,16 @@ class Proxy(Handler):
             self.rfile.read(length)
             self.answer(fault.status, fault.headers, fault.body)
         elif what == "flood":
-            self.flood()
+            self.flood(fault.status or 200)
         else:
             self.forward(fault, what, length)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = pass_on
 
-    def flood(self):
-        self.record(200)
+    def flood(self, status):
+        self.record(status)
         self.close_connection = True
-        self.send_response(200)
+        self.send_response(status)
         self.end_headers()
         try:
             while True:

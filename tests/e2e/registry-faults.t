@@ -92,6 +92,12 @@ EOF
 exits 9 "a manifest without end"
 says "flood: the limit is named" "longer than 4194304 bytes"
 
+pull_through refusal << 'EOF'
+[{"match": "GET .*/manifests/", "do": "flood", "status": 404}]
+EOF
+exits 9 "a refusal without end"
+says "refusal: the limit is named" "status 404 and more than 1048576 bytes"
+
 pull_through long << 'EOF'
 [{"match": "GET .*/blobs/", "do": "flood"}]
 EOF
