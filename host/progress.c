@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,13 +48,16 @@ void progress_setup(enum progress_mode mode, int verbosity)
     progress.verbosity = verbosity;
 }
 
-/* Writes TEXT to standard error in one go. Nobody can be told when that fails. */
+/* Writes TEXT to standard error in one go, which another program may have made one that does not
+ * wait. Nobody can be told when that fails. */
 static void show(const char *text, size_t length)
 {
+    struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
+
     while (length > 0) {
         ssize_t written = write(STDERR_FILENO, text, length);
 
-        if (written < 0 && errno == EINTR)
+        if (written < 0 && (errno == EINTR || (errno == EAGAIN && poll(&writable, 1, -1) > 0)))
             continue;
         if (written <= 0)
             return;
@@ -205,8 +209,8 @@ static size_t colour_length(const char *text)
     return text[2 + digits] == 'm' ? digits + 3 : 0;
 }
 
-/* A script's line made fit to be shown: valid UTF-8 without control characters but tabs and, on a terminal,
- * colours. What is not is written as \xNN. The caller's. */
+/* TEXT made fit to be shown as a line: valid UTF-8 without control characters but tabs and, where
+ * COLOURS, colours. What is not is written as \xNN. The caller's. */
 static char *make_harmless(const char *text, size_t length, bool colours)
 {
     struct buffer out = {0};
@@ -216,7 +220,7 @@ static char *make_harmless(const char *text, size_t length, bool colours)
         size_t colour = colours ? colour_length(text + i) : 0;
         unsigned char byte = (unsigned char)text[i];
         size_t sequence = utf8_length((const unsigned char *)text + i, length - i);
-        bool control = (byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7f ||
+        bool control = (byte < 0x20 && byte != '\t') || byte == 0x7f ||
                        (byte == 0xc2 && sequence == 2 && (unsigned char)text[i + 1] < 0xa0);
 
         if (colour > 0 || (sequence > 0 && !control)) {
@@ -296,40 +300,40 @@ void progress_output_end(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-/* Shows TEXT line by line, each made harmless, with PREFIX before it. */
-static void show_text(const char *prefix, const char *text)
+/* TEXT's lines, each made harmless and with PREFIX before it. The caller's. */
+static char *make_lines_harmless(const char *prefix, const char *text)
 {
+    struct buffer out = {0};
+
     while (*text != '\0') {
         size_t length = strcspn(text, "\n");
-        char *harmless = make_harmless(text, length, false);
-        char *line = xasprintf("%s%s", prefix, harmless);
+        CLEANUP(freep) char *harmless = make_harmless(text, length, false);
 
-        show_line(line);
-        free(line);
-        free(harmless);
+        buffer_printf(&out, "%s%s%s", out.length > 0 ? "\n" : "", prefix, harmless);
         text += length;
         text += *text == '\n';
     }
+    return buffer_steal(&out);
 }
 
+/* Names of files and the words of libguestfs may be in a note. */
 static void __attribute__((format(printf, 2, 0)))
 show_note(const char *kind, const char *format, va_list args)
 {
-    char *text = xvasprintf(format, args);
+    CLEANUP(freep) char *text = xvasprintf(format, args);
+    bool is_event = progress.mode == PROGRESS_JSON;
+    CLEANUP(freep) char *lines = make_lines_harmless(is_event ? "" : "vmbuild: ", text);
 
     pthread_mutex_lock(&progress.mutex);
-    if (progress.mode == PROGRESS_JSON) {
+    if (is_event) {
         struct json *event = new_event(kind);
-        char *harmless = make_harmless(text, strlen(text), false);
 
-        json_set(event, "text", json_string(harmless));
+        json_set(event, "text", json_string(lines));
         show_event(event);
-        free(harmless);
     } else {
-        show_text("vmbuild: ", text); /* names of files and a registry's words may be in it */
+        show_line(lines);
     }
     pthread_mutex_unlock(&progress.mutex);
-    free(text);
 }
 
 void progress_note(const char *format, ...)
@@ -354,37 +358,56 @@ void progress_detail(const char *format, ...)
     va_end(args);
 }
 
+/* An error's message and advice are a line each, whatever names are in them. */
 static void show_error_event(const struct error *err)
 {
-    const char *texts[] = {err->message, err->details, err->advice};
-    const char *keys[] = {"message", "details", "advice"};
+    const char *texts[] = {err->message, err->advice};
+    const char *keys[] = {"message", "advice"};
     struct json *event = new_event("error");
 
     json_set(event, "code", json_integer(err->code));
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 2; i++) {
         if (texts[i] == NULL)
             continue;
-        char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
+        CLEANUP(freep) char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
 
         json_set(event, keys[i], json_string(harmless));
-        free(harmless);
+    }
+    if (err->details != NULL) {
+        CLEANUP(freep) char *details = make_lines_harmless("", err->details);
+
+        json_set(event, "details", json_string(details));
     }
     show_event(event);
+}
+
+static void show_error_lines(const struct error *err)
+{
+    const char *texts[] = {err->message, err->advice};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (texts[i] == NULL)
+            continue;
+        CLEANUP(freep) char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
+        CLEANUP(freep) char *line = xasprintf("vmbuild: %s", harmless);
+
+        show_line(line);
+    }
+    if (err->details != NULL) {
+        CLEANUP(freep) char *details = make_lines_harmless("  | ", err->details);
+
+        show_line(details);
+    }
 }
 
 void progress_error(const struct error *err)
 {
     progress_output_end();
     pthread_mutex_lock(&progress.mutex);
-    if (progress.mode == PROGRESS_JSON) {
+    if (progress.mode == PROGRESS_JSON)
         show_error_event(err);
-    } else {
-        show_text("vmbuild: ", err->message);
-        if (err->advice != NULL)
-            show_text("vmbuild: ", err->advice);
-        if (err->details != NULL)
-            show_text("  | ", err->details);
-    }
+    else
+        show_error_lines(err);
     pthread_mutex_unlock(&progress.mutex);
 }
 

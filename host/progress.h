@@ -48,7 +48,7 @@ void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* The same, shown only with -v. */
 void progress_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Shows ERR: "vmbuild: MESSAGE", its details, its advice. Called by main only. */
+/* Shows ERR: "vmbuild: MESSAGE", its advice, its details. Called by main only. */
 void progress_error(const struct error *err);
 
 /* The result of the command: shown as the last event in json mode, as a line otherwise. RESULT is

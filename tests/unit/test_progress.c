@@ -80,6 +80,19 @@ static void test_notes_are_harmless(void **state)
                         "vmbuild: left out 'a\\x1b[2Jb'\nvmbuild: one\nvmbuild: two\\x0d\n");
 }
 
+/* A file's name may have a new line, and must not say what looks like another message. */
+static void test_a_message_is_one_line(void **state)
+{
+    struct error *err = error_new(EXIT_INPUT, "open '%s': no such file", "a\nvmbuild: done");
+
+    (void)state;
+    progress_setup(PROGRESS_PLAIN, 0);
+    start_capture();
+    progress_error(err);
+    assert_string_equal(end_capture(), "vmbuild: open 'a\\x0avmbuild: done': no such file\n");
+    error_free(err);
+}
+
 /* Expects each line of TEXT to be a JSON object, and returns the member KEY of the last one. */
 static char *last_member(const char *text, const char *key)
 {
@@ -140,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_quiet_shows_scripts_and_errors),
         cmocka_unit_test(test_notes_are_harmless),
+        cmocka_unit_test(test_a_message_is_one_line),
         cmocka_unit_test(test_json_is_valid_whatever_a_script_writes),
         cmocka_unit_test(test_long_lines_are_shown_in_parts),
     };
