@@ -1,7 +1,9 @@
 /*
  * vmbuild: parse the command line, run the command, show its error, return its exit code.
  */
+#include <fcntl.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -107,10 +109,24 @@ static int run(struct options *options)
     return err != NULL ? finish(err) : run_supervised(options);
 }
 
+/* Opens /dev/null in the place of standard streams that are closed: else the first files that are
+ * opened would be taken for them, and messages be written into an image. */
+static bool hold_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
 
+    if (!hold_standard_streams())
+        return EXIT_OTHER;
     /* File names are bytes. libarchive writes names that are UTF-8 as such in this locale, whatever
      * the user's is. */
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -74,26 +74,30 @@ static int code_of_signal(int signal_number)
     return signal_number == SIGINT || signal_number == SIGQUIT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
 }
 
-static int code_of_status(int status)
+static int code_of_end(const siginfo_t *end)
 {
-    if (WIFEXITED(status))
-        return WEXITSTATUS(status);
+    if (end->si_code == CLD_EXITED)
+        return end->si_status;
     fprintf(stderr, "vmbuild: run the worker process: it was ended by signal %d (%s)\n",
-            WTERMSIG(status), strsignal(WTERMSIG(status)));
+            end->si_status, strsignal(end->si_status));
     return EXIT_OTHER;
 }
 
-/* Waits until the worker has ended or a signal asks us to end. */
+/* Waits until the worker has ended or a signal asks us to end. It is not reaped here: as long as it
+ * is not, its number, which is its group's, is nobody else's. */
 static int await_end(pid_t worker, const sigset_t *watched)
 {
     for (;;) {
-        int status, number = 0;
+        int number = 0;
 
         if (sigwait(watched, &number) != 0)
             continue;
         if (number == SIGCHLD) {
-            if (waitpid(worker, &status, WNOHANG) == worker)
-                return code_of_status(status);
+            siginfo_t end = {0};
+
+            if (waitid(P_PID, (id_t)worker, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                end.si_pid == worker)
+                return code_of_end(&end);
         } else if (number == SIGTSTP) {
             stop_with_group(worker);
         } else if (number != SIGCONT) {

@@ -212,6 +212,13 @@ exits 0 "--spec -"
 is "--spec -: no VM for contents" "$(jq -c '[.vm, .steps]' "$WORK/out")" '[null,["contents"]]'
 is "--spec -: paths are taken from the working folder" "$(jq -c .contents "$WORK/out")" "[\"$WORK/one\"]"
 
+# Standard streams that are closed are not confused with the files that are opened first.
+spec closed <<< '{"name": "closed", "contents": "one"}'
+build closed
+exits 0 "a pure layer"
+as_user sh -c '"$@" <&- >&- 2>&-' sh "$VMBUILD" --spec closed.json -o silent.tar --compression none
+ok "closed standard streams change nothing" cmp "$WORK/closed.tar" "$WORK/silent.tar"
+
 # --check -----------------------------------------------------------------------------------------
 
 script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date > /date; uname -a > /uname'
