@@ -23,6 +23,19 @@ static const struct {
     {"docker://", TRANSPORT_DOCKER},
 };
 
+/* Further ones of containers-transports(5), and what people type for docker://. A file whose name
+ * begins so is ./NAME. */
+static const char *const foreign_transports[] = {
+    "containers-storage:",
+    "dir:",
+    "docker-daemon:",
+    "ostree:",
+    "sif:",
+    "tarball:",
+    "http:",
+    "https:",
+};
+
 static bool is_lower_alphanumeric(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -198,7 +211,7 @@ static struct error *parse_file(const char *text, struct reference *reference)
     const char *colon = strchr(text, ':');
 
     if (*text == '\0' || colon == text)
-        return error_new(EXIT_INPUT, "read image reference: the path is missing");
+        return error_new(EXIT_INPUT, "the path is missing");
     reference->path = colon != NULL ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
     if (colon == NULL || colon[1] == '\0')
         return NULL;
@@ -206,7 +219,22 @@ static struct error *parse_file(const char *text, struct reference *reference)
         reference->tag = xstrdup(colon + 1);
         return NULL;
     }
-    return parse_name(colon + 1, reference);
+    TRY(parse_name(colon + 1, reference));
+    if (*reference->digest.hex != '\0')
+        return error_new(EXIT_INPUT, "archives name their images by tag, not by digest");
+    return NULL;
+}
+
+/* Refuses what can only be meant as a reference of a kind that is not read here. */
+static struct error *check_foreign(const char *text)
+{
+    for (size_t i = 0; i < sizeof foreign_transports / sizeof *foreign_transports; i++)
+        if (strncmp(text, foreign_transports[i], strlen(foreign_transports[i])) == 0)
+            return error_advise(
+                error_new(EXIT_INPUT, "the transport '%s' is not supported", foreign_transports[i]),
+                "use docker-archive:FILE[:REF], oci-archive:FILE[:REF], oci:DIR[:REF], "
+                "docker://HOST/NAME[:TAG] or a path");
+    return NULL;
 }
 
 static struct error *parse(const char *text, struct reference *reference)
@@ -222,7 +250,8 @@ static struct error *parse(const char *text, struct reference *reference)
         return parse_file(text + length, reference);
     }
     if (*text == '\0')
-        return error_new(EXIT_INPUT, "read image reference: it is empty");
+        return error_new(EXIT_INPUT, "it is empty");
+    TRY(check_foreign(text));
     reference->path = xstrdup(text);
     return NULL;
 }

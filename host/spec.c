@@ -140,8 +140,11 @@ static struct error *read_reference(struct reader *reader, const struct spec_key
         return refuse_type(key, value, "an image reference");
     CLEANUP(error_freep) struct error *err = reference_parse(value->text, &reference);
 
-    if (err != NULL)
-        return refuse(key, value, "%s", err->message);
+    if (err != NULL) {
+        struct error *refusal = refuse(key, value, "%s", err->message);
+
+        return err->advice != NULL ? error_advise(refusal, "%s", err->advice) : refusal;
+    }
     if (reference.transport != TRANSPORT_DOCKER) {
         char *path = absolute(reader, reference.path);
 

@@ -75,6 +75,7 @@ static void test_refused(void **state)
     expect_refused("");
     expect_refused("docker://");
     expect_refused("docker-archive:");
+    expect_refused("docker-archive:a.tar:name@sha256:" HEX);
     expect_refused("docker://Upper/case");
     expect_refused("docker://a..b");
     expect_refused("docker://h.io/a:");
@@ -83,6 +84,26 @@ static void test_refused(void **state)
     expect_refused("docker://h.io/a@md5:" HEX);
     expect_refused("docker://h.io:port/a");
     expect_refused("docker://h.io/a//b");
+}
+
+static void test_foreign_transports_are_named(void **state)
+{
+    const char *const texts[] = {"docker-daemon:a:1", "containers-storage:a", "dir:/a",
+                                 "https://h.io/a"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct reference reference = {0};
+        struct error *err = reference_parse(texts[i], &reference);
+
+        assert_non_null(err);
+        assert_int_equal(err->code, EXIT_INPUT);
+        assert_non_null(strstr(err->message, "is not supported"));
+        assert_non_null(strstr(err->advice, "docker-archive:FILE[:REF], oci-archive:FILE[:REF], "
+                                            "oci:DIR[:REF], docker://"));
+        error_free(err);
+    }
+    expect("./dir:a", "./dir:a");
 }
 
 static void test_names(void **state)
@@ -126,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_registry_defaults),
         cmocka_unit_test(test_registry_digest),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_foreign_transports_are_named),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_the_limit_is_that_of_the_whole_name),
     };
