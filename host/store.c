@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "file_copy.h"
 #include "memory.h"
+#include "progress.h"
 #include "store_session.h"
 #include "temporary.h"
 
@@ -375,6 +376,19 @@ char *store_find(struct store *store, enum store_kind kind, const char *key)
     return STEAL(path);
 }
 
+/* Takes the lock FD of the entry NAME; says so where that takes time. */
+static bool take_lock(int fd, const char *name)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        progress_note("waiting for another vmbuild, which is making the cache's '%s'", name);
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return false;
+    return true;
+}
+
 struct error *store_lock(struct store *store, enum store_kind kind, const char *key, int *ret_fd)
 {
     CLEANUP(freep) char *name = entry_name(kind, key);
@@ -385,11 +399,8 @@ struct error *store_lock(struct store *store, enum store_kind kind, const char *
 
         if (fd < 0)
             return error_errno(EXIT_OTHER, "open the cache's lock '%s'", path);
-        if (flock(fd, LOCK_EX) < 0) {
-            if (errno == EINTR)
-                continue;
+        if (!take_lock(fd, name))
             return error_errno(EXIT_OTHER, "lock '%s'", path);
-        }
         if (is_linked(fd, path)) { /* pruning removes those that nobody holds */
             *ret_fd = steal_fd(&fd);
             return NULL;

@@ -61,7 +61,7 @@ enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK };
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 
 /* Waits for the entry's lock (released by closing *RET_FD), so that one process makes an entry and
- * the others find it: after this, look again with store_find. */
+ * the others find it: after this, look again with store_find. A wait is told to the user. */
 [[nodiscard]] struct error *store_lock(struct store *store, enum store_kind kind, const char *key,
                                        int *ret_fd);
 
