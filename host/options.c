@@ -95,6 +95,16 @@ static const struct option_row rows[] = {
     {"help", 'h', FLAG, NULL, ALL, AT(help), "show this"},
 };
 
+/* Of commands that read or write images. */
+static const char image_help[] =
+    "\nAn image is a path, whatever kind of image lies there, or docker-archive:FILE[:REF],\n"
+    "oci-archive:FILE[:REF], oci:DIR[:REF], docker://HOST/NAME[:TAG|@DIGEST].\n"
+    "\nA registry's credentials are those of skopeo, podman and Docker: $REGISTRY_AUTH_FILE, or\n"
+    "containers/auth.json in $XDG_RUNTIME_DIR or ~/.config, or ~/.docker/config.json, and their\n"
+    "helpers. Its certificate may come from the system's authorities, from $SSL_CERT_FILE, or\n"
+    "from ~/.config/containers/certs.d/HOST[:PORT]/NAME.crt (/etc/containers/certs.d and\n"
+    "/etc/docker/certs.d, too). Proxies: $https_proxy, $http_proxy, $no_proxy.\n";
+
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 #define ROW_CODE 256 /* beyond all letters */
 
@@ -167,7 +177,6 @@ static void set_choice(struct options *options, enum kind kind, int index)
     switch (kind) {
     case FORMAT:
         options->format = (enum output_format)index;
-        options->has_format = true;
         break;
     case COMPRESSION:
         options->compression = compressions[index];
@@ -232,12 +241,12 @@ static struct error *set_option(struct options *options, const struct option_row
     return NULL;
 }
 
-/* What getopt_long is given: the options of COMMAND. The values are row numbers + ROW_CODE. */
-static void fill_getopt(const struct command *command, struct option *longs, char *letters)
+/* What getopt_long is given: the options of COMMANDS. The values are row numbers + ROW_CODE. */
+static void fill_getopt(int commands_wanted, struct option *longs, char *letters)
 {
     *letters++ = ':'; /* tell a missing value from an unknown option */
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (!(rows[i].commands & bit_of(command)))
+        if (!(rows[i].commands & commands_wanted))
             continue;
         *longs++ =
             (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument,
@@ -293,10 +302,6 @@ static struct error *check_operands(const struct options *options)
         return error_advise(error_new(EXIT_USAGE, "read command '%s': %s is missing", command->name,
                                       command->operands),
                             "'vmbuild %s --help' shows how it is used", command->name);
-    if (command->operands_max >= 0 && count > command->operands_max &&
-        find_command(options->operands.items[command->operands_max]) != NULL)
-        return error_new(EXIT_USAGE, "read the command line: the command '%s' has to come first",
-                         options->operands.items[command->operands_max]);
     if (command->operands_max >= 0 && count > command->operands_max)
         return error_advise(error_new(EXIT_USAGE, "read command '%s': '%s' is one word too many",
                                       command->name,
@@ -311,7 +316,7 @@ static struct error *parse_words(int argc, char **argv, struct options *options)
     char letters[2 * ROW_COUNT + 2];
     int code;
 
-    fill_getopt(options->command, longs, letters);
+    fill_getopt(bit_of(options->command), longs, letters);
     optind = 0;
     opterr = 0;
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
@@ -321,7 +326,12 @@ static struct error *parse_words(int argc, char **argv, struct options *options)
     }
     while (optind < argc)
         strings_add(&options->operands, argv[optind++]);
-    return options->help ? NULL : check_operands(options);
+    if (options->help)
+        return NULL;
+    if (options->format == FORMAT_LAYER && options->has_compression &&
+        options->compression != COMPRESSION_NONE)
+        return error_new(EXIT_USAGE, "read option '--compression': format 'layer' has none");
+    return check_operands(options);
 }
 
 static struct error *refuse_command(const char *word)
@@ -332,6 +342,28 @@ static struct error *refuse_command(const char *word)
     if (nearest != NULL)
         return error_advise(err, "did you mean '%s'?", nearest);
     return error_advise(err, "'vmbuild --help' shows the commands");
+}
+
+/* Options may stand before the command, too. */
+static void move_command_first(int argc, char **argv)
+{
+    struct option longs[ROW_COUNT + 1];
+    char letters[2 * ROW_COUNT + 3] = "+"; /* stop at the first operand */
+    int code;
+
+    fill_getopt(ALL, longs, letters + 1);
+    optind = 0;
+    opterr = 0;
+    do
+        code = getopt_long(argc, argv, letters, longs, NULL);
+    while (code != -1 && code != '?' && code != ':');
+    if (code != -1 || optind <= 1 || optind >= argc || find_command(argv[optind]) == NULL ||
+        strcmp(argv[optind - 1], "--") == 0)
+        return;
+    char *command = argv[optind];
+
+    memmove(argv + 2, argv + 1, (size_t)(optind - 1) * sizeof *argv);
+    argv[1] = command;
 }
 
 struct error *options_parse(int argc, char **argv, struct options *ret)
@@ -350,6 +382,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret)
         ret->help = true;
         return NULL;
     }
+    move_command_first(argc, argv);
     if (argv[1][0] == '-') {
         ret->command = find_command("build");
         return parse_words(argc, argv, ret);
@@ -399,6 +432,8 @@ void options_help(const struct command *command, struct buffer *out)
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (rows[i].commands & bit_of(command))
             append_option(&rows[i], out);
+    if (bit_of(command) & REGISTRY)
+        buffer_printf(out, "%s", image_help);
 }
 
 /* What the output's name ends in. */

@@ -1,7 +1,8 @@
 /*
  * The command line: SPEC.md's commands and options. One static table says which options there are, what
  * each takes, which commands have it and what its help text is; the parser and every --help work from it.
- * Options stand before or after the operands. Parsing does nothing but parse.
+ * Options stand before or after the operands, and the command too. Parsing does nothing but parse; it
+ * may reorder ARGV.
  */
 #ifndef VMBUILD_OPTIONS_H
 #define VMBUILD_OPTIONS_H
@@ -35,7 +36,7 @@ struct options {
     struct strings operands;
     char *spec;
     char *output;
-    bool has_format, has_compression; /* given; the defaults are filled in anyway */
+    bool has_compression; /* given; the default is filled in anyway */
     enum output_format format;
     enum compression compression;
     enum accelerator accelerator;

@@ -140,7 +140,36 @@ static void test_operands_are_counted(void **state)
     options_free(&options);
     expect_usage_error(parse(&options, "export", "a", "b", END), "'b' is one word too many", NULL);
     options_free(&options);
-    expect_usage_error(parse(&options, "-v", "pull", "x", END), "'pull' has to come first", NULL);
+}
+
+static void test_options_before_the_command(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "-v", "--cache-dir", "schema", "--progress=json", "export", "image",
+                      "-o", "out", END));
+    assert_string_equal(options.command->name, "export");
+    assert_int_equal(options.operands.count, 1);
+    assert_string_equal(options.operands.items[0], "image");
+    assert_string_equal(options.cache_dir, "schema");
+    assert_int_equal(options.progress, PROGRESS_JSON);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--spec", "x", "--", "export", END),
+                       "'export' is one word too many", NULL);
+    options_free(&options);
+}
+
+static void test_a_layer_is_not_compressed(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(
+        parse(&options, "--spec", "x", "--compression", "gzip", "--format", "layer", END),
+        "'layer' has none", NULL);
+    options_free(&options);
+    assert_null(parse(&options, "--spec", "x", "--compression=none", "--format=layer", END));
     options_free(&options);
 }
 
@@ -200,6 +229,8 @@ int main(void)
         cmocka_unit_test(test_unknown_option),
         cmocka_unit_test(test_wrong_values),
         cmocka_unit_test(test_operands_are_counted),
+        cmocka_unit_test(test_options_before_the_command),
+        cmocka_unit_test(test_a_layer_is_not_compressed),
         cmocka_unit_test(test_default_output),
         cmocka_unit_test(test_help_names_every_option_and_command),
     };
