@@ -178,17 +178,19 @@ static char *basic_header(const struct credentials *credentials)
     return buffer_steal(&header);
 }
 
-static struct error *refused(const struct auth *auth)
+struct error *auth_refused(struct auth *auth, const struct http_answer *answer)
 {
     if (!credentials_given(&auth->credentials))
         return error_advise(
-            error_new(EXIT_NETWORK, "the registry asks for credentials, and there are none"),
-            "Log in, with skopeo login %s or docker login %s, or name the file with --authfile.",
+            registry_error(answer, "the registry asks for credentials, and there are none"),
+            "log in, with skopeo login %s or docker login %s, or name the file with --authfile",
             auth->host, auth->host);
-    return error_advise(error_new(EXIT_NETWORK, "the registry refuses the credentials in '%s'",
-                                  auth->credentials.origin),
-                        "Check that they are valid, and that they give access to '%s'.",
-                        auth->name);
+    CLEANUP(freep)
+    char *what =
+        xasprintf("the registry refuses the credentials in '%s'", auth->credentials.origin);
+
+    return error_advise(registry_error(answer, what),
+                        "check that they are valid, and that they give access to '%s'", auth->name);
 }
 
 /* The form of a request for a token by a refresh token. The caller's. */
@@ -249,7 +251,7 @@ static struct error *ask(struct auth *auth, const struct http_request *request,
         return NULL;
     err = registry_error(answer, "its token server refuses");
     if (credentials_given(&auth->credentials))
-        err = error_advise(err, "Check the credentials in '%s'.", auth->credentials.origin);
+        err = error_advise(err, "check the credentials in '%s'", auth->credentials.origin);
     return err;
 }
 
@@ -312,8 +314,8 @@ static struct error *get_token(struct auth *auth, const struct challenge *challe
 }
 
 /* Answers CHALLENGE. Called with the lock. */
-static struct error *answer_challenge(struct auth *auth, const struct challenge *challenge,
-                                      const char *used)
+static struct error *answer_challenge(struct auth *auth, const struct http_answer *answer,
+                                      const struct challenge *challenge, const char *used)
 {
     CLEANUP(freep) char *header = NULL;
 
@@ -325,13 +327,13 @@ static struct error *answer_challenge(struct auth *auth, const struct challenge 
         TRY(get_token(auth, challenge, &header));
     } else if (challenge->basic) {
         if (auth->credentials.user == NULL)
-            return refused(auth);
+            return auth_refused(auth, answer);
         header = basic_header(&auth->credentials);
     } else {
         return error_new(EXIT_NETWORK, "the registry asks for an unknown kind of authentication");
     }
     if (used != NULL && strcmp(used, header) == 0)
-        return refused(auth);
+        return auth_refused(auth, answer);
     free(auth->header);
     auth->header = STEAL(header);
     return NULL;
@@ -349,7 +351,7 @@ struct error *auth_challenged(struct auth *auth, const struct http_answer *answe
         auth->header == NULL ? used == NULL : used != NULL && strcmp(used, auth->header) == 0;
 
     if (current)
-        err = answer_challenge(auth, &challenge, used);
+        err = answer_challenge(auth, answer, &challenge, used);
     pthread_mutex_unlock(&auth->lock);
     return err;
 }

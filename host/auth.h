@@ -45,4 +45,8 @@ char *auth_header(struct auth *auth);
 [[nodiscard]] struct error *auth_challenged(struct auth *auth, const struct http_answer *answer,
                                             const char *used);
 
+/* The error for ANSWER, whose status is 401 whatever the registry was told. Not while other threads
+ * use AUTH for the first time. */
+[[nodiscard]] struct error *auth_refused(struct auth *auth, const struct http_answer *answer);
+
 #endif

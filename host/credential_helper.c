@@ -45,7 +45,7 @@ static struct error *start(const char *program, int input, int output, pid_t *re
         return NULL;
     errno = cause;
     return error_advise(error_errno(EXIT_NETWORK, "start it"),
-                        "Install the credential helper, or take it out of the configuration.");
+                        "install the credential helper, or take it out of the configuration");
 }
 
 /* Reads what the helper prints. More than the limit is left unread, and closing the pipe ends it. */

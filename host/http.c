@@ -339,8 +339,8 @@ static struct error *describe(const struct transfer *transfer, CURLcode code, co
 
     if (code == CURLE_PEER_FAILED_VERIFICATION)
         err = error_advise(err,
-                           "Put the certificate of the server's authority at "
-                           "/etc/containers/certs.d/%s/ca.crt, or set SSL_CERT_FILE.",
+                           "put the certificate of the server's authority at "
+                           "~/.config/containers/certs.d/%s/ca.crt, or set SSL_CERT_FILE",
                            origin);
     return err;
 }
@@ -405,7 +405,7 @@ static struct error *check_url(const struct http_client *client, const char *url
     CLEANUP(freep) char *origin = url_origin(url);
 
     return error_advise(error_new(EXIT_NETWORK, "reach '%s': it wants plain HTTP", origin),
-                        "Plain HTTP to another machine has to be asked for with --plain-http.");
+                        "plain HTTP to another machine has to be asked for with --plain-http");
 }
 
 /* Moves *URL to where ANSWER redirects. */

@@ -7,7 +7,6 @@
 #include "backoff.h"
 #include "cleanup.h"
 #include "memory.h"
-#include "registry_error.h"
 #include "url.h"
 
 /* Docker's registry answers at another name than users know it by. */
@@ -99,7 +98,7 @@ struct error *repository_exchange(struct repository *repository, const struct ht
         if (ret->status != 401 || !own)
             return NULL;
         if (challenges == CHALLENGES_MAX)
-            return registry_error(ret, "the registry refuses the credentials");
+            return auth_refused(repository->auth, ret);
         TRY(auth_challenged(repository->auth, ret, header));
         http_answer_free(ret);
     }
