@@ -16,6 +16,7 @@
 #include "appliance.h"
 #include "cleanup.h"
 #include "commands.h"
+#include "file_copy.h"
 #include "guest_handle.h"
 #include "memory.h"
 #include "options.h"
@@ -257,27 +258,29 @@ static const struct check checks[] = {
 /* Tried only where all others are not bad. */
 static const struct check trial = {"VM", "everything above at work", look_at_boot};
 
-static void show(const struct check *check, const struct finding *finding)
+static struct error *show(const struct check *check, const struct finding *finding)
 {
     static const char *const words[] = {[GOOD] = "good", [SLOW] = "weak", [BAD] = "BAD"};
+    CLEANUP(buffer_free) struct buffer text = {0};
 
-    printf("%-4s  %-11s  %s\n", words[finding->state], check->name, finding->found);
-    printf("      %-11s  why: %s\n", "", check->why);
+    buffer_printf(&text, "%-4s  %-11s  %s\n", words[finding->state], check->name, finding->found);
+    buffer_printf(&text, "      %-11s  why: %s\n", "", check->why);
     if (finding->mend != NULL)
-        printf("      %-11s  mend: %s\n", "", finding->mend);
+        buffer_printf(&text, "      %-11s  mend: %s\n", "", finding->mend);
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }
 
-/* Return: whether the check found nothing bad. */
-static bool carry_out(const struct check *check, const struct options *options)
+/* Counts in *BAD where the check found something bad. */
+static struct error *carry_out(const struct check *check, const struct options *options,
+                               size_t *bad)
 {
     struct finding finding = check->look(options);
-    bool bad = finding.state == BAD;
+    struct error *err = show(check, &finding);
 
-    show(check, &finding);
-    fflush(stdout);
+    *bad += finding.state == BAD;
     free(finding.found);
     free(finding.mend);
-    return !bad;
+    return err;
 }
 
 struct error *doctor_command(const struct options *options)
@@ -285,8 +288,10 @@ struct error *doctor_command(const struct options *options)
     size_t bad = 0;
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        bad += !carry_out(&checks[i], options);
-    if (bad == 0 && carry_out(&trial, options))
+        TRY(carry_out(&checks[i], options, &bad));
+    if (bad == 0)
+        TRY(carry_out(&trial, options, &bad));
+    if (bad == 0)
         return NULL;
     return error_advise(error_new(EXIT_VM, "check this host: builds will not work here"),
                         "mend what is marked BAD above");

@@ -100,7 +100,6 @@ static int run(struct options *options)
         return finish(print("vmbuild " VMBUILD_VERSION "\n"));
     if (options->help)
         return show_help(options);
-    progress_setup(options->progress, options->verbosity);
     registry_setup(&(struct registry_options){options->plain_http, options->auth_file});
     if (!options->command->supervised)
         return run_command(options);
@@ -110,15 +109,15 @@ static int run(struct options *options)
 }
 
 /* Opens /dev/null in the place of standard streams that are closed: else the first files that are
- * opened would be taken for them, and messages be written into an image. */
+ * opened would be taken for them, and messages be written into an image. It is open the wrong way, so
+ * that reading and writing fail as before. */
 static bool hold_standard_streams(void)
 {
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    return fd >= 0 && close(fd) == 0;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -131,6 +130,8 @@ int main(int argc, char **argv)
      * the user's is. */
     setlocale(LC_CTYPE, "C.UTF-8");
     struct error *err = options_parse(argc, argv, &options);
+
+    progress_setup(options.progress, options.verbosity); /* as far as they were read */
     int code = err != NULL ? finish(err) : run(&options);
 
     options_free(&options);
