@@ -29,6 +29,25 @@ struct state {
     struct image *image;
 };
 
+/* Whether programs for ARCHITECTURE run in the guest. */
+static bool runs_in_guest(const char *architecture)
+{
+    return strcmp(architecture, VM_ARCHITECTURE) == 0 || strcmp(architecture, "386") == 0;
+}
+
+/* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
+static struct error *check_architecture(const struct state *state)
+{
+    const char *architecture = json_get_string(state->base->config, "architecture");
+
+    if (state->spec->run_as_root == NULL || architecture == NULL || runs_in_guest(architecture))
+        return NULL;
+    return error_new(EXIT_INPUT,
+                     "open image '%s': runAsRoot needs programs for " VM_ARCHITECTURE
+                     ", but the image is for '%.40s'",
+                     state->spec->from_image, architecture);
+}
+
 /* Opens the base image. Its tars are needed only by a base disk that is not there yet, or by the
  * output. */
 static struct error *open_base(struct state *state)
@@ -44,7 +63,7 @@ static struct error *open_base(struct state *state)
     TRY(image_open(&reference, &choice, output_wants_base(&state->build->output),
                    state->build->store, &state->base));
     progress_done();
-    return NULL;
+    return check_architecture(state);
 }
 
 /* Reads the base's paths where the closure has to be compared with them. */
@@ -357,7 +376,7 @@ static struct error *make_image(struct state *state)
 static struct error *run(struct state *state)
 {
     plan_make(state->spec, &state->plan);
-    if (state->plan.needs_vm && strcmp(state->spec->architecture, VM_ARCHITECTURE) != 0)
+    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture))
         return error_new(EXIT_INPUT,
                          "plan image '%s': scripts run on " VM_ARCHITECTURE
                          ", but its architecture is '%s'",

@@ -42,6 +42,17 @@ static bool all_children(const struct json *value, enum json_type type)
     return true;
 }
 
+/* Whether VALUE is an object of members of TYPE, or null: that removes the base's. */
+static bool is_map_of(const struct json *value, enum json_type type)
+{
+    if (value->type != JSON_OBJECT)
+        return false;
+    for (size_t i = 0; i < value->count; i++)
+        if (value->items[i]->type != type && value->items[i]->type != JSON_NULL)
+            return false;
+    return true;
+}
+
 static bool are_assignments(const struct json *value)
 {
     for (size_t i = 0; i < value->count; i++) {
@@ -65,9 +76,9 @@ static bool has_form(const struct json *value, enum form form)
     case STRING:
         return value->type == JSON_STRING;
     case STRING_MAP:
-        return value->type == JSON_OBJECT && all_children(value, JSON_STRING);
+        return is_map_of(value, JSON_STRING);
     case SET:
-        return value->type == JSON_OBJECT && all_children(value, JSON_OBJECT);
+        return is_map_of(value, JSON_OBJECT);
     case BOOLEAN:
         return value->type == JSON_BOOLEAN;
     case NUMBER:

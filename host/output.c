@@ -210,6 +210,8 @@ struct error *output_check(const struct output *output)
 
     if (is_folder_format(output->format))
         TRY(check_folder(output, path));
+    else if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
+        return error_new(EXIT_USAGE, "write '-': an image is nothing for a terminal");
     else if (strcmp(path, "-") == 0 || is_stream(path))
         return NULL;
     else if (stat(output->path, &status) == 0 && S_ISDIR(status.st_mode))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "image_source.h"
@@ -225,14 +226,9 @@ static struct error *open_output(const struct output *output, struct store *stor
     return image_open(&reference, &choice, LAYER_TAR, store, ret);
 }
 
-/* Whether the bytes of two outputs are the same: those of the archives; of a layout those of its
- * index, which names all others by their digests. */
-static struct error *are_identical(const struct output *first, const struct output *second,
-                                   bool *ret)
+/* Whether the bytes of two files are the same. */
+static struct error *are_identical(const char *one, const char *other, bool *ret)
 {
-    const char *name = first->format == FORMAT_OCI ? "/index.json" : "";
-    CLEANUP(freep) char *one = xasprintf("%s%s", first->path, name);
-    CLEANUP(freep) char *other = xasprintf("%s%s", second->path, name);
     CLEANUP(fclosep) FILE *one_file = fopen(one, "re");
     CLEANUP(fclosep) FILE *other_file = fopen(other, "re");
     static char one_piece[PIECE], other_piece[PIECE];
@@ -264,12 +260,29 @@ static struct error *find_first_difference(const struct output *first, const str
     return error_new(EXIT_OTHER, "the same image, written in other bytes");
 }
 
+/* Compares two outputs by the bytes of the archives, or of the folders' files: of a layout its index,
+ * which names all others by their digests. */
 static struct error *compare_outputs(const struct output *first, const struct output *second)
 {
-    bool identical = false;
+    static const char *const files[][3] = {[FORMAT_DOCKER_ARCHIVE] = {""},
+                                           [FORMAT_OCI_ARCHIVE] = {""},
+                                           [FORMAT_OCI] = {"/index.json"},
+                                           [FORMAT_LAYER] = {"/layer.tar", "/json"}};
 
-    TRY(are_identical(first, second, &identical));
-    return identical ? NULL : find_first_difference(first, second);
+    for (const char *const *file = files[first->format]; *file != NULL; file++) {
+        CLEANUP(freep) char *one = xasprintf("%s%s", first->path, *file);
+        CLEANUP(freep) char *other = xasprintf("%s%s", second->path, *file);
+        bool identical = false;
+
+        TRY(are_identical(one, other, &identical));
+        if (identical)
+            continue;
+        if (first->format != FORMAT_LAYER)
+            return find_first_difference(first, second);
+        return strcmp(*file, "/json") == 0 ? error_new(EXIT_OTHER, "the layer's json")
+                                           : compare_tars(one, other);
+    }
+    return NULL;
 }
 
 /* The first build: nothing cached, another number of processors. */
@@ -291,10 +304,11 @@ struct error *reproduction_check(const struct build *build)
 {
     const char *folder;
     struct output varied = build->output;
+    struct stat status;
 
-    if (varied.format == FORMAT_LAYER || strcmp(varied.path, "-") == 0)
-        return error_new(EXIT_USAGE, "check '%s': --check compares images in files and folders",
-                         varied.path);
+    if (strcmp(varied.path, "-") == 0 ||
+        (stat(varied.path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
+        return error_new(EXIT_USAGE, "check '%s': --check compares files and folders", varied.path);
     TRY(temporary_run_folder(&folder));
     CLEANUP(freep) char *path = xasprintf("%s/varied", folder);
 
