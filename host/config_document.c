@@ -32,12 +32,16 @@ struct error *config_document_read(const char *name, struct buffer *bytes, struc
     const struct json *rootfs = json_get(config, "rootfs");
     const struct json *list = json_get(rootfs, "diff_ids");
     const char *type = json_get_string(rootfs, "type");
+    const char *os = json_get_string(config, "os");
 
     if (config->type != JSON_OBJECT || rootfs == NULL)
         return error_new(EXIT_INPUT, "read config '%s': it is no image's config: it has no rootfs",
                          name);
     if (type != NULL && strcmp(type, "layers") != 0)
         return error_new(EXIT_INPUT, "read config '%s': its rootfs is not made of layers", name);
+    if (os != NULL && strcmp(os, "linux") != 0)
+        return error_new(EXIT_INPUT,
+                         "read config '%s': it is an image for another system than Linux", name);
     /* Go writes an empty list as null. */
     if (list != NULL && list->type != JSON_ARRAY && list->type != JSON_NULL)
         return error_new(EXIT_INPUT, "read config '%s': rootfs.diff_ids is no array", name);

@@ -14,7 +14,7 @@
 
 /* Parses BYTES, which NAME calls for errors, and gives document and bytes to IMAGE. BYTES is empty
  * afterwards. *RET_DIFF_IDS is an array of *RET_COUNT, the caller's. Errors: EXIT_INPUT where it is
- * no config, or has more than IMAGE_LAYERS_MAX layers. */
+ * no config, not for Linux, or has more than IMAGE_LAYERS_MAX layers. */
 [[nodiscard]] struct error *config_document_read(const char *name, struct buffer *bytes,
                                                  struct image *image, struct digest **ret_diff_ids,
                                                  size_t *ret_count);

@@ -19,6 +19,12 @@ static struct json *digest_text(const struct digest *digest)
     return json_string(text);
 }
 
+/* Whether it is known how large LAYER is without compression: in a registry nobody has looked. */
+static bool is_measured(const struct layer *layer)
+{
+    return layer->size > 0;
+}
+
 /* A layer as the image has it: an uncompressed one is its own blob. */
 static struct json *describe_layer(const struct layer *layer)
 {
@@ -28,7 +34,8 @@ static struct json *describe_layer(const struct layer *layer)
     json_set(object, "digest", digest_text(has_blob ? &layer->blob.digest : &layer->diff_id));
     json_set(object, "diffID", digest_text(&layer->diff_id));
     json_set(object, "size", json_integer((int64_t)(has_blob ? layer->blob.size : layer->size)));
-    json_set(object, "uncompressedSize", json_integer((int64_t)layer->size));
+    json_set(object, "uncompressedSize",
+             is_measured(layer) ? json_integer((int64_t)layer->size) : json_null());
     json_set(object, "compression",
              json_string(compression_name(has_blob ? layer->blob.compression : COMPRESSION_NONE)));
     return object;
@@ -56,6 +63,7 @@ static struct json *describe(const struct image *image)
 {
     struct json *object = json_object();
     struct json *layers = json_array();
+    bool measured = true;
     uint64_t size = 0;
 
     json_set(object, "name", text_or_null(image->name));
@@ -71,9 +79,10 @@ static struct json *describe(const struct image *image)
     for (size_t i = 0; i < image->layer_count; i++) {
         json_append(layers, describe_layer(&image->layers[i]));
         size += image->layers[i].size;
+        measured = measured && is_measured(&image->layers[i]);
     }
     json_set(object, "layers", layers);
-    json_set(object, "size", json_integer((int64_t)size));
+    json_set(object, "size", measured ? json_integer((int64_t)size) : json_null());
     copy_member(object, image->config, "history");
     return object;
 }

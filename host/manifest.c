@@ -8,6 +8,7 @@
 #include "json.h"
 #include "memory.h"
 
+#define OS_PREFIX "linux/"
 #define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
 
 /* Media types of configs and layers that make an image. */
@@ -135,7 +136,7 @@ static struct error *read_type(const char *name, const struct json *document,
     json_to_unsigned(json_get(document, "schemaVersion"), 100, &version);
     if (version == 1 || has_prefix(type, SCHEMA_1))
         return error_advise(bad(name, "it is of Docker's schema 1, which has no digests of layers"),
-                            "Push the image again with a Docker of 2016 or newer.");
+                            "push the image again with a Docker of 2016 or newer");
     if (version != 2)
         return bad(name, "its schemaVersion is not 2");
     if (manifests != NULL && (layers != NULL || json_get(document, "config") != NULL))
@@ -214,21 +215,24 @@ static const char *usual_variant(const char *architecture)
     return strcmp(architecture, "arm") == 0 ? "v7" : NULL;
 }
 
-/* How well ITEM suits: 0 not at all. */
+/* How well ITEM suits: 0 not at all. One that names no platform may suit any, as an index in an index
+ * does. */
 static int rate(const struct descriptor *item, const char *architecture, size_t length,
                 const char *variant)
 {
     const char *usual = usual_variant(architecture);
 
+    if (item->os == NULL && item->architecture == NULL)
+        return 1;
     if (item->os == NULL || strcmp(item->os, "linux") != 0 || item->architecture == NULL ||
         strlen(item->architecture) != length ||
         strncmp(item->architecture, architecture, length) != 0)
         return 0;
     if (variant != NULL)
-        return item->variant != NULL && strcmp(item->variant, variant) == 0 ? 3 : 0;
+        return item->variant != NULL && strcmp(item->variant, variant) == 0 ? 4 : 0;
     if (usual != NULL && item->variant != NULL && strcmp(item->variant, usual) == 0)
-        return 3;
-    return item->variant == NULL ? 2 : 1;
+        return 4;
+    return item->variant == NULL ? 3 : 2;
 }
 
 /* "linux/amd64, linux/arm/v7, ..."; the caller's. */
@@ -252,6 +256,8 @@ static char *list_platforms(const struct manifest *index)
 struct error *manifest_choose(const struct manifest *index, const char *name,
                               const char *architecture, const struct descriptor **ret)
 {
+    if (has_prefix(architecture, OS_PREFIX))
+        architecture += strlen(OS_PREFIX);
     size_t length = strcspn(architecture, "/");
     const char *variant = architecture[length] == '/' ? architecture + length + 1 : NULL;
     const struct descriptor *best = NULL;
@@ -273,6 +279,16 @@ struct error *manifest_choose(const struct manifest *index, const char *name,
     }
     *ret = best;
     return NULL;
+}
+
+enum compression manifest_layer_compression(const struct descriptor *layer)
+{
+    size_t length = strlen(layer->media_type);
+    const char *end = length > 4 ? layer->media_type + length - 4 : "";
+
+    if (strcmp(end, "gzip") == 0)
+        return COMPRESSION_GZIP;
+    return strcmp(end, "zstd") == 0 ? COMPRESSION_ZSTD : COMPRESSION_NONE;
 }
 
 static struct json *describe(const struct descriptor *descriptor)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "compression.h"
 #include "digest.h"
 #include "error.h"
 
@@ -47,12 +48,17 @@ struct manifest {
 [[nodiscard]] struct error *manifest_parse(const char *name, const char *bytes, size_t length,
                                            const char *content_type, struct manifest *ret);
 
-/* The entry of INDEX for Linux on ARCHITECTURE (GOARCH name; with "/VARIANT" only that variant).
- * Without one, the usual variant of the architecture is preferred, then the first that is there.
+/* The entry of INDEX for Linux on ARCHITECTURE (GOARCH name, "linux/" before it allowed; with
+ * "/VARIANT" only that variant).
+ * Without one, the usual variant of the architecture is preferred, then the first that is there, then
+ * the first that names no platform.
  * *RET is borrowed. Errors: EXIT_INPUT, which lists what there is. */
 [[nodiscard]] struct error *manifest_choose(const struct manifest *index, const char *name,
                                             const char *architecture,
                                             const struct descriptor **ret);
+
+/* The compression that the media type of LAYER, an image's, names. */
+enum compression manifest_layer_compression(const struct descriptor *layer);
 
 /* Writes an image's manifest, MANIFEST->items being its layers. Appends to OUT. */
 void manifest_write(const struct manifest *manifest, struct buffer *out);

@@ -7,6 +7,7 @@
 
 #include "blob_download.h"
 #include "cleanup.h"
+#include "config_document.h"
 #include "decompression.h"
 #include "file.h"
 #include "file_copy.h"
@@ -174,44 +175,29 @@ static struct error *resolve(struct pull *pull)
     return NULL;
 }
 
-/* The diff IDs of CONFIG, one for each layer, into the image's layers. */
-static struct error *read_diff_ids(const struct manifest *manifest, struct image *image)
-{
-    const struct json *ids = json_get(json_get(image->config, "rootfs"), "diff_ids");
-    const char *os = json_get_string(image->config, "os");
-
-    if (os != NULL && strcmp(os, "linux") != 0)
-        return error_new(EXIT_INPUT, "it is an image for another system than Linux");
-    if (ids == NULL || ids->type != JSON_ARRAY || ids->count != manifest->count)
-        return error_new(EXIT_INPUT, "it does not have one diff ID for each layer");
-    for (size_t i = 0; i < ids->count; i++) {
-        struct layer layer = {0};
-
-        if (ids->items[i]->type != JSON_STRING)
-            return error_new(EXIT_INPUT, "a diff ID is no string");
-        TRY(digest_parse(ids->items[i]->text, &layer.diff_id));
-        image_add_layer(image, layer);
-    }
-    return NULL;
-}
-
 static struct error *get_config(struct pull *pull)
 {
     const struct descriptor *config = &pull->manifest.config;
-    struct image *image = pull->image;
     const atomic_bool never = false;
+    CLEANUP(freep) char *name = xasprintf(DIGEST_PREFIX "%s", config->digest.hex);
     CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, config->digest.hex);
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    CLEANUP(freep) struct digest *diff_ids = NULL;
+    size_t count = 0;
 
     if (path == NULL) {
         TRY(connect_repository(pull));
         pull->downloads.repository = pull->repository;
         TRY(blob_download(&pull->downloads, config, &never, &path));
     }
-    TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &image->config_bytes));
-    CLEANUP(freep) char *name = xasprintf(DIGEST_PREFIX "%s", config->digest.hex);
-
-    TRY(json_parse(name, image->config_bytes.data, image->config_bytes.length, &image->config));
-    return error_context(read_diff_ids(&pull->manifest, image), "read config '%s'", name);
+    TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &bytes));
+    TRY(config_document_read(name, &bytes, pull->image, &diff_ids, &count));
+    if (count != pull->manifest.count)
+        return error_new(EXIT_INPUT, "read config '%s': the manifest lists %zu layers, but it %zu",
+                         name, pull->manifest.count, count);
+    for (size_t i = 0; i < count; i++)
+        image_add_layer(pull->image, (struct layer){.diff_id = diff_ids[i]});
+    return NULL;
 }
 
 /* The layer's tar where the store has it and nothing else is asked for: then nothing has to come. */
@@ -256,14 +242,12 @@ static struct error *take_as_tar(struct layer *layer)
     return NULL;
 }
 
-/* Work of parallel_run: one layer. */
-static struct error *get_layer(void *context, size_t index, const atomic_bool *stopped)
+static struct error *get_layer(struct pull *pull, size_t index, const atomic_bool *stopped)
 {
-    struct pull *pull = context;
     const struct descriptor *descriptor = &pull->manifest.items[index];
     struct layer *layer = &pull->image->layers[index];
 
-    if (layer->tar_path != NULL)
+    if (layer->tar_path != NULL || layer->blob.path != NULL)
         return NULL;
     TRY(blob_download(&pull->downloads, descriptor, stopped, &layer->blob.path));
     layer->blob.digest = descriptor->digest;
@@ -276,9 +260,42 @@ static struct error *get_layer(void *context, size_t index, const atomic_bool *s
     return NULL;
 }
 
+/* Whether the layer INDEX is the same blob as one before it. */
+static bool is_repeated(const struct pull *pull, size_t index)
+{
+    const struct descriptor *items = pull->manifest.items;
+
+    for (size_t i = 0; i < index; i++)
+        if (digest_equal(&items[i].digest, &items[index].digest))
+            return true;
+    return false;
+}
+
+/* Work of parallel_run: one layer. */
+static struct error *get_new_layer(void *context, size_t index, const atomic_bool *stopped)
+{
+    return is_repeated(context, index) ? NULL : get_layer(context, index, stopped);
+}
+
+/* What the manifest says of the layers, where nobody wants their bytes. */
+static void describe_layers(struct pull *pull)
+{
+    for (size_t i = 0; i < pull->image->layer_count; i++) {
+        const struct descriptor *descriptor = &pull->manifest.items[i];
+        struct layer *layer = &pull->image->layers[i];
+
+        layer->blob.digest = descriptor->digest;
+        layer->blob.size = descriptor->size;
+        layer->blob.compression = manifest_layer_compression(descriptor);
+        if (digest_equal(&descriptor->digest, &layer->diff_id))
+            layer->size = descriptor->size;
+    }
+}
+
 static struct error *get_layers(struct pull *pull)
 {
     struct image *image = pull->image;
+    const atomic_bool never = false;
     bool missing = false;
 
     pull->downloads.done = 0;
@@ -294,7 +311,10 @@ static struct error *get_layers(struct pull *pull)
     if (missing)
         TRY(connect_repository(pull));
     pull->downloads.repository = pull->repository;
-    return parallel_run(image->layer_count, REGISTRY_TRANSFERS, get_layer, pull);
+    TRY(parallel_run(image->layer_count, REGISTRY_TRANSFERS, get_new_layer, pull));
+    for (size_t i = 0; i < image->layer_count; i++) /* the repeated ones are in the store now */
+        TRY(get_layer(pull, i, &never));
+    return NULL;
 }
 
 /* The name as Docker's users know it: without "docker.io", and without "library/" there. */
@@ -315,7 +335,10 @@ static struct error *pull_image(struct pull *pull)
     pull->downloads.store = pull->store;
     TRY(resolve(pull));
     TRY(get_config(pull));
-    TRY(get_layers(pull));
+    if (pull->forms == 0)
+        describe_layers(pull);
+    else
+        TRY(get_layers(pull));
     for (size_t i = 0; i < pull->manifest.count && pull->repository != NULL; i++)
         mount_sources_add(pull->store, &pull->manifest.items[i].digest, reference);
     image->name = familiar_name(reference);

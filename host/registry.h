@@ -31,7 +31,8 @@ void registry_setup(const struct registry_options *options);
 const struct registry_options *registry_given(void);
 
 /* Pulls the image that REFERENCE names into STORE; from an index that for CHOICE's architecture.
- * FORMS are the forms of the layers that the caller uses (enum layer_form). Where REFERENCE has a
+ * FORMS are the forms of the layers that the caller uses (enum layer_form); 0: none, and then the
+ * layers are what the manifest says of them. Where REFERENCE has a
  * digest, that and not the tag is asked for, and the tag is only the image's. Errors: EXIT_NETWORK;
  * EXIT_INPUT where there is no image for the architecture, where what came is not what the digests
  * say, or is refused (manifest.h); EXIT_DISK_FULL (the cache's). *RET is the caller's. */

@@ -16,6 +16,8 @@ A DESCRIPTION is JSON: {"layers": [[ENTRY, ...], ...]} and any of
   "form": "docker"         docker save's own: manifest.json, repositories, ID/{layer.tar,json,VERSION}
           "skopeo"         manifest.json, layers as DIGEST.tar beside it
           "old"            the form of 2016: repositories and the parent chain only
+          "docker25"       docker save's of version 25 and later: an OCI layout, with manifest.json
+                           and repositories beside it
   "name": "NAME:TAG"
   "compression": "none", "gzip", "xz", "zstd" or "bzip2", of the whole
 An ENTRY is {"path": P} and any of "type": "file", "dir", "link", "hard", "char", "block", "fifo";
@@ -92,6 +94,37 @@ def make_config(description, tars):
     }
 
 
+OCI = "application/vnd.oci.image."
+
+
+def oci_members(name, tag, config, tars):
+    """The files of Docker's archives since version 25, by name. The v1 configs that it leaves among
+    the blobs are nobody's."""
+    files, v1 = {}, b'{"created":"1970-01-01T00:00:00Z","layer_id":"x"}'
+
+    def blob(kind, data):
+        files["blobs/sha256/" + sha256(data)] = data
+        return {"mediaType": OCI + kind, "digest": "sha256:" + sha256(data), "size": len(data)}
+    layers = [blob("layer.v1.tar", data) for data in tars]
+    blob("config.v1+json", v1)
+    manifest = {"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json",
+                "config": blob("config.v1+json", config), "layers": layers}
+    entry = blob("manifest.v1+json", json.dumps(manifest).encode())
+    entry["annotations"] = {"io.containerd.image.name": f"docker.io/{name}:{tag}",
+                            "org.opencontainers.image.ref.name": tag}
+    paths = ["blobs/sha256/" + layer["digest"][7:] for layer in layers]
+    documents = {
+        "index.json": {"schemaVersion": 2, "mediaType": OCI + "index.v1+json",
+                       "manifests": [entry]},
+        "manifest.json": [{"Config": "blobs/sha256/" + sha256(config),
+                           "RepoTags": [f"{name}:{tag}"], "Layers": paths,
+                           "LayerSources": {layer["digest"]: layer for layer in layers}}],
+        "oci-layout": {"imageLayoutVersion": "1.0.0"},
+        "repositories": {name: {tag: layers[-1]["digest"][7:]}}}
+    files.update((key, json.dumps(value).encode()) for key, value in documents.items())
+    return files
+
+
 def make(path, description):
     """Writes an image as a DESCRIPTION says."""
     tars = [layer_tar(entries) for entries in description["layers"]]
@@ -103,6 +136,10 @@ def make(path, description):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
         parent, names = None, []
+        if form == "docker25":
+            for member, data in sorted(oci_members(name, tag, config_bytes, tars).items()):
+                add(tar, member, data)
+            tars = []
         for index, data in enumerate(tars):
             identity = sha256(f"{index} {parent} {sha256(data)}".encode())
             if form == "skopeo":
@@ -118,11 +155,11 @@ def make(path, description):
             add(tar, identity + "/layer.tar", data)
             names.append(identity + "/layer.tar")
             parent = identity
-        if form != "old":
+        if form in ("docker", "skopeo"):
             add(tar, config_name, config_bytes)
             add(tar, "manifest.json", json.dumps(
                 [{"Config": config_name, "RepoTags": [f"{name}:{tag}"], "Layers": names}]).encode())
-        if form != "skopeo":
+        if form in ("docker", "old"):
             add(tar, "repositories", json.dumps({name: {tag: parent}}).encode())
     data = out.getvalue()
     compression = description.get("compression", "none")
