@@ -25,7 +25,7 @@ struct state {
     const struct spec *spec;
     struct plan plan;
     struct image *base;            /* NULL where the spec has no fromImage */
-    struct merged_tree *base_tree; /* its paths, where a closure is compared with them */
+    struct merged_tree *base_tree; /* its paths, once they were asked for */
     struct image *image;
 };
 
@@ -66,14 +66,17 @@ static struct error *open_base(struct state *state)
     return check_architecture(state);
 }
 
-/* Reads the base's paths where the closure has to be compared with them. */
-static struct error *read_base_tree(struct state *state)
+/* contents_base: the base's paths. */
+static struct error *read_base_tree(void *context, const struct merged_tree **ret)
 {
-    if (state->base == NULL || state->spec->closure.count == 0)
-        return NULL;
-    for (size_t i = 0; i < state->base->layer_count; i++)
+    struct state *state = context;
+
+    for (size_t i = 0; state->base_tree == NULL && i < state->base->layer_count; i++)
         TRY(image_need_tar(&state->base->layers[i], state->build->store));
-    return image_merge(state->base, &state->base_tree);
+    if (state->base_tree == NULL)
+        TRY(image_merge(state->base, &state->base_tree));
+    *ret = state->base_tree;
+    return NULL;
 }
 
 /* The base's creation time, or 0 where it has none or a malformed one. */
@@ -98,13 +101,15 @@ static int64_t guest_clock(const struct state *state)
     return base > state->spec->created ? base : state->spec->created;
 }
 
-static struct contents contents_of(const struct state *state)
+/* Over a base, the guest makes folders that no source names, as they are there. */
+static struct contents contents_of(struct state *state)
 {
     return (struct contents){.paths = &state->spec->contents,
                              .closure = &state->spec->closure,
-                             .base = state->base_tree,
-                             .on_base = state->base != NULL,
-                             .clamp = state->spec->created};
+                             .base = state->base != NULL ? read_base_tree : NULL,
+                             .base_context = state,
+                             .clamp = state->spec->created,
+                             .bare = state->plan.needs_base};
 }
 
 static struct error *produce_contents(void *context, struct sink sink)
@@ -383,7 +388,6 @@ static struct error *run(struct state *state)
                          state->spec->name, state->spec->architecture);
     TRY(output_check(&state->build->output));
     TRY(open_base(state));
-    TRY(read_base_tree(state));
     TRY(make_image(state));
     progress_start("output");
     TRY(output_write(state->image, &state->build->output, state->build->store));

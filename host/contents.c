@@ -13,6 +13,7 @@
 #include "contents_source.h"
 #include "memory.h"
 #include "path_tree.h"
+#include "progress.h"
 
 #define DATA_BLOCK_SIZE (256 << 10) /* bytes of a file read at a time */
 
@@ -25,10 +26,10 @@ struct link_name {
 /* The names of one file that has several in one source. Its data goes to the first that won its
  * path. */
 struct link_group {
-    uint64_t source;         /* its number */
-    uint64_t device, inode;  /* in a folder */
-    char *target;            /* in a tarball: the path that has the data */
-    struct link_name *names; /* the other paths, in order */
+    uint64_t source; /* its number */
+    uint64_t device,
+        inode; /* in a folder; in a tarball 0 and the number of the entry with the data */
+    struct link_name *names; /* the paths, in order */
     size_t name_count;
     char *emitted; /* the path that was written with the data */
 };
@@ -40,7 +41,9 @@ struct merge {
 
     const struct contents_source *source; /* being visited */
     uint64_t source_number;
+    uint64_t first_number; /* of the source's entries */
     uint64_t entry_number; /* over all sources; the owner of a path in the tree */
+    uint64_t names_hash;   /* of the source's names up to here */
 
     struct archive *archive; /* being written, in the second pass: a tar stream, or files */
     const char *folder;      /* where the files go, or NULL */
@@ -58,16 +61,13 @@ static int compare_groups(const void *left, const void *right)
         return a->device < b->device ? -1 : 1;
     if (a->inode != b->inode)
         return a->inode < b->inode ? -1 : 1;
-    if (a->target == NULL || b->target == NULL)
-        return (a->target != NULL) - (b->target != NULL);
-    return strcmp(a->target, b->target);
+    return 0;
 }
 
 static void free_group(void *pointer)
 {
     struct link_group *group = pointer;
 
-    free(group->target);
     for (size_t i = 0; i < group->name_count; i++)
         free(group->names[i].path);
     free(group->names);
@@ -75,25 +75,11 @@ static void free_group(void *pointer)
     free(group);
 }
 
-/* The group that ENTRY's file belongs to in the current source, or NULL. MAKE: enters a new one
- * where a link says so. */
-static struct link_group *find_group(struct merge *merge, const struct contents_entry *entry,
+/* The group of the file DEVICE, INODE in the current source, or NULL. MAKE: enters a new one. */
+static struct link_group *find_group(struct merge *merge, uint64_t device, uint64_t inode,
                                      bool make)
 {
-    struct link_group key = {.source = merge->source_number};
-    const char *link = archive_entry_hardlink(entry->entry);
-
-    if (archive_entry_filetype(entry->entry) == AE_IFDIR)
-        return NULL;
-    if (entry->tarball != NULL) {
-        key.target = (char *)(link != NULL ? link : archive_entry_pathname(entry->entry));
-        make = make && link != NULL;
-    } else {
-        if (archive_entry_nlink(entry->entry) < 2)
-            return NULL;
-        key.device = (uint64_t)archive_entry_dev(entry->entry);
-        key.inode = (uint64_t)archive_entry_ino64(entry->entry);
-    }
+    struct link_group key = {.source = merge->source_number, .device = device, .inode = inode};
     struct link_group **found = tfind(&key, &merge->groups, compare_groups);
 
     if (found != NULL || !make)
@@ -101,7 +87,6 @@ static struct link_group *find_group(struct merge *merge, const struct contents_
     struct link_group *group = xcalloc(1, sizeof *group);
 
     *group = key;
-    group->target = key.target != NULL ? xstrdup(key.target) : NULL;
     if (tsearch(group, &merge->groups, compare_groups) == NULL)
         abort(); /* no memory */
     return group;
@@ -113,26 +98,98 @@ static void add_link_name(struct link_group *group, const char *path, uint64_t o
     group->names[group->name_count++] = (struct link_name){xstrdup(path), owner};
 }
 
-static bool is_left_out(const struct merge *merge, const char *path)
+/* Whether the image below has PATH. */
+static struct error *base_has(const struct merge *merge, const char *path, bool *ret)
 {
-    if (!merge->source->at_own_path || merge->contents->base == NULL)
-        return false;
-    return merged_tree_find(merge->contents->base, path) != NULL;
+    const struct merged_tree *tree = NULL;
+
+    *ret = false;
+    if (merge->contents->base == NULL)
+        return NULL;
+    TRY(merge->contents->base(merge->contents->base_context, &tree));
+    *ret = merged_tree_find(tree, path) != NULL;
+    return NULL;
 }
 
-/* First pass: gives the entry's path to it, and notes links and folders' headers. */
+static struct error *is_left_out(const struct merge *merge, const char *path, bool *ret)
+{
+    *ret = false;
+    return merge->source->at_own_path ? base_has(merge, path, ret) : NULL;
+}
+
+/* Counts an entry of the source under way. Return: its number. */
+static uint64_t begin_entry(struct merge *merge, const char *path)
+{
+    for (const char *byte = path;; byte++) { /* FNV-1a */
+        merge->names_hash = (merge->names_hash ^ (unsigned char)*byte) * UINT64_C(0x100000001b3);
+        if (*byte == '\0')
+            break;
+    }
+    return merge->entry_number++;
+}
+
+/* The group of a folder's file that has more than one name, or NULL. */
+static struct link_group *group_of_inode(struct merge *merge, struct archive_entry *entry,
+                                         bool make)
+{
+    if (archive_entry_filetype(entry) == AE_IFDIR || archive_entry_nlink(entry) < 2)
+        return NULL;
+    return find_group(merge, (uint64_t)archive_entry_dev(entry),
+                      (uint64_t)archive_entry_ino64(entry), make);
+}
+
+/* The group that the hard link at PATH to TARGET joins: the file that TARGET is so far. */
+static struct error *join_group(struct merge *merge, const char *path, const char *target,
+                                struct link_group **ret)
+{
+    struct path_node *node = path_tree_find(merge->tree, target);
+
+    if (node == NULL || node->is_folder || node->owner < merge->first_number)
+        return error_new(EXIT_INPUT,
+                         "read tarball '%s': '%s' is a hard link to '%s', which is no file that "
+                         "comes before it",
+                         merge->source->path, path, target);
+    if (node->data == NULL) {
+        struct link_group *group = find_group(merge, 0, node->owner, true);
+
+        add_link_name(group, target, node->owner);
+        node->data = group;
+    }
+    *ret = node->data;
+    return NULL;
+}
+
+/* In a layer such a name would be a whiteout. */
+static bool is_whiteout(const char *path)
+{
+    return strncmp(path, ".wh.", strlen(".wh.")) == 0 || strstr(path, "/.wh.") != NULL;
+}
+
+/* First pass: gives the entry's path to it, and notes links. */
 static struct error *index_entry(void *context, struct contents_entry *entry)
 {
     struct merge *merge = context;
     const char *path = archive_entry_pathname(entry->entry);
-    bool is_folder = archive_entry_filetype(entry->entry) == AE_IFDIR;
-    uint64_t number = merge->entry_number++;
+    const char *link = archive_entry_hardlink(entry->entry);
+    uint64_t number = begin_entry(merge, path);
+    struct link_group *group = NULL;
+    bool left_out = false;
 
-    if (is_left_out(merge, path))
+    if (merge->folder == NULL && is_whiteout(path))
+        return error_new(EXIT_INPUT,
+                         "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
+                         merge->source->path, path);
+    TRY(is_left_out(merge, path, &left_out));
+    if (left_out)
         return NULL;
-    path_tree_put(merge->tree, path, is_folder, number);
-    struct link_group *group = find_group(merge, entry, true);
+    if (link != NULL)
+        TRY(join_group(merge, path, link, &group));
+    else if (entry->tarball == NULL)
+        group = group_of_inode(merge, entry->entry, true);
+    struct path_node *node =
+        path_tree_put(merge->tree, path, archive_entry_filetype(entry->entry) == AE_IFDIR, number);
 
+    node->data = group;
     if (group != NULL)
         add_link_name(group, path, number);
     return NULL;
@@ -173,8 +230,9 @@ static void make_portable(const struct merge *merge, struct archive_entry *entry
     bool add_write = !merge->contents->keep_modes && !merge->source->at_own_path;
     mode_t mode = archive_entry_mode(entry);
 
-    archive_entry_set_uid(entry, 0);
-    archive_entry_set_gid(entry, 0);
+    /* In a folder, libarchive gives setuid and setgid to the caller's own files only. */
+    archive_entry_set_uid(entry, merge->folder != NULL ? geteuid() : 0);
+    archive_entry_set_gid(entry, merge->folder != NULL ? getegid() : 0);
     archive_entry_set_uname(entry, NULL);
     archive_entry_set_gname(entry, NULL);
     if (add_write && archive_entry_filetype(entry) != AE_IFLNK)
@@ -193,19 +251,10 @@ static void make_portable(const struct merge *merge, struct archive_entry *entry
     archive_entry_sparse_clear(entry);
 }
 
-/* Writes the implied folders above NODE that are not there yet, topmost first. */
-static struct error *write_implied_parents(struct merge *merge, struct path_node *node)
+static struct error *write_folder(struct merge *merge, const char *path)
 {
-    struct path_node *parent = node->parent;
-
-    if (merge->contents->on_base || parent == NULL || parent->parent == NULL || parent->emitted ||
-        parent->owner != PATH_TREE_IMPLIED)
-        return NULL;
-    TRY(write_implied_parents(merge, parent));
     struct archive_entry *entry = archive_entry_new();
-    CLEANUP(freep) char *path = path_tree_path(parent);
 
-    parent->emitted = true;
     archive_entry_set_pathname(entry, path);
     archive_entry_set_mode(entry, AE_IFDIR | 0755);
     archive_entry_set_size(entry, 0);
@@ -214,6 +263,24 @@ static struct error *write_implied_parents(struct merge *merge, struct path_node
 
     archive_entry_free(entry);
     return err;
+}
+
+/* Writes the implied folders above NODE that are not there yet, topmost first. Where a layer leaves
+ * them out, it is the client that chooses their modes and times. */
+static struct error *write_implied_parents(struct merge *merge, struct path_node *node)
+{
+    struct path_node *parent = node->parent;
+    bool there = false;
+
+    if (merge->contents->bare || parent == NULL || parent->parent == NULL || parent->emitted ||
+        parent->owner != PATH_TREE_IMPLIED)
+        return NULL;
+    CLEANUP(freep) char *path = path_tree_path(parent);
+
+    parent->emitted = true;
+    TRY(write_implied_parents(merge, parent));
+    TRY(base_has(merge, path, &there));
+    return there ? NULL : write_folder(merge, path);
 }
 
 /* Copies SIZE bytes of a folder's file. One that has fewer by now is an error. */
@@ -278,6 +345,30 @@ static struct error *write_tarball_data(struct merge *merge, struct archive *tar
     }
 }
 
+/* Copies the data of ENTRY, whose header was written for PATH. */
+static struct error *write_data(struct merge *merge, const struct contents_entry *entry,
+                                const char *path)
+{
+    int64_t size = archive_entry_size(entry->entry);
+
+    if (entry->tarball != NULL)
+        return write_tarball_data(merge, entry->tarball, size, path);
+    return write_file_data(merge, entry->fd, size, path);
+}
+
+/* Ends the entry PATH. What a file system or the user's rights do not allow, such as capabilities,
+ * is left out with a note. */
+static struct error *finish_entry(struct merge *merge, const char *path)
+{
+    int status = archive_write_finish_entry(merge->archive);
+
+    if (status < ARCHIVE_WARN)
+        return write_failed(merge, path);
+    if (status < ARCHIVE_OK)
+        progress_note("make '%s': %s", path, archive_error_string(merge->archive));
+    return NULL;
+}
+
 /* Writes ENTRY at PATH with its data. */
 static struct error *write_entry(struct merge *merge, struct contents_entry *entry,
                                  struct path_node *node, const char *path)
@@ -293,11 +384,9 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     if (!has_data)
         archive_entry_set_size(header, 0);
     TRY(write_header(merge, header, path));
-    if (!has_data)
-        return NULL;
-    if (entry->tarball != NULL)
-        return write_tarball_data(merge, entry->tarball, archive_entry_size(header), path);
-    return write_file_data(merge, entry->fd, archive_entry_size(header), path);
+    if (has_data)
+        TRY(write_data(merge, entry, path));
+    return finish_entry(merge, path);
 }
 
 /* The data of a tarball's linked file, when its own path was lost to another entry: the first link
@@ -329,11 +418,6 @@ static struct error *write_linked(struct merge *merge, struct contents_entry *en
                                   struct link_group *group, struct path_node *node,
                                   const char *path)
 {
-    if (group->emitted == NULL && archive_entry_hardlink(entry->entry) != NULL)
-        return error_new(EXIT_INPUT,
-                         "read tarball '%s': '%s' is a hard link to '%s', which does "
-                         "not come before it",
-                         merge->source->path, path, group->target);
     if (group->emitted != NULL && strcmp(group->emitted, path) == 0)
         return NULL;
     if (group->emitted == NULL)
@@ -343,43 +427,73 @@ static struct error *write_linked(struct merge *merge, struct contents_entry *en
     return write_entry(merge, entry, node, path);
 }
 
+/* The group that entry NUMBER belongs to, or NULL. NODE, of its path, is NULL where it lost that. */
+static struct link_group *group_of_entry(struct merge *merge, const struct contents_entry *entry,
+                                         const struct path_node *node, uint64_t number)
+{
+    if (entry->tarball == NULL)
+        return group_of_inode(merge, entry->entry, false);
+    if (archive_entry_hardlink(entry->entry) == NULL)
+        return find_group(merge, 0, number, false);
+    return node != NULL ? node->data : NULL;
+}
+
 /* Second pass: writes the entry if it won its path. */
 static struct error *emit_entry(void *context, struct contents_entry *entry)
 {
     struct merge *merge = context;
     CLEANUP(freep) char *path = xstrdup(archive_entry_pathname(entry->entry));
-    uint64_t number = merge->entry_number++;
-
-    if (is_left_out(merge, path))
-        return NULL;
+    uint64_t number = begin_entry(merge, path);
     struct path_node *node = path_tree_find(merge->tree, path);
-    struct link_group *group = find_group(merge, entry, false);
-    bool won = node != NULL && node->owner == number;
 
-    if (!won && group != NULL && group->emitted == NULL && entry->tarball != NULL &&
-        archive_entry_hardlink(entry->entry) == NULL)
+    if (node != NULL && node->owner != number)
+        node = NULL;
+    struct link_group *group = group_of_entry(merge, entry, node, number);
+
+    if (node == NULL && group != NULL && entry->tarball != NULL)
         return promote_link(merge, entry, group);
-    if (!won)
+    if (node == NULL)
         return NULL;
     if (group != NULL)
         return write_linked(merge, entry, group, node, path);
     return write_entry(merge, entry, node, path);
 }
 
-/* Visits all sources in order. */
-static struct error *visit_sources(struct merge *merge, bool with_data, contents_visit visit)
+/* Visits source NUMBER. *NAMES_HASH is the hash of its names: from the first pass, for the second. */
+static struct error *visit_source(struct merge *merge, uint64_t number, bool with_data,
+                                  contents_visit visit, uint64_t *names_hash)
 {
-    const struct strings *lists[] = {merge->contents->paths, merge->contents->closure};
+    merge->source_number = number;
+    merge->first_number = merge->entry_number;
+    merge->names_hash = UINT64_C(0xcbf29ce484222325);
+    TRY(contents_source_visit(merge->source, with_data, visit, merge));
+    if (with_data && merge->names_hash != *names_hash)
+        return error_new(EXIT_INPUT, "read '%s': files came or went while it was read",
+                         merge->source->path);
+    *names_hash = merge->names_hash;
+    return NULL;
+}
+
+static size_t count_of(const struct strings *list)
+{
+    return list != NULL ? list->count : 0;
+}
+
+/* Visits all sources in order; the closure first, as what is at a path already stands there. */
+static struct error *visit_sources(struct merge *merge, bool with_data, contents_visit visit,
+                                   uint64_t *names_hashes)
+{
+    const struct strings *lists[] = {merge->contents->closure, merge->contents->paths};
+    uint64_t number = 0;
 
     merge->entry_number = 0;
-    merge->source_number = 0;
     for (size_t list = 0; list < 2; list++) {
-        for (size_t i = 0; lists[list] != NULL && i < lists[list]->count; i++) {
-            struct contents_source source = {lists[list]->items[i], list == 1};
+        for (size_t i = 0; i < count_of(lists[list]); i++) {
+            struct contents_source source = {lists[list]->items[i], list == 0};
 
             merge->source = &source;
-            merge->source_number++;
-            TRY(contents_source_visit(&source, with_data, visit, merge));
+            TRY(visit_source(merge, number, with_data, visit, &names_hashes[number]));
+            number++;
         }
     }
     return NULL;
@@ -424,10 +538,13 @@ static struct error *open_folder(struct merge *merge)
 
 static struct error *merge_and_write(struct merge *merge)
 {
-    TRY(visit_sources(merge, false, index_entry));
+    size_t sources = count_of(merge->contents->paths) + count_of(merge->contents->closure);
+    CLEANUP(freep) uint64_t *names_hashes = xcalloc(sources, sizeof *names_hashes);
+
+    TRY(visit_sources(merge, false, index_entry, names_hashes));
     TRY(merge->folder != NULL ? open_folder(merge) : open_archive(merge));
-    TRY(visit_sources(merge, true, emit_entry));
-    if (archive_write_close(merge->archive) != ARCHIVE_OK)
+    TRY(visit_sources(merge, true, emit_entry, names_hashes));
+    if (archive_write_close(merge->archive) < ARCHIVE_WARN)
         return write_failed(merge, "contents");
     return NULL;
 }

@@ -3,7 +3,7 @@
  *
  * Sources are folders (their contents), tarballs (any compression) and single files. Owners become
  * root, modes gain ug+w (closure paths keep theirs), symlinks, hard links and xattrs are kept,
- * mtimes are clamped. Later sources win, folders merge. Two passes: the first reads names and
+ * mtimes are clamped. Later sources win, and all of them over the closure; folders merge. Two passes: the first reads names and
  * decides which entry wins each path, the second streams. Memory grows with the number of names,
  * never with their sizes, and nothing is unpacked to disk.
  */
@@ -17,13 +17,18 @@
 #include "error.h"
 #include "merged_tree.h"
 
+/* Gives the paths of the image below, borrowed. It is asked only where they matter. */
+typedef struct error *(*contents_base)(void *context, const struct merged_tree **ret);
+
 struct contents {
-    const struct strings *paths;    /* absolute paths of `contents` */
-    const struct strings *closure;  /* absolute paths of `closure` */
-    const struct merged_tree *base; /* closure entries at these paths are left out; or NULL */
-    int64_t clamp;                  /* newest mtime allowed, seconds since 1970 */
-    bool on_base;    /* folders that no source names are not written: the base may have
-                                      them, and with other modes */
+    const struct strings *paths;   /* absolute paths of `contents` */
+    const struct strings *closure; /* absolute paths of `closure` */
+    contents_base
+        base; /* entries of the closure at its paths are left out; NULL: no image is below */
+    void *base_context;
+    int64_t clamp;   /* newest mtime allowed, seconds since 1970 */
+    bool bare;       /* folders that no source names are left to who unpacks the layer; else they
+                        are written unless the base has them */
     bool keep_modes; /* do not add ug+w */
 };
 

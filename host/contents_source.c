@@ -19,6 +19,7 @@
 #define XATTR_NAMES_MAX (64u << 10) /* the kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX */
 #define XATTR_VALUE_MAX (64u << 10)
 #define TAR_BLOCK_SIZE (1u << 20) /* bytes read from a tarball at a time */
+#define TAR_RECORD_SIZE 10240     /* bytes that tar(1) pads a tarball to */
 
 /* One visit under way. */
 struct visit {
@@ -292,6 +293,25 @@ static struct error *check_compression(const struct visit *visit, int fd)
     return NULL;
 }
 
+/* Whether all that the file FD holds is no more zeros than a tarball without entries has: one
+ * record. libarchive takes a single block of them for the end of a tarball, but file systems and
+ * disks begin with some, too. */
+static bool is_empty_tarball(const struct visit *visit, int fd)
+{
+    char bytes[TAR_RECORD_SIZE + 1];
+    int status;
+    CLEANUP(archive_read_freep)
+    struct archive *archive =
+        open_archive(fd, archive_read_support_format_raw, visit->entry, &status);
+    la_ssize_t length =
+        status < ARCHIVE_WARN ? -1 : archive_read_data(archive, bytes, sizeof bytes);
+
+    for (la_ssize_t i = 0; i < length; i++)
+        if (bytes[i] != 0)
+            return false;
+    return length > 0 && length <= TAR_RECORD_SIZE;
+}
+
 /* Whether the file FD is a tarball. Errors: it is compressed, and damaged. */
 static struct error *recognise_tarball(const struct visit *visit, int fd, bool *ret)
 {
@@ -301,7 +321,8 @@ static struct error *recognise_tarball(const struct visit *visit, int fd, bool *
         open_archive(fd, archive_read_support_format_tar, visit->entry, &status);
 
     *ret = status >= ARCHIVE_WARN &&
-           (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+           (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
+           (status != ARCHIVE_EOF || is_empty_tarball(visit, fd));
     return *ret ? NULL : check_compression(visit, fd);
 }
 

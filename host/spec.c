@@ -184,6 +184,39 @@ static struct error *read_paths(struct reader *reader, const struct spec_key *ke
     return NULL;
 }
 
+/* Takes "." and ".." out of the absolute PATH in place, since the layer has it as it stands. The
+ * folder of the spec, from which a relative one leads, has no symlinks in it. */
+static void take_out_dots(char *path)
+{
+    char *end = path; /* of what is done */
+    const char *part = path;
+
+    while (*(part += strspn(part, "/")) != '\0') {
+        size_t length = strcspn(part, "/");
+
+        if (length == 2 && memcmp(part, "..", 2) == 0) {
+            while (end > path && *--end != '/')
+                ;
+        } else if (length != 1 || *part != '.') {
+            *end++ = '/';
+            memmove(end, part, length);
+            end += length;
+        }
+        part += length;
+    }
+    if (end == path)
+        *end++ = '/';
+    *end = '\0';
+}
+
+static struct error *add_closure_path(struct reader *reader, const struct spec_key *key,
+                                      const struct json *value, struct strings *paths)
+{
+    TRY(add_path(reader, key, value, paths));
+    take_out_dots(paths->items[paths->count - 1]);
+    return NULL;
+}
+
 /* A file with a path a line, as `nix-store -qR` prints. */
 static struct error *read_closure_file(struct reader *reader, const struct spec_key *key,
                                        const struct json *value, struct strings *paths)
@@ -199,7 +232,7 @@ static struct error *read_closure_file(struct reader *reader, const struct spec_
 
         path->line = value->line;
         path->column = value->column;
-        TRY(add_path(reader, key, path, paths));
+        TRY(add_closure_path(reader, key, path, paths));
     }
     return NULL;
 }
@@ -214,7 +247,7 @@ static struct error *read_closure(struct reader *reader, const struct spec_key *
     if (value->type != JSON_ARRAY)
         return refuse_type(key, value, "a list of paths or {\"file\": PATH}");
     for (size_t i = 0; i < value->count; i++)
-        TRY(add_path(reader, key, value->items[i], paths));
+        TRY(add_closure_path(reader, key, value->items[i], paths));
     return NULL;
 }
 

@@ -45,21 +45,40 @@ static void end_entry(struct tarsum *sum)
     sha256_finish(STEAL(sum->hash), &next->digest);
 }
 
-/* A number for NAME as it is when cleaned: without `.` parts, doubled or outer slashes. */
+/* Takes the last part off CLEAN. Return: whether there was one that is no "..". */
+static bool drop_part(struct buffer *clean)
+{
+    size_t length = clean->length;
+
+    while (length > 0 && clean->data[length - 1] != '/')
+        length--;
+    if (length == 0 || strncmp(clean->data + length, "..", clean->length - length) == 0)
+        return false;
+    clean->length = length - 1;
+    return true;
+}
+
+/* A number for NAME as Go's path.Clean leaves it, which takes out `.` and `..` parts and doubled or
+ * final slashes. Each part that is left has a slash before it, and an absolute name one at its end. */
 static uint64_t key_of(const char *name)
 {
     CLEANUP(buffer_free) struct buffer clean = {0};
     struct digest digest;
+    bool absolute = *name == '/';
 
     for (const char *part = name; *part != '\0'; part += *part == '/') {
         size_t length = strcspn(part, "/");
+        bool is_up = length == 2 && memcmp(part, "..", 2) == 0;
 
-        if (length > 0 && !(length == 1 && *part == '.')) {
+        if (length > 0 && !(length == 1 && *part == '.') &&
+            !(is_up && (drop_part(&clean) || absolute))) {
             buffer_append(&clean, "/", 1);
             buffer_append(&clean, part, length);
         }
         part += length;
     }
+    if (absolute)
+        buffer_append(&clean, "/", 1);
     digest_of(clean.data != NULL ? clean.data : "", clean.length, &digest);
     digest.hex[16] = '\0';
     return strtoull(digest.hex, NULL, 16);

@@ -157,8 +157,9 @@ struct error *temporary_rename(const char *path, const char *target)
     return NULL;
 }
 
-/* Removes what the folder FD (owned here) holds. Errors are passed over: there is nobody to tell.
- */
+static void remove_at(int dir, const char *name);
+
+/* Removes what the folder FD (owned here) holds. */
 static void remove_children(int fd)
 {
     DIR *dir = fdopendir(fd);
@@ -167,30 +168,31 @@ static void remove_children(int fd)
         close(fd);
         return;
     }
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-            continue;
-        int child =
-            openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        if (child >= 0)
-            remove_children(child);
-        unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
-    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_at(dirfd(dir), entry->d_name);
     closedir(dir);
+}
+
+/* Removes NAME in the folder DIR, and what is in it. Errors are passed over: there is nobody to
+ * tell. */
+static void remove_at(int dir, const char *name)
+{
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return;
+    /* A merged folder may be one that even its owner may not change. */
+    if (errno == EISDIR)
+        fchmodat(dir, name, 0700, 0);
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0)
+        remove_children(fd);
+    unlinkat(dir, name, AT_REMOVEDIR);
 }
 
 static void remove_path(const char *path)
 {
-    if (unlink(path) == 0 || errno == ENOENT)
-        return;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd >= 0)
-        remove_children(fd);
-    rmdir(path);
+    remove_at(AT_FDCWD, path);
 }
 
 void temporary_remove(const char *path)

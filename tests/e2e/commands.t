@@ -58,6 +58,21 @@ ok "merge: the sources are copied, not shared" test ! "$WORK/merged/etc/one" -ef
 run merge -o merged one
 ok "merge: into a folder that is there: refused" test "$STATUS" -ne 0
 is "merge: and it is left alone" "$(cat "$WORK/merged/etc/both")" two
+mkdir -p "$WORK/sealed/store/deep"
+echo sealed > "$WORK/sealed/store/deep/program"
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/sealed"
+chmod 6755 "$WORK/sealed/store/deep/program"
+chmod 555 "$WORK/sealed/store/deep" "$WORK/sealed/store"
+run merge -o opened sealed
+exits 0 "merge: folders that may not be changed"
+is "merge: their modes are kept, setuid and setgid too" \
+    "$(cd "$WORK/opened" && find . -mindepth 1 -printf '%P %m\n' | sort)" \
+    "store 555
+store/deep 555
+store/deep/program 6755"
+run merge -o merged sealed
+exits 1 "merge: folders that may not be changed, into one that is there"
+leaves_nothing "merge: folders that may not be changed, into one that is there"
 run merge -o nothing one nowhere
 exits 3 "merge: a source that is not there"
 says "merge: a source that is not there: which" "'nowhere': No such file"

@@ -79,6 +79,24 @@ build based
 exits 0 "on a base"
 is "on a base: two layers" "$(config "$WORK/based.tar" '.rootfs.diff_ids | length')" 2
 
+# Folders that a tarball does not name: those that the base has not are made, or clients would choose their
+# modes and times; the others are left as they are.
+mkdir -p "$WORK/parts/etc/new" "$WORK/parts/a/b"
+touch "$WORK/parts/etc/new/x" "$WORK/parts/a/b/x"
+chmod 664 "$WORK/parts/etc/new/x" "$WORK/parts/a/b/x"
+tar -C "$WORK/parts" -cf "$WORK/parts.tar" etc/new/x a/b/x
+spec missing <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, contents: "parts.tar"}')"
+build missing
+exits 0 "folders that neither the tarball nor the base has"
+is "folders that neither the tarball nor the base has: they are made" \
+    "$(layer "$WORK/missing.tar" | sed 's,/$,,')" \
+    "dir 0755 0:0 etc/new
+file 0664 0:0 etc/new/x
+dir 0755 0:0 a
+dir 0755 0:0 a/b
+file 0664 0:0 a/b/x"
+rm -r "$WORK/parts"
+
 # In the guest, over a base: a folder that the tarball does not name is as the base has it, and
 # through the base's own links.
 USER_ENV=()
@@ -133,6 +151,17 @@ exits 0 "a closure on a base"
 listing=$(layer "$WORK/second.tar")
 like "a closure on a base: what it has not" "$listing" 'bbb-two/file$'
 unlike "a closure on a base: less what it has" "$listing" 'aaa-one/file$'
+is "a closure on a base: nor the folders above" "$(grep -c '^dir' <<< "$listing")" 1
+
+# What is in the layer already stays, as in dockerTools. Relative paths lead from the spec's folder.
+mkdir -p "$WORK/own$WORK/store/aaa-one" "$WORK/specs"
+echo own > "$WORK/own$WORK/store/aaa-one/file"
+chmod -R a+rX "$WORK/own"
+spec specs/own <<< '{"name": "x", "contents": "../own", "closure": ["../store/aaa-one", ".././store/bbb-two/"]}'
+run --spec specs/own.json --output own.tar --compression none
+exits 0 "a closure and contents"
+is "a closure and contents: contents win" "$(file_of "$WORK/own.tar" "${WORK#/}/store/aaa-one/file")" own
+is "a closure and contents: the rest" "$(file_of "$WORK/own.tar" "${WORK#/}/store/bbb-two/file")" 2
 
 # Size costs neither memory nor temporary disk. (Holes, so that it costs the tests none either.)
 mkdir "$WORK/large"

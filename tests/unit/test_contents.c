@@ -112,6 +112,17 @@ static void test_empty_file_is_no_tarball(void **state)
     expect((const char *[]){"empty", NULL}, "f 620 0 1 empty\n");
 }
 
+/* A file system's or a disk's first blocks may be zeros. Only a tarball's one record is one. */
+static void test_zeros(void **state)
+{
+    (void)state;
+    run("truncate -s 10241 zeros && (head -c 1024 /dev/zero; echo -n x) > disk && chmod 644 zeros "
+        "disk && tar -cf empty.tar -T /dev/null && gzip -k empty.tar");
+    expect((const char *[]){"disk", NULL}, "f 664 0 1 disk = \n");
+    expect((const char *[]){"zeros", NULL}, "f 664 0 1 zeros = \n");
+    expect((const char *[]){"empty.tar", "empty.tar.gz", NULL}, "");
+}
+
 static void test_tarball(void **state)
 {
     (void)state;
@@ -182,6 +193,54 @@ static void test_hard_link_whose_first_name_is_lost(void **state)
     expect((const char *[]){"a", "b", NULL}, expected);
 }
 
+/* What `tar -r` appends stands in the place of what came before, and is no link to it. */
+static void test_hard_links_of_an_appended_tarball(void **state)
+{
+    (void)state;
+    run("mkdir a && echo -n 1 > a/f && chmod 644 a/f && ln a/f a/g && ln a/f a/h && "
+        "tar -C a -cf a.tar f g h && echo -n 2 > a/f && tar -C a -rf a.tar f g && "
+        "cp a.tar b.tar && rm a/g && echo -n 3 > a/g && chmod 644 a/g && tar -C a -rf b.tar g");
+    expect((const char *[]){"a.tar", NULL}, "f 664 0 1 h = 1\n"
+                                            "f 664 0 1 f = 2\n"
+                                            "h 664 0 1 g -> f\n");
+    expect((const char *[]){"b.tar", NULL}, "f 664 0 1 h = 1\n"
+                                            "f 664 0 1 f = 2\n"
+                                            "f 664 0 1 g = 3\n");
+}
+
+/* refused NAME WORD: the tarball is no valid source, and the message says WORD. */
+static void refused(const char *name, const char *word)
+{
+    struct strings list = {0};
+    struct buffer tar = {0};
+    struct contents contents = {.paths = &list};
+
+    strings_take(&list, xasprintf("%s/%s", folder, name));
+    struct error *err = contents_write(&contents, (struct sink){append, &tar});
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_INPUT);
+    assert_non_null(strstr(err->message, word));
+    error_free(err);
+    buffer_free(&tar);
+    strings_free(&list);
+}
+
+static void test_hard_link_to_nothing_is_refused(void **state)
+{
+    (void)state;
+    run("echo x > x && ln x y && tar -cf bad.tar x y && tar --delete -f bad.tar x");
+    refused("bad.tar", "hard link to 'x'");
+}
+
+static void test_name_of_a_whiteout_is_refused(void **state)
+{
+    (void)state;
+    run("mkdir -p a/b && echo x > a/b/.wh.x && tar -C a -cf a.tar b/.wh.x");
+    refused("a", "'b/.wh.x'");
+    refused("a.tar", "'b/.wh.x'");
+}
+
 static void test_implied_parents(void **state)
 {
     (void)state;
@@ -193,21 +252,9 @@ static void test_implied_parents(void **state)
 
 static void test_dotdot_is_refused(void **state)
 {
-    struct strings list = {0};
-    struct buffer tar = {0};
-    struct contents contents = {.paths = &list};
-
     (void)state;
     run("echo x > x && tar -P --transform 's,x,../x,' -cf bad.tar x");
-    strings_take(&list, xasprintf("%s/bad.tar", folder));
-    struct error *err = contents_write(&contents, (struct sink){append, &tar});
-
-    assert_non_null(err);
-    assert_int_equal(err->code, EXIT_INPUT);
-    assert_non_null(strstr(err->message, "'..'"));
-    error_free(err);
-    buffer_free(&tar);
-    strings_free(&list);
+    refused("bad.tar", "'..'");
 }
 
 static void test_same_bytes_whatever_the_order_of_creation(void **state)
@@ -232,12 +279,12 @@ static void test_extract(void **state)
     struct contents contents = {.paths = &list, .clamp = 5000000000, .keep_modes = true};
 
     (void)state;
-    run("mkdir -p a/d out && echo -n 1 > a/d/f && chmod 640 a/d/f && ln a/d/f a/g && ln -s d a/s");
+    run("mkdir -p a/d out && echo -n 1 > a/d/f && chmod 4640 a/d/f && ln a/d/f a/g && ln -s d a/s");
     strings_take(&list, xasprintf("%s/a", folder));
     char *out = xasprintf("%s/out", folder);
 
     assert_null(contents_extract(&contents, out));
-    run("test \"$(stat -c %a out/d/f)\" = 640 && test out/d/f -ef out/g && "
+    run("test \"$(stat -c %a out/d/f)\" = 4640 && test out/d/f -ef out/g && "
         "test \"$(readlink out/s)\" = d && test \"$(cat out/g)\" = 1");
     free(out);
     strings_free(&list);
@@ -276,12 +323,16 @@ int main(void)
         TEST(test_folder),
         TEST(test_single_file),
         TEST(test_empty_file_is_no_tarball),
+        TEST(test_zeros),
         TEST(test_tarball),
         TEST(test_sparse_file),
         TEST(test_later_source_wins_and_folders_merge),
         TEST(test_file_replaces_folder),
         TEST(test_hard_links),
         TEST(test_hard_link_whose_first_name_is_lost),
+        TEST(test_hard_links_of_an_appended_tarball),
+        TEST(test_hard_link_to_nothing_is_refused),
+        TEST(test_name_of_a_whiteout_is_refused),
         TEST(test_implied_parents),
         TEST(test_dotdot_is_refused),
         TEST(test_same_bytes_whatever_the_order_of_creation),
