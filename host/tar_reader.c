@@ -1,6 +1,7 @@
 #include "tar_reader.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@ struct tar_reader {
     uint64_t start;                    /* position of what libarchive takes for offset 0 */
     struct decompressor *decompressor; /* NULL where the file is regular and not compressed */
     struct archive *archive;
+    locale_t ascii; /* libarchive's locale while it reads headers */
     char *piece;
     struct error *err; /* of the file or the decompressor, while libarchive was reading */
 
@@ -120,10 +122,10 @@ static struct error *open_source(struct tar_reader *reader)
 static struct error *open_archive(struct tar_reader *reader)
 {
     reader->archive = archive_read_new();
-    if (reader->archive == NULL)
+    reader->ascii = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+    if (reader->archive == NULL || reader->ascii == (locale_t)0)
         return error_new(EXIT_OTHER, "read '%s': no memory", reader->path);
     archive_read_support_format_tar(reader->archive);
-    archive_read_set_options(reader->archive, "tar:hdrcharset=BINARY");
     archive_read_set_read_callback(reader->archive, on_read);
     archive_read_set_skip_callback(reader->archive, on_skip);
     archive_read_set_callback_data(reader->archive, reader);
@@ -156,14 +158,25 @@ bool tar_reader_is_seekable(const struct tar_reader *reader)
     return reader->decompressor == NULL;
 }
 
-struct error *tar_reader_next(struct tar_reader *reader, struct archive_entry **ret)
+/* Of names in PAX records that are not ASCII libarchive warns here, and keeps their bytes. Were UTF-8
+ * the locale's charset, it would compose them into Unicode's form C, which are other names. */
+static int read_header(struct tar_reader *reader, struct archive_entry **ret)
 {
+    locale_t before = uselocale(reader->ascii);
     int code;
 
-    *ret = NULL;
     do
         code = archive_read_next_header(reader->archive, ret);
     while (code == ARCHIVE_RETRY);
+    uselocale(before);
+    return code;
+}
+
+struct error *tar_reader_next(struct tar_reader *reader, struct archive_entry **ret)
+{
+    *ret = NULL;
+    int code = read_header(reader, ret);
+
     if (code == ARCHIVE_EOF) {
         *ret = NULL;
         return NULL;
@@ -232,6 +245,8 @@ void tar_reader_free(struct tar_reader *reader)
     if (reader == NULL)
         return;
     archive_read_free(reader->archive);
+    if (reader->ascii != (locale_t)0)
+        freelocale(reader->ascii);
     decompressor_free(reader->decompressor);
     error_free(reader->err);
     free(reader->piece);

@@ -13,12 +13,14 @@
  *   chown PATH UID GID                     xattr PATH NAME VALUE
  *   sparse PATH SIZE SECONDS TEXT          a hole, and TEXT at its end
  *   hexattr PATH NAME HEX                  an extended attribute of any bytes
+ *   list PATH                              changes nothing: prints all that is there and below it
  *
  * An edit that the kernel refuses is left out, natively and in the guest alike; which ones were is
  * printed.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +118,87 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
+static void print_word(const char *text, size_t length)
+{
+    putchar(' ');
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+
+        printf(byte > ' ' && byte < 127 && byte != '\\' ? "%c" : "\\%03o", byte);
+    }
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static void print_attributes(const char *path)
+{
+    static char names[65536], value[65536];
+    const char *sorted[64];
+    size_t count = 0;
+    ssize_t length = llistxattr(path, names, sizeof names);
+
+    for (const char *name = names; name < names + length && count < 64; name += strlen(name) + 1)
+        sorted[count++] = name;
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        ssize_t size = lgetxattr(path, sorted[i], value, sizeof value);
+
+        print_word(sorted[i], strlen(sorted[i]));
+        print_word(value, size > 0 ? (size_t)size : 0);
+    }
+}
+
+static void print_content(const char *path)
+{
+    unsigned long hash = 5381;
+    int byte;
+    FILE *file = fopen(path, "r");
+
+    while (file != NULL && (byte = getc(file)) != EOF)
+        hash = hash * 33 + (unsigned long)byte;
+    printf(" #%lx", hash);
+    if (file != NULL)
+        fclose(file);
+}
+
+static void print_file(const char *path, const struct stat *info)
+{
+    char target[4096];
+
+    /* Not the number of links: overlayfs goes on to count those that it hides. */
+    printf("list %06o %u:%u", info->st_mode, info->st_uid, info->st_gid);
+    print_word(path, strlen(path));
+    if (S_ISREG(info->st_mode))
+        print_content(path);
+    if (S_ISCHR(info->st_mode) || S_ISBLK(info->st_mode))
+        printf(" %u,%u", major(info->st_rdev), minor(info->st_rdev));
+    if (S_ISLNK(info->st_mode))
+        print_word(target, (size_t)readlink(path, target, sizeof target));
+    if (!S_ISDIR(info->st_mode))
+        printf(" %ld %ld", (long)info->st_size, (long)info->st_mtime);
+    print_attributes(path);
+    putchar('\n');
+}
+
+static int by_name(const FTSENT **left, const FTSENT **right)
+{
+    return strcmp((*left)->fts_name, (*right)->fts_name);
+}
+
+static int list(const char *path)
+{
+    FTS *walk = fts_open((char *[]){(char *)path, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+    const FTSENT *entry;
+
+    while (walk != NULL && (entry = fts_read(walk)) != NULL)
+        if (entry->fts_info != FTS_DP)
+            print_file(entry->fts_path, entry->fts_statp);
+    return walk != NULL ? fts_close(walk) : -1;
+}
+
 static int is_link(const char *path)
 {
     struct stat info;
@@ -160,6 +243,8 @@ static int carry_out(void)
         return lsetxattr(words[1], words[2], words[3], strlen(words[3]), 0);
     if (strcmp(edit, "hexattr") == 0)
         return set_hex_attribute();
+    if (strcmp(edit, "list") == 0)
+        return list(words[1]);
     fprintf(stderr, "edit: no edit '%s'\n", edit);
     exit(2);
 }

@@ -24,7 +24,15 @@ OWNERS = [0, 1, 1000, 65534, 65536, 2097152, 2147483648, 4294967294]
 FILE_MODES = ["644", "600", "000", "755", "4755", "2711", "6777", "1666", "444"]
 DIR_MODES = ["755", "700", "1777", "2775", "000", "7777"]
 XATTRS = ["user.one", "user.two.three", "trusted.mine", "user.with.dots-and_more"]
-TIMES = [0, 1, 500000000, 1000000000, 1234567890, 1577836800, -1, -100000]
+TIMES = [0, 1, 500000000, 1000000000, 1234567890, 1577836800, -1, -100000, -2147483648,
+         2147483648, 4294967296, 5000000000]
+# Of files and folders of the base: file capabilities without and with the user they are for, ACLs.
+BASE_XATTRS = [("security.capability", "0100000200200000000000000000000000000000", "file"),
+               ("security.capability", "0100000300200000000000000000000000000000e8030000", "file"),
+               ("system.posix_acl_access", "0200000001000600ffffffff02000600e803000004000400ffffffff"
+                "10000600ffffffff20000400ffffffff", "file"),
+               ("system.posix_acl_default", "0200000001000700ffffffff02000700e803000004000500ffffffff"
+                "10000700ffffffff20000500ffffffff", "dir")]
 
 
 def escape(text):
@@ -74,7 +82,7 @@ class Tree:
 def random_entry(rng, path):
     kind = rng.choices(["dir", "file", "link", "fifo", "char", "block"], [4, 8, 2, 1, 1, 1])[0]
     entry = {"path": path, "type": kind, "uid": rng.choice(OWNERS), "gid": rng.choice(OWNERS),
-             "mtime": rng.choice(TIMES[1:-2])}
+             "mtime": rng.choice(TIMES)}
     if kind == "dir":
         entry["mode"] = rng.choice(DIR_MODES)
     elif kind == "link":
@@ -87,6 +95,10 @@ def random_entry(rng, path):
         entry["major"], entry["minor"] = rng.choice([(1, 3), (8, 0), (259, 300), (0, 7)])
     if kind in ("file", "dir") and rng.random() < 0.2:
         entry["xattrs"] = {rng.choice(XATTRS): rng.choice(["", "00ff", "616263"]) or "00"}
+    if rng.random() < 0.1:
+        key, value, of = rng.choice(BASE_XATTRS)
+        if of == kind:
+            entry.setdefault("xattrs", {})[key] = value
     return entry
 
 
@@ -117,6 +129,24 @@ def random_layer(rng, tree, first):
                 entries.append({"path": victim, "type": "dir", "mode": rng.choice(DIR_MODES)})
                 entries.append({"path": victim + "/.wh..wh..opq", "mode": "0"})
                 made.add(victim)
+        elif not first and choice < 0.4 and victims:
+            # A new file, and behind it a whiteout, which is for what lies below.
+            victim = rng.choice([p for p in victims if tree.kinds[p] != "dir"] or [None])
+            if victim:
+                folder, name = victim.rsplit("/", 1)
+                entries.append({"path": victim, "data": "new", "mtime": rng.choice(TIMES)})
+                entries.append({"path": folder + "/.wh." + name, "mode": "0"})
+                tree.kinds[victim] = "file"
+                made.add(victim)
+        elif choice < 0.5 and tree.others("file") + tree.others("hard"):
+            target = rng.choice(tree.others("file") + tree.others("hard"))
+            path = tree.new_path()
+            entries.append({"path": path, "type": "hard", "to": target})
+            tree.kinds[path] = tree.kinds[target] = "hard"
+            made.update([path, target])
+        elif choice < 0.55:
+            folder = rng.choice(tree.folders())
+            entries.append({"path": folder + "/.wh.was-never-there", "mode": "0"})
         else:
             entry = random_entry(rng, tree.new_path())
             tree.kinds[entry["path"]] = entry["type"]
@@ -133,6 +163,7 @@ def random_edit(rng, tree):
     text = rng.choice(["", "short", "t" * 600])
     mode, uid, gid = rng.choice(FILE_MODES), str(rng.choice(OWNERS)), str(rng.choice(OWNERS))
     files, others, folders = tree.others("file"), tree.others(), tree.others("dir")
+    alone = [p for p in others if tree.kinds[p] != "hard"]
     choice = rng.choice(["file", "file", "file", "rewrite", "append", "dir", "dir", "symlink",
                          "fifo", "node", "link", "rename", "rename_dir", "remove", "remove",
                          "replace", "replace", "again", "again", "chmod", "chown", "xattr",
@@ -191,10 +222,10 @@ def random_edit(rng, tree):
         tree.remove(victim)
         make(victim, "dir")
         return [["remove", victim], ["dir", victim, rng.choice(DIR_MODES), uid, gid]]
-    if choice == "chmod" and others:
-        return [["chmod", rng.choice(others), mode]]
-    if choice == "chown" and others:
-        return [["chown", rng.choice(others), uid, gid]]
+    if choice == "chmod" and alone:
+        return [["chmod", rng.choice(alone), mode]]
+    if choice == "chown" and alone:
+        return [["chown", rng.choice(alone), uid, gid]]
     if choice == "xattr" and files + folders:
         return [["xattr", rng.choice(files + folders), rng.choice(XATTRS), rng.choice(["v", "w" * 90])]]
     if choice == "sparse":
@@ -219,9 +250,11 @@ def main(seed, folder, edit):
         layers.append(random_layer(rng, tree, False))
     image.make(folder + "/base.tar", {"layers": layers})
     with open(folder + "/edits", "w", encoding="ascii") as out:
+        out.write("list t\n")
         for _ in range(rng.randint(20, 120)):
             for words in random_edit(rng, tree):
                 out.write(" ".join(escape(word) for word in words) + "\n")
+        out.write("list t\n")
 
 
 if __name__ == "__main__":

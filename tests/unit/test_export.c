@@ -85,11 +85,17 @@ static char *export(struct image *image)
     assert_null(export_write(image, (struct sink){append, &again}));
     assert_int_equal(tar.length, again.length);
     assert_memory_equal(tar.data, again.data, tar.length);
+    /* For libarchive to keep the names as they are: see tar_reader.c. */
+    locale_t ascii = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+    locale_t before = uselocale(ascii);
+
     archive_read_support_format_tar(archive);
     assert_int_equal(archive_read_open_memory(archive, tar.data, tar.length), 0);
-    while (archive_read_next_header(archive, &entry) == ARCHIVE_OK)
+    while (archive_read_next_header(archive, &entry) != ARCHIVE_EOF)
         describe(archive, entry, &lines);
     archive_read_free(archive);
+    uselocale(before);
+    freelocale(ascii);
     buffer_free(&tar);
     buffer_free(&again);
     image_free(image);
@@ -247,10 +253,18 @@ static void test_names_are_bytes(void **state)
     (void)state;
     tar_blocks_extension(&layer, 'x', "10 path=\xff\n");
     add_file(&layer, "x", "pax");
+    /* The same letter in Unicode's two forms. */
+    tar_blocks_extension(&layer, 'x', "12 path=e\xcc\x81\n");
+    add_file(&layer, "x", "decomposed");
+    tar_blocks_extension(&layer, 'x', "11 path=\xc3\xa9\n");
+    add_file(&layer, "x", "composed");
+    tar_blocks_extension(&layer, 'x', "16 linkpath=e\xcc\x81\n");
+    add_link(&layer, '2', "link", "x");
     add_file(&layer, "\xfe\n", "ustar");
-    add_file(&layer, "\xc3\xa9", "utf-8");
+    add_file(&layer, "\xc3\xa8", "utf-8");
     add_layer(image, &layer);
-    expect(image, "\xc3\xa9=utf-8\n\xfe\n=ustar\n\xff=pax\n");
+    expect(image, "e\xcc\x81=decomposed\nlink->e\xcc\x81\n\xc3\xa8=utf-8\n\xc3\xa9=composed\n"
+                  "\xfe\n=ustar\n\xff=pax\n");
 }
 
 static void test_hostile_layers(void **state)
