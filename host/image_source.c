@@ -162,8 +162,13 @@ struct error *image_open(const struct reference *reference, const struct image_c
     }
     CLEANUP(closep) int fd = open(reference->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return error_errno(EXIT_INPUT, "open image '%s'", reference->path);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        struct error *err = error_errno(EXIT_INPUT, "open image '%s'", reference->path);
+
+        return reference->transport == TRANSPORT_PATH
+                   ? error_advise(err, "an image in a registry is docker://HOST/NAME[:TAG]")
+                   : err;
+    }
     if (S_ISDIR(status.st_mode))
         return open_folder(&opening, ret);
     if (reference->transport == TRANSPORT_OCI)
@@ -192,6 +197,17 @@ static struct error *take_file(const char *path, struct store *store, struct int
     return intake_finish(STEAL(intake), ret);
 }
 
+/* Sets LAYER's size to that of the tar that was found. */
+static struct error *measure(struct layer *layer)
+{
+    struct stat status;
+
+    if (stat(layer->tar_path, &status) < 0)
+        return error_errno(EXIT_OTHER, "read the cache's '%s'", layer->tar_path);
+    layer->size = (uint64_t)status.st_size;
+    return NULL;
+}
+
 struct error *image_need_tar(struct layer *layer, struct store *store)
 {
     CLEANUP(intake_result_free) struct intake_result result = {0};
@@ -202,7 +218,7 @@ struct error *image_need_tar(struct layer *layer, struct store *store)
     TRY(store_lock(store, STORE_BLOB, layer->diff_id.hex, &lock));
     layer->tar_path = store_find(store, STORE_BLOB, layer->diff_id.hex);
     if (layer->tar_path != NULL)
-        return NULL;
+        return measure(layer);
     if (layer->blob.path == NULL)
         return error_new(EXIT_OTHER, "decompress layer sha256:%s: the cache lost it",
                          layer->diff_id.hex);

@@ -100,6 +100,50 @@ run pull "docker://$REGISTRY/list:all" --platform s390x -o s390x.tar
 exits 3 "no image for the platform"
 says "the platforms are listed" "only for linux/arm64/v8, linux/amd64"
 
+# --- Inspecting, which needs no layers
+start_proxy inspected "${REGISTRY#*:}" <<< '[]'
+fresh_cache
+run inspect "docker://127.0.0.1:$PORT/a/b@$DIGEST"
+exits 0 "inspect"
+is "inspect: the layers" "$(jq -r '.layers[].diffID' "$WORK/out")" "$DIFF_IDS"
+is "inspect: their blobs" "$(jq -c '[.layers[] | [.digest, .size]]' "$WORK/out")" \
+    "$(skopeo inspect --raw "oci:$WORK/oci:x" | jq -c '[.layers[] | [.digest, .size]]')"
+is "inspect: only the config is fetched" "$(requests inspected 'GET .*/blobs/')" 1
+
+# --- No layers, and the same one twice
+image make "$WORK/one.tar" <<< '{"name": "one:1", "layers": [[{"path": "a", "size": 200000}]]}'
+python3 - "$WORK" <<'EOF'
+import io, json, sys, tarfile
+with tarfile.open(sys.argv[1] + "/one.tar") as tar:
+    files = {member.name: tar.extractfile(member).read() for member in tar}
+manifest = json.loads(files["manifest.json"])
+config = json.loads(files[manifest[0]["Config"]])
+for name, count in ("twice", 2), ("none", 0):
+    manifest[0]["Layers"] = manifest[0]["Layers"][:1] * count
+    config["rootfs"]["diff_ids"] = config["rootfs"]["diff_ids"][:1] * count or None
+    config["history"] = config["history"][:1] * count
+    manifest[0]["Config"] = "config.json"
+    files["manifest.json"] = json.dumps(manifest).encode()
+    files["config.json"] = json.dumps(config).encode()
+    with tarfile.open(f"{sys.argv[1]}/{name}.tar", "w") as tar:
+        for member, data in files.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+EOF
+for name in twice none; do
+    run push $name.tar "docker://$REGISTRY/$name:t"
+    exits 0 "push an image with each layer $name"
+    start_proxy $name "${REGISTRY#*:}" <<< '[]'
+    fresh_cache
+    run pull "docker://127.0.0.1:$PORT/$name:t" -o back.tar --compression none
+    exits 0 "pull an image with each layer $name"
+    is "each layer $name: it is the same image" "$(archive_config "$WORK/back.tar")" \
+        "sha256:$(tar -xOf "$WORK/$name.tar" config.json | sha256sum | cut -d ' ' -f 1)"
+    is "each layer $name: each blob is fetched once" "$(requests $name 'GET .*/blobs/')" \
+        "$([ $name = twice ] && echo 2 || echo 1)"
+done
+
 # --- What is not there
 run pull "docker://$REGISTRY/a/b:missing" -o none.tar
 exits 9 "no such tag"
