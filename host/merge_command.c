@@ -74,6 +74,14 @@ static struct error *write_folder(const struct strings *sources, const char *par
                         "remove '%s' first, or choose another place with -o", output);
 }
 
+static void show_result(const char *path)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+
+    json_set(result, "output", json_string(path));
+    progress_result(path, result);
+}
+
 struct error *merge_command(const struct options *options)
 {
     CLEANUP(strings_free) struct strings sources = {0};
@@ -85,6 +93,9 @@ struct error *merge_command(const struct options *options)
     TRY(find_sources(&options->operands, &sources));
     TRY(find_parent(options->output, &parent));
     if (options->only_deps)
-        return write_list(&sources, parent, options->output);
-    return write_folder(&sources, parent, options->output);
+        TRY(write_list(&sources, parent, options->output));
+    else
+        TRY(write_folder(&sources, parent, options->output));
+    show_result(options->output);
+    return NULL;
 }

@@ -366,10 +366,21 @@ static void move_command_first(int argc, char **argv)
     argv[1] = command;
 }
 
+/* Whether events are asked for, wherever that stands: then an error in the words is one, too. */
+static bool asks_for_events(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--progress=json") == 0 ||
+            (i > 1 && strcmp(argv[i - 1], "--progress") == 0 && strcmp(argv[i], "json") == 0))
+            return true;
+    return false;
+}
+
 struct error *options_parse(int argc, char **argv, struct options *ret)
 {
     *ret = (struct options){.format = FORMAT_DOCKER_ARCHIVE,
                             .compression = COMPRESSION_GZIP,
+                            .progress = asks_for_events(argc, argv) ? PROGRESS_JSON : PROGRESS_AUTO,
                             .tarsum_version = TARSUM_V1};
     if (argc < 2)
         return error_advise(error_new(EXIT_USAGE, "read the command line: it is empty"),

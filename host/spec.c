@@ -154,7 +154,8 @@ static struct error *read_reference(struct reader *reader, const struct spec_key
             return error_advise(refuse(key, value, "'%s': a path with a ':' in it", path),
                                 "name the file without a transport such as 'docker-archive:'");
         if (stat(path, &status) < 0)
-            return refuse(key, value, "'%s': %s", path, strerror(errno));
+            return error_advise(refuse(key, value, "'%s': %s", path, strerror(errno)),
+                                "an image in a registry is docker://HOST/NAME[:TAG]");
     }
     *(char **)member(reader, key) = reference_format(&reference);
     return NULL;

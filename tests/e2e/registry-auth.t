@@ -129,6 +129,8 @@ is "one token is enough" "$(requests tokens .)" 1
 like "only pulling is asked for" "$(cat "$WORK/tokens.log")" "scope=repository%3[Aa]public%2[Ff]b%3[Aa]pull "
 pull_as "$TOKEN/private/a"
 exits 9 "a private repository without credentials"
+says "that there are none is said" "asks for credentials, and there are none"
+says "how to log in is said here, too" "skopeo login 127.0.0.1"
 OPTIONS=(--authfile good.json)
 pull_as "$TOKEN/private/a"
 exits 0 "a token for user name and password, of a namespace"

@@ -129,6 +129,9 @@ static void test_wrong_values(void **state)
     options_free(&options);
     expect_usage_error(parse(&options, "--check=1", END), "'--check': it takes no value", NULL);
     options_free(&options);
+    expect_usage_error(parse(&options, "--check=1", "--progress", "json", END), "'--check'", NULL);
+    assert_int_equal(options.progress, PROGRESS_JSON);
+    options_free(&options);
 }
 
 static void test_operands_are_counted(void **state)
