@@ -40,8 +40,9 @@
  *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *
- * With clock= the clock is set again before a script, so that what it reads of it does not hang on
- * how long the stages before took.
+ * From `start` to the first script the clock is held at S, but at GUEST_CLOCK_LEAST while a base
+ * disk is made: no time on the disks tells how long a stage took. It runs for scripts; with clock= it
+ * is set again before, so that what they read of it does not tell that either.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of
  * the host is parsed from it):
@@ -59,7 +60,7 @@
 #define VMBUILD_GUEST_CONTRACT_H
 
 /* Raised whenever the content of a base disk would differ for the same layers; part of its cache key. */
-#define GUEST_BASE_FORMAT "1"
+#define GUEST_BASE_FORMAT "2"
 
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"
@@ -94,6 +95,10 @@
 /* On a base disk: the merged tree, and the file whose presence says that it is complete. */
 #define GUEST_BASE_TREE "root"
 #define GUEST_BASE_COMPLETE "complete"
+
+/* The least time that the clock is set to: the kernel refuses one before its own boot, and it has
+ * booted within this. Base disks are made at this time. */
+#define GUEST_CLOCK_LEAST 3600 /* seconds since 1970 */
 
 /* Limits, checked on both sides. */
 #define GUEST_JOB_FILE_MAX (16u << 20) /* bytes of one uploaded file */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base.h"
+#include "clock.h"
 #include "contract.h"
 #include "job.h"
 #include "network.h"
@@ -70,22 +70,19 @@ static int require(struct guest *guest, const struct words *words, const char *k
     return *ret ? 0 : fault_set(&guest->fault, EINVAL, "find the word '%s'", key);
 }
 
-static int set_clock(struct guest *guest, const struct words *words)
+/* For a script: what date(1) tells it must not hang on how long the stages before it took. */
+static int start_clock(struct guest *guest, const struct words *words)
 {
     int64_t seconds = 0;
-    if (number_of(guest, words, "clock", 0, INT64_MAX, &seconds)) {
+    if (clock_let_go(&guest->fault)) {
         return -1;
     }
-    const struct timespec now = {.tv_sec = seconds};
-    return clock_settime(CLOCK_REALTIME, &now)
-               ? fault_set(&guest->fault, errno, "set the clock to %lld", (long long)seconds)
-               : 0;
-}
-
-/* For a script: what date(1) tells it must not hang on how long the stages before it took. */
-static int set_clock_again(struct guest *guest, const struct words *words)
-{
-    return value_of(words, "clock") ? set_clock(guest, words) : 0;
+    if (!value_of(words, "clock")) {
+        return 0;
+    }
+    return number_of(guest, words, "clock", 0, INT64_MAX, &seconds)
+               ? -1
+               : clock_set(seconds, &guest->fault);
 }
 
 static int start(struct guest *guest, const struct words *words)
@@ -93,17 +90,20 @@ static int start(struct guest *guest, const struct words *words)
     const char *scratch;
     const char *trim = value_of(words, "trim");
     int64_t clamp = 0;
-    if (number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
+    int64_t clock = 0;
+    if (number_of(guest, words, "clock", 0, INT64_MAX, &clock) ||
+        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
         require(guest, words, "scratch", &scratch)) {
         return -1;
     }
     if (guest->started) {
         return fault_set(&guest->fault, EALREADY, "start");
     }
-    if (set_clock(guest, words) ||
+    if (clock_hold(clock, &guest->fault) ||
         scratch_mount(scratch, trim && strcmp(trim, "1") == 0, &guest->fault)) {
         return -1;
     }
+    guest->clock = clock;
     guest->clamp = clamp;
     guest->started = true;
     return 0;
@@ -120,7 +120,18 @@ static int unpack_base(struct guest *guest, const struct words *words)
     if (count > GUEST_LAYERS_MAX) {
         return fault_set(&guest->fault, E2BIG, "unpack %zu layers", count);
     }
-    return base_unpack(base, (const char *const *)layers, count, &guest->fault);
+    /* Scripts see the times of change on this disk, which must not tell what spec it was first made
+     * for. */
+    if (clock_hold(GUEST_CLOCK_LEAST, &guest->fault)) {
+        return -1;
+    }
+    int status = base_unpack(base, (const char *const *)layers, count, &guest->fault);
+    struct fault later;
+    if (clock_hold(guest->clock, &later) && status == 0) {
+        guest->fault = later;
+        return -1;
+    }
+    return status;
 }
 
 static int mount_base(struct guest *guest, const struct words *words)
@@ -227,7 +238,7 @@ static int run(struct guest *guest, const struct words *words)
     struct view view;
     int status = view_prepare(shares, count, &view, &guest->fault);
     if (status == 0) {
-        status = set_clock_again(guest, words);
+        status = start_clock(guest, words);
     }
     if (status == 0) {
         status = run_in_view(guest, &view, shadow && strcmp(shadow, "1") == 0, timeout);
@@ -263,7 +274,7 @@ static int hook(struct guest *guest, const struct words *words)
                 .folder = hooks[i].folder,
                 .own_network = guest->networked,
             };
-            return set_clock_again(guest, words)
+            return start_clock(guest, words)
                        ? -1
                        : run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout);
         }

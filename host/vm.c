@@ -19,10 +19,6 @@
 #define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
 #define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
 
-/* The kernel refuses a time before its own boot; it has booted within this. Times so small are only
- * ever the default of a spec without a base image, whose files get that as their time anyway. */
-#define CLOCK_LEAST 3600
-
 struct vm {
     struct guest_handle *guest;
     bool network;
@@ -66,7 +62,9 @@ static struct error *start(struct vm *vm, const struct vm_options *options)
     struct strings words = {0};
 
     strings_add(&words, "start");
-    vm->clock = options->clock > CLOCK_LEAST ? options->clock : CLOCK_LEAST;
+    /* Smaller times are only ever the default of a spec without a base image, whose files get that as
+     * their time anyway. */
+    vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
     add_number(&words, "clock", vm->clock);
     add_number(&words, "clamp", options->clamp);
     strings_add(&words, "scratch=" GUEST_DISK_SCRATCH);

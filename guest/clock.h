@@ -1,0 +1,27 @@
+/*
+ * The guest's wall clock. It is set and then runs; or it is held, so that all that happens meanwhile
+ * gets times of one and the same second. No clock of the kernel's can be stopped, so a process of
+ * its own sets it back every CLOCK_HOLD_MS. (The clocks that measure intervals always run.)
+ *
+ * A held clock goes back by so much each time, and who waits for a later time of day waits for ever.
+ */
+#ifndef VMBUILD_GUEST_CLOCK_H
+#define VMBUILD_GUEST_CLOCK_H
+
+#include <stdint.h>
+
+#include "fault.h"
+
+#define CLOCK_HOLD_MS 50
+
+/* Sets it to SECONDS since 1970. Returns 0, or -1 with FAULT. */
+int clock_set(int64_t seconds, struct fault *fault);
+
+/* Holds it at SECONDS since 1970, until clock_let_go. Returns 0, or -1 with FAULT. */
+int clock_hold(int64_t seconds, struct fault *fault);
+
+/* Lets a held one run on, from what it would be by now had it never been held. Returns 0, or -1 with
+ * FAULT. */
+int clock_let_go(struct fault *fault);
+
+#endif
