@@ -54,7 +54,7 @@ int folders_open(struct folders *ret, int below);
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
                                     struct seen *seen, const char **ret_name);
 
-/* Forgets the open folders: some of them may have been deleted. */
+/* Forgets the open folders: some of them, or the links that led to them, may have been deleted. */
 void folders_forget(struct folders *folders);
 
 /* The folder PATH, whose inode number is INODE, is to have MTIME in the end. Returns 0 or -1. */

@@ -22,7 +22,7 @@ int overlay_mount(const char *points, struct fault *fault)
 {
     /* A volatile mount marks its work folder so that it is not used again after a crash. */
     int work = open(GUEST_SCRATCH_WORK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (work < 0 || tree_empty(work, NULL, NULL)) {
+    if (work < 0 || tree_empty(work, NULL)) {
         fault_set(fault, errno, "empty '%s'", GUEST_SCRATCH_WORK);
         if (work >= 0) {
             close(work);

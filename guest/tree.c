@@ -8,34 +8,28 @@
 #include "names.h"
 #include "path.h"
 
-static int empty(int directory, const struct seen *seen, bool *ret_folders, unsigned depth);
+static int empty(int directory, const struct seen *seen, unsigned depth);
 
 /* Deletes the folder NAME, or what SEEN does not keep of it. */
 static int delete_folder(int directory, const char *name, const struct seen *seen, bool kept,
-                         bool *ret_folders, unsigned depth)
+                         unsigned depth)
 {
     int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         return -1;
     }
-    int status = empty(fd, kept ? seen : NULL, ret_folders, depth + 1);
+    int status = empty(fd, kept ? seen : NULL, depth + 1);
     int cause = errno;
     close(fd);
     if (status) {
         errno = cause;
         return -1;
     }
-    if (kept) {
-        return 0;
-    }
-    if (ret_folders) {
-        *ret_folders = true;
-    }
-    return unlinkat(directory, name, AT_REMOVEDIR);
+    return kept ? 0 : unlinkat(directory, name, AT_REMOVEDIR);
 }
 
 static int delete_name(int directory, const char *name, const struct seen *seen, uint64_t folder,
-                       bool *ret_folders, unsigned depth)
+                       unsigned depth)
 {
     bool kept = seen && seen_has(seen, folder, name);
     if (!kept && unlinkat(directory, name, 0) == 0) {
@@ -55,10 +49,10 @@ static int delete_name(int directory, const char *name, const struct seen *seen,
         errno = EPERM;
         return kept ? 0 : -1;
     }
-    return delete_folder(directory, name, seen, kept, ret_folders, depth);
+    return delete_folder(directory, name, seen, kept, depth);
 }
 
-static int empty(int directory, const struct seen *seen, bool *ret_folders, unsigned depth)
+static int empty(int directory, const struct seen *seen, unsigned depth)
 {
     if (depth > PATH_DEPTH_MAX) {
         errno = ELOOP;
@@ -71,8 +65,7 @@ static int empty(int directory, const struct seen *seen, bool *ret_folders, unsi
     }
     int status = 0;
     for (size_t i = 0; status == 0 && i < names.count; i++) {
-        status =
-            delete_name(directory, names.items[i].text, seen, folder.st_ino, ret_folders, depth);
+        status = delete_name(directory, names.items[i].text, seen, folder.st_ino, depth);
     }
     int cause = errno;
     names_free(&names);
@@ -80,13 +73,12 @@ static int empty(int directory, const struct seen *seen, bool *ret_folders, unsi
     return status;
 }
 
-int tree_delete(int directory, const char *name, const struct seen *seen, uint64_t folder,
-                bool *ret_folders)
+int tree_delete(int directory, const char *name, const struct seen *seen, uint64_t folder)
 {
-    return delete_name(directory, name, seen, folder, ret_folders, 0);
+    return delete_name(directory, name, seen, folder, 0);
 }
 
-int tree_empty(int directory, const struct seen *seen, bool *ret_folders)
+int tree_empty(int directory, const struct seen *seen)
 {
-    return empty(directory, seen, ret_folders, 0);
+    return empty(directory, seen, 0);
 }

@@ -85,7 +85,7 @@ static int make_room(const struct target *target, bool *ret_stays)
         *ret_stays = true;
         return 0;
     }
-    return tree_delete(target->folder->fd, target->name, NULL, 0, NULL);
+    return tree_delete(target->folder->fd, target->name, NULL, 0);
 }
 
 /* Writes the entry's data. Returns 0, or -1 with FAULT. */
@@ -244,6 +244,12 @@ static int create(struct archive_entry *entry, const struct target *target, int 
     }
 }
 
+static int link_fail(struct unpacking *unpacking, const struct target *target, const char *link)
+{
+    return fault_set(unpacking->fault, errno, "unpack '%s', a hard link to '%s'", target->path,
+                     link);
+}
+
 static int make_link(struct unpacking *unpacking, const struct target *target, char *link)
 {
     const char *why;
@@ -257,8 +263,11 @@ static int make_link(struct unpacking *unpacking, const struct target *target, c
         *slash = '\0';
     }
     int from = folders_open_path(slash ? link : "");
+    if (slash) {
+        *slash = '/';
+    }
     if (from < 0) {
-        return fail(unpacking, target->path);
+        return link_fail(unpacking, target, link);
     }
     int status = linkat(from, name, target->folder->fd, target->name, 0);
     if (status && errno == EEXIST) {
@@ -275,7 +284,7 @@ static int make_link(struct unpacking *unpacking, const struct target *target, c
     int cause = errno;
     close(from);
     errno = cause;
-    return status ? fail(unpacking, target->path) : 0;
+    return status ? link_fail(unpacking, target, link) : 0;
 }
 
 /* Makes TARGET, which is not a hard link. Mostly nothing is in its way, so that is looked for only
@@ -330,16 +339,12 @@ static int apply_whiteout(struct unpacking *unpacking, const char *path, const c
     if (!folder) {
         return errno == ENOENT || errno == ENOTDIR ? 0 : fail(unpacking, path);
     }
-    bool folders_gone = false;
-    int status =
-        opaque ? tree_empty(folder->fd, &unpacking->seen, &folders_gone)
-               : tree_delete(folder->fd, hidden, &unpacking->seen, folder->inode, &folders_gone);
+    int status = opaque ? tree_empty(folder->fd, &unpacking->seen)
+                        : tree_delete(folder->fd, hidden, &unpacking->seen, folder->inode);
     if (status) {
         return fail(unpacking, path);
     }
-    if (folders_gone) {
-        folders_forget(&unpacking->folders);
-    }
+    folders_forget(&unpacking->folders);
     return 0;
 }
 

@@ -156,7 +156,7 @@ static void test_dotdot_is_refused(void **state)
     add_link(&tar, "link", '1', "../outside/evil");
     expect_refused(&tar, "'..'");
     add_link(&tar, "nothing", '1', "missing");
-    expect_refused(&tar, "unpack 'nothing'");
+    expect_refused(&tar, "unpack 'nothing', a hard link to 'missing': No such file");
     run("test -z \"$(ls -A outside)\"");
 }
 
@@ -179,6 +179,22 @@ static void test_whiteouts(void **state)
     add_file(&tar, "a/.wh...", "");
     expect_refused(&tar, "not a whiteout");
     run("test -f tree/a/kept");
+}
+
+/* A folder that is open by way of a link is not what the link's name means once that is hidden. */
+static void test_whiteout_of_a_link_on_the_way(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("mkdir tree/folder && touch tree/folder/old && ln -s folder tree/link");
+    add_file(&tar, "link/.wh.old", "");
+    add_file(&tar, ".wh.link", "");
+    add_file(&tar, "link/new", "n");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test -d tree/link && ! test -L tree/link && test -f tree/link/new && "
+        "test -z \"$(ls -A tree/folder)\"");
 }
 
 /* To the spec's contents such names are nothing special, and the lowest layer has none below it. */
@@ -263,7 +279,7 @@ int main(void)
         TEST(test_links_stay_inside), TEST(test_dotdot_is_refused),
         TEST(test_whiteouts),         TEST(test_no_whiteouts),
         TEST(test_metadata),          TEST(test_kinds_replace_one_another),
-        TEST(test_damaged_tar),
+        TEST(test_damaged_tar),       TEST(test_whiteout_of_a_link_on_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
