@@ -12,47 +12,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
+
 #define UEVENT_GROUP_KERNEL 1
 #define VPD_HEADER 4 /* bytes before the serial number in page 0x80 */
-
-long device_read_file(const char *path, char *bytes, size_t room)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    ssize_t got = read(fd, bytes, room);
-    int cause = errno;
-    close(fd);
-    errno = cause;
-    return got;
-}
-
-int device_write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    ssize_t written = write(fd, text, strlen(text));
-    int cause = errno;
-    close(fd);
-    errno = cause;
-    return written < 0 ? -1 : 0;
-}
 
 /* Whether the file PATH holds WANTED, from byte SKIP on, and at most blanks after it. */
 static bool file_says(const char *path, size_t skip, const char *wanted)
 {
     char text[256];
-    long length = device_read_file(path, text, sizeof(text) - 1);
-    if (length < (long)skip) {
+    long length = file_read(path, text, sizeof(text) - 1);
+    size_t wanted_length = strlen(wanted);
+    if (length < 0 || (size_t)length < skip + wanted_length) {
         return false;
     }
     text[length] = '\0';
-    size_t wanted_length = strlen(wanted);
     const char *rest = text + skip + wanted_length;
-    return strncmp(text + skip, wanted, wanted_length) == 0 && rest[strspn(rest, " \n")] == '\0';
+    return memcmp(text + skip, wanted, wanted_length) == 0 && rest[strspn(rest, " \n")] == '\0';
 }
 
 /* What is looked for, and where it is found. */
@@ -173,7 +149,7 @@ static bool scan_host(const char *entry, void *targets)
 {
     char path[DEVICE_PATH_MAX];
     snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", entry);
-    return device_write_file(path, targets) != 0;
+    return file_write_setting(path, targets) != 0;
 }
 
 int device_scan_scsi(struct fault *fault)

@@ -24,10 +24,4 @@ int device_find_disk(const char *serial, char *ret, struct fault *fault);
 /* Has the kernel look for the LUNs of SCSI target 0. Returns 0, or -1 with FAULT. */
 int device_scan_scsi(struct fault *fault);
 
-/* Reads the file at PATH into BYTES, of ROOM bytes. Returns how many there are, or -1. */
-long device_read_file(const char *path, char *bytes, size_t room);
-
-/* Writes TEXT to the file at PATH, one of the kernel's. Returns 0, or -1 with errno. */
-int device_write_file(const char *path, const char *text);
-
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "contract.h"
+#include "file.h"
 
 #define NAME_LENGTH_MAX 64
 
@@ -105,7 +106,7 @@ int job_copy(const char *name, const char *to, unsigned mode, struct fault *faul
     }
     int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     int status = 0;
-    if (fd < 0 || write(fd, bytes, length) != (ssize_t)length || fchmod(fd, mode)) {
+    if (fd < 0 || file_write_all(fd, bytes, length) || fchmod(fd, mode)) {
         status = fault_set(fault, errno, "write '%s'", to);
     }
     if (fd >= 0 && close(fd) && status == 0) {

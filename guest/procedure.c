@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "contract.h"
+#include "file.h"
 #include "job.h"
 #include "pack.h"
 #include "path.h"
@@ -107,14 +108,9 @@ static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit
                       (unsigned long long)limit);
             return WIRE_OK;
         }
-        while (length > 0) {
-            ssize_t written = write(fd, bytes, length);
-            if (written < 0) {
-                fault_set(&guest->fault, errno, "write the file that comes in");
-                return WIRE_OK;
-            }
-            bytes += written;
-            length -= (size_t)written;
+        if (file_write_all(fd, bytes, length)) {
+            fault_set(&guest->fault, errno, "write the file that comes in");
+            return WIRE_OK;
         }
     }
     if (status == WIRE_CANCELLED) {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "contract.h"
-#include "device.h"
+#include "file.h"
 #include "view.h"
 
 #define LINE_MAX_BYTES 256 /* of "#!", as the kernel has it */
@@ -16,7 +16,7 @@
 static bool read_interpreter(const char *path, char *interpreter, size_t room)
 {
     char line[LINE_MAX_BYTES];
-    long length = device_read_file(path, line, sizeof(line) - 1);
+    long length = file_read(path, line, sizeof(line) - 1);
     if (length < 2 || line[0] != '#' || line[1] != '!') {
         return false;
     }

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "file.h"
 #include "network.h"
 #include "program.h"
 #include "shadow.h"
@@ -38,7 +38,7 @@ struct report {
 int sandbox_set_up_cgroup(struct fault *fault)
 {
     char text[32];
-    long length = device_read_file("/proc/sys/kernel/threads-max", text, sizeof(text) - 1);
+    long length = file_read("/proc/sys/kernel/threads-max", text, sizeof(text) - 1);
     if (length < 0) {
         return fault_set(fault, errno, "read threads-max");
     }
@@ -47,8 +47,8 @@ int sandbox_set_up_cgroup(struct fault *fault)
     char limit[32];
     snprintf(limit, sizeof(limit), "%ld", atol(text) / 2);
     if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ||
-        device_write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids") ||
-        mkdir(CGROUP, 0755) || device_write_file(CGROUP "/pids.max", limit)) {
+        file_write_setting("/sys/fs/cgroup/cgroup.subtree_control", "+pids") ||
+        mkdir(CGROUP, 0755) || file_write_setting(CGROUP "/pids.max", limit)) {
         return fault_set(fault, errno, "set up the scripts' cgroup");
     }
     return 0;
@@ -150,6 +150,20 @@ static int reap(pid_t script, int signals, int channel)
     }
 }
 
+/* Closes all descriptors but the standard ones and these two. The guest's init has the channel to
+ * the host among its own, and a script may take those of this process, which has no exec to close
+ * them (pidfd_getfd(2)). */
+static int close_others(int one, int other)
+{
+    unsigned low = (unsigned)(one < other ? one : other);
+    unsigned high = (unsigned)(one < other ? other : one);
+    return (low > STDERR_FILENO + 1 && close_range(STDERR_FILENO + 1, low - 1, 0)) ||
+                   (high > low + 1 && close_range(low + 1, high - 1, 0)) ||
+                   close_range(high + 1, ~0u, 0)
+               ? -1
+               : 0;
+}
+
 /* PID 1 of the sandbox. */
 __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, int channel,
                                               int output)
@@ -160,8 +174,9 @@ __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, i
     sigaddset(&child, SIGCHLD);
     prctl(PR_SET_NAME, "sandbox");
     sigprocmask(SIG_SETMASK, &child, NULL);
+    int closed = close_others(channel, output);
     int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0) {
+    if (closed || signals < 0) {
         fault_set(&report.fault, errno, "watch the script");
     } else if (set_up(plan, output, &report.fault) == 0) {
         close(output);
@@ -217,8 +232,6 @@ int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct f
     /* The mode is for a script that has changed its user and opens /dev/stdout. */
     pid_t pid = fchmod(output[1], 0622) ? -1 : clone_into_sandbox(plan->own_network);
     if (pid == 0) {
-        close(channel[0]);
-        close(output[0]);
         be_init(plan, channel[1], output[1]);
     }
     int cause = errno;

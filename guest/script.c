@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "file.h"
 #include "scratch.h"
 
 #define GRACE_MS 1000      /* from SIGTERM to SIGKILL */
@@ -25,7 +25,7 @@ static int64_t milliseconds(void)
 static uint64_t count_oom_kills(void)
 {
     char text[16 << 10];
-    long length = device_read_file("/proc/vmstat", text, sizeof(text) - 1);
+    long length = file_read("/proc/vmstat", text, sizeof(text) - 1);
     if (length <= 0) {
         return 0;
     }

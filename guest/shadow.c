@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
+
 /* A file is written where it is missing, or where its key file is: a shadow file that stands alone
  * is not one to keep. The key's own row is the later one. */
 static const struct {
@@ -34,7 +36,7 @@ static int write_file(const char *path, const char *text, mode_t mode)
     if (fd < 0) {
         return -1;
     }
-    int failed = write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, mode);
+    int failed = file_write_all(fd, text, strlen(text)) || fchmod(fd, mode);
     return close(fd) || failed ? -1 : 0;
 }
 

@@ -36,6 +36,7 @@ like "a #! line is honoured: by its interpreter" "$(layer "$WORK/interpreter.tar
 # PID 1's children: what the script sees, and, should it see more, that too.
 build_script kills "$on_busybox" <<'END'
 touch /made
+ls -l /proc/1/fd > /descriptors
 trap '' TERM
 kill -TERM -1 2> /dev/null || true
 kill -9 -1 2> /dev/null || true
@@ -43,6 +44,8 @@ echo alive
 END
 exits 0 "a script that kills all it can see"
 like "a script that kills all it can see: its layer" "$(layer "$WORK/kills.tar")" ' made$'
+unlike "its init has none of the guest's ports and disks" "$(file_of "$WORK/kills.tar" descriptors)" \
+    'vport|/dev/[sv]d'
 
 build_script background "$on_busybox" <<'END'
 touch /made
