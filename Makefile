@@ -15,13 +15,15 @@ DESTDIR ?=
 BUILD := build
 
 # Targets that have to work on a bare machine install their packages before anything else is even
-# expanded: what pkg-config answers below depends on them. The lists are in scripts/deps.sh.
+# expanded: what pkg-config answers below depends on them. The lists are in scripts/deps.sh. `make -n`
+# installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo
 DEPS_test := check check-asan check-valgrind check-slow
 DEPS_all := deps lint fuzz bench
+DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 define install_packages
-ifneq ($$(filter $$(DEPS_$(1)),$$(GOALS)),)
+ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
@@ -34,8 +36,15 @@ WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wformat=2 -Wvla $(WERROR)
 # The prefix map keeps the folder of the build out of the binaries.
-CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
+CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map='$(CURDIR)'=. $(WARNINGS)
 CFLAGS ?= -O2 -g
+
+# $(call note,TEXT): for a recipe; writes TEXT to the target where it is not there already, so that
+# what depends on it is made again when the text changes, and only then.
+define note
+	@mkdir -p $(@D)
+	@echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+endef
 
 .DELETE_ON_ERROR:
 .PHONY: all deps demo check check-asan check-valgrind check-slow lint fuzz bench install clean FORCE
@@ -59,9 +68,9 @@ demo: all
 
 LIBDIR := $(DESTDIR)$(PREFIX)/lib/vmbuild
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)
-	install -m 755 vmbuild $(DESTDIR)$(PREFIX)/bin/vmbuild
-	install -m 644 $(KERNEL) $(INITRAMFS) $(LIBDIR)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(LIBDIR)'
+	install -m 755 vmbuild '$(DESTDIR)$(PREFIX)/bin/vmbuild'
+	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
 
 clean:
 	rm -rf $(BUILD) vmbuild

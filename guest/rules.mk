@@ -18,13 +18,15 @@ $(BUILD)/guest/%.o: guest/%.c $(BUILD)/guest/flags
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-$(GUEST_INIT): $(GUEST_SOURCES:%.c=$(BUILD)/%.o)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -o $@ $^ $(GUEST_LIBS)
+$(GUEST_INIT): $(GUEST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/guest/link
+	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^) $(GUEST_LIBS)
 
 # Changes when the compiler or its options do.
 $(BUILD)/guest/flags: FORCE
-	@mkdir -p $(@D)
-	@echo '$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \
-	    echo '$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS)' > $@
+	$(call note,$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS))
+
+# Changes when the linker's options do, or a source comes or goes.
+$(BUILD)/guest/link: FORCE
+	$(call note,$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) $(GUEST_SOURCES) $(GUEST_LIBS))
 
 -include $(wildcard $(BUILD)/guest/*.d)

@@ -8,27 +8,35 @@ HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
 HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pthread)$(HOST_LIBS)
 HOST_SOURCES := $(sort $(wildcard host/*.c))
 
+# What the program is hardened with: it reads what registries and guests send. The sanitizers have
+# checks of their own. Fortified functions need an optimizing compiler.
+HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection \
+    $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDENED_LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+
 # The same sources under the sanitizers, for check-asan and the fuzzers.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 $(BUILD)/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(HOST_CFLAGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/asan/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
 
-vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/%.o)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
+	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
-$(BUILD)/asan/vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/asan/%.o)
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+$(BUILD)/asan/vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/asan/%.o) $(BUILD)/host/link
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
 # Changes when the compiler or its options do, PREFIX included.
 $(BUILD)/host/flags: FORCE
-	@mkdir -p $(@D)
-	@echo '$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \
-	    echo '$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS)' > $@
+	$(call note,$(CC) $(HOST_CFLAGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS))
+
+# Changes when the linker's options do, or a source comes or goes.
+$(BUILD)/host/link: FORCE
+	$(call note,$(CC) $(CFLAGS) $(LDFLAGS) $(HOST_SOURCES) $(HOST_LIBS))
 
 -include $(wildcard $(BUILD)/host/*.d $(BUILD)/asan/host/*.d)

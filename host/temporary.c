@@ -181,8 +181,8 @@ static void remove_at(int dir, const char *name)
     if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
         return;
     /* A merged folder may be one that even its owner may not change. */
-    if (errno == EISDIR)
-        fchmodat(dir, name, 0700, 0);
+    if (errno == EISDIR && fchmodat(dir, name, 0700, 0) < 0)
+        return;
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd >= 0)

@@ -36,13 +36,13 @@ $(1)/tests/guest/%.o: guest/%.c $(BUILD)/host/flags
 	@mkdir -p $$(@D)
 	$(2) -MMD -MP -c -o $$@ $$<
 
-$(1)/tests/libhost.a: $$(HOST_UNDER_TEST:%.c=$(1)/tests/%.o)
+$(1)/tests/libhost.a: $$(HOST_UNDER_TEST:%.c=$(1)/tests/%.o) $(BUILD)/host/link
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(AR) rcs $$@ $$(filter %.o,$$^)
 
-$(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o)
+$(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o) $(BUILD)/guest/link
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(AR) rcs $$@ $$(filter %.o,$$^)
 
 -include $$(wildcard $(1)/tests/*.d $(1)/tests/*/*.d)
 endef
