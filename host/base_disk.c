@@ -6,6 +6,7 @@
 #include "../guest/contract.h"
 #include "cleanup.h"
 #include "file_copy.h"
+#include "image_source.h"
 #include "memory.h"
 #include "scratch_disk.h"
 #include "temporary.h"
@@ -29,14 +30,17 @@ static void make_key(const struct image *image, char *ret)
     memcpy(ret, key.hex, sizeof key.hex);
 }
 
-static struct error *make_empty(const struct image *image, char **ret)
+/* Makes a disk that has room for what the layers' tars hold. */
+static struct error *make_empty(struct store *store, struct image *image, char **ret)
 {
     uint64_t content = 0;
     const char *folder;
     CLEANUP(temporary_removep) char *path = NULL;
 
-    for (size_t i = 0; i < image->layer_count; i++)
+    for (size_t i = 0; i < image->layer_count; i++) {
+        TRY(image_need_tar(&image->layers[i], store));
         content += image->layers[i].size;
+    }
     uint64_t inodes = content / TAR_RECORD_SIZE + 1024;
     uint64_t size = content + content / TAR_RECORD_SIZE * 4096 + inodes * 256 + DISK_SIZE_SPARE;
 
@@ -47,7 +51,7 @@ static struct error *make_empty(const struct image *image, char **ret)
     return NULL;
 }
 
-struct error *base_disk_open(struct store *store, const struct image *image, struct base_disk *ret)
+struct error *base_disk_open(struct store *store, struct image *image, struct base_disk *ret)
 {
     struct base_disk disk = {.lock = -1};
 
@@ -61,7 +65,7 @@ struct error *base_disk_open(struct store *store, const struct image *image, str
     if (!disk.is_new && disk.lock >= 0)
         close(steal_fd(&disk.lock));
     if (disk.is_new) {
-        struct error *err = make_empty(image, &disk.path);
+        struct error *err = make_empty(store, image, &disk.path);
 
         if (err != NULL) {
             close(disk.lock);

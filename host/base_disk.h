@@ -24,9 +24,9 @@ struct base_disk {
     int lock;                        /* held while new; -1 otherwise */
 };
 
-/* Finds the disk of IMAGE's layers, or makes an empty one. Layers' tar_path need only be there
- * where it is new. *RET is released with base_disk_release. Errors: EXIT_DISK_FULL, EXIT_OTHER. */
-[[nodiscard]] struct error *base_disk_open(struct store *store, const struct image *image,
+/* Finds the disk of IMAGE's layers, or makes an empty one; then each layer has its tar_path, too.
+ * *RET is released with base_disk_release. Errors: EXIT_DISK_FULL, EXIT_INPUT, EXIT_OTHER. */
+[[nodiscard]] struct error *base_disk_open(struct store *store, struct image *image,
                                            struct base_disk *ret);
 
 /* Copies the filled DISK to the store, and lets go of its lock. */

@@ -236,10 +236,8 @@ static struct error *launch(struct state *state, const struct base_disk *disk, c
     CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
     CLEANUP(freep) struct vm_share *shares = xcalloc(spec->share_count, sizeof *shares);
 
-    for (size_t i = 0; disk->is_new && i < count; i++) {
-        TRY(image_need_tar(&state->base->layers[i], state->build->store));
+    for (size_t i = 0; disk->is_new && i < count; i++)
         layers[i] = state->base->layers[i].tar_path;
-    }
     for (size_t i = 0; i < spec->share_count; i++)
         shares[i] = (struct vm_share){spec->shares[i].source, spec->shares[i].target};
     struct vm_options options = {.accelerator = state->build->accelerator,

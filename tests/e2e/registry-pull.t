@@ -165,6 +165,20 @@ build based
 exits 0 "a registry's image as fromImage"
 is "its layers come first" "$(archive_diff_ids "$WORK/based.tar" | head -n 3)" "$DIFF_IDS"
 
+# A base whose blobs are all that the output needs, too large for a disk that was made by those.
+image make "$WORK/large.tar" << EOF
+{"layers": [[{"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"}, {"path": "z", "size": 100000000}]]}
+EOF
+run push large.tar "docker://$REGISTRY/large:t"
+script_spec large "{\"name\": \"x\", \"fromImage\": \"docker://$REGISTRY/large:t\"}" <<< '[ -s /z ]'
+fresh_cache
+run --spec large.json --format oci -o large
+exits 0 "a script on a registry's image, to an OCI layout"
+is "a script on a registry's image, to an OCI layout: the base's blob is kept" \
+    "$(skopeo inspect --raw "oci:$WORK/large:latest" | jq -r '.layers[0].digest')" \
+    "$(manifest_of "${REGISTRY#*:}/large:t" | jq -r '.layers[0].digest')"
+rm -rf "$WORK"/large*
+
 # --- Without the registry
 fresh_cache
 run pull "docker://$REGISTRY/a/b@$DIGEST" -o online.tar
