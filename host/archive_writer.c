@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "file_copy.h"
 #include "memory.h"
+#include "progress.h"
 #include "tar_stream.h"
 
 #define OCTAL_SIZE_MAX UINT64_C(077777777777)
@@ -24,6 +25,7 @@ struct archive_writer {
     const char *name;
     enum compression compression;
     int64_t mtime;
+    uint64_t size;                 /* bytes of the tar so far, before compression */
     struct compressor *compressor; /* of the member under way; NULL: none is */
 };
 
@@ -34,12 +36,19 @@ static struct error *write_packed(void *context, const void *bytes, size_t lengt
     return file_write(bytes, length, writer->fd, writer->name);
 }
 
+static void count(struct archive_writer *writer, uint64_t length)
+{
+    writer->size += length;
+    progress_bytes(writer->size, 0);
+}
+
 /* Writes bytes of the tar itself, into the member under way. */
 static struct error *write_bytes(struct archive_writer *writer, const void *bytes, size_t length)
 {
     if (writer->compressor == NULL)
         TRY(compressor_new(writer->compression, (struct sink){write_packed, writer},
                            &writer->compressor));
+    count(writer, length);
     return compressor_write(writer->compressor, bytes, length);
 }
 
@@ -132,6 +141,7 @@ struct error *archive_writer_packed(struct archive_writer *writer, const char *p
     TRY(write_header(writer, path, '0', size));
     TRY(end_member(writer));
     TRY(file_copy(from, packed_size, writer->fd, writer->name));
+    count(writer, size);
     return write_padding(writer, size);
 }
 

@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "file_copy.h"
 #include "image_source.h"
+#include "progress.h"
 #include "v1_image.h"
 
 struct error *layer_folder_write(const struct image *image, struct store *store, const char *folder)
@@ -24,6 +25,7 @@ struct error *layer_folder_write(const struct image *image, struct store *store,
     if (fd < 0)
         return error_errno(EXIT_OTHER, "open folder '%s'", folder);
     TRY(file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
+    progress_bytes(layer->size, layer->size);
     TRY(file_make(fd, "json", NULL, json.data, json.length));
     return file_make(fd, "VERSION", NULL, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION));
 }

@@ -10,6 +10,7 @@
 #include "file_copy.h"
 #include "layer_check.h"
 #include "memory.h"
+#include "progress.h"
 #include "ring.h"
 #include "tarsum.h"
 #include "temporary.h"
@@ -40,6 +41,7 @@ struct layer_writer {
     struct file tar, blob;
     struct compressor *compressor;
     struct tarsum *tarsum;
+    uint64_t received; /* bytes */
     struct ring *ring;
     char *piece;   /* of the ring, being filled; NULL: none is */
     size_t filled; /* bytes of it */
@@ -182,6 +184,8 @@ struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
     const char *next = bytes;
 
     TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
+    writer->received += length;
+    progress_bytes(writer->received, 0);
     while (length > 0) {
         if (writer->piece == NULL)
             writer->piece = ring_space(writer->ring);

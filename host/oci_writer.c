@@ -12,6 +12,7 @@
 #include "layer_blob.h"
 #include "manifest.h"
 #include "memory.h"
+#include "progress.h"
 
 #define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
@@ -233,6 +234,7 @@ struct error *oci_writer_new(const struct image *image, enum compression compres
 struct error *oci_writer_fill_folder(const struct oci_writer *writer, const char *folder)
 {
     CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t written = 0;
 
     if (fd < 0 || mkdirat(fd, "blobs", 0777) < 0 || mkdirat(fd, "blobs/sha256", 0777) < 0)
         return error_errno(EXIT_OTHER, "make folder '%s'", folder);
@@ -241,6 +243,8 @@ struct error *oci_writer_fill_folder(const struct oci_writer *writer, const char
         CLEANUP(freep) char *name = xasprintf("blobs/sha256/%s", blob->digest.hex);
 
         TRY(file_make(fd, name, blob->path, blob->bytes, blob->size));
+        written += blob->size;
+        progress_bytes(written, 0);
     }
     TRY(file_make(fd, "index.json", NULL, writer->index.data, writer->index.length));
     return file_make(fd, "oci-layout", NULL, LAYOUT, strlen(LAYOUT));

@@ -3,9 +3,15 @@
 #include <errno.h>
 #include <et/com_err.h>
 #include <ext2fs/ext2fs.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "cleanup.h"
+#include "file_copy.h"
+#include "memory.h"
 
 #define BLOCK_SIZE 4096
 #define BLOCK_SIZE_LOG 2 /* s_log_block_size: 1024 << 2 */
@@ -105,22 +111,27 @@ static errcode_t make(const char *path, struct ext2_super_block *param)
     return err;
 }
 
+/* libext2fs syncs what it opens, which takes as long as the disk below needs for all that others
+ * wrote before: so the file system is made in memory, a few pages of it, and then copied. */
 struct error *scratch_disk_make(const char *path, uint64_t size, uint64_t inodes)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ext2_super_block param;
     uint64_t blocks = size / BLOCK_SIZE;
+    CLEANUP(closep) int memory = memfd_create("disk", MFD_CLOEXEC);
+    CLEANUP(closep) int to = open(path, O_WRONLY | O_CLOEXEC);
 
     if (blocks > UINT32_MAX)
         blocks = UINT32_MAX; /* without the 64bit feature: 16 TiB less one block */
-    pthread_once(&once, initialize_ext2_error_table);
-    if (truncate(path, (off_t)(blocks * BLOCK_SIZE)) < 0)
+    if (to < 0 || memory < 0 || ftruncate(memory, (off_t)(blocks * BLOCK_SIZE)) < 0)
         return error_errno(EXIT_OTHER, "make the disk '%s'", path);
+    CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", memory);
+    pthread_once(&once, initialize_ext2_error_table);
     describe(&param, blocks, inodes);
-    errcode_t err = make(path, &param);
+    errcode_t err = make(name, &param);
 
-    if (err == 0)
-        return NULL;
-    return error_new(err == ENOSPC || err == EDQUOT ? EXIT_DISK_FULL : EXIT_OTHER,
-                     "make the disk '%s': %s", path, error_message(err));
+    if (err != 0)
+        return error_new(err == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "make the disk '%s': %s",
+                         path, error_message(err));
+    return error_context(file_copy_sparse(name, to, path), "make the disk '%s'", path);
 }

@@ -25,7 +25,7 @@ struct vm {
     int64_t clock;         /* what each script's begins at; of no use with a network */
     struct strings shares; /* TAG:TARGET */
     size_t layer_count;
-    uint64_t unpack_seconds;
+    uint64_t layer_bytes; /* of the tars to unpack */
 };
 
 /* Makes the call of the single word VERB. */
@@ -42,8 +42,7 @@ static void add_number(struct strings *words, const char *key, int64_t value)
     strings_take(words, xasprintf("%s=%lld", key, (long long)value));
 }
 
-/* How long the layers may take to unpack. */
-static uint64_t unpack_seconds(const struct vm_options *options)
+static uint64_t layer_bytes(const struct vm_options *options)
 {
     uint64_t bytes = 0;
 
@@ -53,7 +52,7 @@ static uint64_t unpack_seconds(const struct vm_options *options)
         if (stat(options->layers[i], &status) == 0)
             bytes += (uint64_t)status.st_size;
     }
-    return GUEST_HANDLE_CALL_SECONDS + (bytes >> 20) * UNPACK_SECONDS_PER_MIB;
+    return bytes;
 }
 
 /* Sets the guest's clock and lets it mount the scratch disk. */
@@ -78,7 +77,7 @@ struct error *vm_launch(const struct vm_options *options, struct vm **ret)
 
     vm->network = options->network;
     vm->layer_count = options->layer_count;
-    vm->unpack_seconds = unpack_seconds(options);
+    vm->layer_bytes = layer_bytes(options);
     for (size_t i = 0; i < options->share_count; i++) {
         CLEANUP(freep) char *tag = machine_share_tag(i);
 
@@ -123,8 +122,12 @@ struct error *vm_unpack_base(struct vm *vm)
     strings_add(&words, "base=" GUEST_DISK_BASE);
     for (size_t i = 0; i < vm->layer_count; i++)
         strings_take(&words, xasprintf("layer=%s%zu", GUEST_DISK_LAYER, i));
-    return guest_handle_command(vm->guest, "unpack the base image", vm->unpack_seconds, &words,
-                                NULL);
+    TRY(guest_handle_command(vm->guest, "unpack the base image",
+                             GUEST_HANDLE_CALL_SECONDS +
+                                 (vm->layer_bytes >> 20) * UNPACK_SECONDS_PER_MIB,
+                             &words, NULL));
+    progress_bytes(vm->layer_bytes, vm->layer_bytes);
+    return NULL;
 }
 
 struct error *vm_mount_base(struct vm *vm)
