@@ -7,7 +7,7 @@
 #   make install    PREFIX=/usr/local DESTDIR=
 #
 # Further: check-asan, check-valgrind, check-slow, lint, fuzz, bench, clean.
-# KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball.
+# KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -46,6 +46,9 @@ define note
 	@echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 endef
 
+ifndef V
+.SILENT:
+endif
 .DELETE_ON_ERROR:
 .PHONY: all deps demo check check-asan check-valgrind check-slow lint fuzz bench install clean FORCE
 all:

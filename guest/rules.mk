@@ -16,9 +16,11 @@ guest: $(GUEST_INIT)
 
 $(BUILD)/guest/%.o: guest/%.c $(BUILD)/guest/flags
 	@mkdir -p $(@D)
+	@echo '  CC $@'
 	$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(GUEST_INIT): $(GUEST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/guest/link
+	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^) $(GUEST_LIBS)
 
 # Changes when the compiler or its options do.

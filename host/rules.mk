@@ -19,16 +19,20 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 
 $(BUILD)/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $(@D)
+	@echo '  CC $@'
 	$(CC) $(HOST_CFLAGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/asan/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $(@D)
+	@echo '  CC $@'
 	$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
 
 vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
+	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
 $(BUILD)/asan/vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/asan/%.o) $(BUILD)/host/link
+	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
 # Changes when the compiler or its options do, PREFIX included.

@@ -30,18 +30,22 @@ CMOCKA = $(shell pkg-config --cflags --libs cmocka)
 define libraries_under_test
 $(1)/tests/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $$(@D)
+	@echo '  CC $$@'
 	$(2) -MMD -MP -c -o $$@ $$<
 
 $(1)/tests/guest/%.o: guest/%.c $(BUILD)/host/flags
 	@mkdir -p $$(@D)
+	@echo '  CC $$@'
 	$(2) -MMD -MP -c -o $$@ $$<
 
 $(1)/tests/libhost.a: $$(HOST_UNDER_TEST:%.c=$(1)/tests/%.o) $(BUILD)/host/link
 	@rm -f $$@
+	@echo '  AR $$@'
 	$$(AR) rcs $$@ $$(filter %.o,$$^)
 
 $(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o) $(BUILD)/guest/link
 	@rm -f $$@
+	@echo '  AR $$@'
 	$$(AR) rcs $$@ $$(filter %.o,$$^)
 
 -include $$(wildcard $(1)/tests/*.d $(1)/tests/*/*.d)
@@ -56,6 +60,7 @@ LINK_GUEST := -Wl,--wrap=nl_langinfo
 define unit_test
 $(1)/tests/$(2): tests/unit/$(2).c $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
+	@echo '  LD $$@'
 	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $(if $(filter test_guest_%,$(2)),$(LINK_GUEST)) \
 	    $$(CMOCKA) $$(HOST_LIBS)
 endef
@@ -63,6 +68,7 @@ endef
 define fuzzer
 $(1)/tests/$(2): tests/fuzz/$(2).c $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
+	@echo '  LD $$@'
 	$(3) -fsanitize=fuzzer -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $$(HOST_LIBS)
 endef
 
