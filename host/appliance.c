@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,11 +18,8 @@
 #define QEMU "qemu-system-x86_64"
 #define FIRMWARE "qboot.rom"
 
-/* Documentation/arch/x86/boot.rst: the setup header's magic, and where its version string is. */
-#define SETUP_MAGIC_OFFSET 0x202
-#define SETUP_VERSION_OFFSET 0x20e
-#define SETUP_START 0x200
-#define SETUP_BYTES 32768
+/* What the kernel's version follows in its image and on its console (init/version.c). */
+#define BANNER "Linux version "
 #define VERSION_MAX 128
 
 /* The folder part of an absolute path; the caller's. */
@@ -96,17 +95,28 @@ struct error *appliance_find(char **ret)
 char *appliance_kernel_version(const char *folder)
 {
     CLEANUP(freep) char *path = xasprintf("%s/%s", folder, APPLIANCE_KERNEL);
-    CLEANUP(freep) unsigned char *setup = xcalloc(SETUP_BYTES, 1);
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, setup, SETUP_BYTES - 1);
+    struct stat status;
 
-    if (length <= SETUP_VERSION_OFFSET + 2 || memcmp(setup + SETUP_MAGIC_OFFSET, "HdrS", 4) != 0)
+    if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
         return NULL;
-    size_t offset =
-        SETUP_START + setup[SETUP_VERSION_OFFSET] + 256u * setup[SETUP_VERSION_OFFSET + 1];
-    if (offset >= (size_t)length)
+    size_t size = (size_t)status.st_size;
+    char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+    if (bytes == MAP_FAILED)
         return NULL;
-    return xstrndup((char *)setup + offset, strnlen((char *)setup + offset, VERSION_MAX));
+    const char *banner = memmem(bytes, size, BANNER, strlen(BANNER));
+    char *version = NULL;
+
+    if (banner != NULL) {
+        const char *start = banner + strlen(BANNER);
+        size_t left = size - (size_t)(start - bytes);
+
+        version = xstrndup(start, left < VERSION_MAX ? left : VERSION_MAX);
+        version[strcspn(version, " ")] = '\0';
+    }
+    munmap(bytes, size);
+    return version;
 }
 
 /* Return: the first QEMU on $PATH; NULL for none. */

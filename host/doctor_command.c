@@ -31,6 +31,7 @@
 #define SCRATCH_FREE_ENOUGH (2048 * MIB) /* an ordinary one with a base image */
 #define GUEST_MEMORY_MIB 512             /* the spec's default */
 #define TRIAL_DISK_MIB 64
+#define MEND_SCRATCH "export TMPDIR=/a/folder/with/more/room"
 
 enum state { GOOD, SLOW, BAD };
 
@@ -47,15 +48,27 @@ struct check {
     struct finding (*look)(const struct options *options);
 };
 
-/* The finding of a check that an error has ended. ERR is freed. */
-static struct finding from_error(struct error *err)
+/* The finding of a check that an error has ended, and the command that mends it, or NULL. ERR is
+ * freed. */
+static struct finding from_error(struct error *err, const char *mend)
 {
-    struct finding finding = {.state = BAD,
-                              .found = xstrdup(err->message),
-                              .mend = err->advice == NULL ? NULL : xstrdup(err->advice)};
+    struct finding finding = {
+        .state = BAD, .found = xstrdup(err->message), .mend = mend == NULL ? NULL : xstrdup(mend)};
 
     error_free(err);
     return finding;
+}
+
+/* Where VARIABLE leads the program astray, the command that ends that, else OTHER. */
+static const char *unset_or(const char *variable, const char *other)
+{
+    static char text[64];
+    const char *value = getenv(variable);
+
+    if (value == NULL || *value == '\0')
+        return other;
+    snprintf(text, sizeof text, "unset %s", variable);
+    return text;
 }
 
 static struct finding look_at_qemu(const struct options *options)
@@ -65,7 +78,9 @@ static struct finding look_at_qemu(const struct options *options)
 
     (void)options;
     if (err != NULL)
-        return from_error(err);
+        return from_error(err,
+                          unset_or("VMBUILD_QEMU", "sudo apt-get install qemu-system-x86   # "
+                                                   "Fedora: dnf install qemu-system-x86-core"));
     CLEANUP(freep) char *version = appliance_qemu_version(path);
     if (version == NULL)
         return (struct finding){.state = BAD,
@@ -82,23 +97,30 @@ static struct finding look_at_libguestfs(const struct options *options)
     return (struct finding){.found = xasprintf("version %s", version)};
 }
 
+/* The command that lets this user use KVM, or NULL. */
+static const char *mend_kvm(void)
+{
+    if (access(ACCELERATOR_KVM_DEVICE, F_OK) < 0)
+        return "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nested ones";
+    if (access(ACCELERATOR_KVM_DEVICE, R_OK | W_OK) < 0)
+        return "sudo usermod -aG kvm \"$USER\"   # then log in again";
+    return NULL;
+}
+
 static struct finding look_at_accelerator(const struct options *options)
 {
     struct accelerator_choice choice = {0};
     struct error *err = accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice);
 
     if (err != NULL)
-        return from_error(err);
+        return from_error(err, mend_kvm());
     CLEANUP(freep) char *reason = choice.reason;
     if (choice.accelerator == ACCELERATOR_KVM)
         return (struct finding){.found = xstrdup("KVM")};
     if (reason == NULL)
         return (struct finding){.state = SLOW, .found = xstrdup("TCG, as asked for")};
-    const char *mend = NULL;
-    if (access(ACCELERATOR_KVM_DEVICE, F_OK) < 0)
-        mend = "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nested ones";
-    else if (access(ACCELERATOR_KVM_DEVICE, R_OK | W_OK) < 0)
-        mend = "sudo usermod -aG kvm \"$USER\"   # then log in again";
+    const char *mend = mend_kvm();
+
     return (struct finding){.state = SLOW,
                             .found = xasprintf("TCG: %s", reason),
                             .mend = mend == NULL ? NULL : xstrdup(mend)};
@@ -111,11 +133,11 @@ static struct finding look_at_appliance(const struct options *options)
 
     (void)options;
     if (err != NULL)
-        return from_error(err);
+        return from_error(err, unset_or("VMBUILD_APPLIANCE",
+                                        "make install   # in the folder where vmbuild was built"));
     CLEANUP(freep) char *version = appliance_kernel_version(folder);
-    return (struct finding){.found = xasprintf("%s, Linux %.*s", folder,
-                                               version == NULL ? 0 : (int)strcspn(version, " "),
-                                               version == NULL ? "" : version)};
+    return (struct finding){
+        .found = xasprintf("%s, Linux %s", folder, version != NULL ? version : "of some version")};
 }
 
 /* Bytes free to this user where PATH is; 0 where that cannot be told. */
@@ -137,8 +159,9 @@ static struct finding look_at_cache(const struct options *options)
     if (err == NULL)
         err = store_list(store, &entries, &count);
     if (err != NULL)
-        return from_error(error_advise(err, "name another folder with --cache-dir, or use "
-                                            "--no-cache"));
+        return from_error(err, options->cache_dir != NULL
+                                   ? "vmbuild doctor --cache-dir /a/folder/of/yours"
+                                   : "export XDG_CACHE_HOME=/a/folder/of/yours");
     for (size_t i = 0; i < count; i++)
         size += entries[i].disk_size;
     store_entries_free(entries, count);
@@ -156,7 +179,7 @@ static struct finding look_at_scratch(const struct options *options)
 
     (void)options;
     if (err != NULL)
-        return from_error(err);
+        return from_error(err, MEND_SCRATCH);
     uint64_t room = free_space(folder);
     int parent = (int)(strrchr(folder, '/') - folder);
     struct finding finding = {
@@ -166,7 +189,7 @@ static struct finding look_at_scratch(const struct options *options)
         .found = xasprintf("%.*s: %" PRIu64 " MiB free", parent, folder, room / MIB)};
 
     if (finding.state != GOOD)
-        finding.mend = xstrdup("export TMPDIR=/a/folder/with/more/room");
+        finding.mend = xstrdup(MEND_SCRATCH);
     return finding;
 }
 
@@ -191,9 +214,10 @@ static struct finding look_at_memory(const struct options *options)
                             .found = xasprintf("%" PRIu64 " MiB available, %d MiB for a VM by "
                                                "default",
                                                available, GUEST_MEMORY_MIB),
-                            .mend = available < GUEST_MEMORY_MIB
-                                        ? xstrdup("end other programs, or use --memory 256")
-                                        : NULL};
+                            .mend =
+                                available < GUEST_MEMORY_MIB
+                                    ? xstrdup("vmbuild --memory 256 ...   # or end other programs")
+                                    : NULL};
 }
 
 /* Boots a VM with a small disk and ends it. */
@@ -232,7 +256,7 @@ static struct finding look_at_boot(const struct options *options)
     if (err == NULL)
         return (struct finding){.found = xasprintf("booted in %.2f seconds", seconds)};
     CLEANUP(freep) char *details = err->details == NULL ? NULL : xstrdup(err->details);
-    struct finding finding = from_error(err);
+    struct finding finding = from_error(err, NULL);
     if (details != NULL) {
         CLEANUP(freep) char *found = finding.found;
 

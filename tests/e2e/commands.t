@@ -234,6 +234,56 @@ exits 0 "a pure layer"
 as_user sh -c '"$@" <&- >&- 2>&-' sh "$VMBUILD" --spec closed.json -o silent.tar --compression none
 ok "closed standard streams change nothing" cmp "$WORK/closed.tar" "$WORK/silent.tar"
 
+# doctor ------------------------------------------------------------------------------------------
+
+USER_ENV=(VMBUILD_QEMU=/nowhere VMBUILD_APPLIANCE=/nowhere "XDG_CACHE_HOME=/proc/nowhere" TMPDIR=/nowhere)
+run doctor --accel kvm
+USER_ENV=()
+exits 4 "doctor: nothing works"
+checks=$(grep -c '^[a-zA-Z]' "$WORK/out")
+is "doctor: why each thing matters" "$(grep -c '^ *why: ' "$WORK/out")" "$checks"
+for bad in "QEMU /nowhere unset.VMBUILD_QEMU" "appliance /nowhere unset.VMBUILD_APPLIANCE" \
+    "accelerator kvm sudo" "scratch /nowhere export.TMPDIR=" "cache /proc/nowhere export.XDG_CACHE_HOME="; do
+    read -r name found mend <<< "$bad"
+    like "doctor: $name: what was found" "$(cat "$WORK/out")" "^BAD *$name .*$found"
+    like "doctor: $name: what mends it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "mend: $mend"
+done
+
+# Standard output and error -----------------------------------------------------------------------
+
+for words in "inspect $(base busybox)" schema --version --help "cache path" "cache list" doctor "tarsum own.tar" \
+    "--spec plan.json --dry-run" "export $(base busybox) -o -"; do
+    read -ra words <<< "$words"
+    STATUS=0
+    as_user "$VMBUILD" "${words[@]}" > /dev/full 2> "$WORK/err" || STATUS=$?
+    exits 6 "${words[0]} to a full disk"
+    says "${words[0]} to a full disk: the message" "^vmbuild: write .*: No space left on device"
+    STATUS=0
+    as_user "$VMBUILD" "${words[@]}" >&- 2> "$WORK/err" || STATUS=$?
+    exits 1 "${words[0]} to nowhere"
+done
+for words in "inspect nowhere" "merge -o merged one" nonsense "--nonsense" inspect "--spec nowhere" \
+    "pull docker://localhost:1/x" "tarsum nowhere" "cache nonsense"; do
+    read -ra words <<< "$words"
+    run "${words[@]}" --progress json
+    ok "${words[*]}: its error is an event" jq -es 'map(select(.event == "error" and .code > 0)) | length == 1' "$WORK/err"
+done
+
+# Options before and after, in each form ----------------------------------------------------------
+
+for words in "--spec plan.json --dry-run" "--dry-run --spec=plan.json" "build --spec plan.json --dry-run" \
+    "--dry-run build --spec plan.json" "-v --dry-run --spec nowhere --spec plan.json" "--dry --spec plan.json --"; do
+    read -ra words <<< "$words"
+    run "${words[@]}"
+    is "${words[*]}" "$STATUS $(jq -r .name "$WORK/out")" "0 x"
+done
+run --spec ''
+exits 2 "an empty option"
+run inspect ''
+exits 3 "an empty operand"
+run --cache-dir "$WORK/c" inspect -- "$(base busybox)"
+exits 0 "an option before the command, an operand behind --"
+
 # --check -----------------------------------------------------------------------------------------
 
 script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date > /date; uname -a > /uname'
@@ -245,5 +295,8 @@ build random --check
 exits 1 "--check of one that is not"
 says "--check of one that is not: the path and the field" "^vmbuild: .*'data/random': content: "
 leaves_nothing "--check of one that is not"
+run --spec random.json --check --format layer -o random
+exits 1 "--check of a layer that is not"
+says "--check of a layer that is not: the path and the field" "^vmbuild: .*'data/random': content: "
 
 done_testing
