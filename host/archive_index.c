@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "file.h"
 #include "image_source.h"
 #include "memory.h"
 #include "tar_reader.h"
@@ -13,7 +14,6 @@
 #define LINKS_MAX 8                 /* from name to name */
 #define SMALL_SIZE (256u << 10)     /* members up to this are kept in memory, ... */
 #define SMALL_TOTAL_MAX (32u << 20) /* ... together up to this */
-#define READ_PIECE (1u << 20)       /* bytes of a document that are read at a time */
 
 struct member {
     char *name;
@@ -278,21 +278,6 @@ static struct error *open_member(const struct archive_index *index, const struct
     return NULL;
 }
 
-/* Appends what the file PATH, a member that was taken in, holds. */
-static struct error *read_taken(const char *path, struct buffer *out)
-{
-    CLEANUP(fclosep) FILE *file = fopen(path, "re");
-    size_t got;
-
-    if (file == NULL)
-        return error_errno(EXIT_OTHER, "read the cache's '%s'", path);
-    while ((got = fread(buffer_reserve(out, READ_PIECE), 1, READ_PIECE, file)) > 0)
-        out->length += got;
-    if (ferror(file))
-        return error_errno(EXIT_OTHER, "read the cache's '%s'", path);
-    return NULL;
-}
-
 static struct error *read_member(void *context, const char *name, size_t max, struct buffer *out)
 {
     struct archive_index *index = context;
@@ -305,7 +290,7 @@ static struct error *read_member(void *context, const char *name, size_t max, st
                          max);
     if (member->is_taken && member->taken.tar.path != NULL &&
         member->taken.compression == COMPRESSION_NONE)
-        return read_taken(member->taken.tar.path, out);
+        return file_read(member->taken.tar.path, "the cache's", max, EXIT_OTHER, out);
     if (!index->seekable) {
         buffer_append(out, member->bytes.data, member->bytes.length);
         return NULL;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
 #include "memory.h"
 #include "progress.h"
 #include "tar_stream.h"

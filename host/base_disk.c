@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../guest/contract.h"
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
+#include "guest/contract.h"
 #include "image_source.h"
 #include "memory.h"
 #include "scratch_disk.h"

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../guest/contract.h"
 #include "base_disk.h"
 #include "cleanup.h"
 #include "contents.h"
+#include "guest/contract.h"
 #include "host_network.h"
 #include "image_config.h"
 #include "image_merge.h"

@@ -1,10 +1,10 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "build.h"
 #include "cleanup.h"
 #include "commands.h"
+#include "file.h"
 #include "memory.h"
 #include "plan.h"
 #include "reproduction.h"
@@ -19,9 +19,7 @@ static struct error *show_plan(const struct spec *spec)
     CLEANUP(json_freep) struct json *description = plan_describe(&plan, spec);
 
     json_write(description, true, &text);
-    if (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) == EOF)
-        return error_errno(EXIT_OTHER, "write to standard output");
-    return NULL;
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }
 
 static void show_result(const char *path)

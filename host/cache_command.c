@@ -1,22 +1,21 @@
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cleanup.h"
 #include "commands.h"
+#include "file.h"
+#include "memory.h"
 #include "store.h"
 #include "store_pruning.h"
 
 #define MIB ((uint64_t)1 << 20)
 
-static struct error *flush_output(void)
+static struct error *print(const char *text)
 {
-    if (ferror(stdout) || fflush(stdout) == EOF)
-        return error_errno(EXIT_OTHER, "write to standard output");
-    return NULL;
+    return file_write(text, strlen(text), STDOUT_FILENO, "standard output");
 }
 
 static struct error *show_path(const struct options *options)
@@ -24,14 +23,29 @@ static struct error *show_path(const struct options *options)
     CLEANUP(freep) char *path = NULL;
 
     TRY(store_locate(options->cache_dir, &path));
-    puts(path);
-    return flush_output();
+    CLEANUP(freep) char *line = xasprintf("%s\n", path);
+
+    return print(line);
 }
 
-/* Bytes on the disk, when it was last used, whether it is in use, name: a line for each entry. */
+/* Bytes on the disk, when it was last used, whether it is in use, name. */
+static void append_entry(const struct store_entry *entry, struct buffer *out)
+{
+    time_t used = (time_t)entry->used;
+    struct tm tm;
+    char text[32] = "-";
+
+    if (gmtime_r(&used, &tm) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    buffer_printf(out, "%15" PRIu64 "  %s  %-6s  %s\n", entry->disk_size, text,
+                  entry->in_use ? "in use" : "", entry->name);
+}
+
+/* A line for each entry, and one for all. */
 static struct error *list(const struct options *options)
 {
     CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(buffer_free) struct buffer text = {0};
     struct store_entry *entries;
     size_t count;
     uint64_t total = 0;
@@ -39,20 +53,13 @@ static struct error *list(const struct options *options)
     TRY(store_open(options->cache_dir, false, &store));
     TRY(store_list(store, &entries, &count));
     for (size_t i = 0; i < count; i++) {
-        time_t used = (time_t)entries[i].used;
-        struct tm tm;
-        char text[32] = "-";
-
-        if (gmtime_r(&used, &tm) != NULL)
-            strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-        printf("%15" PRIu64 "  %s  %-6s  %s\n", entries[i].disk_size, text,
-               entries[i].in_use ? "in use" : "", entries[i].name);
+        append_entry(&entries[i], &text);
         total += entries[i].disk_size;
     }
-    printf("%15" PRIu64 "  in %zu entries, of at most %" PRIu64 " MiB, in %s\n", total, count,
-           store_limit(store) / MIB, store_folder(store));
     store_entries_free(entries, count);
-    return flush_output();
+    buffer_printf(&text, "%15" PRIu64 "  in %zu entries, of at most %" PRIu64 " MiB, in %s\n",
+                  total, count, store_limit(store) / MIB, store_folder(store));
+    return print(text.data);
 }
 
 /* Without --limit everything that no running build uses goes. */
@@ -74,8 +81,9 @@ static struct error *prune(const struct options *options)
     }
     TRY(store_open(options->cache_dir, false, &store));
     TRY(store_prune(store, limit * MIB, &freed));
-    printf("%" PRIu64 " bytes freed\n", freed);
-    return flush_output();
+    CLEANUP(freep) char *line = xasprintf("%" PRIu64 " bytes freed\n", freed);
+
+    return print(line);
 }
 
 struct error *cache_command(const struct options *options)

@@ -10,12 +10,6 @@
 
 static const char *const system_folders[] = {"/etc/containers/certs.d", "/etc/docker/certs.d"};
 
-static void closedirp(DIR **folder)
-{
-    if (*folder != NULL)
-        closedir(*folder);
-}
-
 /* Appends the file PATH and an end of line. */
 static struct error *append_file(const char *path, struct buffer *out)
 {

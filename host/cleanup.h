@@ -9,6 +9,7 @@
 #ifndef VMBUILD_CLEANUP_H
 #define VMBUILD_CLEANUP_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,15 @@ static inline void fclosep(FILE **file)
 
     if (*file != NULL)
         fclose(*file);
+    errno = saved;
+}
+
+static inline void closedirp(DIR **dir)
+{
+    int saved = errno;
+
+    if (*dir != NULL)
+        closedir(*dir);
     errno = saved;
 }
 

@@ -40,12 +40,6 @@ static void archive_read_freep(struct archive **archive)
     archive_read_free(*archive);
 }
 
-static void closedirp(DIR **dir)
-{
-    if (*dir != NULL)
-        closedir(*dir);
-}
-
 static struct error *failed(const struct visit *visit, const char *operation, const char *path)
 {
     return error_errno(EXIT_INPUT, "%s '%s' of '%s'", operation, path, visit->source->path);

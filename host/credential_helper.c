@@ -8,6 +8,7 @@
 
 #include "buffer.h"
 #include "cleanup.h"
+#include "file.h"
 #include "json.h"
 #include "memory.h"
 
@@ -48,25 +49,6 @@ static struct error *start(const char *program, int input, int output, pid_t *re
                         "install the credential helper, or take it out of the configuration");
 }
 
-/* Reads what the helper prints. More than the limit is left unread, and closing the pipe ends it. */
-static struct error *read_output(int fd, struct buffer *out)
-{
-    for (;;) {
-        ssize_t got = read(fd, buffer_reserve(out, 4096), 4096);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(EXIT_NETWORK, "read its output");
-        if (got == 0)
-            return NULL;
-        out->length += (size_t)got;
-        if (out->length > CREDENTIAL_HELPER_OUTPUT_MAX)
-            return error_new(EXIT_NETWORK, "it prints more than %u bytes",
-                             CREDENTIAL_HELPER_OUTPUT_MAX);
-    }
-}
-
 static struct error *run(const char *program, const char *server, struct buffer *out,
                          int *ret_status)
 {
@@ -84,7 +66,9 @@ static struct error *run(const char *program, const char *server, struct buffer 
     close(ends[1]);
     if (err != NULL)
         return err;
-    err = read_output(from, out);
+    /* More than the limit is left unread, and closing the pipe ends the helper. */
+    err = error_context(file_read_open(from, CREDENTIAL_HELPER_OUTPUT_MAX, EXIT_NETWORK, out),
+                        "read its output");
     close(steal_fd(&from));
     while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
         continue;

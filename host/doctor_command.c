@@ -16,7 +16,7 @@
 #include "appliance.h"
 #include "cleanup.h"
 #include "commands.h"
-#include "file_copy.h"
+#include "file.h"
 #include "guest_handle.h"
 #include "memory.h"
 #include "options.h"

@@ -8,14 +8,13 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "export.h"
+#include "file.h"
 #include "image_source.h"
 #include "memory.h"
 #include "reference.h"
 #include "store.h"
 #include "store_pruning.h"
 #include "temporary.h"
-
-#define FILE_MODE 0666 /* less the umask */
 
 /* Where the tar goes. */
 struct target {
@@ -27,20 +26,10 @@ struct target {
 static struct error *write_bytes(void *context, const void *bytes, size_t length)
 {
     struct target *target = context;
-    const char *from = bytes;
 
-    while (length > 0) {
-        ssize_t written = write(target->fd, from, length);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(EXIT_OTHER, "write the output '%s'", target->name);
-        from += written;
-        length -= (size_t)written;
-        target->written += (uint64_t)written;
-        progress_bytes(target->written, 0);
-    }
+    TRY(file_write(bytes, length, target->fd, target->name));
+    target->written += length;
+    progress_bytes(target->written, 0);
     return NULL;
 }
 
@@ -67,14 +56,6 @@ static struct error *write_in_place(const struct image *image, const char *path)
     return NULL;
 }
 
-static mode_t file_mode(void)
-{
-    mode_t mask = umask(0);
-
-    umask(mask);
-    return FILE_MODE & ~mask;
-}
-
 /* Writes to a temporary beside PATH, which becomes PATH once it is whole. */
 static struct error *write_file(const struct image *image, const char *path)
 {
@@ -87,7 +68,7 @@ static struct error *write_file(const struct image *image, const char *path)
     TRY(error_context(temporary_file(folder, "vmbuild-export", &temporary, &fd),
                       "write the output '%s'", path));
     TRY(write_to(image, path, fd));
-    if (fchmod(fd, file_mode()) < 0 || close(steal_fd(&fd)) < 0)
+    if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write the output '%s'", path);
     return temporary_rename(temporary, path);
 }

@@ -1,14 +1,14 @@
 #include "host_network.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../guest/contract.h"
 #include "cleanup.h"
+#include "file.h"
+#include "guest/contract.h"
 #include "memory.h"
 
 #define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are looked at */
@@ -137,25 +137,6 @@ void host_network_hosts(struct buffer *out)
     copy_lines("/etc/hosts", is_remote_host, out);
 }
 
-static struct error *read_bundle(const char *path, int fd, struct buffer *out)
-{
-    for (;;) {
-        char *place = buffer_reserve(out, 64u << 10);
-        ssize_t length = read(fd, place, 64u << 10);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return error_errno(EXIT_INPUT, "read CA bundle '%s'", path);
-        if (length == 0)
-            return NULL;
-        out->length += (size_t)length;
-        if (out->length > GUEST_JOB_FILE_MAX)
-            return error_new(EXIT_INPUT, "read CA bundle '%s': it is larger than %u MiB", path,
-                             GUEST_JOB_FILE_MAX >> 20);
-    }
-}
-
 struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found)
 {
     const char *chosen = getenv("SSL_CERT_FILE");
@@ -167,7 +148,8 @@ struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found)
 
         if (fd < 0)
             continue;
-        TRY(read_bundle(path, fd, out));
+        TRY(error_context(file_read_open(fd, GUEST_JOB_FILE_MAX, EXIT_INPUT, out),
+                          "read CA bundle '%s'", path));
         *ret_found = true;
         return NULL;
     }

@@ -88,9 +88,9 @@ static bool find_forms(struct store *store, unsigned int forms, struct layer *la
         return false;
     if (layer->tar_path != NULL || (compressed && !(forms & LAYER_TAR)))
         return true;
+    CLEANUP(error_freep)
     struct error *err = layer->blob.path != NULL ? image_need_tar(layer, store) : NULL;
 
-    error_free(err);
     return err == NULL && layer->tar_path != NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "file.h"
 #include "image_source.h"
 #include "memory.h"
 #include "reference.h"
@@ -101,7 +102,5 @@ struct error *inspect_command(const struct options *options)
     CLEANUP(json_freep) struct json *description = describe(image);
 
     json_write(description, true, &text);
-    if (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) == EOF)
-        return error_errno(EXIT_OTHER, "write to standard output");
-    return NULL;
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }

@@ -9,7 +9,7 @@
 
 #include "cleanup.h"
 #include "decompression.h"
-#include "file_copy.h"
+#include "file.h"
 #include "image_source.h"
 #include "memory.h"
 #include "ring.h"

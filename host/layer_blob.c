@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
 #include "memory.h"
 #include "temporary.h"
 

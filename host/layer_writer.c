@@ -7,7 +7,7 @@
 
 #include "cleanup.h"
 #include "digest.h"
-#include "file_copy.h"
+#include "file.h"
 #include "layer_check.h"
 #include "memory.h"
 #include "progress.h"

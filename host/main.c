@@ -11,6 +11,7 @@
 
 #include "buffer.h"
 #include "cleanup.h"
+#include "file.h"
 #include "options.h"
 #include "progress.h"
 #include "registry.h"
@@ -36,12 +37,9 @@ static int run_command(void *argument)
     return finish(options->command->run(options));
 }
 
-/* Writes TEXT to standard output. A reader that went away is an error too. */
 static struct error *print(const char *text)
 {
-    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-        return error_errno(EXIT_OTHER, "write to standard output");
-    return NULL;
+    return file_write(text, strlen(text), STDOUT_FILENO, "standard output");
 }
 
 static int show_help(const struct options *options)

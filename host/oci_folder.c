@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "file.h"
 #include "image_source.h"
 #include "input_identity.h"
 #include "json.h"
@@ -51,9 +52,8 @@ static bool has(void *context, const char *name)
 {
     CLEANUP(closep) int fd = -1;
     uint64_t size = 0;
-    struct error *err = open_file(context, name, &fd, &size);
+    CLEANUP(error_freep) struct error *err = open_file(context, name, &fd, &size);
 
-    error_free(err);
     return err == NULL;
 }
 
@@ -78,17 +78,8 @@ static struct error *read_document(void *context, const char *name, size_t max, 
     uint64_t size = 0;
 
     TRY(open_file(folder, name, &fd, &size));
-    for (size_t left = max + 1; left > 0;) {
-        size_t length = left < READ_PIECE ? left : READ_PIECE;
-
-        TRY(read_piece(folder, fd, name, buffer_reserve(out, length), length, &length));
-        if (length == 0)
-            return NULL;
-        out->length += length;
-        left -= length;
-    }
-    return error_new(EXIT_INPUT, "read '%s/%s': it has more than %zu bytes", folder->path, name,
-                     max);
+    return error_context(file_read_open(fd, max, EXIT_INPUT, out), "read '%s/%s'", folder->path,
+                         name);
 }
 
 static bool get_form(const struct json *record, const char *key, struct intake_form *ret)

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
 #include "image_config.h"
 #include "image_source.h"
 #include "layer_blob.h"

@@ -10,12 +10,14 @@
 
 #include "cleanup.h"
 #include "docker_archive_writer.h"
+#include "file.h"
 #include "image_config.h"
 #include "image_source.h"
-#include "layer_folder_writer.h"
 #include "memory.h"
 #include "oci_writer.h"
+#include "progress.h"
 #include "temporary.h"
+#include "v1_image.h"
 
 struct layer_form_wanted output_wants_new(const struct output *output)
 {
@@ -74,15 +76,6 @@ static char *folder_of(const char *path)
     return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
-/* MODE less the process's umask, which can only be read by setting it. */
-static mode_t masked(mode_t mode)
-{
-    mode_t mask = umask(077);
-
-    umask(mask);
-    return mode & ~mask;
-}
-
 static struct error *make_temporary(const char *path, bool folder, char **ret_path, int *ret_fd)
 {
     CLEANUP(freep) char *parent = folder_of(path);
@@ -101,7 +94,7 @@ static struct error *write_archive_file(const struct image *image, const struct 
 
     TRY(make_temporary(output->path, false, &temporary, &fd));
     TRY(write_archive(image, output, store, fd));
-    if (fchmod(fd, masked(0666)) < 0 || close(steal_fd(&fd)) < 0)
+    if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", output->path);
     return temporary_rename(temporary, output->path);
 }
@@ -223,6 +216,30 @@ struct error *output_check(const struct output *output)
     return NULL;
 }
 
+/* Fills FOLDER with the image's last layer: layer.tar, json and VERSION, as dockerTools' mkPureLayer
+ * and mkRootLayer made it. */
+static struct error *fill_layer_folder(const struct image *image, struct store *store,
+                                       const char *folder)
+{
+    CLEANUP(freep) struct digest *ids = v1_image_ids(image);
+    CLEANUP(buffer_free) struct buffer json = {0};
+
+    if (image->layer_count == 0)
+        return error_new(EXIT_INPUT, "write layer: the image has none");
+    struct layer *layer = &image->layers[image->layer_count - 1];
+
+    TRY(image_need_tar(layer, store));
+    v1_image_json(image, ids, image->layer_count - 1, &json);
+    CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
+    TRY(file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
+    progress_bytes(layer->size, layer->size);
+    TRY(file_make(fd, "json", NULL, json.data, json.length));
+    return file_make(fd, "VERSION", NULL, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION));
+}
+
 static struct error *write_folder(const struct image *image, const struct output *output,
                                   const char *path, struct store *store)
 {
@@ -236,9 +253,9 @@ static struct error *write_folder(const struct image *image, const struct output
         TRY(oci_writer_new(image, output->compression, store, &oci));
         TRY(error_context(oci_writer_fill_folder(oci, temporary), "write '%s'", path));
     } else {
-        TRY(error_context(layer_folder_write(image, store, temporary), "write '%s'", path));
+        TRY(error_context(fill_layer_folder(image, store, temporary), "write '%s'", path));
     }
-    if (chmod(temporary, masked(0777)) < 0)
+    if (chmod(temporary, file_mode(0777)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", path);
     return exists ? exchange(temporary, path) : temporary_rename(temporary, path);
 }

@@ -1,7 +1,7 @@
 /*
  * Writing images: docker-archive, oci-archive, oci and layer, as SPEC.md's "Outputs" fixes them. An
  * output is written to a temporary beside its target and renamed when it is whole. What is already
- * compressed is copied (copy_file_range, reflink, hard link), never packed again.
+ * compressed is copied (file.h), never packed again.
  */
 #ifndef VMBUILD_OUTPUT_H
 #define VMBUILD_OUTPUT_H

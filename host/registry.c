@@ -10,7 +10,6 @@
 #include "config_document.h"
 #include "decompression.h"
 #include "file.h"
-#include "file_copy.h"
 #include "manifest.h"
 #include "memory.h"
 #include "mount_sources.h"

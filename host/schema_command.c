@@ -1,7 +1,6 @@
-#include <stdio.h>
-
 #include "cleanup.h"
 #include "commands.h"
+#include "file.h"
 
 struct error *schema_command(const struct options *options)
 {
@@ -10,7 +9,5 @@ struct error *schema_command(const struct options *options)
 
     (void)options;
     json_write(schema, true, &text);
-    if (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) == EOF)
-        return error_errno(EXIT_OTHER, "write to standard output");
-    return NULL;
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
 #include "memory.h"
 
 #define BLOCK_SIZE 4096

@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../guest/contract.h"
 #include "architecture.h"
 #include "cleanup.h"
 #include "file.h"
+#include "guest/contract.h"
 #include "image_config.h"
 #include "image_options.h"
 #include "memory.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
 #include "memory.h"
 #include "progress.h"
 #include "store_session.h"

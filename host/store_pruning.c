@@ -30,12 +30,6 @@ static void listing_free(struct listing *listing)
     store_entries_free(listing->entries, listing->count);
 }
 
-static void closedirp(DIR **dir)
-{
-    if (*dir != NULL)
-        closedir(*dir);
-}
-
 void store_entries_free(struct store_entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -23,12 +23,6 @@ struct store_session {
     unsigned int temporaries; /* made so far: their names */
 };
 
-static void closedirp(DIR **dir)
-{
-    if (*dir != NULL)
-        closedir(*dir);
-}
-
 /* flock(2), not interrupted. */
 static int lock(int fd, int operation)
 {

@@ -1,11 +1,12 @@
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "commands.h"
 #include "decompression.h"
+#include "file.h"
+#include "memory.h"
 #include "tarsum.h"
 
 static ssize_t read_descriptor(void *context, void *buffer, size_t capacity, struct error **err)
@@ -47,7 +48,7 @@ struct error *tarsum_command(const struct options *options)
     if (fd < 0)
         return error_errno(EXIT_INPUT, "read tar '%s'", path);
     TRY(sum_stream(is_stdin ? "standard input" : path, fd, options->tarsum_version, &sum));
-    if (printf("%s\n", sum) < 0 || fflush(stdout) == EOF)
-        return error_errno(EXIT_OTHER, "write to standard output");
-    return NULL;
+    CLEANUP(freep) char *line = xasprintf("%s\n", sum);
+
+    return file_write(line, strlen(line), STDOUT_FILENO, "standard output");
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "file_copy.h"
+#include "file.h"
 #include "guest/contract.h"
 #include "guest_handle.h"
 #include "machine.h"

@@ -265,7 +265,7 @@ static void test_helper_floods(void **state)
     (void)state;
     write_helper("flood", "exec yes");
     write_file("run/containers/auth.json", 0600, "{\"credHelpers\":{\"h\":\"flood\"}}");
-    expect_error(NULL, EXIT_NETWORK, "prints more than");
+    expect_error(NULL, EXIT_NETWORK, "read its output: it has more than");
 }
 
 static void test_malformed(void **state)

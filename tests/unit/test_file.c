@@ -14,7 +14,7 @@
 
 #include "host/cleanup.h"
 #include "host/error.h"
-#include "host/file_copy.h"
+#include "host/file.h"
 
 #define PART (256 << 10)
 #define SIZE (64 << 20)
