@@ -13,7 +13,7 @@ struct guest {
     struct wire *wire;
     struct output output;
     uint64_t output_reported; /* bytes that replies have told the host of */
-    int64_t clock; /* held until the first script */
+    int64_t clock;            /* held until the first script */
     int64_t clamp;
     bool started;
     bool mounted;                 /* the plain merged view, at mnt/ */
