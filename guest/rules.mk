@@ -8,8 +8,10 @@ GUEST_CFLAGS = $(CFLAGS_COMMON) -ffunction-sections -fdata-sections -fno-asynchr
 # libarchive asks nl_langinfo for the charset of names; charset.c answers.
 GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none -s
 # What a static libarchive refers to. Of the compressors nothing is linked in the end, as the init
-# neither packs nor unpacks compressed tars.
-GUEST_LIBS = $(eval GUEST_LIBS := $(shell pkg-config --libs --static libarchive))$(GUEST_LIBS)
+# neither packs nor unpacks compressed tars; libxml2, for a format that it does not read, would be,
+# with its client for the web.
+GUEST_LIBS = $(eval GUEST_LIBS := $(filter-out -lxml2,\
+    $(shell pkg-config --libs --static libarchive)))$(GUEST_LIBS)
 
 guest: $(GUEST_INIT)
 .PHONY: guest
