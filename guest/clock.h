@@ -14,14 +14,10 @@
 
 #define CLOCK_HOLD_MS 50
 
-/* Sets it to SECONDS since 1970. Returns 0, or -1 with FAULT. */
-int clock_set(int64_t seconds, struct fault *fault);
+/* Lets it run from SECONDS since 1970. Returns 0, or -1 with FAULT. */
+int clock_run(int64_t seconds, struct fault *fault);
 
-/* Holds it at SECONDS since 1970, until clock_let_go. Returns 0, or -1 with FAULT. */
+/* Holds it at SECONDS since 1970. Returns 0, or -1 with FAULT. */
 int clock_hold(int64_t seconds, struct fault *fault);
-
-/* Lets a held one run on, from what it would be by now had it never been held. Returns 0, or -1 with
- * FAULT. */
-int clock_let_go(struct fault *fault);
 
 #endif

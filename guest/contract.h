@@ -10,13 +10,13 @@
  *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill the base disk, unmount it
  *   guestfs_command base base=DEV                  mount the base disk read-only as image/
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
- *   guestfs_command hook name=preMount timeout=S [clock=S]
+ *   guestfs_command hook name=preMount timeout=S clock=S
  *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/ merged
- *   guestfs_command run timeout=S [clock=S] [network=ADDRESS/PREFIX,GATEWAY,DNS] [share=TAG:TARGET ...] [shadow=1]
- *   guestfs_command hook name=postMount timeout=S [clock=S]
+ *   guestfs_command run timeout=S clock=S [network=ADDRESS/PREFIX,GATEWAY,DNS] [share=TAG:TARGET ...] [shadow=1]
+ *   guestfs_command hook name=postMount timeout=S clock=S
  *   guestfs_command unmount
- *   guestfs_command hook name=postUmount timeout=S [clock=S]
- *   guestfs_command hook name=extraCommands timeout=S [clock=S]
+ *   guestfs_command hook name=postUmount timeout=S clock=S
+ *   guestfs_command hook name=extraCommands timeout=S clock=S
  *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
  *   guestfs_command problem                        where that failed: why (else an empty text)
  *   guestfs_shutdown
@@ -40,9 +40,9 @@
  *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *
- * From `start` to the first script the clock is held at S, but at GUEST_CLOCK_LEAST while a base
- * disk is made: no time on the disks tells how long a stage took. It runs for scripts; with clock= it
- * is set again before, so that what they read of it does not tell that either.
+ * From boot to `start` the clock is held at GUEST_CLOCK_LEAST, from there to the first script at S,
+ * but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells how long a stage took. It
+ * runs for scripts, from the S of each call.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of
  * the host is parsed from it):

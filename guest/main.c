@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "contract.h"
 #include "device.h"
 #include "guest.h"
@@ -72,7 +73,8 @@ static int protect(struct fault *fault)
 /* Everything up to the point from which init may not give up. */
 static int boot(struct guest *guest, struct fault *fault)
 {
-    if (mount_all(fault) || protect(fault) || sandbox_set_up_cgroup(fault)) {
+    if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
+        sandbox_set_up_cgroup(fault)) {
         return -1;
     }
     int channel = device_open_port(GUEST_CHANNEL, fault);

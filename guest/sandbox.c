@@ -62,6 +62,9 @@ static void set_limits(void)
     } limits[] = {
         {RLIMIT_NOFILE, {1024, 524288}},
         {RLIMIT_CORE, {0, RLIM_INFINITY}},
+        /* The kernel's own follow the size of the memory. */
+        {RLIMIT_NPROC, {RLIM_INFINITY, RLIM_INFINITY}},
+        {RLIMIT_SIGPENDING, {RLIM_INFINITY, RLIM_INFINITY}},
     };
     for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
         if (setrlimit(limits[i].resource, &limits[i].limit)) {

@@ -74,15 +74,9 @@ static int require(struct guest *guest, const struct words *words, const char *k
 static int start_clock(struct guest *guest, const struct words *words)
 {
     int64_t seconds = 0;
-    if (clock_let_go(&guest->fault)) {
-        return -1;
-    }
-    if (!value_of(words, "clock")) {
-        return 0;
-    }
     return number_of(guest, words, "clock", 0, INT64_MAX, &seconds)
                ? -1
-               : clock_set(seconds, &guest->fault);
+               : clock_run(seconds, &guest->fault);
 }
 
 static int start(struct guest *guest, const struct words *words)

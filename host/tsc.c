@@ -46,5 +46,7 @@ uint64_t tsc_khz(const struct tsc_sample *start)
     }
     if (passed <= 0 || end.count <= start->count)
         return 0;
-    return (uint64_t)((double)(end.count - start->count) * 1e6 / (double)passed);
+    double mhz = (double)(end.count - start->count) * 1e3 / (double)passed;
+
+    return (uint64_t)(mhz + 0.5) * 1000;
 }
