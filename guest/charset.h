@@ -5,8 +5,9 @@
  * Reading, the charset is ASCII: every name that is not ASCII cannot be converted then, and
  * libarchive keeps its bytes as they are, while from UTF-8 to UTF-8 it would compose them into
  * Unicode's form C, which is another name. (It warns then; see unpack.c.)
- * Writing, it is UTF-8: nothing is composed, names that are UTF-8 are stored plainly, and only those
- * that are not get the record hdrcharset=BINARY.
+ *
+ * Writing, it is UTF-8: nothing is composed, names that are UTF-8 are stored plainly, and only
+ * those that are not get the record hdrcharset=BINARY.
  *
  * The linker puts charset.c before the C library's nl_langinfo (guest/rules.mk), which libarchive
  * asks once for each archive. A real UTF-8 locale would be a file to carry along.

@@ -7,12 +7,13 @@
  *   guestfs_launch                                 init reports on GUEST_CHANNEL
  *   guestfs_upload  FILE   /job/NAME               scripts, environments, resolv.conf, CA bundle
  *   guestfs_command start clock=S clamp=S scratch=DEV [trim=1]
- *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill the base disk, unmount it
+ *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill its disk, unmount it
  *   guestfs_command base base=DEV                  mount the base disk read-only as image/
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
  *   guestfs_command hook name=preMount timeout=S clock=S
- *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/ merged
- *   guestfs_command run timeout=S clock=S [network=ADDRESS/PREFIX,GATEWAY,DNS] [share=TAG:TARGET ...] [shadow=1]
+ *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/
+ *   guestfs_command run timeout=S clock=S [network=ADDRESS/PREFIX,GATEWAY,DNS]
+ *                       [share=TAG:TARGET ...] [shadow=1]
  *   guestfs_command hook name=postMount timeout=S clock=S
  *   guestfs_command unmount
  *   guestfs_command hook name=postUmount timeout=S clock=S
@@ -24,42 +25,44 @@
  * DEV is a disk's serial number, which the host has set: GUEST_DISK_SCRATCH, GUEST_DISK_BASE, or
  * GUEST_DISK_LAYER and the layer's number from 0. The guest looks for it in /sys/block/NAME/serial
  * (virtio-blk: the first two) and behind the 4-byte header of /sys/block/NAME/device/vpd_pg80 (the
- * layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot), since
- * the kernel's own names follow the order in which disks happen to be probed.
+ * layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot),
+ * since the kernel's own names follow the order in which disks happen to be probed.
  *
  * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
- * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack, ...)
- * is a libguestfs error whose text names operation, object and cause. Where the cause is a full disk,
- * the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins with
- * GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
+ * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack,
+ * ...) is a libguestfs error whose text names operation, object and cause. Where the cause is a
+ * full disk, the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins
+ * with GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
  *
- * libguestfs has no words for a file that the guest ends before its time, so tar_out's own error says
- * nothing; the text is what `problem` returns, empty where the host itself wanted no more.
+ * libguestfs has no words for a file that the guest ends before its time, so tar_out's own error
+ * says nothing; the text is what `problem` returns, empty where the host itself wanted no more.
  *
  * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
  *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *
  * From boot to `start` the clock is held at GUEST_CLOCK_LEAST, from there to the first script at S,
- * but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells how long a stage took. It
- * runs for scripts, from the S of each call.
+ * but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells how long a stage
+ * took. It runs for scripts, from the S of each call.
  *
- * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome of
- * the host is parsed from it):
+ * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome
+ * of the host is parsed from it):
  *
- *   "exited N" | "killed SIGNAL" | "timeout"   then   " oom=N" (processes the kernel killed for want
- *   of memory meanwhile)   " full=0|1" (the scratch disk had no room left at some time meanwhile)
- *   " output=N" (bytes written to GUEST_OUTPUT_PORT since the last such reply)
+ *   "exited N" | "killed SIGNAL" | "timeout", then
+ *   " oom=N"     processes that the kernel killed for want of memory meanwhile
+ *   " full=0|1"  the scratch disk had no room left at some time meanwhile
+ *   " output=N"  bytes written to GUEST_OUTPUT_PORT since the last such reply
  *
- * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT; they
- * are all written there before the call returns. The reply may still overtake them on the way, so
- * the host waits for as many bytes as the reply says. The kernel's console carries init's own
+ * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT;
+ * they are all written there before the call returns. The reply may still overtake them on the way,
+ * so the host waits for as many bytes as the reply says. The kernel's console carries init's own
  * complaints.
  */
 #ifndef VMBUILD_GUEST_CONTRACT_H
 #define VMBUILD_GUEST_CONTRACT_H
 
-/* Raised whenever the content of a base disk would differ for the same layers; part of its cache key. */
+/* Raised whenever the content of a base disk would differ for the same layers; part of its cache
+ * key. */
 #define GUEST_BASE_FORMAT "2"
 
 /* Names of the virtio-serial ports. The first is libguestfs' own. */

@@ -49,7 +49,8 @@ int fault_prefix(struct fault *fault, const char *format, ...)
     va_end(arguments);
     size_t added = (size_t)length < sizeof(prefix) ? (size_t)length : sizeof(prefix) - 1;
 
-    /* Where both do not fit, the middle goes: the end of the text may be a suffix of the contract. */
+    /* Where both do not fit, the middle goes: the end of the text may be a suffix of the
+     * contract. */
     size_t kept = strlen(fault->text);
     size_t skipped =
         added + kept < sizeof(fault->text) ? 0 : added + kept + 1 - sizeof(fault->text);

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Reads the file at PATH into BYTES, of ROOM bytes, up to its end or as far as there is room. Returns
- * how many bytes there are, or -1 with errno. */
+/* Reads the file at PATH into BYTES, of ROOM bytes, up to its end or as far as there is room.
+ * Returns how many bytes there are, or -1 with errno. */
 long file_read(const char *path, char *bytes, size_t room);
 
 /* Writes LENGTH bytes at FD's position. Returns 0, or -1 with errno. */

@@ -171,7 +171,8 @@ static int open_below(const struct folders *folders, const char *path, uint64_t 
     return (int)syscall(SYS_openat2, folders->below, *path ? path : ".", &how, sizeof(how));
 }
 
-/* Makes the folder PATH, which is NAME in PARENT, as the one below is, or plain. Its time is kept. */
+/* Makes the folder PATH, which is NAME in PARENT, as the one below is, or plain. Its time is
+ * kept. */
 static int make_folder(struct folders *folders, int parent, const char *name, const char *path)
 {
     struct stat made;

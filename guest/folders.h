@@ -1,11 +1,12 @@
 /*
- * The folders of the tree that a tar is unpacked into. The process is chrooted into the tree, so the
- * kernel itself keeps every path inside it; symbolic links on the way to a folder are followed as
- * in a running image.
+ * The folders of the tree that a tar is unpacked into. The process is chrooted into the tree, so
+ * the kernel itself keeps every path inside it; symbolic links on the way to a folder are followed
+ * as in a running image.
  *
- * Entries of a tar mostly come folder by folder: the folders on the way to the last entry stay open,
- * and the next one costs system calls only for what differs. What unpacking does to a folder's mtime
- * is undone at the end: a folder gets its entry's own, or keeps the one that it had before.
+ * Entries of a tar mostly come folder by folder: the folders on the way to the last entry stay
+ * open, and the next one costs system calls only for what differs. What unpacking does to a
+ * folder's mtime is undone at the end: a folder gets its entry's own, or keeps the one that it had
+ * before.
  */
 #ifndef VMBUILD_GUEST_FOLDERS_H
 #define VMBUILD_GUEST_FOLDERS_H
@@ -45,12 +46,14 @@ struct folders {
 
 /* Starts at the process' root folder. Where BELOW, the root of another tree, is not -1, a missing
  * folder is made as overlayfs copies it up: with the attributes and the mtime that the folder there
- * has, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with errno. */
+ * has, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with
+ * errno. */
 int folders_open(struct folders *ret, int below);
 
-/* The folder that holds PATH's last component; *RET_NAME is that component, in PATH. Where CREATE is
- * set, missing folders are made (0755, mtime 0, unless there is a tree below) and all on the way are added to SEEN (may be NULL).
- * The result is valid up to the next call. NULL with errno: ENOENT when not created, ENOTDIR. */
+/* The folder that holds PATH's last component; *RET_NAME is that component, in PATH. Where CREATE
+ * is set, missing folders are made (0755, mtime 0, unless there is a tree below) and all on the way
+ * are added to SEEN (may be NULL). The result is valid up to the next call. NULL with errno: ENOENT
+ * when not created, ENOTDIR. */
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
                                     struct seen *seen, const char **ret_name);
 

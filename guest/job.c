@@ -40,8 +40,8 @@ bool job_has(const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* Reads the file NAME as new memory, with a NUL byte behind it that *RET_LENGTH does not count. NULL
- * with FAULT. */
+/* Reads the file NAME as new memory, with a NUL byte behind it that *RET_LENGTH does not count.
+ * NULL with FAULT. */
 static char *read_bytes(const char *name, size_t *ret_length, struct fault *fault)
 {
     char path[128];

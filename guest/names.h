@@ -1,6 +1,6 @@
 /*
- * The names in one folder, read at once, so that walking it needs no open folder stream and does not
- * depend on the order of the file system.
+ * The names in one folder, read at once, so that walking it needs no open folder stream and does
+ * not depend on the order of the file system.
  */
 #ifndef VMBUILD_GUEST_NAMES_H
 #define VMBUILD_GUEST_NAMES_H

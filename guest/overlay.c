@@ -11,8 +11,8 @@
 
 /*
  * The layer must hold whole files under their own names, so that it can be packed from the upper
- * folder alone: no redirects, no metadata-only copies. "volatile" leaves out every sync of the upper
- * file system, which is thrown away with the VM; dpkg alone asks for thousands.
+ * folder alone: no redirects, no metadata-only copies. "volatile" leaves out every sync of the
+ * upper file system, which is thrown away with the VM; dpkg alone asks for thousands.
  */
 #define OPTIONS                                                                                    \
     "upperdir=" GUEST_SCRATCH_LAYER ",workdir=" GUEST_SCRATCH_WORK                                 \

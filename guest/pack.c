@@ -66,8 +66,9 @@ static bool is_whiteout(const struct stat *status)
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(0, 0);
 }
 
-/* libarchive writes the sign and the whole seconds, and behind them the fraction as it is given; that
- * reads as counted away from zero. A fraction between -1 and 0 cannot be said that way: it goes. */
+/* libarchive writes the sign and the whole seconds, and behind them the fraction as it is given;
+ * that reads as counted away from zero. A fraction between -1 and 0 cannot be said that way: it
+ * goes. */
 static void set_mtime(struct packing *packing, struct timespec time)
 {
     if (time.tv_sec >= packing->clamp) {
@@ -109,8 +110,8 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Splits the LENGTH bytes of packing->names into RET, sorted, less those of overlayfs. Returns their
- * number. */
+/* Splits the LENGTH bytes of packing->names into RET, sorted, less those of overlayfs. Returns
+ * their number. */
 static size_t sort_xattr_names(struct packing *packing, size_t length, const char **ret)
 {
     size_t count = 0;

@@ -1,12 +1,13 @@
 /*
  * Packs the layer: the upper folder of the overlay as a tar, in the form of OCI's layer
  * specification. Overlayfs' own marks become whiteouts again: a 0:0 character device that hides a
- * name of the image becomes ".wh.NAME", a folder with the opaque attribute gets ".wh..wh..opq" where
- * it hides a folder of the image.
+ * name of the image becomes ".wh.NAME", a folder with the opaque attribute gets ".wh..wh..opq"
+ * where it hides a folder of the image.
  *
  * The bytes depend on the two trees alone: paths in ascending order of their bytes, owners as
  * numbers, mtimes not after a given time, no other times; PAX records (SCHILY.xattr) for extended
- * attributes, hard links to the first path, sparse files as their data and a map (GNU's format 1.0).
+ * attributes, hard links to the first path, sparse files as their data and a map (GNU's format
+ * 1.0).
  */
 #ifndef VMBUILD_GUEST_PACK_H
 #define VMBUILD_GUEST_PACK_H

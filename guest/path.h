@@ -18,7 +18,8 @@ struct path {
     size_t room;
 };
 
-/* Appends NAME, which may be empty, after a "/" where needed. Returns 0, or -1 when memory is short. */
+/* Appends NAME, which may be empty, after a "/" where needed. Returns 0, or -1 when memory is
+ * short. */
 int path_push(struct path *path, const char *name);
 /* Cuts the path back to LENGTH, a value that it had before. */
 void path_cut(struct path *path, size_t length);

@@ -31,7 +31,8 @@ static int tag_of(int tag)
     }
 }
 
-/* Number of a named entry: from its own field, else a name that is a number. Returns -1 for none. */
+/* Number of a named entry: from its own field, else a name that is a number. Returns -1 for
+ * none. */
 static int64_t number_of(int qualifier, const char *name)
 {
     if (qualifier >= 0) {

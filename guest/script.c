@@ -52,7 +52,8 @@ static int64_t keep_time(const struct sandbox *sandbox, enum phase *phase, int64
     return 0;
 }
 
-/* Passes on output until the sandbox reports its end. Returns whether the time limit was reached. */
+/* Passes on output until the sandbox reports its end. Returns whether the time limit was
+ * reached. */
 static bool supervise(const struct sandbox *sandbox, uint64_t timeout, struct output *output,
                       struct outcome *outcome)
 {

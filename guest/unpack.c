@@ -58,8 +58,8 @@ static int fail(struct unpacking *unpacking, const char *path)
     return fault_set(unpacking->fault, errno, "unpack '%s'", path);
 }
 
-/* The value of a PAX time below zero counts from its whole second downwards, as its sign is in front
- * of both; libarchive hands over the parts as they were written. */
+/* The value of a PAX time below zero counts from its whole second downwards, as its sign is in
+ * front of both; libarchive hands over the parts as they were written. */
 static struct timespec entry_mtime(struct archive_entry *entry)
 {
     struct timespec time = {
@@ -222,7 +222,8 @@ static int set_metadata(struct unpacking *unpacking, const struct target *target
                    : utimensat(folder, target->name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Makes the bare file. *RET_FD is a regular file's descriptor, else -1. Returns 0 or -1 with errno. */
+/* Makes the bare file. *RET_FD is a regular file's descriptor, else -1. Returns 0 or -1 with
+ * errno. */
 static int create(struct archive_entry *entry, const struct target *target, int *ret_fd)
 {
     int folder = target->folder->fd;

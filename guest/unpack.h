@@ -1,7 +1,7 @@
 /*
  * Applies a tar to the tree that the process is chrooted into: an image's layer, or a spec's
- * contents. The tar is hostile; the chroot keeps it inside the tree, and what cannot be done with it
- * is an error that names the path.
+ * contents. The tar is hostile; the chroot keeps it inside the tree, and what cannot be done with
+ * it is an error that names the path.
  *
  * Whiteouts follow OCI's layer specification: ".wh.NAME" deletes NAME, ".wh..wh..opq" empties its
  * folder, both only of what lower layers brought, wherever in the tar they stand; other names that

@@ -38,16 +38,17 @@ struct view {
     bool has_points;
 };
 
-/* Plans the mounts, with SHARES, COUNT words TAG:TARGET that stay the caller's, and makes the points
- * that are missing. Returns 0, or -1 with FAULT; view_free in any case. */
+/* Plans the mounts, with SHARES, COUNT words TAG:TARGET that stay the caller's, and makes the
+ * points that are missing. Returns 0, or -1 with FAULT; view_free in any case. */
 int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault);
 
 /* Mounts everything, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes the view the
- * process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1 with FAULT. */
+ * process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1 with
+ * FAULT. */
 int view_enter(const struct view *view, const char *script, struct fault *fault);
 
-/* Takes whiteouts of points, which hide nothing of the image, out of the layer. Returns 0, or -1 with
- * FAULT. */
+/* Takes whiteouts of points, which hide nothing of the image, out of the layer. Returns 0, or -1
+ * with FAULT. */
 int view_finish(const struct view *view, struct fault *fault);
 
 void view_free(struct view *view);

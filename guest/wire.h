@@ -65,7 +65,8 @@ void wire_free(struct wire *wire);
 enum wire_status wire_launch(struct wire *wire);
 
 /* Waits for the next call. Those that are not calls of this protocol's version get an error reply
- * here. WIRE_END: the library has gone. CALL's arguments point into WIRE, up to the next receive. */
+ * here. WIRE_END: the library has gone. CALL's arguments point into WIRE, up to the next
+ * receive. */
 enum wire_status wire_receive(struct wire *wire, struct wire_call *call);
 
 /* Replies to CALL: success without a result, with a string, or an error with errno value CODE (0:
@@ -84,8 +85,8 @@ enum wire_status wire_receive_chunk(struct wire *wire, const unsigned char **ret
 /* Takes no more of the file that comes in: tells the library, and reads until it has stopped. */
 enum wire_status wire_refuse_file(struct wire *wire);
 
-/* Sends LENGTH bytes of a file; they may be kept until there are enough for a write. WIRE_CANCELLED:
- * the library wants no more; the file has been ended already. */
+/* Sends LENGTH bytes of a file; they may be kept until there are enough for a write.
+ * WIRE_CANCELLED: the library wants no more; the file has been ended already. */
 enum wire_status wire_send(struct wire *wire, const void *bytes, size_t length);
 
 /* Ends the file: WIRE_OK as its status says that it is whole, all else that it is not. */

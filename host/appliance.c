@@ -28,7 +28,8 @@ static char *folder_of(const char *path)
     return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
-/* The folder that the program lies in, or the empty text where that cannot be found. The caller's. */
+/* The folder that the program lies in, or the empty text where that cannot be found. The
+ * caller's. */
 static char *program_folder(void)
 {
     CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);

@@ -15,8 +15,8 @@
  * absolute and the caller's. Errors: EXIT_VM naming the folder. */
 [[nodiscard]] struct error *appliance_find(char **ret);
 
-/* Return: the version of the kernel in FOLDER ("6.1.0"), the caller's; NULL where it cannot be told,
- * as of a compressed one. */
+/* Return: the version of the kernel in FOLDER ("6.1.0"), the caller's; NULL where it cannot be
+ * told, as of a compressed one. */
 char *appliance_kernel_version(const char *folder);
 
 /* Finds QEMU: $VMBUILD_QEMU, else DEFAULT_PATH (libguestfs' own), else qemu-system-x86_64 on $PATH.

@@ -1,9 +1,9 @@
 /*
- * A tar of an image's parts, written to a file or pipe, compressed as a whole or not. Entries belong
- * to root, have no owner's names and one fixed mtime.
+ * A tar of an image's parts, written to a file or pipe, compressed as a whole or not. Entries
+ * belong to root, have no owner's names and one fixed mtime.
  *
- * gzip members and zstd frames may be joined: what is there already compressed is copied as a member
- * of its own, and the entries between such members are compressed into one.
+ * gzip members and zstd frames may be joined: what is there already compressed is copied as a
+ * member of its own, and the entries between such members are compressed into one.
  */
 #ifndef VMBUILD_ARCHIVE_WRITER_H
 #define VMBUILD_ARCHIVE_WRITER_H

@@ -30,8 +30,8 @@ void challenge_free(struct challenge *challenge);
 struct auth;
 
 /* Makes the authentication for repository NAME at HOST. SCOPES are those that a token is asked for;
- * they are moved out. AUTH_FILE is for credentials_find; it and CLIENT stay the caller's and outlive
- * the auth. */
+ * they are moved out. AUTH_FILE is for credentials_find; it and CLIENT stay the caller's and
+ * outlive the auth. */
 struct auth *auth_new(struct http_client *client, const char *auth_file, const char *host,
                       const char *name, struct strings *scopes);
 void auth_free(struct auth *auth);

@@ -26,9 +26,9 @@ struct blob_downloads {
     uint64_t total;
 };
 
-/* Makes sure that the store has the blob DESCRIPTOR. Once *STOPPED is true the transfer is given up.
- * *RET_PATH is the entry's path, the caller's. Errors: EXIT_NETWORK; EXIT_INPUT where the bytes are
- * not the blob; EXIT_DISK_FULL (the cache's). */
+/* Makes sure that the store has the blob DESCRIPTOR. Once *STOPPED is true the transfer is given
+ * up. *RET_PATH is the entry's path, the caller's. Errors: EXIT_NETWORK; EXIT_INPUT where the bytes
+ * are not the blob; EXIT_DISK_FULL (the cache's). */
 [[nodiscard]] struct error *blob_download(struct blob_downloads *downloads,
                                           const struct descriptor *descriptor,
                                           const atomic_bool *stopped, char **ret_path);

@@ -1,7 +1,7 @@
 /*
  * A blob to a registry (distribution-spec 1.1, "Push"). A blob that is there is not sent; one that
- * another repository of the registry has is mounted from there where the registry agrees. Else it is
- * sent as one piece, and after a break the registry is asked how much it has, and gets the rest.
+ * another repository of the registry has is mounted from there where the registry agrees. Else it
+ * is sent as one piece, and after a break the registry is asked how much it has, and gets the rest.
  */
 #ifndef VMBUILD_BLOB_UPLOAD_H
 #define VMBUILD_BLOB_UPLOAD_H

@@ -1,6 +1,6 @@
 /*
- * The commands. Each parses its operands from OPTIONS, does its work and returns the error that main
- * prints, if any.
+ * The commands. Each parses its operands from OPTIONS, does its work and returns the error that
+ * main prints, if any.
  */
 #ifndef VMBUILD_COMMANDS_H
 #define VMBUILD_COMMANDS_H

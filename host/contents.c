@@ -427,7 +427,8 @@ static struct error *write_linked(struct merge *merge, struct contents_entry *en
     return write_entry(merge, entry, node, path);
 }
 
-/* The group that entry NUMBER belongs to, or NULL. NODE, of its path, is NULL where it lost that. */
+/* The group that entry NUMBER belongs to, or NULL. NODE, of its path, is NULL where it lost
+ * that. */
 static struct link_group *group_of_entry(struct merge *merge, const struct contents_entry *entry,
                                          const struct path_node *node, uint64_t number)
 {
@@ -459,7 +460,8 @@ static struct error *emit_entry(void *context, struct contents_entry *entry)
     return write_entry(merge, entry, node, path);
 }
 
-/* Visits source NUMBER. *NAMES_HASH is the hash of its names: from the first pass, for the second. */
+/* Visits source NUMBER. *NAMES_HASH is the hash of its names: from the first pass, for the
+ * second. */
 static struct error *visit_source(struct merge *merge, uint64_t number, bool with_data,
                                   contents_visit visit, uint64_t *names_hash)
 {

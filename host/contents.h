@@ -3,9 +3,9 @@
  *
  * Sources are folders (their contents), tarballs (any compression) and single files. Owners become
  * root, modes gain ug+w (closure paths keep theirs), symlinks, hard links and xattrs are kept,
- * mtimes are clamped. Later sources win, and all of them over the closure; folders merge. Two passes: the first reads names and
- * decides which entry wins each path, the second streams. Memory grows with the number of names,
- * never with their sizes, and nothing is unpacked to disk.
+ * mtimes are clamped. Later sources win, and all of them over the closure; folders merge. Two
+ * passes: the first reads names and decides which entry wins each path, the second streams. Memory
+ * grows with the number of names, never with their sizes, and nothing is unpacked to disk.
  */
 #ifndef VMBUILD_CONTENTS_H
 #define VMBUILD_CONTENTS_H

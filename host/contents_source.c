@@ -254,8 +254,9 @@ static struct error *visit_tarball(struct visit *visit, struct archive *archive)
     }
 }
 
-/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind whatever
- * compression it has. Return: the caller's; its header is in ENTRY where *RET_STATUS says so. */
+/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind
+ * whatever compression it has. Return: the caller's; its header is in ENTRY where *RET_STATUS says
+ * so. */
 static struct archive *open_archive(int fd, int (*format)(struct archive *),
                                     struct archive_entry *entry, int *ret_status)
 {

@@ -27,8 +27,8 @@ enum compression decompression_sniff(const void *bytes, size_t length);
 
 struct decompressor;
 
-/* Reads SOURCE, whatever its compression. NAME is what errors call it. Errors: EXIT_INPUT, and those
- * of SOURCE. */
+/* Reads SOURCE, whatever its compression. NAME is what errors call it. Errors: EXIT_INPUT, and
+ * those of SOURCE. */
 [[nodiscard]] struct error *decompressor_new(const char *name, struct source source,
                                              struct decompressor **ret);
 

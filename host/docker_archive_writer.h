@@ -1,7 +1,8 @@
 /*
- * The docker-archive of an image, as `docker save` writes it: manifest.json, the config by its digest,
- * `repositories`, and for each layer a folder ID/{VERSION,json,layer.tar}. The small documents come
- * first, so that a reader of a compressed archive finds them without unpacking all of it.
+ * The docker-archive of an image, as `docker save` writes it: manifest.json, the config by its
+ * digest, `repositories`, and for each layer a folder ID/{VERSION,json,layer.tar}. The small
+ * documents come first, so that a reader of a compressed archive finds them without unpacking all
+ * of it.
  */
 #ifndef VMBUILD_DOCKER_ARCHIVE_WRITER_H
 #define VMBUILD_DOCKER_ARCHIVE_WRITER_H
@@ -10,8 +11,8 @@
 #include "image.h"
 #include "store.h"
 
-/* Adds IMAGE's files to WRITER, an archive in COMPRESSION. Compressed forms of base layers are taken
- * from STORE or made there. */
+/* Adds IMAGE's files to WRITER, an archive in COMPRESSION. Compressed forms of base layers are
+ * taken from STORE or made there. */
 [[nodiscard]] struct error *docker_archive_write(const struct image *image,
                                                  enum compression compression, struct store *store,
                                                  struct archive_writer *writer);

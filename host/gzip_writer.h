@@ -7,12 +7,12 @@
  * any order; they are written in the order of the input, from the thread that calls. The header has
  * no name, no time, and OS 255 (unknown).
  *
- * ISA-L chooses its routines by the CPU. At its levels 1 and 2 all of them that need SSE4.2 give the
- * same bytes (compared on 250 MB: emulated Nehalem, Sandy Bridge, Haswell, Skylake, "max", and a host
- * with AVX-512); those for older CPUs give others, and so do all at level 3. Hence level 1, and an
- * error on a CPU without SSE4.2. 200 MB of /usr/lib on one core of an EPYC: level 0 310 MB/s to
- * 41.4 %, level 1 353 MB/s to 37.2 %, level 2 315 MB/s to 36.7 %; libdeflate's level 1, which knows
- * no such difference, 161 MB/s to 35.1 %.
+ * ISA-L chooses its routines by the CPU. At its levels 1 and 2 all of them that need SSE4.2 give
+ * the same bytes (compared on 250 MB: emulated Nehalem, Sandy Bridge, Haswell, Skylake, "max", and
+ * a host with AVX-512); those for older CPUs give others, and so do all at level 3. Hence level 1,
+ * and an error on a CPU without SSE4.2. 200 MB of /usr/lib on one core of an EPYC: level 0 310 MB/s
+ * to 41.4 %, level 1 353 MB/s to 37.2 %, level 2 315 MB/s to 36.7 %; libdeflate's level 1, which
+ * knows no such difference, 161 MB/s to 35.1 %.
  */
 #ifndef VMBUILD_GZIP_WRITER_H
 #define VMBUILD_GZIP_WRITER_H

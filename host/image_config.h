@@ -1,18 +1,18 @@
 /*
- * The config document of the new image: the base's whole document, with the spec's `config` over its
- * `config`. Pure.
+ * The config document of the new image: the base's whole document, with the spec's `config` over
+ * its `config`. Pure.
  *
  *   Env                             merged by variable name
  *   Labels, Volumes, ExposedPorts   merged by key
- *   Cmd                             cleared where the spec sets Entrypoint and no Cmd, as Docker does
+ *   Cmd                             cleared where the spec sets Entrypoint and no Cmd, like Docker
  *   any other key                   the spec's replaces the base's
  *   null                            removes the base's key, or its entry in one of the maps
  *
  * created is the spec's; architecture, variant and os stay the base's. rootfs and history are
  * extended by the new layer. History is optional in OCI, but where there is one its entries without
  * `empty_layer` stand for the layers: a base's that is too short is filled up, and one with more
- * entries than layers is not taken over. What Docker noted of the container and the build that made the
- * base, or of its v1 ID, would not be true of the new image and is dropped.
+ * entries than layers is not taken over. What Docker noted of the container and the build that made
+ * the base, or of its v1 ID, would not be true of the new image and is dropped.
  */
 #ifndef VMBUILD_IMAGE_CONFIG_H
 #define VMBUILD_IMAGE_CONFIG_H

@@ -98,7 +98,8 @@ static struct error *refuse(const char *name, const struct json *value, const ch
                      value->column, name, cause);
 }
 
-/* Programs in Go take "env" for "Env", others do not: what it means must not depend on who reads it. */
+/* Programs in Go take "env" for "Env", others do not: what it means must not depend on who reads
+ * it. */
 static struct error *check_case(const struct json *config)
 {
     for (size_t i = 0; i < config->count; i++)

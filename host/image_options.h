@@ -1,5 +1,6 @@
 /*
- * The spec's `config` object: what of it is checked before a build. Keys that are not known are kept as they are.
+ * The spec's `config` object: what of it is checked before a build. Keys that are not known are
+ * kept as they are.
  */
 #ifndef VMBUILD_IMAGE_OPTIONS_H
 #define VMBUILD_IMAGE_OPTIONS_H
@@ -7,9 +8,9 @@
 #include "error.h"
 #include "json.h"
 
-/* Checks CONFIG's members (OCI image-spec, "Image Configuration", `config`) and brings them into the form that Docker
- * stores: a Cmd or Entrypoint that is a string becomes a list of one. Return: NULL, or what is wrong, with line and
- * column ("line L, column C: key 'config.Env': ..."). */
+/* Checks CONFIG's members (OCI image-spec, "Image Configuration", `config`) and brings them into
+ * the form that Docker stores: a Cmd or Entrypoint that is a string becomes a list of one. Return:
+ * NULL, or what is wrong, with line and column ("line L, column C: key 'config.Env': ..."). */
 [[nodiscard]] struct error *image_options_check(struct json *config);
 
 #endif

@@ -123,7 +123,8 @@ static int on_number(void *context, const char *text, size_t length)
     return place(context, value);
 }
 
-/* The code unit of the escape at TEXT, or 0 where that is none of \uXXXX, whose digits yajl has seen. */
+/* The code unit of the escape at TEXT, or 0 where that is none of \uXXXX, whose digits yajl has
+ * seen. */
 static unsigned long escaped_unit(const char *text)
 {
     char digits[5] = {0};
@@ -134,8 +135,9 @@ static unsigned long escaped_unit(const char *text)
     return strtoul(digits, NULL, 16);
 }
 
-/* Whether the token that scan_to_token has just reached has a \uD8xx without its \uDCxx, or the other
- * way round (RFC 8259, section 8.2): no UTF-8 can say that, and yajl makes something else of it. */
+/* Whether the token that scan_to_token has just reached has a \uD8xx without its \uDCxx, or the
+ * other way round (RFC 8259, section 8.2): no UTF-8 can say that, and yajl makes something else of
+ * it. */
 static bool has_lone_surrogate(const struct reader *reader)
 {
     bool high_before = false; /* the escape right before was the first half of a pair */
@@ -466,8 +468,8 @@ bool json_to_unsigned(const struct json *value, uint64_t max, uint64_t *ret)
     return true;
 }
 
-/* yajl_gen fails only on bytes that are no UTF-8, which are not validated when written, and on depth, which
- * is limited by JSON_DEPTH_MAX and what this program builds itself. */
+/* yajl_gen fails only on bytes that are no UTF-8, which are not validated when written, and on
+ * depth, which is limited by JSON_DEPTH_MAX and what this program builds itself. */
 static void require(yajl_gen_status status)
 {
     if (status != yajl_gen_status_ok)

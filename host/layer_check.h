@@ -1,7 +1,8 @@
 /*
  * Whether a tar is a layer that this program may pass on: what the guest sends is not trusted.
- * Paths are relative, without `..`, and of limited length; types are those that layers have; owners,
- * modes, device numbers and sizes are in range; the archive ends as it should, with nothing behind.
+ * Paths are relative, without `..`, and of limited length; types are those that layers have;
+ * owners, modes, device numbers and sizes are in range; the archive ends as it should, with nothing
+ * behind.
  */
 #ifndef VMBUILD_LAYER_CHECK_H
 #define VMBUILD_LAYER_CHECK_H

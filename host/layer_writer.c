@@ -15,7 +15,8 @@
 #include "tarsum.h"
 #include "temporary.h"
 
-/* A legacy checksum is not worth hashing the zeros of a larger hole, such as lastlog of a huge UID. */
+/* A legacy checksum is not worth hashing the zeros of a larger hole, such as lastlog of a huge
+ * UID. */
 #define TARSUM_HOLES_MAX (UINT64_C(1) << 30)
 
 /* A file under way, with the digest of what it holds. */

@@ -109,7 +109,8 @@ static void add_cpus(struct machine *machine, uint64_t cpus)
 }
 
 /* The kernel's words. Disks on SCSI are scanned for when the guest wants them. Without the local
- * APICs' timers the PIT serves one CPU as well, but of several none would sleep less than a tick. */
+ * APICs' timers the PIT serves one CPU as well, but of several none would sleep less than a
+ * tick. */
 static char *describe_append(const struct machine_host *host, uint64_t cpus)
 {
     struct buffer words = {0};

@@ -4,13 +4,13 @@
  *
  * Disks. The scratch disk and the base disk are virtio-blk devices: the guest finds them at boot
  * without a scan. The layers of a new base, of which there can be hundreds, are LUNs of the SCSI
- * adapter that libguestfs adds to every machine, beside LUN 0, its own placeholder. Each disk carries
- * the serial number that guest/contract.h gives it. None is a drive of libguestfs: it would put a
- * qcow2 overlay on each read-only one.
+ * adapter that libguestfs adds to every machine, beside LUN 0, its own placeholder. Each disk
+ * carries the serial number that guest/contract.h gives it. None is a drive of libguestfs: it would
+ * put a qcow2 overlay on each read-only one.
  *
- * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told: it
- * gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps to
- * the one timer that costs least to set up.
+ * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told:
+ * it gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps
+ * to the one timer that costs least to set up.
  *
  * Network. QEMU's user-mode stack with fixed addresses, and none at all unless it is asked for. As
  * QEMU has it, the gateway's address leads to services that listen on the host's loopback: a script

@@ -107,8 +107,8 @@ static int run(struct options *options)
 }
 
 /* Opens /dev/null in the place of standard streams that are closed: else the first files that are
- * opened would be taken for them, and messages be written into an image. It is open the wrong way, so
- * that reading and writing fail as before. */
+ * opened would be taken for them, and messages be written into an image. It is open the wrong way,
+ * so that reading and writing fail as before. */
 static bool hold_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -215,8 +215,8 @@ static const char *usual_variant(const char *architecture)
     return strcmp(architecture, "arm") == 0 ? "v7" : NULL;
 }
 
-/* How well ITEM suits: 0 not at all. One that names no platform may suit any, as an index in an index
- * does. */
+/* How well ITEM suits: 0 not at all. One that names no platform may suit any, as an index in an
+ * index does. */
 static int rate(const struct descriptor *item, const char *architecture, size_t length,
                 const char *variant)
 {

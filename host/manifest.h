@@ -49,10 +49,9 @@ struct manifest {
                                            const char *content_type, struct manifest *ret);
 
 /* The entry of INDEX for Linux on ARCHITECTURE (GOARCH name, "linux/" before it allowed; with
- * "/VARIANT" only that variant).
- * Without one, the usual variant of the architecture is preferred, then the first that is there, then
- * the first that names no platform.
- * *RET is borrowed. Errors: EXIT_INPUT, which lists what there is. */
+ * "/VARIANT" only that variant). Without one, the usual variant of the architecture is preferred,
+ * then the first that is there, then the first that names no platform. *RET is borrowed. Errors:
+ * EXIT_INPUT, which lists what there is. */
 [[nodiscard]] struct error *manifest_choose(const struct manifest *index, const char *name,
                                             const char *architecture,
                                             const struct descriptor **ret);

@@ -1,7 +1,7 @@
 /*
  * Where else a registry has a blob: the repositories that it was pulled from or pushed to before,
- * kept as records of the store. A push can ask a registry to take the blob from there ("cross-mount")
- * instead of sending it.
+ * kept as records of the store. A push can ask a registry to take the blob from there
+ * ("cross-mount") instead of sending it.
  */
 #ifndef VMBUILD_MOUNT_SOURCES_H
 #define VMBUILD_MOUNT_SOURCES_H

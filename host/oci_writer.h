@@ -1,7 +1,7 @@
 /*
  * The OCI image layout (image-spec 1.1, "Image Layout") of an image: its blobs, sorted by digest,
- * `index.json` and `oci-layout`, for a folder or an archive. Layers that came as blobs keep their bytes
- * and digests; others are compressed. An unchanged image with an OCI manifest keeps that too.
+ * `index.json` and `oci-layout`, for a folder or an archive. Layers that came as blobs keep their
+ * bytes and digests; others are compressed. An unchanged image with an OCI manifest keeps that too.
  */
 #ifndef VMBUILD_OCI_WRITER_H
 #define VMBUILD_OCI_WRITER_H

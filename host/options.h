@@ -1,8 +1,8 @@
 /*
- * The command line: SPEC.md's commands and options. One static table says which options there are, what
- * each takes, which commands have it and what its help text is; the parser and every --help work from it.
- * Options stand before or after the operands, and the command too. Parsing does nothing but parse; it
- * may reorder ARGV.
+ * The command line: SPEC.md's commands and options. One static table says which options there are,
+ * what each takes, which commands have it and what its help text is; the parser and every --help
+ * work from it. Options stand before or after the operands, and the command too. Parsing does
+ * nothing but parse; it may reorder ARGV.
  */
 #ifndef VMBUILD_OPTIONS_H
 #define VMBUILD_OPTIONS_H
@@ -55,14 +55,15 @@ struct options {
     char *limit; /* --limit of cache prune, in MiB */
 };
 
-/* Parses ARGV of ARGC words. Errors: EXIT_USAGE, naming the word, with the nearest known one. *RET is always
- * valid afterwards and the caller's to free. */
+/* Parses ARGV of ARGC words. Errors: EXIT_USAGE, naming the word, with the nearest known one. *RET
+ * is always valid afterwards and the caller's to free. */
 [[nodiscard]] struct error *options_parse(int argc, char **argv, struct options *ret);
 
 /* Appends the help of COMMAND, or where it is NULL that of the whole program. */
 void options_help(const struct command *command, struct buffer *out);
 
-/* The output's path: -o, or by default the last part of NAME with the ending of format and compression. The caller's. */
+/* The output's path: -o, or by default the last part of NAME with the ending of format and
+ * compression. The caller's. */
 char *options_output_path(const struct options *options, const char *name);
 
 void options_free(struct options *options);

@@ -216,8 +216,8 @@ struct error *output_check(const struct output *output)
     return NULL;
 }
 
-/* Fills FOLDER with the image's last layer: layer.tar, json and VERSION, as dockerTools' mkPureLayer
- * and mkRootLayer made it. */
+/* Fills FOLDER with the image's last layer: layer.tar, json and VERSION, as dockerTools'
+ * mkPureLayer and mkRootLayer made it. */
 static struct error *fill_layer_folder(const struct image *image, struct store *store,
                                        const char *folder)
 {

@@ -16,8 +16,8 @@
 
 #define CHUNK 65536
 
-/* What limits a guest that promises more than it sends: the promised bytes are on their way already,
- * in virtio's ring (128 writes of 32 KiB at most) and in a socket, and come at once. */
+/* What limits a guest that promises more than it sends: the promised bytes are on their way
+ * already, in virtio's ring (128 writes of 32 KiB at most) and in a socket, and come at once. */
 #define ON_THE_WAY_MAX (16u << 20) /* bytes */
 #define LATE_MAX_MS 10000          /* in all, but for the time in which they are shown */
 
@@ -142,8 +142,8 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until something changes, with the mutex held, for LEFT milliseconds. Return: what is left of
- * them; where bytes are being shown, which may take a terminal that is stopped any time, all. */
+/* Waits until something changes, with the mutex held, for LEFT milliseconds. Return: what is left
+ * of them; where bytes are being shown, which may take a terminal that is stopped any time, all. */
 static int64_t await_change(struct output_port *port, int64_t left)
 {
     bool showing = port->showing;

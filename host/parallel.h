@@ -11,8 +11,8 @@
 
 #define PARALLEL_THREADS_MAX 16
 
-/* Work on the thing INDEX. Work that lasts looks at *STOPPED now and then: where it is true, another
- * work has failed, and any error will do. */
+/* Work on the thing INDEX. Work that lasts looks at *STOPPED now and then: where it is true,
+ * another work has failed, and any error will do. */
 typedef struct error *(*parallel_work)(void *context, size_t index, const atomic_bool *stopped);
 
 /* Does WORK for each index below COUNT, beginning with the lowest, on at most THREADS threads; all

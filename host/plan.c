@@ -88,7 +88,8 @@ static void set_default(struct strings *list, const char *name, const char *valu
         set_variable(list, name, strlen(name), value);
 }
 
-/* The base's Env: entries that are not NAME=VALUE are left out, as Docker leaves them to have no effect. */
+/* The base's Env: entries that are not NAME=VALUE are left out, as Docker leaves them to have no
+ * effect. */
 static void add_image_environment(struct strings *list, const struct json *image_config)
 {
     const struct json *environment = json_get(json_get(image_config, "config"), "Env");

@@ -199,7 +199,8 @@ void progress_done(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-/* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and semicolons m) at TEXT; 0 where it is none. */
+/* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and semicolons m) at TEXT; 0 where it is
+ * none. */
 static size_t colour_length(const char *text)
 {
     if (text[0] != ESCAPE || text[1] != '[')

@@ -51,7 +51,8 @@ static size_t separator_length(const char *text)
     return strspn(text, "-");
 }
 
-/* Whether the LENGTH bytes at TEXT are a path component: alphanumerics with single separators between them. */
+/* Whether the LENGTH bytes at TEXT are a path component: alphanumerics with single separators
+ * between them. */
 static bool is_path_component(const char *text, size_t length)
 {
     const char *end = text + length;
@@ -73,7 +74,8 @@ static bool is_path_component(const char *text, size_t length)
     }
 }
 
-/* Whether the LENGTH bytes at TEXT are a registry's domain: host name labels or an address, and a port. */
+/* Whether the LENGTH bytes at TEXT are a registry's domain: host name labels or an address, and a
+ * port. */
 static bool is_domain(const char *text, size_t length)
 {
     size_t host = 0;
@@ -99,8 +101,8 @@ static bool is_domain(const char *text, size_t length)
     return text[host] == ':' && digits > 0 && digits <= 5 && host + 1 + digits == length;
 }
 
-/* Whether the first component, LENGTH bytes of NAME, is a registry and not a part of the path: as Docker
- * and skopeo tell them apart. */
+/* Whether the first component, LENGTH bytes of NAME, is a registry and not a part of the path: as
+ * Docker and skopeo tell them apart. */
 static bool names_registry(const char *name, size_t length)
 {
     return memchr(name, '.', length) != NULL || memchr(name, ':', length) != NULL || *name == '[' ||

@@ -1,8 +1,10 @@
 /*
  * How users name images. An image reference has a transport, as skopeo and podman write it:
  *
- *     docker-archive:FILE[:REF]  oci-archive:FILE[:REF]  oci:DIR[:REF]
- * docker://HOST/NAME[:TAG|@DIGEST]
+ *     docker-archive:FILE[:REF]
+ *     oci-archive:FILE[:REF]
+ *     oci:DIR[:REF]
+ *     docker://HOST/NAME[:TAG|@DIGEST]
  *
  * A plain path has TRANSPORT_PATH and is recognised by what it holds. Pure: nothing is opened here.
  */
@@ -31,7 +33,8 @@ struct reference {
     struct digest digest; /* or empty */
 };
 
-/* Parses TEXT as IMAGE of SPEC.md. Errors: EXIT_USAGE-free: EXIT_INPUT with the offending part. */
+/* Parses TEXT, of one of the forms above. *RET is freed by reference_free. Errors: EXIT_INPUT,
+ * naming the part that is wrong. */
 [[nodiscard]] struct error *reference_parse(const char *text, struct reference *ret);
 
 /* Checks NAME (the spec's `name`: a repository name, registry prefix allowed) and TAG by the

@@ -199,7 +199,8 @@ static struct error *get_config(struct pull *pull)
     return NULL;
 }
 
-/* The layer's tar where the store has it and nothing else is asked for: then nothing has to come. */
+/* The layer's tar where the store has it and nothing else is asked for: then nothing has to
+ * come. */
 static bool find_tar(struct pull *pull, struct layer *layer)
 {
     struct stat status;

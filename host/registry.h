@@ -3,8 +3,8 @@
  * way is registry_push.h. What is found is kept in the store under its digest, manifests included:
  * an image that is named by digest and was pulled before needs no registry.
  *
- * Answers are hostile: sizes are limited (http.h, manifest.h), and nothing is used before its digest
- * was checked.
+ * Answers are hostile: sizes are limited (http.h, manifest.h), and nothing is used before its
+ * digest was checked.
  */
 #ifndef VMBUILD_REGISTRY_H
 #define VMBUILD_REGISTRY_H

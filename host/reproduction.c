@@ -260,8 +260,8 @@ static struct error *find_first_difference(const struct output *first, const str
     return error_new(EXIT_OTHER, "the same image, written in other bytes");
 }
 
-/* Compares two outputs by the bytes of the archives, or of the folders' files: of a layout its index,
- * which names all others by their digests. */
+/* Compares two outputs by the bytes of the archives, or of the folders' files: of a layout its
+ * index, which names all others by their digests. */
 static struct error *compare_outputs(const struct output *first, const struct output *second)
 {
     static const char *const files[][3] = {[FORMAT_DOCKER_ARCHIVE] = {""},

@@ -69,7 +69,8 @@ static struct error *tell_zeros(struct sparse_map *map, uint64_t end)
     return NULL;
 }
 
-/* The regions follow one another, within the file, and their bytes are what is stored behind the map. */
+/* The regions follow one another, within the file, and their bytes are what is stored behind the
+ * map. */
 static struct error *check_regions(const struct sparse_map *map, uint64_t map_size)
 {
     uint64_t end = 0, sum = 0;

@@ -1,7 +1,8 @@
 /*
- * The data of a sparse file in a tar, in GNU's PAX form 1.0: first a map, decimal numbers that each end with a newline (the
- * count of data regions, then each one's offset and length), filled up with zeros to whole blocks, then
- * the regions' bytes. Fed in pieces of any size, it checks the map and tells the file's bytes, holes as zeros.
+ * The data of a sparse file in a tar, in GNU's PAX form 1.0: first a map, decimal numbers that each
+ * end with a newline (the count of data regions, then each one's offset and length), filled up with
+ * zeros to whole blocks, then the regions' bytes. Fed in pieces of any size, it checks the map and
+ * tells the file's bytes, holes as zeros.
  */
 #ifndef VMBUILD_SPARSE_MAP_H
 #define VMBUILD_SPARSE_MAP_H
@@ -14,8 +15,8 @@
 
 struct sparse_map;
 
-/* A file of REAL_SIZE bytes, stored in STORED_SIZE. EXPANDED gets its bytes; where its write is NULL, they are only
- * checked. */
+/* A file of REAL_SIZE bytes, stored in STORED_SIZE. EXPANDED gets its bytes; where its write is
+ * NULL, they are only checked. */
 struct sparse_map *sparse_map_new(uint64_t real_size, uint64_t stored_size, struct sink expanded);
 
 /* The next stored bytes. Errors: EXIT_INPUT where the map is not in order, or EXPANDED's. */

@@ -32,8 +32,8 @@ struct reader {
     struct spec *spec;
 };
 
-/* An error about VALUE of KEY: where it stands and what is wrong. A value of the command line stands
- * nowhere. */
+/* An error about VALUE of KEY: where it stands and what is wrong. A value of the command line
+ * stands nowhere. */
 __attribute__((format(printf, 3, 4))) static struct error *
 refuse(const struct spec_key *key, const struct json *value, const char *format, ...)
 {

@@ -1,6 +1,6 @@
 /*
- * The keys of the spec file: one table of names, types, limits, defaults and texts, from which the parser
- * (spec.c) and the schema (spec_schema.c) both work.
+ * The keys of the spec file: one table of names, types, limits, defaults and texts, from which the
+ * parser (spec.c) and the schema (spec_schema.c) both work.
  */
 #ifndef VMBUILD_SPEC_KEY_H
 #define VMBUILD_SPEC_KEY_H

@@ -1,6 +1,7 @@
 /*
- * What the command line says over the spec file: --memory, --set KEY=VALUE and so on. A value is the
- * text itself where the key takes text, else JSON; for a key that takes both, what begins as JSON is.
+ * What the command line says over the spec file: --memory, --set KEY=VALUE and so on. A value is
+ * the text itself where the key takes text, else JSON; for a key that takes both, what begins as
+ * JSON is.
  */
 #ifndef VMBUILD_SPEC_OVERRIDE_H
 #define VMBUILD_SPEC_OVERRIDE_H

@@ -158,8 +158,9 @@ bool tar_reader_is_seekable(const struct tar_reader *reader)
     return reader->decompressor == NULL;
 }
 
-/* Of names in PAX records that are not ASCII libarchive warns here, and keeps their bytes. Were UTF-8
- * the locale's charset, it would compose them into Unicode's form C, which are other names. */
+/* Of names in PAX records that are not ASCII libarchive warns here, and keeps their bytes. Were
+ * UTF-8 the locale's charset, it would compose them into Unicode's form C, which are other
+ * names. */
 static int read_header(struct tar_reader *reader, struct archive_entry **ret)
 {
     locale_t before = uselocale(reader->ascii);

@@ -59,7 +59,8 @@ static bool drop_part(struct buffer *clean)
 }
 
 /* A number for NAME as Go's path.Clean leaves it, which takes out `.` and `..` parts and doubled or
- * final slashes. Each part that is left has a slash before it, and an absolute name one at its end. */
+ * final slashes. Each part that is left has a slash before it, and an absolute name one at its
+ * end. */
 static uint64_t key_of(const char *name)
 {
     CLEANUP(buffer_free) struct buffer clean = {0};

@@ -230,7 +230,8 @@ static void hold_lock(const char *path)
         close(fd);
 }
 
-/* Whether the folder NAME in DIR was left by a build that was killed together with its supervisor. */
+/* Whether the folder NAME in DIR was left by a build that was killed together with its
+ * supervisor. */
 static bool is_abandoned(int dir, const char *name, time_t now)
 {
     struct stat status;

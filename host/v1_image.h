@@ -1,8 +1,8 @@
 /*
  * What an image's layers are called, and how they are described, in Docker's v1 image format, which
- * docker-archives still carry: one chain of images, of which each has an ID and a parent. IDs follow
- * moby's image/v1 CreateID: the digest of the v1 document with the layers' chain ID and the parent, so
- * that they depend on nothing else. Pure.
+ * docker-archives still carry: one chain of images, of which each has an ID and a parent. IDs
+ * follow moby's image/v1 CreateID: the digest of the v1 document with the layers' chain ID and the
+ * parent, so that they depend on nothing else. Pure.
  */
 #ifndef VMBUILD_V1_IMAGE_H
 #define VMBUILD_V1_IMAGE_H

@@ -62,8 +62,8 @@ static struct error *start(struct vm *vm, const struct vm_options *options)
     struct strings words = {0};
 
     strings_add(&words, "start");
-    /* Smaller times are only ever the default of a spec without a base image, whose files get that as
-     * their time anyway. */
+    /* Smaller times are only ever the default of a spec without a base image, whose files get that
+     * as their time anyway. */
     vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
     add_number(&words, "clock", vm->clock);
     add_number(&words, "clamp", options->clamp);

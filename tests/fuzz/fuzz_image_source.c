@@ -1,4 +1,5 @@
-/* Any bytes as an input image: archives of every kind, compressed or not. What opens is exported. */
+/* Any bytes as an input image: archives of every kind, compressed or not. What opens is
+ * exported. */
 #include <fcntl.h>
 #include <locale.h>
 #include <stdbool.h>

@@ -53,7 +53,8 @@ static void describe(struct archive *archive, struct archive_entry *entry, struc
     buffer_printf(out, "\n");
 }
 
-/* Packs PATHS (a NULL-ended list below the folder) and describes what the tar holds. The caller's. */
+/* Packs PATHS (a NULL-ended list below the folder) and describes what the tar holds. The
+ * caller's. */
 static char *pack(const char *const *paths, const struct contents *options, struct buffer *tar)
 {
     struct strings list = {0};
@@ -132,7 +133,8 @@ static void test_tarball(void **state)
                                                "f 664 0 1 etc/c = c\n");
 }
 
-/* The layer of a file with holes is the same, whether a folder or a tarball of either form has it. */
+/* The layer of a file with holes is the same, whether a folder or a tarball of either form has
+ * it. */
 static void test_sparse_file(void **state)
 {
     static const char *const sources[][2] = {{"s"}, {"gnu.tar"}, {"pax.tar"}};

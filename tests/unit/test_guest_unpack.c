@@ -1,5 +1,5 @@
-/* Layers unpacked into a tree, in a child that is chrooted into it as the guest's worker is. For that
- * the test has to be root. */
+/* Layers unpacked into a tree, in a child that is chrooted into it as the guest's worker is. For
+ * that the test has to be root. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

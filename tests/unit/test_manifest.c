@@ -151,26 +151,27 @@ static void test_too_many_layers(void **state)
     buffer_free(&text);
 }
 
-#define ENTRY(hex, platform)                                                                       \
-    "{\"mediaType\":\"" MANIFEST_OCI "\",\"digest\":\"sha256:" hex                                 \
-    "\",\"size\":9,\"platform\":{" platform "}}"
-#define INDEX                                                                                                                                                                                                                                            \
-    "{\"schemaVersion\":2,\"manifests\":[" ENTRY(                                                                                                                                                                                                        \
-        "0000000000000000000000000000000000000000000000000000000000000000",                                                                                                                                                                              \
-        "\"os\":\"windows\",\"architecture\":\"amd64\"") "," ENTRY("11111111111111111111111111111"                                                                                                                                                       \
-                                                                   "11111111111111111111111111111"                                                                                                                                                       \
-                                                                   "111111",                                                                                                                                                                             \
-                                                                   "\"os\":\"linux\","                                                                                                                                                                   \
-                                                                   "\"architecture\":\"amd64\"") "," ENTRY("2222222222222222222222222222222222222222222222222222222222222222",                                                                           \
-                                                                                                           "\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v6\"") "," ENTRY("3333333333333333333333333333333333333333333333333333333333333333", \
-                                                                                                                                                                                     "\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"") "]}"
+/* An index's entry whose digest is DIGIT, repeated. */
+#define TIMES_8(digit) digit digit digit digit digit digit digit digit
+#define ENTRY(digit, platform)                                                                     \
+    "{\"mediaType\":\"" MANIFEST_OCI                                                               \
+    "\",\"digest\":\"sha256:" TIMES_8(TIMES_8(digit)) "\",\"size\":9,\"platform\":{" platform "}}"
+
+/* clang-format off */
+static const char index_of_four[] =
+    "{\"schemaVersion\":2,\"manifests\":["
+    ENTRY("0", "\"os\":\"windows\",\"architecture\":\"amd64\"") ","
+    ENTRY("1", "\"os\":\"linux\",\"architecture\":\"amd64\"") ","
+    ENTRY("2", "\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v6\"") ","
+    ENTRY("3", "\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"") "]}";
+/* clang-format on */
 
 static void check_choice(const char *architecture, char digit)
 {
     struct manifest index;
     const struct descriptor *chosen = NULL;
 
-    read_good(INDEX, NULL, &index);
+    read_good(index_of_four, NULL, &index);
     assert_null(manifest_choose(&index, "m", architecture, &chosen));
     assert_int_equal(chosen->digest.hex[0], digit);
     manifest_free(&index);
@@ -190,7 +191,7 @@ static void test_choose_none(void **state)
     const struct descriptor *chosen = NULL;
 
     (void)state;
-    read_good(INDEX, NULL, &index);
+    read_good(index_of_four, NULL, &index);
     struct error *err = manifest_choose(&index, "m", "s390x", &chosen);
 
     assert_non_null(err);

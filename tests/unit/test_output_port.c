@@ -134,7 +134,8 @@ static void *drip(void *argument)
     return NULL;
 }
 
-/* A guest that sends a byte now and then, and never the last one, does not keep the build waiting. */
+/* A guest that sends a byte now and then, and never the last one, does not keep the build
+ * waiting. */
 static void test_dripping_output_is_an_error(void **state)
 {
     int fd = connect_to_port();
