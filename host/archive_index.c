@@ -8,6 +8,7 @@
 #include "image_source.h"
 #include "memory.h"
 #include "tar_reader.h"
+#include "temporary.h"
 
 #define MEMBERS_MAX 100000
 #define NAME_LENGTH_MAX 1024        /* names of an image's files have some 80 */
@@ -126,7 +127,12 @@ static struct error *read_once(struct archive_index *index, struct tar_reader *r
 {
     if (member->size <= SMALL_SIZE && index->small_total + member->size <= SMALL_TOTAL_MAX)
         return keep_small(index, reader, member);
-    TRY(take_data(index, reader, member->name, index->wanted, &member->taken));
+    unsigned int wanted = index->wanted;
+
+    /* It may be a document, which is read whatever is asked for. */
+    if (member->size <= JSON_SIZE_MAX)
+        wanted |= LAYER_BLOB;
+    TRY(take_data(index, reader, member->name, wanted, &member->taken));
     member->is_taken = true;
     return NULL;
 }
@@ -338,6 +344,11 @@ static struct error *take(void *context, const char *name, unsigned int wanted,
     *ret = member->taken;
     member->taken = (struct intake_result){0};
     member->is_gone = true;
+    if (wanted == 0) {
+        temporary_removep(&ret->blob.path);
+        temporary_removep(&ret->tar.path);
+        ret->blob.path = ret->tar.path = NULL;
+    }
     return NULL;
 }
 

@@ -226,6 +226,34 @@ static void test_compressed_as_a_whole(void **state)
     }
 }
 
+/* A compressed archive is read once: a document that is too large for memory is kept elsewhere, also
+ * where nothing is wanted of the layers. */
+static void test_large_document_in_a_compressed_archive(void **state)
+{
+    char *config = make_config(0, 1);
+    char *name = config_name(config);
+    char *manifest = xasprintf("%1000000s[{\"Config\":\"%s\",\"RepoTags\":null,"
+                               "\"Layers\":[\"" ID_1 "/layer.tar\",\"" ID_2 "/layer.tar\"]}]",
+                               "", name);
+    struct buffer tar = make_archive(manifest);
+    struct buffer packed = compress(&tar, ARCHIVE_FILTER_GZIP);
+    struct image *image = NULL;
+
+    (void)state;
+    write_file("large-document.tar.gz", &packed);
+    struct error *err = open_choice("%s/large-document.tar.gz", NULL, 0, &image);
+
+    if (err != NULL)
+        fail_msg("%s", err->message);
+    assert_int_equal(image->layer_count, LAYERS);
+    for (int i = 0; i < LAYERS; i++)
+        assert_null(image->layers[i].tar_path);
+    image_free(image);
+    free(manifest);
+    free(name);
+    free(config);
+}
+
 static void test_names_choose(void **state)
 {
     struct image *image = NULL;
@@ -568,6 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_docker_archive),
         cmocka_unit_test(test_compressed_as_a_whole),
+        cmocka_unit_test(test_large_document_in_a_compressed_archive),
         cmocka_unit_test(test_names_choose),
         cmocka_unit_test(test_linked_layers),
         cmocka_unit_test(test_repositories_and_parents),
