@@ -288,7 +288,7 @@ static struct error *read_token(const struct http_answer *answer, char **ret)
 
 static struct error *get_token(struct auth *auth, const struct challenge *challenge, char **ret)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     CLEANUP(freep) char *url = NULL;
     CLEANUP(freep) char *form = NULL;
     CLEANUP(freep) char *basic = NULL;
@@ -341,7 +341,7 @@ static struct error *answer_challenge(struct auth *auth, const struct http_answe
 
 struct error *auth_challenged(struct auth *auth, const struct http_answer *answer, const char *used)
 {
-    struct challenge challenge __attribute__((cleanup(challenge_free))) = {0};
+    CLEANUP(challenge_free) struct challenge challenge = {0};
     struct error *err = NULL;
 
     challenge_parse(answer, &challenge);

@@ -118,7 +118,7 @@ static struct error *transfer(struct download *download)
     CLEANUP(freep)
     char *path = xasprintf("blobs/" DIGEST_PREFIX "%s", download->descriptor->digest.hex);
     CLEANUP(freep) char *url = repository_url(download->shared->repository, path);
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     struct http_request request = {.method = "GET", .url = url, .receive = receive};
     struct backoff backoff = {0};
 

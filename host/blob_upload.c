@@ -47,7 +47,7 @@ static void on_sent(void *context, uint64_t sent)
 /* Sets *RET to whether the repository has the blob. */
 static struct error *ask(struct upload *upload, bool *ret)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     CLEANUP(freep)
     char *path = xasprintf("blobs/" DIGEST_PREFIX "%s", upload->source->digest.hex);
     CLEANUP(freep) char *url = repository_url(upload->shared->repository, path);
@@ -97,7 +97,7 @@ static char *begin_url(const struct upload *upload, const char *mount_source)
  * mount begins an upload, or refuses and is asked again without. */
 static struct error *begin(struct upload *upload, const char *mount_source, bool *ret_done)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     CLEANUP(freep) char *url = begin_url(upload, mount_source);
     struct http_request request = {
         .method = "POST", .url = url, .body = "", .answer_max = ANSWER_MAX};
@@ -136,7 +136,7 @@ static struct error *read_range(struct upload *upload, const struct http_answer 
 /* Asks, after a break, where to go on. An upload that the registry has forgotten is begun anew. */
 static struct error *recover(struct upload *upload)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     CLEANUP(freep) char *url = xstrdup(upload->session);
     struct http_request request = {.method = "GET", .url = url, .answer_max = ANSWER_MAX};
 
@@ -233,7 +233,7 @@ static bool is_done(const struct http_answer *answer)
 
 static struct error *send(struct upload *upload)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     struct backoff backoff = {0};
 
     for (bool again = false;; again = true) {

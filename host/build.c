@@ -53,7 +53,7 @@ static struct error *check_architecture(const struct state *state)
 static struct error *open_base(struct state *state)
 {
     const struct spec *spec = state->spec;
-    struct reference reference __attribute__((cleanup(reference_free))) = {0};
+    CLEANUP(reference_free) struct reference reference = {0};
     struct image_choice choice = {spec->from_image_name, spec->from_image_tag, spec->architecture};
 
     if (spec->from_image == NULL)
@@ -296,7 +296,7 @@ static struct error *run_vm(struct state *state, struct base_disk *disk,
  * once. */
 static struct error *build_root_layer(struct state *state, struct layer_writer *writer)
 {
-    struct base_disk disk __attribute__((cleanup(base_disk_release))) = {.lock = -1};
+    CLEANUP(base_disk_release) struct base_disk disk = {.lock = -1};
     bool damaged = false;
 
     if (state->plan.needs_base)

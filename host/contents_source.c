@@ -59,7 +59,7 @@ static struct error *add_xattrs(const struct visit *visit, const char *proc_path
 {
     char names[XATTR_NAMES_MAX], value[XATTR_VALUE_MAX];
     ssize_t length = llistxattr(proc_path, names, sizeof names);
-    struct strings sorted __attribute__((cleanup(strings_free))) = {0};
+    CLEANUP(strings_free) struct strings sorted = {0};
 
     if (length < 0)
         return errno == ENOTSUP ? NULL : failed(visit, "list the xattrs of", path);
@@ -171,7 +171,7 @@ static struct error *visit_name(struct visit *visit, int dir, const char *name, 
 static struct error *visit_folder(struct visit *visit, int dir, const char *path,
                                   unsigned int depth)
 {
-    struct strings names __attribute__((cleanup(strings_free))) = {0};
+    CLEANUP(strings_free) struct strings names = {0};
 
     if (depth > DEPTH_MAX)
         return error_new(EXIT_INPUT, "read '%s': more than %d folders below one another",

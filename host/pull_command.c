@@ -46,7 +46,7 @@ static void show_result(const char *path, const struct image *image)
 
 struct error *pull_command(const struct options *options)
 {
-    struct reference reference __attribute__((cleanup(reference_free))) = {0};
+    CLEANUP(reference_free) struct reference reference = {0};
     struct image_choice choice = {.architecture = options->platform};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;

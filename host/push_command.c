@@ -22,8 +22,8 @@ static void show_result(const struct reference *target, const struct digest *dig
 
 struct error *push_command(const struct options *options)
 {
-    struct reference source __attribute__((cleanup(reference_free))) = {0};
-    struct reference target __attribute__((cleanup(reference_free))) = {0};
+    CLEANUP(reference_free) struct reference source = {0};
+    CLEANUP(reference_free) struct reference target = {0};
     struct image_choice choice = {.architecture = options->platform};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;

@@ -108,7 +108,7 @@ static struct error *check_manifest(const struct http_answer *answer, const stru
 static struct error *ask_manifest(struct pull *pull, const char *name, const struct digest *wanted,
                                   char **ret_type)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     CLEANUP(freep) char *path = xasprintf("manifests/%s", name);
     CLEANUP(freep) char *url = NULL;
     struct http_request request = {
@@ -355,8 +355,8 @@ static struct error *pull_image(struct pull *pull)
 struct error *registry_pull(const struct reference *reference, const struct image_choice *choice,
                             unsigned int forms, struct store *store, struct image **ret)
 {
-    struct pull pull __attribute__((cleanup(pull_free))) = {
-        .reference = reference, .choice = choice, .forms = forms, .store = store};
+    CLEANUP(pull_free)
+    struct pull pull = {.reference = reference, .choice = choice, .forms = forms, .store = store};
     struct error *err = pull_image(&pull);
 
     if (err != NULL) {

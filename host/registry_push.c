@@ -128,7 +128,7 @@ static void make_manifest(struct push *push)
 static bool take_manifest(struct push *push)
 {
     const struct image *image = push->image;
-    struct manifest manifest __attribute__((cleanup(manifest_free))) = {0};
+    CLEANUP(manifest_free) struct manifest manifest = {0};
     const struct blob_source *config = &push->blobs[image->layer_count];
     struct error *err = NULL;
 
@@ -208,7 +208,7 @@ static struct error *put_blob(void *context, size_t index, const atomic_bool *st
 static struct error *put_manifest(struct push *push, struct digest *ret_digest)
 {
     const struct reference *reference = push->reference;
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     struct digest digest;
 
     digest_of(push->manifest.data, push->manifest.length, &digest);
@@ -266,8 +266,7 @@ static struct error *push_image(struct push *push, struct digest *ret)
 struct error *registry_push(const struct image *image, const struct reference *reference,
                             struct store *store, struct digest *ret)
 {
-    struct push push __attribute__((cleanup(push_free))) = {
-        .image = image, .reference = reference, .store = store};
+    CLEANUP(push_free) struct push push = {.image = image, .reference = reference, .store = store};
     struct error *err = push_image(&push, ret);
 
     if (err != NULL) {

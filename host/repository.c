@@ -41,7 +41,7 @@ static struct auth *make_auth(struct http_client *client, const struct reference
  * are left to the first request that matters. */
 static bool lacks_tls(struct http_client *client, const char *url)
 {
-    struct http_answer answer __attribute__((cleanup(http_answer_free))) = {0};
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
     struct http_request ping = {.method = "GET", .url = url, .answer_max = PING_MAX};
 
     error_free(http_exchange(client, &ping, &answer));
