@@ -163,11 +163,11 @@ struct error *image_open(const struct reference *reference, const struct image_c
     CLEANUP(closep) int fd = open(reference->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0 || fstat(fd, &status) < 0) {
+        bool missing = errno == ENOENT && reference->transport == TRANSPORT_PATH;
         struct error *err = error_errno(EXIT_INPUT, "open image '%s'", reference->path);
 
-        return reference->transport == TRANSPORT_PATH
-                   ? error_advise(err, "an image in a registry is docker://HOST/NAME[:TAG]")
-                   : err;
+        return missing ? error_advise(err, "an image in a registry is docker://HOST/NAME[:TAG]")
+                       : err;
     }
     if (S_ISDIR(status.st_mode))
         return open_folder(&opening, ret);

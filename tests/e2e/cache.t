@@ -49,11 +49,13 @@ second=$RUN_PID
 rm -f "$WORK/job.tar"
 STATUS=0
 as_user "$VMBUILD" --spec job.json --output job.tar --compression none --cache-dir "$cache" \
-    > "$WORK/out" 2> "$WORK/err" || STATUS=$?
+    2> "$WORK/err.other" || STATUS=$?
 exits 0 "two builds at once: the one"
 RUN_PID=$second
 finish
 exits 0 "two builds at once: the other"
+like "two builds at once: one says that it waits" "$(cat "$WORK/err" "$WORK/err.other")" \
+    "^vmbuild: waiting for another vmbuild, which is making the cache's 'disks/"
 is "two builds at once: the same bytes" "$(sha256sum < "$WORK/job.tar") $(sha256sum < "$WORK/job2.tar")" \
     "$expected $expected"
 
