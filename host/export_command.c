@@ -99,8 +99,7 @@ struct error *export_command(const struct options *options)
     if (path == NULL)
         return error_advise(error_new(EXIT_USAGE, "read command 'export': -o FILE is missing"),
                             "'-o -' writes to standard output");
-    if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
-        return error_new(EXIT_USAGE, "write standard output: a tar is nothing for a terminal");
+    TRY(output_check(&(struct output){FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, path}));
     TRY(reference_parse(options->operands.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     progress_start("read");

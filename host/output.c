@@ -209,6 +209,9 @@ struct error *output_check(const struct output *output)
         return NULL;
     else if (stat(output->path, &status) == 0 && S_ISDIR(status.st_mode))
         return error_new(EXIT_OTHER, "write '%s': it is a folder", output->path);
+    if (lstat(path, &status) < 0 && errno == ENAMETOOLONG)
+        return error_advise(error_errno(EXIT_OTHER, "write '%s'", output->path),
+                            "choose another name with --output");
     if (access(parent, W_OK | X_OK) < 0)
         return error_advise(
             error_errno(EXIT_OTHER, "write '%s': make a file in '%s'", output->path, parent),

@@ -49,6 +49,37 @@ is "oci: names" "$(jq -c '.manifests[0].annotations | [.["org.opencontainers.ima
 ok "oci: each blob is what its name says" bash -c \
     'cd "$1/blobs/sha256" && for blob in *; do echo "$blob  $blob"; done | sha256sum --check --quiet' bash "$WORK/job.oci.gzip"
 
+# podman ARGUMENT...: with a store of the test's own.
+podman() {
+    command podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs \
+        --events-backend none "$@"
+}
+# engine_reads NAME ENGINE FILE: the engine loads the file, and has the same image then.
+engine_reads() {
+    local name save=(save)
+    # (It cannot make Docker's form of layers compressed by zstd.)
+    [ "$2" = docker ] || save+=(--format oci-archive)
+    ok "$1: $2 loads it" "$2" load --quiet --input "$WORK/$3"
+    name=$("$2" image ls --format '{{.Repository}}:{{.Tag}}' | grep example/out)
+    like "$1: $2 has its name" "$name" '^([a-z.]*/)?example/out:v2$'
+    is "$1: $2 sees the layers" "$("$2" image inspect "$name" | jq -c '.[0].RootFS.Layers')" "$diff_ids"
+    "$2" "${save[@]}" --output "$WORK/saved.tar" "$name" > "$WORK/save.log" 2>&1
+    chmod a+r "$WORK/saved.tar"
+    run inspect saved.tar
+    is "$1: what $2 saves is the same again" "$(jq -c '[.layers[].diffID]' "$WORK/out")" "$diff_ids"
+    "$2" rmi --force "$name" > "$WORK/save.log" 2>&1
+    rm -f "$WORK/saved.tar"
+}
+if [ "$(id -u)" -eq 0 ]; then
+    # (Debian 12's Docker is older than OCI archives, and its podman reads no gzip around an archive.)
+    for out in job.none job.gzip; do
+        engine_reads "$out" docker $out
+    done
+    for out in job.none job.zstd job.oci-archive.none job.oci-archive.gzip job.oci-archive.zstd; do
+        engine_reads "$out" podman $out
+    done
+fi
+
 # A base in OCI form: its blobs are kept.
 script_spec child '{"name": "child", "fromImage": "oci:job.oci.gzip:v2"}' <<< 'echo child > /child'
 run --spec child.json --output child.oci --format oci
@@ -77,6 +108,17 @@ ok "to standard output: the same bytes" cmp "$WORK/out" "$WORK/job.tar"
 run --spec job.json --output nowhere/job.tar
 exits 1 "into a folder that is not there"
 says "into a folder that is not there: the message" '^vmbuild: .*nowhere'
+mkdir "$WORK/folder"
+long=$(printf 'a%.0s' {1..300})
+for out in nowhere/job.tar folder folder/ "$long" /proc/job.tar job.json/job.tar; do
+    for words in "--spec job.json" "export job.tar" "--spec job.json --format oci"; do
+        read -ra words <<< "$words"
+        [[ ${words[*]}$out != *oci"folder"* ]] || continue # an empty folder may be replaced
+        run "${words[@]}" --output "$out"
+        exits 1 "${words[*]} to ${out:0:20}"
+        unlike "${words[*]} to ${out:0:20}: told before there is work" "$(cat "$WORK/err")" '^(base|read)$'
+    done
+done
 if [ "$(id -u)" -eq 0 ]; then
     mkdir "$WORK/small"
     mount -t tmpfs -o size=1m,mode=777 none "$WORK/small"
