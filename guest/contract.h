@@ -10,14 +10,14 @@
  *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill its disk, unmount it
  *   guestfs_command base base=DEV                  mount the base disk read-only as image/
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
- *   guestfs_command hook name=preMount timeout=S clock=S
+ *   guestfs_command hook name=preMount timeout=S clock=S [share=TAG:TARGET ...]
  *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/
  *   guestfs_command run timeout=S clock=S [network=ADDRESS/PREFIX,GATEWAY,DNS]
  *                       [share=TAG:TARGET ...] [shadow=1]
- *   guestfs_command hook name=postMount timeout=S clock=S
+ *   guestfs_command hook name=postMount ...
  *   guestfs_command unmount
- *   guestfs_command hook name=postUmount timeout=S clock=S
- *   guestfs_command hook name=extraCommands timeout=S clock=S
+ *   guestfs_command hook name=postUmount ...
+ *   guestfs_command hook name=extraCommands ...
  *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
  *   guestfs_command problem                        where that failed: why (else an empty text)
  *   guestfs_shutdown
@@ -38,6 +38,9 @@
  * says nothing; the text is what `problem` returns, empty where the host itself wanted no more.
  *
  * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
+ *
+ * A hook sees the shares at their targets, too, but not one that lies over what it needs itself:
+ * busybox, the scratch disk or its own script.
  *
  * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *

@@ -118,7 +118,7 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
         return fault_set(fault, errno, "mount the hook's /proc");
     }
-    return 0;
+    return view_show_shares(plan->shares, plan->share_count, fault);
 }
 
 /* Reaps everything until SCRIPT has ended; passes on the wish that all should. */

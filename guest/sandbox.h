@@ -15,8 +15,10 @@
 
 struct sandbox_plan {
     const char *script;      /* its name in the job; NULL: only what goes before a script is done */
-    const struct view *view; /* NULL: in the builder's environment */
-    const char *folder;      /* its working folder */
+    const struct view *view; /* NULL: in the builder's environment, with */
+    char **shares;           /* SHARE_COUNT words TAG:TARGET */
+    size_t share_count;
+    const char *folder; /* its working folder */
     char **environment;
     bool own_network; /* one with loopback alone */
     bool shadow;

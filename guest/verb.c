@@ -255,6 +255,8 @@ static int hook(struct guest *guest, const struct words *words)
 {
     const char *name;
     int64_t timeout = 0;
+    char *shares[VERB_WORDS_MAX];
+    size_t share_count = values_of(words, "share", shares);
     if (require(guest, words, "name", &name) ||
         number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout)) {
         return -1;
@@ -266,6 +268,8 @@ static int hook(struct guest *guest, const struct words *words)
             struct sandbox_plan plan = {
                 .script = hooks[i].name,
                 .folder = hooks[i].folder,
+                .shares = shares,
+                .share_count = share_count,
                 .own_network = guest->networked,
             };
             return start_clock(guest, words)
@@ -293,7 +297,7 @@ static const struct {
     {"base", {"base"}, mount_base},
     {"mount", {NULL}, mount_view},
     {"run", {"timeout", "clock", "network", "share", "shadow"}, run},
-    {"hook", {"name", "timeout", "clock"}, hook},
+    {"hook", {"name", "timeout", "clock", "share"}, hook},
     {"unmount", {NULL}, unmount_view},
     {"problem", {NULL}, problem},
 };

@@ -142,16 +142,16 @@ static int mount_job_file(const struct view_mount *mounted, const char *path, st
     return 0;
 }
 
-/* Makes the folders on the way to PLACE below the points, and itself. Returns 0 or -1. */
-static int make_point(const char *place, bool is_file)
+/* Makes the folders on the way to PLACE below ROOT, and itself. Returns 0 or -1. */
+static int make_point(const char *root, const char *place, bool is_file)
 {
     char path[PATH_MAX];
-    int length = snprintf(path, sizeof(path), "%s/%s", POINTS, place);
+    int length = snprintf(path, sizeof(path), "%s/%s", root, place);
     if (length >= (int)sizeof(path)) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    for (char *slash = path + strlen(POINTS); (slash = strchr(slash + 1, '/'));) {
+    for (char *slash = path + strlen(root); (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
         if (mkdir(path, 0755) && errno != EEXIST) {
             return -1;
@@ -182,7 +182,7 @@ static int place(int root, struct view *view, struct view_mount *mount, struct f
         }
         return 0;
     }
-    if (errno != ENOENT || make_point(path_text(&mount->place), mount->is_file)) {
+    if (errno != ENOENT || make_point(POINTS, path_text(&mount->place), mount->is_file)) {
         return fault_set(fault, errno, "make a place for '%s'", mount->target);
     }
     view->has_points = true;
@@ -215,6 +215,42 @@ static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
     }
     *colon = '\0';
     *ret = (struct view_mount){.target = colon + 1, .source = share, .mount = mount_share};
+    return 0;
+}
+
+/* Whether the share's TARGET is the builder's folder NAME, or above or below it. */
+static bool is_over(const char *target, const char *name)
+{
+    size_t length = strlen(target);
+    size_t name_length = strlen(name);
+    size_t common = length < name_length ? length : name_length;
+    char end = length < name_length ? name[common] : target[common];
+    return strncmp(target, name, common) == 0 && (end == '\0' || end == '/');
+}
+
+int view_show_shares(char **shares, size_t count, struct fault *fault)
+{
+    static const char *const needed[] = {"/bin",      "/sbin",       "/usr/bin",
+                                         "/usr/sbin", GUEST_SCRATCH, GUEST_JOB_DIR};
+    for (size_t i = 0; i < count; i++) {
+        struct view_mount share;
+        bool hides = false;
+        if (plan_share(shares[i], &share, fault)) {
+            return -1;
+        }
+        for (size_t j = 0; j < COUNT(needed); j++) {
+            hides = hides || is_over(share.target, needed[j]);
+        }
+        if (hides) {
+            continue;
+        }
+        if (make_point("", share.target + 1, false)) {
+            return fault_set(fault, errno, "make a place for '%s'", share.target);
+        }
+        if (share.mount(&share, share.target, fault)) {
+            return -1;
+        }
+    }
     return 0;
 }
 

@@ -47,6 +47,10 @@ int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fa
  * FAULT. */
 int view_enter(const struct view *view, const char *script, struct fault *fault);
 
+/* Mounts SHARES, as above, in the builder's environment, where they do not lie over what a hook
+ * needs. In the namespaces of the hook. Returns 0, or -1 with FAULT. */
+int view_show_shares(char **shares, size_t count, struct fault *fault);
+
 /* Takes whiteouts of points, which hide nothing of the image, out of the layer. Returns 0, or -1
  * with FAULT. */
 int view_finish(const struct view *view, struct fault *fault);

@@ -43,6 +43,12 @@ static void add_number(struct strings *words, const char *key, int64_t value)
     strings_take(words, xasprintf("%s=%lld", key, (long long)value));
 }
 
+static void add_shares(const struct vm *vm, struct strings *words)
+{
+    for (size_t i = 0; i < vm->shares.count; i++)
+        strings_take(words, xasprintf("share=%s", vm->shares.items[i]));
+}
+
 static uint64_t layer_bytes(const struct vm_options *options)
 {
     uint64_t bytes = 0;
@@ -186,8 +192,7 @@ struct error *vm_run_script(struct vm *vm, bool shadow_setup, uint64_t timeout)
     strings_add(&words, "run");
     if (vm->network)
         strings_add(&words, "network=" MACHINE_NETWORK);
-    for (size_t i = 0; i < vm->shares.count; i++)
-        strings_take(&words, xasprintf("share=%s", vm->shares.items[i]));
+    add_shares(vm, &words);
     if (shadow_setup)
         strings_add(&words, "shadow=1");
     return run(vm, GUEST_JOB_RUN, timeout, &words);
@@ -199,6 +204,7 @@ struct error *vm_run_hook(struct vm *vm, const char *name, uint64_t timeout)
 
     strings_add(&words, "hook");
     strings_take(&words, xasprintf("name=%s", name));
+    add_shares(vm, &words);
     return run(vm, name, timeout, &words);
 }
 

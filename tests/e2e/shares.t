@@ -1,5 +1,5 @@
 #!/bin/bash
-# shares: folders of the host, read-only, seen by the root script alone and gone from the layer.
+# shares: folders of the host, read-only, seen by the scripts and gone from the layer.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -63,6 +63,20 @@ exits 0 "a folder beside a share's place"
 listing=$(layer "$WORK/beside.tar")
 like "a folder beside a share's place: it stays" "$listing" ' nix/var/file$'
 unlike "a folder beside a share's place: without the place" "$listing" ' nix/(\.wh\.)?store'
+
+# Hooks see shares, too, as they saw the store; with or without a root script.
+mkdir "$WORK/busy"
+echo hidden > "$WORK/busy/file"
+chmod -R a+rX "$WORK/busy"
+jq -n '{name: "x", shares: [{source: "store", target: "/nix/store"}, {source: "busy", target: "/bin"}],
+    preMount: "cp /nix/store/file layer/pre", postMount: "cp /nix/store/link/file mnt/post",
+    postUmount: "! touch /nix/store/new 2> /dev/null", extraCommands: "/nix/store/program > extra; test ! -e /bin/file"}' \
+    > "$WORK/hooks.json"
+build hooks
+exits 0 "shares in hooks"
+is "shares in hooks: read" "$(for file in pre post extra; do file_of "$WORK/hooks.tar" $file; done)" \
+    $'shared\ndeep\nran from the share'
+is "shares in hooks: nothing else in the layer" "$(layer "$WORK/hooks.tar" | wc -l)" 3
 
 # refused NAME REGEX: the spec on standard input is refused before anything starts.
 refused() {
