@@ -199,10 +199,13 @@ static struct error *write_failed(struct merge *merge, const char *path)
 {
     if (merge->sink_error != NULL)
         return STEAL(merge->sink_error);
-    enum exit_code code = archive_errno(merge->archive) == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER;
+    int cause = archive_errno(merge->archive);
+    enum exit_code code = cause == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER;
+    const char *words = archive_error_string(merge->archive);
 
-    return error_new(code, "%s '%s': %s", merge->folder != NULL ? "make" : "pack", path,
-                     archive_error_string(merge->archive));
+    if (merge->folder == NULL)
+        return error_new(code, "pack '%s': %s", path, words);
+    return error_new(code, "make '%s': %s: %s", path, words, strerror(cause));
 }
 
 /* Writes HEADER. In a folder, its names get the folder before them. */
@@ -258,7 +261,7 @@ static struct error *write_folder(struct merge *merge, const char *path)
     archive_entry_set_pathname(entry, path);
     archive_entry_set_mode(entry, AE_IFDIR | 0755);
     archive_entry_set_size(entry, 0);
-    archive_entry_set_mtime(entry, merge->contents->clamp, 0);
+    archive_entry_set_mtime(entry, merge->folder == NULL ? merge->contents->clamp : 0, 0);
     struct error *err = write_header(merge, entry, path);
 
     archive_entry_free(entry);

@@ -82,6 +82,16 @@ static void show_result(const char *path)
     progress_result(path, result);
 }
 
+/* PATH without slashes at its end, which a folder may have that is yet to be made; the caller's. */
+static char *without_final_slash(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return xstrndup(path, length);
+}
+
 struct error *merge_command(const struct options *options)
 {
     CLEANUP(strings_free) struct strings sources = {0};
@@ -90,12 +100,14 @@ struct error *merge_command(const struct options *options)
     if (options->output == NULL)
         return error_advise(error_new(EXIT_USAGE, "read command 'merge': -o DIR is missing"),
                             "'vmbuild merge --help' shows how it is used");
+    CLEANUP(freep) char *output = without_final_slash(options->output);
+
     TRY(find_sources(&options->operands, &sources));
-    TRY(find_parent(options->output, &parent));
+    TRY(find_parent(output, &parent));
     if (options->only_deps)
-        TRY(write_list(&sources, parent, options->output));
+        TRY(write_list(&sources, parent, output));
     else
-        TRY(write_folder(&sources, parent, options->output));
+        TRY(write_folder(&sources, parent, output));
     show_result(options->output);
     return NULL;
 }

@@ -55,6 +55,15 @@ is "merge: the later one wins" "$(cat "$WORK/merged/etc/both")" two
 is "merge: times are kept" "$(stat -c %Y "$WORK/merged/etc/one")" 978307200
 ok "merge: hard links are kept" test "$WORK/merged/bin/run" -ef "$WORK/merged/bin/same"
 ok "merge: the sources are copied, not shared" test ! "$WORK/merged/etc/one" -ef "$WORK/one/etc/one"
+tar -C "$WORK/two" -cf "$WORK/bare.tar" bin/run
+run merge -o bare/ bare.tar
+exits 0 "merge: a folder that is yet to be made, with a slash"
+is "merge: folders that a tarball does not name have a fixed time" "$(stat -c '%a %Y' "$WORK/bare/bin")" "755 0"
+image make "$WORK/device.docker" <<< '{"layers": [[{"path": "null", "type": "char", "major": 1, "minor": 3}]]}'
+tar -xOf "$WORK/device.docker" --wildcards '*/layer.tar' > "$WORK/device.tar"
+run merge -o nothing device.tar
+exits 1 "merge: what only root can make"
+says "merge: what only root can make: why" "^vmbuild: make 'null': .*Operation not permitted"
 run merge -o merged one
 ok "merge: into a folder that is there: refused" test "$STATUS" -ne 0
 is "merge: and it is left alone" "$(cat "$WORK/merged/etc/both")" two
