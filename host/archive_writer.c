@@ -129,18 +129,19 @@ struct error *archive_writer_bytes(struct archive_writer *writer, const char *pa
 }
 
 struct error *archive_writer_file(struct archive_writer *writer, const char *path, const char *from,
-                                  uint64_t size)
+                                  uint64_t size, bool use_up)
 {
     assert(writer->compression == COMPRESSION_NONE);
-    return archive_writer_packed(writer, path, size, from, size);
+    return archive_writer_packed(writer, path, size, from, size, use_up);
 }
 
 struct error *archive_writer_packed(struct archive_writer *writer, const char *path, uint64_t size,
-                                    const char *from, uint64_t packed_size)
+                                    const char *from, uint64_t packed_size, bool use_up)
 {
     TRY(write_header(writer, path, '0', size));
     TRY(end_member(writer));
-    TRY(file_copy(from, packed_size, writer->fd, writer->name));
+    TRY(use_up ? file_use_up(from, packed_size, writer->fd, writer->name)
+               : file_copy(from, packed_size, writer->fd, writer->name));
     count(writer, size);
     return write_padding(writer, size);
 }

@@ -8,6 +8,7 @@
 #ifndef VMBUILD_ARCHIVE_WRITER_H
 #define VMBUILD_ARCHIVE_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,15 +30,16 @@ struct archive_writer;
 [[nodiscard]] struct error *archive_writer_bytes(struct archive_writer *writer, const char *path,
                                                  const void *bytes, size_t length);
 
-/* Adds a file with the SIZE bytes of the file FROM. Only for an archive that is not compressed. */
+/* Adds a file with the SIZE bytes of the file FROM. Only for an archive that is not compressed.
+ * USE_UP: FROM is a temporary, which is used up (file_copy.h). */
 [[nodiscard]] struct error *archive_writer_file(struct archive_writer *writer, const char *path,
-                                                const char *from, uint64_t size);
+                                                const char *from, uint64_t size, bool use_up);
 
 /* Adds a file of SIZE bytes, which the file FROM of PACKED_SIZE bytes holds in the archive's own
- * compression. */
+ * compression. USE_UP: as above. */
 [[nodiscard]] struct error *archive_writer_packed(struct archive_writer *writer, const char *path,
                                                   uint64_t size, const char *from,
-                                                  uint64_t packed_size);
+                                                  uint64_t packed_size, bool use_up);
 
 /* Ends the archive. WRITER is still to be freed. */
 [[nodiscard]] struct error *archive_writer_finish(struct archive_writer *writer);

@@ -334,9 +334,9 @@ static bool needs_layer(const struct state *state)
 static struct error *make_layer(struct state *state, struct layer *ret)
 {
     CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
-    const char *folder;
+    CLEANUP(freep) char *folder = NULL;
 
-    TRY(temporary_run_folder(&folder));
+    TRY(output_temporaries(&state->build->output, &folder));
     TRY(layer_writer_new(folder, output_wants_new(&state->build->output), &writer));
     if (state->plan.needs_vm)
         TRY(build_root_layer(state, writer));

@@ -75,15 +75,16 @@ static struct error *write_tar(const struct layer *layer, const char *path,
                                struct archive_writer *writer)
 {
     if (is_packed(layer, compression))
-        return archive_writer_packed(writer, path, layer->size, layer->blob.path, layer->blob.size);
+        return archive_writer_packed(writer, path, layer->size, layer->blob.path, layer->blob.size,
+                                     layer->is_temporary);
     if (compression == COMPRESSION_NONE)
-        return archive_writer_file(writer, path, layer->tar_path, layer->size);
+        return archive_writer_file(writer, path, layer->tar_path, layer->size, layer->is_temporary);
     struct layer_blob packed = {0};
 
     TRY(layer_blob_get(layer->tar_path, &layer->diff_id, compression, store, &packed));
     CLEANUP(freep) char *packed_path = packed.path;
 
-    return archive_writer_packed(writer, path, layer->size, packed_path, packed.size);
+    return archive_writer_packed(writer, path, layer->size, packed_path, packed.size, false);
 }
 
 static struct error *write_layer(const struct image *image, const struct digest *ids, size_t index,

@@ -14,6 +14,7 @@
 #define READ_PIECE (64u << 10)
 #define COPY_PIECE (1u << 20)
 #define KERNEL_PIECE (1u << 30) /* copy_file_range takes less than 2 GiB at once */
+#define USE_UP_PIECE (64u << 20)
 
 struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buffer *out)
 {
@@ -122,20 +123,46 @@ static struct error *copy_bytes(const char *from, int from_fd, uint64_t length, 
     return NULL;
 }
 
-struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name)
+/* Opens the file FROM, which must be of SIZE bytes. */
+static struct error *open_whole(const char *from, uint64_t size, int flags, int *ret_fd)
 {
-    CLEANUP(closep) int from_fd = open(from, O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep) int fd = open(from, flags | O_CLOEXEC);
     struct stat status;
 
-    if (from_fd < 0 || fstat(from_fd, &status) < 0)
+    if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_OTHER, "read '%s'", from);
     if ((uint64_t)status.st_size != size)
         return error_new(EXIT_OTHER, "read '%s': it is not of the size that it was", from);
+    *ret_fd = steal_fd(&fd);
+    return NULL;
+}
+
+struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = -1;
+
+    TRY(open_whole(from, size, O_RDONLY, &from_fd));
     if (lseek(to, 0, SEEK_CUR) == 0 && ioctl(to, FICLONE, from_fd) == 0) {
         lseek(to, (off_t)size, SEEK_SET);
         return NULL;
     }
     return copy_bytes(from, from_fd, size, to, to_name);
+}
+
+struct error *file_use_up(const char *from, uint64_t size, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = -1;
+
+    TRY(open_whole(from, size, O_RDWR, &from_fd));
+    for (uint64_t at = 0; at < size; at += USE_UP_PIECE) {
+        uint64_t length = size - at < USE_UP_PIECE ? size - at : USE_UP_PIECE;
+
+        TRY(copy_bytes(from, from_fd, length, to, to_name));
+        /* Where this cannot be done, the room is free again when the temporary is removed. */
+        (void)fallocate(from_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+                        (off_t)length);
+    }
+    return NULL;
 }
 
 struct error *file_copy_sparse(const char *from, int to, const char *to_name)
@@ -171,16 +198,32 @@ mode_t file_mode(mode_t mode)
     return mode & ~mask;
 }
 
+static struct error *create(int dir_fd, const char *name, int *ret_fd)
+{
+    *ret_fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return *ret_fd < 0 ? error_errno(EXIT_OTHER, "write '%s'", name) : NULL;
+}
+
+static struct error *close_made(int *fd, const char *name)
+{
+    return close(steal_fd(fd)) < 0 ? error_errno(EXIT_OTHER, "write '%s'", name) : NULL;
+}
+
 struct error *file_make(int dir_fd, const char *name, const char *from, const void *bytes,
                         uint64_t size)
 {
-    CLEANUP(closep)
-    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    CLEANUP(closep) int fd = -1;
 
-    if (fd < 0)
-        return error_errno(EXIT_OTHER, "write '%s'", name);
+    TRY(create(dir_fd, name, &fd));
     TRY(from != NULL ? file_copy(from, size, fd, name) : file_write(bytes, size, fd, name));
-    if (close(steal_fd(&fd)) < 0)
-        return error_errno(EXIT_OTHER, "write '%s'", name);
-    return NULL;
+    return close_made(&fd, name);
+}
+
+struct error *file_make_using_up(int dir_fd, const char *name, const char *from, uint64_t size)
+{
+    CLEANUP(closep) int fd = -1;
+
+    TRY(create(dir_fd, name, &fd));
+    TRY(file_use_up(from, size, fd, name));
+    return close_made(&fd, name);
 }

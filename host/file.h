@@ -32,6 +32,11 @@
  * read or is not of that size; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name);
 
+/* The same, and uses up FROM, a temporary: what was copied takes no more room on its disk, where
+ * the file system can free it. */
+[[nodiscard]] struct error *file_use_up(const char *from, uint64_t size, int to,
+                                        const char *to_name);
+
 /* Makes the empty file TO the same as the file FROM, holes included. Errors: EXIT_OTHER,
  * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_sparse(const char *from, int to, const char *to_name);
@@ -43,5 +48,9 @@ mode_t file_mode(mode_t mode);
  * FROM of SIZE bytes, or where that is NULL the SIZE bytes at BYTES. Errors: as above. */
 [[nodiscard]] struct error *file_make(int dir_fd, const char *name, const char *from,
                                       const void *bytes, uint64_t size);
+
+/* The same from the temporary FROM, which is used up. */
+[[nodiscard]] struct error *file_make_using_up(int dir_fd, const char *name, const char *from,
+                                               uint64_t size);
 
 #endif

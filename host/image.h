@@ -29,7 +29,8 @@ struct layer {
         bool is_own; /* made by compressor_new, and so the same bytes for the same tar */
     } blob;
 
-    char *tarsum; /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
+    bool is_temporary; /* its files are this run's own, and used up by the output */
+    char *tarsum;      /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
 };
 
 struct image {

@@ -254,6 +254,7 @@ struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret
     layer.size = owned->tar.size;
     sha256_finish(STEAL(owned->tar.hash), &layer.diff_id);
     layer.tar_path = STEAL(owned->tar.path);
+    layer.is_temporary = true;
     if (owned->wanted.blob) {
         layer.blob.size = owned->blob.size;
         layer.blob.compression = owned->wanted.compression;

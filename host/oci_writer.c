@@ -22,8 +22,9 @@
 struct blob {
     struct digest digest;
     uint64_t size;
-    char *bytes; /* or NULL */
-    char *path;  /* or NULL */
+    char *bytes;       /* or NULL */
+    char *path;        /* or NULL */
+    bool is_temporary; /* the path's file is to be used up */
 };
 
 struct oci_writer {
@@ -67,18 +68,18 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
 
     if (layer->blob.path != NULL && layer_type(layer->blob.compression) != NULL) {
         compression = layer->blob.compression;
-        *blob =
-            (struct blob){layer->blob.digest, layer->blob.size, NULL, xstrdup(layer->blob.path)};
+        *blob = (struct blob){layer->blob.digest, layer->blob.size, NULL, xstrdup(layer->blob.path),
+                              layer->is_temporary};
     } else {
         TRY(image_need_tar(layer, store));
-        *blob = (struct blob){layer->diff_id, layer->size, NULL, NULL};
+        *blob = (struct blob){layer->diff_id, layer->size, NULL, NULL, layer->is_temporary};
         if (compression == COMPRESSION_NONE) {
             blob->path = xstrdup(layer->tar_path);
         } else {
             struct layer_blob packed = {0};
 
             TRY(layer_blob_get(layer->tar_path, &layer->diff_id, compression, store, &packed));
-            *blob = (struct blob){packed.digest, packed.size, NULL, packed.path};
+            *blob = (struct blob){packed.digest, packed.size, NULL, packed.path, false};
         }
     }
     writer->count++;
@@ -242,7 +243,8 @@ struct error *oci_writer_fill_folder(const struct oci_writer *writer, const char
         const struct blob *blob = &writer->blobs[i];
         CLEANUP(freep) char *name = xasprintf("blobs/sha256/%s", blob->digest.hex);
 
-        TRY(file_make(fd, name, blob->path, blob->bytes, blob->size));
+        TRY(blob->is_temporary ? file_make_using_up(fd, name, blob->path, blob->size)
+                               : file_make(fd, name, blob->path, blob->bytes, blob->size));
         written += blob->size;
         progress_bytes(written, 0);
     }
@@ -259,8 +261,9 @@ struct error *oci_writer_fill_archive(const struct oci_writer *writer,
         const struct blob *blob = &writer->blobs[i];
         CLEANUP(freep) char *name = xasprintf("blobs/sha256/%s", blob->digest.hex);
 
-        TRY(blob->path != NULL ? archive_writer_file(archive, name, blob->path, blob->size)
-                               : archive_writer_bytes(archive, name, blob->bytes, blob->size));
+        TRY(blob->path != NULL
+                ? archive_writer_file(archive, name, blob->path, blob->size, blob->is_temporary)
+                : archive_writer_bytes(archive, name, blob->bytes, blob->size));
     }
     TRY(archive_writer_bytes(archive, "index.json", writer->index.data, writer->index.length));
     return archive_writer_bytes(archive, "oci-layout", LAYOUT, strlen(LAYOUT));

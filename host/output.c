@@ -195,6 +195,21 @@ static bool is_stream(const char *path)
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
+struct error *output_temporaries(const struct output *output, char **ret)
+{
+    CLEANUP(freep) char *path = target_of(output);
+    CLEANUP(freep) char *beside = folder_of(path);
+    const char *run_folder;
+
+    if (is_folder_format(output->format) || (strcmp(path, "-") != 0 && !is_stream(path)))
+        return error_advise(
+            error_context(temporary_run_folder_in(beside, ret), "write '%s'", output->path),
+            "choose another place with --output");
+    TRY(temporary_run_folder(&run_folder));
+    *ret = xstrdup(run_folder);
+    return NULL;
+}
+
 struct error *output_check(const struct output *output)
 {
     CLEANUP(freep) char *path = target_of(output);
@@ -237,7 +252,8 @@ static struct error *fill_layer_folder(const struct image *image, struct store *
 
     if (fd < 0)
         return error_errno(EXIT_OTHER, "open folder '%s'", folder);
-    TRY(file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
+    TRY(layer->is_temporary ? file_make_using_up(fd, "layer.tar", layer->tar_path, layer->size)
+                            : file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
     progress_bytes(layer->size, layer->size);
     TRY(file_make(fd, "json", NULL, json.data, json.length));
     return file_make(fd, "VERSION", NULL, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION));

@@ -1,7 +1,8 @@
 /*
  * Writing images: docker-archive, oci-archive, oci and layer, as SPEC.md's "Outputs" fixes them. An
  * output is written to a temporary beside its target and renamed when it is whole. What is already
- * compressed is copied (file.h), never packed again.
+ * compressed is copied (file.h), never packed again. The new layer's temporaries lie beside the
+ * target, too, and are used up meanwhile, so that a build needs no more room than its output.
  */
 #ifndef VMBUILD_OUTPUT_H
 #define VMBUILD_OUTPUT_H
@@ -26,6 +27,10 @@ struct output {
  * bits). */
 struct layer_form_wanted output_wants_new(const struct output *output);
 unsigned int output_wants_base(const struct output *output);
+
+/* A folder for the new layer's temporaries; the caller's to free. It is on the output's own disk,
+ * which must have room for the layer anyway, unless the output is a stream. */
+[[nodiscard]] struct error *output_temporaries(const struct output *output, char **ret);
 
 /* Checks what can be told before there is an image: the target's folder is there and may be written
  * to, and what is at the target may be replaced: an archive by an archive, a folder where it is

@@ -265,6 +265,14 @@ static void remove_abandoned(const char *path)
     closedir(dir);
 }
 
+struct error *temporary_run_folder_in(const char *dir, char **ret)
+{
+    TRY(temporary_folder(dir, RUN_FOLDER_PREFIX, ret));
+    hold_lock(*ret);
+    remove_abandoned(dir);
+    return NULL;
+}
+
 struct error *temporary_run_folder(const char **ret)
 {
     if (run_folder == NULL) {
@@ -278,10 +286,8 @@ struct error *temporary_run_folder(const char **ret)
             return error_advise(
                 error_errno(EXIT_OTHER, "open the folder for temporaries '%s'", dir),
                 "set TMPDIR to a folder that you can write to");
-        TRY(error_advise(temporary_folder(absolute, RUN_FOLDER_PREFIX, &run_folder),
+        TRY(error_advise(temporary_run_folder_in(absolute, &run_folder),
                          "set TMPDIR to a folder that you can write to"));
-        hold_lock(run_folder);
-        remove_abandoned(absolute);
     }
     *ret = run_folder;
     return NULL;

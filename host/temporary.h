@@ -38,6 +38,10 @@ void temporary_remove_all(void);
  * /var/tmp. Return: borrowed. */
 [[nodiscard]] struct error *temporary_run_folder(const char **ret);
 
+/* Another such folder, in DIR. One that a build left there which was killed together with its
+ * supervisor is removed. *RET is the caller's to free. */
+[[nodiscard]] struct error *temporary_run_folder_in(const char *dir, char **ret);
+
 /* CLEANUP function: removes the temporary and frees its path. */
 void temporary_removep(char **path);
 

@@ -177,5 +177,28 @@ END
 ok "3 GB: at most 100 MB of memory (${peak:-none})" test "${peak:-1000}" -le 100
 is "3 GB: no temporary is left" "$(find "$WORK/tmp" -mindepth 1)" ""
 rm -rf "$WORK/large" "$WORK/large.tar.gz"
+# What cannot be compressed needs the output's own room, and no other.
+mkdir "$WORK/random"
+head -c 200M /dev/urandom > "$WORK/random/file"
+chmod -R a+rX "$WORK/random"
+spec random <<< '{"name": "x", "contents": "random"}'
+USER_ENV+=(TMPDIR=/no/such/folder)
+for format in docker-archive oci layer; do
+    mkdir "$WORK/room"
+    chmod a+rwx "$WORK/room"
+    (peak=0
+        while [ -e "$WORK/room" ]; do
+            now=$(du -sm "$WORK/room" 2> /dev/null | cut -f 1)
+            [ "${now:-0}" -le $peak ] || { peak=$now && echo $peak > "$WORK/peak"; }
+            sleep 0.02
+        done) &
+    run --spec random.json --output room/x --format $format
+    exits 0 "200 MB that cannot be compressed, $format, without a TMPDIR"
+    rm -r "$WORK/room"
+    wait $!
+    ok "200 MB that cannot be compressed, $format: at most 300 MB of disk ($(cat "$WORK/peak"))" \
+        test "$(cat "$WORK/peak")" -le 300
+done
+rm -r "$WORK/random"
 
 done_testing

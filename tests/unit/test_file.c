@@ -117,13 +117,39 @@ static void test_another_size_is_an_error(void **state)
     assert_int_equal(err->code, EXIT_OTHER);
 }
 
+/* A file that is used up becomes one hole, and its bytes are in the other. */
+static void use_up_between(const char *from_folder, const char *to_folder)
+{
+    char from_path[32], to_path[32], same_path[32];
+    CLEANUP(closep) int from = make_file(from_folder, from_path);
+    CLEANUP(closep) int to = make_file(to_folder, to_path);
+    CLEANUP(closep) int same = make_file(to_folder, same_path);
+    struct stat status;
+
+    if (from < 0 || to < 0 || same < 0)
+        skip();
+    fill(from, true);
+    fill(same, true);
+    assert_null(file_use_up(from_path, SIZE, to, to_path));
+    expect_same(same, to);
+    assert_int_equal(fstat(from, &status), 0);
+    assert_int_equal(status.st_size, SIZE);
+    assert_int_equal(status.st_blocks, 0);
+}
+
+static void test_use_up(void **state)
+{
+    (void)state;
+    use_up_between("/var/tmp", "/var/tmp");
+    use_up_between("/dev/shm", "/var/tmp");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_holes_stay_holes),
-        cmocka_unit_test(test_between_file_systems),
-        cmocka_unit_test(test_appends),
-        cmocka_unit_test(test_another_size_is_an_error),
+        cmocka_unit_test(test_holes_stay_holes), cmocka_unit_test(test_between_file_systems),
+        cmocka_unit_test(test_appends),          cmocka_unit_test(test_another_size_is_an_error),
+        cmocka_unit_test(test_use_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
