@@ -15,6 +15,8 @@
 #ifndef VMBUILD_GUEST_CHARSET_H
 #define VMBUILD_GUEST_CHARSET_H
 
+/* What archives that are opened from now on take it for. Process-wide: a worker does one or the
+ * other. */
 void charset_for_reading(void);
 void charset_for_writing(void);
 

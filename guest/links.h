@@ -20,6 +20,7 @@ struct links {
 /* The path under which INODE was first seen, or NULL: then PATH is kept as that. *RET_ERROR is set
  * to -1 when memory is short, else to 0. The result is valid until links_free. */
 const char *links_first(struct links *links, uint64_t inode, const char *path, int *ret_error);
+/* Frees what it holds; it is empty afterwards. */
 void links_free(struct links *links);
 
 #endif

@@ -7,6 +7,7 @@
 /* Mounts the view at mnt/. POINTS is a further folder below the image, or NULL. Returns 0, or -1
  * with FAULT. */
 int overlay_mount(const char *points, struct fault *fault);
+/* Unmounts the view. Returns 0, or -1 with FAULT, as where a process still stands in it. */
 int overlay_unmount(struct fault *fault);
 
 #endif

@@ -24,6 +24,7 @@ int path_push(struct path *path, const char *name);
 /* Cuts the path back to LENGTH, a value that it had before. */
 void path_cut(struct path *path, size_t length);
 void path_free(struct path *path);
+/* Its text, "" where it has no memory yet; valid until the path is changed. */
 const char *path_text(const struct path *path);
 
 /* Brings RAW, any path out of an archive, into the form above, in place. Returns 0, or -1 where it

@@ -19,6 +19,7 @@ struct seen {
 
 /* Returns 0, or -1 when memory is short. */
 int seen_add(struct seen *seen, uint64_t folder, const char *name);
+/* Whether it was added: two names in 2^64 are taken for one. */
 bool seen_has(const struct seen *seen, uint64_t folder, const char *name);
 void seen_free(struct seen *seen);
 

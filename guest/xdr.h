@@ -35,6 +35,7 @@ static inline size_t xdr_padded(size_t length)
     return (length + 3) & ~(size_t)3;
 }
 
+/* Integers of 4 and 8 bytes. */
 uint32_t xdr_read_u32(struct xdr_reader *reader);
 uint64_t xdr_read_u64(struct xdr_reader *reader);
 

@@ -43,6 +43,7 @@ void strings_add(struct strings *strings, const char *text);
 /* Appends TEXT itself, which the list owns from then on. */
 void strings_take(struct strings *strings, char *text);
 
+/* Whether the list has a string equal to TEXT. */
 bool strings_contain(const struct strings *strings, const char *text);
 
 /* Sorts by bytes, whatever the locale. */

@@ -5,6 +5,9 @@
  *     CLEANUP(freep) char *path = ...;
  *     CLEANUP(closep) int fd = -1;
  *     *ret = STEAL(path);
+ *
+ * What a module hands out has an X_free, which releases all that it owns, and an X_freep for
+ * CLEANUP where others use it so. They too accept the empty value: NULL, or a zeroed struct.
  */
 #ifndef VMBUILD_CLEANUP_H
 #define VMBUILD_CLEANUP_H

@@ -41,10 +41,12 @@ struct compressor;
 [[nodiscard]] struct error *compressor_new(enum compression compression, struct sink sink,
                                            struct compressor **ret);
 
+/* Compresses LENGTH bytes more; what comes of them may reach the sink later. Errors: the sink's,
+ * and EXIT_OTHER with the library's words. */
 [[nodiscard]] struct error *compressor_write(struct compressor *compressor, const void *bytes,
                                              size_t length);
 
-/* Ends the stream and frees COMPRESSOR, also on error. */
+/* Ends the stream and frees COMPRESSOR, also on error. Errors: as above. */
 [[nodiscard]] struct error *compressor_finish(struct compressor *compressor);
 
 void compressor_free(struct compressor *compressor);

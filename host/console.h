@@ -18,6 +18,7 @@ struct console {
     bool wrapped;              /* all of it is in use */
 };
 
+/* Appends LENGTH bytes as they came, controls included; the oldest go. */
 void console_append(struct console *console, const char *bytes, size_t length);
 
 /* Return: the last CONSOLE_LINES lines that are not empty, without terminal controls, each indented

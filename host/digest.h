@@ -23,11 +23,13 @@ struct sha256;
 /* Return: never NULL; ended by sha256_finish or sha256_free. */
 struct sha256 *sha256_new(void);
 
+/* Adds LENGTH bytes to what is hashed. */
 void sha256_update(struct sha256 *hash, const void *bytes, size_t length);
 
 /* Sets *RET to the digest of all bytes so far and frees HASH. */
 void sha256_finish(struct sha256 *hash, struct digest *ret);
 
+/* Gives up. */
 void sha256_free(struct sha256 *hash);
 
 static inline void sha256_freep(struct sha256 **hash)
@@ -45,6 +47,7 @@ void digest_of(const void *bytes, size_t length, struct digest *ret);
 /* Return: whether HEX is exactly 64 lower-case hex digits. */
 bool digest_is_hex(const char *hex);
 
+/* Whether both are the same; two empty ones are. */
 bool digest_equal(const struct digest *a, const struct digest *b);
 
 #endif

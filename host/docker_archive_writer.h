@@ -12,7 +12,8 @@
 #include "store.h"
 
 /* Adds IMAGE's files to WRITER, an archive in COMPRESSION. Compressed forms of base layers are
- * taken from STORE or made there. */
+ * taken from STORE or made there. Errors: EXIT_DISK_FULL (the output's or the cache's),
+ * EXIT_OTHER. */
 [[nodiscard]] struct error *docker_archive_write(const struct image *image,
                                                  enum compression compression, struct store *store,
                                                  struct archive_writer *writer);

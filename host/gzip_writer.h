@@ -27,10 +27,11 @@ const char *gzip_writer_version(void);
 /* Starts a member into SINK. Errors: EXIT_OTHER where this CPU would give other bytes. */
 [[nodiscard]] struct error *gzip_writer_new(struct sink sink, struct gzip_writer **ret);
 
+/* Compresses LENGTH bytes more. Errors: the sink's; EXIT_OTHER where no thread can be started. */
 [[nodiscard]] struct error *gzip_writer_write(struct gzip_writer *writer, const void *bytes,
                                               size_t length);
 
-/* Ends the member. WRITER is still to be freed. */
+/* Ends the member. WRITER is still to be freed. Errors: as above. */
 [[nodiscard]] struct error *gzip_writer_finish(struct gzip_writer *writer);
 
 void gzip_writer_free(struct gzip_writer *writer);

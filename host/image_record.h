@@ -13,6 +13,7 @@
  * or NULL where there is none or the store has not all of it any more; the caller's. */
 struct image *image_record_get(struct store *store, const struct digest *key, unsigned int forms);
 
+/* Records IMAGE under KEY. Failures are not errors: the store is only a cache. */
 void image_record_put(struct store *store, const struct digest *key, const struct image *image);
 
 #endif

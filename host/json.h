@@ -37,12 +37,15 @@ struct json {
 [[nodiscard]] struct error *json_parse(const char *name, const char *bytes, size_t length,
                                        struct json **ret);
 
+/* Frees VALUE and all below it. */
 void json_free(struct json *value);
 static inline void json_freep(struct json **value)
 {
     json_free(*value);
 }
 
+/* New values, the caller's; of arrays and objects, empty ones. TEXT is UTF-8. json_copy's has the
+ * lines and columns of the one copied. Return: never NULL. */
 struct json *json_null(void);
 struct json *json_boolean(bool boolean);
 struct json *json_integer(int64_t number);

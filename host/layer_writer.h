@@ -37,6 +37,7 @@ struct layer_form_wanted {
  * error. */
 [[nodiscard]] struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret);
 
+/* Gives up: ends the threads and removes the temporaries. */
 void layer_writer_free(struct layer_writer *writer);
 static inline void layer_writer_freep(struct layer_writer **writer)
 {

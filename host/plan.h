@@ -28,6 +28,7 @@ struct plan {
     size_t step_count;
 };
 
+/* Decides what a build of SPEC does. */
 void plan_make(const struct spec *spec, struct plan *ret);
 
 /* "runAsRoot", "preMount", ... as users know the step. */

@@ -16,7 +16,7 @@
 struct sparse_map;
 
 /* A file of REAL_SIZE bytes, stored in STORED_SIZE. EXPANDED gets its bytes; where its write is
- * NULL, they are only checked. */
+ * NULL, they are only checked. Return: never NULL. */
 struct sparse_map *sparse_map_new(uint64_t real_size, uint64_t stored_size, struct sink expanded);
 
 /* The next stored bytes. Errors: EXIT_INPUT where the map is not in order, or EXPANDED's. */

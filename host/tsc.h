@@ -14,6 +14,7 @@ struct tsc_sample {
     struct timespec time; /* CLOCK_MONOTONIC_RAW */
 };
 
+/* Reads the counter and the clock. */
 void tsc_take(struct tsc_sample *ret);
 
 /* Return: the frequency in kHz, measured from START to now (some milliseconds at least, which it

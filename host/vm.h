@@ -74,6 +74,7 @@ struct vm;
 vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct sink sink),
                 void *context);
 
+/* Mounts the merged view at mnt/, and unmounts it. Errors: EXIT_OTHER with the guest's words. */
 [[nodiscard]] struct error *vm_mount_overlay(struct vm *vm);
 [[nodiscard]] struct error *vm_unmount_overlay(struct vm *vm);
 

@@ -17,7 +17,9 @@
 
 struct watchdog;
 
+/* Starts an idle one, with its thread. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *watchdog_new(struct watchdog **ret);
+/* Ends its thread; the target stays as it is. */
 void watchdog_free(struct watchdog *watchdog);
 
 /* Whom to kill: PID, a running child of this process. */

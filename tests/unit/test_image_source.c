@@ -226,8 +226,8 @@ static void test_compressed_as_a_whole(void **state)
     }
 }
 
-/* A compressed archive is read once: a document that is too large for memory is kept elsewhere, also
- * where nothing is wanted of the layers. */
+/* A compressed archive is read once: a document that is too large for memory is kept elsewhere,
+ * also where nothing is wanted of the layers. */
 static void test_large_document_in_a_compressed_archive(void **state)
 {
     char *config = make_config(0, 1);
