@@ -31,11 +31,16 @@ static void count(struct download *download, uint64_t bytes)
     progress_bytes(done, shared->total);
 }
 
+static struct error *write_failed(const struct blob_downloads *downloads)
+{
+    return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(downloads->store));
+}
+
 /* Forgets what has come. */
 static struct error *start_anew(struct download *download)
 {
     if (ftruncate(download->fd, 0) != 0)
-        return error_errno(EXIT_OTHER, "write to the cache");
+        return write_failed(download->shared);
     count(download, -download->offset);
     download->offset = 0;
     sha256_free(download->hash);
@@ -61,15 +66,18 @@ static struct error *begin_answer(struct download *download, const struct http_a
     return NULL;
 }
 
-static struct error *write_all(int fd, const char *bytes, size_t length, uint64_t offset)
+/* Writes the next bytes of the blob. */
+static struct error *write_all(struct download *download, const char *bytes, size_t length)
 {
+    uint64_t offset = download->offset;
+
     while (length > 0) {
-        ssize_t written = pwrite(fd, bytes, length, (off_t)offset);
+        ssize_t written = pwrite(download->fd, bytes, length, (off_t)offset);
 
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return error_errno(EXIT_OTHER, "write to the cache");
+            return write_failed(download->shared);
         bytes += written;
         length -= (size_t)written;
         offset += (uint64_t)written;
@@ -88,7 +96,7 @@ static struct error *receive(void *context, const struct http_answer *answer, co
     if (length > download->descriptor->size - download->offset)
         return error_new(EXIT_INPUT, "it is longer than the %" PRIu64 " bytes of the manifest",
                          download->descriptor->size);
-    TRY(write_all(download->fd, bytes, length, download->offset));
+    TRY(write_all(download, bytes, length));
     sha256_update(download->hash, bytes, length);
     download->offset += length;
     count(download, length);
@@ -174,7 +182,7 @@ static struct error *fetch_into_store(struct blob_downloads *downloads,
     TRY(error_context(fetch(downloads, descriptor, stopped, fd), "get blob '" DIGEST_PREFIX "%s'",
                       descriptor->digest.hex));
     if (close(steal_fd(&fd)) != 0)
-        return error_errno(EXIT_OTHER, "write to the cache");
+        return write_failed(downloads);
     return store_publish(downloads->store, STORE_BLOB, descriptor->digest.hex, temporary, ret_path);
 }
 

@@ -46,7 +46,7 @@ static struct error *layer_context(struct export *export, size_t layer, struct e
 {
     if (err == NULL || err->code != EXIT_INPUT)
         return err;
-    return error_context(err, "export layer sha256:%s", export->image->layers[layer].diff_id.hex);
+    return error_context(err, "export layer 'sha256:%s'", export->image->layers[layer].diff_id.hex);
 }
 
 /* Finds the entry of INODE. Layers are mostly sorted as the output is, so it is mostly one of the

@@ -29,7 +29,7 @@ struct error *image_merge(const struct image *image, struct merged_tree **ret)
     CLEANUP(merged_tree_freep) struct merged_tree *tree = merged_tree_new();
 
     for (size_t i = 0; i < image->layer_count; i++)
-        TRY(error_context(apply_layer(image, i, tree), "read layer sha256:%s",
+        TRY(error_context(apply_layer(image, i, tree), "read layer 'sha256:%s'",
                           image->layers[i].diff_id.hex));
     *ret = STEAL(tree);
     return NULL;

@@ -220,14 +220,14 @@ struct error *image_need_tar(struct layer *layer, struct store *store)
     if (layer->tar_path != NULL)
         return measure(layer);
     if (layer->blob.path == NULL)
-        return error_new(EXIT_OTHER, "decompress layer sha256:%s: the cache lost it",
+        return error_new(EXIT_OTHER, "decompress layer 'sha256:%s': the cache lost it",
                          layer->diff_id.hex);
     TRY(take_file(layer->blob.path, store, &result));
     if (result.damage != NULL)
         return STEAL(result.damage);
     if (!digest_equal(&result.tar.digest, &layer->diff_id))
         return error_new(EXIT_INPUT,
-                         "decompress layer sha256:%s: its diff ID is sha256:%s, but the config "
+                         "decompress layer 'sha256:%s': its diff ID is sha256:%s, but the config "
                          "says sha256:%s",
                          layer->blob.digest.hex, result.tar.digest.hex, layer->diff_id.hex);
     layer->size = result.tar.size;

@@ -93,7 +93,7 @@ static struct error *make(const char *tar_path, enum compression compression, st
     sha256_finish(target.hash, &ret->digest);
     TRY(err);
     if (close(steal_fd(&fd)) != 0)
-        return error_errno(EXIT_OTHER, "write to the cache");
+        return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(store));
     ret->size = target.size;
     return store_publish(store, STORE_BLOB, ret->digest.hex, temporary, &ret->path);
 }

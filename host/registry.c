@@ -78,7 +78,7 @@ static struct error *keep_bytes(struct store *store, const struct digest *digest
     TRY(store_temporary(store, &temporary, &fd));
     TRY(file_write(bytes->data, bytes->length, fd, temporary));
     if (close(steal_fd(&fd)) != 0)
-        return error_errno(EXIT_OTHER, "write to the cache");
+        return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(store));
     return store_publish(store, STORE_BLOB, digest->hex, temporary, NULL);
 }
 

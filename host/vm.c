@@ -19,6 +19,7 @@
 
 #define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
 #define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
+#define PROBLEM_MAX 8192       /* bytes that are shown of why the guest could not pack */
 
 struct vm {
     struct guest_handle *guest;
@@ -225,7 +226,7 @@ struct error *vm_pack_layer(struct vm *vm, struct sink sink)
     if (problem == NULL || *problem == '\0')
         return err;
     error_free(err);
-    return error_new(EXIT_OTHER, "%s: %s", operation, problem);
+    return error_new(EXIT_OTHER, "%s: %.*s", operation, PROBLEM_MAX, problem);
 }
 
 void vm_free(struct vm *vm)
