@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "file.h"
@@ -22,10 +23,20 @@
 #define SAMPLE_SIZE 4096     /* bytes at each end that the facts hold a digest of */
 #define HASH_PIECE (1 << 20) /* bytes that are hashed at a time */
 
+/* The kernel's number of this boot, a UUID. */
+#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_LENGTH 36
+
+/* In the place of a boot's number: the entry is on the disk. */
+#define DURABLE "durable"
+#define DURABLE_AFTER 60 /* seconds, after which the kernel has mostly written it by itself */
+
 /* What is known of an entry beside its name. */
 struct facts {
     uint64_t size;
-    struct digest sample; /* of the first and last SAMPLE_SIZE bytes */
+    struct digest sample;          /* of the first and last SAMPLE_SIZE bytes */
+    char boot[BOOT_ID_LENGTH + 1]; /* that wrote it, or DURABLE */
+    time_t recorded;
 };
 
 struct store {
@@ -214,6 +225,17 @@ static bool read_at(int fd, char *bytes, size_t length, uint64_t offset)
     return true;
 }
 
+/* Sets RET to the number of this boot; where the host does not tell, no entry is told from another by
+ * it. */
+static void read_boot_id(char ret[BOOT_ID_LENGTH + 1])
+{
+    CLEANUP(closep) int fd = open(BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
+
+    memset(ret, 0, BOOT_ID_LENGTH + 1);
+    if (fd < 0 || read(fd, ret, BOOT_ID_LENGTH) != BOOT_ID_LENGTH)
+        strcpy(ret, DURABLE);
+}
+
 /* The facts of the file FD as it is now. */
 static bool gather_facts(int fd, struct facts *ret)
 {
@@ -228,6 +250,7 @@ static bool gather_facts(int fd, struct facts *ret)
     if (!read_at(fd, sample, end, 0) || !read_at(fd, sample + end, end, ret->size - end))
         return false;
     digest_of(sample, 2 * end, &ret->sample);
+    read_boot_id(ret->boot);
     return true;
 }
 
@@ -247,11 +270,13 @@ static bool read_facts(struct store *store, const char *name, struct facts *ret)
 {
     CLEANUP(freep) char *path = flat_path(store, "facts", name);
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    char text[128] = "";
+    char text[160] = "";
+    struct stat status;
 
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+    if (fd < 0 || fstat(fd, &status) < 0 || read(fd, text, sizeof text - 1) <= 0)
         return false;
-    return sscanf(text, "%" SCNu64 " %64s", &ret->size, ret->sample.hex) == 2;
+    ret->recorded = status.st_mtim.tv_sec;
+    return sscanf(text, "%" SCNu64 " %64s %36s", &ret->size, ret->sample.hex, ret->boot) == 3;
 }
 
 /* Renames the temporary PATH to TARGET; makes the target's folder where it is missing. */
@@ -287,7 +312,8 @@ static struct error *write_small(struct store *store, const char *target, const 
 static struct error *write_facts(struct store *store, const char *name, const struct facts *facts)
 {
     CLEANUP(freep) char *path = flat_path(store, "facts", name);
-    CLEANUP(freep) char *text = xasprintf("%" PRIu64 " %s\n", facts->size, facts->sample.hex);
+    CLEANUP(freep)
+    char *text = xasprintf("%" PRIu64 " %s %s\n", facts->size, facts->sample.hex, facts->boot);
 
     return write_small(store, path, text, strlen(text));
 }
@@ -317,6 +343,24 @@ static void touch(int fd)
     (void)futimens(fd, times);
 }
 
+/* Whether the host cannot have crashed between writing the entry and its being on the disk. Entries
+ * are not synchronized when they are published, since nobody should wait for that, but known not to
+ * have been: half a base disk would look like a whole one at both ends. */
+static bool has_lasted(const struct facts *recorded, const struct facts *now)
+{
+    return strcmp(recorded->boot, DURABLE) == 0 || strcmp(recorded->boot, now->boot) == 0;
+}
+
+/* Notes of the entry NAME, open as FD, that it is on the disk, once waiting for that costs nothing. */
+static void make_durable(struct store *store, const char *name, struct facts *recorded, int fd)
+{
+    if (strcmp(recorded->boot, DURABLE) == 0 || recorded->recorded > time(NULL) - DURABLE_AFTER ||
+        fdatasync(fd) < 0)
+        return;
+    strcpy(recorded->boot, DURABLE);
+    error_free(write_facts(store, name, recorded));
+}
+
 /* Whether the entry NAME, open as FD, is what was published. */
 static bool is_whole(struct store *store, enum store_kind kind, const char *key, const char *name,
                      int fd)
@@ -328,8 +372,11 @@ static bool is_whole(struct store *store, enum store_kind kind, const char *key,
     if (!gather_facts(fd, &now) || fstat(fd, &status) < 0)
         return false;
     if (status.st_mtim.tv_sec == ENTRY_MTIME && read_facts(store, name, &recorded) &&
-        recorded.size == now.size && digest_equal(&recorded.sample, &now.sample))
+        recorded.size == now.size && digest_equal(&recorded.sample, &now.sample) &&
+        has_lasted(&recorded, &now)) {
+        make_durable(store, name, &recorded, fd);
         return true;
+    }
     /* A copied store has other times, and perhaps lost its facts. */
     if (kind != STORE_BLOB || !rehash_matches(fd, key))
         return false;

@@ -5,7 +5,8 @@
  *   derived/KIND/HEX   what is made from the blob HEX, by a KIND that names how (a compressed form)
  *   disks/KEY          base disks: the unpacked layers of a chain
  *   records/KIND/KEY   small JSON: what an input file was found to hold
- *   facts/...          of each entry: size and a digest of its first and last bytes
+ *   facts/...          of each entry: size, a digest of its first and last bytes, and whether it is
+ *                      on the disk for certain, else in which boot it was written
  *   lock/...           a lock file for each entry under work
  *   sessions/...       a folder for each process at work: its temporaries, and the entries it uses
  *
@@ -14,8 +15,9 @@
  * lock, which the kernel released, and removed when the next process opens the store.
  *
  * A published entry is read-only and its mtime is a constant, so that a later write shows. An entry
- * whose size, mtime, or first and last bytes are off is damaged: a blob is hashed again and kept if
- * it still matches its name, anything else is dropped and made again. Finding an entry touches its
+ * whose size, mtime, or first and last bytes are off is damaged, and so may one be that the host's
+ * last boot wrote and perhaps not to the end: a blob is hashed again and kept if it still matches
+ * its name, anything else is dropped and made again. Finding an entry touches its
  * atime, which pruning goes by. What a session has found or published is never pruned while the
  * session lasts.
  *

@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -133,6 +135,77 @@ static void test_truncated_disk_is_dropped(void **state)
     assert_int_equal(truncate(path, 3), 0);
     assert_false(finds(store, STORE_DISK, DISK_KEY));
     free(path);
+    store_free(store);
+}
+
+/* Writes NEW as the last word of an entry's facts, and sets their time AGE seconds back. */
+static void rewrite_facts(const char *name, const char *new, time_t age)
+{
+    char *path = xasprintf("%s/facts/%s", folder, name);
+    FILE *file = fopen(path, "r+e");
+    char size[32], sample[80];
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%31s %79s", size, sample), 2);
+    rewind(file);
+    fprintf(file, "%s %s %s\n", size, sample, new);
+    assert_int_equal(ftruncate(fileno(file), ftell(file)), 0);
+    assert_int_equal(fclose(file), 0);
+    const struct timespec times[2] = {{.tv_sec = time(NULL) - age}, {.tv_sec = time(NULL) - age}};
+
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    free(path);
+}
+
+/* The last word of an entry's facts; valid until the next call. */
+static const char *last_fact(const char *name)
+{
+    static char word[64];
+    char *path = xasprintf("%s/facts/%s", folder, name);
+    FILE *file = fopen(path, "re");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*s %*s %63s", word), 1);
+    fclose(file);
+    free(path);
+    return word;
+}
+
+/* Where the host crashed before the kernel had written a disk, half of it may be there. */
+static void test_disk_that_may_be_cut_short_is_dropped(void **state)
+{
+    static const char other_boot[] = "00000000-0000-0000-0000-000000000000";
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "bytes that prove themselves");
+    char *blob_facts = xasprintf("blobs-sha256-%s", blob.hex);
+
+    (void)state;
+    publish(store, STORE_DISK, DISK_KEY, "a disk");
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    rewrite_facts("disks-" DISK_KEY, other_boot, 0);
+    rewrite_facts(blob_facts, other_boot, 0);
+    assert_false(finds(store, STORE_DISK, DISK_KEY));
+    assert_true(finds(store, STORE_BLOB, blob.hex));
+    assert_string_not_equal(last_fact(blob_facts), other_boot);
+    free(blob_facts);
+    store_free(store);
+}
+
+static void test_disk_becomes_durable(void **state)
+{
+    struct store *store = open_store();
+
+    (void)state;
+    publish(store, STORE_DISK, DISK_KEY, "a disk");
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    assert_string_not_equal(last_fact("disks-" DISK_KEY), "durable");
+    char *boot = xstrdup(last_fact("disks-" DISK_KEY));
+
+    rewrite_facts("disks-" DISK_KEY, boot, 100);
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    assert_string_equal(last_fact("disks-" DISK_KEY), "durable");
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    free(boot);
     store_free(store);
 }
 
@@ -442,6 +515,8 @@ int main(void)
         cmocka_unit_test(test_entry_is_found_again),
         cmocka_unit_test(test_changed_blob_is_dropped),
         cmocka_unit_test(test_truncated_disk_is_dropped),
+        cmocka_unit_test(test_disk_that_may_be_cut_short_is_dropped),
+        cmocka_unit_test(test_disk_becomes_durable),
         cmocka_unit_test(test_touched_blob_is_hashed_and_kept),
         cmocka_unit_test(test_lost_facts_cost_a_hash),
         cmocka_unit_test(test_session_folder_goes_with_the_store),
