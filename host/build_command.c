@@ -22,14 +22,6 @@ static struct error *show_plan(const struct spec *spec)
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }
 
-static void show_result(const char *path)
-{
-    CLEANUP(json_freep) struct json *result = json_object();
-
-    json_set(result, "output", json_string(path));
-    progress_result(path, result);
-}
-
 static struct error *build(const struct options *options, const struct spec *spec)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -44,7 +36,7 @@ static struct error *build(const struct options *options, const struct spec *spe
 
     TRY(options->check ? reproduction_check(&build) : build_run(&build));
     store_trim(store);
-    show_result(path);
+    progress_written(path, NULL);
     return NULL;
 }
 

@@ -80,14 +80,6 @@ static bool is_special(const char *path)
     return strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode));
 }
 
-static void show_result(const char *path)
-{
-    CLEANUP(json_freep) struct json *result = json_object();
-
-    json_set(result, "output", json_string(path));
-    progress_result(path, result);
-}
-
 struct error *export_command(const struct options *options)
 {
     CLEANUP(reference_free) struct reference reference = {0};
@@ -109,7 +101,6 @@ struct error *export_command(const struct options *options)
     TRY(is_special(path) ? write_in_place(image, path) : write_file(image, path));
     progress_done();
     store_trim(store);
-    if (strcmp(path, "-") != 0)
-        show_result(path);
+    progress_written(path, NULL);
     return NULL;
 }

@@ -74,14 +74,6 @@ static struct error *write_folder(const struct strings *sources, const char *par
                         "remove '%s' first, or choose another place with -o", output);
 }
 
-static void show_result(const char *path)
-{
-    CLEANUP(json_freep) struct json *result = json_object();
-
-    json_set(result, "output", json_string(path));
-    progress_result(path, result);
-}
-
 /* PATH without slashes at its end, which a folder may have that is yet to be made; the caller's. */
 static char *without_final_slash(const char *path)
 {
@@ -108,6 +100,6 @@ struct error *merge_command(const struct options *options)
         TRY(write_list(&sources, parent, output));
     else
         TRY(write_folder(&sources, parent, output));
-    show_result(options->output);
+    progress_written(options->output, NULL);
     return NULL;
 }

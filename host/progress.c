@@ -421,8 +421,18 @@ void progress_result(const char *text, const struct json *result)
         for (size_t i = 0; result != NULL && i < result->count; i++)
             json_set(event, result->keys[i], json_copy(result->items[i]));
         show_event(event);
-    } else if (progress.mode != PROGRESS_NONE && progress.verbosity >= 0) {
+    } else if (text != NULL && progress.mode != PROGRESS_NONE && progress.verbosity >= 0) {
         show_line(text);
     }
     pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_written(const char *path, const char *digest)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+
+    json_set(result, "output", json_string(path));
+    if (digest != NULL)
+        json_set(result, "digest", json_string(digest));
+    progress_result(strcmp(path, "-") != 0 ? path : NULL, result);
 }

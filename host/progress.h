@@ -51,8 +51,12 @@ void progress_detail(const char *format, ...) __attribute__((format(printf, 1, 2
 /* Shows ERR: "vmbuild: MESSAGE", its advice, its details. Called by main only. */
 void progress_error(const struct error *err);
 
-/* The result of the command: shown as the last event in json mode, as a line otherwise. RESULT is
- * borrowed. */
+/* The result of the command: shown as the last event in json mode, as the line TEXT (NULL: none)
+ * otherwise. RESULT is borrowed. */
 void progress_result(const char *text, const struct json *result);
+
+/* The same for a command that wrote PATH ("-": standard output). DIGEST: of the image's manifest,
+ * or NULL. */
+void progress_written(const char *path, const char *digest);
 
 #endif

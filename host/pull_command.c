@@ -33,15 +33,12 @@ static struct error *read_reference(const struct options *options, struct refere
 
 static void show_result(const char *path, const struct image *image)
 {
-    CLEANUP(json_freep) struct json *result = json_object();
     struct digest digest;
 
     digest_of(image->manifest.data, image->manifest.length, &digest);
     CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", digest.hex);
 
-    json_set(result, "output", json_string(path));
-    json_set(result, "digest", json_string(text));
-    progress_result(path, result);
+    progress_written(path, text);
 }
 
 struct error *pull_command(const struct options *options)

@@ -278,6 +278,13 @@ for words in "inspect nowhere" "merge -o merged one" nonsense "--nonsense" inspe
     ok "${words[*]}: its error is an event" jq -es 'map(select(.event == "error" and .code > 0)) | length == 1' "$WORK/err"
 done
 
+for words in "--spec pure.json -o -" "export $(base busybox) -o -" "export $(base busybox) -o rootfs" "merge -o again one"; do
+    echo '{"name": "x", "contents": "one"}' > "$WORK/pure.json"
+    read -ra words <<< "$words"
+    run "${words[@]}" --progress json
+    ok "${words[*]}: its result is the last event" jq -es '.[-1] | .event == "done" and .output != null' "$WORK/err"
+done
+
 # Options before and after, in each form ----------------------------------------------------------
 
 for words in "--spec plan.json --dry-run" "--dry-run --spec=plan.json" "build --spec plan.json --dry-run" \
