@@ -42,8 +42,9 @@ static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t i
     param->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
     param->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX |
                               EXT4_FEATURE_COMPAT_SPARSE_SUPER2;
+    /* An extended attribute that is too large for a block gets an inode of its own. */
     param->s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |
-                                EXT4_FEATURE_INCOMPAT_FLEX_BG;
+                                EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_EA_INODE;
     param->s_feature_ro_compat =
         EXT2_FEATURE_RO_COMPAT_LARGE_FILE | EXT4_FEATURE_RO_COMPAT_HUGE_FILE |
         EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |

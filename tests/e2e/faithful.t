@@ -64,10 +64,12 @@ END
 
 in_base links 0 <<'END'
 {"path": "lower", "data": "lower"}
+{"path": "lower2", "data": "lower2"}
 {"path": "a", "type": "dir"}
 {"path": "b", "type": "dir"}
 END
 case_of links <<'END'
+ln lower2 from-gone; rm lower2; echo 2 > gone; ln gone from-new; ln gone from-new2; rm gone
 echo 1 > z; ln z y; ln y b/x; ln b/x a/w
 ln lower a/copy; ln a/copy zz
 ln -s z s; ln s t 2> /dev/null || true
@@ -77,11 +79,12 @@ END
 in_base modes 0 <<'END'
 {"path": "tool", "mode": "755", "data": "x"}
 {"path": "capable", "mode": "755", "data": "x", "xattrs": {"security.capability": "0100000200200000000000000000000000000000"}}
+{"path": "capable-of-1000", "mode": "755", "data": "x", "xattrs": {"security.capability": "0100000300200000000000000000000000000000e8030000"}}
 END
 case_of modes <<'END'
 echo x > suid; chmod 4755 suid; echo x > sgid; chmod 2711 sgid; mkdir sticky; chmod 1777 sticky
 chmod 6755 tool; mkdir inherits; chmod 2775 inherits; echo x > none; chmod 0 none; mkdir closed; chmod 0 closed
-chmod 700 capable
+chmod 700 capable; chmod 700 capable-of-1000
 END
 
 case_of owners <<'END'
@@ -92,10 +95,14 @@ END
 in_base xattrs 0 <<'END'
 {"path": "lower", "data": "x", "xattrs": {"user.kept": "00ff", "trusted.kept": "616263"}}
 {"path": "dir", "type": "dir", "xattrs": {"user.dir": "64"}}
+{"path": "acl-in-base", "data": "x", "xattrs": {"system.posix_acl_access": "0200000001000600ffffffff02000600e803000004000400ffffffff10000600ffffffff20000400ffffffff"}}
+{"path": "default-in-base", "type": "dir", "xattrs": {"system.posix_acl_default": "0200000001000700ffffffff02000700e803000004000500ffffffff10000700ffffffff20000500ffffffff"}}
+{"path": "default-in-base/no-acl-of-its-own", "data": "x"}
 END
 case_of xattrs <<'END'
-echo x > a; mkdir b; mkfifo fifo; echo x > acl; mkdir acldir; echo x > caps
+echo x > a; mkdir b; mkfifo fifo; echo x > acl; mkdir acldir; echo x > caps; echo x > caps3
 chmod 700 lower; chmod 700 dir
+chmod 660 acl-in-base; chmod 640 default-in-base/no-acl-of-its-own; echo inherits > default-in-base/new
 /edit <<'EDITS'
 xattr a user.comment hello
 hexattr a user.binary 00010203ff0a00
@@ -103,6 +110,7 @@ xattr b user.dir x
 xattr b trusted.mine y
 xattr fifo trusted.fifo z
 hexattr caps security.capability 0100000200200000000000000000000000000000
+hexattr caps3 security.capability 0100000300200000000000000000000000000000e8030000
 hexattr acl system.posix_acl_access 0200000001000600ffffffff02000600e803000004000400ffffffff10000600ffffffff20000400ffffffff
 hexattr acldir system.posix_acl_default 0200000001000700ffffffff02000700e803000004000500ffffffff10000700ffffffff20000500ffffffff
 EDITS
@@ -117,7 +125,14 @@ ln -s "$(printf 'x%0300d' 0)" "$(printf '\n')x"; ln -s "$(printf '\377')" raw; l
 echo 11 > PaxHeader; echo 12 > '@LongLink'
 END
 
+in_base times 0 <<'END'
+{"path": "early", "data": "x", "mtime": -86400000}
+{"path": "earliest", "data": "x", "mtime": -2147483648}
+{"path": "late", "data": "x", "mtime": 4294967296}
+{"path": "later", "type": "link", "to": "late", "mtime": 5000000000}
+END
 case_of times <<'END'
+chmod 600 early earliest late; chown -h 1 later
 for t in 0 -1 -86400000 -2147483649 2147483648 4294967296 5000000000; do
     printf 'file t%s 644 0 0 %s x\n' $t $t
     printf 'symlink %s x s%s\n' $t $t
@@ -156,8 +171,17 @@ in_base lower 0 <<'END'
 {"path": "hard", "data": "hard"}
 {"path": "hard2", "type": "hard", "to": "lower/hard"}
 {"path": "link", "type": "link", "to": "a"}
+{"path": "a/behind-link", "data": "7"}
+{"path": "late", "data": "old"}
+{"path": "late-dir", "type": "dir"}
+{"path": "late-dir/old", "data": "old"}
 END
 in_base lower 1 <<'END'
+{"path": "link/.wh.behind-link"}
+{"path": "late", "data": "before its own whiteout"}
+{"path": ".wh.late"}
+{"path": "late-dir/new", "data": "before its folder's whiteout"}
+{"path": ".wh.late-dir"}
 {"path": "a/.wh.gone"}
 {"path": "a/.wh.never-was"}
 {"path": "b/new", "data": "before the opaque marker"}
@@ -196,6 +220,7 @@ unlike "overlayfs' own marks do not leak" "$listing" 'trusted\.overlay|user\.ove
 is "links go to the first path, never chained" "$(awk '$1 == "hard" && $4 ~ "^links/" { print $4, $5, $6 }' <<< "$listing")" \
     "links/b/x = links/a/w
 links/dev = links/a/dev
+links/from-new2 = links/from-new
 links/lower = links/a/copy
 links/t = links/s
 links/y = links/a/w
@@ -204,6 +229,42 @@ links/zz = links/a/copy"
 ok "sparse files stay small: $(stat -c %s "$WORK/job.tar") bytes" \
     test "$(stat -c %s "$WORK/job.tar")" -lt $(($(stat -c %s "$WORK/base.tar") + 3000000))
 is "paths are sorted and unique" "$(awk '{ print $4 }' <<< "$listing" | sort | uniq -d)" ""
+
+# --- What other systems' own marks mean here: nothing ---
+
+in_layers() { printf '{"layers": [['; tools; printf ', %s], [%s]]}' "$1" "$2"; }
+in_layers '{"path": "d", "type": "dir"}, {"path": "d/below", "data": "x"}, {"path": "f", "data": "x"}' \
+    '{"path": "d", "type": "dir", "xattrs": {"trusted.overlay.opaque": "79", "user.overlay.opaque": "79"}},
+     {"path": "m", "data": "whole", "xattrs": {"trusted.overlay.metacopy": "79", "trusted.overlay.redirect": "66"}},
+     {"path": "r", "type": "dir", "xattrs": {"trusted.overlay.redirect": "64"}}' | image make "$WORK/marked.tar"
+chmod a+r "$WORK/marked.tar"
+build_script marks '{"name": "x", "fromImage": "marked.tar", "env": {"PATH": "/bin"}}' <<'END'
+[ "$(cat /d/below)" = x ]
+[ "$(cat /m)" = whole ]
+[ -z "$(ls /r)" ]
+chmod 700 /d /m /r
+END
+exits 0 "overlayfs' marks in a base mean nothing"
+unlike "overlayfs' marks in a base do not come back" "$(layer "$WORK/marks.tar")" 'trusted\.overlay'
+like "what only looks like one does" "$(layer "$WORK/marks.tar")" ' d/? xattr user\.overlay\.opaque=79'
+
+# --- What ext4 alone could not hold ---
+
+large=$(printf '%060000d' 0)
+in_layers "{\"path\": \"large\", \"data\": \"x\", \"xattrs\": {\"user.in\": \"$(printf %s "$large" | xxd -p | tr -d '\n')\"}}" \
+    '{"path": "x", "data": "x"}' | image make "$WORK/large.tar"
+chmod a+r "$WORK/large.tar"
+build_script large-attributes '{"name": "x", "fromImage": "large.tar", "env": {"PATH": "/bin"}}' <<'END'
+chmod 600 /large
+echo x > /new
+{ echo "xattr /new user.one $(printf '%060000d' 1)"; echo "xattr /new user.two $(printf '%060000d' 2)"; } | /edit
+END
+exits 0 "attributes of 60 KB"
+is "attributes of 60 KB, in and out" \
+    "$(layer "$WORK/large-attributes.tar" | awk '{ for (i = 6; i <= NF; i += 2) print $4, substr($i, 1, 10), length($i) }')" \
+    "large user.in=30 120008
+new user.one=3 120009
+new user.two=3 120009"
 
 # --- What no layer can hold ---
 
