@@ -396,6 +396,8 @@ struct error *guest_handle_boot(const struct vm_options *options, struct guest_h
     TRY(guest_handle_find_qemu(&handle->qemu));
     TRY(watchdog_new(&handle->watchdog));
     TRY(choose_socket_folder(handle));
+    /* libguestfs would tell it the guest's kernel, and that every script. */
+    unsetenv("TERM");
     TRY(launch(handle, options));
     *ret = STEAL(handle);
     return NULL;
