@@ -23,8 +23,8 @@ static const struct {
     {"/etc/gshadow", "/etc/group", 0600, "root:x::\n"},
     {"/etc/group", "/etc/group", 0644, "root:x:0:\n"},
     {"/etc/pam.d/other", "/etc/pam.d/other", 0644,
-     "auth sufficient pam_rootok.so\n"
      "account sufficient pam_unix.so\n"
+     "auth sufficient pam_rootok.so\n"
      "password requisite pam_unix.so nullok sha512\n"
      "session required pam_unix.so\n"},
     {"/etc/login.defs", "/etc/login.defs", 0644, ""},

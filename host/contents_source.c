@@ -230,6 +230,32 @@ static struct error *clean_entry(const struct visit *visit, bool *ret_root)
     return NULL;
 }
 
+/* What overlayfs keeps for itself would hide files of the image below, where one unpacks the layer
+ * as root. */
+static bool is_overlay_xattr(const char *name)
+{
+    return strncmp(name, "trusted.overlay.", strlen("trusted.overlay.")) == 0;
+}
+
+static void drop_overlay_xattrs(struct archive_entry *entry)
+{
+    CLEANUP(archive_entry_freep) struct archive_entry *given = NULL;
+    const char *name;
+    const void *value;
+    size_t size;
+
+    if (archive_entry_xattr_reset(entry) == 0)
+        return;
+    given = archive_entry_clone(entry);
+    if (given == NULL)
+        abort(); /* no memory */
+    archive_entry_xattr_clear(entry);
+    archive_entry_xattr_reset(given);
+    while (archive_entry_xattr_next(given, &name, &value, &size) == ARCHIVE_OK)
+        if (!is_overlay_xattr(name))
+            archive_entry_xattr_add_entry(entry, name, value, size);
+}
+
 static struct error *tarball_failed(const struct visit *visit, struct archive *archive)
 {
     return error_new(EXIT_INPUT, "read tarball '%s': %s", visit->source->path,
@@ -247,6 +273,7 @@ static struct error *visit_tarball(struct visit *visit, struct archive *archive)
         if (status < ARCHIVE_WARN)
             return tarball_failed(visit, archive);
         TRY(clean_entry(visit, &root));
+        drop_overlay_xattrs(visit->entry);
         struct contents_entry entry = {.entry = visit->entry, .tarball = archive, .fd = -1};
 
         if (!root)

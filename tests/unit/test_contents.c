@@ -243,6 +243,21 @@ static void test_name_of_a_whiteout_is_refused(void **state)
     refused("a.tar", "'b/.wh.x'");
 }
 
+static void test_xattrs_of_overlayfs_are_left_out(void **state)
+{
+    struct buffer tar = {0};
+    struct contents options = {.clamp = 1};
+
+    (void)state;
+    run("echo x > x && tar --format=pax --pax-option=SCHILY.xattr.user.a:=b,"
+        "SCHILY.xattr.trusted.overlay.opaque:=y,SCHILY.xattr.user.c:=d -cf x.tar x");
+    free(pack((const char *[]){"x.tar", NULL}, &options, &tar));
+    assert_non_null(memmem(tar.data, tar.length, "SCHILY.xattr.user.a=b", 21));
+    assert_non_null(memmem(tar.data, tar.length, "SCHILY.xattr.user.c=d", 21));
+    assert_null(memmem(tar.data, tar.length, "overlay", 7));
+    buffer_free(&tar);
+}
+
 static void test_implied_parents(void **state)
 {
     (void)state;
@@ -335,6 +350,7 @@ int main(void)
         TEST(test_hard_links_of_an_appended_tarball),
         TEST(test_hard_link_to_nothing_is_refused),
         TEST(test_name_of_a_whiteout_is_refused),
+        TEST(test_xattrs_of_overlayfs_are_left_out),
         TEST(test_implied_parents),
         TEST(test_dotdot_is_refused),
         TEST(test_same_bytes_whatever_the_order_of_creation),
