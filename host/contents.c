@@ -23,12 +23,12 @@ struct link_name {
     uint64_t owner;
 };
 
-/* The names of one file that has several in one source. Its data goes to the first that won its
- * path. */
+/* The names of one file that has several in one source, or in the closure. Its data goes to the
+ * first that won its path. */
 struct link_group {
-    uint64_t source; /* its number */
-    uint64_t device,
-        inode; /* in a folder; in a tarball 0 and the number of the entry with the data */
+    uint64_t scope;          /* as below */
+    uint64_t device;         /* in a tarball 0 */
+    uint64_t inode;          /* in a tarball the number of the entry with the data */
     struct link_name *names; /* the paths, in order */
     size_t name_count;
     char *emitted; /* the path that was written with the data */
@@ -40,7 +40,7 @@ struct merge {
     void *groups; /* of tsearch */
 
     const struct contents_source *source; /* being visited */
-    uint64_t source_number;
+    uint64_t scope;        /* where links are links: 0 for all of the closure, else one source */
     uint64_t first_number; /* of the source's entries */
     uint64_t entry_number; /* over all sources; the owner of a path in the tree */
     uint64_t names_hash;   /* of the source's names up to here */
@@ -55,8 +55,8 @@ static int compare_groups(const void *left, const void *right)
 {
     const struct link_group *a = left, *b = right;
 
-    if (a->source != b->source)
-        return a->source < b->source ? -1 : 1;
+    if (a->scope != b->scope)
+        return a->scope < b->scope ? -1 : 1;
     if (a->device != b->device)
         return a->device < b->device ? -1 : 1;
     if (a->inode != b->inode)
@@ -75,11 +75,11 @@ static void free_group(void *pointer)
     free(group);
 }
 
-/* The group of the file DEVICE, INODE in the current source, or NULL. MAKE: enters a new one. */
+/* The group of the file DEVICE, INODE in the current scope, or NULL. MAKE: enters a new one. */
 static struct link_group *find_group(struct merge *merge, uint64_t device, uint64_t inode,
                                      bool make)
 {
-    struct link_group key = {.source = merge->source_number, .device = device, .inode = inode};
+    struct link_group key = {.scope = merge->scope, .device = device, .inode = inode};
     struct link_group **found = tfind(&key, &merge->groups, compare_groups);
 
     if (found != NULL || !make)
@@ -463,12 +463,10 @@ static struct error *emit_entry(void *context, struct contents_entry *entry)
     return write_entry(merge, entry, node, path);
 }
 
-/* Visits source NUMBER. *NAMES_HASH is the hash of its names: from the first pass, for the
- * second. */
-static struct error *visit_source(struct merge *merge, uint64_t number, bool with_data,
-                                  contents_visit visit, uint64_t *names_hash)
+/* Visits the source. *NAMES_HASH is the hash of its names: from the first pass, for the second. */
+static struct error *visit_source(struct merge *merge, bool with_data, contents_visit visit,
+                                  uint64_t *names_hash)
 {
-    merge->source_number = number;
     merge->first_number = merge->entry_number;
     merge->names_hash = UINT64_C(0xcbf29ce484222325);
     TRY(contents_source_visit(merge->source, with_data, visit, merge));
@@ -497,7 +495,8 @@ static struct error *visit_sources(struct merge *merge, bool with_data, contents
             struct contents_source source = {lists[list]->items[i], list == 0};
 
             merge->source = &source;
-            TRY(visit_source(merge, number, with_data, visit, &names_hashes[number]));
+            merge->scope = list == 0 ? 0 : number + 1;
+            TRY(visit_source(merge, with_data, visit, &names_hashes[number]));
             number++;
         }
     }

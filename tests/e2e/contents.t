@@ -136,6 +136,7 @@ mkdir -p "$WORK/store/aaa-one" "$WORK/store/bbb-two"
 echo 1 > "$WORK/store/aaa-one/file"
 chmod 444 "$WORK/store/aaa-one/file"
 echo 2 > "$WORK/store/bbb-two/file"
+ln "$WORK/store/aaa-one/file" "$WORK/store/bbb-two/same"
 chmod -R a+rX "$WORK/store"
 printf '%s\n' "$WORK/store/aaa-one" "$WORK/store/bbb-two" > "$WORK/paths"
 spec closure <<< '{"name": "x", "closure": {"file": "paths"}}'
@@ -143,6 +144,8 @@ build closure
 exits 0 "a closure from a file of paths"
 like "a closure: at its own path, modes kept" "$(layer "$WORK/closure.tar")" \
     "^file 0444 0:0 ${WORK#/}/store/aaa-one/file$"
+like "a closure: a hard link from one path to another" "$(layer "$WORK/closure.tar")" \
+    "^hard 0444 0:0 ${WORK#/}/store/bbb-two/same = ${WORK#/}/store/aaa-one/file$"
 spec first <<< "{\"name\": \"x\", \"closure\": [\"$WORK/store/aaa-one\"]}"
 build first
 spec second <<< '{"name": "x", "fromImage": "first.tar", "closure": {"file": "paths"}}'
