@@ -31,7 +31,7 @@ struct archive_writer;
                                                  const void *bytes, size_t length);
 
 /* Adds a file with the SIZE bytes of the file FROM. Only for an archive that is not compressed.
- * USE_UP: FROM is a temporary, which is used up (file_copy.h). */
+ * USE_UP: FROM is a temporary, which is used up (file.h). */
 [[nodiscard]] struct error *archive_writer_file(struct archive_writer *writer, const char *path,
                                                 const char *from, uint64_t size, bool use_up);
 
