@@ -1,6 +1,7 @@
 #include "credential_helper.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,18 +31,27 @@ static struct error *make_input(const char *server, int *ret)
     return NULL;
 }
 
-/* Starts PROGRAM with standard input and output on the given descriptors. */
+/* Starts PROGRAM with standard input and output on the given descriptors, and with SIGPIPE, which
+ * this process ignores, as programs expect it. */
 static struct error *start(const char *program, int input, int output, pid_t *ret)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     char *arguments[] = {(char *)program, (char *)"get", NULL};
+    sigset_t broken_pipe;
 
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    int cause = posix_spawnp(ret, program, &actions, NULL, arguments, environ);
+    int cause = posix_spawnp(ret, program, &actions, &attributes, arguments, environ);
 
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     if (cause == 0)
         return NULL;
     errno = cause;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +267,12 @@ static void test_helper_floods(void **state)
     write_helper("flood", "exec yes");
     write_file("run/containers/auth.json", 0600, "{\"credHelpers\":{\"h\":\"flood\"}}");
     expect_error(NULL, EXIT_NETWORK, "read its output: it has more than");
+    /* One that looks at no error is ended by SIGPIPE, although this process ignores it. */
+    signal(SIGPIPE, SIG_IGN);
+    write_helper("flood",
+                 "while :; do echo 0123456789012345678901234567890123456789; done 2> /dev/null");
+    expect_error(NULL, EXIT_NETWORK, "read its output: it has more than");
+    signal(SIGPIPE, SIG_DFL);
 }
 
 static void test_malformed(void **state)
