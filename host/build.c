@@ -335,9 +335,10 @@ static struct error *make_layer(struct state *state, struct layer *ret)
 {
     CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
     CLEANUP(freep) char *folder = NULL;
+    const char *name;
 
-    TRY(output_temporaries(&state->build->output, &folder));
-    TRY(layer_writer_new(folder, output_wants_new(&state->build->output), &writer));
+    TRY(output_temporaries(&state->build->output, &folder, &name));
+    TRY(layer_writer_new(folder, name, output_wants_new(&state->build->output), &writer));
     if (state->plan.needs_vm)
         TRY(build_root_layer(state, writer));
     else

@@ -22,7 +22,8 @@
 /* A file under way, with the digest of what it holds. */
 struct file {
     char *path;
-    int fd; /* below 0: nothing is kept */
+    const char *name; /* for errors */
+    int fd;           /* below 0: nothing is kept */
     struct sha256 *hash;
     uint64_t size;
 };
@@ -55,7 +56,7 @@ static struct error *file_append(struct file *file, const void *bytes, size_t le
 {
     file->size += length;
     sha256_update(file->hash, bytes, length);
-    return file->fd >= 0 ? file_write(bytes, length, file->fd, file->path) : NULL;
+    return file->fd >= 0 ? file_write(bytes, length, file->fd, file->name) : NULL;
 }
 
 static struct error *write_blob(void *context, const void *bytes, size_t length)
@@ -133,13 +134,14 @@ static struct error *open_parts(struct layer_writer *writer, const char *dir)
     return NULL;
 }
 
-struct error *layer_writer_new(const char *dir, struct layer_form_wanted wanted,
+struct error *layer_writer_new(const char *dir, const char *name, struct layer_form_wanted wanted,
                                struct layer_writer **ret)
 {
     CLEANUP(layer_writer_freep) struct layer_writer *writer = xcalloc(1, sizeof *writer);
 
     writer->wanted = wanted;
     writer->tar.fd = writer->blob.fd = -1;
+    writer->tar.name = writer->blob.name = name;
     writer->check = layer_check_new();
     writer->ring = ring_new(1u + wanted.blob + wanted.tarsum);
     TRY(open_parts(writer, dir));
@@ -223,7 +225,7 @@ static struct error *file_close(struct file *file)
 
     file->fd = -1;
     if (fd >= 0 && close(fd) < 0)
-        return error_errno(EXIT_OTHER, "write the layer to '%s'", file->path);
+        return error_errno(EXIT_OTHER, "write '%s'", file->name);
     return NULL;
 }
 

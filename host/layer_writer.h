@@ -24,8 +24,10 @@ struct layer_form_wanted {
     bool tarsum;
 };
 
-/* Starts a layer whose temporaries are made in the folder DIR. */
-[[nodiscard]] struct error *layer_writer_new(const char *dir, struct layer_form_wanted wanted,
+/* Starts a layer whose temporaries are made in the folder DIR. NAME, borrowed as long as the writer
+ * lives, is what errors of writing them name: it tells whose disk it is. */
+[[nodiscard]] struct error *layer_writer_new(const char *dir, const char *name,
+                                             struct layer_form_wanted wanted,
                                              struct layer_writer **ret);
 
 /* The next LENGTH bytes of the tar. Errors: EXIT_VM with "the guest sent ..." wording where the

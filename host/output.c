@@ -195,18 +195,20 @@ static bool is_stream(const char *path)
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
-struct error *output_temporaries(const struct output *output, char **ret)
+struct error *output_temporaries(const struct output *output, char **ret, const char **ret_name)
 {
     CLEANUP(freep) char *path = target_of(output);
     CLEANUP(freep) char *beside = folder_of(path);
-    const char *run_folder;
+    bool to_stream =
+        !is_folder_format(output->format) && (strcmp(path, "-") == 0 || is_stream(path));
 
-    if (is_folder_format(output->format) || (strcmp(path, "-") != 0 && !is_stream(path)))
+    *ret_name = output->path;
+    if (!to_stream)
         return error_advise(
             error_context(temporary_run_folder_in(beside, ret), "write '%s'", output->path),
             "choose another place with --output");
-    TRY(temporary_run_folder(&run_folder));
-    *ret = xstrdup(run_folder);
+    TRY(temporary_run_folder(ret_name));
+    *ret = xstrdup(*ret_name);
     return NULL;
 }
 

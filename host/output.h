@@ -29,8 +29,10 @@ struct layer_form_wanted output_wants_new(const struct output *output);
 unsigned int output_wants_base(const struct output *output);
 
 /* A folder for the new layer's temporaries; the caller's to free. It is on the output's own disk,
- * which must have room for the layer anyway, unless the output is a stream. */
-[[nodiscard]] struct error *output_temporaries(const struct output *output, char **ret);
+ * which must have room for the layer anyway, unless the output is a stream. *RET_NAME, borrowed, is
+ * what errors name. */
+[[nodiscard]] struct error *output_temporaries(const struct output *output, char **ret,
+                                               const char **ret_name);
 
 /* Checks what can be told before there is an image: the target's folder is there and may be written
  * to, and what is at the target may be replaced: an archive by an archive, a folder where it is

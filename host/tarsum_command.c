@@ -9,27 +9,33 @@
 #include "memory.h"
 #include "tarsum.h"
 
-static ssize_t read_descriptor(void *context, void *buffer, size_t capacity, struct error **err)
+struct input {
+    const char *name;
+    int fd;
+};
+
+static ssize_t read_input(void *context, void *buffer, size_t capacity, struct error **err)
 {
-    const int *fd = context;
+    const struct input *input = context;
     ssize_t got;
 
     do {
-        got = read(*fd, buffer, capacity);
+        got = read(input->fd, buffer, capacity);
     } while (got < 0 && errno == EINTR);
     if (got < 0)
-        *err = error_errno(EXIT_INPUT, "read the tar");
+        *err = error_errno(EXIT_INPUT, "read tar '%s'", input->name);
     return got;
 }
 
 static struct error *sum_stream(const char *name, int fd, enum tarsum_version version, char **ret)
 {
+    struct input input = {name, fd};
     CLEANUP(decompressor_freep) struct decompressor *decompressor = NULL;
     CLEANUP(tarsum_freep) struct tarsum *sum = tarsum_new(version, 0);
     const void *bytes = NULL;
     size_t length = 0;
 
-    TRY(decompressor_new(name, (struct source){read_descriptor, &fd}, &decompressor));
+    TRY(decompressor_new(name, (struct source){read_input, &input}, &decompressor));
     do {
         TRY(decompressor_read(decompressor, &bytes, &length));
         TRY(error_context(tarsum_update(sum, bytes, length), "read tar '%s'", name));

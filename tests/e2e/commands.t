@@ -163,6 +163,9 @@ run tarsum cut.tar
 exits 3 "tarsum: a tar cut off"
 run tarsum nowhere.tar
 exits 3 "tarsum: a file that is not there"
+run tarsum one
+exits 3 "tarsum: a folder"
+says "tarsum: a folder: which" "^vmbuild: read tar 'one': Is a directory"
 
 # schema ------------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ exits 0 "pull to an OCI layout"
 is "the layers keep their digests" \
     "$(skopeo inspect --raw "oci:$WORK/pulled" | jq -c '[.layers[].digest]')" \
     "$(manifest_of "$PORT/a/b:t" | jq -c '[.layers[].digest]')"
+run export pulled -o from-layout.tar
+run export "docker://$REGISTRY/a/b:t" -o from-registry.tar
+exits 0 "export from a registry"
+ok "export from a registry: the same file system" cmp "$WORK/from-layout.tar" "$WORK/from-registry.tar"
+
 run pull "docker://$REGISTRY/a/b:t" -o pulled.tar.gz
 exits 0 "pull with the default compression"
 is "the image keeps its ID there too" "$(archive_config "$WORK/pulled.tar.gz")" \

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct layer_writer *writer = NULL;
     struct layer layer = {0};
-    struct error *err = layer_writer_new("/tmp", (struct layer_form_wanted){0}, &writer);
+    struct error *err = layer_writer_new("/tmp", "layer", (struct layer_form_wanted){0}, &writer);
 
     if (err == NULL)
         err = layer_writer_write(writer, data, size);

@@ -40,7 +40,7 @@ static struct error *write_all(const struct buffer *tar, size_t piece, struct la
 {
     struct layer_writer *writer = NULL;
 
-    assert_null(layer_writer_new(folder, everything, &writer));
+    assert_null(layer_writer_new(folder, "layer", everything, &writer));
     for (size_t at = 0; at < tar->length; at += piece) {
         size_t length = tar->length - at < piece ? tar->length - at : piece;
         struct error *err = layer_writer_write(writer, tar->data + at, length);
@@ -110,7 +110,7 @@ static void test_nothing_kept(void **state)
 
     (void)state;
     tar_blocks_end(&tar);
-    assert_null(layer_writer_new(folder, (struct layer_form_wanted){0}, &writer));
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
     assert_null(layer_writer_write(writer, tar.data, tar.length));
     assert_null(layer_writer_finish(writer, &layer));
     assert_null(layer.tar_path);
@@ -232,7 +232,7 @@ static void test_full_disk(void **state)
     (void)state;
     tar_blocks_header(&tar, (struct tar_block){.name = "f", .size = 16 << 20});
     tar_blocks_data(&tar, data, 16 << 20);
-    assert_null(layer_writer_new(folder, everything, &writer));
+    assert_null(layer_writer_new(folder, "layer", everything, &writer));
     /* The temporaries' descriptors now lead to a disk that is always full. */
     for (int fd = 3; fd < 32; fd++) {
         char link[64], target[256] = {0};

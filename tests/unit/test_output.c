@@ -122,7 +122,7 @@ static struct layer new_layer(struct fixture *fixture, const struct output *outp
     struct layer layer = {0};
 
     make_tar(text, &tar);
-    assert_null(layer_writer_new(fixture->folder, output_wants_new(output), &writer));
+    assert_null(layer_writer_new(fixture->folder, "layer", output_wants_new(output), &writer));
     assert_null(layer_writer_write(writer, tar.data, tar.length));
     assert_null(layer_writer_finish(writer, &layer));
     return layer;
