@@ -342,6 +342,8 @@ static struct error *describe(const struct transfer *transfer, CURLcode code, co
                            "put the certificate of the server's authority at "
                            "~/.config/containers/certs.d/%s/ca.crt, or set SSL_CERT_FILE",
                            origin);
+    else if (code == CURLE_SSL_CONNECT_ERROR)
+        err = error_advise(err, "a server that speaks plain HTTP is reached with --plain-http");
     return err;
 }
 
