@@ -225,8 +225,8 @@ static bool read_at(int fd, char *bytes, size_t length, uint64_t offset)
     return true;
 }
 
-/* Sets RET to the number of this boot; where the host does not tell, no entry is told from another by
- * it. */
+/* Sets RET to the number of this boot; where the host does not tell, no entry is told from
+ * another by it. */
 static void read_boot_id(char ret[BOOT_ID_LENGTH + 1])
 {
     CLEANUP(closep) int fd = open(BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
@@ -351,7 +351,8 @@ static bool has_lasted(const struct facts *recorded, const struct facts *now)
     return strcmp(recorded->boot, DURABLE) == 0 || strcmp(recorded->boot, now->boot) == 0;
 }
 
-/* Notes of the entry NAME, open as FD, that it is on the disk, once waiting for that costs nothing. */
+/* Notes of the entry NAME, open as FD, that it is on the disk, once waiting for that costs
+ * nothing. */
 static void make_durable(struct store *store, const char *name, struct facts *recorded, int fd)
 {
     if (strcmp(recorded->boot, DURABLE) == 0 || recorded->recorded > time(NULL) - DURABLE_AFTER ||
