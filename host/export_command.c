@@ -59,9 +59,7 @@ static struct error *write_in_place(const struct image *image, const char *path)
 /* Writes to a temporary beside PATH, which becomes PATH once it is whole. */
 static struct error *write_file(const struct image *image, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    CLEANUP(freep)
-    char *folder = slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path) + 1);
+    CLEANUP(freep) char *folder = file_folder(path);
     CLEANUP(temporary_removep) char *temporary = NULL;
     CLEANUP(closep) int fd = -1;
 

@@ -190,6 +190,24 @@ struct error *file_copy_sparse(const char *from, int to, const char *to_name)
     return NULL;
 }
 
+char *file_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+char *file_without_slash(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return xstrndup(path, length);
+}
+
 mode_t file_mode(mode_t mode)
 {
     mode_t mask = umask(077); /* it can be read only by setting it */

@@ -41,6 +41,13 @@
  * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_sparse(const char *from, int to, const char *to_name);
 
+/* The folder that PATH, which does not end in a slash, is in: "." where it names none. The caller's.
+ */
+char *file_folder(const char *path);
+
+/* PATH without slashes at its end, for a folder that is yet to be made. The caller's. */
+char *file_without_slash(const char *path);
+
 /* MODE less this process's umask, for a file that was made with another mode. */
 mode_t file_mode(mode_t mode);
 

@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "contents.h"
+#include "file.h"
 #include "memory.h"
 #include "temporary.h"
 
@@ -28,11 +29,7 @@ static struct error *find_sources(const struct strings *operands, struct strings
 /* The absolute path of the folder in which OUTPUT will be. */
 static struct error *find_parent(const char *output, char **ret)
 {
-    const char *slash = strrchr(output, '/');
-    CLEANUP(freep)
-    char *folder = slash == NULL     ? xstrdup(".")
-                   : slash == output ? xstrdup("/")
-                                     : xstrndup(output, (size_t)(slash - output));
+    CLEANUP(freep) char *folder = file_folder(output);
 
     *ret = realpath(folder, NULL);
     if (*ret == NULL)
@@ -74,16 +71,6 @@ static struct error *write_folder(const struct strings *sources, const char *par
                         "remove '%s' first, or choose another place with -o", output);
 }
 
-/* PATH without slashes at its end, which a folder may have that is yet to be made; the caller's. */
-static char *without_final_slash(const char *path)
-{
-    size_t length = strlen(path);
-
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    return xstrndup(path, length);
-}
-
 struct error *merge_command(const struct options *options)
 {
     CLEANUP(strings_free) struct strings sources = {0};
@@ -92,7 +79,7 @@ struct error *merge_command(const struct options *options)
     if (options->output == NULL)
         return error_advise(error_new(EXIT_USAGE, "read command 'merge': -o DIR is missing"),
                             "'vmbuild merge --help' shows how it is used");
-    CLEANUP(freep) char *output = without_final_slash(options->output);
+    CLEANUP(freep) char *output = file_without_slash(options->output);
 
     TRY(find_sources(&options->operands, &sources));
     TRY(find_parent(output, &parent));

@@ -66,19 +66,9 @@ static struct error *write_archive(const struct image *image, const struct outpu
     return archive_writer_finish(writer);
 }
 
-/* The folder that the target is in; the caller's. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL)
-        return xstrdup(".");
-    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
-}
-
 static struct error *make_temporary(const char *path, bool folder, char **ret_path, int *ret_fd)
 {
-    CLEANUP(freep) char *parent = folder_of(path);
+    CLEANUP(freep) char *parent = file_folder(path);
     struct error *err = folder ? temporary_folder(parent, "vmbuild", ret_path)
                                : temporary_file(parent, "vmbuild", ret_path, ret_fd);
 
@@ -163,16 +153,6 @@ static bool is_folder_format(enum output_format format)
     return format == FORMAT_OCI || format == FORMAT_LAYER;
 }
 
-/* The output's path without slashes at its end; the caller's. */
-static char *target_of(const struct output *output)
-{
-    size_t length = strlen(output->path);
-
-    while (length > 1 && output->path[length - 1] == '/')
-        length--;
-    return xstrndup(output->path, length);
-}
-
 static struct error *check_folder(const struct output *output, const char *path)
 {
     struct stat status;
@@ -197,8 +177,8 @@ static bool is_stream(const char *path)
 
 struct error *output_temporaries(const struct output *output, char **ret, const char **ret_name)
 {
-    CLEANUP(freep) char *path = target_of(output);
-    CLEANUP(freep) char *beside = folder_of(path);
+    CLEANUP(freep) char *path = file_without_slash(output->path);
+    CLEANUP(freep) char *beside = file_folder(path);
     bool to_stream =
         !is_folder_format(output->format) && (strcmp(path, "-") == 0 || is_stream(path));
 
@@ -214,8 +194,8 @@ struct error *output_temporaries(const struct output *output, char **ret, const 
 
 struct error *output_check(const struct output *output)
 {
-    CLEANUP(freep) char *path = target_of(output);
-    CLEANUP(freep) char *parent = folder_of(path);
+    CLEANUP(freep) char *path = file_without_slash(output->path);
+    CLEANUP(freep) char *parent = file_folder(path);
     struct stat status;
 
     if (is_folder_format(output->format))
@@ -224,8 +204,10 @@ struct error *output_check(const struct output *output)
         return error_new(EXIT_USAGE, "write '-': an image is nothing for a terminal");
     else if (strcmp(path, "-") == 0 || is_stream(path))
         return NULL;
-    else if (stat(output->path, &status) == 0 && S_ISDIR(status.st_mode))
-        return error_new(EXIT_OTHER, "write '%s': it is a folder", output->path);
+    else if (strcmp(path, output->path) != 0 ||
+             (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
+        return error_advise(error_new(EXIT_OTHER, "write '%s': it names a folder", output->path),
+                            "an archive is a file: name one with --output");
     if (lstat(path, &status) < 0 && errno == ENAMETOOLONG)
         return error_advise(error_errno(EXIT_OTHER, "write '%s'", output->path),
                             "choose another name with --output");
@@ -286,7 +268,7 @@ struct error *output_write(const struct image *image, const struct output *outpu
 {
     TRY(output_check(output));
     if (is_folder_format(output->format)) {
-        CLEANUP(freep) char *path = target_of(output);
+        CLEANUP(freep) char *path = file_without_slash(output->path);
 
         return write_folder(image, output, path, store);
     }

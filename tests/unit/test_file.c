@@ -15,6 +15,7 @@
 #include "host/cleanup.h"
 #include "host/error.h"
 #include "host/file.h"
+#include "host/memory.h"
 
 #define PART (256 << 10)
 #define SIZE (64 << 20)
@@ -144,12 +145,33 @@ static void test_use_up(void **state)
     use_up_between("/dev/shm", "/var/tmp");
 }
 
+static void test_names(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *folder;
+    } names[] = {{"a", "."}, {"/a", "/"}, {"a/b", "a"}, {"/a/b/c", "/a/b"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CLEANUP(freep) char *slashes = xasprintf("%s//", names[i].path);
+        CLEANUP(freep) char *without = file_without_slash(slashes);
+        CLEANUP(freep) char *folder = file_folder(without);
+
+        assert_string_equal(without, names[i].path);
+        assert_string_equal(folder, names[i].folder);
+    }
+    CLEANUP(freep) char *root = file_without_slash("//");
+
+    assert_string_equal(root, "/");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_holes_stay_holes), cmocka_unit_test(test_between_file_systems),
         cmocka_unit_test(test_appends),          cmocka_unit_test(test_another_size_is_an_error),
-        cmocka_unit_test(test_use_up),
+        cmocka_unit_test(test_use_up),           cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,6 +418,23 @@ static void test_output_with_more_in_it_is_kept(void **state)
     assert_int_equal(access(file, F_OK), 0);
 }
 
+/* The name of a folder is refused before the work, be it there or not. */
+static void test_archive_named_as_folder(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(freep) char *path = in_folder(fixture, "archive.tar/");
+    const char *const paths[] = {path, fixture->folder};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct output output = {FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, paths[i]};
+        CLEANUP(error_freep) struct error *err = output_check(&output);
+
+        assert_non_null(err);
+        assert_int_equal(err->code, EXIT_OTHER);
+        assert_non_null(strstr(err->message, "names a folder"));
+    }
+}
+
 static void test_layer_folder(void **state)
 {
     struct fixture *fixture = *state;
@@ -499,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_oci_archive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders_are_replaced_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_with_more_in_it_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_archive_named_as_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_folders_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_layer_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_warm_and_cold_store, setup, teardown),
