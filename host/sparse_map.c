@@ -139,6 +139,23 @@ static struct error *read_map(struct sparse_map *map, char byte)
     return check_regions(map, map->stored);
 }
 
+struct error *sparse_map_add(struct sparse_map *map, int64_t offset, int64_t length)
+{
+    if (map->count == REGIONS_MAX)
+        return bad("it has too many regions");
+    if (offset < 0 || length < 0)
+        return bad("it holds a negative number");
+    map->regions = xreallocarray(map->regions, map->count + 1, sizeof *map->regions);
+    map->regions[map->count++] = (struct region){(uint64_t)offset, (uint64_t)length};
+    return NULL;
+}
+
+struct error *sparse_map_begin(struct sparse_map *map)
+{
+    map->in_map = false;
+    return check_regions(map, 0);
+}
+
 /* The next bytes of the regions. *RET_USED is how many belong to the present one. */
 static struct error *read_region(struct sparse_map *map, const char *bytes, size_t length,
                                  size_t *ret_used)

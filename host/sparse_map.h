@@ -19,6 +19,11 @@ struct sparse_map;
  * NULL, they are only checked. Return: never NULL. */
 struct sparse_map *sparse_map_new(uint64_t real_size, uint64_t stored_size, struct sink expanded);
 
+/* Of an older form, whose map lies elsewhere: gives MAP its regions one by one, in order, and then
+ * says that they were all, before anything is written. Errors: EXIT_INPUT. */
+[[nodiscard]] struct error *sparse_map_add(struct sparse_map *map, int64_t offset, int64_t length);
+[[nodiscard]] struct error *sparse_map_begin(struct sparse_map *map);
+
 /* The next stored bytes. Errors: EXIT_INPUT where the map is not in order, or EXPANDED's. */
 [[nodiscard]] struct error *sparse_map_write(struct sparse_map *map, const void *bytes,
                                              size_t length);

@@ -17,8 +17,9 @@ static const struct field NAME = {0, 100}, MODE = {100, 8}, UID = {108, 8}, GID 
                           SIZE = {124, 12}, MTIME = {136, 12}, CHECKSUM = {148, 8},
                           LINK = {157, 100}, MAGIC = {257, 8}, USER = {265, 32}, GROUP = {297, 32},
                           MAJOR = {329, 8}, MINOR = {337, 8}, PREFIX = {345, 155},
-                          STAR_PREFIX = {345, 131}, STAR_TRAILER = {508, 4};
+                          STAR_PREFIX = {345, 131}, STAR_TRAILER = {508, 4}, REAL_SIZE = {483, 12};
 #define TYPE_AT 156
+#define REGION_NUMBER 12 /* bytes of each of a region's two numbers */
 
 enum format { FORMAT_V7, FORMAT_USTAR, FORMAT_STAR, FORMAT_GNU };
 
@@ -131,6 +132,7 @@ static struct error *read_block(const unsigned char *block, struct tar_strings *
     TRY(parse_number(block, SIZE, "size", &ret->size));
     TRY(parse_number(block, MTIME, "mtime", &ret->mtime));
     ret->type = (char)block[TYPE_AT];
+    ret->is_sparse = ret->type == 'S';
     read_name(block, format, &strings->name);
     add_text(block, LINK, &strings->link);
     if (format == FORMAT_V7)
@@ -255,7 +257,8 @@ static struct error *apply_sparse(const struct record *record, struct tar_string
     }
     if (strcmp(key, "realsize") == 0)
         return set_number(record, &entry->size);
-    return error_new(EXIT_INPUT, "it holds a sparse file in a form other than GNU's 1.0");
+    return error_new(EXIT_INPUT,
+                     "it holds a sparse file in a form other than GNU's 1.0 and its oldest");
 }
 
 static struct error *apply_record(struct record *record, struct tar_strings *strings,
@@ -340,8 +343,10 @@ static void apply_long(const struct buffer *from, struct buffer *to)
     buffer_append(to, from->data, strnlen(from->data, from->length));
 }
 
-/* The file's size is what is stored, but of a sparse one, whose name is in a record too. */
-static struct error *settle_size(struct tar_strings *strings, struct tar_entry *entry)
+/* The file's size is what is stored, but of a sparse one, whose name is in a record too, except in
+ * the older form. */
+static struct error *settle_size(const unsigned char *block, struct tar_strings *strings,
+                                 struct tar_entry *entry)
 {
     if (entry->stored_size < 0)
         return error_new(EXIT_INPUT, "the header's size is negative");
@@ -349,6 +354,8 @@ static struct error *settle_size(struct tar_strings *strings, struct tar_entry *
         entry->size = entry->stored_size;
         return NULL;
     }
+    if (entry->type == 'S')
+        return parse_number(block, REAL_SIZE, "real size", &entry->size);
     if (entry->size < 0 || strings->sparse_name.length == 0)
         return error_new(EXIT_INPUT, "a sparse file has no size or name");
     strings->name.length = 0;
@@ -366,7 +373,7 @@ struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
     ret->stored_size = ret->size;
     ret->size = -1;
     TRY(apply_pax(&extensions->pax, strings, ret));
-    TRY(settle_size(strings, ret));
+    TRY(settle_size(block, strings, ret));
     apply_long(&extensions->long_name, &strings->name);
     apply_long(&extensions->long_link, &strings->link);
     lend(strings, ret);
@@ -376,6 +383,23 @@ struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
         ret->type = length > 0 && strings->name.data[length - 1] == '/' ? '5' : '0';
     }
     ret->has_data = strchr("123456", ret->type) == NULL;
+    return NULL;
+}
+
+struct error *tar_header_read_regions(const unsigned char block[TAR_BLOCK], bool is_header,
+                                      struct sparse_map *map, bool *ret_more)
+{
+    size_t at = is_header ? 386 : 0, count = is_header ? 4 : 21;
+
+    *ret_more = block[is_header ? 482 : 504] != 0;
+    for (size_t i = 0; i < count && block[at] != 0; i++, at += 2 * REGION_NUMBER) {
+        int64_t offset = 0, length = 0;
+
+        TRY(parse_number(block, (struct field){at, REGION_NUMBER}, "region", &offset));
+        TRY(parse_number(block, (struct field){at + REGION_NUMBER, REGION_NUMBER}, "region",
+                         &length));
+        TRY(sparse_map_add(map, offset, length));
+    }
     return NULL;
 }
 

@@ -6,6 +6,7 @@
 #define VMBUILD_TAR_HEADER_H
 
 #include "buffer.h"
+#include "sparse_map.h"
 #include "tar_stream.h"
 
 /* What came before a header. Zeroed: nothing. */
@@ -27,6 +28,12 @@ struct tar_strings {
 [[nodiscard]] struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
                                             const struct tar_extensions *extensions,
                                             struct tar_strings *strings, struct tar_entry *ret);
+
+/* Gives MAP the regions that BLOCK has of GNU's older form, type 'S': the file's header, or a block
+ * that continues its map. *RET_MORE: another one follows. Errors: EXIT_INPUT. */
+[[nodiscard]] struct error *tar_header_read_regions(const unsigned char block[TAR_BLOCK],
+                                                    bool is_header, struct sparse_map *map,
+                                                    bool *ret_more);
 
 /* The entry that Go makes of a global PAX header called by BLOCK with the records PAX. */
 [[nodiscard]] struct error *tar_header_read_global(const unsigned char block[TAR_BLOCK],

@@ -11,6 +11,7 @@
 enum state {
     AT_HEADER,    /* collecting a header block */
     IN_EXTENSION, /* collecting the data of an extended header */
+    IN_REGIONS,   /* collecting a block that continues the map of a sparse file */
     IN_DATA,      /* passing an entry's data on */
     IN_PADDING,   /* up to the next block */
     AT_END,       /* after two blocks of zeros */
@@ -33,6 +34,7 @@ struct tar_stream {
     unsigned char global_block[TAR_BLOCK]; /* its header */
     struct tar_strings strings;
     struct sparse_map *sparse; /* of the entry whose data is passing, or NULL */
+    uint64_t sparse_size;      /* bytes that are stored of it */
 };
 
 struct tar_stream *tar_stream_new(struct tar_events events, bool strict)
@@ -126,14 +128,26 @@ static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *e
 
     if (!entry->is_sparse)
         return NULL;
-    if (entry->type != '0' || entry->stored_size == 0)
+    if (entry->type != 'S' && (entry->type != '0' || entry->stored_size == 0))
         return error_new(EXIT_INPUT, "a sparse file has no map");
     entry->data_left_out = stream->events.holes_max > 0 && entry->size > entry->stored_size &&
                            (uint64_t)(entry->size - entry->stored_size) > stream->events.holes_max;
     if (entry->data_left_out)
         told.write = NULL;
-    stream->sparse = sparse_map_new((uint64_t)entry->size, (uint64_t)entry->stored_size, told);
+    if (entry->size < entry->stored_size && entry->type == 'S')
+        return error_new(EXIT_INPUT, "more of a sparse file is stored than it has");
+    stream->sparse_size = (uint64_t)entry->stored_size;
+    stream->sparse = sparse_map_new((uint64_t)entry->size, stream->sparse_size, told);
     return NULL;
+}
+
+static struct error *end_sparse(struct tar_stream *stream)
+{
+    struct error *err = at(stream, sparse_map_finish(stream->sparse));
+
+    sparse_map_free(stream->sparse);
+    stream->sparse = NULL;
+    return err;
 }
 
 /* Passes an entry's data on; the last of it where LEFT is 0. */
@@ -144,13 +158,22 @@ static struct error *pass_data(struct tar_stream *stream, const void *bytes, siz
                    ? stream->events.data(stream->events.context, bytes, length)
                    : NULL;
     TRY(at(stream, sparse_map_write(stream->sparse, bytes, length)));
-    if (stream->left > 0)
-        return NULL;
-    struct error *err = at(stream, sparse_map_finish(stream->sparse));
+    return stream->left == 0 ? end_sparse(stream) : NULL;
+}
 
-    sparse_map_free(stream->sparse);
-    stream->sparse = NULL;
-    return err;
+/* Reads the regions of a sparse file that BLOCK, its header or what continues that, has. After the
+ * last the data begins. */
+static struct error *read_regions(struct tar_stream *stream, bool is_header)
+{
+    bool more = false;
+
+    TRY(at(stream, tar_header_read_regions(stream->block, is_header, stream->sparse, &more)));
+    stream->state = IN_REGIONS;
+    if (more)
+        return NULL;
+    TRY(at(stream, sparse_map_begin(stream->sparse)));
+    expect(stream, IN_DATA, stream->sparse_size);
+    return stream->sparse_size == 0 ? end_sparse(stream) : NULL;
 }
 
 static struct error *handle_header(struct tar_stream *stream)
@@ -168,23 +191,22 @@ static struct error *handle_header(struct tar_stream *stream)
                                    &stream->strings, &entry)));
     if (extension != NULL)
         return begin_extension(stream, &entry, extension);
-    if (entry.type == 'S')
-        return at(stream,
-                  error_new(EXIT_INPUT, "it holds a sparse file in a form other than GNU's 1.0"));
     entry.offset = stream->offset - TAR_BLOCK;
     TRY(at(stream, begin_sparse(stream, &entry)));
     stream->extensions.pax.length = 0;
     stream->extensions.long_name.length = 0;
     stream->extensions.long_link.length = 0;
     expect(stream, IN_DATA, entry.has_data ? (uint64_t)entry.stored_size : 0);
-    return tell(stream, &entry);
+    TRY(tell(stream, &entry));
+    return entry.type == 'S' ? read_regions(stream, true) : NULL;
 }
 
 /* Handles what it can of LENGTH bytes in the present state. *RET_USED is how many, never 0. */
 static struct error *step(struct tar_stream *stream, const unsigned char *bytes, size_t length,
                           size_t *ret_used)
 {
-    size_t wanted = stream->state == AT_HEADER    ? TAR_BLOCK - stream->filled
+    bool whole_block = stream->state == AT_HEADER || stream->state == IN_REGIONS;
+    size_t wanted = whole_block                   ? TAR_BLOCK - stream->filled
                     : stream->state == IN_PADDING ? stream->padding
                     : stream->state == AT_END     ? length
                     : stream->left < length       ? (size_t)stream->left
@@ -195,9 +217,12 @@ static struct error *step(struct tar_stream *stream, const unsigned char *bytes,
     stream->offset += used;
     switch (stream->state) {
     case AT_HEADER:
+    case IN_REGIONS:
         memcpy(stream->block + stream->filled, bytes, used);
         stream->filled = (stream->filled + used) % TAR_BLOCK;
-        return stream->filled == 0 ? handle_header(stream) : NULL;
+        if (stream->filled > 0)
+            return NULL;
+        return stream->state == AT_HEADER ? handle_header(stream) : read_regions(stream, false);
     case IN_PADDING:
         stream->padding -= used;
         stream->state = stream->padding > 0 ? IN_PADDING : AT_HEADER;

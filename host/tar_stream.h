@@ -39,7 +39,7 @@ struct tar_entry {
     int64_t major, minor;
     char type;                      /* '0' for both forms of regular files */
     bool has_data;                  /* `stored_size` bytes follow */
-    bool is_sparse;                 /* in GNU's PAX form 1.0 */
+    bool is_sparse;                 /* in GNU's PAX form 1.0, or its oldest, type 'S' */
     bool data_left_out;             /* its holes are larger than holes_max: no data is told */
     bool name_has_nul;              /* name or link held a NUL byte, which ended it */
     const struct tar_xattr *xattrs; /* sorted by name */

@@ -143,7 +143,13 @@ image make "$WORK/layers.tar" <<'END'
 END
 tar -xOf "$WORK/layers.tar" --wildcards '*/layer.tar' > "$WORK/own.tar"
 tar -C "$WORK/two" --format=gnu -cf "$WORK/gnu.tar" .
-for tar in own gnu; do
+truncate -s 1M "$WORK/hole" "$WORK/holes"
+for ((at = 0; at < 40; at++)); do
+    printf %d $at | dd of="$WORK/holes" bs=1 seek=$((at * 65536)) conv=notrunc status=none
+done
+tar -C "$WORK" -S --format=gnu -cf "$WORK/sparse-gnu.tar" hole holes
+tar -C "$WORK" -S --format=pax -cf "$WORK/sparse-pax.tar" hole holes
+for tar in own gnu sparse-gnu sparse-pax; do
     for version in v0 v1 dev; do
         run tarsum --version $version $tar.tar
         is "tarsum $version of $tar.tar" "$(cat "$WORK/out")" \

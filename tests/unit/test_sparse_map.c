@@ -105,12 +105,42 @@ static void test_refused(void **state)
     expect_refused("2000000\n", "", 5);
 }
 
+/* A map that was given beforehand. */
+static void test_given_regions(void **state)
+{
+    struct buffer out = {0};
+    struct sparse_map *map = sparse_map_new(10, 4, (struct sink){append, &out});
+
+    (void)state;
+    assert_null(sparse_map_add(map, 2, 3));
+    assert_null(sparse_map_add(map, 8, 1));
+    assert_null(sparse_map_add(map, 10, 0));
+    assert_null(sparse_map_begin(map));
+    assert_null(sparse_map_write(map, "abcd", 4));
+    assert_null(sparse_map_finish(map));
+    assert_int_equal(out.length, 10);
+    assert_memory_equal(out.data, "\0\0abc\0\0\0d\0", 10);
+    sparse_map_free(map);
+    buffer_free(&out);
+    map = sparse_map_new(10, 4, (struct sink){0});
+    assert_null(sparse_map_add(map, 8, 4));
+    struct error *err = sparse_map_begin(map);
+
+    assert_non_null(err);
+    error_free(err);
+    err = sparse_map_add(map, -1, 1);
+    assert_non_null(err);
+    error_free(err);
+    sparse_map_free(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_holes_become_zeros),
         cmocka_unit_test(test_all_hole),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_given_regions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
