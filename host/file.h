@@ -41,8 +41,8 @@
  * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_sparse(const char *from, int to, const char *to_name);
 
-/* The folder that PATH, which does not end in a slash, is in: "." where it names none. The caller's.
- */
+/* The folder that PATH, which has no slash at its end, is in: "." where it names none. The
+ * caller's. */
 char *file_folder(const char *path);
 
 /* PATH without slashes at its end, for a folder that is yet to be made. The caller's. */
