@@ -10,9 +10,9 @@
  *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill its disk, unmount it
  *   guestfs_command base base=DEV                  mount the base disk read-only as image/
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
- *   guestfs_command hook name=preMount timeout=S clock=S [share=TAG:TARGET ...]
+ *   guestfs_command hook name=preMount timeout=S clock=S [still=1] [share=TAG:TARGET ...]
  *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/
- *   guestfs_command run timeout=S clock=S [network=ADDRESS/PREFIX,GATEWAY,DNS]
+ *   guestfs_command run timeout=S clock=S [still=1] [network=ADDRESS/PREFIX,GATEWAY,DNS]
  *                       [share=TAG:TARGET ...] [shadow=1]
  *   guestfs_command hook name=postMount ...
  *   guestfs_command unmount
@@ -46,7 +46,7 @@
  *
  * From boot to `start` the clock is held at GUEST_CLOCK_LEAST, from there to the first script at S,
  * but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells how long a stage
- * took. It runs for scripts, from the S of each call.
+ * took. It runs for scripts, from the S of each call; with still=1 it is held there, too.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome
  * of the host is parsed from it):

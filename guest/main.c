@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "contract.h"
 #include "device.h"
+#include "file.h"
 #include "guest.h"
 #include "procedure.h"
 #include "sandbox.h"
@@ -70,11 +71,19 @@ static int protect(struct fault *fault)
     return 0;
 }
 
+/* Programs that put addresses of theirs into files, or order by them, do so the same each time. */
+static int fix_addresses(struct fault *fault)
+{
+    return file_write_setting("/proc/sys/kernel/randomize_va_space", "0")
+               ? fault_set(fault, errno, "fix the addresses of programs")
+               : 0;
+}
+
 /* Everything up to the point from which init may not give up. */
 static int boot(struct guest *guest, struct fault *fault)
 {
     if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
-        sandbox_set_up_cgroup(fault)) {
+        fix_addresses(fault) || sandbox_set_up_cgroup(fault)) {
         return -1;
     }
     int channel = device_open_port(GUEST_CHANNEL, fault);

@@ -76,7 +76,7 @@ static int start_clock(struct guest *guest, const struct words *words)
     int64_t seconds = 0;
     return number_of(guest, words, "clock", 0, INT64_MAX, &seconds)
                ? -1
-               : clock_run(seconds, &guest->fault);
+               : (value_of(words, "still") ? clock_hold : clock_run)(seconds, &guest->fault);
 }
 
 static int start(struct guest *guest, const struct words *words)
@@ -289,15 +289,15 @@ static int problem(struct guest *guest, const struct words *words)
 
 static const struct {
     const char *name;
-    const char *keys[6];
+    const char *keys[7];
     int (*act)(struct guest *guest, const struct words *words);
 } verbs[] = {
     {"start", {"clock", "clamp", "scratch", "trim"}, start},
     {"unpack", {"base", "layer"}, unpack_base},
     {"base", {"base"}, mount_base},
     {"mount", {NULL}, mount_view},
-    {"run", {"timeout", "clock", "network", "share", "shadow"}, run},
-    {"hook", {"name", "timeout", "clock", "share"}, hook},
+    {"run", {"timeout", "clock", "still", "network", "share", "shadow"}, run},
+    {"hook", {"name", "timeout", "clock", "still", "share"}, hook},
     {"unmount", {NULL}, unmount_view},
     {"problem", {NULL}, problem},
 };

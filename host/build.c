@@ -252,6 +252,7 @@ static struct error *launch(struct state *state, const struct base_disk *disk, c
                                  .layers = layers,
                                  .layer_count = disk->is_new ? count : 0,
                                  .clock = guest_clock(state),
+                                 .still_clock = spec->still_clock,
                                  .clamp = spec->created,
                                  .cache = store_folder(state->build->store),
                                  .verbose = state->build->verbose};

@@ -40,7 +40,8 @@ struct spec {
     struct spec_share *shares;
     size_t share_count;
     struct json *env; /* object of strings */
-    int64_t created;  /* seconds since 1970 */
+    bool still_clock;
+    int64_t created; /* seconds since 1970 */
     char *architecture;
     uint64_t timeout; /* seconds, 3600 */
 };

@@ -45,6 +45,8 @@ const struct spec_key spec_keys[] = {
      "Further environment of the scripts, which is never stored in the image."},
     {"created", SPEC_CREATED, AT(created), 0, 0, 0,
      "Creation time; newer entries of the layer are clamped to it."},
+    {"stillClock", SPEC_BOOLEAN, AT(still_clock), 0, 0, 0,
+     "Have the clock stand still while a script runs, so that all its times are one."},
     {"architecture", SPEC_ARCHITECTURE, AT(architecture), 0, 0, 0,
      "Architecture of the image, as Go names it."},
     {"timeout", SPEC_NUMBER, AT(timeout), 3600, 1, UINT64_C(30) * 24 * 3600,

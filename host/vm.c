@@ -24,6 +24,7 @@
 struct vm {
     struct guest_handle *guest;
     bool network;
+    bool still_clock;
     int64_t clock;         /* what each script's begins at, but with a network the host's time */
     struct strings shares; /* TAG:TARGET */
     size_t layer_count;
@@ -84,6 +85,7 @@ struct error *vm_launch(const struct vm_options *options, struct vm **ret)
     CLEANUP(vm_freep) struct vm *vm = xcalloc(1, sizeof *vm);
 
     vm->network = options->network;
+    vm->still_clock = options->still_clock;
     vm->layer_count = options->layer_count;
     vm->layer_bytes = layer_bytes(options);
     for (size_t i = 0; i < options->share_count; i++) {
@@ -174,6 +176,8 @@ static struct error *run(struct vm *vm, const char *name, uint64_t timeout, stru
 
     add_number(words, "timeout", (int64_t)timeout);
     add_number(words, "clock", vm->network ? time(NULL) : vm->clock);
+    if (vm->still_clock)
+        strings_add(words, "still=1");
     TRY(guest_handle_command(vm->guest, operation, timeout + SCRIPT_GRACE_SECONDS, words, &reply));
     TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));
     TRY(error_context(output_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",

@@ -45,6 +45,7 @@ struct vm_options {
         *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
     size_t layer_count;
     int64_t clock;     /* the guest's clock at its start, seconds since 1970 */
+    bool still_clock;  /* the clock stands still while a script runs */
     int64_t clamp;     /* newest mtime of the layer */
     const char *cache; /* folder where libguestfs keeps what it asked this QEMU (features, about
                           100 KiB), which costs half a second each time; NULL: asked anew */

@@ -81,6 +81,7 @@ static void test_defaults(void **state)
     assert_int_equal(spec->timeout, 3600);
     assert_null(spec->run_as_root);
     assert_false(spec->network);
+    assert_false(spec->still_clock);
     spec_free(spec);
 }
 
