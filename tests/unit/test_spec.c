@@ -188,7 +188,7 @@ static void test_wrong_overrides(void **state)
         struct spec_override override;
         const char *message;
     } cases[] = {
-        {{"memory", "memory", "lots"}, "'--memory': memory 'lots' is no whole number from 128"},
+        {{"memory", "memory", "lots"}, "'--memory': memory 'lots' is no whole number from 256"},
         {{"set", "cpus", "1.5"}, "'--set': cpus '1.5' is no whole number from 1 to 32"},
         {{"set", "network", "yes"}, "'--set': network 'yes' is neither true nor false"},
         {{"set", "env", "{\"A\":}"}, "'--set': key 'env': read JSON: line 1, column"},
