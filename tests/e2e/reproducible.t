@@ -5,77 +5,88 @@
 
 need jq
 
-mkdir -p "$WORK/one/contents/d" "$WORK/another folder"
-for name in b a c; do echo $name > "$WORK/one/contents/d/$name"; done
-ln "$WORK/one/contents/d/a" "$WORK/one/contents/d/z"
-chmod 600 "$WORK/one/contents/d/b"
-jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, contents: "contents",
-    created: "2021-03-04T05:06:07Z", runAsRoot: "
-date > /date
-useradd --create-home user
-hostname > /hostname
+# A job twice: in folders of different names, made in another order, by times that are not taken over.
+make_job() {
+    local folder=$1 name
+    shift
+    mkdir -p "$folder/contents/d"
+    for name; do echo "$name" > "$folder/contents/d/$name"; done
+    ln "$folder/contents/d/a" "$folder/contents/d/z"
+    chmod 600 "$folder/contents/d/b"
+    touch -d 2005-05-05 "$folder/contents/d"/* "$folder/contents/d" "$folder/contents"
+    touch -d 1999-01-01 "$folder/contents/d/a"
+}
+make_job "$WORK/one" b a c
+make_job "$WORK/another folder" c b a
+
+# What a script can read of its surroundings without looking at how much time has passed: the
+# environment, names, numbers and times of files (those of change too, to the second), their order.
+script='
+find / -mindepth 1 -xdev ! -path "/dev*" ! -path "/proc*" ! -path /files \
+    -printf "%p %D %i %n %u %g %m %s %b %C@ %T@\n" | sed -E "s/\.[0-9]{10}//g" > /files
 env | sort > /env
+id > /id
+umask > /umask
+pwd > /pwd
+ulimit -a > /limits
+hostname > /hostname
+uname -a > /uname
+ls -l /proc/self/fd/0 | cut -d " " -f 10- > /input
+cat /proc/version /proc/mounts /proc/filesystems > /kernel
+tr " " "\n" < /proc/cmdline | grep -v nolapic_timer > /words # which is for one processor
+grep -E "^(model|flags|cpu MHz|bogomips)" /proc/cpuinfo | sort -u > /processor
+date +%F > /date
+stat -c "%n %Y %Z" /proc /sys /dev > /special
 ls -U /usr/bin > /order
-ls -i /etc | head -n 3 > /inodes
+useradd --create-home user
 mkdir /many
 for i in $(seq 300); do echo $i > /many/$i; done
 rm -r /many
-cat /proc/sys/kernel/random/boot_id > /dev/null
-uname -a > /uname
-id > /id; umask > /umask; pwd > /pwd
-"}' > "$WORK/one/job.json"
-(cd "$WORK/one/contents/d" && touch -d 1999-01-01 a)
-# A copy elsewhere, made in another order, with other times.
-cp -r "$WORK/one/job.json" "$WORK/another folder/"
-mkdir -p "$WORK/another folder/contents/d"
-for name in c b a; do echo $name > "$WORK/another folder/contents/d/$name"; done
-ln "$WORK/another folder/contents/d/a" "$WORK/another folder/contents/d/z"
-chmod 600 "$WORK/another folder/contents/d/b"
-touch -d 1999-01-01 "$WORK/another folder/contents/d/a"
-chmod -R a+rX "$WORK/one" "$WORK/another folder"
+ldconfig
+stat -f / > /free
+'
+jq -n --arg base "$(base debian)" --arg script "$script" '{name: "x", fromImage: $base, contents: "contents",
+    created: "2021-03-04T05:06:07Z", runAsRoot: $script}' | tee "$WORK/another folder/job.json" > "$WORK/one/job.json"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/one" "$WORK/another folder"
-# Times are part of what contents give: all but `a` have the same again.
-find "$WORK/one/contents" "$WORK/another folder/contents" ! -name a ! -name z -exec touch -d 2005-05-05 {} +
 
 expected=
 # same NAME FOLDER [OPTION...]
 same() {
-    local name=$1 folder=$2
+    local name=$1 folder=$2 digest
     shift 2
-    rm -f "$WORK/job.tar.gz"
-    run --spec "$folder/job.json" --output job.tar.gz "$@"
+    rm -f "$WORK/job.tar"
+    run --spec "$folder/job.json" --output job.tar --compression none "$@"
     exits 0 "$name"
-    local digest
-    digest=$(sha256sum < "$WORK/job.tar.gz" | cut -c 1-64)
+    digest=$(sha256sum < "$WORK/job.tar" | cut -c 1-64)
     if [ -z "$expected" ]; then
         expected=$digest
-        cp "$WORK/job.tar.gz" "$WORK/first.tar.gz"
+        cp "$WORK/job.tar" "$WORK/first.tar"
         return
     fi
     is "$name: the same bytes" "$digest" "$expected"
     if [ "$digest" != "$expected" ]; then
-        diff <(image sums "$WORK/first.tar.gz") <(image sums "$WORK/job.tar.gz") | head -n 20 | diag
-        diff <(layer "$WORK/first.tar.gz") <(layer "$WORK/job.tar.gz") | head -n 20 | diag
-        diff <(config "$WORK/first.tar.gz" | jq .) <(config "$WORK/job.tar.gz" | jq .) | head -n 20 | diag
+        diff <(image sums "$WORK/first.tar") <(image sums "$WORK/job.tar") | head -n 20 | diag
+        diff <(layer "$WORK/first.tar") <(layer "$WORK/job.tar") | head -n 20 | diag
+        diff <(config "$WORK/first.tar" | jq .) <(config "$WORK/job.tar" | jq .) | head -n 20 | diag
     fi
 }
 
-same "the first build" one
-same "again, with a warm cache" one
+same "a first build, with the cache as it is" one
+same "with a warm cache" one
 same "with a cold cache" one --no-cache
-same "two CPUs, more memory" one --cpus 2 --memory 700
+same "two CPUs" one --cpus 2
 USER_ENV=(TZ=Pacific/Kiritimati LC_ALL=tr_TR.UTF-8 LANG=de_DE.UTF-8 USER=somebody LOGNAME=somebody
-    TMPDIR="$WORK/another folder" SHELL=/bin/false TERM=dumb PWD=/ COLUMNS=10)
+    TMPDIR="$WORK/another folder" SHELL=/bin/false TERM=dumb PWD=/ COLUMNS=10 GZIP=-9 LD_BIND_NOW=1)
 umask 077
 same "another folder, time zone, locale, TMPDIR, umask, environment" "another folder"
 umask 022
 USER_ENV=()
+
 if [ "$(id -u)" -eq 0 ]; then
     NOBODY=12345
     chown -R $NOBODY "$WORK"
     USER_ENV=(XDG_CACHE_HOME="$WORK/tmp")
-    same "another user" one
-    USER_ENV=()
+    same "another user, with a cache of its own" one
     rm -rf "$WORK/tmp/vmbuild"
     NOBODY=65534
     chown -R $NOBODY "$WORK"
@@ -83,24 +94,48 @@ else
     skip "another user" "it needs root"
 fi
 
+# Another day of the host's; only the clock of the day is faked, or nobody's time limit would be right.
+faketime=$(find /usr/lib* -name libfaketimeMT.so.1 2> /dev/null | head -n 1)
+if [ -n "$faketime" ]; then
+    USER_ENV=(LD_PRELOAD="$faketime" FAKETIME="@2038-02-03 04:05:06" FAKETIME_DONT_FAKE_MONOTONIC=1)
+    is "the host's day is another" "$(as_user date +%F)" 2038-02-03
+    same "on another day" one
+else
+    skip "on another day" "no libfaketime here"
+fi
+
 # SOURCE_DATE_EPOCH of the same value as `created`.
-jq 'del(.created)' "$WORK/one/job.json" > "$WORK/one/job2.json"
-mv "$WORK/one/job2.json" "$WORK/one/job.json"
-chmod a+r "$WORK/one/job.json"
+for folder in one "another folder"; do
+    jq 'del(.created)' "$WORK/$folder/job.json" > "$WORK/job.json"
+    cat "$WORK/job.json" > "$WORK/$folder/job.json"
+done
 USER_ENV=(SOURCE_DATE_EPOCH=1614834367)
 same "SOURCE_DATE_EPOCH in place of created" one
 USER_ENV=()
 
 is "no time stamp is newer than created" "$(PYTHONPATH=$TOP/tests python3 -c 'import image, sys
-print(max(int(info.mtime) for info in image.Archive(sys.argv[1]).layer()))' "$WORK/first.tar.gz")" 1614834367
+print(max(int(info.mtime) for info in image.Archive(sys.argv[1]).layer()))' "$WORK/first.tar")" 1614834367
+
+# Memory, and without that part of the script which reads how large it is.
+jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, runAsRoot: "useradd user; ldconfig; ulimit -a > /limits"}' \
+    > "$WORK/one/job.json"
+expected=
+same "as much memory as ever" one
+same "more memory" one --memory 900
+
+# Every format and compression.
+for format in docker-archive oci-archive; do
+    for compression in gzip zstd; do
+        run --spec one/job.json --output one.out --format $format --compression $compression
+        run --spec one/job.json --output other.out --format $format --compression $compression --no-cache --cpus 2
+        ok "$format, $compression: the same bytes" cmp "$WORK/one.out" "$WORK/other.out"
+    done
+done
 
 # Without a VM.
-jq -n '{name: "x", contents: "contents"}' > "$WORK/one/job.json"
-cp "$WORK/one/job.json" "$WORK/another folder/job.json"
-chmod a+r "$WORK"/*/job.json
+jq -n '{name: "x", contents: "contents"}' | tee "$WORK/another folder/job.json" > "$WORK/one/job.json"
 expected=
 same "contents alone" one
-same "contents alone, again" one
 USER_ENV=(TZ=Asia/Tokyo LC_ALL=C)
 umask 077
 same "contents alone, elsewhere" "another folder"
