@@ -233,7 +233,7 @@ int view_show_shares(char **shares, size_t count, struct fault *fault)
     static const char *const needed[] = {"/bin",      "/sbin",       "/usr/bin",
                                          "/usr/sbin", GUEST_SCRATCH, GUEST_JOB_DIR};
     for (size_t i = 0; i < count; i++) {
-        struct view_mount share;
+        struct view_mount share = {.target = ""};
         bool hides = false;
         if (plan_share(shares[i], &share, fault)) {
             return -1;

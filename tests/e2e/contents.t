@@ -192,7 +192,7 @@ for format in docker-archive oci layer; do
     (peak=0
         while [ -e "$WORK/room" ]; do
             now=$(du -sm "$WORK/room" 2> /dev/null | cut -f 1)
-            [ "${now:-0}" -le $peak ] || { peak=$now && echo $peak > "$WORK/peak"; }
+            [ "${now:-0}" -le "$peak" ] || { peak=$now && echo "$now" > "$WORK/peak"; }
             sleep 0.02
         done) &
     run --spec random.json --output room/x --format $format
