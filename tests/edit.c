@@ -136,7 +136,7 @@ static int compare_names(const void *left, const void *right)
 static void print_attributes(const char *path)
 {
     static char names[65536], value[65536];
-    const char *sorted[64];
+    const char *sorted[64] = {NULL};
     size_t count = 0;
     ssize_t length = llistxattr(path, names, sizeof names);
 
@@ -166,7 +166,7 @@ static void print_content(const char *path)
 
 static void print_file(const char *path, const struct stat *info)
 {
-    char target[4096];
+    char target[4096] = "";
 
     /* Not the number of links: overlayfs goes on to count those that it hides. */
     printf("list %06o %u:%u", info->st_mode, info->st_uid, info->st_gid);

@@ -50,6 +50,21 @@ if [ "$(id -u)" -eq 0 ]; then
     rm -rf "$WORK/tree" "$WORK/out.d"
 fi
 
+# They come in again, and are copied up, and go out as a whole file system.
+build_script touched "$(jq -n '{name: "x", fromImage: "sparse.tar"}')" <<'END'
+[ "$(stat -c %s /nine)" = 9663676420 ]
+[ "$(tail -c 4 /nine)" = end ]
+chmod 600 /nine /lastlog
+[ "$(($(stat -c %b /nine) + $(stat -c %b /lastlog)))" -lt 10000 ] # overlayfs copies a MiB around each piece of data
+END
+exits 0 "9 GiB and 1 TiB, all holes, in the base"
+is "9 GiB and 1 TiB: copied up" "$(layer "$WORK/touched.tar")" "file 0600 0:0 lastlog
+file 0600 0:0 nine"
+run export touched.tar --output touched.rootfs.tar
+exits 0 "9 GiB and 1 TiB: exported"
+ok "9 GiB and 1 TiB: the archives are small" \
+    test "$(($(stat -c %s "$WORK/touched.tar") + $(stat -c %s "$WORK/touched.rootfs.tar")))" -lt 10000000
+
 build_script deep "$on_busybox" <<'END'
 name=$(printf '%0200d' 0)
 i=0

@@ -178,6 +178,7 @@ in_base lower 0 <<'END'
 END
 in_base lower 1 <<'END'
 {"path": "link/.wh.behind-link"}
+{"path": "nowhere/.wh.name"}
 {"path": "late", "data": "before its own whiteout"}
 {"path": ".wh.late"}
 {"path": "late-dir/new", "data": "before its folder's whiteout"}
