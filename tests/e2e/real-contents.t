@@ -10,10 +10,11 @@ need jq
 # on one processor and on two, with and without what is cached, a script waiting for a second and
 # for three. A name that a script drew is given as NAME.*.
 differs() {
-    local name=$1 spec=$2 expected=$3 seconds
+    local name=$1 spec=$2 expected=$3 seconds options=()
     for seconds in 1 3; do
         echo $seconds > "$WORK/delay/seconds"
-        build "$spec" --cpus $((seconds / 2 + 1)) $([ $seconds = 1 ] || echo --no-cache)
+        build "$spec" "${options[@]}"
+        options=(--cpus 2 --no-cache)
         exits 0 "$name, $seconds"
         image sums "$WORK/$spec.tar" | grep -v -e /fontconfig/ -e fontconfig.log |
             sed -E 's,/drawn\.[^/]+$,/drawn.*,' | sort > "$WORK/$seconds.sums"
