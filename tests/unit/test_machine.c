@@ -46,7 +46,7 @@ static void test_least(void **state)
     describe(&options, ACCELERATOR_TCG);
     assert_true(has("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
     assert_true(has("-drive", "file.filename=/run/scratch"));
-    assert_true(has("-device", "virtio-blk-pci,drive=scratch,serial=scratch"));
+    assert_true(has("-device", "virtio-blk-pci-non-transitional,drive=scratch,serial=scratch"));
     assert_true(has("-chardev", "path=/run/a,,b/output"));
     assert_false(has("-device", "drive=base"));
     assert_false(has("-device", "scsi"));
@@ -60,7 +60,7 @@ static void test_tcg_is_told_what_it_need_not_find_out(void **state)
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
-    assert_true(has("-cpu", "-erms"));
+    assert_true(has("-cpu", "-erms,-fsrm"));
     assert_string_equal(machine.append, "scsi_mod.scan=manual noreplace-smp nolapic_timer "
                                         "tsc_early_khz=2096000 lpj=20960000");
     machine_free(&machine);
