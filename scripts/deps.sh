@@ -22,6 +22,12 @@ test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
     docker.io podman skopeo umoci zstd python3-jsonschema faketime'
 
+# Debian 12 has Docker's client in docker.io itself.
+# shellcheck source=/dev/null
+if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
+    test="$test docker-cli"
+fi
+
 # Further: linters, fuzzers, and the peers of the benchmark.
 all="$test"'
     clang clang-format clang-tidy cppcheck shellcheck
