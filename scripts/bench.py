@@ -88,6 +88,7 @@ class Bench:
 
     def medians(self, *actions, before=lambda: None):
         """The median seconds of each action, run in turn after one run that does not count."""
+        os.sync()  # what earlier rows wrote is not to be written back meanwhile
         times = [[] for _ in actions]
         for run in range(self.runs + 1):
             for index, action in enumerate(actions):
