@@ -5,6 +5,7 @@
 #include <x86intrin.h>
 
 #define LEAST_NS 3000000 /* reading the clock is off by less than 100 ns */
+#define PAIRS 8          /* readings of counter and clock for one sample */
 
 /* Intel's manual, volume 3, "Invariant TSC"; AMD has it in the same place. */
 #define LEAF_POWER 0x80000007
@@ -17,10 +18,24 @@ static bool is_invariant(void)
     return __get_cpuid(LEAF_POWER, &eax, &ebx, &ecx, &edx) == 1 && (edx & EDX_INVARIANT_TSC) != 0;
 }
 
+/* Whoever is interrupted between the two readings gets them far apart: so the closest of some pairs
+ * counts. */
 void tsc_take(struct tsc_sample *ret)
 {
-    clock_gettime(CLOCK_MONOTONIC_RAW, &ret->time);
-    ret->count = __rdtsc();
+    uint64_t closest = UINT64_MAX;
+
+    for (int i = 0; i < PAIRS; i++) {
+        struct timespec time;
+        uint64_t before = __rdtsc();
+
+        clock_gettime(CLOCK_MONOTONIC_RAW, &time);
+        uint64_t apart = __rdtsc() - before;
+
+        if (apart < closest) {
+            closest = apart;
+            *ret = (struct tsc_sample){.time = time, .count = before + apart / 2};
+        }
+    }
 }
 
 static int64_t nanoseconds_since(const struct tsc_sample *start, const struct tsc_sample *end)
