@@ -18,22 +18,30 @@ static bool is_invariant(void)
     return __get_cpuid(LEAF_POWER, &eax, &ebx, &ecx, &edx) == 1 && (edx & EDX_INVARIANT_TSC) != 0;
 }
 
-/* Whoever is interrupted between the two readings gets them far apart: so the closest of some pairs
- * counts. */
+/* One reading of both. Return: how far apart the counter was before and after. */
+static uint64_t take_pair(struct tsc_sample *ret)
+{
+    uint64_t before = __rdtsc();
+
+    clock_gettime(CLOCK_MONOTONIC_RAW, &ret->time);
+    uint64_t apart = __rdtsc() - before;
+
+    ret->count = before + apart / 2;
+    return apart;
+}
+
+/* Whoever is interrupted between the readings gets them far apart: so the closest pair counts. */
 void tsc_take(struct tsc_sample *ret)
 {
-    uint64_t closest = UINT64_MAX;
+    uint64_t closest = take_pair(ret);
 
-    for (int i = 0; i < PAIRS; i++) {
-        struct timespec time;
-        uint64_t before = __rdtsc();
-
-        clock_gettime(CLOCK_MONOTONIC_RAW, &time);
-        uint64_t apart = __rdtsc() - before;
+    for (int i = 1; i < PAIRS; i++) {
+        struct tsc_sample another;
+        uint64_t apart = take_pair(&another);
 
         if (apart < closest) {
             closest = apart;
-            *ret = (struct tsc_sample){.time = time, .count = before + apart / 2};
+            *ret = another;
         }
     }
 }
