@@ -18,7 +18,8 @@ FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 # What the sanitized program runs of them.
-ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t)
+ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
+    tests/e2e/scripts.t)
 # And what runs under valgrind: no VM.
 VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
 
