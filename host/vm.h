@@ -33,23 +33,23 @@ struct vm_share {
 
 struct vm_options {
     enum accelerator accelerator; /* as asked for; the VM probes */
-    uint64_t memory;              /* MiB */
-    uint64_t cpus;
     bool network;
+    bool base_is_new; /* the base disk is empty: writable, to be filled from `layers` */
+    bool still_clock; /* the clock stands still while a script runs */
+    bool verbose;     /* show the kernel's messages and libguestfs' as progress details */
+    uint64_t memory;  /* MiB */
+    uint64_t cpus;
     const struct vm_share *shares;
     size_t share_count;
     const char *scratch; /* path of the scratch disk */
     const char *base;    /* path of the base disk, or NULL: no base image */
-    bool base_is_new;    /* the base disk is empty: writable, to be filled from `layers` */
     const char *const
         *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
     size_t layer_count;
     int64_t clock;     /* the guest's clock at its start, seconds since 1970 */
-    bool still_clock;  /* the clock stands still while a script runs */
     int64_t clamp;     /* newest mtime of the layer */
     const char *cache; /* folder where libguestfs keeps what it asked this QEMU (features, about
                           100 KiB), which costs half a second each time; NULL: asked anew */
-    bool verbose;      /* show the kernel's messages and libguestfs' as progress details */
 };
 
 struct vm;
