@@ -21,6 +21,7 @@
 
 #include "file.h"
 #include "network.h"
+#include "proc.h"
 #include "program.h"
 #include "shadow.h"
 #include "worker.h"
@@ -115,10 +116,10 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
                    ? -1
                    : 0;
     }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
-        return fault_set(fault, errno, "mount the hook's /proc");
-    }
-    return view_show_shares(plan->shares, plan->share_count, fault);
+    return proc_mount("/proc", "/proc", fault) ||
+                   view_show_shares(plan->shares, plan->share_count, fault)
+               ? -1
+               : 0;
 }
 
 /* Reaps everything until SCRIPT has ended; passes on the wish that all should. */

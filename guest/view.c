@@ -13,6 +13,7 @@
 
 #include "job.h"
 #include "overlay.h"
+#include "proc.h"
 
 #define POINTS "/run/points"
 
@@ -100,18 +101,7 @@ static int mount_dev(const struct view_mount *mounted, const char *path, struct 
 
 static int mount_proc(const struct view_mount *mounted, const char *path, struct fault *fault)
 {
-    char trigger[PATH_MAX];
-    snprintf(trigger, sizeof(trigger), "%s/sysrq-trigger", path);
-    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
-        return fault_set(fault, errno, "mount '%s'", mounted->target);
-    }
-    /* One write to it would end the VM. Not every kernel has it. */
-    if (access(trigger, F_OK) == 0 &&
-        (mount(trigger, trigger, NULL, MS_BIND, NULL) ||
-         mount(NULL, trigger, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL))) {
-        return fault_set(fault, errno, "guard '%s/sysrq-trigger'", mounted->target);
-    }
-    return 0;
+    return proc_mount(path, mounted->target, fault);
 }
 
 static int mount_sys(const struct view_mount *mounted, const char *path, struct fault *fault)

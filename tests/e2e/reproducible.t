@@ -32,9 +32,8 @@ ulimit -a > /limits
 hostname > /hostname
 uname -a > /uname
 ls -l /proc/self/fd/0 | cut -d " " -f 10- > /input
-cat /proc/version /proc/mounts /proc/filesystems > /kernel
-tr " " "\n" < /proc/cmdline | grep -v nolapic_timer > /words # which is for one processor
-grep -E "^(model|flags)" /proc/cpuinfo | sort -u > /processor # README: its frequency is measured
+cat /proc/version /proc/cmdline /proc/mounts /proc/filesystems > /kernel
+grep -E "^(model|flags|cpu MHz|bogomips)" /proc/cpuinfo | sort -u > /processor
 date +%F > /date
 stat -c "%n %Y %Z" /proc /sys /dev > /special
 ls -U /usr/bin > /order
