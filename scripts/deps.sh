@@ -28,9 +28,9 @@ if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
     test="$test docker-cli"
 fi
 
-# Further: linters, fuzzers, and the peers of the benchmark.
+# Further: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
 all="$test"'
-    clang clang-format clang-tidy cppcheck shellcheck
+    clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck
     buildah'
 
 case $group in
