@@ -13,6 +13,7 @@
 #include "image_merge.h"
 #include "image_source.h"
 #include "memory.h"
+#include "parallel.h"
 #include "plan.h"
 #include "progress.h"
 #include "scratch_disk.h"
@@ -26,8 +27,24 @@ struct state {
     struct plan plan;
     struct image *base;            /* NULL where the spec has no fromImage */
     struct merged_tree *base_tree; /* its paths, once they were asked for */
+
+    /* The VM and the disks it stands on, until end_vm. */
+    struct vm *vm;
+    char *scratch;
+    struct base_disk disk;
+
     struct image *image;
 };
+
+/* Ends the VM, where there is one, and lets go of its disks: they are thrown away, so there is
+ * nothing to flush and no orderly shutdown. */
+static void end_vm(struct state *state)
+{
+    vm_free(STEAL(state->vm));
+    temporary_remove(state->scratch);
+    free(STEAL(state->scratch));
+    base_disk_release(&state->disk);
+}
 
 /* Whether programs for ARCHITECTURE run in the guest. */
 static bool runs_in_guest(const char *architecture)
@@ -211,27 +228,28 @@ static struct error *run_steps(struct state *state, struct vm *vm)
 
 /* Fills a new base disk and keeps it, then mounts it. *RET_DAMAGED: the store's disk is of no use.
  */
-static struct error *use_base_disk(struct state *state, struct vm *vm, struct base_disk *disk,
-                                   bool *ret_damaged)
+static struct error *use_base_disk(struct state *state, bool *ret_damaged)
 {
+    struct base_disk *disk = &state->disk;
+
     if (!state->plan.needs_base)
         return NULL;
     if (disk->is_new) {
         progress_start("unpack");
-        TRY(vm_unpack_base(vm));
+        TRY(vm_unpack_base(state->vm));
         TRY(base_disk_publish(state->build->store, disk));
         progress_done();
     }
-    struct error *err = vm_mount_base(vm);
+    struct error *err = vm_mount_base(state->vm);
 
     *ret_damaged = err != NULL && !disk->is_new;
     return err;
 }
 
-static struct error *launch(struct state *state, const struct base_disk *disk, const char *scratch,
-                            struct vm **ret)
+static struct error *launch(struct state *state)
 {
     const struct spec *spec = state->spec;
+    const struct base_disk *disk = &state->disk;
     size_t count = state->base != NULL ? state->base->layer_count : 0;
     CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
     CLEANUP(freep) struct vm_share *shares = xcalloc(spec->share_count, sizeof *shares);
@@ -246,7 +264,7 @@ static struct error *launch(struct state *state, const struct base_disk *disk, c
                                  .network = spec->network,
                                  .shares = shares,
                                  .share_count = spec->share_count,
-                                 .scratch = scratch,
+                                 .scratch = state->scratch,
                                  .base = disk->path,
                                  .base_is_new = disk->is_new,
                                  .layers = layers,
@@ -258,7 +276,7 @@ static struct error *launch(struct state *state, const struct base_disk *disk, c
                                  .verbose = state->build->verbose};
 
     progress_start("launch");
-    TRY(vm_launch(&options, ret));
+    TRY(vm_launch(&options, &state->vm));
     progress_done();
     return NULL;
 }
@@ -275,43 +293,36 @@ static struct error *make_scratch(const struct spec *spec, char **ret)
     return NULL;
 }
 
-/* One VM from launch to shutdown, with DISK as its base. */
-static struct error *run_vm(struct state *state, struct base_disk *disk,
-                            struct layer_writer *writer, bool *ret_damaged)
+/* One VM from its disks to the layer. It is left to end_vm. */
+static struct error *run_vm(struct state *state, struct layer_writer *writer, bool *ret_damaged)
 {
-    CLEANUP(temporary_removep) char *scratch = NULL;
-    CLEANUP(vm_freep) struct vm *vm = NULL;
-
-    TRY(make_scratch(state->spec, &scratch));
-    TRY(launch(state, disk, scratch, &vm));
-    TRY(use_base_disk(state, vm, disk, ret_damaged));
-    TRY(put_job(state, vm));
-    TRY(run_steps(state, vm));
+    if (state->plan.needs_base)
+        TRY(base_disk_open(state->build->store, state->base, &state->disk));
+    TRY(make_scratch(state->spec, &state->scratch));
+    TRY(launch(state));
+    TRY(use_base_disk(state, ret_damaged));
+    TRY(put_job(state, state->vm));
+    TRY(run_steps(state, state->vm));
     progress_start("pack");
-    TRY(vm_pack_layer(vm, layer_writer_sink(writer)));
+    TRY(vm_pack_layer(state->vm, layer_writer_sink(writer)));
     progress_done();
-    return NULL; /* the disks are thrown away: nothing to flush, so no orderly shutdown */
+    return NULL;
 }
 
 /* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made anew,
  * once. */
 static struct error *build_root_layer(struct state *state, struct layer_writer *writer)
 {
-    CLEANUP(base_disk_release) struct base_disk disk = {.lock = -1};
     bool damaged = false;
-
-    if (state->plan.needs_base)
-        TRY(base_disk_open(state->build->store, state->base, &disk));
-    struct error *err = run_vm(state, &disk, writer, &damaged);
+    struct error *err = run_vm(state, writer, &damaged);
 
     if (err == NULL || !damaged)
         return err;
     progress_note("the cached base disk is damaged (%s); it is made again", err->message);
     error_free(err);
-    base_disk_discard(state->build->store, &disk);
-    base_disk_release(&disk);
-    TRY(base_disk_open(state->build->store, state->base, &disk));
-    return run_vm(state, &disk, writer, &damaged);
+    base_disk_discard(state->build->store, &state->disk);
+    end_vm(state);
+    return run_vm(state, writer, &damaged);
 }
 
 static struct error *build_pure_layer(struct state *state, struct layer_writer *writer)
@@ -378,6 +389,19 @@ static struct error *make_image(struct state *state)
                              spec->created, spec->architecture, has_new_layer, image);
 }
 
+/* Work of parallel_run: to end the VM, which takes as long as writing a large file, and to write
+ * the output. libguestfs, whose error handler is one thread's, stays on the thread it was on. */
+static struct error *finish(void *context, size_t index, const atomic_bool *stopped)
+{
+    struct state *state = context;
+
+    (void)stopped;
+    if (index > 0)
+        return output_write(state->image, &state->build->output, state->build->store);
+    end_vm(state);
+    return NULL;
+}
+
 static struct error *run(struct state *state)
 {
     plan_make(state->spec, &state->plan);
@@ -390,7 +414,7 @@ static struct error *run(struct state *state)
     TRY(open_base(state));
     TRY(make_image(state));
     progress_start("output");
-    TRY(output_write(state->image, &state->build->output, state->build->store));
+    TRY(parallel_run(2, 2, finish, state));
     progress_done();
     return NULL;
 }
@@ -398,9 +422,11 @@ static struct error *run(struct state *state)
 struct error *build_run(const struct build *build)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
-    struct state state = {.build = build, .spec = build->spec, .image = image};
+    struct state state = {
+        .build = build, .spec = build->spec, .disk = {.lock = -1}, .image = image};
     struct error *err = run(&state);
 
+    end_vm(&state);
     merged_tree_free(state.base_tree);
     image_free(state.base);
     return err;

@@ -15,8 +15,9 @@
  * another work has failed, and any error will do. */
 typedef struct error *(*parallel_work)(void *context, size_t index, const atomic_bool *stopped);
 
-/* Does WORK for each index below COUNT, beginning with the lowest, on at most THREADS threads; all
- * are gone when this returns. Errors: the first of WORK's, after which no further one is begun. */
+/* Does WORK for each index below COUNT, beginning with the lowest, on at most THREADS threads; the
+ * caller's is one of them and does index 0, the others are gone when this returns. Errors: the
+ * first of WORK's, after which no further one is begun. */
 [[nodiscard]] struct error *parallel_run(size_t count, size_t threads, parallel_work work,
                                          void *context);
 

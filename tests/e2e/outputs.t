@@ -28,6 +28,9 @@ ok "docker-archive, zstd: the same within" cmp <(zstd -dc < "$WORK/job.zstd") "$
 if [ "$(id -u)" -eq 0 ]; then
     like "docker-archive, gzip: docker load" "$(docker load --input "$WORK/job.gzip" 2>&1)" '^Loaded image: example/out:v2$'
 fi
+run --spec job.json --output job.quiet --compression none --progress none
+is "a build says nothing where it is to be quiet" "$(cat "$WORK/err")" ""
+leaves_nothing "a build"
 run --spec job.json --output job.default
 is "gzip is the default" "$(head -c 2 "$WORK/job.default" | xxd -p)" 1f8b
 
