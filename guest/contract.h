@@ -4,6 +4,7 @@
  * The host speaks to the guest through libguestfs' public API only, and the guest answers only the
  * procedures below; every other one gets a proper error reply. A build is this sequence of calls:
  *
+ *   (no call)                                      init waits on GUEST_GATE for randomness
  *   guestfs_launch                                 init reports on GUEST_CHANNEL
  *   guestfs_upload  FILE   /job/NAME               scripts, environments, resolv.conf, CA bundle
  *   guestfs_command start clock=S clamp=S scratch=DEV [trim=1]
@@ -71,6 +72,11 @@
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"
 #define GUEST_OUTPUT_PORT "org.vmbuild.output.0"
+#define GUEST_GATE "org.vmbuild.gate.0"
+
+/* At the gate: what the guest says when it gets there, and how many random bytes open it. */
+#define GUEST_GATE_HERE "H"
+#define GUEST_GATE_SEED 64
 
 /* Serial numbers of the disks. */
 #define GUEST_DISK_SCRATCH "scratch"

@@ -144,6 +144,13 @@ int device_find_disk(const char *serial, char *ret, struct fault *fault)
     return find(look_for_disk, &lookup, fault);
 }
 
+int device_scan_pci(struct fault *fault)
+{
+    return file_write_setting("/sys/bus/pci/rescan", "1")
+               ? fault_set(fault, errno, "scan for PCI devices")
+               : 0;
+}
+
 /* Returns true, which ends the search, when it failed. */
 static bool scan_host(const char *entry, void *targets)
 {

@@ -21,6 +21,10 @@ int device_open_port(const char *name, struct fault *fault);
  * Returns 0, or -1 with FAULT. */
 int device_find_disk(const char *serial, char *ret, struct fault *fault);
 
+/* Has the kernel look for PCI devices that it does not know yet. Their drivers are ready when it
+ * returns. Returns 0, or -1 with FAULT. */
+int device_scan_pci(struct fault *fault);
+
 /* Has the kernel look for the LUNs of SCSI target 0. Returns 0, or -1 with FAULT. */
 int device_scan_scsi(struct fault *fault);
 

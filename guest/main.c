@@ -20,6 +20,7 @@
 #include "contract.h"
 #include "device.h"
 #include "file.h"
+#include "gate.h"
 #include "guest.h"
 #include "procedure.h"
 #include "sandbox.h"
@@ -94,6 +95,9 @@ static int boot(struct guest *guest, struct fault *fault)
     guest->output.port = -1;
     if (!guest->wire) {
         return fault_set(fault, ENOMEM, "open the channel");
+    }
+    if (gate_pass(fault)) {
+        return -1;
     }
     return wire_launch(guest->wire) == WIRE_OK ? 0 : fault_set(fault, EPIPE, "report to the host");
 }

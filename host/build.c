@@ -272,7 +272,7 @@ static struct error *launch(struct state *state)
                                  .clock = guest_clock(state),
                                  .still_clock = spec->still_clock,
                                  .clamp = spec->created,
-                                 .cache = store_folder(state->build->store),
+                                 .store = state->build->store,
                                  .verbose = state->build->verbose};
 
     progress_start("launch");

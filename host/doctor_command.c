@@ -239,7 +239,7 @@ static struct error *boot_once(const struct options *options, double *ret_second
                                        .scratch = scratch,
                                        .clock = 1,
                                        .clamp = 1,
-                                       .cache = store_folder(store)};
+                                       .store = store};
     clock_gettime(CLOCK_MONOTONIC, &before);
     TRY(vm_launch(&machine, &vm));
     clock_gettime(CLOCK_MONOTONIC, &after);

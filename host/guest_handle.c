@@ -4,26 +4,21 @@
 #include <guestfs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "appliance.h"
+#include "attendant.h"
 #include "cleanup.h"
 #include "console.h"
+#include "descriptor_limit.h"
 #include "guest/contract.h"
 #include "machine.h"
 #include "memory.h"
 #include "progress.h"
 #include "temporary.h"
 #include "transfer.h"
-#include "tsc.h"
 #include "watchdog.h"
-
-/* Seconds that the guest may take to report. The first is for a machine in order, the second for
- * one so loaded that the first was too short. */
-#define LAUNCH_SECONDS 30
-#define LAUNCH_AGAIN_SECONDS 90
 
 /* A transfer of any length goes on as long as so many bytes pass in so many seconds: a guest that
  * sends one now and then is none that works. */
@@ -34,7 +29,7 @@
 #define SOCKET_SUFFIX_MAX 31
 #define SOCKET_NAME "guestfsd.sock"
 
-#define DESCRIPTORS 1024 /* that libguestfs and QEMU may open */
+#define DESCRIPTORS 1024 /* that libguestfs and QEMU may open: a few, and two for each disk */
 
 #define ADVICE_DISK "raise \"diskSize\" in the spec"
 #define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
@@ -43,12 +38,10 @@ struct guest_handle {
     guestfs_h *g; /* NULL before boot() */
     struct watchdog *watchdog;
     struct output_port *output;
+    struct attendant *attendant; /* while it launches */
     struct console console;
-    struct tsc_sample tsc; /* when this was made */
     bool verbose;
     struct buffer line; /* of the console, not complete yet; used where verbose */
-    char *appliance;
-    char *qemu;
     char *sockets;      /* folder for sockets */
     bool sockets_apart; /* it is a temporary of its own */
     char *left_behind;  /* what libguestfs would leave in /tmp if it were killed; adopted */
@@ -253,32 +246,32 @@ char *guest_handle_library_version(void)
 
 /* Sets up the handle for one launch. Return: false where libguestfs does not like something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
-                      enum accelerator accelerator, const char *run)
+                      const struct guest_attempt *attempt, const char *run)
 {
     guestfs_h *g = handle->g;
     CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets);
     char *const environment[] = {runtime, NULL};
-    CLEANUP(freep) char *firmware = appliance_find_firmware(handle->qemu);
-    const struct machine_host host = {
-        .accelerator = accelerator,
-        .tsc_khz = accelerator == ACCELERATOR_TCG ? tsc_khz(&handle->tsc) : 0,
-        .firmware = firmware,
-        .output = output_port_path(handle->output)};
+    struct machine_host host = attempt->host;
     struct machine machine;
 
     guestfs_set_event_callback(g, on_event,
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
                                0, handle);
+    host.output = output_port_path(handle->output);
+    host.gate = attendant_gate(handle->attendant);
+    host.monitor = attendant_monitor(handle->attendant);
+    host.resumes = attempt->task == ATTENDANT_RESUME;
     machine_describe(options, &host, &machine);
     bool good =
         guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
-        guestfs_set_cachedir(g, options->cache == NULL ? run : options->cache) == 0 &&
+        guestfs_set_cachedir(g, options->store == NULL ? run : store_folder(options->store)) == 0 &&
         guestfs_set_backend(g, "direct") == 0 &&
-        guestfs_set_backend_setting(g, accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg",
-                                    "1") == 0 &&
+        guestfs_set_backend_setting(
+            g, attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg", "1") ==
+            0 &&
         guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
-        guestfs_set_path(g, handle->appliance) == 0 && guestfs_set_hv(g, handle->qemu) == 0 &&
+        guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
         guestfs_set_memsize(g, (int)options->memory) == 0 &&
         guestfs_set_smp(g, (int)options->cpus) == 0 && guestfs_set_append(g, machine.append) == 0 &&
         /* It does not launch without a drive of its own; this one is an empty file. */
@@ -290,115 +283,75 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     return good;
 }
 
-/* libguestfs closes every descriptor there may be in each child it starts, which costs a tenth of a
- * second where the limit is in the ten thousands. QEMU needs a few, and one or two for each disk.
- * Return: the limit as it was, for restore_descriptors. */
-static struct rlimit limit_descriptors(void)
+/* Has libguestfs launch the VM. *RET_LATE: whether the guest did not report in time. */
+static struct error *run_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
+                                bool *ret_late)
 {
-    struct rlimit before = {0};
+    const char *accelerator = accelerator_name(attempt->host.accelerator);
+    struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
 
-    if (getrlimit(RLIMIT_NOFILE, &before) == 0 && before.rlim_cur > DESCRIPTORS) {
-        const struct rlimit fewer = {.rlim_cur = DESCRIPTORS, .rlim_max = before.rlim_max};
+    watchdog_arm(handle->watchdog, attempt->seconds);
+    int result = guestfs_launch(handle->g);
+    *ret_late = watchdog_disarm(handle->watchdog);
+    descriptor_limit_restore(before);
+    if (result == 0)
+        return NULL;
+    if (*ret_late)
+        return with_console(
+            handle,
+            error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
+                      accelerator, (unsigned long long)attempt->seconds));
+    CLEANUP(freep) char *words = last_words(handle);
 
-        (void)setrlimit(RLIMIT_NOFILE, &fewer); /* only speed depends on it */
-    }
-    return before;
+    return with_console(handle,
+                        error_new(EXIT_VM, "start the VM under %s: %s", accelerator, words));
 }
 
-static void restore_descriptors(struct rlimit before)
+static void end_qemu(void *context)
 {
-    if (before.rlim_max > 0)
-        (void)setrlimit(RLIMIT_NOFILE, &before);
+    struct guest_handle *handle = context;
+
+    watchdog_kill(handle->watchdog);
 }
 
-/* Kills what is left of a launch and forgets it. */
-static void stop(struct guest_handle *handle)
+struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
+                                 const struct guest_attempt *attempt, bool *ret_late)
 {
-    if (handle->g != NULL) {
-        struct rlimit before = limit_descriptors();
-
-        watchdog_kill(handle->watchdog);
-        guestfs_close(handle->g);
-        restore_descriptors(before);
-        handle->g = NULL;
-    }
-    output_port_close(handle->output);
-    handle->output = NULL;
-    temporary_remove(handle->left_behind);
-    free(handle->left_behind);
-    handle->left_behind = NULL;
-}
-
-/* Launches under ACCELERATOR once. *RET_LATE: whether the error is that it did not report within
- * SECONDS. */
-static struct error *boot(struct guest_handle *handle, const struct vm_options *options,
-                          enum accelerator accelerator, uint64_t seconds, bool *ret_late)
-{
+    const struct attendant_plan plan = {
+        .task = attempt->task, .state = attempt->state, .end = end_qemu, .context = handle};
     const char *run = NULL;
 
     *ret_late = false;
     TRY(temporary_run_folder(&run));
     TRY(output_port_open(handle->sockets, on_connected, handle, &handle->output));
+    TRY(attendant_start(handle->sockets, &plan, &handle->attendant));
     TRY(make_handle(&handle->g));
-    if (!configure(handle, options, accelerator, run)) {
+    if (!configure(handle, options, attempt, run)) {
         CLEANUP(freep) char *words = last_words(handle);
 
         return error_new(EXIT_VM, "configure the VM: %s", words);
     }
-    struct rlimit before = limit_descriptors();
-    watchdog_arm(handle->watchdog, seconds);
-    int result = guestfs_launch(handle->g);
-    bool fired = watchdog_disarm(handle->watchdog);
-    restore_descriptors(before);
-    if (result == 0)
-        return NULL;
-    CLEANUP(freep) char *words = last_words(handle);
+    struct error *err = run_launch(handle, attempt, ret_late);
+    struct error *attendant_err = attendant_finish(STEAL(handle->attendant));
 
-    *ret_late = fired;
-    if (fired)
-        return with_console(
-            handle,
-            error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
-                      accelerator_name(accelerator), (unsigned long long)seconds));
-    return with_console(handle, error_new(EXIT_VM, "start the VM under %s: %s",
-                                          accelerator_name(accelerator), words));
-}
-
-static struct error *launch(struct guest_handle *handle, const struct vm_options *options)
-{
-    struct accelerator_choice choice = {0};
-    bool late = false;
-
-    TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
-    CLEANUP(freep) char *reason = choice.reason;
-    if (reason != NULL)
-        progress_note("the VM runs without KVM, slower: %s", reason);
-    struct error *err = boot(handle, options, choice.accelerator, LAUNCH_SECONDS, &late);
-    if (err == NULL || !late)
+    /* What libguestfs says of a VM that was to be ended, or was no VM yet, is no news. */
+    if (attempt->task == ATTENDANT_BOOT || err == NULL) {
+        error_free(attendant_err);
         return err;
-    if (options->accelerator == ACCELERATOR_KVM)
-        return error_advise(err, "use --accel auto or tcg");
-    progress_note("the VM did not report within %d seconds; starting it once more under TCG",
-                  LAUNCH_SECONDS);
+    }
     error_free(err);
-    stop(handle);
-    handle->console = (struct console){0};
-    return boot(handle, options, ACCELERATOR_TCG, LAUNCH_AGAIN_SECONDS, &late);
+    return attendant_err;
 }
 
-struct error *guest_handle_boot(const struct vm_options *options, struct guest_handle **ret)
+struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
 {
     CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
 
-    handle->verbose = options->verbose;
-    tsc_take(&handle->tsc);
-    TRY(appliance_find(&handle->appliance));
-    TRY(guest_handle_find_qemu(&handle->qemu));
+    handle->verbose = verbose;
     TRY(watchdog_new(&handle->watchdog));
     TRY(choose_socket_folder(handle));
     /* libguestfs would tell it the guest's kernel, and that every script. */
     unsetenv("TERM");
-    TRY(launch(handle, options));
     *ret = STEAL(handle);
     return NULL;
 }
@@ -511,18 +464,35 @@ struct output_port *guest_handle_output(struct guest_handle *handle)
     return handle->output;
 }
 
+void guest_handle_stop(struct guest_handle *handle)
+{
+    if (handle->g != NULL) {
+        struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
+
+        watchdog_kill(handle->watchdog);
+        guestfs_close(handle->g);
+        descriptor_limit_restore(before);
+        handle->g = NULL;
+    }
+    error_free(attendant_finish(STEAL(handle->attendant)));
+    output_port_close(handle->output);
+    handle->output = NULL;
+    temporary_remove(handle->left_behind);
+    free(handle->left_behind);
+    handle->left_behind = NULL;
+    handle->console = (struct console){0};
+}
+
 void guest_handle_free(struct guest_handle *handle)
 {
     if (handle == NULL)
         return;
     if (handle->watchdog != NULL)
-        stop(handle);
+        guest_handle_stop(handle);
     watchdog_free(handle->watchdog);
     if (handle->sockets_apart)
         temporary_remove(handle->sockets);
     buffer_free(&handle->line);
     free(handle->sockets);
-    free(handle->appliance);
-    free(handle->qemu);
     free(handle);
 }

@@ -1,9 +1,10 @@
 /*
  * The guest as libguestfs lets the host reach it: a handle of libguestfs (backend direct, public
- * API only) whose appliance is ours. It boots, makes calls and ends; what the calls mean is vm.h's
- * and guest/contract.h's business. The one module that knows libguestfs.
+ * API only) whose appliance is ours. It starts, makes calls and ends; which way it starts is
+ * launch.h's business, what the calls mean vm.h's and guest/contract.h's. The one module that knows
+ * libguestfs.
  *
- * A launch that has not reported by its deadline is killed and tried once more under TCG. Each call
+ * A launch that has not reported by its deadline is killed. Each call
  * has a deadline of its own, after which QEMU is killed. Where QEMU dies or the guest stops
  * answering, the error has the last lines of the guest's console as details. QEMU runs under its
  * seccomp sandbox, and in the process group of this program.
@@ -13,9 +14,11 @@
 
 #include <stdint.h>
 
+#include "attendant.h"
 #include "buffer.h"
 #include "compression.h"
 #include "error.h"
+#include "machine.h"
 #include "output_port.h"
 #include "vm.h"
 
@@ -30,9 +33,30 @@ struct guest_handle;
 /* Return: libguestfs' version, "1.48.6"; the caller's. */
 char *guest_handle_library_version(void);
 
-/* Boots the machine of OPTIONS, which are not needed afterwards. Errors: as vm_launch. */
-[[nodiscard]] struct error *guest_handle_boot(const struct vm_options *options,
-                                              struct guest_handle **ret);
+/* One way to start the VM. */
+struct guest_attempt {
+    const char *appliance;    /* folder */
+    const char *qemu;         /* path */
+    struct machine_host host; /* but for its sockets, which guest_handle_start chooses */
+    enum attendant_task task;
+    int state;        /* of the attendant's plan; not for a boot */
+    uint64_t seconds; /* that the guest may take to report */
+};
+
+/* A handle without a VM. VERBOSE: the kernel's messages and libguestfs' are shown as progress
+ * details. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *guest_handle_new(bool verbose, struct guest_handle **ret);
+
+/* Starts the machine of OPTIONS, which are not needed afterwards; where ATTEMPT saves it, it has
+ * been saved and ended when this returns. After an error there may be another attempt, once the
+ * handle was stopped. *RET_LATE: whether the error is that the guest did not report in time. Errors:
+ * as vm_launch. */
+[[nodiscard]] struct error *guest_handle_start(struct guest_handle *handle,
+                                               const struct vm_options *options,
+                                               const struct guest_attempt *attempt, bool *ret_late);
+
+/* Kills QEMU, shows what it still wrote, and forgets the VM. */
+void guest_handle_stop(struct guest_handle *handle);
 
 /* Calls guestfs_command with WORDS, which are freed. OPERATION is what errors call it. *RET_REPLY
  * (may be NULL) is the caller's. Errors: EXIT_TIMEOUT after SECONDS; EXIT_VM, EXIT_MEMORY where the
@@ -58,8 +82,7 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
 /* The scripts' output; borrowed. */
 struct output_port *guest_handle_output(struct guest_handle *handle);
 
-/* Kills QEMU, shows what it still wrote, removes all it needed and frees HANDLE. NULL is allowed.
- */
+/* Stops the VM, removes all it needed and frees HANDLE. NULL is allowed. */
 void guest_handle_free(struct guest_handle *handle);
 static inline void guest_handle_freep(struct guest_handle **handle)
 {

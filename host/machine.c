@@ -18,6 +18,10 @@
  * its memmove takes ERMS to be there, too. */
 #define CPU_TCG "max,la57=off,-erms,-fsrm"
 
+/* Numbers of the virtio-serial ports; 1 is libguestfs' own. */
+#define PORT_OUTPUT 2
+#define PORT_GATE 3
+
 #define GUEST_HZ 100 /* CONFIG_HZ of the guest's kernel */
 
 static void add(struct machine *machine, const char *name, char *value)
@@ -97,12 +101,32 @@ static void add_share(struct machine *machine, const struct vm_share *share, siz
     add(machine, "-device", xasprintf("virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag));
 }
 
-static void add_output(struct machine *machine, const char *output)
+/* Connects the character device ID, which has a port of that name, to the socket at PATH. */
+static void add_port(struct machine *machine, const char *id, const char *name, int number,
+                     const char *path)
 {
-    CLEANUP(freep) char *quoted = quote(output);
+    CLEANUP(freep) char *quoted = quote(path);
 
-    add(machine, "-chardev", xasprintf("socket,id=output,path=%s", quoted));
-    add(machine, "-device", xstrdup("virtserialport,chardev=output,name=" GUEST_OUTPUT_PORT));
+    add(machine, "-chardev", xasprintf("socket,id=%s,path=%s", id, quoted));
+    add(machine, "-device", xasprintf("virtserialport,chardev=%s,name=%s,nr=%d", id, name, number));
+}
+
+static void add_monitor(struct machine *machine, const char *path)
+{
+    CLEANUP(freep) char *quoted = quote(path);
+
+    add(machine, "-chardev", xasprintf("socket,id=monitor,path=%s", quoted));
+    add(machine, "-mon", xstrdup("chardev=monitor,mode=control"));
+}
+
+/* What belongs to one build. */
+static void add_build(struct machine *machine, const struct vm_options *options)
+{
+    add_disks(machine, options);
+    if (options->network)
+        add_network(machine);
+    for (size_t i = 0; i < options->share_count; i++)
+        add_share(machine, &options->shares[i], i);
 }
 
 /* Each CPU a package of its own: SeaBIOS' MP table, which is all that the guest's kernel looks at,
@@ -140,12 +164,14 @@ void machine_describe(const struct vm_options *options, const struct machine_hos
         add(ret, "-bios", xstrdup(host->firmware));
     if (options->cpus > 1)
         add_cpus(ret, options->cpus);
-    add_disks(ret, options);
-    add_output(ret, host->output);
-    if (options->network)
-        add_network(ret);
-    for (size_t i = 0; i < options->share_count; i++)
-        add_share(ret, &options->shares[i], i);
+    add_port(ret, "output", GUEST_OUTPUT_PORT, PORT_OUTPUT, host->output);
+    add_port(ret, "gate", GUEST_GATE, PORT_GATE, host->gate);
+    if (host->monitor != NULL)
+        add_monitor(ret, host->monitor);
+    if (host->resumes)
+        add(ret, "-incoming", xstrdup("defer"));
+    if (options->scratch != NULL)
+        add_build(ret, options);
 }
 
 char *machine_share_tag(size_t index)

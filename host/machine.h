@@ -19,6 +19,7 @@
 #ifndef VMBUILD_MACHINE_H
 #define VMBUILD_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "accelerator.h"
@@ -34,6 +35,9 @@ struct machine_host {
     uint64_t tsc_khz;             /* frequency of the time stamp counter; 0: unknown */
     const char *firmware; /* path of qboot, a firmware that does nothing but boot; NULL: none */
     const char *output;   /* path of the socket that the output port is connected to */
+    const char *gate;     /* path of the gate's socket */
+    const char *monitor;  /* path of the socket for QEMU's monitor, or NULL: none */
+    bool resumes;         /* the VM waits at its monitor for the state of one that was saved */
 };
 
 struct machine {
@@ -41,7 +45,9 @@ struct machine {
     char *append;              /* words for the kernel's command line */
 };
 
-/* Describes the machine of OPTIONS on HOST. */
+/* Describes the machine of OPTIONS on HOST. Without a scratch disk, it has none of the devices that
+ * depend on the build: one to be saved. Those are the last to be added to its buses, so that the
+ * others are the same in each. */
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret);
 

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "memory.h"
 #include "progress.h"
+#include "qemu_socket.h"
 
 #define CHUNK 65536
 
@@ -22,8 +22,7 @@
 #define LATE_MAX_MS 10000          /* in all, but for the time in which they are shown */
 
 struct output_port {
-    struct sockaddr_un address;
-    int listener;
+    struct qemu_socket socket;
     void (*connected)(void *context, pid_t pid);
     void *context;
     pthread_t thread;
@@ -38,18 +37,11 @@ struct output_port {
 /* Accepts QEMU. Return: its connection; below 0 when the port is closed meanwhile. */
 static int accept_qemu(struct output_port *port)
 {
-    int connection = -1;
+    pid_t pid = 0;
+    int connection = qemu_socket_accept(&port->socket, &pid);
 
-    do {
-        connection = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC);
-    } while (connection < 0 && (errno == EINTR || errno == ECONNABORTED));
-    if (connection < 0)
-        return -1;
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-
-    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0)
-        port->connected(port->context, peer.pid);
+    if (connection >= 0 && pid > 0)
+        port->connected(port->context, pid);
     return connection;
 }
 
@@ -86,23 +78,6 @@ static void *pass_on(void *argument)
     return NULL;
 }
 
-/* Makes PORT listen in FOLDER. */
-static struct error *listen_in(struct output_port *port, const char *folder)
-{
-    CLEANUP(freep) char *path = xasprintf("%s/output", folder);
-
-    if (strlen(path) >= sizeof port->address.sun_path)
-        return error_new(EXIT_OTHER, "make the socket '%s': its path is too long", path);
-    port->address.sun_family = AF_UNIX;
-    memcpy(port->address.sun_path, path, strlen(path) + 1);
-    port->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (port->listener < 0 ||
-        bind(port->listener, (struct sockaddr *)&port->address, sizeof port->address) < 0 ||
-        listen(port->listener, 1) < 0)
-        return error_errno(EXIT_OTHER, "make the socket '%s'", path);
-    return NULL;
-}
-
 struct error *output_port_open(const char *folder, void (*connected)(void *context, pid_t pid),
                                void *context, struct output_port **ret)
 {
@@ -110,10 +85,10 @@ struct error *output_port_open(const char *folder, void (*connected)(void *conte
 
     port->connected = connected;
     port->context = context;
-    port->listener = -1;
+    port->socket.listener = -1;
     pthread_mutex_init(&port->mutex, NULL);
     pthread_cond_init(&port->changed, NULL);
-    struct error *err = listen_in(port, folder);
+    struct error *err = qemu_socket_listen(folder, "output", &port->socket);
     if (err == NULL) {
         int cause = pthread_create(&port->thread, NULL, pass_on, port);
 
@@ -121,7 +96,7 @@ struct error *output_port_open(const char *folder, void (*connected)(void *conte
             err = error_new(EXIT_OTHER, "start the output's thread: %s", strerror(cause));
     }
     if (err != NULL) {
-        closep(&port->listener);
+        qemu_socket_close(&port->socket);
         free(port);
         return err;
     }
@@ -131,7 +106,7 @@ struct error *output_port_open(const char *folder, void (*connected)(void *conte
 
 const char *output_port_path(const struct output_port *port)
 {
-    return port->address.sun_path;
+    return qemu_socket_path(&port->socket);
 }
 
 static int64_t milliseconds(void)
@@ -180,11 +155,10 @@ void output_port_close(struct output_port *port)
         return;
     /* Wakes a thread that still waits for QEMU; from one that ended, the last bytes are still read.
      */
-    shutdown(port->listener, SHUT_RDWR);
+    qemu_socket_wake(&port->socket);
     pthread_join(port->thread, NULL);
     progress_output_end();
-    closep(&port->listener);
-    unlink(port->address.sun_path);
+    qemu_socket_close(&port->socket);
     pthread_cond_destroy(&port->changed);
     pthread_mutex_destroy(&port->mutex);
     free(port);

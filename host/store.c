@@ -50,6 +50,7 @@ static const char *const kind_folder[] = {
     [STORE_BLOB] = "blobs/sha256",
     [STORE_DERIVED] = "derived",
     [STORE_DISK] = "disks",
+    [STORE_SNAPSHOT] = "snapshots",
 };
 
 static const char advice[] =
@@ -123,8 +124,8 @@ static struct error *read_limit(uint64_t *ret)
 /* Makes DIR and what a store has in it, and sets STORE's folder to its absolute path. */
 static struct error *make_store(const char *dir, struct store *store)
 {
-    static const char *const folders[] = {"blobs/sha256", "derived", "disks",   "records",
-                                          "facts",        "lock",    "sessions"};
+    static const char *const folders[] = {"blobs/sha256", "derived", "disks", "snapshots",
+                                          "records",      "facts",   "lock",  "sessions"};
     struct stat status;
 
     TRY(make_folders(dir));
@@ -188,6 +189,11 @@ void store_free(struct store *store)
         temporary_remove(store->folder);
     free(store->folder);
     free(store);
+}
+
+bool store_is_thrown_away(const struct store *store)
+{
+    return store->throw_away;
 }
 
 const char *store_folder(const struct store *store)

@@ -4,6 +4,7 @@
  *   blobs/sha256/HEX   content by its digest: layer tars by diff ID, blobs as a registry gave them
  *   derived/KIND/HEX   what is made from the blob HEX, by a KIND that names how (a compressed form)
  *   disks/KEY          base disks: the unpacked layers of a chain
+ *   snapshots/KEY      saved states of booted VMs (snapshot.h)
  *   records/KIND/KEY   small JSON: what an input file was found to hold
  *   facts/...          of each entry: size, a digest of its first and last bytes, and whether it is
  *                      on the disk for certain, else in which boot it was written
@@ -53,13 +54,16 @@ static inline void store_freep(struct store **store)
 /* The folder that store_open with DIR uses; the caller's. Nothing is made. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_locate(const char *dir, char **ret);
 
+/* Whether the store goes when its session ends. */
+bool store_is_thrown_away(const struct store *store);
+
 /* The store's folder; borrowed. */
 const char *store_folder(const struct store *store);
 
-enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK };
+enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT };
 
 /* Return: the path of the entry KEY if it is there and whole, else NULL; the caller's. KEY is a
- * digest's hex for blobs, "KIND/HEX" for derived entries, any hex key for disks. */
+ * digest's hex for blobs, "KIND/HEX" for derived entries, any hex key for disks and snapshots. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 
 /* Waits for the entry's lock (released by closing *RET_FD), so that one process makes an entry and

@@ -18,7 +18,7 @@
 static const struct {
     const char *folder;
     unsigned int depth;
-} places[] = {{"blobs", 2}, {"derived", 2}, {"disks", 1}, {"records", 2}};
+} places[] = {{"blobs", 2}, {"derived", 2}, {"disks", 1}, {"snapshots", 1}, {"records", 2}};
 
 struct listing {
     struct store_entry *entries;

@@ -11,6 +11,7 @@
 #include "file.h"
 #include "guest/contract.h"
 #include "guest_handle.h"
+#include "launch.h"
 #include "machine.h"
 #include "memory.h"
 #include "outcome.h"
@@ -93,7 +94,7 @@ struct error *vm_launch(const struct vm_options *options, struct vm **ret)
 
         strings_take(&vm->shares, xasprintf("%s:%s", tag, options->shares[i].target));
     }
-    TRY(guest_handle_boot(options, &vm->guest));
+    TRY(launch_guest(options, &vm->guest));
     TRY(start(vm, options));
     *ret = STEAL(vm);
     return NULL;

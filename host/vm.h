@@ -17,6 +17,7 @@
 #include "buffer.h"
 #include "compression.h"
 #include "error.h"
+#include "store.h"
 
 /* Where the guest asks for names: QEMU's user-mode network passes questions on to the host's
  * resolver. */
@@ -46,10 +47,10 @@ struct vm_options {
     const char *const
         *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
     size_t layer_count;
-    int64_t clock;     /* the guest's clock at its start, seconds since 1970 */
-    int64_t clamp;     /* newest mtime of the layer */
-    const char *cache; /* folder where libguestfs keeps what it asked this QEMU (features, about
-                          100 KiB), which costs half a second each time; NULL: asked anew */
+    int64_t clock;       /* the guest's clock at its start, seconds since 1970 */
+    int64_t clamp;       /* newest mtime of the layer */
+    struct store *store; /* keeps what libguestfs asked this QEMU (features, about 100 KiB), which
+                            costs half a second each time, and snapshots; NULL: asked anew */
 };
 
 struct vm;

@@ -14,8 +14,10 @@ static struct machine machine;
 
 static void describe(const struct vm_options *options, enum accelerator accelerator)
 {
-    const struct machine_host host = {
-        .accelerator = accelerator, .tsc_khz = 2096000, .output = "/run/a,b/output"};
+    const struct machine_host host = {.accelerator = accelerator,
+                                      .tsc_khz = 2096000,
+                                      .output = "/run/a,b/output",
+                                      .gate = "/run/gate"};
 
     machine_describe(options, &host, &machine);
     assert_int_equal(machine.parameters.count % 2, 0);
@@ -48,9 +50,12 @@ static void test_least(void **state)
     assert_true(has("-drive", "file.filename=/run/scratch"));
     assert_true(has("-device", "virtio-blk-pci-non-transitional,drive=scratch,serial=scratch"));
     assert_true(has("-chardev", "path=/run/a,,b/output"));
+    assert_true(has("-device", "virtserialport,chardev=gate,name=org.vmbuild.gate.0,nr=3"));
     assert_false(has("-device", "drive=base"));
     assert_false(has("-device", "scsi"));
     assert_false(has("-netdev", ""));
+    assert_false(has("-mon", ""));
+    assert_false(has("-incoming", ""));
     assert_false(has("-fsdev", ""));
 }
 
@@ -86,9 +91,12 @@ static void test_several_cpus_are_packages_with_timers(void **state)
 static void test_unknown_frequency_and_firmware(void **state)
 {
     const struct vm_options options = {.scratch = "/run/scratch"};
-    const struct machine_host host = {.accelerator = ACCELERATOR_TCG, .output = "/run/output"};
-    const struct machine_host more = {
-        .accelerator = ACCELERATOR_TCG, .output = "/run/output", .firmware = "/usr/share/qboot"};
+    const struct machine_host host = {
+        .accelerator = ACCELERATOR_TCG, .output = "/run/output", .gate = "/run/gate"};
+    const struct machine_host more = {.accelerator = ACCELERATOR_TCG,
+                                      .output = "/run/output",
+                                      .gate = "/run/gate",
+                                      .firmware = "/usr/share/qboot"};
 
     (void)state;
     machine_describe(&options, &host, &machine);
@@ -142,6 +150,33 @@ static void test_network_and_shares(void **state)
     assert_true(has("-device", "virtio-9p-pci,fsdev=share0,mount_tag=share0"));
 }
 
+/* What is saved is the same for each build, and one that resumes has all of it in the same place. */
+static void test_saved_machine_has_nothing_of_a_build(void **state)
+{
+    static const struct vm_share shares[] = {{"/srv/a", "/a"}};
+    const struct vm_options options = {.network = true, .shares = shares, .share_count = 1};
+    const struct vm_options build = {.scratch = "/run/scratch"};
+    const struct machine_host saved = {
+        .accelerator = ACCELERATOR_TCG, .output = "/o", .gate = "/g", .monitor = "/m"};
+    struct machine_host resumed = saved;
+
+    (void)state;
+    machine_describe(&options, &saved, &machine);
+    assert_true(has("-chardev", "socket,id=monitor,path=/m"));
+    assert_true(has("-mon", "chardev=monitor,mode=control"));
+    assert_false(has("-incoming", ""));
+    assert_false(has("-drive", ""));
+    assert_false(has("-device", "pci"));
+    assert_false(has("-netdev", ""));
+    assert_false(has("-fsdev", ""));
+    machine_free(&machine);
+    resumed.resumes = true;
+    machine_describe(&build, &resumed, &machine);
+    assert_true(has("-incoming", "defer"));
+    assert_true(has("-device", "chardev=output,name=org.vmbuild.output.0,nr=2"));
+    assert_true(has("-drive", "file.filename=/run/scratch"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +187,7 @@ int main(void)
         cmocka_unit_test_teardown(test_known_base_is_read_only, forget),
         cmocka_unit_test_teardown(test_new_base_has_its_layers, forget),
         cmocka_unit_test_teardown(test_network_and_shares, forget),
+        cmocka_unit_test_teardown(test_saved_machine_has_nothing_of_a_build, forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

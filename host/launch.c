@@ -1,0 +1,192 @@
+#include "launch.h"
+
+#include <stdlib.h>
+
+#include "accelerator.h"
+#include "appliance.h"
+#include "buffer.h"
+#include "cleanup.h"
+#include "machine.h"
+#include "memory.h"
+#include "progress.h"
+#include "snapshot.h"
+#include "temporary.h"
+#include "tsc.h"
+
+/* Seconds that the guest may take to report. The first is for a machine in order, the second for
+ * one so loaded that the first was too short. */
+#define LAUNCH_SECONDS 30
+#define LAUNCH_AGAIN_SECONDS 90
+
+/* What is found on this host. */
+struct launch {
+    const struct vm_options *options;
+    char *appliance;
+    char *qemu;
+    char *firmware; /* or NULL */
+    uint64_t tsc_khz;
+    struct guest_handle *handle;
+};
+
+static void launch_free(struct launch *launch)
+{
+    guest_handle_free(launch->handle);
+    free(launch->appliance);
+    free(launch->qemu);
+    free(launch->firmware);
+}
+
+/* Finding the rest takes as long as measuring the counter has to. */
+static struct error *look_around(struct launch *launch)
+{
+    struct tsc_sample start;
+
+    tsc_take(&start);
+    TRY(appliance_find(&launch->appliance));
+    TRY(guest_handle_find_qemu(&launch->qemu));
+    TRY(guest_handle_new(launch->options->verbose, &launch->handle));
+    launch->firmware = appliance_find_firmware(launch->qemu);
+    launch->tsc_khz = tsc_khz(&start);
+    return NULL;
+}
+
+static struct guest_attempt make_attempt(const struct launch *launch, enum accelerator accelerator,
+                                         enum attendant_task task, int state)
+{
+    return (struct guest_attempt){
+        .appliance = launch->appliance,
+        .qemu = launch->qemu,
+        .host = {.accelerator = accelerator,
+                 .tsc_khz = accelerator == ACCELERATOR_TCG ? launch->tsc_khz : 0,
+                 .firmware = launch->firmware},
+        .task = task,
+        .state = state,
+        .seconds = LAUNCH_SECONDS};
+}
+
+/* The machine that is saved: without what belongs to one build. */
+static struct vm_options bare_options(const struct vm_options *options)
+{
+    return (struct vm_options){.memory = options->memory,
+                               .cpus = options->cpus,
+                               .verbose = options->verbose,
+                               .store = options->store};
+}
+
+/* Return: false where the machine has no key. */
+static bool find_key(const struct launch *launch, struct digest *ret)
+{
+    CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_KERNEL, launch->appliance);
+    CLEANUP(freep) char *initramfs = xasprintf("%s/" APPLIANCE_INITRAMFS, launch->appliance);
+    CLEANUP(freep) char *library = guest_handle_library_version();
+    CLEANUP(buffer_free) struct buffer traits = {0};
+    const char *const paths[] = {launch->qemu, kernel, initramfs};
+    const struct vm_options bare = bare_options(launch->options);
+    struct machine_host host = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_SAVE, -1).host;
+    struct machine machine;
+
+    host.output = host.gate = host.monitor = "";
+    machine_describe(&bare, &host, &machine);
+    buffer_printf(&traits, "libguestfs %s, %llu MiB, %s", library, (unsigned long long)bare.memory,
+                  machine.append);
+    for (size_t i = 0; i < machine.parameters.count; i++)
+        buffer_printf(&traits, " %s", machine.parameters.items[i]);
+    machine_free(&machine);
+    return snapshot_key(paths, sizeof paths / sizeof *paths, &traits, ret);
+}
+
+/* Boots a VM to be saved, and saves it. */
+static struct error *make_snapshot(const struct launch *launch, const struct digest *key)
+{
+    CLEANUP(temporary_removep) char *path = NULL;
+    CLEANUP(closep) int fd = -1;
+    const struct vm_options bare = bare_options(launch->options);
+    bool late;
+
+    TRY(store_temporary(bare.store, &path, &fd));
+    const struct guest_attempt attempt = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_SAVE, fd);
+    struct error *err = guest_handle_start(launch->handle, &bare, &attempt, &late);
+
+    guest_handle_stop(launch->handle);
+    TRY(err);
+    return snapshot_keep(bare.store, key, path);
+}
+
+/* Opens the snapshot, which is made now where it is due. Return: its descriptor; below 0 where there
+ * is none. */
+static int obtain_snapshot(const struct launch *launch, const struct digest *key)
+{
+    struct store *store = launch->options->store;
+    int fd = snapshot_open(store, key);
+
+    if (fd >= 0 || !snapshot_is_due(store, key))
+        return fd;
+    struct error *err = make_snapshot(launch, key);
+
+    if (err == NULL)
+        return snapshot_open(store, key);
+    progress_detail("the VM cannot be saved: %s", err->message);
+    error_free(err);
+    snapshot_give_up(store, key);
+    return -1;
+}
+
+/* Return: whether the VM runs, from a snapshot. */
+static bool resume(const struct launch *launch)
+{
+    struct store *store = launch->options->store;
+    struct digest key;
+    bool late;
+
+    if (store == NULL || store_is_thrown_away(store) || !find_key(launch, &key))
+        return false;
+    CLEANUP(closep) int state = obtain_snapshot(launch, &key);
+    if (state < 0)
+        return false;
+    const struct guest_attempt attempt =
+        make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_RESUME, state);
+    struct error *err = guest_handle_start(launch->handle, launch->options, &attempt, &late);
+
+    if (err == NULL)
+        return true;
+    progress_detail("the VM boots, as it cannot resume: %s", err->message);
+    error_free(err);
+    guest_handle_stop(launch->handle);
+    snapshot_give_up(store, &key);
+    return false;
+}
+
+static struct error *boot(const struct launch *launch, enum accelerator accelerator)
+{
+    struct guest_attempt attempt = make_attempt(launch, accelerator, ATTENDANT_BOOT, -1);
+    bool late = false;
+    struct error *err = guest_handle_start(launch->handle, launch->options, &attempt, &late);
+
+    if (err == NULL || !late)
+        return err;
+    if (launch->options->accelerator == ACCELERATOR_KVM)
+        return error_advise(err, "use --accel auto or tcg");
+    progress_note("the VM did not report within %d seconds; starting it once more under TCG",
+                  LAUNCH_SECONDS);
+    error_free(err);
+    guest_handle_stop(launch->handle);
+    attempt = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_BOOT, -1);
+    attempt.seconds = LAUNCH_AGAIN_SECONDS;
+    return guest_handle_start(launch->handle, launch->options, &attempt, &late);
+}
+
+struct error *launch_guest(const struct vm_options *options, struct guest_handle **ret)
+{
+    CLEANUP(launch_free) struct launch launch = {.options = options};
+    struct accelerator_choice choice = {0};
+
+    TRY(look_around(&launch));
+    TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
+    CLEANUP(freep) char *reason = choice.reason;
+    if (reason != NULL)
+        progress_note("the VM runs without KVM, slower: %s", reason);
+    if (choice.accelerator != ACCELERATOR_TCG || !resume(&launch))
+        TRY(boot(&launch, choice.accelerator));
+    *ret = STEAL(launch.handle);
+    return NULL;
+}

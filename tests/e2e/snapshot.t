@@ -1,0 +1,119 @@
+#!/bin/bash
+# VMs that resume from a saved state: when one is made, that it gives the same image, and that a bad
+# one does no harm.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq
+
+snapshots=$WORK/cache/snapshots
+
+# build_with CACHE NAME [OPTION...]: shows whether the VM resumed.
+build_with() {
+    local cache=$1 name=$2
+    shift 2
+    rm -f "$WORK/$name.tar"
+    run --cache-dir "$cache" --spec "$name.json" --output "$name.tar" --compression none --verbose "$@"
+}
+resumed() { grep -q -- '-incoming defer' "$WORK/err"; }
+booted() { ! resumed; }
+count() { find "$snapshots" -type f | wc -l; }
+sum() { sha256sum < "$WORK/$1.tar"; }
+
+as_user mkdir "$WORK/cache" "$WORK/share"
+as_user sh -c "echo shared > '$WORK/share/file'"
+as_user touch -d '1 hour ago' "$WORK/share/file"
+jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
+    runAsRoot: "echo hello > /file; cat /proc/cmdline /proc/cpuinfo > /proc-files; ls -ln /dev > /devices"}' > "$WORK/job.json"
+
+sleep 3 # an appliance that was just installed is not known by its times yet
+
+# The first VM of a kind boots, the second is saved, and it and all others resume.
+build_with "$WORK/cache" job
+exits 0 "the first build"
+ok "the first VM boots" booted
+is "the first VM is not saved" "$(count)" 0
+first=$(sum job)
+build_with "$WORK/cache" job
+exits 0 "the second build"
+ok "the second VM resumes" resumed
+is "one state is saved" "$(count)" 1
+is "the second build: the same bytes" "$(sum job)" "$first"
+build_with "$WORK/cache" job
+exits 0 "the third build"
+ok "the third VM resumes" resumed
+is "the third build: the same bytes" "$(sum job)" "$first"
+is "still one state" "$(count)" 1
+
+# What a guest must not have twice, though the saved one had it.
+jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
+    runAsRoot: "cat /proc/sys/kernel/random/uuid > /uuid; head -c 32 /dev/urandom | sha256sum > /random"}' > "$WORK/random.json"
+build_with "$WORK/cache" random
+ok "a VM with random numbers resumes" resumed
+one=$(file_of "$WORK/random.tar" uuid; file_of "$WORK/random.tar" random)
+build_with "$WORK/cache" random
+ok "and once more" resumed
+other=$(file_of "$WORK/random.tar" uuid; file_of "$WORK/random.tar" random)
+ok "each VM has randomness of its own" test "$other" != "$one"
+
+# Devices that the saved machine had not got.
+jq -n --arg base "$(base busybox)" --arg share "$WORK/share" '{name: "x", fromImage: $base, network: true,
+    shares: [{source: $share, target: "/share"}],
+    runAsRoot: "cp /share/file /copy; ip address show > /addresses"}' > "$WORK/devices.json"
+build_with "$WORK/cache" devices
+exits 0 "a share and the network"
+ok "a share and the network: the VM resumes" resumed
+is "a share is there" "$(file_of "$WORK/devices.tar" copy)" shared
+like "the network is there" "$(file_of "$WORK/devices.tar" addresses)" 'inet 10\.0\.2\.15/24'
+
+# A new base is unpacked by a VM that resumes, too.
+jq --arg base "$(base debian)" '.fromImage = $base' "$WORK/job.json" > "$WORK/cold.json"
+build_with "$WORK/cache" cold
+exits 0 "a new base"
+ok "a new base: the VM resumes" resumed
+cold=$(sum cold)
+build_with "$WORK/cache" cold --no-cache
+exits 0 "a new base without a cache"
+ok "without a cache the VM boots" booted
+is "a new base: the same bytes as without a cache" "$(sum cold)" "$cold"
+
+# Another machine is another state.
+build_with "$WORK/cache" job --cpus 2
+two=$(sum job)
+for i in second third; do
+    build_with "$WORK/cache" job --cpus 2
+    exits 0 "two CPUs, $i build"
+    is "two CPUs, $i build: the same bytes" "$(sum job)" "$two"
+done
+ok "two CPUs: the third VM resumes" resumed
+is "two states are saved" "$(count)" 2
+build_with "$WORK/cache" job
+ok "one CPU: its own state is still there" resumed
+is "one CPU: the same bytes" "$(sum job)" "$first"
+
+# States that are no good: noticed by the store, and not noticed by it.
+for state in "$snapshots"/*; do
+    as_user sh -c "chmod u+w '$state' && truncate -s 1000000 '$state'"
+done
+build_with "$WORK/cache" job
+exits 0 "a truncated state"
+is "a truncated state: the same bytes" "$(sum job)" "$first"
+build_with "$WORK/cache" job
+ok "a truncated state was made again" resumed
+state=$(find "$snapshots" -type f -newer "$WORK/job.json" -o -type f -size +2M | head -n 1)
+as_user sh -c "chmod u+w '$state' && dd if=/dev/zero of='$state' bs=100k seek=100 count=1 conv=notrunc status=none &&
+    touch -d @1 '$state' && chmod a-w '$state'"
+build_with "$WORK/cache" job
+exits 0 "a state that QEMU refuses"
+is "a state that QEMU refuses: the same bytes" "$(sum job)" "$first"
+says "a state that QEMU refuses: the reason is told to who asks" 'the VM boots, as it cannot resume'
+build_with "$WORK/cache" job
+ok "it is not tried again" booted
+exits 0 "the build after it"
+
+# Room that is asked for comes from states, too.
+run cache prune --cache-dir "$WORK/cache"
+exits 0 "cache prune"
+is "cache prune removes states" "$(count)" 0
+
+done_testing
