@@ -282,13 +282,19 @@ static int pack_whiteout(struct packing *packing)
     return write_header(packing);
 }
 
+/* For the socket whose path is packing->path. */
+static void note_socket(struct packing *packing)
+{
+    packing->sink.note(packing->sink.context, "left a socket out of the layer",
+                       path_text(&packing->path));
+}
+
 /* Packs NAME, whose path is packing->path and which is neither a folder nor a whiteout. */
 static int pack_leaf(struct packing *packing, int folder, const char *name,
                      const struct stat *status)
 {
     if (S_ISSOCK(status->st_mode)) {
-        packing->sink.note(packing->sink.context, "left a socket out of the layer",
-                           path_text(&packing->path));
+        note_socket(packing);
         return 0;
     }
     set_attributes(packing, status);
@@ -371,21 +377,30 @@ static int pack_name(struct packing *packing, struct level level, const struct n
                                    : pack_leaf(packing, level.upper, item->text, &status);
 }
 
-/* Turns ITEM into the whiteout that it stands for. A 0:0 device over nothing is just that. */
-static int translate(struct level level, struct name *item)
+/* Turns ITEM, one of the folder packing->path, into the whiteout that it stands for. A 0:0 device
+ * over nothing is just that. What a socket has replaced is gone, though the socket is left out. */
+static int translate(struct packing *packing, struct level level, struct name *item)
 {
     struct stat status, hidden;
-    if (item->type != DT_CHR || level.lower < 0) {
+    if ((item->type != DT_CHR && item->type != DT_SOCK) || level.lower < 0) {
         return 0;
     }
     if (fstatat(level.upper, item->text, &status, AT_SYMLINK_NOFOLLOW)) {
         return -1;
     }
-    if (!is_whiteout(&status)) {
+    if (!is_whiteout(&status) && !S_ISSOCK(status.st_mode)) {
         return 0;
     }
     if (fstatat(level.lower, item->text, &hidden, AT_SYMLINK_NOFOLLOW)) {
         return errno == ENOENT ? 0 : -1;
+    }
+    if (S_ISSOCK(status.st_mode)) {
+        size_t length = packing->path.length;
+        if (path_push(&packing->path, item->text)) {
+            return -1;
+        }
+        note_socket(packing);
+        path_cut(&packing->path, length);
     }
     char *name = malloc(strlen(WHITEOUT_PREFIX) + strlen(item->text) + 1);
     if (!name) {
@@ -398,13 +413,14 @@ static int translate(struct level level, struct name *item)
 }
 
 /* The names of a folder as they go into the tar, in their order. */
-static int collect_names(struct level level, bool opaque, struct names *names)
+static int collect_names(struct packing *packing, struct level level, bool opaque,
+                         struct names *names)
 {
     if (names_read(level.upper, names)) {
         return -1;
     }
     for (size_t i = 0; i < names->count; i++) {
-        if (translate(level, &names->items[i])) {
+        if (translate(packing, level, &names->items[i])) {
             return -1;
         }
     }
@@ -425,7 +441,7 @@ static int pack_contents(struct packing *packing, struct level level, bool opaqu
     if (opaque) {
         level.lower = -1;
     }
-    int status = collect_names(level, opaque, &names) ? fail(packing) : 0;
+    int status = collect_names(packing, level, opaque, &names) ? fail(packing) : 0;
     size_t length = packing->path.length;
     for (size_t i = 0; status == 0 && i < names.count; i++) {
         if (path_push(&packing->path, names.items[i].text)) {

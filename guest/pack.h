@@ -2,7 +2,8 @@
  * Packs the layer: the upper folder of the overlay as a tar, in the form of OCI's layer
  * specification. Overlayfs' own marks become whiteouts again: a 0:0 character device that hides a
  * name of the image becomes ".wh.NAME", a folder with the opaque attribute gets ".wh..wh..opq"
- * where it hides a folder of the image.
+ * where it hides a folder of the image. Sockets are left out, with a note; one in the place of a
+ * name of the image becomes ".wh.NAME".
  *
  * The bytes depend on the two trees alone: paths in ascending order of their bytes, owners as
  * numbers, mtimes not after a given time, no other times; PAX records (SCHILY.xattr) for extended

@@ -233,18 +233,35 @@ static void test_names_of_whiteouts_are_refused(void **state)
     expect_refused("pack 'd/.wh..wh..opq'");
 }
 
-static void test_sockets_are_left_out(void **state)
+static void make_socket(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    (void)state;
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/layer/socket", folder);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/layer/%s", folder, path);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     close(fd);
+}
+
+static void test_sockets_are_left_out(void **state)
+{
+    (void)state;
+    make_socket("socket");
     run("mkfifo layer/pipe");
     expect_packed("p pipe\n");
     assert_non_null(strstr(notes.data, ": socket\n"));
+}
+
+/* The image's own is gone all the same. */
+static void test_sockets_hide_what_they_replace(void **state)
+{
+    (void)state;
+    run("mkdir -p image/d/socket layer/d && touch image/file");
+    make_socket("d/socket");
+    make_socket("file");
+    expect_packed("f .wh.file\nd d/\nf d/.wh.socket\n");
+    assert_non_null(strstr(notes.data, ": d/socket\n"));
+    assert_non_null(strstr(notes.data, ": file\n"));
 }
 
 /* Packed as its data and a map, and read as what it was. */
@@ -313,6 +330,7 @@ int main(void)
         TEST(test_opaque_folders),
         TEST(test_names_of_whiteouts_are_refused),
         TEST(test_sockets_are_left_out),
+        TEST(test_sockets_hide_what_they_replace),
         TEST(test_sparse_file),
         TEST(test_hostile_names),
         TEST(test_refusing_sink_ends_it),
