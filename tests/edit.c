@@ -12,16 +12,23 @@
  *   block PATH MODE MAJOR MINOR            chmod PATH MODE
  *   chown PATH UID GID                     xattr PATH NAME VALUE
  *   sparse PATH SIZE SECONDS TEXT          a hole, and TEXT at its end
+ *   truncate PATH SIZE SECONDS             shorter, or longer by a hole
  *   hexattr PATH NAME HEX                  an extended attribute of any bytes
+ *   unattr PATH NAME                       none of that name
+ *   touch PATH SECONDS                     socket PATH MODE
+ *   move OLD NEW                           as mv(1): what cannot be renamed is made anew
+ *   swap LEFT RIGHT                        in one go
  *   list PATH                              changes nothing: prints all that is there and below it
  *
  * An edit that the kernel refuses is left out, natively and in the guest alike; which ones were is
  * printed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +62,11 @@ static unsigned long number(int index, int base)
     return strtoul(words[index], NULL, base);
 }
 
+/* Every other time lies between two seconds. */
 static int set_time(const char *path, long seconds)
 {
-    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    const struct timespec time = {.tv_sec = seconds, .tv_nsec = seconds % 2 != 0 ? 600000000 : 0};
+    const struct timespec times[2] = {time, time};
 
     return utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
 }
@@ -92,7 +101,8 @@ static int make_file(void)
 
 static int make_node(mode_t type)
 {
-    dev_t device = type == S_IFIFO ? 0 : makedev(number(3, 10), number(4, 10));
+    bool device_node = type == S_IFCHR || type == S_IFBLK;
+    dev_t device = device_node ? makedev(number(3, 10), number(4, 10)) : 0;
 
     if (mknod(words[1], type | 0600, device) != 0)
         return -1;
@@ -116,6 +126,55 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     (void)type;
     (void)walk;
     return remove(path);
+}
+
+/* Gives NEW the extended attributes of OLD, and no others: it may have inherited some. */
+static int copy_attributes(const char *old, const char *new)
+{
+    char names[4096], value[4096];
+    ssize_t length = llistxattr(new, names, sizeof names);
+
+    for (const char *name = names; name < names + length; name += strlen(name) + 1)
+        if (lremovexattr(new, name) != 0)
+            return -1;
+    length = llistxattr(old, names, sizeof names);
+    for (const char *name = names; name < names + length; name += strlen(name) + 1) {
+        ssize_t size = lgetxattr(old, name, value, sizeof value);
+
+        if (size < 0 || lsetxattr(new, name, value, (size_t)size, 0) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int move(const char *old, const char *new)
+{
+    struct stat info;
+    struct dirent **children;
+
+    if (rename(old, new) == 0)
+        return 0;
+    /* What overlayfs says of folders that a lower layer has. */
+    if (errno != EXDEV || lstat(old, &info) != 0 || mkdir(new, 0700) != 0)
+        return -1;
+    int count = scandir(old, &children, NULL, alphasort);
+
+    for (int i = 0; i < count; i++) {
+        char *from = NULL, *to = NULL;
+
+        if (strcmp(children[i]->d_name, ".") != 0 && strcmp(children[i]->d_name, "..") != 0 &&
+            (asprintf(&from, "%s/%s", old, children[i]->d_name) < 0 ||
+             asprintf(&to, "%s/%s", new, children[i]->d_name) < 0 || move(from, to) != 0))
+            return -1;
+        free(from);
+        free(to);
+        free(children[i]);
+    }
+    free(children);
+    const struct timespec times[2] = {info.st_atim, info.st_mtim};
+
+    return own(new, info.st_mode & 07777, info.st_uid, info.st_gid) || copy_attributes(old, new) ||
+           utimensat(AT_FDCWD, new, times, 0) || rmdir(old);
 }
 
 static void print_word(const char *text, size_t length)
@@ -206,15 +265,44 @@ static int is_link(const char *path)
     return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
 }
 
+/* Edits of what is there. */
+static int change(const char *edit)
+{
+    if (strcmp(edit, "append") == 0)
+        return write_text(words[1], O_APPEND, 0, words[3]) ||
+               set_time(words[1], (long)number(2, 10));
+    if (strcmp(edit, "truncate") == 0)
+        return truncate(words[1], (off_t)number(2, 10)) || set_time(words[1], (long)number(3, 10));
+    if (strcmp(edit, "rename") == 0)
+        return rename(words[1], words[2]);
+    if (strcmp(edit, "move") == 0)
+        return move(words[1], words[2]);
+    if (strcmp(edit, "swap") == 0)
+        return renameat2(AT_FDCWD, words[1], AT_FDCWD, words[2], RENAME_EXCHANGE);
+    if (strcmp(edit, "remove") == 0)
+        return nftw(words[1], remove_one, 32, FTW_DEPTH | FTW_PHYS);
+    if (strcmp(edit, "chmod") == 0)
+        return is_link(words[1]) || chmod(words[1], (mode_t)number(2, 8));
+    if (strcmp(edit, "chown") == 0)
+        return lchown(words[1], (uid_t)number(2, 10), (gid_t)number(3, 10));
+    if (strcmp(edit, "touch") == 0)
+        return set_time(words[1], (long)number(2, 10));
+    if (strcmp(edit, "xattr") == 0)
+        return lsetxattr(words[1], words[2], words[3], strlen(words[3]), 0);
+    if (strcmp(edit, "hexattr") == 0)
+        return set_hex_attribute();
+    if (strcmp(edit, "unattr") == 0)
+        return lremovexattr(words[1], words[2]);
+    fprintf(stderr, "edit: no edit '%s'\n", edit);
+    exit(2);
+}
+
 static int carry_out(void)
 {
     const char *edit = words[0];
 
     if (strcmp(edit, "file") == 0)
         return make_file();
-    if (strcmp(edit, "append") == 0)
-        return write_text(words[1], O_APPEND, 0, words[3]) ||
-               set_time(words[1], (long)number(2, 10));
     if (strcmp(edit, "sparse") == 0)
         return write_text(words[1], O_TRUNC, (off_t)number(2, 10), words[4]) ||
                set_time(words[1], (long)number(3, 10));
@@ -223,6 +311,8 @@ static int carry_out(void)
                own(words[1], (mode_t)number(2, 8), number(3, 10), number(4, 10));
     if (strcmp(edit, "fifo") == 0)
         return make_node(S_IFIFO);
+    if (strcmp(edit, "socket") == 0)
+        return make_node(S_IFSOCK);
     if (strcmp(edit, "char") == 0)
         return make_node(S_IFCHR);
     if (strcmp(edit, "block") == 0)
@@ -231,22 +321,9 @@ static int carry_out(void)
         return symlink(words[2], words[3]) || set_time(words[3], (long)number(1, 10));
     if (strcmp(edit, "link") == 0)
         return linkat(AT_FDCWD, words[1], AT_FDCWD, words[2], 0);
-    if (strcmp(edit, "rename") == 0)
-        return rename(words[1], words[2]);
-    if (strcmp(edit, "remove") == 0)
-        return nftw(words[1], remove_one, 32, FTW_DEPTH | FTW_PHYS);
-    if (strcmp(edit, "chmod") == 0)
-        return is_link(words[1]) || chmod(words[1], (mode_t)number(2, 8));
-    if (strcmp(edit, "chown") == 0)
-        return lchown(words[1], (uid_t)number(2, 10), (gid_t)number(3, 10));
-    if (strcmp(edit, "xattr") == 0)
-        return lsetxattr(words[1], words[2], words[3], strlen(words[3]), 0);
-    if (strcmp(edit, "hexattr") == 0)
-        return set_hex_attribute();
     if (strcmp(edit, "list") == 0)
         return list(words[1]);
-    fprintf(stderr, "edit: no edit '%s'\n", edit);
-    exit(2);
+    return change(edit);
 }
 
 int main(void)

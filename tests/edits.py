@@ -6,8 +6,9 @@ usage: edits.py SEED DIR EDIT    writes DIR/base.tar and DIR/edits; EDIT is the 
 
 What is made depends on SEED alone. The generator keeps a model of the tree, so that most edits can
 be carried out; some cannot, on purpose. What no layer can express is left out: names that begin
-with `.wh.`, sockets, and editing one of several hard links of a lower layer (overlayfs splits it
-from the others, as it does under Docker); extended attributes with `=` in their names.
+with `.wh.`; editing one of several hard links of a lower layer (overlayfs splits it from the
+others, as it does under Docker); extended attributes with `=` in their names. Sockets are made, and
+are to be missing from the layer.
 """
 
 import random
@@ -18,21 +19,24 @@ import image
 
 NAMES = ["a", "b", "c", "dir", "file", "lib", "x.y", "-dash", "with space", "tab\there",
          "new\nline", "back\\slash", "quote'\"", "caf\u00e9", "cafe\u0301", "\udcff\udcfe", "..dots",
-         ".hidden", ".wh", "wh.x", "a.wh.b", "L" * 200, "\u65e5\u672c", "*", "~", "#", "=", "a=b",
-         "PaxHeader", "./x".replace("/", "_")]
+         ".hidden", ".wh", "wh.x", "a.wh.b", ".wh-x", "x.wh.", ".WH.a", "L" * 200, "M" * 255,
+         "\u65e5\u672c", "*", "~", "#", "=", "a=b",
+         "PaxHeader", "@LongLink", "._x", " ", "\x01\x7f", "%", "Dir"]
+TARGETS = ["/t/a", "..", "nowhere", "t/b", "a/../b", "x y", "n" * 300, "\udcff", "new\nline",
+           "/", "."]
 OWNERS = [0, 1, 1000, 65534, 65536, 2097152, 2147483648, 4294967294]
 FILE_MODES = ["644", "600", "000", "755", "4755", "2711", "6777", "1666", "444"]
 DIR_MODES = ["755", "700", "1777", "2775", "000", "7777"]
 XATTRS = ["user.one", "user.two.three", "trusted.mine", "user.with.dots-and_more"]
 TIMES = [0, 1, 500000000, 1000000000, 1234567890, 1577836800, -1, -100000, -2147483648,
          2147483648, 4294967296, 5000000000]
-# Of files and folders of the base: file capabilities without and with the user they are for, ACLs.
-BASE_XATTRS = [("security.capability", "0100000200200000000000000000000000000000", "file"),
-               ("security.capability", "0100000300200000000000000000000000000000e8030000", "file"),
-               ("system.posix_acl_access", "0200000001000600ffffffff02000600e803000004000400ffffffff"
-                "10000600ffffffff20000400ffffffff", "file"),
-               ("system.posix_acl_default", "0200000001000700ffffffff02000700e803000004000500ffffffff"
-                "10000700ffffffff20000500ffffffff", "dir")]
+# Of files and folders: file capabilities without and with the user they are for, ACLs.
+HEX_XATTRS = [("security.capability", "0100000200200000000000000000000000000000", "file"),
+              ("security.capability", "0100000300200000000000000000000000000000e8030000", "file"),
+              ("system.posix_acl_access", "0200000001000600ffffffff02000600e803000004000400ffffffff"
+               "10000600ffffffff20000400ffffffff", "file"),
+              ("system.posix_acl_default", "0200000001000700ffffffff02000700e803000004000500ffffffff"
+               "10000700ffffffff20000500ffffffff", "dir")]
 
 
 def escape(text):
@@ -86,7 +90,7 @@ def random_entry(rng, path):
     if kind == "dir":
         entry["mode"] = rng.choice(DIR_MODES)
     elif kind == "link":
-        entry["to"] = rng.choice(["/t/a", "..", "nowhere", "t/b", "a/../b"])
+        entry["to"] = rng.choice(TARGETS)
     else:
         entry["mode"] = rng.choice(FILE_MODES)
     if kind == "file":
@@ -96,7 +100,7 @@ def random_entry(rng, path):
     if kind in ("file", "dir") and rng.random() < 0.2:
         entry["xattrs"] = {rng.choice(XATTRS): rng.choice(["", "00ff", "616263"]) or "00"}
     if rng.random() < 0.1:
-        key, value, of = rng.choice(BASE_XATTRS)
+        key, value, of = rng.choice(HEX_XATTRS)
         if of == kind:
             entry.setdefault("xattrs", {})[key] = value
     return entry
@@ -104,32 +108,38 @@ def random_entry(rng, path):
 
 def random_layer(rng, tree, first):
     """Entries of a layer over TREE, which is changed with them."""
-    entries = [{"path": "t", "type": "dir"}] if first else []
+    entries = [{"path": "t", "type": "dir"}] if first or rng.random() < 0.1 else []
+    last = []
     lower = dict(tree.kinds)
     made = set()
+
+    def mark(path):
+        """A whiteout or an opaque marker, before or behind the entries that it does not hide."""
+        rng.choice([entries, last]).append({"path": path, "mode": "0"})
+
     for _ in range(rng.randint(10, 30)):
         choice = rng.random()
         victims = [p for p in tree.others() if p in lower and not any(
             m == p or m.startswith(p + "/") for m in made)]
-        if not first and choice < 0.25 and victims:
+        if not first and choice < 0.2 and victims:
             victim = rng.choice(victims)
             folder, name = victim.rsplit("/", 1)
-            entries.append({"path": folder + "/.wh." + name, "mode": "0"})
+            mark(folder + "/.wh." + name)
             tree.remove(victim)
             lower = {p: k for p, k in lower.items() if p in tree.kinds}
             # Made again by nobody in this layer: a whiteout and a name cannot both be.
             tree.kinds[victim] = "gone"
             made.add(victim)
-        elif not first and choice < 0.35 and victims:
+        elif not first and choice < 0.3 and victims:
             folders = [p for p in victims if tree.kinds[p] == "dir"]
             if folders:
                 victim = rng.choice(folders)
                 tree.remove(victim)
                 tree.kinds[victim] = "dir"
                 entries.append({"path": victim, "type": "dir", "mode": rng.choice(DIR_MODES)})
-                entries.append({"path": victim + "/.wh..wh..opq", "mode": "0"})
+                mark(victim + "/.wh..wh..opq")
                 made.add(victim)
-        elif not first and choice < 0.4 and victims:
+        elif not first and choice < 0.35 and victims:
             # A new file, and behind it a whiteout, which is for what lies below.
             victim = rng.choice([p for p in victims if tree.kinds[p] != "dir"] or [None])
             if victim:
@@ -138,15 +148,24 @@ def random_layer(rng, tree, first):
                 entries.append({"path": folder + "/.wh." + name, "mode": "0"})
                 tree.kinds[victim] = "file"
                 made.add(victim)
-        elif choice < 0.5 and tree.others("file") + tree.others("hard"):
+        elif not first and choice < 0.45 and victims:
+            # Over what is there, without a whiteout: what is in a folder stays below another one.
+            entry = random_entry(rng, rng.choice(victims))
+            if entry["type"] != "dir" or tree.kinds[entry["path"]] != "dir":
+                tree.remove(entry["path"])
+                lower = {p: k for p, k in lower.items() if p in tree.kinds}
+            tree.kinds[entry["path"]] = entry["type"]
+            made.add(entry["path"])
+            entries.append(entry)
+        elif choice < 0.55 and tree.others("file") + tree.others("hard"):
             target = rng.choice(tree.others("file") + tree.others("hard"))
             path = tree.new_path()
             entries.append({"path": path, "type": "hard", "to": target})
             tree.kinds[path] = tree.kinds[target] = "hard"
             made.update([path, target])
-        elif choice < 0.55:
+        elif choice < 0.6:
             folder = rng.choice(tree.folders())
-            entries.append({"path": folder + "/.wh.was-never-there", "mode": "0"})
+            mark(folder + "/.wh.was-never-there")
         else:
             entry = random_entry(rng, tree.new_path())
             tree.kinds[entry["path"]] = entry["type"]
@@ -154,85 +173,211 @@ def random_layer(rng, tree, first):
             entries.append(entry)
     for path in [p for p, kind in tree.kinds.items() if kind == "gone"]:
         del tree.kinds[path]
+    entries += last
+    if rng.random() < 0.3:
+        for entry in entries:
+            entry["path"] = "./" + entry["path"]
     return entries
 
 
-def random_edit(rng, tree):
-    """One edit as a list of words."""
-    seconds = str(rng.choice(TIMES))
-    text = rng.choice(["", "short", "t" * 600])
-    mode, uid, gid = rng.choice(FILE_MODES), str(rng.choice(OWNERS)), str(rng.choice(OWNERS))
-    files, others, folders = tree.others("file"), tree.others(), tree.others("dir")
-    alone = [p for p in others if tree.kinds[p] != "hard"]
-    choice = rng.choice(["file", "file", "file", "rewrite", "append", "dir", "dir", "symlink",
-                         "fifo", "node", "link", "rename", "rename_dir", "remove", "remove",
-                         "replace", "replace", "again", "again", "chmod", "chown", "xattr",
-                         "sparse"])
-    new = tree.new_path()
+class Edits:
+    """Random edits of TREE. Each method is one kind: a list of edits as lists of words, or None
+    where the tree has nothing to do it to."""
 
-    def make(path, kind):
-        tree.kinds[path] = kind
-        tree.fresh.add(path)
+    def __init__(self, rng, tree):
+        self.rng = rng
+        self.tree = tree
 
-    if choice == "rewrite" and files:
-        return [["file", rng.choice(files), mode, uid, gid, seconds, text]]
-    if choice == "append" and files:
-        return [["append", rng.choice(files), seconds, text]]
-    if choice == "dir":
-        make(new, "dir")
-        return [["dir", new, rng.choice(DIR_MODES), uid, gid]]
-    if choice == "symlink":
-        make(new, "link")
-        return [["symlink", seconds, rng.choice(["/t", "x y", "n" * 300]), new]]
-    if choice == "fifo":
-        make(new, "fifo")
-        return [["fifo", new, mode]]
-    if choice == "node":
-        make(new, "char")
+    def one(self):
+        # Some are likelier than others: each more of them gives the others more to work on.
+        kind = self.rng.choice([
+            self.file, self.file, self.file, self.rewrite, self.append, self.truncate, self.sparse,
+            self.folder, self.folder, self.symlink, self.fifo, self.node, self.socket, self.link,
+            self.rename, self.rename_onto, self.rename_folder, self.move_folder, self.swap,
+            self.remove, self.remove, self.replace, self.replace, self.again, self.again,
+            self.chmod, self.chown, self.touch, self.xattr, self.hexattr, self.unattr])
+        return kind() or self.file()
+
+    def make(self, path, kind):
+        self.tree.kinds[path] = kind
+        self.tree.fresh.add(path)
+        return path
+
+    def alone(self):
+        """All but hard links of the base and folders."""
+        return [p for p in self.tree.others() if self.tree.kinds[p] not in ("hard", "dir")]
+
+    def single(self):
+        """All but hard links of the base."""
+        return [p for p in self.tree.others() if self.tree.kinds[p] != "hard"]
+
+    def some(self, paths):
+        return self.rng.choice(paths) if paths else None
+
+    def seconds(self):
+        return str(self.rng.choice(TIMES))
+
+    def file_words(self, path):
+        return ["file", path, self.rng.choice(FILE_MODES), str(self.rng.choice(OWNERS)),
+                str(self.rng.choice(OWNERS)), self.seconds(),
+                self.rng.choice(["", "short", "t" * 600])]
+
+    def folder_words(self, path):
+        return ["dir", path, self.rng.choice(DIR_MODES), str(self.rng.choice(OWNERS)),
+                str(self.rng.choice(OWNERS))]
+
+    def file(self):
+        return [self.file_words(self.make(self.tree.new_path(), "file"))]
+
+    def rewrite(self):
+        path = self.some(self.tree.others("file"))
+        return path and [self.file_words(path)]
+
+    def append(self):
+        path = self.some(self.tree.others("file"))
+        return path and [["append", path, self.seconds(), self.rng.choice(["", "x", "t" * 600])]]
+
+    def truncate(self):
+        path = self.some(self.tree.others("file"))
+        return path and [["truncate", path, self.rng.choice(["0", "3", "70000", "20000000"]),
+                          self.seconds()]]
+
+    def sparse(self):
+        path = self.some(self.tree.others("file")) if self.rng.random() < 0.3 else None
+        path = path or self.make(self.tree.new_path(), "file")
+        return [["sparse", path, self.rng.choice(["4096", "1000001", "50000000"]), self.seconds(),
+                 "end"]]
+
+    def folder(self):
+        return [self.folder_words(self.make(self.tree.new_path(), "dir"))]
+
+    def symlink(self):
+        path = self.make(self.tree.new_path(), "link")
+        return [["symlink", self.seconds(), self.rng.choice(TARGETS), path]]
+
+    def fifo(self):
+        return [["fifo", self.make(self.tree.new_path(), "fifo"), self.rng.choice(FILE_MODES)]]
+
+    def node(self):
         # 0:0 is a whiteout to overlayfs: never made here.
-        return [[rng.choice(["char", "block"]), new, mode, rng.choice(["1", "259"]), "5"]]
-    if choice == "link" and files:
-        make(new, "file")
-        return [["link", rng.choice(files), new]]
-    if choice == "rename" and files:
-        old = rng.choice(files)
-        tree.rename(old, new)
+        return [[self.rng.choice(["char", "block"]), self.make(self.tree.new_path(), "char"),
+                 self.rng.choice(FILE_MODES), self.rng.choice(["1", "259"]), "5"]]
+
+    def socket(self):
+        """A new one, or one in the place of what the base has, which is to be gone all the same."""
+        victim = self.some(self.single()) if self.rng.random() < 0.5 else None
+        if not victim:
+            return [["socket", self.make(self.tree.new_path(), "socket"), "755"]]
+        self.tree.remove(victim)
+        return [["remove", victim], ["socket", self.make(victim, "socket"), "755"]]
+
+    def link(self):
+        target = self.some(self.tree.others("file"))
+        return target and [["link", target, self.make(self.tree.new_path(), "file")]]
+
+    def rename(self):
+        old, new = self.some(self.alone()), self.tree.new_path()
+        if old:
+            self.tree.rename(old, new)
+        return old and [["rename", old, new]]
+
+    def rename_onto(self):
+        """As programs replace files."""
+        old, new = self.some(self.alone()), self.some(self.alone() + self.tree.others("hard"))
+        if not old or old == new:
+            return None
+        self.tree.rename(old, new)
         return [["rename", old, new]]
-    if choice == "rename_dir":
-        # A lower folder gives EXDEV under overlayfs, and mv(1) copies it.
-        own = [p for p in folders if p in tree.fresh and not new.startswith(p + "/")]
-        if own:
-            old = rng.choice(own)
-            tree.rename(old, new)
-            return [["rename", old, new]]
-    if choice == "remove" and others:
-        victim = rng.choice(others)
-        tree.remove(victim)
-        return [["remove", victim]]
-    if choice == "replace" and others:
-        victim = rng.choice(others)
-        was_folder = tree.kinds[victim] == "dir"
-        tree.remove(victim)
-        make(victim, "file" if was_folder else "dir")
-        if was_folder:
-            return [["remove", victim], ["file", victim, mode, uid, gid, seconds, text]]
-        return [["remove", victim], ["dir", victim, rng.choice(DIR_MODES), uid, gid]]
-    if choice == "again" and folders:
-        victim = rng.choice(folders)
-        tree.remove(victim)
-        make(victim, "dir")
-        return [["remove", victim], ["dir", victim, rng.choice(DIR_MODES), uid, gid]]
-    if choice == "chmod" and alone:
-        return [["chmod", rng.choice(alone), mode]]
-    if choice == "chown" and alone:
-        return [["chown", rng.choice(alone), uid, gid]]
-    if choice == "xattr" and files + folders:
-        return [["xattr", rng.choice(files + folders), rng.choice(XATTRS), rng.choice(["v", "w" * 90])]]
-    if choice == "sparse":
-        make(new, "file")
-        return [["sparse", new, str(rng.choice([4096, 1000001, 50000000])), seconds, "end"]]
-    make(new, "file")
-    return [["file", new, mode, uid, gid, seconds, text]]
+
+    def rename_folder(self):
+        """A folder of this layer's own, to a new place or onto an empty folder."""
+        folders = self.tree.others("dir")
+        old = self.some([p for p in folders if p in self.tree.fresh])
+        empty = [p for p in folders if p != old and len(self.tree.below(p)) == 1]
+        new = self.some(empty) if self.rng.random() < 0.3 else None
+        new = new or self.tree.new_path()
+        if not old or new.startswith(old + "/"):
+            return None
+        self.tree.rename(old, new)
+        return [["rename", old, new]]
+
+    def move_folder(self):
+        """Any folder, which mv(1) copies where overlayfs does not rename it."""
+        new = self.tree.new_path()
+        old = self.some([p for p in self.tree.others("dir") if not new.startswith(p + "/") and
+                         "hard" not in [self.tree.kinds[b] for b in self.tree.below(p)]])
+        if old:
+            self.tree.rename(old, new)
+        return old and [["move", old, new]]
+
+    def swap(self):
+        """Two files, or a file and a folder of this layer's own."""
+        folders = [p for p in self.tree.others("dir") if p in self.tree.fresh]
+        left, right = self.some(self.alone()), self.some(self.alone() + folders)
+        if not left or left == right or left.startswith(right + "/"):
+            return None
+        self.tree.rename(left, "aside")
+        self.tree.rename(right, left)
+        self.tree.rename("aside", right)
+        return [["swap", left, right]]
+
+    def remove(self):
+        victim = self.some(self.tree.others())
+        if victim:
+            self.tree.remove(victim)
+        return victim and [["remove", victim]]
+
+    def replace(self):
+        victim = self.some(self.tree.others())
+        if not victim:
+            return None
+        was_folder = self.tree.kinds[victim] == "dir"
+        self.tree.remove(victim)
+        self.make(victim, "file" if was_folder else "dir")
+        return [["remove", victim], (self.file_words if was_folder else self.folder_words)(victim)]
+
+    def again(self):
+        """A folder, and some of what was in it, by the same names."""
+        victim = self.some(self.tree.others("dir"))
+        if not victim:
+            return None
+        children = sorted(p for p in self.tree.below(victim) if p.rsplit("/", 1)[0] == victim)
+        self.tree.remove(victim)
+        edits = [["remove", victim], self.folder_words(self.make(victim, "dir"))]
+        for child in children:
+            kind = self.rng.choice(["file", "dir", None])
+            if kind:
+                self.make(child, kind)
+                edits.append((self.file_words if kind == "file" else self.folder_words)(child))
+        return edits
+
+    def chmod(self):
+        path = self.some(self.single())
+        return path and [["chmod", path, self.rng.choice(FILE_MODES)]]
+
+    def chown(self):
+        path = self.some(self.single())
+        return path and [["chown", path, str(self.rng.choice(OWNERS)),
+                          str(self.rng.choice(OWNERS))]]
+
+    def touch(self):
+        path = self.some(self.single())
+        return path and [["touch", path, self.seconds()]]
+
+    def xattr(self):
+        path = self.some(self.tree.others("file") + self.tree.others("dir"))
+        return path and [["xattr", path, self.rng.choice(XATTRS), self.rng.choice(["v", "w" * 90])]]
+
+    def hexattr(self):
+        name, value, kind = self.rng.choice(HEX_XATTRS + [("user.one", "00ff0a3d", "file"),
+                                                         ("trusted.mine", "0a00", "fifo"),
+                                                         ("trusted.mine", "0a00", "char")])
+        path = self.some(self.tree.others(kind))
+        return path and [["hexattr", path, name, value]]
+
+    def unattr(self):
+        path = self.some(self.tree.others("file") + self.tree.others("dir"))
+        return path and [["unattr", path, self.rng.choice(XATTRS + [x[0] for x in HEX_XATTRS])]]
 
 
 def main(seed, folder, edit):
@@ -249,10 +394,11 @@ def main(seed, folder, edit):
     for _ in range(rng.randint(0, 4)):
         layers.append(random_layer(rng, tree, False))
     image.make(folder + "/base.tar", {"layers": layers})
+    edits = Edits(rng, tree)
     with open(folder + "/edits", "w", encoding="ascii") as out:
         out.write("list t\n")
-        for _ in range(rng.randint(20, 120)):
-            for words in random_edit(rng, tree):
+        for _ in range(rng.randint(30, 160)):
+            for words in edits.one():
                 out.write(" ".join(escape(word) for word in words) + "\n")
         out.write("list t\n")
 

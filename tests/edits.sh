@@ -31,7 +31,8 @@ same_edits() {
     mkdir "$dir/exported"
     # Of times that seem odd to it tar says so.
     tar -C "$dir/exported" --xattrs --xattrs-include='*' --numeric-owner -xpf "$WORK/edits.rootfs.tar" 2> "$dir/tar.log"
-    image tree "$dir/native/rootfs" > "$dir/native.tree"
+    # No layer can hold a socket.
+    image tree "$dir/native/rootfs" | grep -v '^s ' > "$dir/native.tree"
     is "seed $seed: $(wc -l < "$dir/edits") edits" "$said$(
         diff <(image tree "$dir/through/rootfs") "$dir/native.tree" | head -n 20
         diff <(image tree "$dir/exported") "$dir/native.tree" | head -n 20)" ""
