@@ -371,7 +371,8 @@ class Edits:
     def hexattr(self):
         name, value, kind = self.rng.choice(HEX_XATTRS + [("user.one", "00ff0a3d", "file"),
                                                          ("trusted.mine", "0a00", "fifo"),
-                                                         ("trusted.mine", "0a00", "char")])
+                                                         ("trusted.mine", "0a00", "char"),
+                                                         ("trusted.mine", "0a00", "link")])
         path = self.some(self.tree.others(kind))
         return path and [["hexattr", path, name, value]]
 
@@ -395,12 +396,15 @@ def main(seed, folder, edit):
         layers.append(random_layer(rng, tree, False))
     image.make(folder + "/base.tar", {"layers": layers})
     edits = Edits(rng, tree)
+    lines = [["list", "t"]]
+    for _ in range(rng.randint(30, 160)):
+        lines += edits.one()
+    # Most edits change the times of folders.
+    lines += [["touch", path, edits.seconds()] for path in tree.folders() if rng.random() < 0.3]
+    lines += [["list", "t"]]
     with open(folder + "/edits", "w", encoding="ascii") as out:
-        out.write("list t\n")
-        for _ in range(rng.randint(30, 160)):
-            for words in edits.one():
-                out.write(" ".join(escape(word) for word in words) + "\n")
-        out.write("list t\n")
+        for words in lines:
+            out.write(" ".join(escape(word) for word in words) + "\n")
 
 
 if __name__ == "__main__":

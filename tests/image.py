@@ -7,7 +7,9 @@ usage: image.py make FILE < DESCRIPTION   writes an image (see `make`)
        image.py sums FILE [N]             the digests of layer N's regular files
        image.py config FILE               the config document
        image.py members FILE              the names in the archive, in their order
-       image.py tree DIR                  lists a folder as `layer` lists a layer, with contents' hashes
+       image.py tree DIR [CLAMP]          lists a folder as `layer` lists a layer, with contents' hashes;
+                                          with CLAMP also when folders changed, those of the last
+                                          hours and those at CLAMP (seconds) as new
        image.py check FILE                everything that a docker-archive promises of itself
 
 A DESCRIPTION is JSON: {"layers": [[ENTRY, ...], ...]} and any of
@@ -33,6 +35,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import time
 
 TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "link": tarfile.SYMTYPE,
          "hard": tarfile.LNKTYPE, "char": tarfile.CHRTYPE, "block": tarfile.BLKTYPE,
@@ -216,7 +219,11 @@ def entry_line(info):
     return " ".join(words)
 
 
-def tree(top):
+def folder_time(mtime, clamp):
+    return "new" if mtime == clamp or abs(mtime - time.time()) < 10000 else str(mtime)
+
+
+def tree(top, clamp=None):
     """Lines for all below the folder TOP, hard links and contents included; for comparing."""
     lines, inodes = [], {}
     for folder, folders, files in os.walk(os.fsencode(top)):
@@ -236,12 +243,14 @@ def tree(top):
                     words.append(hashlib.file_digest(file, "sha256").hexdigest()[:16])
             if info.st_nlink > 1 and not stat.S_ISDIR(info.st_mode):
                 words.append("= " + inodes.setdefault(info.st_ino, shown))
-            if not stat.S_ISLNK(info.st_mode):
-                for key in sorted(os.listxattr(path, follow_symlinks=False)):
-                    value = os.getxattr(path, key, follow_symlinks=False)
-                    words.append(f"xattr {key}={value.hex()}")
+            for key in sorted(os.listxattr(path, follow_symlinks=False)):
+                value = os.getxattr(path, key, follow_symlinks=False)
+                words.append(f"xattr {key}={value.hex()}")
+            mtime = info.st_mtime_ns // 1000000000
             if not stat.S_ISDIR(info.st_mode):
-                words.append(f"mtime {int(info.st_mtime // 1)}")
+                words.append(f"mtime {mtime}")
+            elif clamp:
+                words.append(f"mtime {folder_time(mtime, clamp)}")
             lines.append(" ".join(words))
     return sorted(lines)
 
@@ -305,7 +314,7 @@ def main(arguments):
     elif command == "members":
         print("\n".join(Archive(path).tar.getnames()))
     elif command == "tree":
-        print("\n".join(tree(path)))
+        print("\n".join(tree(path, int(rest[0]) if rest else None)))
     elif command == "check":
         check(path)
     else:

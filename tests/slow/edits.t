@@ -7,5 +7,6 @@
 
 for seed in $(seq "$(cut -d- -f1 <<< "${SEEDS:-1000-1300}")" "$(cut -d- -f2 <<< "${SEEDS:-1000-1300}")"); do
     same_edits "$seed"
+    read_back "$seed"
 done
 done_testing
