@@ -39,7 +39,14 @@ static void run_in_image(const char *name, char **environment)
         execve(interpreter, arguments, environment);
     }
     int cause = errno;
-    if (cause == ENOENT && access(interpreter, F_OK)) {
+    char *end = strchr(interpreter, '\r');
+    if (cause == ENOENT && end) {
+        *end = '\0';
+        dprintf(STDERR_FILENO,
+                "vmbuild: run '%s': a carriage return follows its interpreter '%s': end its lines "
+                "with a newline alone\n",
+                name, interpreter);
+    } else if (cause == ENOENT && access(interpreter, F_OK)) {
         dprintf(STDERR_FILENO, "vmbuild: run '%s': its interpreter '%s' is not in the image\n",
                 name, interpreter);
     } else {
