@@ -49,8 +49,8 @@ struct guest_attempt {
 
 /* Starts the machine of OPTIONS, which are not needed afterwards; where ATTEMPT saves it, it has
  * been saved and ended when this returns. After an error there may be another attempt, once the
- * handle was stopped. *RET_LATE: whether the error is that the guest did not report in time. Errors:
- * as vm_launch. */
+ * handle was stopped. *RET_LATE: whether the error is that the guest did not report in time.
+ * Errors: as vm_launch. */
 [[nodiscard]] struct error *guest_handle_start(struct guest_handle *handle,
                                                const struct vm_options *options,
                                                const struct guest_attempt *attempt, bool *ret_late);

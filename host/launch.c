@@ -112,8 +112,8 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
     return snapshot_keep(bare.store, key, path);
 }
 
-/* Opens the snapshot, which is made now where it is due. Return: its descriptor; below 0 where there
- * is none. */
+/* Opens the snapshot, which is made now where it is due. Return: its descriptor; below 0 where
+ * there is none. */
 static int obtain_snapshot(const struct launch *launch, const struct digest *key)
 {
     struct store *store = launch->options->store;

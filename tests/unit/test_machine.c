@@ -150,7 +150,8 @@ static void test_network_and_shares(void **state)
     assert_true(has("-device", "virtio-9p-pci,fsdev=share0,mount_tag=share0"));
 }
 
-/* What is saved is the same for each build, and one that resumes has all of it in the same place. */
+/* What is saved is the same for each build, and one that resumes has all of it in the same
+ * place. */
 static void test_saved_machine_has_nothing_of_a_build(void **state)
 {
     static const struct vm_share shares[] = {{"/srv/a", "/a"}};
