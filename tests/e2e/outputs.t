@@ -107,6 +107,14 @@ run --spec job.json --output - --compression none
 exits 0 "to standard output"
 ok "to standard output: the same bytes" cmp "$WORK/out" "$WORK/job.tar"
 
+script_spec failing "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" <<< 'exit 3'
+run --spec failing.json --output - --compression none
+exits 5 "a script that fails, to standard output"
+is "a script that fails: nothing is on standard output" "$(wc -c < "$WORK/out")" 0
+run --spec failing.json --output failing.tar --compression none
+exits 5 "a script that fails"
+leaves_nothing "a script that fails" "$WORK/failing.tar"
+
 # Where it cannot be written.
 run --spec job.json --output nowhere/job.tar
 exits 1 "into a folder that is not there"
@@ -125,10 +133,14 @@ done
 if [ "$(id -u)" -eq 0 ]; then
     mkdir "$WORK/small"
     mount -t tmpfs -o size=1m,mode=777 none "$WORK/small"
+    head -c 500000 /dev/zero > "$WORK/small/job.tar"
+    previous=$(sha256sum < "$WORK/small/job.tar")
     run --spec job.json --output small/job.tar --compression none
     exits 6 "the output's disk is full"
     says "the output's disk is full: which" '^vmbuild: .*small'
-    is "the output's disk is full: nothing is left" "$(ls -A "$WORK/small")" ""
+    is "the output's disk is full: the former output stays, alone" \
+        "$(ls -A "$WORK/small") $(sha256sum < "$WORK/small/job.tar")" "job.tar $previous"
+    leaves_nothing "the output's disk is full"
     umount "$WORK/small"
 else
     skip "the output's disk is full" "mount needs root"
