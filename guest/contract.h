@@ -74,9 +74,11 @@
 #define GUEST_OUTPUT_PORT "org.vmbuild.output.0"
 #define GUEST_GATE "org.vmbuild.gate.0"
 
-/* At the gate: what the guest says when it gets there, and how many random bytes open it. */
+/* At the gate: what the guest says when it gets there, and what opens it: this many random bytes,
+ * and a byte that is not 0 where the machine has got devices since it booted. */
 #define GUEST_GATE_HERE "H"
 #define GUEST_GATE_SEED 64
+#define GUEST_GATE_SIZE (GUEST_GATE_SEED + 1)
 
 /* Serial numbers of the disks. */
 #define GUEST_DISK_SCRATCH "scratch"

@@ -9,7 +9,7 @@
 #include "fault.h"
 
 /* Tells the host that the guest is here, and waits for randomness, which it gives to the kernel.
- * Then has the kernel look for devices that were not there when it booted. Returns 0, or -1 with
+ * Then has that look for new devices, where the host says that there are some. Returns 0, or -1 with
  * FAULT. */
 int gate_pass(struct fault *fault);
 

@@ -1,6 +1,7 @@
 #include "attendant.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 #include "guest/contract.h"
 #include "json.h"
 #include "memory.h"
+#include "migration_stream.h"
 #include "monitor.h"
 #include "qemu_socket.h"
 
@@ -86,19 +88,33 @@ static struct error *resume(struct attendant *attendant)
     return monitor_execute(monitor, "cont", NULL, -1, NULL);
 }
 
+/* Has QEMU write the VM's state to the descriptor TO, which is closed. */
+static struct error *begin_migration(struct monitor *monitor, int to)
+{
+    CLEANUP(closep) int fd = to;
+
+    TRY(call(monitor, "getfd", "fdname", STATE_NAME, fd));
+    return call(monitor, "migrate", "uri", "fd:" STATE_NAME, -1);
+}
+
 /* Standing still, the guest does not write while its memory is read. */
 static struct error *save(struct attendant *attendant)
 {
-    static const char *const saving[] = {"setup", "active", "device", "pre-switchover", NULL};
+    static const char *const saving[] = {"setup", "active", "device", NULL};
     CLEANUP(monitor_freep) struct monitor *monitor = NULL;
     struct json *bandwidth = json_object();
+    int ends[2];
 
     json_set(bandwidth, "max-bandwidth", json_integer(SAVE_BANDWIDTH));
     TRY(open_monitor(attendant, &monitor));
     TRY(monitor_execute(monitor, "stop", NULL, -1, NULL));
     TRY(monitor_execute(monitor, "migrate-set-parameters", bandwidth, -1, NULL));
-    TRY(call(monitor, "getfd", "fdname", STATE_NAME, attendant->plan.state));
-    TRY(call(monitor, "migrate", "uri", "fd:" STATE_NAME, -1));
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(EXIT_VM, "make a pipe for QEMU");
+    CLEANUP(closep) int from = ends[0];
+
+    TRY(begin_migration(monitor, ends[1]));
+    TRY(migration_stream_copy(from, attendant->plan.state));
     return await(monitor, "query-migrate", saving, "completed");
 }
 
@@ -114,14 +130,14 @@ static struct error *await_guest(int gate)
                        : error_new(EXIT_VM, "wait for the guest at its gate: QEMU has ended");
 }
 
-/* The guest takes it when it gets there. */
-static struct error *open_gate(int gate)
+/* The guest takes the key when it gets there. */
+static struct error *open_gate(int gate, bool more_devices)
 {
-    unsigned char seed[GUEST_GATE_SEED];
+    unsigned char key[GUEST_GATE_SIZE] = {[GUEST_GATE_SEED] = more_devices};
 
-    if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
-        send(gate, seed, sizeof seed, MSG_NOSIGNAL) != (ssize_t)sizeof seed)
-        return error_errno(EXIT_VM, "give the guest randomness");
+    if (getrandom(key, GUEST_GATE_SEED, 0) != GUEST_GATE_SEED ||
+        send(gate, key, sizeof key, MSG_NOSIGNAL) != (ssize_t)sizeof key)
+        return error_errno(EXIT_VM, "open the guest's gate");
     return NULL;
 }
 
@@ -136,7 +152,7 @@ static struct error *attend(struct attendant *attendant)
     }
     if (attendant->plan.task == ATTENDANT_RESUME)
         TRY(resume(attendant));
-    return open_gate(attendant->connection);
+    return open_gate(attendant->connection, attendant->plan.more_devices);
 }
 
 static void *run(void *argument)

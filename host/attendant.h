@@ -3,8 +3,7 @@
  *
  * Before the guest reports to libguestfs it stops at its gate, a port of its own, until it is given
  * randomness. That is the place where a VM can be saved and resumed: the guest has booted, and has
- * seen nothing yet of what it is for. What makes one VM unlike another, disks among it, is found by
- * the guest after the gate.
+ * seen nothing yet of what it is for.
  *
  *   boot     the guest boots; the gate is open when it gets there
  *   resume   QEMU has been started to wait for a saved state, which it is given; the gate is open
@@ -13,13 +12,16 @@
 #ifndef VMBUILD_ATTENDANT_H
 #define VMBUILD_ATTENDANT_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
 enum attendant_task { ATTENDANT_BOOT, ATTENDANT_RESUME, ATTENDANT_SAVE };
 
 struct attendant_plan {
     enum attendant_task task;
-    int state; /* the file to resume from or to save to, from its start; borrowed */
+    bool more_devices; /* the guest is to look for devices that it has not found booting */
+    int state;         /* the file to resume from or to save to, from its start; borrowed */
     void (*end)(void *context); /* ends QEMU; called from the attendant's thread where its task has
                                    failed, and after a save */
     void *context;

@@ -317,8 +317,12 @@ static void end_qemu(void *context)
 struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
                                  const struct guest_attempt *attempt, bool *ret_late)
 {
-    const struct attendant_plan plan = {
-        .task = attempt->task, .state = attempt->state, .end = end_qemu, .context = handle};
+    const struct attendant_plan plan = {.task = attempt->task,
+                                        .more_devices = attempt->task == ATTENDANT_RESUME &&
+                                                        machine_has_more_than_saved(options),
+                                        .state = attempt->state,
+                                        .end = end_qemu,
+                                        .context = handle};
     const char *run = NULL;
 
     *ret_late = false;

@@ -22,6 +22,12 @@
 #define PORT_OUTPUT 2
 #define PORT_GATE 3
 
+/* Of the PCI bus; beyond what QEMU gives to devices that do not ask for one. */
+#define SLOT_SCRATCH "0x1e"
+#define SLOT_BASE "0x1f"
+
+#define DISK_UNUSED "unused" /* serial number of a disk that nobody looks for */
+
 #define GUEST_HZ 100 /* CONFIG_HZ of the guest's kernel */
 
 static void add(struct machine *machine, const char *name, char *value)
@@ -41,36 +47,50 @@ static char *quote(const char *path)
 }
 
 /* The file behind a disk. */
-static void add_drive(struct machine *machine, const char *serial, const char *path,
+static void add_drive(struct machine *machine, const char *id, const char *path,
                       const char *settings)
 {
     CLEANUP(freep) char *quoted = quote(path);
 
     add(machine, "-drive",
-        xasprintf("if=none,id=%s,driver=raw,%s,file.driver=file,file.filename=%s", serial, settings,
+        xasprintf("if=none,id=%s,driver=raw,%s,file.driver=file,file.filename=%s", id, settings,
                   quoted));
 }
 
-/* Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU 9.1 and later
- * do not have, and which ends them where there is such a device. */
-static void add_blk(struct machine *machine, const char *serial, const char *path,
-                    const char *settings)
+/* In place of a file. What the guest takes to be the disk's size is what it found before it was
+ * saved, so it must not be smaller than any disk; of file systems it uses no more than there is. */
+static void add_no_drive(struct machine *machine, const char *id, const char *settings)
 {
-    add_drive(machine, serial, path, settings);
-    add(machine, "-device",
-        xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s", serial, serial));
+    add(machine, "-drive", xasprintf("if=none,id=%s,driver=null-co,size=64T,%s", id, settings));
 }
 
-static void add_disks(struct machine *machine, const struct vm_options *options)
+/* The disk on the drive ID. SLOT: of the PCI bus, or NULL: any that is free.
+ *
+ * Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU 9.1 and later
+ * do not have, and which ends them where there is such a device. */
+static void add_blk(struct machine *machine, const char *id, const char *slot)
 {
-    /* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
-    add_blk(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
-    if (options->base == NULL)
-        return;
-    add_blk(machine, GUEST_DISK_BASE, options->base,
-            options->base_is_new ? "cache=unsafe" : "readonly=on");
-    if (!options->base_is_new)
-        return;
+    add(machine, "-device",
+        xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s%s%s", id, id,
+                  slot == NULL ? "" : ",addr=", slot == NULL ? "" : slot));
+}
+
+/* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
+static void add_scratch(struct machine *machine, const struct vm_options *options)
+{
+    static const char settings[] = "cache=unsafe,discard=unmap";
+
+    if (options->scratch == NULL)
+        add_no_drive(machine, GUEST_DISK_SCRATCH, settings);
+    else
+        add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, settings);
+    add_blk(machine, GUEST_DISK_SCRATCH, SLOT_SCRATCH);
+}
+
+static void add_new_base(struct machine *machine, const struct vm_options *options)
+{
+    add_drive(machine, GUEST_DISK_BASE, options->base, "cache=unsafe");
+    add_blk(machine, GUEST_DISK_BASE, NULL);
     for (size_t i = 0; i < options->layer_count; i++) {
         CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
 
@@ -79,6 +99,20 @@ static void add_disks(struct machine *machine, const struct vm_options *options)
             xasprintf("scsi-hd,bus=scsi.0,channel=0,scsi-id=0,lun=%zu,drive=%s,serial=%s", i + 1,
                       serial, serial));
     }
+}
+
+/* A saved machine has a read-only disk for the base, whether one is used or not. */
+static void add_base(struct machine *machine, const struct vm_options *options, bool is_saved)
+{
+    if (options->base != NULL && !options->base_is_new) {
+        add_drive(machine, GUEST_DISK_BASE, options->base, "readonly=on");
+        add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
+    } else if (is_saved) {
+        add_no_drive(machine, DISK_UNUSED, "readonly=on");
+        add_blk(machine, DISK_UNUSED, SLOT_BASE);
+    }
+    if (options->base != NULL && options->base_is_new)
+        add_new_base(machine, options);
 }
 
 static void add_network(struct machine *machine)
@@ -119,16 +153,6 @@ static void add_monitor(struct machine *machine, const char *path)
     add(machine, "-mon", xstrdup("chardev=monitor,mode=control"));
 }
 
-/* What belongs to one build. */
-static void add_build(struct machine *machine, const struct vm_options *options)
-{
-    add_disks(machine, options);
-    if (options->network)
-        add_network(machine);
-    for (size_t i = 0; i < options->share_count; i++)
-        add_share(machine, &options->shares[i], i);
-}
-
 /* Each CPU a package of its own: SeaBIOS' MP table, which is all that the guest's kernel looks at,
  * has one CPU of each package. */
 static void add_cpus(struct machine *machine, uint64_t cpus)
@@ -153,6 +177,12 @@ static char *describe_append(const struct machine_host *host, uint64_t cpus)
     return buffer_steal(&words);
 }
 
+bool machine_has_more_than_saved(const struct vm_options *options)
+{
+    return options->network || options->share_count > 0 ||
+           (options->base != NULL && options->base_is_new);
+}
+
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret)
 {
@@ -170,8 +200,12 @@ void machine_describe(const struct vm_options *options, const struct machine_hos
         add_monitor(ret, host->monitor);
     if (host->resumes)
         add(ret, "-incoming", xstrdup("defer"));
-    if (options->scratch != NULL)
-        add_build(ret, options);
+    add_scratch(ret, options);
+    add_base(ret, options, host->monitor != NULL);
+    if (options->network)
+        add_network(ret);
+    for (size_t i = 0; i < options->share_count; i++)
+        add_share(ret, &options->shares[i], i);
 }
 
 char *machine_share_tag(size_t index)

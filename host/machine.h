@@ -2,11 +2,10 @@
  * The machine: what QEMU is told beyond libguestfs' own command line, and the words added to the
  * kernel's. Pure.
  *
- * Disks. The scratch disk and the base disk are virtio-blk devices: the guest finds them at boot
- * without a scan. The layers of a new base, of which there can be hundreds, are LUNs of the SCSI
- * adapter that libguestfs adds to every machine, beside LUN 0, its own placeholder. Each disk
- * carries the serial number that guest/contract.h gives it. None is a drive of libguestfs: it would
- * put a qcow2 overlay on each read-only one.
+ * Disks. The scratch disk and the base disk are virtio-blk devices. The layers of a new base, of
+ * which there can be hundreds, are LUNs of the SCSI adapter that libguestfs adds to every machine,
+ * beside LUN 0, its own placeholder. Each disk carries the serial number that guest/contract.h gives
+ * it. None is a drive of libguestfs: it would put a qcow2 overlay on each read-only one.
  *
  * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told:
  * it gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps
@@ -45,9 +44,11 @@ struct machine {
     char *append;              /* words for the kernel's command line */
 };
 
-/* Describes the machine of OPTIONS on HOST. Without a scratch disk, it has none of the devices that
- * depend on the build: one to be saved. Those are the last to be added to its buses, so that the
- * others are the same in each. */
+/* Whether a machine of OPTIONS has devices that a saved one has not, and the guest must look for. */
+bool machine_has_more_than_saved(const struct vm_options *options);
+
+/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, then without network,
+ * shares and files behind its disks, or resumes, then with those disks in the same places. */
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret);
 

@@ -55,10 +55,11 @@ static int connect_to(const char *path)
     return fd;
 }
 
-static void start(enum attendant_task task)
+static void start(enum attendant_task task, bool more_devices)
 {
     state_file = open("/dev/null", O_RDWR | O_CLOEXEC);
-    const struct attendant_plan plan = {.task = task, .state = state_file, .end = end_qemu};
+    const struct attendant_plan plan = {
+        .task = task, .more_devices = more_devices, .state = state_file, .end = end_qemu};
 
     ended = 0;
     assert_null(attendant_start(folder, &plan, &attendant));
@@ -74,8 +75,9 @@ static void say(int fd, const char *text)
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-/* Reads a command line, which has to contain TEXT. Return: whether a descriptor came with it. */
-static bool expect_command(const char *text)
+/* Reads a command line, which has to contain TEXT. Return: the descriptor that came with it; -1
+ * where none did. */
+static int expect_command(const char *text)
 {
     char line[1024] = "";
     union {
@@ -91,19 +93,15 @@ static bool expect_command(const char *text)
     assert_true(recvmsg(monitor, &message, 0) > 0);
     assert_non_null(strstr(line, text));
     assert_non_null(strchr(line, '\n'));
-    bool came = message.msg_controllen > 0;
-    if (came) {
-        int fd;
-
+    int fd = -1;
+    if (message.msg_controllen > 0)
         memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
-        close(fd);
-    }
-    return came;
+    return fd;
 }
 
 static void obey(const char *text)
 {
-    assert_false(expect_command(text));
+    assert_int_equal(expect_command(text), -1);
     say(monitor, "{\"return\": {}}\r\n");
 }
 
@@ -113,10 +111,14 @@ static void greet(void)
     obey("\"qmp_capabilities\"");
 }
 
-static void take_file(void)
+/* Return: the file. */
+static int take_file(void)
 {
-    assert_true(expect_command("\"getfd\""));
+    int fd = expect_command("\"getfd\"");
+
+    assert_true(fd >= 0);
     say(monitor, "{\"return\": {}}\r\n");
+    return fd;
 }
 
 static void hang_up(bool with_monitor)
@@ -127,9 +129,9 @@ static void hang_up(bool with_monitor)
     close(state_file);
 }
 
-static void expect_seed(unsigned char *seed)
+static void expect_key(unsigned char *key)
 {
-    assert_int_equal(recv(gate, seed, GUEST_GATE_SEED, MSG_WAITALL), GUEST_GATE_SEED);
+    assert_int_equal(recv(gate, key, GUEST_GATE_SIZE, MSG_WAITALL), GUEST_GATE_SIZE);
 }
 
 static void expect_error(const char *message)
@@ -145,27 +147,28 @@ static void expect_error(const char *message)
 
 static void test_each_boot_gets_other_randomness(void **state)
 {
-    unsigned char seeds[2][GUEST_GATE_SEED];
+    unsigned char keys[2][GUEST_GATE_SIZE];
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        start(ATTENDANT_BOOT);
-        expect_seed(seeds[i]);
+        start(ATTENDANT_BOOT, false);
+        expect_key(keys[i]);
+        assert_int_equal(keys[i][GUEST_GATE_SEED], 0);
         assert_null(attendant_finish(attendant));
         assert_int_equal(ended, 0);
         hang_up(false);
     }
-    assert_memory_not_equal(seeds[0], seeds[1], GUEST_GATE_SEED);
+    assert_memory_not_equal(keys[0], keys[1], GUEST_GATE_SEED);
 }
 
 static void test_resume(void **state)
 {
-    unsigned char seed[GUEST_GATE_SEED];
+    unsigned char key[GUEST_GATE_SIZE];
 
     (void)state;
-    start(ATTENDANT_RESUME);
+    start(ATTENDANT_RESUME, true);
     greet();
-    take_file();
+    close(take_file());
     obey("\"migrate-incoming\"");
     expect_command("\"query-status\"");
     say(monitor, "{\"event\": \"MIGRATION\"}\r\n{\"return\": {\"status\": \"inmigrate\"}}\r\n");
@@ -174,22 +177,36 @@ static void test_resume(void **state)
     say(monitor, "{\"return\": {\"sta");
     say(monitor, "tus\": \"paused\"}}\r\n");
     obey("\"cont\"");
-    expect_seed(seed);
+    expect_key(key);
+    assert_int_equal(key[GUEST_GATE_SEED], 1);
     assert_null(attendant_finish(attendant));
     assert_int_equal(ended, 0);
     hang_up(true);
 }
 
+/* The least that a state can be, or no state. */
+static void write_state(int fd, bool whole)
+{
+    static const char state[] = "QEVM\0\0\0\x03"
+                                "\x01\0\0\0\x02\x03ram\0\0\0\0\0\0\0\x04"
+                                "\0\0\0\0\0\0\0\x10\x7e\0\0\0\x02"
+                                "\x04\0\0\0\x03";
+
+    obey("\"uri\":\"fd:");
+    if (whole)
+        assert_int_equal(write(fd, state, sizeof state - 1), sizeof state - 1);
+    close(fd);
+}
+
 static void test_save(void **state)
 {
     (void)state;
-    start(ATTENDANT_SAVE);
+    start(ATTENDANT_SAVE, false);
     say(gate, GUEST_GATE_HERE);
     greet();
     obey("\"stop\"");
     obey("\"max-bandwidth\"");
-    take_file();
-    obey("\"uri\":\"fd:");
+    write_state(take_file(), true);
     expect_command("\"query-migrate\"");
     say(monitor, "{\"return\": {\"status\": \"active\"}}\r\n");
     expect_command("\"query-migrate\"");
@@ -202,23 +219,39 @@ static void test_save(void **state)
 static void test_failed_save_is_an_error(void **state)
 {
     (void)state;
-    start(ATTENDANT_SAVE);
+    start(ATTENDANT_SAVE, false);
     say(gate, GUEST_GATE_HERE);
     greet();
     obey("\"stop\"");
     obey("\"max-bandwidth\"");
-    take_file();
-    obey("\"migrate\"");
+    write_state(take_file(), true);
     expect_command("\"query-migrate\"");
     say(monitor, "{\"return\": {\"status\": \"failed\"}}\r\n");
     expect_error("wait for QEMU: it says 'failed', not 'completed'");
     hang_up(true);
 }
 
+static void test_state_of_unknown_form_is_an_error(void **state)
+{
+    (void)state;
+    start(ATTENDANT_SAVE, false);
+    say(gate, GUEST_GATE_HERE);
+    greet();
+    obey("\"stop\"");
+    obey("\"max-bandwidth\"");
+    write_state(take_file(), false);
+    struct error *err = attendant_finish(attendant);
+    assert_non_null(err);
+    assert_string_equal(err->message, "read QEMU's state: its form is not known");
+    assert_int_equal(ended, 1);
+    error_free(err);
+    hang_up(true);
+}
+
 static void test_words_of_qemu_are_kept(void **state)
 {
     (void)state;
-    start(ATTENDANT_RESUME);
+    start(ATTENDANT_RESUME, true);
     greet();
     expect_command("\"getfd\"");
     say(monitor, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such thing\"}}\r\n");
@@ -229,7 +262,7 @@ static void test_words_of_qemu_are_kept(void **state)
 static void test_what_is_no_monitor_is_an_error(void **state)
 {
     (void)state;
-    start(ATTENDANT_RESUME);
+    start(ATTENDANT_RESUME, true);
     say(monitor, "{\"hello\": 1}\r\n");
     expect_error("open QEMU's monitor: it does not greet");
     hang_up(true);
@@ -238,9 +271,9 @@ static void test_what_is_no_monitor_is_an_error(void **state)
 static void test_end_of_qemu_is_an_error(void **state)
 {
     (void)state;
-    start(ATTENDANT_RESUME);
+    start(ATTENDANT_RESUME, true);
     greet();
-    take_file();
+    close(take_file());
     hang_up(true);
     struct error *err = attendant_finish(attendant);
     assert_non_null(err);
@@ -279,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_save),
         cmocka_unit_test(test_failed_save_is_an_error),
+        cmocka_unit_test(test_state_of_unknown_form_is_an_error),
         cmocka_unit_test(test_words_of_qemu_are_kept),
         cmocka_unit_test(test_what_is_no_monitor_is_an_error),
         cmocka_unit_test(test_end_of_qemu_is_an_error),

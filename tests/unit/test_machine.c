@@ -154,9 +154,8 @@ static void test_network_and_shares(void **state)
  * place. */
 static void test_saved_machine_has_nothing_of_a_build(void **state)
 {
-    static const struct vm_share shares[] = {{"/srv/a", "/a"}};
-    const struct vm_options options = {.network = true, .shares = shares, .share_count = 1};
-    const struct vm_options build = {.scratch = "/run/scratch"};
+    const struct vm_options options = {.cpus = 1};
+    const struct vm_options build = {.scratch = "/run/scratch", .base = "/cache/base"};
     const struct machine_host saved = {
         .accelerator = ACCELERATOR_TCG, .output = "/o", .gate = "/g", .monitor = "/m"};
     struct machine_host resumed = saved;
@@ -166,8 +165,9 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
     assert_true(has("-chardev", "socket,id=monitor,path=/m"));
     assert_true(has("-mon", "chardev=monitor,mode=control"));
     assert_false(has("-incoming", ""));
-    assert_false(has("-drive", ""));
-    assert_false(has("-device", "pci"));
+    assert_false(has("-drive", "file"));
+    assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1e"));
+    assert_true(has("-device", "drive=unused,serial=unused,addr=0x1f"));
     assert_false(has("-netdev", ""));
     assert_false(has("-fsdev", ""));
     machine_free(&machine);
@@ -176,6 +176,26 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
     assert_true(has("-incoming", "defer"));
     assert_true(has("-device", "chardev=output,name=org.vmbuild.output.0,nr=2"));
     assert_true(has("-drive", "file.filename=/run/scratch"));
+    assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1e"));
+    assert_true(has("-device", "drive=base,serial=base,addr=0x1f"));
+    assert_false(has("-device", "unused"));
+}
+
+static void test_what_a_saved_machine_has_not_is_known(void **state)
+{
+    const struct vm_options plain = {.scratch = "/run/scratch", .base = "/cache/base"};
+    struct vm_options more = plain;
+
+    (void)state;
+    assert_false(machine_has_more_than_saved(&plain));
+    more.base_is_new = true;
+    assert_true(machine_has_more_than_saved(&more));
+    more = plain;
+    more.network = true;
+    assert_true(machine_has_more_than_saved(&more));
+    more = plain;
+    more.share_count = 1;
+    assert_true(machine_has_more_than_saved(&more));
 }
 
 int main(void)
@@ -189,6 +209,7 @@ int main(void)
         cmocka_unit_test_teardown(test_new_base_has_its_layers, forget),
         cmocka_unit_test_teardown(test_network_and_shares, forget),
         cmocka_unit_test_teardown(test_saved_machine_has_nothing_of_a_build, forget),
+        cmocka_unit_test(test_what_a_saved_machine_has_not_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
