@@ -9,8 +9,8 @@
 #include "fault.h"
 
 /* Tells the host that the guest is here, and waits for randomness, which it gives to the kernel.
- * Then has that look for new devices, where the host says that there are some. Returns 0, or -1 with
- * FAULT. */
+ * Then has that look for new devices, where the host says that there are some. Returns 0, or -1
+ * with FAULT. */
 int gate_pass(struct fault *fault);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * Disks. The scratch disk and the base disk are virtio-blk devices. The layers of a new base, of
  * which there can be hundreds, are LUNs of the SCSI adapter that libguestfs adds to every machine,
- * beside LUN 0, its own placeholder. Each disk carries the serial number that guest/contract.h gives
- * it. None is a drive of libguestfs: it would put a qcow2 overlay on each read-only one.
+ * beside LUN 0, its own placeholder. Each disk carries the serial number that guest/contract.h
+ * gives it. None is a drive of libguestfs: it would put a qcow2 overlay on each read-only one.
  *
  * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told:
  * it gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps
@@ -44,11 +44,12 @@ struct machine {
     char *append;              /* words for the kernel's command line */
 };
 
-/* Whether a machine of OPTIONS has devices that a saved one has not, and the guest must look for. */
+/* Whether a machine of OPTIONS has devices that a saved one has not, and the guest must look
+ * for. */
 bool machine_has_more_than_saved(const struct vm_options *options);
 
-/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, then without network,
- * shares and files behind its disks, or resumes, then with those disks in the same places. */
+/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, then without
+ * network, shares and files behind its disks, or resumes, then with those disks in the same places. */
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret);
 

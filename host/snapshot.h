@@ -21,7 +21,8 @@
 #include "store.h"
 
 /* The key of the machine that the COUNT files at PATHS make, QEMU and what it boots, and that
- * TRAITS describes. Return: false where a file has been changed too recently to be known by its times. */
+ * TRAITS describes. Return: false where a file has been changed too recently to be known by its
+ * times. */
 bool snapshot_key(const char *const *paths, size_t count, const struct buffer *traits,
                   struct digest *ret);
 
