@@ -1,8 +1,8 @@
 /*
  * The guest's wall clock. It is set and then runs; or it is held, so that all that happens
  * meanwhile gets times of one and the same second. No clock of the kernel's can be stopped, so a
- * process of its own, the keeper, sets it back every CLOCK_HOLD_MS. (The clocks that measure intervals always
- * run.)
+ * process of its own, the keeper, sets it back every CLOCK_HOLD_MS. (The clocks that measure
+ * intervals always run.)
  *
  * A held clock goes back by so much each time, and who waits for a later time of day waits for
  * ever.

@@ -61,6 +61,19 @@ static void show_console(struct guest_handle *handle, const char *bytes, size_t 
     }
 }
 
+/* Whether BYTES are what libguestfs' search for the host's loops_per_jiffy prints, in one piece or
+ * two, where users may not read the host's log: no message of the guest. */
+static bool is_noise(const char *bytes, size_t length)
+{
+    static const char *const pieces[] = {"dmesg: ", "read kernel buffer failed: "};
+    bool noise = false;
+
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        noise = noise ||
+                (length >= strlen(pieces[i]) && memcmp(bytes, pieces[i], strlen(pieces[i])) == 0);
+    return noise;
+}
+
 /* Without a handler libguestfs prints some of these on standard error. */
 static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
                      const char *bytes, size_t length, const uint64_t *array, size_t array_length)
@@ -68,9 +81,7 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
     struct guest_handle *handle = context;
 
     (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
-    /* What libguestfs' search for the host's loops_per_jiffy prints where users may not read the
-     * host's log is no message of the guest. */
-    bool noise = length >= strlen("dmesg: ") && memcmp(bytes, "dmesg: ", strlen("dmesg: ")) == 0;
+    bool noise = is_noise(bytes, length);
     if (event == GUESTFS_EVENT_APPLIANCE && !noise) {
         console_append(&handle->console, bytes, length);
         if (handle->verbose)

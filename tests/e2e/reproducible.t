@@ -122,6 +122,18 @@ expected=
 same "as much memory as ever" one
 same "more memory" one --memory 900
 
+# Another processor, as another accelerator would show it.
+printf '#!/bin/bash\nargs=("$@")\nfor i in "${!args[@]}"; do [ "${args[i]}" != -cpu ] || args[i+1]=Nehalem; done\nexec "%s" "${args[@]}"\n' \
+    "$(command -v qemu-system-x86_64)" > "$WORK/other-processor"
+chmod 755 "$WORK/other-processor"
+jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, runAsRoot: "useradd user; ldconfig; uname -a > /uname
+    echo hello | sha256sum > /sum; perl -e \"print sqrt(2) . exp(1)\" > /numbers; touch /done; ls -lR /etc > /list"}' > "$WORK/one/job.json"
+expected=
+same "the processor as ever" one
+USER_ENV=(VMBUILD_QEMU="$WORK/other-processor")
+same "another processor" one
+USER_ENV=()
+
 # Every format and compression.
 for format in docker-archive oci-archive; do
     for compression in gzip zstd; do
