@@ -19,7 +19,7 @@ image() {
     python3 "$TOP/tests/image.py" "$@"
 }
 CACHE=$VMBUILD_TESTS/cache
-WORK=$(mktemp -d "$VMBUILD_TESTS/work/XXXXXX")
+WORK=$(mktemp -d "$VMBUILD_TESTS/dirs/XXXXXX")
 mkdir "$WORK/tmp"
 chmod 755 "$WORK"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
