@@ -102,12 +102,13 @@ static struct error *save(struct attendant *attendant)
 {
     static const char *const saving[] = {"setup", "active", "device", NULL};
     CLEANUP(monitor_freep) struct monitor *monitor = NULL;
-    struct json *bandwidth = json_object();
     int ends[2];
 
-    json_set(bandwidth, "max-bandwidth", json_integer(SAVE_BANDWIDTH));
     TRY(open_monitor(attendant, &monitor));
     TRY(monitor_execute(monitor, "stop", NULL, -1, NULL));
+    struct json *bandwidth = json_object();
+
+    json_set(bandwidth, "max-bandwidth", json_integer(SAVE_BANDWIDTH));
     TRY(monitor_execute(monitor, "migrate-set-parameters", bandwidth, -1, NULL));
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(EXIT_VM, "make a pipe for QEMU");

@@ -198,15 +198,21 @@ static void write_state(int fd, bool whole)
     close(fd);
 }
 
-static void test_save(void **state)
+/* Leads a save up to where QEMU has written the state. */
+static void save_state(bool whole)
 {
-    (void)state;
     start(ATTENDANT_SAVE, false);
     say(gate, GUEST_GATE_HERE);
     greet();
     obey("\"stop\"");
     obey("\"max-bandwidth\"");
-    write_state(take_file(), true);
+    write_state(take_file(), whole);
+}
+
+static void test_save(void **state)
+{
+    (void)state;
+    save_state(true);
     expect_command("\"query-migrate\"");
     say(monitor, "{\"return\": {\"status\": \"active\"}}\r\n");
     expect_command("\"query-migrate\"");
@@ -219,12 +225,7 @@ static void test_save(void **state)
 static void test_failed_save_is_an_error(void **state)
 {
     (void)state;
-    start(ATTENDANT_SAVE, false);
-    say(gate, GUEST_GATE_HERE);
-    greet();
-    obey("\"stop\"");
-    obey("\"max-bandwidth\"");
-    write_state(take_file(), true);
+    save_state(true);
     expect_command("\"query-migrate\"");
     say(monitor, "{\"return\": {\"status\": \"failed\"}}\r\n");
     expect_error("wait for QEMU: it says 'failed', not 'completed'");
@@ -234,12 +235,7 @@ static void test_failed_save_is_an_error(void **state)
 static void test_state_of_unknown_form_is_an_error(void **state)
 {
     (void)state;
-    start(ATTENDANT_SAVE, false);
-    say(gate, GUEST_GATE_HERE);
-    greet();
-    obey("\"stop\"");
-    obey("\"max-bandwidth\"");
-    write_state(take_file(), false);
+    save_state(false);
     struct error *err = attendant_finish(attendant);
     assert_non_null(err);
     assert_string_equal(err->message, "read QEMU's state: its form is not known");
