@@ -98,17 +98,17 @@ static bool find_key(const struct launch *launch, struct digest *ret)
     return snapshot_key(paths, sizeof paths / sizeof *paths, &traits, ret);
 }
 
-/* Boots a VM to be saved, and saves it. */
-static struct error *make_snapshot(const struct launch *launch, const struct digest *key)
+/* Boots a VM to be saved, and saves it. *RET_LATE: its guest has not reported in time. */
+static struct error *make_snapshot(const struct launch *launch, const struct digest *key,
+                                   bool *ret_late)
 {
     CLEANUP(temporary_removep) char *path = NULL;
     CLEANUP(closep) int fd = -1;
     const struct vm_options bare = bare_options(launch->options);
-    bool late;
 
     TRY(store_temporary(bare.store, &path, &fd));
     const struct guest_attempt attempt = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_SAVE, fd);
-    struct error *err = guest_handle_start(launch->handle, &bare, &attempt, &late);
+    struct error *err = guest_handle_start(launch->handle, &bare, &attempt, ret_late);
 
     guest_handle_stop(launch->handle);
     TRY(err);
@@ -124,13 +124,15 @@ static int obtain_snapshot(const struct launch *launch, const struct digest *key
 
     if (fd >= 0 || !snapshot_is_due(store, key))
         return fd;
-    struct error *err = make_snapshot(launch, key);
+    bool late = false;
+    struct error *err = make_snapshot(launch, key, &late);
 
     if (err == NULL)
         return snapshot_open(store, key);
     progress_detail("the VM cannot be saved: %s", err->message);
     error_free(err);
-    snapshot_give_up(store, key);
+    if (!late)
+        snapshot_give_up(store, key);
     return -1;
 }
 
@@ -155,7 +157,7 @@ static bool resume(const struct launch *launch)
     progress_detail("the VM boots, as it cannot resume: %s", err->message);
     error_free(err);
     guest_handle_stop(launch->handle);
-    snapshot_give_up(store, &key);
+    (late ? snapshot_drop : snapshot_give_up)(store, &key);
     return false;
 }
 

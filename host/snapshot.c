@@ -63,8 +63,13 @@ struct error *snapshot_keep(struct store *store, const struct digest *key, const
     return store_publish(store, STORE_SNAPSHOT, key->hex, path, NULL);
 }
 
-void snapshot_give_up(struct store *store, const struct digest *key)
+void snapshot_drop(struct store *store, const struct digest *key)
 {
     store_drop(store, STORE_SNAPSHOT, key->hex);
+}
+
+void snapshot_give_up(struct store *store, const struct digest *key)
+{
+    snapshot_drop(store, key);
     note(store, key, true);
 }

@@ -6,7 +6,7 @@
  * A snapshot fits one make of machine alone: its key is made of everything that shapes the machine.
  * It takes longer to make than it saves once, and a store may see but one build; so it is made by
  * the second VM of its key. Where that fails, or QEMU will not resume from it, it is given up for
- * good.
+ * good; one whose guest has not reported in time, which may be the host's fault, is made anew.
  *
  * It holds nothing of any build, nor randomness that a guest goes by: the gate gives it new.
  */
@@ -35,6 +35,9 @@ bool snapshot_is_due(struct store *store, const struct digest *key);
 /* Keeps the state that was written to the store's temporary PATH. */
 [[nodiscard]] struct error *snapshot_keep(struct store *store, const struct digest *key,
                                           const char *path);
+
+/* Drops it; it is due again. */
+void snapshot_drop(struct store *store, const struct digest *key);
 
 /* Drops it, and makes it no more. */
 void snapshot_give_up(struct store *store, const struct digest *key);
