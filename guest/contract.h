@@ -19,8 +19,7 @@
  *   guestfs_command unmount
  *   guestfs_command hook name=postUmount ...
  *   guestfs_command hook name=extraCommands ...
- *   guestfs_tar_out /layer FILE                    pack: the layer as a tar stream
- *   guestfs_command problem                        where that failed: why (else an empty text)
+ *   guestfs_command pack                           the layer as a tar, to GUEST_LAYER_PORT
  *   guestfs_shutdown
  *
  * DEV is a disk's serial number, which the host has set: GUEST_DISK_SCRATCH, GUEST_DISK_BASE, or
@@ -34,9 +33,6 @@
  * ...) is a libguestfs error whose text names operation, object and cause. Where the cause is a
  * full disk, the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins
  * with GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
- *
- * libguestfs has no words for a file that the guest ends before its time, so tar_out's own error
- * says nothing; the text is what `problem` returns, empty where the host itself wanted no more.
  *
  * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
  *
@@ -61,6 +57,10 @@
  * they are all written there before the call returns. The reply may still overtake them on the way,
  * so the host waits for as many bytes as the reply says. The kernel's console carries init's own
  * complaints.
+ *
+ * `pack` returns "layer=N": the bytes that it has written to GUEST_LAYER_PORT, which the reply may
+ * overtake as well. A port of its own takes half the time of guestfs_tar_out, whose protocol cuts
+ * files into pieces of 8 KiB, and lets `pack` say why it failed.
  */
 #ifndef VMBUILD_GUEST_CONTRACT_H
 #define VMBUILD_GUEST_CONTRACT_H
@@ -72,6 +72,7 @@
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"
 #define GUEST_OUTPUT_PORT "org.vmbuild.output.0"
+#define GUEST_LAYER_PORT "org.vmbuild.layer.0"
 #define GUEST_GATE "org.vmbuild.gate.0"
 
 /* At the gate: what the guest says when it gets there, and what opens it: this many random bytes,
@@ -85,7 +86,7 @@
 #define GUEST_DISK_BASE "base"
 #define GUEST_DISK_LAYER "layer" /* then the layer's number: "layer0" is the lowest */
 
-/* Uploads, and the two trees that tar_in and tar_out name. */
+/* Uploads, and the tree that tar_in names. */
 #define GUEST_JOB_DIR "/job"
 #define GUEST_LAYER "/layer"
 
@@ -116,7 +117,7 @@
 
 /* Limits, checked on both sides. */
 #define GUEST_JOB_FILE_MAX (16u << 20) /* bytes of one uploaded file */
-#define GUEST_REPLY_MAX 256            /* bytes of the line that run and hook return */
+#define GUEST_REPLY_MAX 256            /* bytes of the line that run, hook and pack return */
 #define GUEST_LAYERS_MAX 255           /* layers of one base image */
 
 #define GUEST_DISK_FULL_SUFFIX ": the scratch disk is full"

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "contract.h"
 #include "fault.h"
 #include "output.h"
 #include "wire.h"
@@ -16,11 +17,10 @@ struct guest {
     int64_t clock;            /* held until the first script */
     int64_t clamp;
     bool started;
-    bool mounted;                 /* the plain merged view, at mnt/ */
-    bool networked;               /* the network is set up */
-    struct fault fault;           /* of the call that is being served */
-    char reply[FAULT_TEXT_MAX];   /* of the verb that is being served */
-    char problem[FAULT_TEXT_MAX]; /* why the last packing failed, or "" */
+    bool mounted;                /* the plain merged view, at mnt/ */
+    bool networked;              /* the network is set up */
+    struct fault fault;          /* of the call that is being served */
+    char reply[GUEST_REPLY_MAX]; /* of the verb that is being served */
 };
 
 #endif

@@ -10,7 +10,6 @@
 #include "contract.h"
 #include "file.h"
 #include "job.h"
-#include "pack.h"
 #include "path.h"
 #include "unpack.h"
 #include "verb.h"
@@ -22,7 +21,6 @@ enum {
     PROCEDURE_COMMAND = 50,
     PROCEDURE_UPLOAD = 66,
     PROCEDURE_TAR_IN = 69,
-    PROCEDURE_TAR_OUT = 70,
     PROCEDURE_PING_DAEMON = 92,
     PROCEDURE_INTERNAL_AUTOSYNC = 282,
 };
@@ -208,96 +206,13 @@ static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call
     }
 }
 
-/* What the packing worker works on. */
-struct packing_job {
-    struct guest *guest;
-    enum wire_status status;
-};
-
-static int send_bytes(void *context, const void *bytes, size_t length)
-{
-    struct packing_job *job = context;
-    job->status = wire_send(job->guest->wire, bytes, length);
-    return job->status == WIRE_OK ? 0 : -1;
-}
-
-static void note(void *context, const char *text, const char *path)
-{
-    struct packing_job *job = context;
-    struct fault ignored;
-    char line[FAULT_TEXT_MAX];
-    snprintf(line, sizeof(line), "%s: '%s'", text, path);
-    if (output_open(&job->guest->output, &ignored) == 0) {
-        output_note(&job->guest->output, line);
-    }
-}
-
-/* A worker's work: packs layer/ and sends it. */
-static int pack_layer(void *context, struct fault *fault)
-{
-    struct packing_job *job = context;
-    /* A hook may have put a link in its place. */
-    int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (layer < 0 || image < 0) {
-        return fault_set(fault, errno, "open the layer");
-    }
-    struct pack_sink sink = {.write = send_bytes, .note = note, .context = job};
-    if (pack(layer, image, job->guest->clamp, sink, fault)) {
-        if (job->status != WIRE_OK) {
-            return fault_set(fault, ECANCELED, "send the layer"); /* by the library */
-        }
-        wire_send_end(job->guest->wire, WIRE_CANCELLED);
-        return -1;
-    }
-    if (wire_send_end(job->guest->wire, WIRE_OK) != WIRE_OK) {
-        return fault_set(fault, ECANCELED, "send the layer");
-    }
-    return 0;
-}
-
-static enum wire_status serve_tar_out(struct guest *guest, struct wire_call *call)
-{
-    char *path = read_path(guest, call);
-    bool right = path && strcmp(path, GUEST_LAYER) == 0 && guest->started && !guest->mounted;
-    if (path && !right) {
-        fault_set(&guest->fault, EACCES, "pack '%s'", path);
-    }
-    free(path);
-    if (!right) {
-        return reply_fault(guest, call);
-    }
-    enum wire_status status = wire_reply(guest->wire, call);
-    struct packing_job job = {.guest = guest};
-    struct worker worker = {.pid = -1, .report = -1};
-    guest->problem[0] = '\0';
-    if (status != WIRE_OK) {
-        return status;
-    }
-    int failed = worker_start(&worker, pack_layer, &job, -1, &guest->fault);
-    if (failed) {
-        wire_send_end(guest->wire, WIRE_CANCELLED);
-    } else {
-        failed = worker_wait(&worker, &guest->fault);
-    }
-    if (failed && guest->fault.code != ECANCELED) {
-        snprintf(guest->problem, sizeof(guest->problem), "%s", guest->fault.text);
-        fault_complain("%s", guest->fault.text);
-    }
-    return WIRE_OK;
-}
-
 static const struct {
     uint32_t number;
     enum wire_status (*serve)(struct guest *guest, struct wire_call *call);
 } procedures[] = {
-    {PROCEDURE_COMMAND, serve_command},
-    {PROCEDURE_UPLOAD, serve_upload},
-    {PROCEDURE_TAR_IN, serve_tar_in},
-    {PROCEDURE_TAR_OUT, serve_tar_out},
-    {PROCEDURE_PING_DAEMON, serve_nothing},
-    {PROCEDURE_SYNC, serve_sync},
-    {PROCEDURE_INTERNAL_AUTOSYNC, serve_nothing},
+    {PROCEDURE_COMMAND, serve_command}, {PROCEDURE_UPLOAD, serve_upload},
+    {PROCEDURE_TAR_IN, serve_tar_in},   {PROCEDURE_PING_DAEMON, serve_nothing},
+    {PROCEDURE_SYNC, serve_sync},       {PROCEDURE_INTERNAL_AUTOSYNC, serve_nothing},
 };
 
 enum wire_status procedure_serve(struct guest *guest, struct wire_call *call)

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "contract.h"
 #include "job.h"
+#include "layer.h"
 #include "network.h"
 #include "overlay.h"
 #include "scratch.h"
@@ -280,10 +281,18 @@ static int hook(struct guest *guest, const struct words *words)
     return fault_set(&guest->fault, EINVAL, "run the hook '%s'", name);
 }
 
-static int problem(struct guest *guest, const struct words *words)
+static int pack_layer(struct guest *guest, const struct words *words)
 {
+    uint64_t sent = 0;
     (void)words;
-    snprintf(guest->reply, sizeof(guest->reply), "%s", guest->problem);
+    if (guest->mounted) {
+        return fault_set(&guest->fault, 0, "pack '%s': the overlay is mounted over it",
+                         GUEST_SCRATCH_LAYER);
+    }
+    if (layer_send(&guest->output, guest->clamp, &sent, &guest->fault)) {
+        return -1;
+    }
+    snprintf(guest->reply, GUEST_REPLY_MAX, "layer=%llu", (unsigned long long)sent);
     return 0;
 }
 
@@ -299,7 +308,7 @@ static const struct {
     {"run", {"timeout", "clock", "still", "network", "share", "shadow"}, run},
     {"hook", {"name", "timeout", "clock", "still", "share"}, hook},
     {"unmount", {NULL}, unmount_view},
-    {"problem", {NULL}, problem},
+    {"pack", {NULL}, pack_layer},
 };
 
 /* Whether WORD is KEY=VALUE with one of KEYS, which NULL ends. */

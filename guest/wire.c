@@ -1,7 +1,6 @@
 #include "wire.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,18 +76,15 @@ static enum wire_status read_all(struct wire *wire, unsigned char *bytes, size_t
     return WIRE_OK;
 }
 
-/* Reads the next message. Cancel flags between messages come too late to mean anything. */
+/* Reads the next message. */
 static enum wire_status read_message(struct wire *wire, size_t *ret_length)
 {
     unsigned char word[4];
-    uint32_t length;
-    do {
-        enum wire_status status = read_all(wire, word, sizeof(word));
-        if (status != WIRE_OK) {
-            return status;
-        }
-        length = xdr_load_u32(word);
-    } while (length == WIRE_CANCEL_FLAG);
+    enum wire_status status = read_all(wire, word, sizeof(word));
+    if (status != WIRE_OK) {
+        return status;
+    }
+    uint32_t length = xdr_load_u32(word);
     if (length > WIRE_MESSAGE_MAX) {
         return WIRE_LOST;
     }
@@ -217,94 +213,4 @@ enum wire_status wire_refuse_file(struct wire *wire)
         status = wire_receive_chunk(wire, &bytes, &length);
     }
     return status == WIRE_LOST ? WIRE_LOST : WIRE_OK;
-}
-
-/* Whether the library has sent the cancel flag, the only thing it says while a file goes out. */
-static enum wire_status check_cancelled(struct wire *wire)
-{
-    struct pollfd poll_fd = {.fd = wire->fd, .events = POLLIN};
-    if (wire->in_start == wire->in_end && poll(&poll_fd, 1, 0) == 0) {
-        return WIRE_OK;
-    }
-    unsigned char word[4];
-    if (read_all(wire, word, sizeof(word)) != WIRE_OK || xdr_load_u32(word) != WIRE_CANCEL_FLAG) {
-        return WIRE_LOST;
-    }
-    return WIRE_CANCELLED;
-}
-
-/* Stores the three words of a chunk. */
-static void store_chunk_words(unsigned char *at, uint32_t cancel, size_t length)
-{
-    xdr_store_u32(at, (uint32_t)(8 + xdr_padded(length)));
-    xdr_store_u32(at + 4, cancel);
-    xdr_store_u32(at + 8, (uint32_t)length);
-}
-
-static void close_chunk(struct wire *wire)
-{
-    if (wire->open_chunk == 0) {
-        return;
-    }
-    unsigned char *start = wire->batch + wire->batch_length - wire->open_chunk - 12;
-    store_chunk_words(start, 0, wire->open_chunk);
-    size_t padding = xdr_padded(wire->open_chunk) - wire->open_chunk;
-    memset(wire->batch + wire->batch_length, 0, padding);
-    wire->batch_length += padding;
-    wire->open_chunk = 0;
-}
-
-static enum wire_status flush_batch(struct wire *wire)
-{
-    close_chunk(wire);
-    enum wire_status status = write_all(wire, wire->batch, wire->batch_length);
-    wire->batch_length = 0;
-    return status;
-}
-
-enum wire_status wire_send(struct wire *wire, const void *bytes, size_t length)
-{
-    const unsigned char *at = bytes;
-    while (length > 0) {
-        if (wire->open_chunk == 0) {
-            wire->batch_length += 12;
-        }
-        size_t part = WIRE_CHUNK_SENT - wire->open_chunk;
-        if (part > length) {
-            part = length;
-        }
-        memcpy(wire->batch + wire->batch_length, at, part);
-        wire->batch_length += part;
-        wire->open_chunk += part;
-        at += part;
-        length -= part;
-        if (wire->open_chunk == WIRE_CHUNK_SENT) {
-            close_chunk(wire);
-        }
-        if (wire->batch_length == WIRE_BATCH) {
-            enum wire_status status = check_cancelled(wire);
-            if (status == WIRE_CANCELLED) {
-                return wire_send_end(wire, WIRE_CANCELLED);
-            }
-            if (status != WIRE_OK || (status = flush_batch(wire)) != WIRE_OK) {
-                return status;
-            }
-        }
-    }
-    return WIRE_OK;
-}
-
-enum wire_status wire_send_end(struct wire *wire, enum wire_status status)
-{
-    if (status == WIRE_OK) {
-        status = flush_batch(wire);
-    }
-    if (status == WIRE_LOST) {
-        return WIRE_LOST;
-    }
-    wire->batch_length = 0;
-    wire->open_chunk = 0;
-    unsigned char chunk[12];
-    store_chunk_words(chunk, status != WIRE_OK, 0);
-    return write_all(wire, chunk, sizeof(chunk)) == WIRE_OK ? status : WIRE_LOST;
 }

@@ -3,9 +3,9 @@
  * are those of its guestfs_protocol.x, version 4).
  *
  * The library sends one call at a time: a length word, a header of 40 bytes, the arguments. A call
- * that carries a file is followed by its chunks, then comes the reply; where the daemon sends a
- * file, its chunks follow the reply. A length word may also be a flag: the library sends the cancel
- * flag where it wants no more of a file, the daemon sends it where it takes no more.
+ * that carries a file is followed by its chunks, then comes the reply. A length word may also be a
+ * flag: the daemon sends the cancel flag where it takes no more of a file. The protocol's files
+ * that go the other way are not used.
  *
  * A wire belongs to a file descriptor, which the caller keeps and closes; it has no other state, so
  * that it runs over a virtio-serial port in the guest and over a socket in a test.
@@ -27,20 +27,12 @@
 #define WIRE_HEADER_SIZE 40u
 #define WIRE_ERROR_MAX (64u << 10) /* bytes of an error's text */
 
-/* Bytes of data in each chunk sent, so that a chunk with its three words takes 8 KiB and a whole
- * number of them fills the 32 KiB that the kernel's virtio console takes in one write. */
-#define WIRE_CHUNK_SENT (WIRE_CHUNK_MAX - 12)
-#define WIRE_BATCH (4 * WIRE_CHUNK_MAX)
-
 struct wire {
     int fd;
     unsigned char *message; /* of WIRE_MESSAGE_MAX bytes */
     unsigned char in[64u << 10];
     size_t in_start;
     size_t in_end;
-    unsigned char batch[WIRE_BATCH]; /* chunks not yet written */
-    size_t batch_length;             /* bytes in it, the last chunk's included */
-    size_t open_chunk;               /* bytes of data in the last chunk, still to be filled up */
 };
 
 struct wire_call {
@@ -84,12 +76,5 @@ enum wire_status wire_receive_chunk(struct wire *wire, const unsigned char **ret
 
 /* Takes no more of the file that comes in: tells the library, and reads until it has stopped. */
 enum wire_status wire_refuse_file(struct wire *wire);
-
-/* Sends LENGTH bytes of a file; they may be kept until there are enough for a write.
- * WIRE_CANCELLED: the library wants no more; the file has been ended already. */
-enum wire_status wire_send(struct wire *wire, const void *bytes, size_t length);
-
-/* Ends the file: WIRE_OK as its status says that it is whole, all else that it is not. */
-enum wire_status wire_send_end(struct wire *wire, enum wire_status status);
 
 #endif

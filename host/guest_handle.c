@@ -15,6 +15,7 @@
 #include "guest/contract.h"
 #include "machine.h"
 #include "memory.h"
+#include "outcome.h"
 #include "progress.h"
 #include "temporary.h"
 #include "transfer.h"
@@ -37,7 +38,8 @@
 struct guest_handle {
     guestfs_h *g; /* NULL before boot() */
     struct watchdog *watchdog;
-    struct output_port *output;
+    struct guest_port *output;
+    struct guest_port *layer;
     struct attendant *attendant; /* while it launches */
     struct console console;
     bool verbose;
@@ -115,6 +117,14 @@ static void adopt_socket_folder(struct guest_handle *handle, pid_t qemu)
     temporary_adopt(handle->left_behind);
 }
 
+/* The sink of the scripts' output. */
+static struct error *show_output(void *context, const void *bytes, size_t length)
+{
+    (void)context;
+    progress_output(bytes, length);
+    return NULL;
+}
+
 static void on_connected(void *context, pid_t qemu)
 {
     struct guest_handle *handle = context;
@@ -143,7 +153,7 @@ static struct error *choose_socket_folder(struct guest_handle *handle)
  * control characters: some of it comes from the guest. The caller's. */
 static char *last_words(struct guest_handle *handle)
 {
-    static const char *const calls[] = {"command: ", "upload: ", "tar_in: ", "tar_out: "};
+    static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
     const char *said = guestfs_last_error(handle->g);
 
     if (said == NULL)
@@ -269,7 +279,8 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
                                0, handle);
-    host.output = output_port_path(handle->output);
+    host.output = guest_port_path(handle->output);
+    host.layer = guest_port_path(handle->layer);
     host.gate = attendant_gate(handle->attendant);
     host.monitor = attendant_monitor(handle->attendant);
     host.resumes = attempt->task == ATTENDANT_RESUME;
@@ -338,7 +349,10 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
 
     *ret_late = false;
     TRY(temporary_run_folder(&run));
-    TRY(output_port_open(handle->sockets, on_connected, handle, &handle->output));
+    TRY(guest_port_open(handle->sockets, "output", &handle->output));
+    TRY(guest_port_open(handle->sockets, "layer", &handle->layer));
+    TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
+                         handle));
     TRY(attendant_start(handle->sockets, &plan, &handle->attendant));
     TRY(make_handle(&handle->g));
     if (!configure(handle, options, attempt, run)) {
@@ -390,7 +404,8 @@ struct stream {
     struct error *(*produce)(void *context, struct sink sink);
     void *producer;
     struct sink sink;
-    size_t passed; /* bytes since the deadline was set */
+    bool ends_qemu; /* an error of the sink does: nothing else ends the guest's call */
+    size_t passed;  /* bytes since the deadline was set */
 };
 
 static int call_tar_in(void *context, const char *path)
@@ -398,13 +413,6 @@ static int call_tar_in(void *context, const char *path)
     struct stream *stream = context;
 
     return guestfs_tar_in(stream->handle->g, path, stream->folder);
-}
-
-static int call_tar_out(void *context, const char *path)
-{
-    struct stream *stream = context;
-
-    return guestfs_tar_out(stream->handle->g, stream->folder, path);
 }
 
 static void cancel_call(void *context)
@@ -425,6 +433,8 @@ static struct error *pass_on(void *context, const void *bytes, size_t length)
         stream->passed = 0;
         watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
     }
+    if (err != NULL && stream->ends_qemu)
+        watchdog_kill(stream->handle->watchdog);
     return err;
 }
 
@@ -456,25 +466,31 @@ struct error *guest_handle_tar_in(struct guest_handle *handle, const char *opera
     return call_error(handle, operation, fired, TRANSFER_SECONDS);
 }
 
-struct error *guest_handle_tar_out(struct guest_handle *handle, const char *operation,
-                                   const char *source, struct sink sink)
+struct error *guest_handle_receive_layer(struct guest_handle *handle, const char *operation,
+                                         struct strings *words, struct sink sink)
 {
-    struct stream stream = {.handle = handle, .folder = source, .sink = sink};
-    const struct transfer transfer = {
-        .call = call_tar_out, .cancel = cancel_call, .context = &stream};
-    int result = -1;
+    struct stream stream = {.handle = handle, .sink = sink, .ends_qemu = true};
+    CLEANUP(freep) char *reply = NULL;
+    uint64_t count = 0;
 
-    watchdog_arm(handle->watchdog, TRANSFER_SECONDS);
-    struct error *err =
-        transfer_receive(&transfer, (struct sink){.write = pass_on, .context = &stream}, &result);
-    bool fired = watchdog_disarm(handle->watchdog);
+    TRY(guest_port_start(handle->layer, (struct sink){.write = pass_on, .context = &stream}, NULL,
+                         NULL));
+    struct error *err = guest_handle_command(handle, operation, TRANSFER_SECONDS, words, &reply);
 
-    if (err != NULL || result == 0)
+    if (err == NULL)
+        err = outcome_parse_layer(reply, &count);
+    if (err == NULL)
+        err = guest_port_wait(handle->layer, count);
+    struct error *sink_err = guest_port_stop(handle->layer);
+
+    watchdog_disarm(handle->watchdog);
+    if (sink_err == NULL)
         return err;
-    return call_error(handle, operation, fired, TRANSFER_SECONDS);
+    error_free(err);
+    return sink_err;
 }
 
-struct output_port *guest_handle_output(struct guest_handle *handle)
+struct guest_port *guest_handle_output(struct guest_handle *handle)
 {
     return handle->output;
 }
@@ -490,8 +506,9 @@ void guest_handle_stop(struct guest_handle *handle)
         handle->g = NULL;
     }
     error_free(attendant_finish(STEAL(handle->attendant)));
-    output_port_close(handle->output);
-    handle->output = NULL;
+    guest_port_close(STEAL(handle->output));
+    guest_port_close(STEAL(handle->layer));
+    progress_output_end();
     temporary_remove(handle->left_behind);
     free(handle->left_behind);
     handle->left_behind = NULL;

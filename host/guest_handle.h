@@ -18,8 +18,8 @@
 #include "buffer.h"
 #include "compression.h"
 #include "error.h"
+#include "guest_port.h"
 #include "machine.h"
-#include "output_port.h"
 #include "vm.h"
 
 /* Seconds that a call may take which does nothing large. */
@@ -75,12 +75,14 @@ void guest_handle_stop(struct guest_handle *handle);
 guest_handle_tar_in(struct guest_handle *handle, const char *operation, const char *target,
                     struct error *(*produce)(void *context, struct sink sink), void *context);
 
-/* Streams the guest's folder SOURCE as a tar into SINK. Errors of SINK come first. */
-[[nodiscard]] struct error *guest_handle_tar_out(struct guest_handle *handle, const char *operation,
-                                                 const char *source, struct sink sink);
+/* Calls guestfs_command with WORDS, which are freed, and hands what the guest writes to its layer
+ * port meanwhile to SINK. Errors of SINK come first. */
+[[nodiscard]] struct error *guest_handle_receive_layer(struct guest_handle *handle,
+                                                       const char *operation, struct strings *words,
+                                                       struct sink sink);
 
 /* The scripts' output; borrowed. */
-struct output_port *guest_handle_output(struct guest_handle *handle);
+struct guest_port *guest_handle_output(struct guest_handle *handle);
 
 /* Stops the VM, removes all it needed and frees HANDLE. NULL is allowed. */
 void guest_handle_free(struct guest_handle *handle);

@@ -23,7 +23,7 @@ struct layer {
      * in; OCI outputs keep these bytes. Where there is none, path is NULL. */
     struct {
         char *path;
-        struct digest digest;
+        struct digest digest; /* empty for a new layer of a format that does not name blobs */
         uint64_t size;
         enum compression compression;
         bool is_own; /* made by compressor_new, and so the same bytes for the same tar */

@@ -88,7 +88,7 @@ static bool find_key(const struct launch *launch, struct digest *ret)
 
     if (launch->tsc_khz == 0)
         return false;
-    host.output = host.gate = host.monitor = "";
+    host.output = host.layer = host.gate = host.monitor = "";
     machine_describe(&bare, &host, &machine);
     buffer_printf(&traits, "libguestfs %s, %llu MiB, %s", library, (unsigned long long)bare.memory,
                   machine.append);

@@ -22,9 +22,9 @@
 /* A file under way, with the digest of what it holds. */
 struct file {
     char *path;
-    const char *name; /* for errors */
-    int fd;           /* below 0: nothing is kept */
-    struct sha256 *hash;
+    const char *name;    /* for errors */
+    int fd;              /* below 0: nothing is kept */
+    struct sha256 *hash; /* NULL: nobody asks for its digest */
     uint64_t size;
 };
 
@@ -55,7 +55,8 @@ struct layer_writer {
 static struct error *file_append(struct file *file, const void *bytes, size_t length)
 {
     file->size += length;
-    sha256_update(file->hash, bytes, length);
+    if (file->hash != NULL)
+        sha256_update(file->hash, bytes, length);
     return file->fd >= 0 ? file_write(bytes, length, file->fd, file->name) : NULL;
 }
 
@@ -121,7 +122,8 @@ static struct error *open_parts(struct layer_writer *writer, const char *dir)
         TRY(temporary_file(dir, "layer", &writer->tar.path, &writer->tar.fd));
     TRY(add_consumer(writer, consume_tar));
     if (writer->wanted.blob) {
-        writer->blob.hash = sha256_new();
+        if (writer->wanted.blob_digest)
+            writer->blob.hash = sha256_new();
         TRY(temporary_file(dir, "blob", &writer->blob.path, &writer->blob.fd));
         TRY(compressor_new(writer->wanted.compression, (struct sink){write_blob, writer},
                            &writer->compressor));
@@ -261,7 +263,8 @@ struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret
         layer.blob.size = owned->blob.size;
         layer.blob.compression = owned->wanted.compression;
         layer.blob.is_own = true;
-        sha256_finish(STEAL(owned->blob.hash), &layer.blob.digest);
+        if (owned->wanted.blob_digest)
+            sha256_finish(STEAL(owned->blob.hash), &layer.blob.digest);
         layer.blob.path = STEAL(owned->blob.path);
     }
     *ret = layer;

@@ -20,6 +20,7 @@ struct layer_writer;
 struct layer_form_wanted {
     bool tar;                     /* keep the uncompressed tar */
     bool blob;                    /* keep it compressed with `compression` */
+    bool blob_digest;             /* and name that form, as OCI does */
     enum compression compression; /* of the blob */
     bool tarsum;
 };

@@ -21,6 +21,7 @@
 /* Numbers of the virtio-serial ports; 1 is libguestfs' own. */
 #define PORT_OUTPUT 2
 #define PORT_GATE 3
+#define PORT_LAYER 4
 
 /* Of the PCI bus; beyond what QEMU gives to devices that do not ask for one. */
 #define SLOT_SCRATCH "0x1e"
@@ -195,6 +196,7 @@ void machine_describe(const struct vm_options *options, const struct machine_hos
     if (options->cpus > 1)
         add_cpus(ret, options->cpus);
     add_port(ret, "output", GUEST_OUTPUT_PORT, PORT_OUTPUT, host->output);
+    add_port(ret, "layer", GUEST_LAYER_PORT, PORT_LAYER, host->layer);
     add_port(ret, "gate", GUEST_GATE, PORT_GATE, host->gate);
     if (host->monitor != NULL)
         add_monitor(ret, host->monitor);

@@ -34,6 +34,7 @@ struct machine_host {
     uint64_t tsc_khz;             /* frequency of the time stamp counter; 0: unknown */
     const char *firmware; /* path of qboot, a firmware that does nothing but boot; NULL: none */
     const char *output;   /* path of the socket that the output port is connected to */
+    const char *layer;    /* path of the layer port's socket */
     const char *gate;     /* path of the gate's socket */
     const char *monitor;  /* path of the socket for QEMU's monitor, or NULL: none */
     bool resumes;         /* the VM waits at its monitor for the state of one that was saved */

@@ -39,6 +39,11 @@ static bool take_number(const char **text, uint64_t min, uint64_t max, uint64_t 
     return true;
 }
 
+static bool is_end(const char *text)
+{
+    return *text == '\0' || strcmp(text, "\n") == 0;
+}
+
 static bool take_end(const char **text, struct outcome *outcome)
 {
     uint64_t number = 0;
@@ -65,12 +70,23 @@ struct error *outcome_parse(const char *line, struct outcome *ret)
         take_word(&text, " oom=") && take_number(&text, 0, UINT64_MAX, &outcome.oom) &&
         take_word(&text, " full=") && take_number(&text, 0, 1, &full) &&
         take_word(&text, " output=") && take_number(&text, 0, UINT64_MAX, &outcome.output) &&
-        (*text == '\0' || strcmp(text, "\n") == 0)) {
+        is_end(text)) {
         outcome.full = full == 1;
         *ret = outcome;
         return NULL;
     }
     return error_new(EXIT_VM, "the guest's reply is not valid");
+}
+
+struct error *outcome_parse_layer(const char *line, uint64_t *ret)
+{
+    const char *text = line;
+    uint64_t bytes = 0;
+
+    if (!take_word(&text, "layer=") || !take_number(&text, 0, UINT64_MAX, &bytes) || !is_end(text))
+        return error_new(EXIT_VM, "the guest's reply is not valid");
+    *ret = bytes;
+    return NULL;
 }
 
 struct error *outcome_error(const struct outcome *outcome, const char *name, uint64_t timeout)

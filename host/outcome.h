@@ -1,7 +1,7 @@
 /*
- * How a script in the guest ended: the line that the guest returns for `run` and `hook`
- * (guest/contract.h), parsed strictly since the guest is not trusted, and what it means to the
- * user.
+ * How a script in the guest ended, and how much of a layer there is: the lines that the guest
+ * returns for `run`, `hook` and `pack` (guest/contract.h), parsed strictly since the guest is not
+ * trusted, and what they mean to the user.
  */
 #ifndef VMBUILD_OUTCOME_H
 #define VMBUILD_OUTCOME_H
@@ -21,6 +21,9 @@ struct outcome {
 
 /* Parses LINE, which may end in one newline. Errors: EXIT_VM. */
 [[nodiscard]] struct error *outcome_parse(const char *line, struct outcome *ret);
+
+/* Parses LINE of `pack`: *RET are the layer's bytes. Errors: EXIT_VM. */
+[[nodiscard]] struct error *outcome_parse_layer(const char *line, uint64_t *ret);
 
 /* What OUTCOME of the script NAME with its limit of TIMEOUT seconds is to the user. Return: NULL
  * where the script succeeded, else EXIT_SCRIPT, or EXIT_TIMEOUT, EXIT_MEMORY, EXIT_DISK_FULL with

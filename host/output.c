@@ -26,6 +26,7 @@ struct layer_form_wanted output_wants_new(const struct output *output)
 
     return (struct layer_form_wanted){.tar = !packed,
                                       .blob = packed,
+                                      .blob_digest = output->format != FORMAT_DOCKER_ARCHIVE,
                                       .compression =
                                           packed ? output->compression : COMPRESSION_NONE,
                                       .tarsum = has_v1_json};

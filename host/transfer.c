@@ -18,7 +18,6 @@ struct stream {
     int fd; /* the thread's end of the pipe */
     struct error *(*produce)(void *context, struct sink sink);
     void *producer;
-    struct sink sink;
     bool refused; /* the call has stopped reading: its own error says why */
     struct error *err;
 };
@@ -70,36 +69,12 @@ static void *send_stream(void *argument)
     return NULL;
 }
 
-/* Reads all that comes, even when it is of no use any more: the call ends sooner than it would
- * find a broken pipe. */
-static void *receive_stream(void *argument)
-{
-    struct stream *stream = argument;
-    CLEANUP(freep) char *bytes = xcalloc(PIPE_BYTES, 1);
-
-    for (;;) {
-        ssize_t length = read(stream->fd, bytes, PIPE_BYTES);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length <= 0)
-            break;
-        if (stream->err != NULL)
-            continue;
-        stream->err = stream->sink.write(stream->sink.context, bytes, (size_t)length);
-        if (stream->err != NULL)
-            stream->transfer->cancel(stream->transfer->context);
-    }
-    close(stream->fd);
-    return NULL;
-}
-
-/* Runs WORK in a thread and the call in this one. OTHER is the call's end of the pipe. */
-static struct error *run(struct stream *stream, void *(*work)(void *), int *other, int *ret_result)
+/* Produces in a thread and runs the call in this one. OTHER is the call's end of the pipe. */
+static struct error *run(struct stream *stream, int *other, int *ret_result)
 {
     CLEANUP(freep) char *path = xasprintf("/dev/fd/%d", *other);
     pthread_t thread;
-    int cause = pthread_create(&thread, NULL, work, stream);
+    int cause = pthread_create(&thread, NULL, send_stream, stream);
 
     if (cause != 0) {
         close(stream->fd);
@@ -120,20 +95,11 @@ struct error *transfer_send(const struct transfer *transfer,
     struct stream stream = {.transfer = transfer, .produce = produce, .producer = producer};
 
     TRY(make_pipe(&other, &stream.fd));
-    struct error *err = run(&stream, send_stream, &other, ret_result);
+    struct error *err = run(&stream, &other, ret_result);
 
     if (err != NULL && stream.refused && *ret_result < 0) {
         error_free(err);
         return NULL;
     }
     return err;
-}
-
-struct error *transfer_receive(const struct transfer *transfer, struct sink sink, int *ret_result)
-{
-    CLEANUP(closep) int other = -1;
-    struct stream stream = {.transfer = transfer, .sink = sink};
-
-    TRY(make_pipe(&stream.fd, &other));
-    return run(&stream, receive_stream, &other, ret_result);
 }

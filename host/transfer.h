@@ -1,7 +1,7 @@
 /*
- * Transfers: a library call that reads or writes a named file, joined by a pipe and a thread to a
- * stream of ours. The call runs in the calling thread; PRODUCE or SINK run in the other. Whichever
- * side fails first stops the other one. SIGPIPE must be ignored, as it is in the worker process.
+ * Transfers: a library call that reads a named file, joined by a pipe and a thread to a stream of
+ * ours. The call runs in the calling thread, PRODUCE in the other. Whichever side fails first stops
+ * the other one. SIGPIPE must be ignored, as it is in the worker process.
  */
 #ifndef VMBUILD_TRANSFER_H
 #define VMBUILD_TRANSFER_H
@@ -10,7 +10,7 @@
 #include "error.h"
 
 struct transfer {
-    int (*call)(void *context, const char *path); /* moves the whole of the file PATH; below 0: it
+    int (*call)(void *context, const char *path); /* reads the whole of the file PATH; below 0: it
                                                      failed */
     void (*cancel)(void *context); /* makes the running call fail; called from the other thread */
     void *context;
@@ -21,9 +21,5 @@ struct transfer {
 [[nodiscard]] struct error *transfer_send(const struct transfer *transfer,
                                           struct error *(*produce)(void *context, struct sink sink),
                                           void *producer, int *ret_result);
-
-/* Lets the call write to SINK. Errors and *RET_RESULT: as above, with SINK's own. */
-[[nodiscard]] struct error *transfer_receive(const struct transfer *transfer, struct sink sink,
-                                             int *ret_result);
 
 #endif

@@ -11,16 +11,15 @@
 #include "file.h"
 #include "guest/contract.h"
 #include "guest_handle.h"
+#include "guest_port.h"
 #include "launch.h"
 #include "machine.h"
 #include "memory.h"
 #include "outcome.h"
-#include "output_port.h"
 #include "progress.h"
 
 #define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
 #define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
-#define PROBLEM_MAX 8192       /* bytes that are shown of why the guest could not pack */
 
 struct vm {
     struct guest_handle *guest;
@@ -181,8 +180,9 @@ static struct error *run(struct vm *vm, const char *name, uint64_t timeout, stru
         strings_add(words, "still=1");
     TRY(guest_handle_command(vm->guest, operation, timeout + SCRIPT_GRACE_SECONDS, words, &reply));
     TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));
-    TRY(error_context(output_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",
+    TRY(error_context(guest_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",
                       operation));
+    progress_output_end();
     TRY(outcome_error(&outcome, name, timeout));
     if (outcome.oom > 0)
         progress_note("script '%s' succeeded, but the guest ran out of memory meanwhile and "
@@ -216,22 +216,10 @@ struct error *vm_run_hook(struct vm *vm, const char *name, uint64_t timeout)
 
 struct error *vm_pack_layer(struct vm *vm, struct sink sink)
 {
-    static const char operation[] = "pack the layer";
-    struct error *err = guest_handle_tar_out(vm->guest, operation, GUEST_LAYER, sink);
-    CLEANUP(freep) char *problem = NULL;
     struct strings words = {0};
 
-    if (err == NULL)
-        return NULL;
-    /* libguestfs has no words for a file that the guest gave up. Where nobody answers, the first
-     * error is the one to tell. */
-    strings_add(&words, "problem");
-    error_free(
-        guest_handle_command(vm->guest, operation, GUEST_HANDLE_CALL_SECONDS, &words, &problem));
-    if (problem == NULL || *problem == '\0')
-        return err;
-    error_free(err);
-    return error_new(EXIT_OTHER, "%s: %.*s", operation, PROBLEM_MAX, problem);
+    strings_add(&words, "pack");
+    return guest_handle_receive_layer(vm->guest, "pack the layer", &words, sink);
 }
 
 void vm_free(struct vm *vm)

@@ -113,12 +113,6 @@ static void test_call_and_reply(void **state)
     assert_int_equal(hear_header(fixture), 0);
 }
 
-static void test_late_cancel_flag_is_skipped(void **state)
-{
-    SAY((struct fixture *)*state, WIRE_CANCEL_FLAG);
-    receive_ping(*state);
-}
-
 static void test_string_reply(void **state)
 {
     struct fixture *fixture = *state;
@@ -219,69 +213,6 @@ static void test_refused_file_is_read_to_its_end(void **state)
     receive_ping(fixture);
 }
 
-/* Hears a file to its end. Returns its size; checks that byte N of it is N modulo 251. */
-static size_t hear_file(const struct fixture *fixture)
-{
-    static unsigned char bytes[WIRE_CHUNK_MAX];
-    size_t total = 0;
-    for (;;) {
-        uint32_t message = hear_word(fixture);
-        assert_int_equal(hear_word(fixture), 0);
-        uint32_t length = hear_word(fixture);
-        assert_true(length <= WIRE_CHUNK_MAX);
-        assert_int_equal(message, 8 + xdr_padded(length));
-        if (length == 0) {
-            return total;
-        }
-        hear(fixture, bytes, xdr_padded(length));
-        for (uint32_t i = 0; i < length; i++) {
-            assert_int_equal(bytes[i], (total + i) % 251);
-        }
-        total += length;
-    }
-}
-
-static void test_file_goes_out_in_any_pieces(void **state)
-{
-    static const size_t sizes[] = {0, 1, 8179, 8180, 8181, 32720, 32721, 100000};
-    static unsigned char bytes[100000];
-    struct fixture *fixture = *state;
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        bytes[i] = (unsigned char)(i % 251);
-    }
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-        for (size_t at = 0, piece = 1; at < sizes[i]; piece = piece * 3 + 1) {
-            size_t part = piece < sizes[i] - at ? piece : sizes[i] - at;
-            assert_int_equal(wire_send(fixture->wire, bytes + at, part), WIRE_OK);
-            at += part;
-        }
-        assert_int_equal(wire_send_end(fixture->wire, WIRE_OK), WIRE_OK);
-        assert_int_equal(hear_file(fixture), sizes[i]);
-    }
-}
-
-static void test_library_cancels_a_file(void **state)
-{
-    static unsigned char bytes[WIRE_BATCH];
-    struct fixture *fixture = *state;
-    SAY(fixture, WIRE_CANCEL_FLAG);
-    assert_int_equal(wire_send(fixture->wire, bytes, sizeof(bytes)), WIRE_CANCELLED);
-    assert_int_equal(hear_word(fixture), 8);
-    assert_int_equal(hear_word(fixture), 1);
-    assert_int_equal(hear_word(fixture), 0);
-    receive_ping(fixture);
-}
-
-static void test_failed_file_ends_as_cancelled(void **state)
-{
-    struct fixture *fixture = *state;
-    assert_int_equal(wire_send(fixture->wire, "x", 1), WIRE_OK);
-    wire_send_end(fixture->wire, WIRE_CANCELLED);
-    assert_int_equal(hear_word(fixture), 8);
-    assert_int_equal(hear_word(fixture), 1);
-    assert_int_equal(hear_word(fixture), 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -289,7 +220,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_launch_flag),
         TEST(test_call_and_reply),
-        TEST(test_late_cancel_flag_is_skipped),
         TEST(test_string_reply),
         TEST(test_error_reply),
         TEST(test_other_protocol_is_refused),
@@ -298,9 +228,6 @@ int main(void)
         TEST(test_file_comes_in),
         TEST(test_bad_chunks_lose_the_connection),
         TEST(test_refused_file_is_read_to_its_end),
-        TEST(test_file_goes_out_in_any_pieces),
-        TEST(test_library_cancels_a_file),
-        TEST(test_failed_file_ends_as_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

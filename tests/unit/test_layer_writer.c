@@ -18,8 +18,11 @@
 #include "host/temporary.h"
 #include "tar_blocks.h"
 
-static const struct layer_form_wanted everything = {
-    .tar = true, .blob = true, .compression = COMPRESSION_GZIP, .tarsum = true};
+static const struct layer_form_wanted everything = {.tar = true,
+                                                    .blob = true,
+                                                    .blob_digest = true,
+                                                    .compression = COMPRESSION_GZIP,
+                                                    .tarsum = true};
 
 static char folder[] = "/tmp/vmbuild-test-XXXXXX";
 

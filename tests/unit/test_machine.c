@@ -17,6 +17,7 @@ static void describe(const struct vm_options *options, enum accelerator accelera
     const struct machine_host host = {.accelerator = accelerator,
                                       .tsc_khz = 2096000,
                                       .output = "/run/a,b/output",
+                                      .layer = "/run/a,b/layer",
                                       .gate = "/run/gate"};
 
     machine_describe(options, &host, &machine);
@@ -91,10 +92,13 @@ static void test_several_cpus_are_packages_with_timers(void **state)
 static void test_unknown_frequency_and_firmware(void **state)
 {
     const struct vm_options options = {.scratch = "/run/scratch"};
-    const struct machine_host host = {
-        .accelerator = ACCELERATOR_TCG, .output = "/run/output", .gate = "/run/gate"};
+    const struct machine_host host = {.accelerator = ACCELERATOR_TCG,
+                                      .output = "/run/output",
+                                      .layer = "/run/layer",
+                                      .gate = "/run/gate"};
     const struct machine_host more = {.accelerator = ACCELERATOR_TCG,
                                       .output = "/run/output",
+                                      .layer = "/run/layer",
                                       .gate = "/run/gate",
                                       .firmware = "/usr/share/qboot"};
 
@@ -156,8 +160,11 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
 {
     const struct vm_options options = {.cpus = 1};
     const struct vm_options build = {.scratch = "/run/scratch", .base = "/cache/base"};
-    const struct machine_host saved = {
-        .accelerator = ACCELERATOR_TCG, .output = "/o", .gate = "/g", .monitor = "/m"};
+    const struct machine_host saved = {.accelerator = ACCELERATOR_TCG,
+                                       .output = "/o",
+                                       .layer = "/l",
+                                       .gate = "/g",
+                                       .monitor = "/m"};
     struct machine_host resumed = saved;
 
     (void)state;

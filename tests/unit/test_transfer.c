@@ -37,21 +37,6 @@ static int read_all(void *context, const char *path)
     return peer->moved >= peer->limit || peer->cancelled ? -1 : 0;
 }
 
-static int write_all(void *context, const char *path)
-{
-    struct peer *peer = context;
-    static const char bytes[8192];
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-
-    assert_true(fd >= 0);
-    while (peer->moved < peer->limit && !peer->cancelled) {
-        assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
-        peer->moved += sizeof bytes;
-    }
-    close(fd);
-    return peer->cancelled ? -1 : 0;
-}
-
 static int refuse(void *context, const char *path)
 {
     (void)context, (void)path;
@@ -65,7 +50,7 @@ static void cancel(void *context)
     peer->cancelled = true;
 }
 
-/* Our side: a producer of *CONTEXT bytes, and a sink that takes as many. */
+/* Our side: a producer of *CONTEXT bytes. */
 static struct error *produce(void *context, struct sink sink)
 {
     static const char bytes[10000];
@@ -83,17 +68,6 @@ static struct error *produce_and_fail(void *context, struct sink sink)
 {
     TRY(produce(context, sink));
     return error_new(EXIT_INPUT, "no more");
-}
-
-static struct error *take(void *context, const void *bytes, size_t length)
-{
-    size_t *room = context;
-
-    (void)bytes;
-    if (length > *room)
-        return error_new(EXIT_DISK_FULL, "no room");
-    *room -= length;
-    return NULL;
 }
 
 static void expect_error(struct error *err, enum exit_code code, const char *message)
@@ -147,53 +121,12 @@ static void test_send_that_is_refused(void **state)
     assert_int_equal(result, -1);
 }
 
-static void test_receive(void **state)
-{
-    struct peer peer = {.limit = TOTAL};
-    const struct transfer transfer = {.call = write_all, .cancel = cancel, .context = &peer};
-    size_t room = TOTAL;
-    int result = -1;
-
-    (void)state;
-    assert_null(transfer_receive(&transfer, (struct sink){take, &room}, &result));
-    assert_int_equal(result, 0);
-    assert_int_equal(room, 0);
-}
-
-static void test_receive_whose_sink_fails(void **state)
-{
-    struct peer peer = {.limit = SIZE_MAX}; /* ends only when cancelled */
-    const struct transfer transfer = {.call = write_all, .cancel = cancel, .context = &peer};
-    size_t room = 100000;
-    int result = 0;
-
-    (void)state;
-    expect_error(transfer_receive(&transfer, (struct sink){take, &room}, &result), EXIT_DISK_FULL,
-                 "no room");
-    assert_int_equal(result, -1);
-}
-
-static void test_receive_that_is_refused(void **state)
-{
-    struct peer peer = {0};
-    const struct transfer transfer = {.call = refuse, .cancel = cancel, .context = &peer};
-    size_t room = 0;
-    int result = 0;
-
-    (void)state;
-    assert_null(transfer_receive(&transfer, (struct sink){take, &room}, &result));
-    assert_int_equal(result, -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_send),
         cmocka_unit_test(test_send_whose_producer_fails),
         cmocka_unit_test(test_send_that_is_refused),
-        cmocka_unit_test(test_receive),
-        cmocka_unit_test(test_receive_whose_sink_fails),
-        cmocka_unit_test(test_receive_that_is_refused),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as the program has it */

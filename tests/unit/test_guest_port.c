@@ -1,4 +1,4 @@
-/* The output port, with this test in QEMU's place. */
+/* A port of the guest, with this test in QEMU's place. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,12 +13,13 @@
 
 #include <cmocka.h>
 
-#include "host/output_port.h"
-#include "host/progress.h"
+#include "host/guest_port.h"
 
 static char folder[] = "/tmp/vmbuild-test-XXXXXX";
-static struct output_port *port;
+static struct guest_port *port;
 static volatile pid_t connected;
+static size_t taken; /* bytes */
+static size_t room;  /* for so many */
 
 static void on_connected(void *context, pid_t pid)
 {
@@ -26,10 +27,16 @@ static void on_connected(void *context, pid_t pid)
     connected = pid;
 }
 
+static struct error *take(void *context, const void *bytes, size_t length)
+{
+    (void)context, (void)bytes;
+    taken += length;
+    return taken > room ? error_new(EXIT_DISK_FULL, "no room") : NULL;
+}
+
 static int make_folder(void **state)
 {
     (void)state;
-    progress_setup(PROGRESS_NONE, -1);
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
@@ -42,10 +49,14 @@ static int remove_folder(void **state)
 
 static int open_port(void **state)
 {
-    struct error *err = output_port_open(folder, on_connected, NULL, &port);
+    struct error *err = guest_port_open(folder, "output", &port);
 
     (void)state;
     connected = 0;
+    taken = 0;
+    room = SIZE_MAX;
+    if (err == NULL)
+        err = guest_port_start(port, (struct sink){.write = take}, on_connected, NULL);
     error_free(err);
     return err == NULL ? 0 : -1;
 }
@@ -56,7 +67,7 @@ static int connect_to_port(void)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
-    strcpy(address.sun_path, output_port_path(port));
+    strcpy(address.sun_path, guest_port_path(port));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
@@ -80,14 +91,14 @@ static void test_counts_what_comes(void **state)
 
     (void)state;
     send_bytes(fd, 1000000);
-    assert_null(output_port_wait(port, 1000000));
+    assert_null(guest_port_wait(port, 1000000));
     assert_int_equal(connected, getpid());
-    assert_null(output_port_wait(port, 0));
+    assert_null(guest_port_wait(port, 0));
     send_bytes(fd, 15);
-    assert_null(output_port_wait(port, 10));
-    assert_null(output_port_wait(port, 5));
+    assert_null(guest_port_wait(port, 10));
+    assert_null(guest_port_wait(port, 5));
     close(fd);
-    output_port_close(port);
+    guest_port_close(port);
 }
 
 static void test_too_little_is_an_error(void **state)
@@ -97,17 +108,17 @@ static void test_too_little_is_an_error(void **state)
     (void)state;
     send_bytes(fd, 7);
     close(fd);
-    struct error *err = output_port_wait(port, 8);
+    struct error *err = guest_port_wait(port, 8);
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
-    assert_string_equal(err->message, "show the script's output: 7 of its 8 bytes came");
+    assert_string_equal(err->message, "read the guest's port 'output': 7 of 8 bytes came");
     error_free(err);
-    output_port_close(port);
+    guest_port_close(port);
 }
 
 static void expect_refusal(uint64_t count)
 {
-    struct error *err = output_port_wait(port, count);
+    struct error *err = guest_port_wait(port, count);
 
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
@@ -122,7 +133,7 @@ static void test_promise_beyond_all_buffers_is_an_error(void **state)
     send_bytes(fd, 7);
     expect_refusal(UINT64_MAX);
     close(fd);
-    output_port_close(port);
+    guest_port_close(port);
 }
 
 static void *drip(void *argument)
@@ -150,26 +161,58 @@ static void test_dripping_output_is_an_error(void **state)
     shutdown(fd, SHUT_RDWR);
     pthread_join(thread, NULL);
     close(fd);
-    output_port_close(port);
+    guest_port_close(port);
+}
+
+static void test_stop_takes_what_has_come(void **state)
+{
+    int fd = connect_to_port();
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    send_bytes(fd, 1000);
+    assert_null(guest_port_wait(port, 1));
+    send_bytes(fd, 100000);
+    assert_null(guest_port_stop(port));
+    assert_int_equal(taken, 101000);
+    assert_int_equal(write(fd, "x", 1), -1);
+    close(fd);
+    guest_port_close(port);
+}
+
+static void test_error_of_the_sink_ends_it(void **state)
+{
+    int fd = connect_to_port();
+
+    (void)state;
+    room = 5;
+    send_bytes(fd, 7);
+    expect_refusal(8);
+    struct error *err = guest_port_stop(port);
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_DISK_FULL);
+    error_free(err);
+    close(fd);
+    guest_port_close(port);
 }
 
 static void test_nobody_connects(void **state)
 {
     (void)state;
-    output_port_close(port);
+    guest_port_close(port);
     assert_int_equal(connected, 0);
 }
 
 static void test_path_without_room_is_an_error(void **state)
 {
     char path[sizeof((struct sockaddr_un *)0)->sun_path + 1];
-    struct output_port *none = NULL;
+    struct guest_port *none = NULL;
 
     (void)state;
     memset(path, 'a', sizeof path - 1);
     path[0] = '/';
     path[sizeof path - 1] = '\0';
-    struct error *err = output_port_open(path, on_connected, NULL, &none);
+    struct error *err = guest_port_open(path, "output", &none);
     assert_non_null(err);
     assert_null(none);
     error_free(err);
@@ -182,6 +225,8 @@ int main(void)
         cmocka_unit_test_setup(test_too_little_is_an_error, open_port),
         cmocka_unit_test_setup(test_promise_beyond_all_buffers_is_an_error, open_port),
         cmocka_unit_test_setup(test_dripping_output_is_an_error, open_port),
+        cmocka_unit_test_setup(test_stop_takes_what_has_come, open_port),
+        cmocka_unit_test_setup(test_error_of_the_sink_ends_it, open_port),
         cmocka_unit_test_setup(test_nobody_connects, open_port),
         cmocka_unit_test(test_path_without_room_is_an_error),
     };
