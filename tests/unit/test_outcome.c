@@ -128,6 +128,25 @@ static void test_success_whatever_happened_meanwhile(void **state)
     assert_null(outcome_error(&outcome, "runAsRoot", 60));
 }
 
+static void test_layer_line(void **state)
+{
+    static const char *const bad[] = {
+        "",         "layer=",   "layer=-1", "layer=01",
+        "layer=1 ", "layer=0x", "output=1", "layer=18446744073709551616"};
+    uint64_t bytes = 0;
+
+    (void)state;
+    assert_null(outcome_parse_layer("layer=18446744073709551615\n", &bytes));
+    assert_true(bytes == UINT64_MAX);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct error *err = outcome_parse_layer(bad[i], &bytes);
+
+        assert_non_null(err);
+        assert_int_equal(err->code, EXIT_VM);
+        error_free(err);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_long_reply_is_an_error),
         cmocka_unit_test(test_in_the_users_words),
         cmocka_unit_test(test_success_whatever_happened_meanwhile),
+        cmocka_unit_test(test_layer_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
