@@ -59,8 +59,8 @@
  * complaints.
  *
  * `pack` returns "layer=N": the bytes that it has written to GUEST_LAYER_PORT, which the reply may
- * overtake as well. A port of its own is faster than guestfs_tar_out, whose protocol cuts files into
- * pieces of 8 KiB, and lets `pack` say why it failed.
+ * overtake as well. A port of its own is faster than guestfs_tar_out, whose protocol cuts files
+ * into pieces of 8 KiB, and lets `pack` say why it failed.
  */
 #ifndef VMBUILD_GUEST_CONTRACT_H
 #define VMBUILD_GUEST_CONTRACT_H
