@@ -4,12 +4,15 @@
  * The host speaks to the guest through libguestfs' public API only, and the guest answers only the
  * procedures below; every other one gets a proper error reply. A build is this sequence of calls:
  *
- *   (no call)                                      init waits on GUEST_GATE for randomness
+ *   (no call)                                      init mounts GUEST_DISK_SCRATCH, and where it
+ *                                                  is there GUEST_DISK_BASE, and waits on
+ *                                                  GUEST_GATE for randomness
  *   guestfs_launch                                 init reports on GUEST_CHANNEL
  *   guestfs_upload  FILE   /job/NAME               scripts, environments, resolv.conf, CA bundle
- *   guestfs_command start clock=S clamp=S scratch=DEV [trim=1]
+ *   guestfs_command start clock=S clamp=S
  *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill its disk, unmount it
- *   guestfs_command base base=DEV                  mount the base disk read-only as image/
+ *   guestfs_command base base=DEV                  mount the base disk read-only as image/, if it
+ *                                                  is not yet
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
  *   guestfs_command hook name=preMount timeout=S clock=S [still=1] [share=TAG:TARGET ...]
  *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/
@@ -22,10 +25,10 @@
  *   guestfs_command pack                           the layer as a tar, to GUEST_LAYER_PORT
  *   guestfs_shutdown
  *
- * DEV is a disk's serial number, which the host has set: GUEST_DISK_SCRATCH, GUEST_DISK_BASE, or
+ * DEV is a disk's serial number, which the host has set: GUEST_DISK_BASE, GUEST_DISK_NEW_BASE, or
  * GUEST_DISK_LAYER and the layer's number from 0. The guest looks for it in /sys/block/NAME/serial
- * (virtio-blk: the first two) and behind the 4-byte header of /sys/block/NAME/device/vpd_pg80 (the
- * layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot),
+ * (virtio-blk: all but the layers) and behind the 4-byte header of /sys/block/NAME/device/vpd_pg80
+ * (the layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot),
  * since the kernel's own names follow the order in which disks happen to be probed.
  *
  * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
@@ -38,8 +41,6 @@
  *
  * A hook sees the shares at their targets, too, but not one that lies over what it needs itself:
  * busybox, the scratch disk or its own script.
- *
- * With `trim=1`, what is deleted on the scratch disk is given back to the host's at once.
  *
  * From boot to `start` the clock is held at GUEST_CLOCK_LEAST, from there to the first script at S,
  * but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells how long a stage
@@ -83,8 +84,9 @@
 
 /* Serial numbers of the disks. */
 #define GUEST_DISK_SCRATCH "scratch"
-#define GUEST_DISK_BASE "base"
-#define GUEST_DISK_LAYER "layer" /* then the layer's number: "layer0" is the lowest */
+#define GUEST_DISK_BASE "base"        /* one that is filled */
+#define GUEST_DISK_NEW_BASE "newbase" /* one to be filled */
+#define GUEST_DISK_LAYER "layer"      /* then the layer's number: "layer0" is the lowest */
 
 /* Uploads, and the tree that tar_in names. */
 #define GUEST_JOB_DIR "/job"

@@ -137,6 +137,13 @@ int device_open_port(const char *name, struct fault *fault)
     return fd < 0 ? fault_set(fault, errno, "open the port '%s'", name) : fd;
 }
 
+bool device_has_disk(const char *serial)
+{
+    char path[DEVICE_PATH_MAX];
+    struct lookup lookup = {.name = serial, .path = path};
+    return look_for_disk(&lookup);
+}
+
 int device_find_disk(const char *serial, char *ret, struct fault *fault)
 {
     struct lookup lookup = {.name = serial};

@@ -17,6 +17,9 @@
  * FAULT. */
 int device_open_port(const char *name, struct fault *fault);
 
+/* Whether the kernel has found a disk with this serial number already. */
+bool device_has_disk(const char *serial);
+
 /* Fills RET, of DEVICE_PATH_MAX bytes, with the device file of the disk with this serial number.
  * Returns 0, or -1 with FAULT. */
 int device_find_disk(const char *serial, char *ret, struct fault *fault);

@@ -1,7 +1,7 @@
 /*
- * The gate: where the guest, booted but knowing nothing of its job, stops until the host wants it.
- * It may be saved there and resumed any number of times, by other processes on other days; so what
- * has to be new each time comes after it.
+ * The gate: where the guest, its disks mounted but knowing nothing of its job, stops until the host
+ * wants it. It may be saved there and resumed any number of times, by other processes on other
+ * days; so what has to be new each time comes after it.
  */
 #ifndef VMBUILD_GUEST_GATE_H
 #define VMBUILD_GUEST_GATE_H

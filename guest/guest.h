@@ -17,6 +17,7 @@ struct guest {
     int64_t clock;            /* held until the first script */
     int64_t clamp;
     bool started;
+    bool base_mounted;
     bool mounted;                /* the plain merged view, at mnt/ */
     bool networked;              /* the network is set up */
     struct fault fault;          /* of the call that is being served */

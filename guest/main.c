@@ -16,14 +16,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base.h"
 #include "clock.h"
 #include "contract.h"
 #include "device.h"
 #include "file.h"
 #include "gate.h"
 #include "guest.h"
+#include "network.h"
 #include "procedure.h"
 #include "sandbox.h"
+#include "scratch.h"
 #include "wire.h"
 
 #define HOST_NAME "vmbuild"
@@ -80,6 +83,19 @@ static int fix_addresses(struct fault *fault)
                : 0;
 }
 
+/* What every job needs, and none changes: done before the gate, it is part of what is saved there.
+ * A base disk that cannot be used is the business of the verb that asks for it. */
+static int prepare(struct guest *guest, struct fault *fault)
+{
+    struct fault ignored;
+    if (network_start_loopback(fault) || scratch_mount(fault)) {
+        return -1;
+    }
+    guest->base_mounted =
+        device_has_disk(GUEST_DISK_BASE) && base_mount(GUEST_DISK_BASE, &ignored) == 0;
+    return 0;
+}
+
 /* Everything up to the point from which init may not give up. */
 static int boot(struct guest *guest, struct fault *fault)
 {
@@ -96,7 +112,7 @@ static int boot(struct guest *guest, struct fault *fault)
     if (!guest->wire) {
         return fault_set(fault, ENOMEM, "open the channel");
     }
-    if (gate_pass(fault)) {
+    if (prepare(guest, fault) || gate_pass(fault)) {
         return -1;
     }
     return wire_launch(guest->wire) == WIRE_OK ? 0 : fault_set(fault, EPIPE, "report to the host");

@@ -108,7 +108,7 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
         return fault_set(fault, errno, "separate the script's mounts");
     }
-    if (network_start_loopback(fault)) {
+    if (plan->own_network && network_start_loopback(fault)) {
         return -1;
     }
     if (plan->view) {

@@ -1,6 +1,8 @@
 #include "scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -17,15 +19,14 @@ static const char *const folders[] = {
     GUEST_SCRATCH_WORK,
 };
 
-int scratch_mount(const char *serial, bool trim, struct fault *fault)
+int scratch_mount(struct fault *fault)
 {
     char device[DEVICE_PATH_MAX];
-    if (device_find_disk(serial, device, fault)) {
+    if (device_find_disk(GUEST_DISK_SCRATCH, device, fault)) {
         return -1;
     }
     /* The disk is thrown away: nothing on it has to survive a crash. */
-    const char *options = trim ? "nobarrier,noinit_itable,discard" : "nobarrier,noinit_itable";
-    if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, options)) {
+    if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, "nobarrier,noinit_itable")) {
         return fault_set(fault, errno, "mount the scratch disk '%s'", device);
     }
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
@@ -34,6 +35,27 @@ int scratch_mount(const char *serial, bool trim, struct fault *fault)
         }
     }
     return 0;
+}
+
+static int touch(const char *folder, long mtime, struct fault *fault)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = mtime}};
+    return utimensat(AT_FDCWD, folder, times, 0)
+               ? fault_set(fault, errno, "set the times of '%s'", folder)
+               : 0;
+}
+
+int scratch_touch(bool image_shown, struct fault *fault)
+{
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        bool is_image = strcmp(folders[i], GUEST_SCRATCH_IMAGE) == 0;
+        bool is_layer = strcmp(folders[i], GUEST_SCRATCH_LAYER) == 0;
+        if (!(image_shown && is_image) &&
+            touch(folders[i], image_shown && is_layer ? UTIME_OMIT : UTIME_NOW, fault)) {
+            return -1;
+        }
+    }
+    return touch(GUEST_SCRATCH, UTIME_NOW, fault);
 }
 
 bool scratch_is_full(void)

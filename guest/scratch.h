@@ -6,9 +6,13 @@
 
 #include "fault.h"
 
-/* Mounts the disk with the serial number SERIAL and makes its folders. TRIM: what is deleted is
- * given back to the host at once. Returns 0, or -1 with FAULT. */
-int scratch_mount(const char *serial, bool trim, struct fault *fault);
+/* Mounts the disk GUEST_DISK_SCRATCH and makes its folders. Returns 0, or -1 with FAULT. */
+int scratch_mount(struct fault *fault);
+
+/* Gives the folders the time that it is. IMAGE_SHOWN: the base is mounted, so that image/ is not a
+ * folder of this disk, and layer/ has the mtime of the image's root, which it keeps. Returns 0, or
+ * -1 with FAULT. */
+int scratch_touch(bool image_shown, struct fault *fault);
 
 /* Whether no room is left on it. */
 bool scratch_is_full(void);

@@ -82,20 +82,16 @@ static int start_clock(struct guest *guest, const struct words *words)
 
 static int start(struct guest *guest, const struct words *words)
 {
-    const char *scratch;
-    const char *trim = value_of(words, "trim");
     int64_t clamp = 0;
     int64_t clock = 0;
     if (number_of(guest, words, "clock", 0, INT64_MAX, &clock) ||
-        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp) ||
-        require(guest, words, "scratch", &scratch)) {
+        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp)) {
         return -1;
     }
     if (guest->started) {
         return fault_set(&guest->fault, EALREADY, "start");
     }
-    if (clock_hold(clock, &guest->fault) ||
-        scratch_mount(scratch, trim && strcmp(trim, "1") == 0, &guest->fault)) {
+    if (clock_hold(clock, &guest->fault) || scratch_touch(guest->base_mounted, &guest->fault)) {
         return -1;
     }
     guest->clock = clock;
@@ -132,7 +128,14 @@ static int unpack_base(struct guest *guest, const struct words *words)
 static int mount_base(struct guest *guest, const struct words *words)
 {
     const char *base;
-    return require(guest, words, "base", &base) ? -1 : base_mount(base, &guest->fault);
+    if (require(guest, words, "base", &base)) {
+        return -1;
+    }
+    if (!guest->base_mounted && base_mount(base, &guest->fault)) {
+        return -1;
+    }
+    guest->base_mounted = true;
+    return 0;
 }
 
 static int mount_view(struct guest *guest, const struct words *words)
@@ -301,7 +304,7 @@ static const struct {
     const char *keys[7];
     int (*act)(struct guest *guest, const struct words *words);
 } verbs[] = {
-    {"start", {"clock", "clamp", "scratch", "trim"}, start},
+    {"start", {"clock", "clamp"}, start},
     {"unpack", {"base", "layer"}, unpack_base},
     {"base", {"base"}, mount_base},
     {"mount", {NULL}, mount_view},

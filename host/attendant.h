@@ -21,7 +21,7 @@ enum attendant_task { ATTENDANT_BOOT, ATTENDANT_RESUME, ATTENDANT_SAVE };
 struct attendant_plan {
     enum attendant_task task;
     bool more_devices; /* the guest is to look for devices that it has not found booting */
-    int state;         /* the file to resume from or to save to, from its start; borrowed */
+    int state;         /* the file to resume from or to save to, at its position; borrowed */
     void (*end)(void *context); /* ends QEMU; called from the attendant's thread where its task has
                                    failed, and after a save */
     void *context;

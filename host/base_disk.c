@@ -1,5 +1,7 @@
 #include "base_disk.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +53,31 @@ static struct error *make_empty(struct store *store, struct image *image, char *
     return NULL;
 }
 
+/* A disk of before there were marks has zeros in its place. */
+static void read_mark(struct base_disk *disk)
+{
+    CLEANUP(closep) int fd = open(disk->path, O_RDONLY | O_CLOEXEC);
+    unsigned char bytes[BASE_DISK_MARK];
+    bool any = false;
+
+    if (fd < 0 || pread(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        any = any || bytes[i] != 0;
+    for (size_t i = 0; any && i < sizeof bytes; i++)
+        snprintf(disk->mark + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static struct error *write_mark(int fd, const char *path)
+{
+    unsigned char bytes[BASE_DISK_MARK];
+
+    if (getentropy(bytes, sizeof bytes) < 0 ||
+        pwrite(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return error_errno(EXIT_OTHER, "mark the base disk '%s'", path);
+    return NULL;
+}
+
 struct error *base_disk_open(struct store *store, struct image *image, struct base_disk *ret)
 {
     struct base_disk disk = {.lock = -1};
@@ -71,9 +98,16 @@ struct error *base_disk_open(struct store *store, struct image *image, struct ba
             close(disk.lock);
             return err;
         }
+    } else {
+        read_mark(&disk);
     }
     *ret = disk;
     return NULL;
+}
+
+const char *base_disk_mark(const struct base_disk *disk)
+{
+    return disk->mark[0] == '\0' ? NULL : disk->mark;
 }
 
 struct error *base_disk_publish(struct store *store, struct base_disk *disk)
@@ -84,6 +118,7 @@ struct error *base_disk_publish(struct store *store, struct base_disk *disk)
     TRY(store_temporary(store, &copy, &to));
     TRY(error_context(file_copy_sparse(disk->path, to, copy),
                       "copy the base disk to the cache '%s'", store_folder(store)));
+    TRY(write_mark(to, copy));
     TRY(store_publish(store, STORE_DISK, disk->key, copy, NULL));
     close(steal_fd(&disk->lock));
     return NULL;

@@ -16,8 +16,6 @@
 #include "parallel.h"
 #include "plan.h"
 #include "progress.h"
-#include "scratch_disk.h"
-#include "temporary.h"
 #include "vm.h"
 
 /* What a build has made so far. */
@@ -30,19 +28,16 @@ struct state {
 
     /* The VM and the disks it stands on, until end_vm. */
     struct vm *vm;
-    char *scratch;
     struct base_disk disk;
 
     struct image *image;
 };
 
-/* Ends the VM, where there is one, and lets go of its disks: they are thrown away, so there is
- * nothing to flush and no orderly shutdown. */
+/* Ends the VM, where there is one, and lets go of the base disk. There is nothing to flush and no
+ * orderly shutdown. */
 static void end_vm(struct state *state)
 {
     vm_free(STEAL(state->vm));
-    temporary_remove(state->scratch);
-    free(STEAL(state->scratch));
     base_disk_release(&state->disk);
 }
 
@@ -264,8 +259,9 @@ static struct error *launch(struct state *state)
                                  .network = spec->network,
                                  .shares = shares,
                                  .share_count = spec->share_count,
-                                 .scratch = state->scratch,
+                                 .scratch_size = spec->disk_size << 20,
                                  .base = disk->path,
+                                 .base_mark = base_disk_mark(disk),
                                  .base_is_new = disk->is_new,
                                  .layers = layers,
                                  .layer_count = disk->is_new ? count : 0,
@@ -281,24 +277,11 @@ static struct error *launch(struct state *state)
     return NULL;
 }
 
-static struct error *make_scratch(const struct spec *spec, char **ret)
-{
-    const char *folder;
-    CLEANUP(temporary_removep) char *path = NULL;
-
-    TRY(temporary_run_folder(&folder));
-    TRY(temporary_file(folder, "scratch", &path, NULL));
-    TRY(scratch_disk_make(path, spec->disk_size << 20, 0));
-    *ret = STEAL(path);
-    return NULL;
-}
-
 /* One VM from its disks to the layer. It is left to end_vm. */
 static struct error *run_vm(struct state *state, struct layer_writer *writer, bool *ret_damaged)
 {
     if (state->plan.needs_base)
         TRY(base_disk_open(state->build->store, state->base, &state->disk));
-    TRY(make_scratch(state->spec, &state->scratch));
     TRY(launch(state));
     TRY(use_base_disk(state, ret_damaged));
     TRY(put_job(state, state->vm));

@@ -223,20 +223,15 @@ static struct finding look_at_memory(const struct options *options)
 /* Boots a VM with a small disk and ends it. */
 static struct error *boot_once(const struct options *options, double *ret_seconds)
 {
-    CLEANUP(temporary_removep) char *scratch = NULL;
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(vm_freep) struct vm *vm = NULL;
-    const char *folder = NULL;
     struct timespec before, after;
 
-    TRY(temporary_run_folder(&folder));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
-    TRY(temporary_file(folder, "scratch", &scratch, NULL));
-    TRY(scratch_disk_make(scratch, TRIAL_DISK_MIB * MIB, 0));
     const struct vm_options machine = {.accelerator = options->accelerator,
                                        .memory = GUEST_MEMORY_MIB,
                                        .cpus = 1,
-                                       .scratch = scratch,
+                                       .scratch_size = TRIAL_DISK_MIB * MIB,
                                        .clock = 1,
                                        .clamp = 1,
                                        .store = store};

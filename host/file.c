@@ -165,11 +165,35 @@ struct error *file_use_up(const char *from, uint64_t size, int to, const char *t
     return NULL;
 }
 
+struct error *file_copy_data(int from, const char *from_name, uint64_t size, uint64_t max, int to,
+                             const char *to_name)
+{
+    off_t data = 0, hole = 0, end = (off_t)size;
+    uint64_t left = max;
+
+    while (hole < end && (data = lseek(from, hole, SEEK_DATA)) >= 0 && data < end) {
+        hole = lseek(from, data, SEEK_HOLE);
+        if (hole < 0 || lseek(from, data, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "read '%s'", from_name);
+        uint64_t length = (uint64_t)((hole < end ? hole : end) - data);
+
+        if (length > left)
+            return error_new(EXIT_OTHER, "copy '%s': it has more than %llu bytes of data",
+                             from_name, (unsigned long long)max);
+        left -= length;
+        if (lseek(to, data, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "write '%s'", to_name);
+        TRY(copy_bytes(from_name, from, length, to, to_name));
+    }
+    if (data < 0 && errno != ENXIO) /* which says that only a hole is left */
+        return error_errno(EXIT_OTHER, "read '%s'", from_name);
+    return NULL;
+}
+
 struct error *file_copy_sparse(const char *from, int to, const char *to_name)
 {
     CLEANUP(closep) int from_fd = open(from, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    off_t data = 0, hole = 0;
 
     if (from_fd < 0 || fstat(from_fd, &status) < 0)
         return error_errno(EXIT_OTHER, "read '%s'", from);
@@ -177,17 +201,7 @@ struct error *file_copy_sparse(const char *from, int to, const char *to_name)
         return NULL;
     if (ftruncate(to, status.st_size) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", to_name);
-    while (hole < status.st_size && (data = lseek(from_fd, hole, SEEK_DATA)) >= 0) {
-        hole = lseek(from_fd, data, SEEK_HOLE);
-        if (hole < 0 || lseek(from_fd, data, SEEK_SET) < 0)
-            return error_errno(EXIT_OTHER, "read '%s'", from);
-        if (lseek(to, data, SEEK_SET) < 0)
-            return error_errno(EXIT_OTHER, "write '%s'", to_name);
-        TRY(copy_bytes(from, from_fd, (uint64_t)(hole - data), to, to_name));
-    }
-    if (data < 0 && errno != ENXIO) /* which says that only a hole is left */
-        return error_errno(EXIT_OTHER, "read '%s'", from);
-    return NULL;
+    return file_copy_data(from_fd, from, (uint64_t)status.st_size, UINT64_MAX, to, to_name);
 }
 
 char *file_folder(const char *path)

@@ -41,6 +41,11 @@
  * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_sparse(const char *from, int to, const char *to_name);
 
+/* Copies the data of the first SIZE bytes of FROM to the same places in TO, and leaves out holes.
+ * Errors: EXIT_OTHER, also where there is more data than MAX bytes; EXIT_DISK_FULL. */
+[[nodiscard]] struct error *file_copy_data(int from, const char *from_name, uint64_t size,
+                                           uint64_t max, int to, const char *to_name);
+
 /* The folder that PATH, which has no slash at its end, is in: "." where it names none. The
  * caller's. */
 char *file_folder(const char *path);

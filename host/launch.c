@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "memory.h"
 #include "progress.h"
+#include "scratch_disk.h"
 #include "snapshot.h"
 #include "temporary.h"
 #include "tsc.h"
@@ -64,17 +65,30 @@ static struct guest_attempt make_attempt(const struct launch *launch, enum accel
         .seconds = LAUNCH_SECONDS};
 }
 
+static struct error *make_disk(const struct launch *launch)
+{
+    return scratch_disk_make(launch->options->scratch, launch->options->scratch_size, 0);
+}
+
+static bool has_known_base(const struct vm_options *options)
+{
+    return options->base != NULL && !options->base_is_new;
+}
+
 /* The machine that is saved: without what belongs to one build. */
 static struct vm_options bare_options(const struct vm_options *options)
 {
     return (struct vm_options){.memory = options->memory,
                                .cpus = options->cpus,
                                .verbose = options->verbose,
+                               .scratch = options->scratch,
+                               .base = has_known_base(options) ? options->base : NULL,
                                .store = options->store};
 }
 
-/* Return: false where the machine has no key: a file of it is too new, or its guest has to measure
- * the host's time stamp counter, which may tick otherwise where it resumes. */
+/* Return: false where the machine has no key: a file of it is too new, its base disk is not told
+ * from others, or its guest has to measure the host's time stamp counter, which may tick otherwise
+ * where it resumes. */
 static bool find_key(const struct launch *launch, struct digest *ret)
 {
     CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_KERNEL, launch->appliance);
@@ -82,15 +96,19 @@ static bool find_key(const struct launch *launch, struct digest *ret)
     CLEANUP(freep) char *library = guest_handle_library_version();
     CLEANUP(buffer_free) struct buffer traits = {0};
     const char *const paths[] = {launch->qemu, kernel, initramfs};
-    const struct vm_options bare = bare_options(launch->options);
+    const struct vm_options *options = launch->options;
+    struct vm_options bare = bare_options(options);
     struct machine_host host = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_SAVE, -1).host;
     struct machine machine;
 
-    if (launch->tsc_khz == 0)
+    if (launch->tsc_khz == 0 || (bare.base != NULL && options->base_mark == NULL))
         return false;
+    bare.scratch = "";
+    bare.base = bare.base == NULL ? NULL : options->base_mark;
     host.output = host.layer = host.gate = host.monitor = "";
     machine_describe(&bare, &host, &machine);
-    buffer_printf(&traits, "libguestfs %s, %llu MiB, %s", library, (unsigned long long)bare.memory,
+    buffer_printf(&traits, "libguestfs %s, %llu MiB, disk of %llu, %s", library,
+                  (unsigned long long)options->memory, (unsigned long long)options->scratch_size,
                   machine.append);
     for (size_t i = 0; i < machine.parameters.count; i++)
         buffer_printf(&traits, " %s", machine.parameters.items[i]);
@@ -107,12 +125,14 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
     const struct vm_options bare = bare_options(launch->options);
 
     TRY(store_temporary(bare.store, &path, &fd));
+    TRY(make_disk(launch));
+    TRY(snapshot_seek_state(fd, launch->options->scratch_size));
     const struct guest_attempt attempt = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_SAVE, fd);
     struct error *err = guest_handle_start(launch->handle, &bare, &attempt, ret_late);
 
     guest_handle_stop(launch->handle);
     TRY(err);
-    return snapshot_keep(bare.store, key, path);
+    return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size, bare.scratch);
 }
 
 /* Opens the snapshot, which is made now where it is due. Return: its descriptor; below 0 where
@@ -122,7 +142,8 @@ static int obtain_snapshot(const struct launch *launch, const struct digest *key
     struct store *store = launch->options->store;
     int fd = snapshot_open(store, key);
 
-    if (fd >= 0 || !snapshot_is_due(store, key))
+    /* Where a base disk is known, it was made by a build before. */
+    if (fd >= 0 || !snapshot_is_due(store, key, has_known_base(launch->options)))
         return fd;
     bool late = false;
     struct error *err = make_snapshot(launch, key, &late);
@@ -136,6 +157,18 @@ static int obtain_snapshot(const struct launch *launch, const struct digest *key
     return -1;
 }
 
+static struct error *start_from(const struct launch *launch, int snapshot, bool *ret_late)
+{
+    const struct vm_options *options = launch->options;
+    const struct guest_attempt attempt =
+        make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_RESUME, snapshot);
+
+    *ret_late = false;
+    TRY(snapshot_restore_disk(snapshot, options->scratch_size, options->scratch));
+    TRY(snapshot_seek_state(snapshot, options->scratch_size));
+    return guest_handle_start(launch->handle, options, &attempt, ret_late);
+}
+
 /* Return: whether the VM runs, from a snapshot. */
 static bool resume(const struct launch *launch)
 {
@@ -145,12 +178,10 @@ static bool resume(const struct launch *launch)
 
     if (store == NULL || store_is_thrown_away(store) || !find_key(launch, &key))
         return false;
-    CLEANUP(closep) int state = obtain_snapshot(launch, &key);
-    if (state < 0)
+    CLEANUP(closep) int snapshot = obtain_snapshot(launch, &key);
+    if (snapshot < 0)
         return false;
-    const struct guest_attempt attempt =
-        make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_RESUME, state);
-    struct error *err = guest_handle_start(launch->handle, launch->options, &attempt, &late);
+    struct error *err = start_from(launch, snapshot, &late);
 
     if (err == NULL)
         return true;
@@ -165,6 +196,8 @@ static struct error *boot(const struct launch *launch, enum accelerator accelera
 {
     struct guest_attempt attempt = make_attempt(launch, accelerator, ATTENDANT_BOOT, -1);
     bool late = false;
+
+    TRY(make_disk(launch));
     struct error *err = guest_handle_start(launch->handle, launch->options, &attempt, &late);
 
     if (err == NULL || !late)
@@ -175,6 +208,7 @@ static struct error *boot(const struct launch *launch, enum accelerator accelera
                   LAUNCH_SECONDS);
     error_free(err);
     guest_handle_stop(launch->handle);
+    TRY(make_disk(launch));
     attempt = make_attempt(launch, ACCELERATOR_TCG, ATTENDANT_BOOT, -1);
     attempt.seconds = LAUNCH_AGAIN_SECONDS;
     return guest_handle_start(launch->handle, launch->options, &attempt, &late);

@@ -27,8 +27,6 @@
 #define SLOT_SCRATCH "0x1e"
 #define SLOT_BASE "0x1f"
 
-#define DISK_UNUSED "unused" /* serial number of a disk that nobody looks for */
-
 #define GUEST_HZ 100 /* CONFIG_HZ of the guest's kernel */
 
 static void add(struct machine *machine, const char *name, char *value)
@@ -58,13 +56,6 @@ static void add_drive(struct machine *machine, const char *id, const char *path,
                   quoted));
 }
 
-/* In place of a file. What the guest takes to be the disk's size is what it found before it was
- * saved, so it must not be smaller than any disk; of file systems it uses no more than there is. */
-static void add_no_drive(struct machine *machine, const char *id, const char *settings)
-{
-    add(machine, "-drive", xasprintf("if=none,id=%s,driver=null-co,size=64T,%s", id, settings));
-}
-
 /* The disk on the drive ID. SLOT: of the PCI bus, or NULL: any that is free.
  *
  * Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU 9.1 and later
@@ -79,19 +70,14 @@ static void add_blk(struct machine *machine, const char *id, const char *slot)
 /* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
 static void add_scratch(struct machine *machine, const struct vm_options *options)
 {
-    static const char settings[] = "cache=unsafe,discard=unmap";
-
-    if (options->scratch == NULL)
-        add_no_drive(machine, GUEST_DISK_SCRATCH, settings);
-    else
-        add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, settings);
+    add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
     add_blk(machine, GUEST_DISK_SCRATCH, SLOT_SCRATCH);
 }
 
 static void add_new_base(struct machine *machine, const struct vm_options *options)
 {
-    add_drive(machine, GUEST_DISK_BASE, options->base, "cache=unsafe");
-    add_blk(machine, GUEST_DISK_BASE, NULL);
+    add_drive(machine, GUEST_DISK_NEW_BASE, options->base, "cache=unsafe");
+    add_blk(machine, GUEST_DISK_NEW_BASE, NULL);
     for (size_t i = 0; i < options->layer_count; i++) {
         CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
 
@@ -102,18 +88,10 @@ static void add_new_base(struct machine *machine, const struct vm_options *optio
     }
 }
 
-/* A saved machine has a read-only disk for the base, whether one is used or not. */
-static void add_base(struct machine *machine, const struct vm_options *options, bool is_saved)
+static void add_base(struct machine *machine, const struct vm_options *options)
 {
-    if (options->base != NULL && !options->base_is_new) {
-        add_drive(machine, GUEST_DISK_BASE, options->base, "readonly=on");
-        add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
-    } else if (is_saved) {
-        add_no_drive(machine, DISK_UNUSED, "readonly=on");
-        add_blk(machine, DISK_UNUSED, SLOT_BASE);
-    }
-    if (options->base != NULL && options->base_is_new)
-        add_new_base(machine, options);
+    add_drive(machine, GUEST_DISK_BASE, options->base, "readonly=on");
+    add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
 }
 
 static void add_network(struct machine *machine)
@@ -203,7 +181,8 @@ void machine_describe(const struct vm_options *options, const struct machine_hos
     if (host->resumes)
         add(ret, "-incoming", xstrdup("defer"));
     add_scratch(ret, options);
-    add_base(ret, options, host->monitor != NULL);
+    if (options->base != NULL)
+        (options->base_is_new ? add_new_base : add_base)(ret, options);
     if (options->network)
         add_network(ret);
     for (size_t i = 0; i < options->share_count; i++)

@@ -49,9 +49,8 @@ struct machine {
  * for. */
 bool machine_has_more_than_saved(const struct vm_options *options);
 
-/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, then without
- * network, shares and files behind its disks, or resumes, then with those disks in the same
- * places. */
+/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, or resumes: the
+ * scratch disk and a filled base disk have the same places in each. */
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret);
 

@@ -120,7 +120,7 @@ struct error *scratch_disk_make(const char *path, uint64_t size, uint64_t inodes
     struct ext2_super_block param;
     uint64_t blocks = size / BLOCK_SIZE;
     CLEANUP(closep) int memory = memfd_create("disk", MFD_CLOEXEC);
-    CLEANUP(closep) int to = open(path, O_WRONLY | O_CLOEXEC);
+    CLEANUP(closep) int to = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
     if (blocks > UINT32_MAX)
         blocks = UINT32_MAX; /* without the 64bit feature: 16 TiB less one block */

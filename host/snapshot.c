@@ -6,13 +6,18 @@
 
 #include "buffer.h"
 #include "cleanup.h"
+#include "file.h"
 #include "input_identity.h"
 #include "json.h"
 
 /* Raised whenever a snapshot of before cannot be resumed; part of the key. */
-#define FORMAT "1"
+#define FORMAT "2"
 
 #define RECORDS "snapshots"
+
+/* Bytes on a scratch disk that has been mounted and holds a few folders: some hundred thousand.
+ * More are there only where the file system below knows no holes. */
+#define DISK_DATA_MAX (UINT64_C(16) << 20)
 
 bool snapshot_key(const char *const *paths, size_t count, const struct buffer *traits,
                   struct digest *ret)
@@ -48,18 +53,42 @@ static void note(struct store *store, const struct digest *key, bool given_up)
     store_put_record(store, RECORDS, key->hex, record);
 }
 
-bool snapshot_is_due(struct store *store, const struct digest *key)
+bool snapshot_is_due(struct store *store, const struct digest *key, bool used_again)
 {
     CLEANUP(json_freep) struct json *record = store_get_record(store, RECORDS, key->hex);
     const struct json *given_up = json_get(record, "givenUp");
 
     if (given_up == NULL)
         note(store, key, false);
-    return given_up != NULL && given_up->type == JSON_BOOLEAN && !given_up->boolean;
+    if (given_up == NULL)
+        return used_again;
+    return given_up->type == JSON_BOOLEAN && !given_up->boolean;
 }
 
-struct error *snapshot_keep(struct store *store, const struct digest *key, const char *path)
+struct error *snapshot_seek_state(int fd, uint64_t disk_size)
 {
+    if (lseek(fd, (off_t)disk_size, SEEK_SET) < 0)
+        return error_errno(EXIT_OTHER, "find the state in the snapshot");
+    return NULL;
+}
+
+struct error *snapshot_restore_disk(int fd, uint64_t disk_size, const char *disk)
+{
+    CLEANUP(closep) int to = open(disk, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    if (to < 0 || ftruncate(to, (off_t)disk_size) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", disk);
+    return file_copy_data(fd, "the snapshot", disk_size, DISK_DATA_MAX, to, disk);
+}
+
+struct error *snapshot_keep(struct store *store, const struct digest *key, const char *path, int fd,
+                            uint64_t disk_size, const char *disk)
+{
+    CLEANUP(closep) int from = open(disk, O_RDONLY | O_CLOEXEC);
+
+    if (from < 0)
+        return error_errno(EXIT_OTHER, "read '%s'", disk);
+    TRY(file_copy_data(from, disk, disk_size, DISK_DATA_MAX, fd, path));
     return store_publish(store, STORE_SNAPSHOT, key->hex, path, NULL);
 }
 

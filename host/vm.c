@@ -17,14 +17,17 @@
 #include "memory.h"
 #include "outcome.h"
 #include "progress.h"
+#include "temporary.h"
 
 #define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
 #define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
 
 struct vm {
     struct guest_handle *guest;
+    char *scratch; /* path of the scratch disk */
     bool network;
     bool still_clock;
+    bool base_is_new;
     int64_t clock;         /* what each script's begins at, but with a network the host's time */
     struct strings shares; /* TAG:TARGET */
     size_t layer_count;
@@ -64,7 +67,7 @@ static uint64_t layer_bytes(const struct vm_options *options)
     return bytes;
 }
 
-/* Sets the guest's clock and lets it mount the scratch disk. */
+/* Sets the guest's clock. */
 static struct error *start(struct vm *vm, const struct vm_options *options)
 {
     struct strings words = {0};
@@ -75,9 +78,20 @@ static struct error *start(struct vm *vm, const struct vm_options *options)
     vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
     add_number(&words, "clock", vm->clock);
     add_number(&words, "clamp", options->clamp);
-    strings_add(&words, "scratch=" GUEST_DISK_SCRATCH);
     return guest_handle_command(vm->guest, "start the build in the VM", GUEST_HANDLE_CALL_SECONDS,
                                 &words, NULL);
+}
+
+/* Launches the machine of OPTIONS with a scratch disk of its own. */
+static struct error *launch(struct vm *vm, const struct vm_options *options)
+{
+    struct vm_options with_scratch = *options;
+    const char *folder;
+
+    TRY(temporary_run_folder(&folder));
+    TRY(temporary_file(folder, "scratch", &vm->scratch, NULL));
+    with_scratch.scratch = vm->scratch;
+    return launch_guest(&with_scratch, &vm->guest);
 }
 
 struct error *vm_launch(const struct vm_options *options, struct vm **ret)
@@ -86,6 +100,7 @@ struct error *vm_launch(const struct vm_options *options, struct vm **ret)
 
     vm->network = options->network;
     vm->still_clock = options->still_clock;
+    vm->base_is_new = options->base_is_new;
     vm->layer_count = options->layer_count;
     vm->layer_bytes = layer_bytes(options);
     for (size_t i = 0; i < options->share_count; i++) {
@@ -93,7 +108,7 @@ struct error *vm_launch(const struct vm_options *options, struct vm **ret)
 
         strings_take(&vm->shares, xasprintf("%s:%s", tag, options->shares[i].target));
     }
-    TRY(launch_guest(options, &vm->guest));
+    TRY(launch(vm, options));
     TRY(start(vm, options));
     *ret = STEAL(vm);
     return NULL;
@@ -129,7 +144,7 @@ struct error *vm_unpack_base(struct vm *vm)
     struct strings words = {0};
 
     strings_add(&words, "unpack");
-    strings_add(&words, "base=" GUEST_DISK_BASE);
+    strings_add(&words, "base=" GUEST_DISK_NEW_BASE);
     for (size_t i = 0; i < vm->layer_count; i++)
         strings_take(&words, xasprintf("layer=%s%zu", GUEST_DISK_LAYER, i));
     TRY(guest_handle_command(vm->guest, "unpack the base image",
@@ -145,7 +160,7 @@ struct error *vm_mount_base(struct vm *vm)
     struct strings words = {0};
 
     strings_add(&words, "base");
-    strings_add(&words, "base=" GUEST_DISK_BASE);
+    strings_add(&words, vm->base_is_new ? "base=" GUEST_DISK_NEW_BASE : "base=" GUEST_DISK_BASE);
     return guest_handle_command(vm->guest, "mount the base image", GUEST_HANDLE_CALL_SECONDS,
                                 &words, NULL);
 }
@@ -227,6 +242,8 @@ void vm_free(struct vm *vm)
     if (vm == NULL)
         return;
     guest_handle_free(vm->guest);
+    temporary_remove(vm->scratch);
+    free(vm->scratch);
     strings_free(&vm->shares);
     free(vm);
 }

@@ -42,8 +42,10 @@ struct vm_options {
     uint64_t cpus;
     const struct vm_share *shares;
     size_t share_count;
-    const char *scratch; /* path of the scratch disk */
-    const char *base;    /* path of the base disk, or NULL: no base image */
+    uint64_t scratch_size; /* of the scratch disk, bytes */
+    const char *scratch;   /* its path: an empty file; NULL: the VM makes one */
+    const char *base;      /* path of the base disk, or NULL: no base image */
+    const char *base_mark; /* tells the base disk from all others; NULL: nothing does */
     const char *const
         *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
     size_t layer_count;
@@ -88,9 +90,8 @@ vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct si
 /* Streams the layer as a tar into SINK as it arrives. */
 [[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sink sink);
 
-/* Ends the VM at once, whatever its state, shows what it still wrote, and frees VM. The disks are
- * not unmounted: nobody needs the scratch disk any more, and a new base disk is whole since
- * vm_unpack_base. */
+/* Ends the VM at once, whatever its state, shows what it still wrote, removes the scratch disk and
+ * frees VM. The disks are not unmounted: a new base disk is whole since vm_unpack_base. */
 void vm_free(struct vm *vm);
 static inline void vm_freep(struct vm **vm)
 {

@@ -24,11 +24,11 @@ as_user mkdir "$WORK/cache" "$WORK/share"
 as_user sh -c "echo shared > '$WORK/share/file'"
 as_user touch -d '1 hour ago' "$WORK/share/file"
 jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
-    runAsRoot: "echo hello > /file; cat /proc/cmdline /proc/cpuinfo > /proc-files; ls -ln /dev > /devices"}' > "$WORK/job.json"
+    runAsRoot: "stat / > /run/root; cp /run/root /root-times; echo hello > /file; cat /proc/cmdline /proc/cpuinfo > /proc-files; ls -ln /dev > /devices"}' > "$WORK/job.json"
 
 sleep 3 # an appliance that was just installed is not known by its times yet
 
-# The first VM of a kind boots, the second is saved, and it and all others resume.
+# The first VM on a base boots, the second is saved, and it and all others resume.
 build_with "$WORK/cache" job
 exits 0 "the first build"
 ok "the first VM boots" booted
@@ -66,7 +66,7 @@ ok "a share and the network: the VM resumes" resumed
 is "a share is there" "$(file_of "$WORK/devices.tar" copy)" shared
 like "the network is there" "$(file_of "$WORK/devices.tar" addresses)" 'inet 10\.0\.2\.15/24'
 
-# A new base is unpacked by a VM that resumes, too.
+# A new base is unpacked by a VM without a base: the second such VM is saved.
 jq --arg base "$(base debian)" '.fromImage = $base' "$WORK/job.json" > "$WORK/cold.json"
 build_with "$WORK/cache" cold
 exits 0 "a new base"
@@ -76,6 +76,22 @@ build_with "$WORK/cache" cold --no-cache
 exits 0 "a new base without a cache"
 ok "without a cache the VM boots" booted
 is "a new base: the same bytes as without a cache" "$(sum cold)" "$cold"
+is "a new base: a second state" "$(count)" 2
+build_with "$WORK/cache" job
+ok "the base before: its own state is still there" resumed
+is "the base before: the same bytes" "$(sum job)" "$first"
+
+# A base disk that was made again holds its tree in other places, so its state is another.
+disk=$(find "$WORK/cache/disks" -type f -printf '%s %p\n' | sort -n | head -n 1 | cut -d ' ' -f 2-)
+as_user rm -f "$disk"
+build_with "$WORK/cache" job
+exits 0 "a base disk made again"
+is "a base disk made again: no state of its own yet" "$(count)" 2
+is "a base disk made again: the same bytes" "$(sum job)" "$first"
+build_with "$WORK/cache" job
+ok "on the new base disk the second VM resumes" resumed
+is "on the new base disk: a state of its own" "$(count)" 3
+is "on the new base disk: the same bytes" "$(sum job)" "$first"
 
 # Another machine is another state.
 build_with "$WORK/cache" job --cpus 2
@@ -86,7 +102,7 @@ for i in second third; do
     is "two CPUs, $i build: the same bytes" "$(sum job)" "$two"
 done
 ok "two CPUs: the third VM resumes" resumed
-is "two states are saved" "$(count)" 2
+is "two CPUs: one state more" "$(count)" 4
 build_with "$WORK/cache" job
 ok "one CPU: its own state is still there" resumed
 is "one CPU: the same bytes" "$(sum job)" "$first"
@@ -101,7 +117,8 @@ is "a truncated state: the same bytes" "$(sum job)" "$first"
 build_with "$WORK/cache" job
 ok "a truncated state was made again" resumed
 state=$(find "$snapshots" -type f -size +2M)
-as_user sh -c "chmod u+w '$state' && dd if=/dev/zero of='$state' bs=100k seek=100 count=1 conv=notrunc status=none &&
+middle=$(($(stat -c %s "$state") / 1000000 - 10)) # the state, behind the disk, has some 35 MB
+as_user sh -c "chmod u+w '$state' && dd if=/dev/zero of='$state' bs=1000000 seek=$middle count=1 conv=notrunc status=none &&
     touch -d @1 '$state' && chmod a-w '$state'"
 build_with "$WORK/cache" job
 exits 0 "a state that QEMU refuses"

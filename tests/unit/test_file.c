@@ -85,6 +85,36 @@ static void test_between_file_systems(void **state)
     copy_between("/dev/shm", "/var/tmp", false);
 }
 
+/* Where the first bytes of a file are copied into another, its further bytes are left alone. */
+static void test_copies_a_part(void **state)
+{
+    static char bytes[PART], expected[PART];
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file("/var/tmp", from_path);
+    CLEANUP(closep) int to = make_file("/var/tmp", to_path);
+    struct stat status;
+
+    (void)state;
+    if (from < 0 || to < 0)
+        skip();
+    fill(from, true);
+    assert_int_equal(pread(from, expected, PART, 4 << 20), PART);
+    assert_int_equal(ftruncate(to, 2 * SIZE), 0);
+    assert_int_equal(pwrite(to, "behind", 6, SIZE / 2), 6);
+    assert_null(file_copy_data(from, from_path, SIZE / 2, PART, to, "copy"));
+    assert_int_equal(pread(to, bytes, PART, 4 << 20), PART);
+    assert_memory_equal(bytes, expected, PART);
+    assert_int_equal(pread(to, bytes, 6, SIZE / 2), 6);
+    assert_memory_equal(bytes, "behind", 6);
+    assert_int_equal(fstat(to, &status), 0);
+    assert_int_equal(status.st_size, 2 * SIZE);
+    CLEANUP(error_freep)
+    struct error *err = file_copy_data(from, from_path, SIZE, PART, to, "copy");
+
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "bytes of data"));
+}
+
 static void test_appends(void **state)
 {
     static char left[PART], right[PART];
@@ -169,9 +199,13 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_holes_stay_holes), cmocka_unit_test(test_between_file_systems),
-        cmocka_unit_test(test_appends),          cmocka_unit_test(test_another_size_is_an_error),
-        cmocka_unit_test(test_use_up),           cmocka_unit_test(test_names),
+        cmocka_unit_test(test_holes_stay_holes),
+        cmocka_unit_test(test_between_file_systems),
+        cmocka_unit_test(test_copies_a_part),
+        cmocka_unit_test(test_appends),
+        cmocka_unit_test(test_another_size_is_an_error),
+        cmocka_unit_test(test_use_up),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,9 @@ static void test_new_base_has_its_layers(void **state)
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
-    assert_false(has("-drive", "id=base,driver=raw,readonly=on"));
+    assert_false(has("-device", "serial=base"));
+    assert_true(has("-drive", "id=newbase,driver=raw,cache=unsafe"));
+    assert_true(has("-device", "drive=newbase,serial=newbase"));
     assert_true(has("-drive", "id=layer1,driver=raw,readonly=on"));
     assert_true(has("-device", "scsi-id=0,lun=1,drive=layer0,serial=layer0"));
     assert_true(has("-device", "scsi-id=0,lun=2,drive=layer1,serial=layer1"));
@@ -158,8 +160,8 @@ static void test_network_and_shares(void **state)
  * place. */
 static void test_saved_machine_has_nothing_of_a_build(void **state)
 {
-    const struct vm_options options = {.cpus = 1};
-    const struct vm_options build = {.scratch = "/run/scratch", .base = "/cache/base"};
+    const struct vm_options options = {.scratch = "/run/one", .base = "/cache/base"};
+    const struct vm_options build = {.scratch = "/run/other", .base = "/cache/base"};
     const struct machine_host saved = {.accelerator = ACCELERATOR_TCG,
                                        .output = "/o",
                                        .layer = "/l",
@@ -172,9 +174,8 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
     assert_true(has("-chardev", "socket,id=monitor,path=/m"));
     assert_true(has("-mon", "chardev=monitor,mode=control"));
     assert_false(has("-incoming", ""));
-    assert_false(has("-drive", "file"));
     assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1e"));
-    assert_true(has("-device", "drive=unused,serial=unused,addr=0x1f"));
+    assert_true(has("-device", "drive=base,serial=base,addr=0x1f"));
     assert_false(has("-netdev", ""));
     assert_false(has("-fsdev", ""));
     machine_free(&machine);
@@ -182,10 +183,9 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
     machine_describe(&build, &resumed, &machine);
     assert_true(has("-incoming", "defer"));
     assert_true(has("-device", "chardev=output,name=org.vmbuild.output.0,nr=2"));
-    assert_true(has("-drive", "file.filename=/run/scratch"));
+    assert_true(has("-drive", "file.filename=/run/other"));
     assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1e"));
     assert_true(has("-device", "drive=base,serial=base,addr=0x1f"));
-    assert_false(has("-device", "unused"));
 }
 
 static void test_what_a_saved_machine_has_not_is_known(void **state)
