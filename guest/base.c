@@ -118,7 +118,8 @@ int base_unpack(const char *base, const char *const *serials, size_t count, stru
         }
     }
     close_layers(&layers);
-    return status;
+    /* Scripts are to see the same disks as those of a build that finds the base unpacked. */
+    return status == 0 ? device_forget_scsi(fault) : status;
 }
 
 /* Copies owner, mode, mtime and attributes of the image's root to layer/, which is the root of the

@@ -174,3 +174,19 @@ int device_scan_scsi(struct fault *fault)
     }
     return 0;
 }
+
+static bool forget_disk(const char *entry, void *context)
+{
+    char path[DEVICE_PATH_MAX];
+    (void)context;
+    snprintf(path, sizeof(path), "/sys/class/scsi_disk/%s/device/delete", entry);
+    return file_write_setting(path, "1") != 0;
+}
+
+int device_forget_scsi(struct fault *fault)
+{
+    if (search("/sys/class/scsi_disk", forget_disk, NULL)) {
+        return fault_set(fault, errno, "forget the SCSI disks");
+    }
+    return 0;
+}

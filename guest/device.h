@@ -31,4 +31,7 @@ int device_scan_pci(struct fault *fault);
 /* Has the kernel look for the LUNs of SCSI target 0. Returns 0, or -1 with FAULT. */
 int device_scan_scsi(struct fault *fault);
 
+/* Has the kernel forget all SCSI disks. Returns 0, or -1 with FAULT. */
+int device_forget_scsi(struct fault *fault);
+
 #endif

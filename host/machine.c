@@ -56,15 +56,15 @@ static void add_drive(struct machine *machine, const char *id, const char *path,
                   quoted));
 }
 
-/* The disk on the drive ID. SLOT: of the PCI bus, or NULL: any that is free.
+/* The disk on the drive ID in SLOT of the PCI bus. The guest's kernel names disks in the order of
+ * their slots.
  *
  * Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU 9.1 and later
  * do not have, and which ends them where there is such a device. */
 static void add_blk(struct machine *machine, const char *id, const char *slot)
 {
     add(machine, "-device",
-        xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s%s%s", id, id,
-                  slot == NULL ? "" : ",addr=", slot == NULL ? "" : slot));
+        xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s,addr=%s", id, id, slot));
 }
 
 /* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
@@ -77,7 +77,7 @@ static void add_scratch(struct machine *machine, const struct vm_options *option
 static void add_new_base(struct machine *machine, const struct vm_options *options)
 {
     add_drive(machine, GUEST_DISK_NEW_BASE, options->base, "cache=unsafe");
-    add_blk(machine, GUEST_DISK_NEW_BASE, NULL);
+    add_blk(machine, GUEST_DISK_NEW_BASE, SLOT_BASE);
     for (size_t i = 0; i < options->layer_count; i++) {
         CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
 

@@ -135,7 +135,7 @@ static void test_new_base_has_its_layers(void **state)
     describe(&options, ACCELERATOR_TCG);
     assert_false(has("-device", "serial=base"));
     assert_true(has("-drive", "id=newbase,driver=raw,cache=unsafe"));
-    assert_true(has("-device", "drive=newbase,serial=newbase"));
+    assert_true(has("-device", "drive=newbase,serial=newbase,addr=0x1f"));
     assert_true(has("-drive", "id=layer1,driver=raw,readonly=on"));
     assert_true(has("-device", "scsi-id=0,lun=1,drive=layer0,serial=layer0"));
     assert_true(has("-device", "scsi-id=0,lun=2,drive=layer1,serial=layer1"));
