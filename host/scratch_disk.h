@@ -20,8 +20,8 @@
 #define SCRATCH_DISK_MAX_MIB (UINT64_C(16) << 20)
 
 /* Makes a file system of SIZE bytes (SCRATCH_DISK_MIN_MIB to _MAX_MIB) in the file PATH, which
- * exists and loses what it holds; it grows sparse to that size. INODES: how many at least; 0 for the default,
- * one for each 8 KiB. Errors: EXIT_DISK_FULL, EXIT_OTHER with libext2fs' words. */
+ * exists, loses what it holds and grows sparse to that size. INODES: how many at least; 0 for the
+ * default, one for each 8 KiB. Errors: EXIT_DISK_FULL, EXIT_OTHER with libext2fs' words. */
 [[nodiscard]] struct error *scratch_disk_make(const char *path, uint64_t size, uint64_t inodes);
 
 #endif
