@@ -5,14 +5,13 @@
  * procedures below; every other one gets a proper error reply. A build is this sequence of calls:
  *
  *   (no call)                                      init mounts GUEST_DISK_SCRATCH, and where it
- *                                                  is there GUEST_DISK_BASE, and waits on
- *                                                  GUEST_GATE for randomness
+ *                                                  is there GUEST_DISK_BASE and the overlay, and
+ *                                                  waits on GUEST_GATE for randomness
  *   guestfs_launch                                 init reports on GUEST_CHANNEL
  *   guestfs_upload  FILE   /job/NAME               scripts, environments, resolv.conf, CA bundle
  *   guestfs_command start clock=S clamp=S
  *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill its disk, unmount it
- *   guestfs_command base base=DEV                  mount the base disk read-only as image/, if it
- *                                                  is not yet
+ *   guestfs_command base base=DEV                  mount the base disk read-only as image/
  *   guestfs_tar_in  FILE   /layer                  the spec's contents
  *   guestfs_command hook name=preMount timeout=S clock=S [still=1] [share=TAG:TARGET ...]
  *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/
@@ -31,7 +30,9 @@
  * (the layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot),
  * since the kernel's own names follow the order in which disks happen to be probed.
  *
- * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
+ * What init has mounted by itself, `base` and `mount` find done; `tar_in`, `pack` and the hooks see
+ * to it that the overlay is mounted for postMount alone. Stages that a spec does not need are not
+ * called. Each verb's arguments are KEY=VALUE words in any
  * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack,
  * ...) is a libguestfs error whose text names operation, object and cause. Where the cause is a
  * full disk, the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins

@@ -18,7 +18,7 @@ struct guest {
     int64_t clamp;
     bool started;
     bool base_mounted;
-    bool mounted;                /* the plain merged view, at mnt/ */
+    bool mounted;                /* the plain merged view, at mnt/; overlay_show sees to it */
     bool networked;              /* the network is set up */
     struct fault fault;          /* of the call that is being served */
     char reply[GUEST_REPLY_MAX]; /* of the verb that is being served */

@@ -24,6 +24,7 @@
 #include "gate.h"
 #include "guest.h"
 #include "network.h"
+#include "overlay.h"
 #include "procedure.h"
 #include "sandbox.h"
 #include "scratch.h"
@@ -83,16 +84,17 @@ static int fix_addresses(struct fault *fault)
                : 0;
 }
 
-/* What every job needs, and none changes: done before the gate, it is part of what is saved there.
- * A base disk that cannot be used is the business of the verb that asks for it. */
+/* What nearly every job needs: done before the gate, it is part of what is saved there. A base disk
+ * that cannot be used is the business of the verb that asks for it. */
 static int prepare(struct guest *guest, struct fault *fault)
 {
     struct fault ignored;
     if (network_start_loopback(fault) || scratch_mount(fault)) {
         return -1;
     }
-    guest->base_mounted =
-        device_has_disk(GUEST_DISK_BASE) && base_mount(GUEST_DISK_BASE, &ignored) == 0;
+    guest->base_mounted = device_has_disk(GUEST_DISK_BASE) &&
+                          base_mount(GUEST_DISK_BASE, &ignored) == 0 &&
+                          overlay_show(&guest->mounted, true, &ignored) == 0;
     return 0;
 }
 

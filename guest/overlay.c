@@ -18,19 +18,25 @@
     "upperdir=" GUEST_SCRATCH_LAYER ",workdir=" GUEST_SCRATCH_WORK                                 \
     ",redirect_dir=off,metacopy=off,index=off,xino=off,volatile,lowerdir="
 
-int overlay_mount(const char *points, struct fault *fault)
+/* A volatile mount marks its work folder so that it is not used again after a crash. */
+static int empty_work(struct fault *fault)
 {
-    /* A volatile mount marks its work folder so that it is not used again after a crash. */
     int work = open(GUEST_SCRATCH_WORK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (work < 0 || tree_empty(work, NULL)) {
-        fault_set(fault, errno, "empty '%s'", GUEST_SCRATCH_WORK);
-        if (work >= 0) {
-            close(work);
-        }
+    int status = work < 0 || tree_empty(work, NULL)
+                     ? fault_set(fault, errno, "empty '%s'", GUEST_SCRATCH_WORK)
+                     : 0;
+    if (work >= 0) {
+        close(work);
+    }
+    return status;
+}
+
+int overlay_mount_with(const char *points, struct fault *fault)
+{
+    char options[512];
+    if (empty_work(fault)) {
         return -1;
     }
-    close(work);
-    char options[512];
     snprintf(options, sizeof(options), "%s%s%s%s", OPTIONS, GUEST_SCRATCH_IMAGE, points ? ":" : "",
              points ? points : "");
     if (mount("overlay", GUEST_SCRATCH_MNT, "overlay", MS_NOATIME, options)) {
@@ -39,10 +45,17 @@ int overlay_mount(const char *points, struct fault *fault)
     return 0;
 }
 
-int overlay_unmount(struct fault *fault)
+int overlay_show(bool *mounted, bool wanted, struct fault *fault)
 {
-    if (umount2(GUEST_SCRATCH_MNT, 0)) {
+    if (*mounted == wanted) {
+        return 0;
+    }
+    if (wanted && overlay_mount_with(NULL, fault)) {
+        return -1;
+    }
+    if (!wanted && umount2(GUEST_SCRATCH_MNT, 0)) {
         return fault_set(fault, errno, "unmount the overlay at '%s'", GUEST_SCRATCH_MNT);
     }
-    return 0;
+    *mounted = wanted;
+    return wanted ? 0 : empty_work(fault);
 }

@@ -10,6 +10,7 @@
 #include "contract.h"
 #include "file.h"
 #include "job.h"
+#include "overlay.h"
 #include "path.h"
 #include "unpack.h"
 #include "verb.h"
@@ -185,12 +186,12 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call)
 {
     char *path = read_path(guest, call);
-    bool right = path && strcmp(path, GUEST_LAYER) == 0 && guest->started && !guest->mounted;
+    bool right = path && strcmp(path, GUEST_LAYER) == 0 && guest->started;
     if (path && !right) {
         fault_set(&guest->fault, EACCES, "unpack a tar at '%s'", path);
     }
     free(path);
-    if (!right) {
+    if (!right || overlay_show(&guest->mounted, false, &guest->fault)) {
         return refuse_file(guest, call);
     }
     int unpacked = 0;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -29,33 +28,24 @@ int scratch_mount(struct fault *fault)
     if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, "nobarrier,noinit_itable")) {
         return fault_set(fault, errno, "mount the scratch disk '%s'", device);
     }
+    /* Exactly: the clock, though held, is ahead by some ticks. */
+    const struct timespec times[2] = {{.tv_sec = GUEST_CLOCK_LEAST}, {.tv_sec = GUEST_CLOCK_LEAST}};
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-        if (mkdir(folders[i], 0755)) {
+        if (mkdir(folders[i], 0755) || utimensat(AT_FDCWD, folders[i], times, 0)) {
             return fault_set(fault, errno, "make the folder '%s'", folders[i]);
         }
     }
     return 0;
 }
 
-static int touch(const char *folder, long mtime, struct fault *fault)
+int scratch_touch_layer(bool merged, struct fault *fault)
 {
-    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = mtime}};
-    return utimensat(AT_FDCWD, folder, times, 0)
-               ? fault_set(fault, errno, "set the times of '%s'", folder)
+    const char *layer = merged ? GUEST_SCRATCH_MNT : GUEST_SCRATCH_LAYER;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
+                                      {.tv_nsec = merged ? UTIME_OMIT : UTIME_NOW}};
+    return utimensat(AT_FDCWD, layer, times, 0)
+               ? fault_set(fault, errno, "set the times of '%s'", layer)
                : 0;
-}
-
-int scratch_touch(bool image_shown, struct fault *fault)
-{
-    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-        bool is_image = strcmp(folders[i], GUEST_SCRATCH_IMAGE) == 0;
-        bool is_layer = strcmp(folders[i], GUEST_SCRATCH_LAYER) == 0;
-        if (!(image_shown && is_image) &&
-            touch(folders[i], image_shown && is_layer ? UTIME_OMIT : UTIME_NOW, fault)) {
-            return -1;
-        }
-    }
-    return touch(GUEST_SCRATCH, UTIME_NOW, fault);
 }
 
 bool scratch_is_full(void)

@@ -9,10 +9,9 @@
 /* Mounts the disk GUEST_DISK_SCRATCH and makes its folders. Returns 0, or -1 with FAULT. */
 int scratch_mount(struct fault *fault);
 
-/* Gives the folders the time that it is. IMAGE_SHOWN: the base is mounted, so that image/ is not a
- * folder of this disk, and layer/ has the mtime of the image's root, which it keeps. Returns 0, or
- * -1 with FAULT. */
-int scratch_touch(bool image_shown, struct fault *fault);
+/* Gives the layer's root the time that it is, through the merged view where that is MERGED; then
+ * it keeps its mtime, which is the image's. Returns 0, or -1 with FAULT. */
+int scratch_touch_layer(bool merged, struct fault *fault);
 
 /* Whether no room is left on it. */
 bool scratch_is_full(void);

@@ -91,7 +91,7 @@ static int start(struct guest *guest, const struct words *words)
     if (guest->started) {
         return fault_set(&guest->fault, EALREADY, "start");
     }
-    if (clock_hold(clock, &guest->fault) || scratch_touch(guest->base_mounted, &guest->fault)) {
+    if (clock_hold(clock, &guest->fault) || scratch_touch_layer(guest->mounted, &guest->fault)) {
         return -1;
     }
     guest->clock = clock;
@@ -141,21 +141,13 @@ static int mount_base(struct guest *guest, const struct words *words)
 static int mount_view(struct guest *guest, const struct words *words)
 {
     (void)words;
-    if (overlay_mount(NULL, &guest->fault)) {
-        return -1;
-    }
-    guest->mounted = true;
-    return 0;
+    return overlay_show(&guest->mounted, true, &guest->fault);
 }
 
 static int unmount_view(struct guest *guest, const struct words *words)
 {
     (void)words;
-    if (overlay_unmount(&guest->fault)) {
-        return -1;
-    }
-    guest->mounted = false;
-    return 0;
+    return overlay_show(&guest->mounted, false, &guest->fault);
 }
 
 /* The line of the contract. */
@@ -191,7 +183,9 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
     return status;
 }
 
-/* Runs the root script in VIEW. The plain merged view makes room for the script's own meanwhile. */
+/* Runs the root script in VIEW: the plain merged view, or where that lacks mount points, one that
+ * has them, for which it makes room. Afterwards the plain one is mounted afresh: the script may have
+ * changed how it is mounted. */
 static int run_in_view(struct guest *guest, const struct view *view, bool shadow, int64_t timeout)
 {
     struct sandbox_plan plan = {
@@ -200,19 +194,18 @@ static int run_in_view(struct guest *guest, const struct view *view, bool shadow
         .folder = "/",
         .shadow = shadow,
     };
-    if (overlay_unmount(&guest->fault)) {
+    if (view->has_points && overlay_show(&guest->mounted, false, &guest->fault)) {
         return -1;
     }
-    guest->mounted = false;
     int status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT, timeout);
     struct fault later = {0};
-    if (view_finish(view, &later) || overlay_mount(NULL, &later)) {
+    if (overlay_show(&guest->mounted, false, &later) || view_finish(view, &later) ||
+        overlay_show(&guest->mounted, true, &later)) {
         if (status == 0) {
             guest->fault = later;
         }
         return -1;
     }
-    guest->mounted = true;
     return status;
 }
 
@@ -248,11 +241,12 @@ static int run(struct guest *guest, const struct words *words)
 static const struct {
     const char *name;
     const char *folder;
+    bool merged; /* with the plain view at mnt/ */
 } hooks[] = {
-    {"preMount", GUEST_SCRATCH},
-    {"postMount", GUEST_SCRATCH},
-    {"postUmount", GUEST_SCRATCH},
-    {"extraCommands", GUEST_SCRATCH_LAYER},
+    {"preMount", GUEST_SCRATCH, false},
+    {"postMount", GUEST_SCRATCH, true},
+    {"postUmount", GUEST_SCRATCH, false},
+    {"extraCommands", GUEST_SCRATCH_LAYER, false},
 };
 
 static int hook(struct guest *guest, const struct words *words)
@@ -276,7 +270,8 @@ static int hook(struct guest *guest, const struct words *words)
                 .share_count = share_count,
                 .own_network = guest->networked,
             };
-            return start_clock(guest, words)
+            return overlay_show(&guest->mounted, hooks[i].merged, &guest->fault) ||
+                           start_clock(guest, words)
                        ? -1
                        : run_plan(guest, &plan, GUEST_JOB_BUILDER_ENVIRONMENT, timeout);
         }
@@ -288,11 +283,8 @@ static int pack_layer(struct guest *guest, const struct words *words)
 {
     uint64_t sent = 0;
     (void)words;
-    if (guest->mounted) {
-        return fault_set(&guest->fault, 0, "pack '%s': the overlay is mounted over it",
-                         GUEST_SCRATCH_LAYER);
-    }
-    if (layer_send(&guest->output, guest->clamp, &sent, &guest->fault)) {
+    if (overlay_show(&guest->mounted, false, &guest->fault) ||
+        layer_send(&guest->output, guest->clamp, &sent, &guest->fault)) {
         return -1;
     }
     snprintf(guest->reply, GUEST_REPLY_MAX, "layer=%llu", (unsigned long long)sent);

@@ -285,7 +285,7 @@ static int copy_script(const char *script, struct fault *fault)
 
 int view_enter(const struct view *view, const char *script, struct fault *fault)
 {
-    if (overlay_mount(view->has_points ? POINTS : NULL, fault)) {
+    if (view->has_points && overlay_mount_with(POINTS, fault)) {
         return -1;
     }
     for (size_t i = 0; i < view->count; i++) {
