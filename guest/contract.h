@@ -31,8 +31,9 @@
  * since the kernel's own names follow the order in which disks happen to be probed.
  *
  * What init has mounted by itself, `base` and `mount` find done; `tar_in`, `pack` and the hooks see
- * to it that the overlay is mounted for postMount alone. Stages that a spec does not need are not
- * called. Each verb's arguments are KEY=VALUE words in any
+ * to it that the overlay is mounted for postMount alone.
+ *
+ * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
  * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack,
  * ...) is a libguestfs error whose text names operation, object and cause. Where the cause is a
  * full disk, the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins

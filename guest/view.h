@@ -6,8 +6,9 @@
  * folders would stay behind, but in a folder of their own (the "points"), which is put below the
  * image as another lower layer for as long as the script runs.
  *
- * Use: view_prepare while the plain view is mounted; then that is unmounted, and view_enter called
- * in the script's mount namespace; view_finish when that namespace has gone.
+ * Use: view_prepare while the plain view is mounted; where it finds points to be needed, that is
+ * unmounted, to make room for a view with them, else it becomes the script's; then view_enter in
+ * the script's mount namespace; view_finish when that namespace has gone and nothing is mounted.
  */
 #ifndef VMBUILD_GUEST_VIEW_H
 #define VMBUILD_GUEST_VIEW_H
@@ -42,7 +43,7 @@ struct view {
  * points that are missing. Returns 0, or -1 with FAULT; view_free in any case. */
 int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault);
 
-/* Mounts everything, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes the view the
+/* Mounts everything that is not yet, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes the view the
  * process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1 with
  * FAULT. */
 int view_enter(const struct view *view, const char *script, struct fault *fault);

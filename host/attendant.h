@@ -2,8 +2,8 @@
  * The attendant: a thread that sees to a new VM while libguestfs waits for it.
  *
  * Before the guest reports to libguestfs it stops at its gate, a port of its own, until it is given
- * randomness. That is the place where a VM can be saved and resumed: the guest has booted, and has
- * seen nothing yet of what it is for.
+ * randomness. That is the place where a VM can be saved and resumed: the guest has booted and
+ * mounted its disks, and has seen nothing yet of what it is for.
  *
  *   boot     the guest boots; the gate is open when it gets there
  *   resume   QEMU has been started to wait for a saved state, which it is given; the gate is open
