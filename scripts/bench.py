@@ -111,7 +111,7 @@ class Bench:
 
     def forget_outputs(self):
         """Every run makes a new file: to free an old one of this size costs a tenth of a second."""
-        for path in glob.glob(self.path("o.tar*")):
+        for path in glob.glob(self.path("o*.tar*")):
             os.unlink(path)
 
     # --- Peers -----------------------------------------------------------------------------------
@@ -209,16 +209,19 @@ class Bench:
             print(f"2    libguestfs' stock appliance: {str(missing)[:200]}")
 
     def bare_boot(self):
-        appliance = os.path.join(TREE, "build/appliance")
+        appliance = os.path.join(self.home, "bin/build/appliance")
         firmware = "/usr/share/qemu/qboot.rom"
         khz = tsc_khz()
         words = f"console=ttyS0 quiet panic=1 noreplace-smp nolapic_timer tsc=reliable " \
-                f"tsc_early_khz={khz} lpj={khz * 10} no_timer_check scsi_mod.scan=manual rdinit=/bin/busybox -- reboot -f"
-        return (["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "512",
-                 "-machine", "accel=tcg", "-cpu", "max,la57=off,-erms"]
-                + (["-bios", firmware] if os.path.exists(firmware) else [])
-                + ["-kernel", os.path.join(appliance, "vmlinuz.x86_64"),
-                   "-initrd", os.path.join(appliance, "initramfs.x86_64.img"), "-append", words])
+                f"tsc_early_khz={khz} lpj={khz * 10} no_timer_check scsi_mod.scan=manual " \
+                "rdinit=/bin/busybox -- reboot -n -f"
+        command = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "512",
+                   "-machine", "accel=tcg", "-cpu", "max,la57=off,-erms",
+                   "-kernel", os.path.join(appliance, "vmlinuz.x86_64"),
+                   "-initrd", os.path.join(appliance, "initramfs.x86_64.img"), "-append", words]
+        if os.path.exists(firmware):
+            command += ["-bios", firmware]
+        return self.user_command(*command)
 
     def first_instruction(self, command):
         """Seconds until the script's first line of output is there."""
@@ -387,7 +390,7 @@ class Bench:
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
 
-        one, two = self.medians(lambda: cpu(1), lambda: cpu(2))
+        one, two = self.medians(lambda: cpu(1), lambda: cpu(2), before=self.forget_outputs)
         self.row("9", "CPU time of two builds at once", two, "of two alone", 2 * one, 1.15)
         shutil.rmtree(self.path(".cache"), ignore_errors=True)
         unpacks = 0
