@@ -184,8 +184,8 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
 }
 
 /* Runs the root script in VIEW: the plain merged view, or where that lacks mount points, one that
- * has them, for which it makes room. Afterwards the plain one is mounted afresh: the script may have
- * changed how it is mounted. */
+ * has them, for which it makes room. Afterwards the plain one is mounted afresh: the script may
+ * have changed how it is mounted. */
 static int run_in_view(struct guest *guest, const struct view *view, bool shadow, int64_t timeout)
 {
     struct sandbox_plan plan = {

@@ -43,9 +43,9 @@ struct view {
  * points that are missing. Returns 0, or -1 with FAULT; view_free in any case. */
 int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault);
 
-/* Mounts everything that is not yet, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes the view the
- * process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1 with
- * FAULT. */
+/* Mounts everything that is not yet, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes
+ * the view the process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1
+ * with FAULT. */
 int view_enter(const struct view *view, const char *script, struct fault *fault);
 
 /* Mounts SHARES, as above, in the builder's environment, where they do not lie over what a hook
