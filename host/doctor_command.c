@@ -97,7 +97,7 @@ static struct finding look_at_libguestfs(const struct options *options)
     return (struct finding){.found = xasprintf("version %s", version)};
 }
 
-/* The command that lets this user use KVM, or NULL. */
+/* The command that lets this user use KVM; NULL where it is there, but does not work. */
 static const char *mend_kvm(void)
 {
     if (access(ACCELERATOR_KVM_DEVICE, F_OK) < 0)
@@ -112,15 +112,14 @@ static struct finding look_at_accelerator(const struct options *options)
     struct accelerator_choice choice = {0};
     struct error *err = accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice);
 
+    const char *mend = mend_kvm();
     if (err != NULL)
-        return from_error(err, mend_kvm());
+        return from_error(err, mend != NULL ? mend : "vmbuild --accel auto ...   # emulation");
     CLEANUP(freep) char *reason = choice.reason;
     if (choice.accelerator == ACCELERATOR_KVM)
         return (struct finding){.found = xstrdup("KVM")};
     if (reason == NULL)
         return (struct finding){.state = SLOW, .found = xstrdup("TCG, as asked for")};
-    const char *mend = mend_kvm();
-
     return (struct finding){.state = SLOW,
                             .found = xasprintf("TCG: %s", reason),
                             .mend = mend == NULL ? NULL : xstrdup(mend)};
