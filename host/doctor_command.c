@@ -111,8 +111,8 @@ static struct finding look_at_accelerator(const struct options *options)
 {
     struct accelerator_choice choice = {0};
     struct error *err = accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice);
-
     const char *mend = mend_kvm();
+
     if (err != NULL)
         return from_error(err, mend != NULL ? mend : "vmbuild --accel auto ...   # emulation");
     CLEANUP(freep) char *reason = choice.reason;

@@ -103,6 +103,7 @@ static bool find_key(const struct launch *launch, struct digest *ret)
 
     if (launch->tsc_khz == 0 || (bare.base != NULL && options->base_mark == NULL))
         return false;
+    /* In place of paths, what is behind them. */
     bare.scratch = "";
     bare.base = bare.base == NULL ? NULL : options->base_mark;
     host.output = host.layer = host.gate = host.monitor = "";

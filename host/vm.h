@@ -43,7 +43,7 @@ struct vm_options {
     const struct vm_share *shares;
     size_t share_count;
     uint64_t scratch_size; /* of the scratch disk, bytes */
-    const char *scratch;   /* its path: an empty file; NULL: the VM makes one */
+    const char *scratch;   /* its path; vm_launch makes the file, and sets this */
     const char *base;      /* path of the base disk, or NULL: no base image */
     const char *base_mark; /* tells the base disk from all others; NULL: nothing does */
     const char *const
