@@ -136,21 +136,36 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
     return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size, bare.scratch);
 }
 
-/* Opens the snapshot, which is made now where it is due. Return: its descriptor; below 0 where
- * there is none. */
-static int obtain_snapshot(const struct launch *launch, const struct digest *key)
+/* Opens the snapshot. *RET_DUE: there is none, and it is to be made now. Return: its descriptor;
+ * below 0 where there is none. */
+static int open_snapshot(const struct launch *launch, const struct digest *key, bool *ret_due)
 {
     struct store *store = launch->options->store;
     int fd = snapshot_open(store, key);
 
     /* Where a base disk is known, it was made by a build before. */
-    if (fd >= 0 || !snapshot_is_due(store, key, has_known_base(launch->options)))
+    *ret_due = fd < 0 && snapshot_is_due(store, key, has_known_base(launch->options));
+    return fd;
+}
+
+/* The same, and makes it where it is due. Of several builds one does, and the others wait. */
+static int obtain_snapshot(const struct launch *launch, const struct digest *key)
+{
+    struct store *store = launch->options->store;
+    CLEANUP(closep) int lock = -1;
+    bool due, late = false;
+    int fd = open_snapshot(launch, key, &due);
+
+    if (!due)
         return fd;
-    bool late = false;
-    struct error *err = make_snapshot(launch, key, &late);
+    struct error *err = snapshot_lock(store, key, &lock);
 
     if (err == NULL)
-        return snapshot_open(store, key);
+        fd = open_snapshot(launch, key, &due);
+    if (err == NULL && due)
+        err = make_snapshot(launch, key, &late);
+    if (err == NULL)
+        return due ? snapshot_open(store, key) : fd;
     progress_detail("the VM cannot be saved: %s", err->message);
     error_free(err);
     if (!late)

@@ -65,6 +65,11 @@ bool snapshot_is_due(struct store *store, const struct digest *key, bool used_ag
     return given_up->type == JSON_BOOLEAN && !given_up->boolean;
 }
 
+struct error *snapshot_lock(struct store *store, const struct digest *key, int *ret_fd)
+{
+    return store_lock(store, STORE_SNAPSHOT, key->hex, ret_fd);
+}
+
 struct error *snapshot_seek_state(int fd, uint64_t disk_size)
 {
     if (lseek(fd, (off_t)disk_size, SEEK_SET) < 0)

@@ -36,6 +36,11 @@ int snapshot_open(struct store *store, const struct digest *key);
  * served a build before. */
 bool snapshot_is_due(struct store *store, const struct digest *key, bool used_again);
 
+/* Waits until no other process makes this one; then it may be there. Until *RET_FD is closed, none
+ * makes it. */
+[[nodiscard]] struct error *snapshot_lock(struct store *store, const struct digest *key,
+                                          int *ret_fd);
+
 /* Where the state is written to, or read from, in a snapshot with a scratch disk of DISK_SIZE
  * bytes: sets the position of FD. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *snapshot_seek_state(int fd, uint64_t disk_size);

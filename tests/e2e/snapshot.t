@@ -107,6 +107,24 @@ build_with "$WORK/cache" job
 ok "one CPU: its own state is still there" resumed
 is "one CPU: the same bytes" "$(sum job)" "$first"
 
+# Of several builds at once that find no state, one makes it.
+run cache prune --cache-dir "$WORK/cache"
+build_with "$WORK/cache" job # the base disk
+pids=()
+for i in 1 2 3; do
+    become_user "$VMBUILD" --cache-dir "$WORK/cache" --spec job.json --output "at-once$i.tar" --compression none \
+        --verbose > /dev/null 2> "$WORK/at-once$i" < /dev/null &
+    pids+=($!)
+done
+for i in 1 2 3; do
+    STATUS=0
+    wait "${pids[i - 1]}" || STATUS=$?
+    exits 0 "at once, build $i"
+    is "at once, build $i: the same bytes" "$(sum "at-once$i")" "$first"
+done
+is "at once: all resume" "$(cat "$WORK"/at-once[123] | grep -c -- '-incoming defer')" 3
+is "at once: one is saved" "$(cat "$WORK"/at-once[123] | grep -c -- 'chardev=monitor,mode=control')" 4
+
 # States that are no good: noticed by the store, and not noticed by it.
 for state in "$snapshots"/*; do
     as_user sh -c "chmod u+w '$state' && truncate -s 1000000 '$state'"
