@@ -49,6 +49,7 @@ struct merge {
     const char *folder;      /* where the files go, or NULL */
     struct sink sink;
     struct error *sink_error;
+    bool abandoned; /* nothing is written any more */
 };
 
 static int compare_groups(const void *left, const void *right)
@@ -508,6 +509,8 @@ static la_ssize_t pass_to_sink(struct archive *archive, void *context, const voi
 {
     struct merge *merge = context;
 
+    if (merge->abandoned)
+        return -1;
     merge->sink_error = merge->sink.write(merge->sink.context, bytes, length);
     if (merge->sink_error == NULL)
         return (la_ssize_t)length;
@@ -553,15 +556,25 @@ static struct error *merge_and_write(struct merge *merge)
     return NULL;
 }
 
+/* Of a tar that failed, libarchive frees its buffer in closing it only; of a folder that failed,
+ * the modes stay as they are, so that it can be removed. */
+static void end_archive(struct merge *merge)
+{
+    if (merge->abandoned && merge->folder != NULL)
+        archive_write_fail(merge->archive);
+    else
+        archive_write_close(merge->archive);
+    archive_write_free(merge->archive);
+}
+
 static struct error *run(struct merge *merge)
 {
     merge->tree = path_tree_new(NULL);
     struct error *err = merge_and_write(merge);
 
     if (merge->archive != NULL) {
-        if (err != NULL)
-            archive_write_fail(merge->archive);
-        archive_write_free(merge->archive);
+        merge->abandoned = err != NULL;
+        end_archive(merge);
     }
     error_free(merge->sink_error);
     path_tree_free(merge->tree);

@@ -26,6 +26,7 @@ struct export
     struct archive *archive;                      /* being written */
     struct sink sink;
     struct error *err; /* of the sink, while libarchive was writing */
+    bool abandoned;    /* nothing is written any more */
 };
 
 /* Opens the tar of LAYER at OFFSET. */
@@ -170,6 +171,8 @@ static la_ssize_t on_write(struct archive *archive, void *context, const void *b
 {
     struct export *export = context;
 
+    if (export->abandoned)
+        return -1;
     export->err = export->sink.write(export->sink.context, bytes, length);
     if (export->err != NULL) {
         archive_set_error(archive, EIO, "the output failed");
@@ -206,8 +209,9 @@ struct error *export_write(const struct image *image, struct sink sink)
         export.fds[i] = -1;
     struct error *err = write_all(&export);
 
-    if (err != NULL)
-        archive_write_fail(export.archive); /* so that freeing writes no end */
+    /* Of an archive that failed, libarchive frees its buffer in closing it only. */
+    export.abandoned = err != NULL;
+    archive_write_close(export.archive);
     archive_write_free(export.archive);
     for (size_t i = 0; i < image->layer_count; i++) {
         tar_reader_free(export.readers[i]);

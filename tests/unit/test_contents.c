@@ -321,6 +321,30 @@ static int make_folder(void **state)
     return 0;
 }
 
+static struct error *refuse(void *context, const void *bytes, size_t length)
+{
+    (void)context;
+    (void)bytes;
+    return error_new(EXIT_DISK_FULL, "no room for %zu bytes", length);
+}
+
+/* The file is longer than what the archive keeps back. */
+static void test_sink_that_fails(void **state)
+{
+    struct strings list = {0};
+    struct contents contents = {.paths = &list};
+
+    (void)state;
+    run("head -c 3M /dev/urandom > f");
+    strings_take(&list, xasprintf("%s/f", folder));
+    struct error *err = contents_write(&contents, (struct sink){.write = refuse});
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_DISK_FULL);
+    error_free(err);
+    strings_free(&list);
+}
+
 static int remove_folder(void **state)
 {
     char *command = xasprintf("rm -rf '%s'", folder);
@@ -355,6 +379,7 @@ int main(void)
         TEST(test_dotdot_is_refused),
         TEST(test_same_bytes_whatever_the_order_of_creation),
         TEST(test_extract),
+        TEST(test_sink_that_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

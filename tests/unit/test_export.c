@@ -123,6 +123,14 @@ static void expect_refusal(struct image *image, const char *words)
     image_free(image);
 }
 
+/* A sink that fails. */
+static struct error *refuse(void *context, const void *bytes, size_t length)
+{
+    (void)context;
+    (void)bytes;
+    return error_new(EXIT_DISK_FULL, "no room for %zu bytes", length);
+}
+
 static struct image *new_image(void)
 {
     return xcalloc(1, sizeof(struct image));
@@ -315,6 +323,26 @@ static void test_absolute_names_lose_their_slash(void **state)
     expect(image, "etc/ 755\netc/x=1\n");
 }
 
+/* The content is longer than what the archive keeps back. */
+static void test_sink_that_fails(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+    char *content = xcalloc((3u << 20) + 1, 1);
+
+    (void)state;
+    memset(content, 'c', 3u << 20);
+    add_file(&layer, "f", content);
+    add_layer(image, &layer);
+    struct error *err = export_write(image, (struct sink){.write = refuse});
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_DISK_FULL);
+    error_free(err);
+    image_free(image);
+    free(content);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -345,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_hostile_layers),
         cmocka_unit_test(test_symlink_loop_is_refused),
         cmocka_unit_test(test_absolute_names_lose_their_slash),
+        cmocka_unit_test(test_sink_that_fails),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
