@@ -89,7 +89,8 @@ static void remove_if_dead(const char *path, void *context)
 }
 
 /* Makes the session's folder and takes its lock. The caller holds the lock on all sessions, so that
- * nobody sees a folder that is not locked yet. */
+ * nobody removes a folder that is not locked yet; whoever prunes may look at it for a moment, which
+ * the lock waits for. */
 static struct error *make_folder(const char *folder, struct store_session *session)
 {
     CLEANUP(freep) char *sessions = xasprintf("%s/sessions", folder);
@@ -98,7 +99,7 @@ static struct error *make_folder(const char *folder, struct store_session *sessi
     CLEANUP(freep) char *uses = xasprintf("%s/uses", session->folder);
 
     session->uses_fd = open(uses, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (session->uses_fd < 0 || lock(session->uses_fd, LOCK_EX | LOCK_NB) < 0)
+    if (session->uses_fd < 0 || lock(session->uses_fd, LOCK_EX) < 0)
         return error_errno(EXIT_OTHER, "make and lock '%s'", uses);
     return NULL;
 }

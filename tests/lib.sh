@@ -217,15 +217,18 @@ processes_left() {
 }
 
 # Sessions of the store that no process holds (host/store_session.h). Other tests, which share the
-# cache, hold theirs; those vanish while one looks.
-abandoned_sessions() {
-    local uses
+# cache, hold theirs, but for the moment of making them under the lock of all sessions; those vanish
+# while one looks.
+abandoned_sessions() (
+    [ -e "$CACHE/vmbuild/lock/sessions" ] || exit 0
+    exec 9< "$CACHE/vmbuild/lock/sessions"
+    flock 9
     for uses in "$CACHE"/vmbuild/sessions/.session.*/uses; do
         if flock --nonblock "$uses" true 2> /dev/null && [ -e "$uses" ]; then
             echo "${uses%/uses}"
         fi
     done
-}
+)
 
 # leaves_nothing NAME [OUTPUT]: no process, no temporary, no partial output.
 leaves_nothing() {
