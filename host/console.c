@@ -57,6 +57,13 @@ static char *plain_text(const struct console *console)
     return plain;
 }
 
+bool console_is_noise(const char *line)
+{
+    static const char start[] = "dmesg: read kernel buffer failed";
+
+    return strncmp(line, start, strlen(start)) == 0;
+}
+
 char *console_tail(const struct console *console)
 {
     CLEANUP(freep) char *plain = plain_text(console);
@@ -67,7 +74,7 @@ char *console_tail(const struct console *console)
 
     for (char *line = strtok_r(plain, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        if (line[strspn(line, " ")] != '\0')
+        if (line[strspn(line, " ")] != '\0' && !console_is_noise(line))
             lines[count++ % CONSOLE_LINES] = line;
     }
     for (size_t i = count > CONSOLE_LINES ? count - CONSOLE_LINES : 0; i < count; i++)

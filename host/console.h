@@ -21,8 +21,12 @@ struct console {
 /* Appends LENGTH bytes as they came, controls included; the oldest go. */
 void console_append(struct console *console, const char *bytes, size_t length);
 
-/* Return: the last CONSOLE_LINES lines that are not empty, without terminal controls, each indented
- * as details are; the caller's. */
+/* Whether LINE is what libguestfs' search for the host's loops_per_jiffy prints where users may not
+ * read the host's log: no message of the guest, though libguestfs gives it out as one. */
+bool console_is_noise(const char *line);
+
+/* Return: the last CONSOLE_LINES lines that are neither empty nor noise, without terminal controls,
+ * each indented as details are; the caller's. */
 char *console_tail(const struct console *console);
 
 /* Whether the guest's kernel gave up for want of memory. */

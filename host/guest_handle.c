@@ -58,22 +58,11 @@ static void show_console(struct guest_handle *handle, const char *bytes, size_t 
                 buffer_append(&handle->line, &bytes[i], 1);
             continue;
         }
-        progress_detail("guest: %s", handle->line.data == NULL ? "" : handle->line.data);
+        const char *line = handle->line.data == NULL ? "" : handle->line.data;
+
+        progress_detail("%s: %s", console_is_noise(line) ? "libguestfs" : "guest", line);
         buffer_free(&handle->line);
     }
-}
-
-/* Whether BYTES are what libguestfs' search for the host's loops_per_jiffy prints, in one piece or
- * two, where users may not read the host's log: no message of the guest. */
-static bool is_noise(const char *bytes, size_t length)
-{
-    static const char *const pieces[] = {"dmesg: ", "read kernel buffer failed: "};
-    bool noise = false;
-
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
-        noise = noise ||
-                (length >= strlen(pieces[i]) && memcmp(bytes, pieces[i], strlen(pieces[i])) == 0);
-    return noise;
 }
 
 /* Without a handler libguestfs prints some of these on standard error. */
@@ -83,8 +72,7 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
     struct guest_handle *handle = context;
 
     (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
-    bool noise = is_noise(bytes, length);
-    if (event == GUESTFS_EVENT_APPLIANCE && !noise) {
+    if (event == GUESTFS_EVENT_APPLIANCE) {
         console_append(&handle->console, bytes, length);
         if (handle->verbose)
             show_console(handle, bytes, length);

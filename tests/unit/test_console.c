@@ -43,6 +43,20 @@ static void test_controls_are_left_out(void **state)
     expect_tail(&console, "  SeaBIOS\n  one two\n  red");
 }
 
+/* It comes in pieces. */
+static void test_noise_is_left_out(void **state)
+{
+    struct console console = {0};
+
+    (void)state;
+    append(&console, "dmesg: ");
+    append(&console, "read kernel buffer failed");
+    append(&console, ": Operation not permitted\n");
+    expect_tail(&console, "");
+    append(&console, "SeaBIOS\n");
+    expect_tail(&console, "  SeaBIOS");
+}
+
 static void test_only_the_last_lines(void **state)
 {
     struct console console = {0};
@@ -98,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_controls_are_left_out),
+        cmocka_unit_test(test_noise_is_left_out),
         cmocka_unit_test(test_only_the_last_lines),
         cmocka_unit_test(test_ring_wraps),
         cmocka_unit_test(test_nul_does_not_end_it),
