@@ -19,7 +19,8 @@
 #include "tree.h"
 
 #define READ_SIZE (1u << 20)
-#define ID_MAX 4294967294 /* 2^32-1 means "no change" to chown */
+#define READ_ALIGNMENT 4096 /* more than any disk asks for that is read with O_DIRECT */
+#define ID_MAX 4294967294   /* 2^32-1 means "no change" to chown */
 #define WHITEOUT_PREFIX ".wh."
 #define OPAQUE_NAME ".wh..wh..opq"
 /* What libarchive gives as the number of errors in the format, where the system has EILSEQ. */
@@ -28,6 +29,8 @@
 
 struct unpacking {
     enum unpack_kind kind;
+    int source;
+    void *block; /* READ_SIZE bytes */
     struct archive *archive;
     struct archive_entry *entry;
     struct folders folders;
@@ -443,18 +446,34 @@ static int unpack_entries(struct unpacking *unpacking)
     }
 }
 
+static la_ssize_t read_block(struct archive *archive, void *context, const void **ret)
+{
+    struct unpacking *unpacking = context;
+    ssize_t length;
+    do {
+        length = read(unpacking->source, unpacking->block, READ_SIZE);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0) {
+        archive_set_error(archive, errno, "its source fails");
+    }
+    *ret = unpacking->block;
+    return length;
+}
+
 static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault *fault)
 {
-    struct unpacking unpacking = {.kind = kind, .fault = fault};
+    struct unpacking unpacking = {.kind = kind, .source = source, .fault = fault};
     charset_for_reading();
     unpacking.archive = archive_read_new();
-    if (!unpacking.archive || folders_open(&unpacking.folders, base)) {
+    unpacking.block = aligned_alloc(READ_ALIGNMENT, READ_SIZE);
+    if (!unpacking.archive || !unpacking.block || folders_open(&unpacking.folders, base)) {
+        free(unpacking.block);
         archive_read_free(unpacking.archive);
         return fault_set(fault, errno, "open the tree");
     }
     int status;
     if (archive_read_support_format_tar(unpacking.archive) != ARCHIVE_OK ||
-        archive_read_open_fd(unpacking.archive, source, READ_SIZE) != ARCHIVE_OK) {
+        archive_read_open(unpacking.archive, &unpacking, NULL, read_block, NULL) != ARCHIVE_OK) {
         status = fault_set(fault, 0, "read the tar: %s", archive_error_string(unpacking.archive));
     } else {
         status = unpack_entries(&unpacking);
@@ -464,6 +483,7 @@ static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault 
         status = fail(&unpacking, path);
     }
     archive_read_free(unpacking.archive);
+    free(unpacking.block);
     folders_close(&unpacking.folders);
     seen_free(&unpacking.seen);
     return status;

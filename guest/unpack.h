@@ -20,9 +20,9 @@ enum unpack_kind {
     UNPACK_CONTENTS, /* names that begin with ".wh." are nothing special */
 };
 
-/* Unpacks the uncompressed tar that SOURCE reads. The umask has to be 0. Returns 0, or -1 with
- * FAULT: its code is 0 or that of a system call which the tar asked for in vain; see
- * unpack_is_disks_fault. */
+/* Unpacks the uncompressed tar that SOURCE reads, which may be a disk open with O_DIRECT. The umask
+ * has to be 0. Returns 0, or -1 with FAULT: its code is 0 or that of a system call which the tar
+ * asked for in vain; see unpack_is_disks_fault. */
 int unpack(int source, enum unpack_kind kind, struct fault *fault);
 
 /* The same for UNPACK_CONTENTS, where the tree lies over the tree BASE, a folder open for reading:
