@@ -67,6 +67,18 @@ static bool look_for_port(struct lookup *lookup)
     return search("/sys/class/virtio-ports", is_port, lookup);
 }
 
+/* Whether the kernel lets it be opened: a disk's node is there, and its serial number told, some
+ * time before (device_add_disk() of the kernel's block/genhd.c, which sends its event last). */
+static bool is_ready(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno != ENOENT && errno != ENXIO; /* that, whoever uses it reports */
+    }
+    close(fd);
+    return true;
+}
+
 static bool is_disk(const char *entry, void *context)
 {
     const struct lookup *lookup = context;
@@ -78,7 +90,7 @@ static bool is_disk(const char *entry, void *context)
         snprintf(path, sizeof(path), "/sys/block/%s/device/vpd_pg80", entry);
         found = file_says(path, VPD_HEADER, lookup->name);
     }
-    return found && access(lookup->path, F_OK) == 0;
+    return found && is_ready(lookup->path);
 }
 
 static bool look_for_disk(struct lookup *lookup)

@@ -173,28 +173,49 @@ def make(path, description):
         file.write(data)
 
 
+def decompressed(data):
+    """The bytes DATA, whatever their compression."""
+    for magic, name in MAGIC:
+        if data.startswith(magic):
+            return subprocess.run([COMPRESSORS[name][0], "-dc"], input=data,
+                                  stdout=subprocess.PIPE, check=True).stdout
+    return data
+
+
 class Archive:
-    """A docker-archive, whatever its compression."""
+    """A docker-archive or oci-archive, whatever its compression."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
-            head = file.read(8)
-        for magic, name in MAGIC:
-            if head.startswith(magic):
-                data = subprocess.run([COMPRESSORS[name][0], "-dc", path], stdout=subprocess.PIPE,
-                                      check=True).stdout
-                self.tar = tarfile.open(fileobj=io.BytesIO(data))
-                break
+            packed = any(file.read(8).startswith(magic) for magic, name in MAGIC)
+            file.seek(0)
+            data = io.BytesIO(decompressed(file.read())) if packed else None
+        self.tar = tarfile.open(path if data is None else None, fileobj=data)
+        if "manifest.json" in self.tar.getnames():
+            self.manifest = json.loads(self.read("manifest.json"))[0]
         else:
-            self.tar = tarfile.open(path)
-        self.manifest = json.loads(self.read("manifest.json"))[0]
+            index = json.loads(self.read("index.json"))
+            manifest = json.loads(self.read_blob(index["manifests"][0]))
+            self.manifest = {"Config": self.blob_name(manifest["config"]),
+                             "Layers": [self.blob_name(layer) for layer in manifest["layers"]]}
+
+    @staticmethod
+    def blob_name(descriptor):
+        return "blobs/" + descriptor["digest"].replace(":", "/")
+
+    def read_blob(self, descriptor):
+        return self.read(self.blob_name(descriptor))
 
     def read(self, name):
         return self.tar.extractfile(name).read()
 
     def layer(self, index=-1):
-        name = self.manifest["Layers"][index]
-        return tarfile.open(fileobj=self.tar.extractfile(name), errors="surrogateescape")
+        file = self.tar.extractfile(self.manifest["Layers"][index])
+        packed = any(file.read(8).startswith(magic) for magic, name in MAGIC)
+        file.seek(0)
+        if packed:
+            file = io.BytesIO(decompressed(file.read()))
+        return tarfile.open(fileobj=file, errors="surrogateescape")
 
 
 def quote(text):
