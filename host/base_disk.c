@@ -48,7 +48,7 @@ static struct error *make_empty(struct store *store, struct image *image, char *
 
     TRY(temporary_run_folder(&folder));
     TRY(temporary_file(folder, "base", &path, NULL));
-    TRY(scratch_disk_make(path, (size + MIB - 1) / MIB * MIB, inodes));
+    TRY(scratch_disk_make_for_base(path, (size + MIB - 1) / MIB * MIB, inodes));
     *ret = STEAL(path);
     return NULL;
 }

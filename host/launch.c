@@ -67,7 +67,7 @@ static struct guest_attempt make_attempt(const struct launch *launch, enum accel
 
 static struct error *make_disk(const struct launch *launch)
 {
-    return scratch_disk_make(launch->options->scratch, launch->options->scratch_size, 0);
+    return scratch_disk_make(launch->options->scratch, launch->options->scratch_size);
 }
 
 static bool has_known_base(const struct vm_options *options)

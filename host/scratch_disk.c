@@ -5,6 +5,7 @@
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@
 #define INODE_SIZE 256   /* room for nanoseconds, years after 2038 and small xattrs */
 #define INODE_RATIO 8192 /* bytes of disk for each inode */
 #define GROUPS_PER_FLEX_LOG 4
-#define FIXED_TIME 1 /* seconds since 1970; libext2fs takes 0 for "now" */
+#define JOURNAL_BLOCKS_MAX (64 << 20 >> 12) /* 64 MiB: a disk of 10 GiB has as much */
+#define FIXED_TIME 1                        /* seconds since 1970; libext2fs takes 0 for "now" */
 
 /* Any fixed value does. The group descriptors' checksums depend on the UUID, the order of entries
  * in large folders on the seed. */
@@ -94,7 +96,18 @@ static errcode_t fill(ext2_filsys fs)
     return 0;
 }
 
-static errcode_t make(const char *path, struct ext2_super_block *param)
+/* One that suits the disk's size: 4 MiB at least. */
+static errcode_t add_journal(ext2_filsys fs)
+{
+    int blocks = ext2fs_default_journal_size(ext2fs_blocks_count(fs->super));
+
+    if (blocks > JOURNAL_BLOCKS_MAX)
+        blocks = JOURNAL_BLOCKS_MAX;
+    return ext2fs_add_journal_inode(fs, (blk_t)blocks,
+                                    EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
+}
+
+static errcode_t make(const char *path, struct ext2_super_block *param, bool journal)
 {
     ext2_filsys fs = NULL;
     errcode_t err = ext2fs_initialize(path, EXT2_FLAG_64BITS, param, unix_io_manager, &fs);
@@ -105,6 +118,8 @@ static errcode_t make(const char *path, struct ext2_super_block *param)
     err = place_tables(fs);
     if (err == 0)
         err = fill(fs);
+    if (err == 0 && journal)
+        err = add_journal(fs);
     if (err == 0)
         err = ext2fs_close2(fs, EXT2_FLAG_FLUSH_NO_SYNC);
     if (err != 0)
@@ -114,7 +129,7 @@ static errcode_t make(const char *path, struct ext2_super_block *param)
 
 /* libext2fs syncs what it opens, which takes as long as the disk below needs for all that others
  * wrote before: so the file system is made in memory, a few pages of it, and then copied. */
-struct error *scratch_disk_make(const char *path, uint64_t size, uint64_t inodes)
+static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes, bool journal)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ext2_super_block param;
@@ -129,10 +144,20 @@ struct error *scratch_disk_make(const char *path, uint64_t size, uint64_t inodes
     CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", memory);
     pthread_once(&once, initialize_ext2_error_table);
     describe(&param, blocks, inodes);
-    errcode_t err = make(name, &param);
+    errcode_t err = make(name, &param, journal);
 
     if (err != 0)
         return error_new(err == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "make the disk '%s': %s",
                          path, error_message(err));
     return error_context(file_copy_sparse(name, to, path), "make the disk '%s'", path);
+}
+
+struct error *scratch_disk_make(const char *path, uint64_t size)
+{
+    return make_disk(path, size, 0, true);
+}
+
+struct error *scratch_disk_make_for_base(const char *path, uint64_t size, uint64_t inodes)
+{
+    return make_disk(path, size, inodes, false);
 }

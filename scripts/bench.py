@@ -264,6 +264,8 @@ class Bench:
         """4. Layers of many files, many bytes, many whiteouts: each stage."""
         scripts = {
             "20,000 small files": "mkdir /n; cd /n; seq 20000 | split -l 1 -a 4 -",
+            "20,000 where 20,000 were": "for i in 1 2; do rm -rf /n; mkdir /n; cd /n; "
+                                        "seq 20000 | split -l 1 -a 4 -; done",
             "500 MB": "head -c 500000000 /dev/urandom > /blob",
             "half of the base deleted": "rm -rf /usr/share /usr/lib/x86_64-linux-gnu/perl*",
         }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -73,7 +74,7 @@ static void test_sizes_are_clean(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         CLEANUP(freep) char *path = empty_file("disk");
 
-        assert_null(scratch_disk_make(path, sizes[i] * MIB, 0));
+        assert_null(scratch_disk_make(path, sizes[i] * MIB));
         check_clean(path);
         assert_int_equal(unlink(path), 0);
     }
@@ -85,7 +86,7 @@ static void test_default_costs_little(void **state)
     struct stat status;
 
     (void)state;
-    assert_null(scratch_disk_make(path, 10240 * MIB, 0));
+    assert_null(scratch_disk_make(path, 10240 * MIB));
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_size, 10240 * MIB);
     assert_true(status.st_blocks * UINT64_C(512) < MIB);
@@ -99,9 +100,9 @@ static void test_is_reproducible(void **state)
     const size_t length = 200 * MIB;
 
     (void)state;
-    assert_null(scratch_disk_make(one, length, 0));
+    assert_null(scratch_disk_make(one, length));
     assert_int_equal(setenv("E2FSPROGS_FAKE_TIME", "1000000", 1), 0);
-    assert_null(scratch_disk_make(two, length, 0));
+    assert_null(scratch_disk_make(two, length));
     assert_int_equal(unsetenv("E2FSPROGS_FAKE_TIME"), 0);
     for (int i = 0; i < 2; i++) {
         int fd = open(i == 0 ? one : two, O_RDONLY | O_CLOEXEC);
@@ -123,7 +124,7 @@ static void test_inodes_as_asked(void **state)
     unsigned char count[4];
 
     (void)state;
-    assert_null(scratch_disk_make(path, 1000 * MIB, 400000));
+    assert_null(scratch_disk_make_for_base(path, 1000 * MIB, 400000));
     check_clean(path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     /* s_inodes_count, the first field of the superblock at byte 1024. */
@@ -133,9 +134,33 @@ static void test_inodes_as_asked(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static bool has_journal(const char *path)
+{
+    unsigned char features[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    /* s_feature_compat, of the superblock at byte 1024; has_journal is 4. */
+    assert_int_equal(pread(fd, features, sizeof features, 1024 + 0x5c), sizeof features);
+    close(fd);
+    return features[0] & 4;
+}
+
+static void test_scratch_has_a_journal(void **state)
+{
+    CLEANUP(freep) char *path = empty_file("disk");
+
+    (void)state;
+    assert_null(scratch_disk_make(path, SCRATCH_DISK_MIN_MIB * MIB));
+    assert_true(has_journal(path));
+    assert_null(scratch_disk_make_for_base(path, SCRATCH_DISK_MIN_MIB * MIB, 0));
+    assert_false(has_journal(path));
+    check_clean(path);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_missing_file_is_an_error(void **state)
 {
-    struct error *err = scratch_disk_make("/nonexistent/disk", 64 * MIB, 0);
+    struct error *err = scratch_disk_make("/nonexistent/disk", 64 * MIB);
 
     (void)state;
     assert_non_null(err);
@@ -148,7 +173,7 @@ static void test_missing_file_is_an_error(void **state)
 static void test_too_many_inodes_is_an_error(void **state)
 {
     CLEANUP(freep) char *path = empty_file("disk");
-    struct error *err = scratch_disk_make(path, 16 * MIB, UINT64_C(1) << 40);
+    struct error *err = scratch_disk_make_for_base(path, 16 * MIB, UINT64_C(1) << 40);
 
     (void)state;
     assert_non_null(err);
@@ -165,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_default_costs_little),
         cmocka_unit_test(test_is_reproducible),
         cmocka_unit_test(test_inodes_as_asked),
+        cmocka_unit_test(test_scratch_has_a_journal),
         cmocka_unit_test(test_missing_file_is_an_error),
         cmocka_unit_test(test_too_many_inodes_is_an_error),
     };
