@@ -254,6 +254,8 @@ class Bench:
 
     def stages(self, command):
         """Seconds and bytes of each stage of a run."""
+        self.forget_outputs()
+        os.sync()
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/",
                               check=True)
         events = [json.loads(line) for line in done.stderr.splitlines()]
