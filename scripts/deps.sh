@@ -31,7 +31,7 @@ fi
 # Further: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
 all="$test"'
     clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck
-    buildah'
+    buildah isal'
 
 case $group in
 build) wanted=$build ;;
