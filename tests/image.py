@@ -173,49 +173,40 @@ def make(path, description):
         file.write(data)
 
 
-def decompressed(data):
-    """The bytes DATA, whatever their compression."""
+def open_tar(file):
+    """The tar that FILE holds, whatever its compression."""
+    head = file.read(8)
+    file.seek(0)
     for magic, name in MAGIC:
-        if data.startswith(magic):
-            return subprocess.run([COMPRESSORS[name][0], "-dc"], input=data,
-                                  stdout=subprocess.PIPE, check=True).stdout
-    return data
+        if head.startswith(magic):
+            file = io.BytesIO(subprocess.run([COMPRESSORS[name][0], "-dc"], input=file.read(),
+                                             stdout=subprocess.PIPE, check=True).stdout)
+            break
+    return tarfile.open(fileobj=file, errors="surrogateescape")
+
+
+def blob_name(descriptor):
+    return "blobs/" + descriptor["digest"].replace(":", "/")
 
 
 class Archive:
     """A docker-archive or oci-archive, whatever its compression."""
 
     def __init__(self, path):
-        with open(path, "rb") as file:
-            packed = any(file.read(8).startswith(magic) for magic, name in MAGIC)
-            file.seek(0)
-            data = io.BytesIO(decompressed(file.read())) if packed else None
-        self.tar = tarfile.open(path if data is None else None, fileobj=data)
+        self.tar = open_tar(open(path, "rb"))
         if "manifest.json" in self.tar.getnames():
             self.manifest = json.loads(self.read("manifest.json"))[0]
         else:
             index = json.loads(self.read("index.json"))
-            manifest = json.loads(self.read_blob(index["manifests"][0]))
-            self.manifest = {"Config": self.blob_name(manifest["config"]),
-                             "Layers": [self.blob_name(layer) for layer in manifest["layers"]]}
-
-    @staticmethod
-    def blob_name(descriptor):
-        return "blobs/" + descriptor["digest"].replace(":", "/")
-
-    def read_blob(self, descriptor):
-        return self.read(self.blob_name(descriptor))
+            manifest = json.loads(self.read(blob_name(index["manifests"][0])))
+            self.manifest = {"Config": blob_name(manifest["config"]),
+                             "Layers": [blob_name(layer) for layer in manifest["layers"]]}
 
     def read(self, name):
         return self.tar.extractfile(name).read()
 
     def layer(self, index=-1):
-        file = self.tar.extractfile(self.manifest["Layers"][index])
-        packed = any(file.read(8).startswith(magic) for magic, name in MAGIC)
-        file.seek(0)
-        if packed:
-            file = io.BytesIO(decompressed(file.read()))
-        return tarfile.open(fileobj=file, errors="surrogateescape")
+        return open_tar(self.tar.extractfile(self.manifest["Layers"][index]))
 
 
 def quote(text):
