@@ -26,6 +26,12 @@ NOBODY = 65534
 MIB = 1 << 20
 
 
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 class Missing(Exception):
     """A peer or a right that this machine does not have."""
 
@@ -73,6 +79,13 @@ class Bench:
             command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
                        "--no-new-privs", "--bounding-set=-all"] + command
         return command
+
+    def accelerator(self):
+        """What vmbuild's VMs run under here, in its own words."""
+        report = subprocess.run(self.user_command(self.program, "doctor"), stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True, cwd="/", check=False).stdout
+        lines = [line.split(None, 2) for line in report.splitlines()]
+        return next((words[2] for words in lines if words[1:2] == ["accelerator"]), "none")
 
     def vmbuild(self, *words):
         return self.user_command(self.program, "--progress=json", *words)
@@ -255,7 +268,7 @@ class Bench:
     def stages(self, command):
         """Seconds and bytes of each stage of a run."""
         self.forget_outputs()
-        os.sync()
+        os.sync()  # what runs before wrote is not to be written back meanwhile
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/",
                               check=True)
         events = [json.loads(line) for line in done.stderr.splitlines()]
@@ -445,8 +458,8 @@ def main():
     all_rows = ["no_op", "cold", "launch", "layers", "growth", "pure", "registry", "memory", "together"]
     bench = Bench(arguments.n)
 
-    print(f"{os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}, "
-          f"KVM {'there' if glob.glob('/dev/kvm') else 'not there'}; medians of {arguments.n} runs, seconds")
+    print(f"{processor()}, {os.cpu_count()} processors, Linux {platform.release()}, "
+          f"accelerator: {bench.accelerator()}; medians of {arguments.n} runs, seconds")
     print(f"{'goal':4} {'what':42} {'vmbuild':>8}   {'peer':38} {'peer':>8}   {'ratio':>6}")
     try:
         for name in arguments.rows or all_rows:
