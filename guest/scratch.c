@@ -12,8 +12,8 @@
 #define FULL_BELOW (1u << 20) /* bytes: less than this is not worth calling room */
 
 /* The disk is thrown away: nothing on it has to survive a crash. So its journal is written when it
- * is full, and data when memory is short: not where a file that was truncated is closed, or one
- * renamed over another. */
+ * is full, and data when the kernel wants its memory back or after half a minute: not where a file
+ * that was truncated is closed, or one renamed over another. */
 #define OPTIONS "nobarrier,noinit_itable,noauto_da_alloc,data=writeback,commit=100000"
 
 static const char *const folders[] = {
