@@ -46,7 +46,8 @@ apt_sources() {
         done
 }
 
-# debian_layer OUT: the release's minbase as a layer tar.
+# debian_layer OUT: the release's minbase as a layer tar. Who is not root and has no user namespaces
+# gets the same by fakechroot, which mmdebstrap then takes by itself.
 debian_layer() {
     local release sources
 

@@ -14,7 +14,7 @@ build='gcc libc6-dev make pkg-config
     libcurl4-openssl-dev libisal-dev libzstd-dev
     libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
     linux-source bc bison flex libelf-dev xz-utils
-    busybox-static libarchive-tools mmdebstrap
+    busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
     qemu-system-x86'
 
 # Test tools: TAP and unit tests, and the programs of others that check the images.
