@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "compression.h"
 #include "file.h"
-#include "image_source.h"
+#include "image.h"
 #include "memory.h"
 #include "tar_reader.h"
 #include "temporary.h"

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "memory.h"
 #include "progress.h"
+#include "stream.h"
 #include "tar_stream.h"
 
 #define OCTAL_SIZE_MAX UINT64_C(077777777777)

@@ -8,7 +8,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "guest/contract.h"
-#include "image_source.h"
+#include "layer_tar.h"
 #include "memory.h"
 #include "scratch_disk.h"
 #include "temporary.h"
@@ -40,7 +40,7 @@ static struct error *make_empty(struct store *store, struct image *image, char *
     CLEANUP(temporary_removep) char *path = NULL;
 
     for (size_t i = 0; i < image->layer_count; i++) {
-        TRY(image_need_tar(&image->layers[i], store));
+        TRY(layer_tar_need(&image->layers[i], store));
         content += image->layers[i].size;
     }
     uint64_t inodes = content / TAR_RECORD_SIZE + 1024;

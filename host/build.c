@@ -9,13 +9,17 @@
 #include "contents.h"
 #include "guest/contract.h"
 #include "host_network.h"
+#include "image.h"
 #include "image_config.h"
 #include "image_merge.h"
 #include "image_source.h"
+#include "layer_tar.h"
+#include "machine.h"
 #include "memory.h"
 #include "parallel.h"
 #include "plan.h"
 #include "progress.h"
+#include "stream.h"
 #include "vm.h"
 
 /* What a build has made so far. */
@@ -84,7 +88,7 @@ static struct error *read_base_tree(void *context, const struct merged_tree **re
     struct state *state = context;
 
     for (size_t i = 0; state->base_tree == NULL && i < state->base->layer_count; i++)
-        TRY(image_need_tar(&state->base->layers[i], state->build->store));
+        TRY(layer_tar_need(&state->base->layers[i], state->build->store));
     if (state->base_tree == NULL)
         TRY(image_merge(state->base, &state->base_tree));
     *ret = state->base_tree;

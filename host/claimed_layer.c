@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
-#include "image_source.h"
+#include "compression.h"
 #include "memory.h"
 #include "temporary.h"
 

@@ -9,9 +9,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "error.h"
+#include "stream.h"
 
 enum compression {
     COMPRESSION_NONE,
@@ -27,13 +27,6 @@ const char *compression_name(enum compression compression);
 /* Names the way of compressing, with the library's version: changes whenever the bytes would. Fit
  * for a file name; the caller's. */
 char *compression_version(enum compression compression);
-
-/* Where a stream's bytes go: called with pieces in order. */
-typedef struct error *(*sink_write)(void *context, const void *bytes, size_t length);
-struct sink {
-    sink_write write;
-    void *context;
-};
 
 struct compressor;
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "image_source.h"
 #include "json.h"
 #include "memory.h"
 

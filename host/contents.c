@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "path_tree.h"
 #include "progress.h"
+#include "stream.h"
 
 #define DATA_BLOCK_SIZE (256 << 10) /* bytes of a file read at a time */
 

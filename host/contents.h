@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "compression.h"
 #include "error.h"
 #include "merged_tree.h"
+#include "stream.h"
 
 /* Gives the paths of the image below, borrowed. It is asked only where they matter. */
 typedef struct error *(*contents_base)(void *context, const struct merged_tree **ret);

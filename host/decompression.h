@@ -7,18 +7,10 @@
 #define VMBUILD_DECOMPRESSION_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "compression.h"
 #include "error.h"
-
-/* Where a stream's bytes come from. Return: bytes read into BUFFER, 0 at the end; errors by *ERR.
- */
-typedef ssize_t (*source_read)(void *context, void *buffer, size_t capacity, struct error **err);
-struct source {
-    source_read read;
-    void *context;
-};
+#include "stream.h"
 
 /* Tells the compression by the first LENGTH bytes of a stream; DECOMPRESSION_MAGIC_SIZE are enough.
  */

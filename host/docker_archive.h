@@ -12,7 +12,6 @@
 #include "bundle.h"
 #include "error.h"
 #include "image.h"
-#include "image_source.h"
 #include "store.h"
 
 /* Whether BUNDLE has a manifest.json, or `repositories`. */

@@ -6,6 +6,7 @@
 
 #include "claimed_layer.h"
 #include "cleanup.h"
+#include "image.h"
 #include "image_name.h"
 #include "json.h"
 #include "manifest.h"

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "compression.h"
 #include "image_config.h"
-#include "image_source.h"
 #include "layer_blob.h"
+#include "layer_tar.h"
 #include "memory.h"
 #include "v1_image.h"
 
@@ -98,7 +99,7 @@ static struct error *write_layer(const struct image *image, const struct digest 
     CLEANUP(buffer_free) struct buffer text = {0};
 
     if (!is_packed(&image->layers[index], compression))
-        TRY(image_need_tar(&image->layers[index], store));
+        TRY(layer_tar_need(&image->layers[index], store));
     v1_image_json(image, ids, index, &text);
     TRY(archive_writer_folder(writer, folder));
     TRY(archive_writer_bytes(writer, version, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION)));

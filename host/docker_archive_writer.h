@@ -8,6 +8,7 @@
 #define VMBUILD_DOCKER_ARCHIVE_WRITER_H
 
 #include "archive_writer.h"
+#include "compression.h"
 #include "image.h"
 #include "store.h"
 

@@ -18,6 +18,7 @@
 #include "commands.h"
 #include "file.h"
 #include "guest_handle.h"
+#include "machine.h"
 #include "memory.h"
 #include "options.h"
 #include "scratch_disk.h"

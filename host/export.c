@@ -9,9 +9,9 @@
 
 #include "cleanup.h"
 #include "image_merge.h"
-#include "image_source.h"
 #include "memory.h"
 #include "merged_tree.h"
+#include "stream.h"
 #include "tar_reader.h"
 
 #define BLOCK_SIZE (1u << 20) /* bytes that go to the sink at a time */

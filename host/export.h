@@ -15,9 +15,9 @@
 #ifndef VMBUILD_EXPORT_H
 #define VMBUILD_EXPORT_H
 
-#include "compression.h"
 #include "error.h"
 #include "image.h"
+#include "stream.h"
 
 /* Writes IMAGE, all of whose layers have their tar_path, into SINK. Errors: EXIT_INPUT (a layer is
  * no valid tar, or names paths out of the root), and SINK's. */

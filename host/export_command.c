@@ -7,13 +7,16 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "compression.h"
 #include "export.h"
 #include "file.h"
+#include "image.h"
 #include "image_source.h"
 #include "memory.h"
 #include "reference.h"
 #include "store.h"
 #include "store_pruning.h"
+#include "stream.h"
 #include "temporary.h"
 
 /* Where the tar goes. */

@@ -17,6 +17,8 @@
 #include "memory.h"
 #include "outcome.h"
 #include "progress.h"
+#include "store.h"
+#include "stream.h"
 #include "temporary.h"
 #include "transfer.h"
 #include "watchdog.h"

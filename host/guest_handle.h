@@ -16,11 +16,10 @@
 
 #include "attendant.h"
 #include "buffer.h"
-#include "compression.h"
 #include "error.h"
 #include "guest_port.h"
 #include "machine.h"
-#include "vm.h"
+#include "stream.h"
 
 /* Seconds that a call may take which does nothing large. */
 #define GUEST_HANDLE_CALL_SECONDS 120

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "qemu_socket.h"
+#include "stream.h"
 
 #define CHUNK (256u << 10) /* more than a socket holds by default */
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "compression.h"
 #include "error.h"
+#include "stream.h"
 
 struct guest_port;
 

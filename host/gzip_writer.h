@@ -17,7 +17,7 @@
 #ifndef VMBUILD_GZIP_WRITER_H
 #define VMBUILD_GZIP_WRITER_H
 
-#include "compression.h"
+#include "stream.h"
 
 struct gzip_writer;
 

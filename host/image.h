@@ -14,6 +14,9 @@
 #include "digest.h"
 #include "json.h"
 
+#define IMAGE_LAYERS_MAX 255
+#define IMAGE_LAYER_SIZE_MAX (UINT64_C(1) << 42)
+
 struct layer {
     struct digest diff_id; /* of the uncompressed tar */
     uint64_t size;         /* bytes of the uncompressed tar */
@@ -45,6 +48,19 @@ struct image {
     char *manifest_type;
     struct layer *layers; /* base first */
     size_t layer_count;
+};
+
+/* Which image of several, and for which platform. */
+struct image_choice {
+    const char *name;         /* fromImageName, or NULL: the first */
+    const char *tag;          /* fromImageTag, or NULL */
+    const char *architecture; /* GOARCH name, for manifest lists and OCI indexes */
+};
+
+/* Which forms of the layers the caller will use: the others may be left unmade. */
+enum layer_form {
+    LAYER_TAR = 1,  /* layer.tar_path */
+    LAYER_BLOB = 2, /* layer.blob, where the source has one */
 };
 
 /* Appends a layer, whose members the image owns from then on. */

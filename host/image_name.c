@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "image.h"
 #include "memory.h"
 
 #define NAMES_SHOWN 12 /* of those that an archive has, in an error */

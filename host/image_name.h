@@ -9,7 +9,7 @@
 
 #include "buffer.h"
 #include "error.h"
-#include "image_source.h"
+#include "image.h"
 
 /* Splits TEXT, "NAME[:TAG]"; a registry's port is part of the name. *RET_TAG is NULL where there is
  * none. Both are the caller's. */

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "image_source.h"
+#include "compression.h"
 #include "json.h"
+#include "layer_tar.h"
 #include "memory.h"
 
 #define KIND "inputs"
@@ -89,7 +90,7 @@ static bool find_forms(struct store *store, unsigned int forms, struct layer *la
     if (layer->tar_path != NULL || (compressed && !(forms & LAYER_TAR)))
         return true;
     CLEANUP(error_freep)
-    struct error *err = layer->blob.path != NULL ? image_need_tar(layer, store) : NULL;
+    struct error *err = layer->blob.path != NULL ? layer_tar_need(layer, store) : NULL;
 
     return err == NULL && layer->tar_path != NULL;
 }

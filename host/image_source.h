@@ -17,30 +17,11 @@
 #include "reference.h"
 #include "store.h"
 
-#define IMAGE_LAYERS_MAX 255
-#define IMAGE_LAYER_SIZE_MAX (UINT64_C(1) << 42)
-
-/* Which image of several, and for which platform. */
-struct image_choice {
-    const char *name;         /* fromImageName, or NULL: the first */
-    const char *tag;          /* fromImageTag, or NULL */
-    const char *architecture; /* GOARCH name, for manifest lists and OCI indexes */
-};
-
-/* Which forms of the layers the caller will use: the others may be left unmade. */
-enum layer_form {
-    LAYER_TAR = 1,  /* layer.tar_path */
-    LAYER_BLOB = 2, /* layer.blob, where the source has one */
-};
-
 /* Opens the image that REFERENCE names. FORMS: LAYER_TAR, LAYER_BLOB or both. Errors: EXIT_INPUT
  * (not an image, truncated, digest mismatch, bad path, foreign or encrypted layers), EXIT_NETWORK,
  * EXIT_DISK_FULL (the cache's). *RET is the caller's. */
 [[nodiscard]] struct error *image_open(const struct reference *reference,
                                        const struct image_choice *choice, unsigned int forms,
                                        struct store *store, struct image **ret);
-
-/* Makes sure LAYER has its tar_path, decompressing the blob into the store where it has not. */
-[[nodiscard]] struct error *image_need_tar(struct layer *layer, struct store *store);
 
 #endif

@@ -2,7 +2,9 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "compression.h"
 #include "file.h"
+#include "image.h"
 #include "image_source.h"
 #include "memory.h"
 #include "reference.h"

@@ -10,9 +10,10 @@
 #include "cleanup.h"
 #include "decompression.h"
 #include "file.h"
-#include "image_source.h"
+#include "image.h"
 #include "memory.h"
 #include "ring.h"
+#include "stream.h"
 #include "temporary.h"
 
 enum { CONSUMER_HASH, CONSUMER_DECOMPRESS };

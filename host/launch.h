@@ -8,7 +8,7 @@
 
 #include "error.h"
 #include "guest_handle.h"
-#include "vm.h"
+#include "machine.h"
 
 /* Starts the machine of OPTIONS, which are not needed afterwards. Errors: as vm_launch. */
 [[nodiscard]] struct error *launch_guest(const struct vm_options *options,

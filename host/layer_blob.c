@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "memory.h"
+#include "stream.h"
 #include "temporary.h"
 
 #define PIECE (1u << 20)

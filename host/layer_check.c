@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_source.h"
+#include "image.h"
 #include "memory.h"
 
 #define ID_MAX INT64_C(0xffffffff)

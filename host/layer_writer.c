@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "ring.h"
+#include "stream.h"
 #include "tarsum.h"
 #include "temporary.h"
 

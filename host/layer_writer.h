@@ -13,6 +13,7 @@
 #include "compression.h"
 #include "error.h"
 #include "image.h"
+#include "stream.h"
 
 struct layer_writer;
 

@@ -19,11 +19,49 @@
 #define VMBUILD_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "accelerator.h"
 #include "buffer.h"
-#include "vm.h"
+
+struct store;
+
+/* Where the guest asks for names: QEMU's user-mode network passes questions on to the host's
+ * resolver. */
+#define VM_NETWORK_NAMESERVER "10.0.2.3"
+#define VM_NETWORK_GATEWAY "10.0.2.2" /* leads to the host's loopback, too */
+
+/* What the guest's kernel and programs are built for, as Go names it. */
+#define VM_ARCHITECTURE "amd64"
+
+struct vm_share {
+    const char *source; /* absolute host folder */
+    const char *target; /* absolute path in the image */
+};
+
+struct vm_options {
+    enum accelerator accelerator; /* as asked for; the VM probes */
+    bool network;
+    bool base_is_new; /* the base disk is empty: writable, to be filled from `layers` */
+    bool still_clock; /* the clock stands still while a script runs */
+    bool verbose;     /* show the kernel's messages and libguestfs' as progress details */
+    uint64_t memory;  /* MiB */
+    uint64_t cpus;
+    const struct vm_share *shares;
+    size_t share_count;
+    uint64_t scratch_size; /* of the scratch disk, bytes */
+    const char *scratch;   /* its path; vm_launch makes the file, and sets this */
+    const char *base;      /* path of the base disk, or NULL: no base image */
+    const char *base_mark; /* tells the base disk from all others; NULL: nothing does */
+    const char *const
+        *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
+    size_t layer_count;
+    int64_t clock;       /* the guest's clock at its start, seconds since 1970 */
+    int64_t clamp;       /* newest mtime of the layer */
+    struct store *store; /* keeps what libguestfs asked this QEMU (features, about 100 KiB), which
+                            costs half a second each time, and snapshots; NULL: asked anew */
+};
 
 /* As the guest is told them: ADDRESS/PREFIX,GATEWAY,DNS. */
 #define MACHINE_NETWORK "10.0.2.15/24,10.0.2.2,10.0.2.3"

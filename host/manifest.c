@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "image_source.h"
+#include "image.h"
 #include "json.h"
 #include "memory.h"
 

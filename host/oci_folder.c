@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "compression.h"
 #include "file.h"
-#include "image_source.h"
+#include "image.h"
 #include "input_identity.h"
 #include "json.h"
 #include "memory.h"

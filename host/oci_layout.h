@@ -10,7 +10,6 @@
 #include "bundle.h"
 #include "error.h"
 #include "image.h"
-#include "image_source.h"
 #include "store.h"
 
 /* Whether BUNDLE has an index.json. */

@@ -8,8 +8,8 @@
 #include "cleanup.h"
 #include "file.h"
 #include "image_config.h"
-#include "image_source.h"
 #include "layer_blob.h"
+#include "layer_tar.h"
 #include "manifest.h"
 #include "memory.h"
 #include "progress.h"
@@ -71,7 +71,7 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
         *blob = (struct blob){layer->blob.digest, layer->blob.size, NULL, xstrdup(layer->blob.path),
                               layer->is_temporary};
     } else {
-        TRY(image_need_tar(layer, store));
+        TRY(layer_tar_need(layer, store));
         *blob = (struct blob){layer->diff_id, layer->size, NULL, NULL, layer->is_temporary};
         if (compression == COMPRESSION_NONE) {
             blob->path = xstrdup(layer->tar_path);

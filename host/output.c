@@ -12,7 +12,7 @@
 #include "docker_archive_writer.h"
 #include "file.h"
 #include "image_config.h"
-#include "image_source.h"
+#include "layer_tar.h"
 #include "memory.h"
 #include "oci_writer.h"
 #include "progress.h"
@@ -231,7 +231,7 @@ static struct error *fill_layer_folder(const struct image *image, struct store *
         return error_new(EXIT_INPUT, "write layer: the image has none");
     struct layer *layer = &image->layers[image->layer_count - 1];
 
-    TRY(image_need_tar(layer, store));
+    TRY(layer_tar_need(layer, store));
     v1_image_json(image, ids, image->layer_count - 1, &json);
     CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "image.h"
 #include "image_source.h"
 #include "memory.h"
 #include "reference.h"

@@ -7,9 +7,11 @@
 
 #include "blob_download.h"
 #include "cleanup.h"
+#include "compression.h"
 #include "config_document.h"
 #include "decompression.h"
 #include "file.h"
+#include "layer_tar.h"
 #include "manifest.h"
 #include "memory.h"
 #include "mount_sources.h"
@@ -256,7 +258,7 @@ static struct error *get_layer(struct pull *pull, size_t index, const atomic_boo
     if (layer->blob.compression == COMPRESSION_NONE)
         return take_as_tar(layer);
     if (pull->forms & LAYER_TAR)
-        return image_need_tar(layer, pull->store);
+        return layer_tar_need(layer, pull->store);
     return NULL;
 }
 

@@ -13,7 +13,6 @@
 
 #include "error.h"
 #include "image.h"
-#include "image_source.h"
 #include "reference.h"
 #include "store.h"
 

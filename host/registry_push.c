@@ -5,7 +5,9 @@
 
 #include "blob_upload.h"
 #include "cleanup.h"
+#include "compression.h"
 #include "layer_blob.h"
+#include "layer_tar.h"
 #include "manifest.h"
 #include "memory.h"
 #include "mount_sources.h"
@@ -68,7 +70,7 @@ static struct error *choose_blobs(struct push *push)
         push->compressions[i] = layer->blob.compression;
         if (take_blob(layer, &push->blobs[i]))
             continue;
-        TRY(image_need_tar(layer, push->store));
+        TRY(layer_tar_need(layer, push->store));
         TRY(layer_blob_get(layer->tar_path, &layer->diff_id, COMPRESSION_GZIP, push->store, &made));
         strings_take(&push->owned, made.path);
         push->compressions[i] = COMPRESSION_GZIP;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "image.h"
 #include "image_source.h"
 #include "memory.h"
 #include "progress.h"

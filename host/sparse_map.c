@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "stream.h"
 #include "tar_header.h"
 
 #define REGIONS_MAX (1u << 20)

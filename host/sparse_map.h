@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compression.h"
 #include "error.h"
+#include "stream.h"
 
 struct sparse_map;
 

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "compression.h"
 #include "decompression.h"
 #include "memory.h"
+#include "stream.h"
 
 #define PIECE_SIZE (256u << 10) /* bytes that are read from an uncompressed file at a time */
 

@@ -6,6 +6,7 @@
 
 #include "memory.h"
 #include "sparse_map.h"
+#include "stream.h"
 #include "tar_header.h"
 
 enum state {

@@ -7,6 +7,7 @@
 #include "decompression.h"
 #include "file.h"
 #include "memory.h"
+#include "stream.h"
 #include "tarsum.h"
 
 struct input {

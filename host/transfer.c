@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "memory.h"
+#include "stream.h"
 
 #define PIPE_BYTES (1 << 20) /* what an unprivileged user may ask for by default */
 

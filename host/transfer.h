@@ -6,8 +6,8 @@
 #ifndef VMBUILD_TRANSFER_H
 #define VMBUILD_TRANSFER_H
 
-#include "compression.h"
 #include "error.h"
+#include "stream.h"
 
 struct transfer {
     int (*call)(void *context, const char *path); /* reads the whole of the file PATH; below 0: it
