@@ -16,19 +16,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base.h"
-#include "clock.h"
-#include "contract.h"
-#include "device.h"
-#include "file.h"
-#include "gate.h"
-#include "guest.h"
-#include "network.h"
-#include "overlay.h"
-#include "procedure.h"
-#include "sandbox.h"
-#include "scratch.h"
-#include "wire.h"
+#include "guest/call/gate.h"
+#include "guest/call/guest.h"
+#include "guest/call/procedure.h"
+#include "guest/call/wire.h"
+#include "guest/contract.h"
+#include "guest/disk/base.h"
+#include "guest/disk/overlay.h"
+#include "guest/disk/scratch.h"
+#include "guest/lib/device.h"
+#include "guest/lib/file.h"
+#include "guest/script/clock.h"
+#include "guest/script/network.h"
+#include "guest/script/sandbox.h"
 
 #define HOST_NAME "vmbuild"
 

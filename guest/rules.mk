@@ -1,11 +1,11 @@
-# Init of the guest: a static binary from every guest/*.c. Objects of host unit tests that include the
-# wire and the pure parts are built by tests/.
+# The guest's init: a static binary from every C file below guest/. README.md has the map. Unit tests
+# build the same files for the host (tests/rules.mk).
 
-GUEST_SOURCES := $(sort $(wildcard guest/*.c))
+GUEST_SOURCES := $(sort $(shell find guest -name '*.c'))
 GUEST_INIT := $(BUILD)/guest/init
 # Small, since the kernel has to load it before anything else can happen.
 GUEST_CFLAGS = $(CFLAGS_COMMON) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
-# libarchive asks nl_langinfo for the charset of names; charset.c answers.
+# libarchive asks nl_langinfo for the charset of names; guest/tar/charset.c answers.
 GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none -s
 # What a static libarchive refers to. Of the compressors nothing is linked in the end, as the init
 # neither packs nor unpacks compressed tars; libxml2, for a format that it does not read, would be,
@@ -33,4 +33,4 @@ $(BUILD)/guest/flags: FORCE
 $(BUILD)/guest/link: FORCE
 	$(call note,$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) $(GUEST_SOURCES) $(GUEST_LIBS))
 
--include $(wildcard $(BUILD)/guest/*.d)
+-include $(GUEST_SOURCES:%.c=$(BUILD)/%.d)

@@ -9,14 +9,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "buffer.h"
-#include "cleanup.h"
-#include "file.h"
-#include "options.h"
-#include "progress.h"
-#include "registry.h"
-#include "supervisor.h"
-#include "temporary.h"
+#include "host/command/options.h"
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/progress.h"
+#include "host/lib/supervisor.h"
+#include "host/lib/temporary.h"
+#include "host/registry/registry_pull.h"
 
 /* Shows ERR, if any, and frees it. Return: the exit code. */
 static int finish(struct error *err)

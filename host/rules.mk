@@ -1,4 +1,4 @@
-# The host program: every host/*.c, linked to ./vmbuild.
+# The host program: every C file below host/, linked to ./vmbuild. README.md has the map.
 
 HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd
 # Asked once, and only by targets that compile.
@@ -6,7 +6,7 @@ HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
     -DVMBUILD_VERSION='"$(VERSION)"' -DVMBUILD_LIBDIR='"$(PREFIX)/lib/vmbuild"' \
     $(shell pkg-config --cflags $(HOST_PACKAGES)))$(HOST_CFLAGS)
 HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pthread)$(HOST_LIBS)
-HOST_SOURCES := $(sort $(wildcard host/*.c))
+HOST_SOURCES := $(sort $(shell find host -name '*.c'))
 
 # What the program is hardened with: it reads what registries and guests send. The sanitizers have
 # checks of their own. Fortified functions need an optimizing compiler.
@@ -43,4 +43,4 @@ $(BUILD)/host/flags: FORCE
 $(BUILD)/host/link: FORCE
 	$(call note,$(CC) $(CFLAGS) $(LDFLAGS) $(HOST_SOURCES) $(HOST_LIBS))
 
--include $(wildcard $(BUILD)/host/*.d $(BUILD)/asan/host/*.d)
+-include $(HOST_SOURCES:%.c=$(BUILD)/%.d) $(HOST_SOURCES:%.c=$(BUILD)/asan/%.d)

@@ -216,7 +216,7 @@ processes_left() {
     done
 }
 
-# Sessions of the store that no process holds (host/store_session.h). Other tests, which share the
+# Sessions of the store that no process holds (host/store/store_session.h). Other tests, which share the
 # cache, hold theirs, but for the moment of making them under the lock of all sessions; those vanish
 # while one looks.
 abandoned_sessions() (

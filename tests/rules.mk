@@ -1,20 +1,20 @@
 # Tests. Every test speaks TAP and runs under prove.
 #
-#   tests/unit/test_X.c         cmocka; linked to all of host/ but main.c
-#   tests/unit/test_guest_X.c   cmocka; linked to all of guest/ but main.c, built for the host, and
-#                               to what the tests themselves use of host/
+#   tests/unit/FOLDER/test_X.c  cmocka, of host/FOLDER/X.c; linked to all of host/ but main.c
+#   tests/unit/guest/test_X.c   cmocka, of X.c below guest/; linked to all of guest/ but main.c, built
+#                               for the host, and to what the tests themselves use of host/
 #   tests/fuzz/fuzz_X.c         libFuzzer; seeds in tests/fuzz/corpus/X; fuzz_guest_X as above
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
 #   tests/slow/*.t              the same, too slow for every day
 #
-# Single tests: tests/run tests/e2e/spec.t; build/tests/test_json. Skipped tests fail where CI=true.
+# tests/README.md says how to run one of them. Skipped tests fail where CI=true.
 
 JOBS ?= $(shell nproc)
 # Seconds for each fuzzer.
 FUZZ_SECONDS ?= 20
 
-UNIT_NAMES := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
-FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+UNIT_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/unit/*/test_*.c)))
+FUZZ_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 # What the sanitized program runs of them.
@@ -24,7 +24,7 @@ ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-jo
 VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
 
 HOST_UNDER_TEST := $(filter-out host/main.c,$(HOST_SOURCES))
-GUEST_UNDER_TEST := $(filter-out guest/main.c,$(sort $(wildcard guest/*.c)))
+GUEST_UNDER_TEST := $(filter-out guest/main.c,$(GUEST_SOURCES))
 CMOCKA = $(shell pkg-config --cflags --libs cmocka)
 
 # $(1): a folder for objects; $(2): compiler and its options.
@@ -49,25 +49,26 @@ $(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o) $(BUILD)/guest/li
 	@echo '  AR $$@'
 	$$(AR) rcs $$@ $$(filter %.o,$$^)
 
--include $$(wildcard $(1)/tests/*.d $(1)/tests/*/*.d)
+-include $$(HOST_UNDER_TEST:%.c=$(1)/tests/%.d) $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.d)
+-include $$(wildcard $(1)/tests/fuzz/*.d $(1)/tests/unit/*/*.d)
 endef
 
 # What a test called $(1) links to, in the folder $(2).
-library_of = $(if $(filter test_guest_% fuzz_guest_%,$(1)),$(2)/tests/libguest.a) $(2)/tests/libhost.a
-# guest/charset.c wants to be asked in the C library's place, as guest/rules.mk has it.
+library_of = $(if $(filter unit/guest/% fuzz/fuzz_guest_%,$(1)),$(2)/tests/libguest.a) $(2)/tests/libhost.a
+# guest/tar/charset.c wants to be asked in the C library's place, as guest/rules.mk has it.
 LINK_GUEST := -Wl,--wrap=nl_langinfo
 
 # $(1): the folder; $(2): the test; $(3): compiler and its options.
 define unit_test
-$(1)/tests/$(2): tests/unit/$(2).c $$(call library_of,$(2),$(1))
+$(1)/tests/$(2): tests/$(2).c $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
-	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $(if $(filter test_guest_%,$(2)),$(LINK_GUEST)) \
+	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $(if $(filter unit/guest/%,$(2)),$(LINK_GUEST)) \
 	    $$(CMOCKA) $$(HOST_LIBS)
 endef
 
 define fuzzer
-$(1)/tests/$(2): tests/fuzz/$(2).c $$(call library_of,$(2),$(1))
+$(1)/tests/$(2): tests/$(2).c $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
 	$(3) -fsanitize=fuzzer -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $$(HOST_LIBS)
@@ -113,7 +114,7 @@ fuzz: $(FUZZERS)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
 # The linters, all of them even where one complains.
-C_FILES = $(sort $(wildcard host/*.[ch] guest/*.[ch] tests/*.c tests/unit/*.[ch] tests/fuzz/*.[ch]))
+C_FILES = $(shell find host guest tests -name '*.[ch]' | sort)
 SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci)
 # Exported as it is: it holds quotes of both kinds.
 lint: export LINT_CFLAGS = $(HOST_CFLAGS)

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest/wire.h"
+#include "guest/call/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

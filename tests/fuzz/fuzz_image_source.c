@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host/export.h"
-#include "host/image_source.h"
-#include "host/memory.h"
-#include "host/temporary.h"
+#include "host/format/image_source.h"
+#include "host/lib/memory.h"
+#include "host/lib/temporary.h"
+#include "host/tree/export.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "host/layer_writer.h"
+#include "host/image/layer_writer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "host/auth.h"
-#include "host/manifest.h"
-#include "host/memory.h"
+#include "host/image/manifest.h"
+#include "host/lib/memory.h"
+#include "host/registry/auth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

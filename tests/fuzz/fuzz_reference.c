@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/memory.h"
-#include "host/reference.h"
+#include "host/image/reference.h"
+#include "host/lib/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "host/tarsum.h"
+#include "host/tar/tarsum.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -16,11 +16,11 @@
 
 #include <cmocka.h>
 
-#include "host/cleanup.h"
-#include "host/file.h"
-#include "host/image_source.h"
-#include "host/memory.h"
-#include "host/temporary.h"
+#include "host/format/image_source.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/temporary.h"
 #include "tests/unit/tar_blocks.h"
 
 #define ID_1 "1111111111111111111111111111111111111111111111111111111111111111"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/buffer.h"
+#include "host/lib/buffer.h"
 
 struct tar_block {
     const char *name, *link, *user, *group;

@@ -1,0 +1,27 @@
+/* What init knows between two calls of the host. */
+#ifndef VMBUILD_GUEST_GUEST_H
+#define VMBUILD_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/call/wire.h"
+#include "guest/contract.h"
+#include "guest/lib/fault.h"
+#include "guest/lib/output.h"
+
+struct guest {
+    struct wire *wire;
+    struct output output;
+    uint64_t output_reported; /* bytes that replies have told the host of */
+    int64_t clock;            /* held until the first script */
+    int64_t clamp;
+    bool started;
+    bool base_mounted;
+    bool mounted;                /* the plain merged view, at mnt/; overlay_show sees to it */
+    bool networked;              /* the network is set up */
+    struct fault fault;          /* of the call that is being served */
+    char reply[GUEST_REPLY_MAX]; /* of the verb that is being served */
+};
+
+#endif

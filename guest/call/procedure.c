@@ -1,0 +1,228 @@
+#include "guest/call/procedure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest/call/verb.h"
+#include "guest/contract.h"
+#include "guest/disk/overlay.h"
+#include "guest/lib/file.h"
+#include "guest/lib/job.h"
+#include "guest/lib/worker.h"
+#include "guest/tar/path.h"
+#include "guest/tar/unpack.h"
+
+/* Numbers of libguestfs' generator/proc_nr.ml. */
+enum {
+    PROCEDURE_SYNC = 2,
+    PROCEDURE_COMMAND = 50,
+    PROCEDURE_UPLOAD = 66,
+    PROCEDURE_TAR_IN = 69,
+    PROCEDURE_PING_DAEMON = 92,
+    PROCEDURE_INTERNAL_AUTOSYNC = 282,
+};
+
+static enum wire_status reply_fault(struct guest *guest, const struct wire_call *call)
+{
+    return wire_reply_error(guest->wire, call, guest->fault.code, guest->fault.text);
+}
+
+/* Refuses a call that brings a file: the file first, then an error. */
+static enum wire_status refuse_file(struct guest *guest, const struct wire_call *call)
+{
+    enum wire_status status = wire_refuse_file(guest->wire);
+    return status == WIRE_OK ? reply_fault(guest, call) : status;
+}
+
+/* The one string argument of a call that has no optional ones set. NULL with GUEST's fault. */
+static char *read_path(struct guest *guest, struct wire_call *call)
+{
+    char *path = xdr_read_string(&call->arguments, PATH_LENGTH_MAX);
+    if (!path || call->optional != 0) {
+        fault_set(&guest->fault, EINVAL, "read the call's arguments");
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+/* There is nothing to flush: the base disk is unmounted once it is filled, the scratch disk is
+ * thrown away. */
+static enum wire_status serve_nothing(struct guest *guest, struct wire_call *call)
+{
+    return wire_reply(guest->wire, call);
+}
+
+static enum wire_status serve_sync(struct guest *guest, struct wire_call *call)
+{
+    sync();
+    return wire_reply(guest->wire, call);
+}
+
+/* Reads the list of words. Returns their number; *RET_BAD is set where it is malformed. */
+static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
+{
+    size_t count = 0;
+    size_t announced = xdr_read_u32(reader);
+    if (announced > VERB_WORDS_MAX) {
+        reader->bad = true;
+    }
+    while (!reader->bad && count < announced) {
+        words[count] = xdr_read_string(reader, WIRE_ERROR_MAX);
+        count += words[count] != NULL;
+    }
+    *ret_bad = reader->bad;
+    return count;
+}
+
+static enum wire_status serve_command(struct guest *guest, struct wire_call *call)
+{
+    char *words[VERB_WORDS_MAX];
+    bool bad;
+    size_t count = read_words(&call->arguments, words, &bad);
+    int status = bad ? fault_set(&guest->fault, EINVAL, "read the command's words")
+                     : verb_run(guest, words, count);
+    for (size_t i = 0; i < count; i++) {
+        free(words[i]);
+    }
+    return status ? reply_fault(guest, call) : wire_reply_string(guest->wire, call, guest->reply);
+}
+
+/* Writes the incoming file to FD, at most LIMIT bytes. WIRE_END when it is whole; WIRE_OK when it
+ * cannot be written, with GUEST's fault, and more of it may come. */
+static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit)
+{
+    const unsigned char *bytes;
+    size_t length;
+    uint64_t total = 0;
+    enum wire_status status;
+    while ((status = wire_receive_chunk(guest->wire, &bytes, &length)) == WIRE_OK) {
+        total += length;
+        if (total > limit) {
+            fault_set(&guest->fault, EFBIG, "receive a file of more than %llu bytes",
+                      (unsigned long long)limit);
+            return WIRE_OK;
+        }
+        if (file_write_all(fd, bytes, length)) {
+            fault_set(&guest->fault, errno, "write the file that comes in");
+            return WIRE_OK;
+        }
+    }
+    if (status == WIRE_CANCELLED) {
+        fault_set(&guest->fault, ECANCELED, "receive a file");
+    }
+    return status;
+}
+
+static enum wire_status serve_upload(struct guest *guest, struct wire_call *call)
+{
+    char *path = read_path(guest, call);
+    int fd = path ? job_create(path, &guest->fault) : -1;
+    free(path);
+    if (fd < 0) {
+        return refuse_file(guest, call);
+    }
+    enum wire_status status = receive_file(guest, fd, GUEST_JOB_FILE_MAX);
+    if (close(fd) && status == WIRE_END) {
+        fault_set(&guest->fault, errno, "write the file that comes in");
+        status = WIRE_CANCELLED;
+    }
+    switch (status) {
+    case WIRE_END:
+        return wire_reply(guest->wire, call);
+    case WIRE_OK:
+        return refuse_file(guest, call);
+    case WIRE_CANCELLED:
+        return reply_fault(guest, call);
+    default:
+        return WIRE_LOST;
+    }
+}
+
+/* A worker's work: unpacks the contents from the pipe into layer/. */
+static int unpack_contents(void *context, struct fault *fault)
+{
+    int source = *(int *)context;
+    char rest[16 << 10];
+    int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (image < 0 || chroot(GUEST_SCRATCH_LAYER) || chdir("/")) {
+        return fault_set(fault, errno, "enter '%s'", GUEST_SCRATCH_LAYER);
+    }
+    int status = unpack_over(source, image, fault);
+    close(image);
+    if (status) {
+        return fault_prefix(fault, "unpack the contents: ");
+    }
+    /* What stands behind the tar's end is padding. */
+    while (read(source, rest, sizeof(rest)) > 0) {
+    }
+    return 0;
+}
+
+/* Feeds the incoming tar to a worker. Returns as receive_file, WIRE_END with *RET_STATUS. */
+static enum wire_status receive_contents(struct guest *guest, int *ret_status)
+{
+    int pipe_fds[2];
+    struct worker worker = {.pid = -1, .report = -1};
+    if (pipe2(pipe_fds, O_CLOEXEC)) {
+        fault_set(&guest->fault, errno, "make a pipe");
+        return WIRE_OK;
+    }
+    int started = worker_start(&worker, unpack_contents, &pipe_fds[0], pipe_fds[1], &guest->fault);
+    close(pipe_fds[0]);
+    enum wire_status status = started ? WIRE_OK : receive_file(guest, pipe_fds[1], UINT64_MAX);
+    close(pipe_fds[1]);
+    if (started == 0) {
+        /* Its fault says more than that of the broken pipe. */
+        *ret_status = worker_wait(&worker, &guest->fault);
+    }
+    return status;
+}
+
+static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call)
+{
+    char *path = read_path(guest, call);
+    bool right = path && strcmp(path, GUEST_LAYER) == 0 && guest->started;
+    if (path && !right) {
+        fault_set(&guest->fault, EACCES, "unpack a tar at '%s'", path);
+    }
+    free(path);
+    if (!right || overlay_show(&guest->mounted, false, &guest->fault)) {
+        return refuse_file(guest, call);
+    }
+    int unpacked = 0;
+    switch (receive_contents(guest, &unpacked)) {
+    case WIRE_END:
+        return unpacked ? reply_fault(guest, call) : wire_reply(guest->wire, call);
+    case WIRE_OK:
+        return refuse_file(guest, call);
+    case WIRE_CANCELLED:
+        return reply_fault(guest, call);
+    default:
+        return WIRE_LOST;
+    }
+}
+
+static const struct {
+    uint32_t number;
+    enum wire_status (*serve)(struct guest *guest, struct wire_call *call);
+} procedures[] = {
+    {PROCEDURE_COMMAND, serve_command}, {PROCEDURE_UPLOAD, serve_upload},
+    {PROCEDURE_TAR_IN, serve_tar_in},   {PROCEDURE_PING_DAEMON, serve_nothing},
+    {PROCEDURE_SYNC, serve_sync},       {PROCEDURE_INTERNAL_AUTOSYNC, serve_nothing},
+};
+
+enum wire_status procedure_serve(struct guest *guest, struct wire_call *call)
+{
+    for (size_t i = 0; i < sizeof(procedures) / sizeof(*procedures); i++) {
+        if (procedures[i].number == call->procedure) {
+            return procedures[i].serve(guest, call);
+        }
+    }
+    fault_set(&guest->fault, ENOSYS, "procedure %u", call->procedure);
+    return reply_fault(guest, call);
+}

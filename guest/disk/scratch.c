@@ -1,0 +1,63 @@
+#include "guest/disk/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "guest/contract.h"
+#include "guest/lib/device.h"
+
+#define FULL_BELOW (1u << 20) /* bytes: less than this is not worth calling room */
+
+/* The disk is thrown away: nothing on it has to survive a crash. So its journal is written when it
+ * is full, and data when the kernel wants its memory back or after half a minute: not where a file
+ * that was truncated is closed, or one renamed over another. */
+#define OPTIONS "nobarrier,noinit_itable,noauto_da_alloc,data=writeback,commit=100000"
+
+static const char *const folders[] = {
+    GUEST_SCRATCH_LAYER,
+    GUEST_SCRATCH_IMAGE,
+    GUEST_SCRATCH_MNT,
+    GUEST_SCRATCH_WORK,
+};
+
+int scratch_mount(struct fault *fault)
+{
+    char device[DEVICE_PATH_MAX];
+    if (device_find_disk(GUEST_DISK_SCRATCH, device, fault)) {
+        return -1;
+    }
+    if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, OPTIONS)) {
+        return fault_set(fault, errno, "mount the scratch disk '%s'", device);
+    }
+    /* Exactly: the clock, though held, is ahead by some ticks. */
+    const struct timespec times[2] = {{.tv_sec = GUEST_CLOCK_LEAST}, {.tv_sec = GUEST_CLOCK_LEAST}};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        if (mkdir(folders[i], 0755) || utimensat(AT_FDCWD, folders[i], times, 0)) {
+            return fault_set(fault, errno, "make the folder '%s'", folders[i]);
+        }
+    }
+    return 0;
+}
+
+int scratch_touch_layer(bool merged, struct fault *fault)
+{
+    const char *layer = merged ? GUEST_SCRATCH_MNT : GUEST_SCRATCH_LAYER;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
+                                      {.tv_nsec = merged ? UTIME_OMIT : UTIME_NOW}};
+    return utimensat(AT_FDCWD, layer, times, 0)
+               ? fault_set(fault, errno, "set the times of '%s'", layer)
+               : 0;
+}
+
+bool scratch_is_full(void)
+{
+    struct statvfs status;
+    if (statvfs(GUEST_SCRATCH, &status)) {
+        return false;
+    }
+    return (unsigned long long)status.f_bavail * status.f_frsize < FULL_BELOW ||
+           status.f_favail == 0;
+}

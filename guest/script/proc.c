@@ -1,0 +1,99 @@
+#include "guest/script/proc.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COVERS "/run/proc"
+
+static int write_cmdline(FILE *to)
+{
+    return fputs("\n", to);
+}
+
+/* Copies the kernel's description, with a speed on which all its fields agree. */
+static int write_cpuinfo(FILE *to)
+{
+    static const struct {
+        const char *field, *line;
+    } fixed[] = {
+        {"cpu MHz\t", "cpu MHz\t\t: 1000.000\n"},
+        {"bogomips\t", "bogomips\t: 2000.00\n"},
+    };
+    FILE *from = fopen("/proc/cpuinfo", "re");
+    char *line = NULL;
+    size_t room = 0;
+    int status = from ? 0 : -1;
+    while (status >= 0 && getline(&line, &room, from) > 0) {
+        const char *text = line;
+        for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
+            if (strncmp(line, fixed[i].field, strlen(fixed[i].field)) == 0) {
+                text = fixed[i].line;
+            }
+        }
+        status = fputs(text, to);
+    }
+    if (from && (ferror(from) || fclose(from))) {
+        status = -1;
+    }
+    free(line);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    int (*write)(FILE *to); /* returns a negative number with errno where it fails */
+} covers[] = {
+    {"cmdline", write_cmdline},
+    {"cpuinfo", write_cpuinfo},
+};
+
+/* Makes SOURCE the read-only file at PATH. Returns 0 or -1 with errno. */
+static int cover(const char *source, const char *path)
+{
+    return mount(source, path, NULL, MS_BIND, NULL) ||
+                   mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL)
+               ? -1
+               : 0;
+}
+
+/* Writes the file that lies over PROC's own file I, anew each time. Returns 0 or -1 with errno. */
+static int cover_file(const char *proc, size_t i)
+{
+    char source[PATH_MAX], path[PATH_MAX];
+    snprintf(source, sizeof(source), "%s/%s", COVERS, covers[i].name);
+    snprintf(path, sizeof(path), "%s/%s", proc, covers[i].name);
+    FILE *file = fopen(source, "we");
+    if (!file) {
+        return -1;
+    }
+    int status = covers[i].write(file);
+    return fclose(file) || status < 0 || chmod(source, 0444) ? -1 : cover(source, path);
+}
+
+int proc_mount(const char *path, const char *target, struct fault *fault)
+{
+    char trigger[PATH_MAX];
+    snprintf(trigger, sizeof(trigger), "%s/sysrq-trigger", path);
+    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
+        return fault_set(fault, errno, "mount '%s'", target);
+    }
+    /* One write to it would end the VM. Not every kernel has it. */
+    if (access(trigger, F_OK) == 0 && cover(trigger, trigger)) {
+        return fault_set(fault, errno, "guard '%s/sysrq-trigger'", target);
+    }
+    if (mkdir(COVERS, 0755) && errno != EEXIST) {
+        return fault_set(fault, errno, "make the folder '%s'", COVERS);
+    }
+    for (size_t i = 0; i < sizeof(covers) / sizeof(*covers); i++) {
+        if (cover_file(path, i)) {
+            return fault_set(fault, errno, "cover '%s/%s'", target, covers[i].name);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * Running a script to its end: its output goes to the port as it comes, its time limit is kept, and
+ * what befell it meanwhile (processes killed for want of memory, a full disk) is noticed.
+ */
+#ifndef VMBUILD_GUEST_SCRIPT_H
+#define VMBUILD_GUEST_SCRIPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/lib/output.h"
+#include "guest/script/sandbox.h"
+
+struct outcome {
+    bool timed_out;
+    int status;         /* wait status, where not timed out */
+    uint64_t oom_kills; /* processes */
+    bool disk_full;
+};
+
+/* Runs PLAN for at most TIMEOUT seconds. Returns 0 whatever the script did, or -1 with FAULT where
+ * it could not be started. */
+int script_run(const struct sandbox_plan *plan, uint64_t timeout, struct output *output,
+               struct outcome *ret, struct fault *fault);
+
+#endif

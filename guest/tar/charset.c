@@ -1,0 +1,25 @@
+#include "guest/tar/charset.h"
+
+#include <langinfo.h>
+
+static char ascii[] = "ANSI_X3.4-1968";
+static char utf8[] = "UTF-8";
+static char *charset = ascii;
+
+void charset_for_reading(void)
+{
+    charset = ascii;
+}
+
+void charset_for_writing(void)
+{
+    charset = utf8;
+}
+
+char *__real_nl_langinfo(nl_item item);
+char *__wrap_nl_langinfo(nl_item item);
+
+char *__wrap_nl_langinfo(nl_item item)
+{
+    return item == CODESET ? charset : __real_nl_langinfo(item);
+}

@@ -1,0 +1,75 @@
+/*
+ * The folders of the tree that a tar is unpacked into. The process is chrooted into the tree, so
+ * the kernel itself keeps every path inside it; symbolic links on the way to a folder are followed
+ * as in a running image.
+ *
+ * Entries of a tar mostly come folder by folder: the folders on the way to the last entry stay
+ * open, and the next one costs system calls only for what differs. What unpacking does to a
+ * folder's mtime is undone at the end: a folder gets its entry's own, or keeps the one that it had
+ * before.
+ */
+#ifndef VMBUILD_GUEST_FOLDERS_H
+#define VMBUILD_GUEST_FOLDERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "guest/tar/path.h"
+#include "guest/tar/seen.h"
+
+struct folder {
+    int fd;
+    uint64_t inode;
+    bool inherits; /* new names in it take over its group or its default ACL */
+    size_t end;    /* length of its path */
+};
+
+struct folder_time {
+    uint64_t inode;
+    char *path;
+    struct timespec mtime;
+};
+
+struct folders {
+    int below;           /* a tree that lies below this one, or -1: see folders_open */
+    struct folder *open; /* [0] is the root */
+    size_t count;
+    size_t room;
+    struct path path; /* of the last of them */
+    struct folder_time *times;
+    size_t time_count;
+    size_t time_room;
+    uint32_t *slots; /* by inode number: index in times, plus 1; 0: free */
+    size_t slot_room;
+};
+
+/* Starts at the process' root folder. Where BELOW, the root of another tree, is not -1, a missing
+ * folder is made as overlayfs copies it up: with the attributes and the mtime that the folder there
+ * has, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with
+ * errno. */
+int folders_open(struct folders *ret, int below);
+
+/* The folder that holds PATH's last component; *RET_NAME is that component, in PATH. Where CREATE
+ * is set, missing folders are made (0755, mtime 0, unless there is a tree below) and all on the way
+ * are added to SEEN (may be NULL). The result is valid up to the next call. NULL with errno: ENOENT
+ * when not created, ENOTDIR. */
+const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
+                                    struct seen *seen, const char **ret_name);
+
+/* Forgets the open folders: some of them, or the links that led to them, may have been deleted. */
+void folders_forget(struct folders *folders);
+
+/* The folder PATH, whose inode number is INODE, is to have MTIME in the end. Returns 0 or -1. */
+int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
+                     struct timespec mtime);
+
+/* Sets all the times. Returns 0, or -1 with errno and *RET_PATH. */
+int folders_apply_times(struct folders *folders, const char **ret_path);
+
+void folders_close(struct folders *folders);
+
+/* Opens the folder PATH, of any length, following symbolic links but in its last component. */
+int folders_open_path(const char *path);
+
+#endif

@@ -1,0 +1,420 @@
+#include "host/build/build.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "guest/contract.h"
+#include "host/build/base_disk.h"
+#include "host/build/host_network.h"
+#include "host/build/plan.h"
+#include "host/format/image_source.h"
+#include "host/image/image.h"
+#include "host/image/image_config.h"
+#include "host/image/layer_tar.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/parallel.h"
+#include "host/lib/progress.h"
+#include "host/lib/stream.h"
+#include "host/machine/machine.h"
+#include "host/tree/contents.h"
+#include "host/tree/image_merge.h"
+#include "host/vm/vm.h"
+
+/* What a build has made so far. */
+struct state {
+    const struct build *build;
+    const struct spec *spec;
+    struct plan plan;
+    struct image *base;            /* NULL where the spec has no fromImage */
+    struct merged_tree *base_tree; /* its paths, once they were asked for */
+
+    /* The VM and the disks it stands on, until end_vm. */
+    struct vm *vm;
+    struct base_disk disk;
+
+    struct image *image;
+};
+
+/* Ends the VM, where there is one, and lets go of the base disk. There is nothing to flush and no
+ * orderly shutdown. */
+static void end_vm(struct state *state)
+{
+    vm_free(STEAL(state->vm));
+    base_disk_release(&state->disk);
+}
+
+/* Whether programs for ARCHITECTURE run in the guest. */
+static bool runs_in_guest(const char *architecture)
+{
+    return strcmp(architecture, VM_ARCHITECTURE) == 0 || strcmp(architecture, "386") == 0;
+}
+
+/* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
+static struct error *check_architecture(const struct state *state)
+{
+    const char *architecture = json_get_string(state->base->config, "architecture");
+
+    if (state->spec->run_as_root == NULL || architecture == NULL || runs_in_guest(architecture))
+        return NULL;
+    return error_new(EXIT_INPUT,
+                     "open image '%s': runAsRoot needs programs for " VM_ARCHITECTURE
+                     ", but the image is for '%.40s'",
+                     state->spec->from_image, architecture);
+}
+
+/* Opens the base image. Its tars are needed only by a base disk that is not there yet, or by the
+ * output. */
+static struct error *open_base(struct state *state)
+{
+    const struct spec *spec = state->spec;
+    CLEANUP(reference_free) struct reference reference = {0};
+    struct image_choice choice = {spec->from_image_name, spec->from_image_tag, spec->architecture};
+
+    if (spec->from_image == NULL)
+        return NULL;
+    progress_start("base");
+    TRY(reference_parse(spec->from_image, &reference));
+    TRY(image_open(&reference, &choice, output_wants_base(&state->build->output),
+                   state->build->store, &state->base));
+    progress_done();
+    return check_architecture(state);
+}
+
+/* contents_base: the base's paths. */
+static struct error *read_base_tree(void *context, const struct merged_tree **ret)
+{
+    struct state *state = context;
+
+    for (size_t i = 0; state->base_tree == NULL && i < state->base->layer_count; i++)
+        TRY(layer_tar_need(&state->base->layers[i], state->build->store));
+    if (state->base_tree == NULL)
+        TRY(image_merge(state->base, &state->base_tree));
+    *ret = state->base_tree;
+    return NULL;
+}
+
+/* The base's creation time, or 0 where it has none or a malformed one. */
+static int64_t base_created(const struct state *state)
+{
+    int64_t created = 0;
+    const char *text = state->base != NULL ? json_get_string(state->base->config, "created") : NULL;
+
+    if (text == NULL || !image_config_parse_time(text, &created))
+        return 0;
+    return created;
+}
+
+/* The guest's clock at its start: never before the newest file of the base, so that what the script
+ * makes is not older than what it finds. */
+static int64_t guest_clock(const struct state *state)
+{
+    int64_t base = base_created(state);
+
+    if (state->spec->network)
+        return time(NULL);
+    return base > state->spec->created ? base : state->spec->created;
+}
+
+/* Over a base, the guest makes folders that no source names, as they are there. */
+static struct contents contents_of(struct state *state)
+{
+    return (struct contents){.paths = &state->spec->contents,
+                             .closure = &state->spec->closure,
+                             .base = state->base != NULL ? read_base_tree : NULL,
+                             .base_context = state,
+                             .clamp = state->spec->created,
+                             .bare = state->plan.needs_base};
+}
+
+static struct error *produce_contents(void *context, struct sink sink)
+{
+    struct contents contents = contents_of(context);
+
+    return contents_write(&contents, sink);
+}
+
+/* Gives the guest the script of KEY, where the spec has one. */
+static struct error *put_script(struct vm *vm, const char *key, const char *script)
+{
+    if (script == NULL)
+        return NULL;
+    return vm_put(vm, key, script, strlen(script));
+}
+
+static struct error *put_scripts(struct vm *vm, const struct spec *spec)
+{
+    TRY(put_script(vm, "preMount", spec->pre_mount));
+    TRY(put_script(vm, GUEST_JOB_RUN, spec->run_as_root));
+    TRY(put_script(vm, "postMount", spec->post_mount));
+    TRY(put_script(vm, "postUmount", spec->post_umount));
+    return put_script(vm, "extraCommands", spec->extra_commands);
+}
+
+/* Adds what the network needs to ENVIRONMENT and gives the guest its files. */
+static struct error *put_network(struct vm *vm, struct buffer *environment)
+{
+    CLEANUP(buffer_free) struct buffer bundle = {0}, resolv_conf = {0}, hosts = {0};
+    bool found;
+
+    TRY(host_network_ca_bundle(&bundle, &found));
+    host_network_environment(found, VM_NETWORK_GATEWAY, environment);
+    host_network_resolv_conf(VM_NETWORK_NAMESERVER, &resolv_conf);
+    host_network_hosts(&hosts);
+    TRY(vm_put(vm, GUEST_JOB_RESOLV_CONF, resolv_conf.data, resolv_conf.length));
+    TRY(vm_put(vm, GUEST_JOB_HOSTS, hosts.data, hosts.length));
+    if (found)
+        TRY(vm_put(vm, GUEST_JOB_CA_BUNDLE, bundle.data, bundle.length));
+    return NULL;
+}
+
+static struct error *put_job(const struct state *state, struct vm *vm)
+{
+    CLEANUP(buffer_free) struct buffer environment = {0}, builder = {0};
+    const struct json *config = state->base != NULL ? state->base->config : NULL;
+
+    plan_environment(state->spec, config, &environment);
+    plan_builder_environment(state->spec, &builder);
+    if (state->spec->network)
+        TRY(put_network(vm, &environment));
+    TRY(vm_put(vm, GUEST_JOB_ENVIRONMENT, environment.data, environment.length));
+    TRY(vm_put(vm, GUEST_JOB_BUILDER_ENVIRONMENT, builder.data, builder.length));
+    return put_scripts(vm, state->spec);
+}
+
+/* Carries out one step of the plan in the guest. */
+static struct error *run_step(struct state *state, struct vm *vm, enum step step)
+{
+    const struct spec *spec = state->spec;
+
+    switch (step) {
+    case STEP_CONTENTS:
+        return vm_add_contents(vm, produce_contents, state);
+    case STEP_MOUNT:
+        return vm_mount_overlay(vm);
+    case STEP_RUN_AS_ROOT:
+        return vm_run_script(vm, spec->shadow_setup, spec->timeout);
+    case STEP_UNMOUNT:
+        return vm_unmount_overlay(vm);
+    case STEP_PRE_MOUNT:
+    case STEP_POST_MOUNT:
+    case STEP_POST_UMOUNT:
+    case STEP_EXTRA_COMMANDS:
+        return vm_run_hook(vm, step_name(step), spec->timeout);
+    case STEP_UNPACK: /* with the base disk, before the steps */
+    case STEP_PACK:   /* into the layer, after them */
+    case STEP_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static struct error *run_steps(struct state *state, struct vm *vm)
+{
+    for (size_t i = 0; i < state->plan.step_count; i++) {
+        enum step step = state->plan.steps[i];
+
+        if (step == STEP_UNPACK || step == STEP_PACK)
+            continue;
+        progress_start(step_name(step));
+        TRY(run_step(state, vm, step));
+        progress_output_end();
+        progress_done();
+    }
+    return NULL;
+}
+
+/* Fills a new base disk and keeps it, then mounts it. *RET_DAMAGED: the store's disk is of no use.
+ */
+static struct error *use_base_disk(struct state *state, bool *ret_damaged)
+{
+    struct base_disk *disk = &state->disk;
+
+    if (!state->plan.needs_base)
+        return NULL;
+    if (disk->is_new) {
+        progress_start("unpack");
+        TRY(vm_unpack_base(state->vm));
+        TRY(base_disk_publish(state->build->store, disk));
+        progress_done();
+    }
+    struct error *err = vm_mount_base(state->vm);
+
+    *ret_damaged = err != NULL && !disk->is_new;
+    return err;
+}
+
+static struct error *launch(struct state *state)
+{
+    const struct spec *spec = state->spec;
+    const struct base_disk *disk = &state->disk;
+    size_t count = state->base != NULL ? state->base->layer_count : 0;
+    CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
+    CLEANUP(freep) struct vm_share *shares = xcalloc(spec->share_count, sizeof *shares);
+
+    for (size_t i = 0; disk->is_new && i < count; i++)
+        layers[i] = state->base->layers[i].tar_path;
+    for (size_t i = 0; i < spec->share_count; i++)
+        shares[i] = (struct vm_share){spec->shares[i].source, spec->shares[i].target};
+    struct vm_options options = {.accelerator = state->build->accelerator,
+                                 .memory = spec->memory,
+                                 .cpus = spec->cpus,
+                                 .network = spec->network,
+                                 .shares = shares,
+                                 .share_count = spec->share_count,
+                                 .scratch_size = spec->disk_size << 20,
+                                 .base = disk->path,
+                                 .base_mark = base_disk_mark(disk),
+                                 .base_is_new = disk->is_new,
+                                 .layers = layers,
+                                 .layer_count = disk->is_new ? count : 0,
+                                 .clock = guest_clock(state),
+                                 .still_clock = spec->still_clock,
+                                 .clamp = spec->created,
+                                 .store = state->build->store,
+                                 .verbose = state->build->verbose};
+
+    progress_start("launch");
+    TRY(vm_launch(&options, &state->vm));
+    progress_done();
+    return NULL;
+}
+
+/* One VM from its disks to the layer. It is left to end_vm. */
+static struct error *run_vm(struct state *state, struct layer_writer *writer, bool *ret_damaged)
+{
+    if (state->plan.needs_base)
+        TRY(base_disk_open(state->build->store, state->base, &state->disk));
+    TRY(launch(state));
+    TRY(use_base_disk(state, ret_damaged));
+    TRY(put_job(state, state->vm));
+    TRY(run_steps(state, state->vm));
+    progress_start("pack");
+    TRY(vm_pack_layer(state->vm, layer_writer_sink(writer)));
+    progress_done();
+    return NULL;
+}
+
+/* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made anew,
+ * once. */
+static struct error *build_root_layer(struct state *state, struct layer_writer *writer)
+{
+    bool damaged = false;
+    struct error *err = run_vm(state, writer, &damaged);
+
+    if (err == NULL || !damaged)
+        return err;
+    progress_note("the cached base disk is damaged (%s); it is made again", err->message);
+    error_free(err);
+    base_disk_discard(state->build->store, &state->disk);
+    end_vm(state);
+    return run_vm(state, writer, &damaged);
+}
+
+static struct error *build_pure_layer(struct state *state, struct layer_writer *writer)
+{
+    struct contents contents = contents_of(state);
+
+    progress_start("contents");
+    TRY(contents_write(&contents, layer_writer_sink(writer)));
+    progress_done();
+    return NULL;
+}
+
+/* Whether the image gets a layer of its own: one that only changes a base's config does not. */
+static bool needs_layer(const struct state *state)
+{
+    return state->plan.needs_vm || state->spec->contents.count > 0 ||
+           state->spec->closure.count > 0 || state->base == NULL ||
+           state->build->output.format == FORMAT_LAYER;
+}
+
+static struct error *make_layer(struct state *state, struct layer *ret)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    CLEANUP(freep) char *folder = NULL;
+    const char *name;
+
+    TRY(output_temporaries(&state->build->output, &folder, &name));
+    TRY(layer_writer_new(folder, name, output_wants_new(&state->build->output), &writer));
+    if (state->plan.needs_vm)
+        TRY(build_root_layer(state, writer));
+    else
+        TRY(build_pure_layer(state, writer));
+    return layer_writer_finish(STEAL(writer), ret);
+}
+
+/* Moves the base's layers to the new image, which is then written with them. */
+static void take_base_layers(struct state *state)
+{
+    struct image *base = state->base;
+
+    for (size_t i = 0; base != NULL && i < base->layer_count; i++) {
+        image_add_layer(state->image, base->layers[i]);
+        base->layers[i] = (struct layer){0};
+    }
+    if (base != NULL)
+        base->layer_count = 0;
+}
+
+static struct error *make_image(struct state *state)
+{
+    const struct spec *spec = state->spec;
+    struct image *image = state->image;
+    bool has_new_layer = needs_layer(state);
+    struct layer layer = {0};
+
+    image->name = xstrdup(spec->name);
+    image->tag = xstrdup(spec->tag);
+    if (has_new_layer)
+        TRY(make_layer(state, &layer));
+    take_base_layers(state);
+    if (has_new_layer)
+        image_add_layer(image, layer);
+    return image_config_make(state->base != NULL ? state->base->config : NULL, spec->config,
+                             spec->created, spec->architecture, has_new_layer, image);
+}
+
+/* Work of parallel_run: to end the VM, which takes as long as writing a large file, and to write
+ * the output. libguestfs, whose error handler is one thread's, stays on the thread it was on. */
+static struct error *finish(void *context, size_t index, const atomic_bool *stopped)
+{
+    struct state *state = context;
+
+    (void)stopped;
+    if (index > 0)
+        return output_write(state->image, &state->build->output, state->build->store);
+    end_vm(state);
+    return NULL;
+}
+
+static struct error *run(struct state *state)
+{
+    plan_make(state->spec, &state->plan);
+    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture))
+        return error_new(EXIT_INPUT,
+                         "plan image '%s': scripts run on " VM_ARCHITECTURE
+                         ", but its architecture is '%s'",
+                         state->spec->name, state->spec->architecture);
+    TRY(output_check(&state->build->output));
+    TRY(open_base(state));
+    TRY(make_image(state));
+    progress_start("output");
+    TRY(parallel_run(2, 2, finish, state));
+    progress_done();
+    return NULL;
+}
+
+struct error *build_run(const struct build *build)
+{
+    CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
+    struct state state = {
+        .build = build, .spec = build->spec, .disk = {.lock = -1}, .image = image};
+    struct error *err = run(&state);
+
+    end_vm(&state);
+    merged_tree_free(state.base_tree);
+    image_free(state.base);
+    return err;
+}

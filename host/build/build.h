@@ -1,0 +1,28 @@
+/*
+ * One build, from spec to output: the only module that knows the whole way.
+ *
+ *     spec -> plan -> base layers -> scratch disk -> VM run -> layer -> image -> output
+ */
+#ifndef VMBUILD_BUILD_H
+#define VMBUILD_BUILD_H
+
+#include <stdbool.h>
+
+#include "host/format/output.h"
+#include "host/lib/error.h"
+#include "host/machine/accelerator.h"
+#include "host/spec/spec.h"
+#include "host/store/store.h"
+
+struct build {
+    const struct spec *spec;
+    struct output output;
+    enum accelerator accelerator;
+    bool verbose;
+    struct store *store;
+};
+
+/* Carries BUILD out. Errors: every code of SPEC.md; on error, no output is made or changed. */
+[[nodiscard]] struct error *build_run(const struct build *build);
+
+#endif

@@ -1,0 +1,157 @@
+#include "host/build/host_network.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest/contract.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+
+#define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are looked at */
+
+static const char *const proxy_variables[] = {
+    "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+    "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+};
+
+/* What OpenSSL, curl, Python's requests and git, and Node.js look at. */
+static const char *const bundle_variables[] = {
+    "SSL_CERT_FILE",  "CURL_CA_BUNDLE",      "REQUESTS_CA_BUNDLE",
+    "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS",
+};
+
+static const char *const bundle_places[] = {
+    "/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
+    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
+    "/etc/ssl/ca-bundle.pem",             /* openSUSE */
+    "/etc/ssl/cert.pem",
+};
+
+/* Whether ENVIRONMENT, entries ended by NUL bytes, has a variable NAME. */
+static bool has_variable(const struct buffer *environment, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < environment->length; i += strlen(environment->data + i) + 1)
+        if (strncmp(environment->data + i, name, length) == 0 &&
+            environment->data[i + length] == '=')
+            return true;
+    return false;
+}
+
+static void add_variable(struct buffer *environment, const char *name, const char *value)
+{
+    if (value == NULL || has_variable(environment, name))
+        return;
+    buffer_printf(environment, "%s=%s", name, value);
+    buffer_append(environment, "", 1);
+}
+
+/* Length of the loopback's name or address that TEXT begins with; 0 where it is none. */
+static size_t loopback_length(const char *text)
+{
+    static const char *const names[] = {"localhost", "[::1]"};
+    size_t length = strncmp(text, "127.", 4) == 0 ? strspn(text, "0123456789.") : 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncasecmp(text, names[i], strlen(names[i])) == 0)
+            length = strlen(names[i]);
+    return length > 0 && strchr(":/", text[length]) != NULL ? length : 0;
+}
+
+char *host_network_proxy(const char *proxy, const char *gateway)
+{
+    const char *scheme = strstr(proxy, "://");
+    const char *authority = scheme != NULL ? scheme + strlen("://") : proxy;
+    const char *at = memrchr(authority, '@', strcspn(authority, "/"));
+    const char *host = at != NULL ? at + 1 : authority;
+    size_t length = loopback_length(host);
+
+    if (length == 0)
+        return xstrdup(proxy);
+    return xasprintf("%.*s%s%s", (int)(host - proxy), proxy, gateway, host + length);
+}
+
+/* The variable that lists the hosts which are reached without a proxy names no proxy. */
+static void add_proxy(struct buffer *environment, const char *name, const char *gateway)
+{
+    const char *value = getenv(name);
+    CLEANUP(freep)
+    char *proxy = value != NULL && strcasecmp(name, "no_proxy") != 0
+                      ? host_network_proxy(value, gateway)
+                      : NULL;
+
+    add_variable(environment, name, proxy != NULL ? proxy : value);
+}
+
+void host_network_environment(bool has_bundle, const char *gateway, struct buffer *environment)
+{
+    for (size_t i = 0; i < sizeof proxy_variables / sizeof *proxy_variables; i++)
+        add_proxy(environment, proxy_variables[i], gateway);
+    for (size_t i = 0; has_bundle && i < sizeof bundle_variables / sizeof *bundle_variables; i++)
+        add_variable(environment, bundle_variables[i], GUEST_CA_BUNDLE_PATH);
+}
+
+/* Appends the lines of the file PATH for which WANTED says so. A file that is not there has none.
+ */
+static void copy_lines(const char *path, bool (*wanted)(const char *line), struct buffer *out)
+{
+    CLEANUP(fclosep) FILE *file = fopen(path, "re");
+    char line[1024];
+    size_t total = 0;
+
+    while (file != NULL && total < TEXT_FILE_MAX && fgets(line, sizeof line, file) != NULL) {
+        size_t length = strlen(line);
+
+        total += length;
+        if (length > 0 && line[length - 1] == '\n' && wanted(line))
+            buffer_append(out, line, length);
+    }
+}
+
+static bool is_search_or_options(const char *line)
+{
+    return strncmp(line, "search ", 7) == 0 || strncmp(line, "domain ", 7) == 0 ||
+           strncmp(line, "options ", 8) == 0;
+}
+
+void host_network_resolv_conf(const char *nameserver, struct buffer *out)
+{
+    buffer_printf(out, "nameserver %s\n", nameserver);
+    copy_lines("/etc/resolv.conf", is_search_or_options, out);
+}
+
+static bool is_remote_host(const char *line)
+{
+    return strncmp(line, "127.", 4) != 0 && strncmp(line, "::1", 3) != 0 && *line != '#' &&
+           *line != '\n';
+}
+
+void host_network_hosts(struct buffer *out)
+{
+    buffer_printf(out, "127.0.0.1\tlocalhost\n127.0.1.1\tvmbuild\n::1\tlocalhost\n");
+    copy_lines("/etc/hosts", is_remote_host, out);
+}
+
+struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found)
+{
+    const char *chosen = getenv("SSL_CERT_FILE");
+
+    *ret_found = false;
+    for (size_t i = 0; i <= sizeof bundle_places / sizeof *bundle_places; i++) {
+        const char *path = i == 0 ? chosen : bundle_places[i - 1];
+        CLEANUP(closep) int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+        if (fd < 0)
+            continue;
+        TRY(error_context(file_read_open(fd, GUEST_JOB_FILE_MAX, EXIT_INPUT, out),
+                          "read CA bundle '%s'", path));
+        *ret_found = true;
+        return NULL;
+    }
+    return NULL;
+}

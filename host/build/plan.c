@@ -1,0 +1,202 @@
+#include "host/build/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/image/image_config.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define BUILDER_PATH "/bin:/sbin:/usr/bin:/usr/sbin"
+
+const char *step_name(enum step step)
+{
+    static const char *const names[] = {
+        [STEP_UNPACK] = "unpack",
+        [STEP_CONTENTS] = "contents",
+        [STEP_PRE_MOUNT] = "preMount",
+        [STEP_MOUNT] = "mount",
+        [STEP_RUN_AS_ROOT] = "runAsRoot",
+        [STEP_POST_MOUNT] = "postMount",
+        [STEP_UNMOUNT] = "unmount",
+        [STEP_POST_UMOUNT] = "postUmount",
+        [STEP_EXTRA_COMMANDS] = "extraCommands",
+        [STEP_PACK] = "pack",
+    };
+
+    return names[step];
+}
+
+static void add_step(struct plan *plan, bool needed, enum step step)
+{
+    if (needed)
+        plan->steps[plan->step_count++] = step;
+}
+
+void plan_make(const struct spec *spec, struct plan *ret)
+{
+    bool has_contents = spec->contents.count > 0 || spec->closure.count > 0;
+    bool has_script = spec->run_as_root != NULL || spec->shadow_setup;
+    bool needs_overlay = has_script || spec->pre_mount != NULL || spec->post_mount != NULL ||
+                         spec->post_umount != NULL;
+
+    *ret = (struct plan){.needs_vm = needs_overlay || spec->extra_commands != NULL};
+    ret->needs_base = ret->needs_vm && spec->from_image != NULL;
+    add_step(ret, ret->needs_base, STEP_UNPACK);
+    add_step(ret, has_contents, STEP_CONTENTS);
+    add_step(ret, spec->pre_mount != NULL, STEP_PRE_MOUNT);
+    add_step(ret, needs_overlay, STEP_MOUNT);
+    add_step(ret, has_script, STEP_RUN_AS_ROOT);
+    add_step(ret, spec->post_mount != NULL, STEP_POST_MOUNT);
+    add_step(ret, needs_overlay, STEP_UNMOUNT);
+    add_step(ret, spec->post_umount != NULL, STEP_POST_UMOUNT);
+    add_step(ret, spec->extra_commands != NULL, STEP_EXTRA_COMMANDS);
+    add_step(ret, ret->needs_vm, STEP_PACK);
+}
+
+/* Sets NAME in the list of NAME=VALUE, in place or at the end. */
+static void set_variable(struct strings *list, const char *name, size_t name_length,
+                         const char *value)
+{
+    char *assignment = xasprintf("%.*s=%s", (int)name_length, name, value);
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strncmp(list->items[i], assignment, name_length + 1) == 0) {
+            free(list->items[i]);
+            list->items[i] = assignment;
+            return;
+        }
+    }
+    strings_take(list, assignment);
+}
+
+static bool has_variable(const struct strings *list, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < list->count; i++)
+        if (strncmp(list->items[i], name, length) == 0 && list->items[i][length] == '=')
+            return true;
+    return false;
+}
+
+static void set_default(struct strings *list, const char *name, const char *value)
+{
+    if (!has_variable(list, name))
+        set_variable(list, name, strlen(name), value);
+}
+
+/* The base's Env: entries that are not NAME=VALUE are left out, as Docker leaves them to have no
+ * effect. */
+static void add_image_environment(struct strings *list, const struct json *image_config)
+{
+    const struct json *environment = json_get(json_get(image_config, "config"), "Env");
+
+    if (environment == NULL || environment->type != JSON_ARRAY)
+        return;
+    for (size_t i = 0; i < environment->count; i++) {
+        const char *text = environment->items[i]->text;
+        const char *equals = text != NULL ? strchr(text, '=') : NULL;
+
+        if (equals != NULL && equals != text)
+            set_variable(list, text, (size_t)(equals - text), equals + 1);
+    }
+}
+
+static void add_spec_environment(struct strings *list, const struct spec *spec)
+{
+    for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
+        set_variable(list, spec->env->keys[i], strlen(spec->env->keys[i]),
+                     spec->env->items[i]->text);
+    CLEANUP(freep) char *epoch = xasprintf("%" PRId64, spec->created);
+
+    /* A base image that was built with one has another time than this build. */
+    if (json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
+        set_variable(list, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), epoch);
+}
+
+/* Writes LIST as the guest reads it, and frees it. */
+static void write_environment(struct strings *list, struct buffer *out)
+{
+    for (size_t i = 0; i < list->count; i++)
+        buffer_append(out, list->items[i], strlen(list->items[i]) + 1);
+    strings_free(list);
+}
+
+void plan_environment(const struct spec *spec, const struct json *base_config, struct buffer *out)
+{
+    struct strings list = {0};
+
+    add_image_environment(&list, base_config);
+    add_spec_environment(&list, spec);
+    set_default(&list, "PATH", DEFAULT_PATH);
+    set_default(&list, "HOME", "/root");
+    write_environment(&list, out);
+}
+
+void plan_builder_environment(const struct spec *spec, struct buffer *out)
+{
+    struct strings list = {0};
+
+    add_spec_environment(&list, spec);
+    set_default(&list, "PATH", BUILDER_PATH);
+    set_default(&list, "HOME", "/root");
+    write_environment(&list, out);
+}
+
+static struct json *string_or_null(const char *text)
+{
+    return text != NULL ? json_string(text) : json_null();
+}
+
+static struct json *string_array(const struct strings *list)
+{
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_append(array, json_string(list->items[i]));
+    return array;
+}
+
+static struct json *describe_vm(const struct spec *spec)
+{
+    struct json *vm = json_object();
+    struct json *shares = json_array();
+
+    for (size_t i = 0; i < spec->share_count; i++) {
+        struct json *share = json_object();
+
+        json_set(share, "source", json_string(spec->shares[i].source));
+        json_set(share, "target", json_string(spec->shares[i].target));
+        json_append(shares, share);
+    }
+    json_set(vm, "memory", json_integer((int64_t)spec->memory));
+    json_set(vm, "cpus", json_integer((int64_t)spec->cpus));
+    json_set(vm, "diskSize", json_integer((int64_t)spec->disk_size));
+    json_set(vm, "network", json_boolean(spec->network));
+    json_set(vm, "shares", shares);
+    json_set(vm, "timeout", json_integer((int64_t)spec->timeout));
+    return vm;
+}
+
+struct json *plan_describe(const struct plan *plan, const struct spec *spec)
+{
+    struct json *description = json_object();
+    struct json *steps = json_array();
+    CLEANUP(freep) char *created = image_config_time(spec->created);
+
+    for (size_t i = 0; i < plan->step_count; i++)
+        json_append(steps, json_string(step_name(plan->steps[i])));
+    json_set(description, "name", json_string(spec->name));
+    json_set(description, "tag", json_string(spec->tag));
+    json_set(description, "created", json_string(created));
+    json_set(description, "architecture", json_string(spec->architecture));
+    json_set(description, "fromImage", string_or_null(spec->from_image));
+    json_set(description, "contents", string_array(&spec->contents));
+    json_set(description, "closure", string_array(&spec->closure));
+    json_set(description, "vm", plan->needs_vm ? describe_vm(spec) : json_null());
+    json_set(description, "steps", steps);
+    return description;
+}

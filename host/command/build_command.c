@@ -1,0 +1,55 @@
+#include <stdlib.h>
+#include <time.h>
+
+#include "host/build/build.h"
+#include "host/build/plan.h"
+#include "host/build/reproducibility.h"
+#include "host/command/commands.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/store/store_pruning.h"
+
+static struct error *show_plan(const struct spec *spec)
+{
+    struct plan plan;
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    plan_make(spec, &plan);
+    CLEANUP(json_freep) struct json *description = plan_describe(&plan, spec);
+
+    json_write(description, true, &text);
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
+}
+
+static struct error *build(const struct options *options, const struct spec *spec)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(freep) char *path = options_output_path(options, spec->name);
+
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    struct build build = {.spec = spec,
+                          .output = {options->format, options->compression, path},
+                          .accelerator = options->accelerator,
+                          .verbose = options->verbosity > 0,
+                          .store = store};
+
+    TRY(options->check ? reproducibility_check(&build) : build_run(&build));
+    store_trim(store);
+    progress_written(path, NULL);
+    return NULL;
+}
+
+struct error *build_command(const struct options *options)
+{
+    CLEANUP(spec_freep) struct spec *spec = NULL;
+
+    if (options->spec == NULL)
+        return error_advise(error_new(EXIT_USAGE, "read command 'build': --spec FILE is missing"),
+                            "'vmbuild build --help' shows how it is used");
+    TRY(spec_read(options->spec, options->overrides, options->override_count, time(NULL),
+                  getenv("SOURCE_DATE_EPOCH"), &spec));
+    if (options->dry_run)
+        return show_plan(spec);
+    return build(options, spec);
+}

@@ -1,0 +1,101 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/command/commands.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/store/store.h"
+#include "host/store/store_pruning.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+static struct error *print(const char *text)
+{
+    return file_write(text, strlen(text), STDOUT_FILENO, "standard output");
+}
+
+static struct error *show_path(const struct options *options)
+{
+    CLEANUP(freep) char *path = NULL;
+
+    TRY(store_locate(options->cache_dir, &path));
+    CLEANUP(freep) char *line = xasprintf("%s\n", path);
+
+    return print(line);
+}
+
+/* Bytes on the disk, when it was last used, whether it is in use, name. */
+static void append_entry(const struct store_entry *entry, struct buffer *out)
+{
+    time_t used = (time_t)entry->used;
+    struct tm tm;
+    char text[32] = "-";
+
+    if (gmtime_r(&used, &tm) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    buffer_printf(out, "%15" PRIu64 "  %s  %-6s  %s\n", entry->disk_size, text,
+                  entry->in_use ? "in use" : "", entry->name);
+}
+
+/* A line for each entry, and one for all. */
+static struct error *list(const struct options *options)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(buffer_free) struct buffer text = {0};
+    struct store_entry *entries;
+    size_t count;
+    uint64_t total = 0;
+
+    TRY(store_open(options->cache_dir, false, &store));
+    TRY(store_list(store, &entries, &count));
+    for (size_t i = 0; i < count; i++) {
+        append_entry(&entries[i], &text);
+        total += entries[i].disk_size;
+    }
+    store_entries_free(entries, count);
+    buffer_printf(&text, "%15" PRIu64 "  in %zu entries, of at most %" PRIu64 " MiB, in %s\n",
+                  total, count, store_limit(store) / MIB, store_folder(store));
+    return print(text.data);
+}
+
+/* Without --limit everything that no running build uses goes. */
+static struct error *prune(const struct options *options)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    uint64_t limit = 0;
+    uint64_t freed;
+
+    if (options->limit != NULL) {
+        char *end;
+
+        errno = 0;
+        limit = strtoull(options->limit, &end, 10);
+        if (errno != 0 || *end != '\0' || options->limit[0] < '0' || options->limit[0] > '9' ||
+            limit > UINT64_MAX / MIB)
+            return error_new(EXIT_USAGE, "read option '--limit': '%s' is not a number of MiB",
+                             options->limit);
+    }
+    TRY(store_open(options->cache_dir, false, &store));
+    TRY(store_prune(store, limit * MIB, &freed));
+    CLEANUP(freep) char *line = xasprintf("%" PRIu64 " bytes freed\n", freed);
+
+    return print(line);
+}
+
+struct error *cache_command(const struct options *options)
+{
+    const char *what = options->operands.items[0];
+
+    if (strcmp(what, "path") == 0)
+        return show_path(options);
+    if (strcmp(what, "list") == 0)
+        return list(options);
+    if (strcmp(what, "prune") == 0)
+        return prune(options);
+    return error_advise(error_new(EXIT_USAGE, "read command 'cache': '%s' is unknown", what),
+                        "it has list, prune and path");
+}

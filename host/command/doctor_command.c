@@ -1,0 +1,317 @@
+/*
+ * vmbuild doctor: what this host offers. Each check says what it found, why that matters and, where
+ * something is wrong, the command that mends it. The last one boots the VM for real.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/command/commands.h"
+#include "host/command/options.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/temporary.h"
+#include "host/machine/accelerator.h"
+#include "host/machine/appliance.h"
+#include "host/machine/machine.h"
+#include "host/machine/scratch_disk.h"
+#include "host/store/store.h"
+#include "host/store/store_pruning.h"
+#include "host/vm/guest_handle.h"
+#include "host/vm/vm.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define SCRATCH_FREE_LEAST (64 * MIB)    /* a build that changes next to nothing */
+#define SCRATCH_FREE_ENOUGH (2048 * MIB) /* an ordinary one with a base image */
+#define GUEST_MEMORY_MIB 512             /* the spec's default */
+#define TRIAL_DISK_MIB 64
+#define MEND_SCRATCH "export TMPDIR=/a/folder/with/more/room"
+
+enum state { GOOD, SLOW, BAD };
+
+/* What one check found. Its texts are its own. */
+struct finding {
+    enum state state;
+    char *found;
+    char *mend; /* NULL where there is nothing to mend */
+};
+
+struct check {
+    const char *name;
+    const char *why;
+    struct finding (*look)(const struct options *options);
+};
+
+/* The finding of a check that an error has ended, and the command that mends it, or NULL. ERR is
+ * freed. */
+static struct finding from_error(struct error *err, const char *mend)
+{
+    struct finding finding = {
+        .state = BAD, .found = xstrdup(err->message), .mend = mend == NULL ? NULL : xstrdup(mend)};
+
+    error_free(err);
+    return finding;
+}
+
+/* Where VARIABLE leads the program astray, the command that ends that, else OTHER. */
+static const char *unset_or(const char *variable, const char *other)
+{
+    static char text[64];
+    const char *value = getenv(variable);
+
+    if (value == NULL || *value == '\0')
+        return other;
+    snprintf(text, sizeof text, "unset %s", variable);
+    return text;
+}
+
+static struct finding look_at_qemu(const struct options *options)
+{
+    CLEANUP(freep) char *path = NULL;
+    struct error *err = guest_handle_find_qemu(&path);
+
+    (void)options;
+    if (err != NULL)
+        return from_error(err,
+                          unset_or("VMBUILD_QEMU", "sudo apt-get install qemu-system-x86   # "
+                                                   "Fedora: dnf install qemu-system-x86-core"));
+    CLEANUP(freep) char *version = appliance_qemu_version(path);
+    if (version == NULL)
+        return (struct finding){.state = BAD,
+                                .found = xasprintf("%s does not run", path),
+                                .mend = xasprintf("%s --version", path)};
+    return (struct finding){.found = xasprintf("%s: %s", path, version)};
+}
+
+static struct finding look_at_libguestfs(const struct options *options)
+{
+    CLEANUP(freep) char *version = guest_handle_library_version();
+
+    (void)options;
+    return (struct finding){.found = xasprintf("version %s", version)};
+}
+
+/* The command that lets this user use KVM; NULL where it is there, but does not work. */
+static const char *mend_kvm(void)
+{
+    if (access(ACCELERATOR_KVM_DEVICE, F_OK) < 0)
+        return "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nested ones";
+    if (access(ACCELERATOR_KVM_DEVICE, R_OK | W_OK) < 0)
+        return "sudo usermod -aG kvm \"$USER\"   # then log in again";
+    return NULL;
+}
+
+static struct finding look_at_accelerator(const struct options *options)
+{
+    struct accelerator_choice choice = {0};
+    struct error *err = accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice);
+    const char *mend = mend_kvm();
+
+    if (err != NULL)
+        return from_error(err, mend != NULL ? mend : "vmbuild --accel auto ...   # emulation");
+    CLEANUP(freep) char *reason = choice.reason;
+    if (choice.accelerator == ACCELERATOR_KVM)
+        return (struct finding){.found = xstrdup("KVM")};
+    if (reason == NULL)
+        return (struct finding){.state = SLOW, .found = xstrdup("TCG, as asked for")};
+    return (struct finding){.state = SLOW,
+                            .found = xasprintf("TCG: %s", reason),
+                            .mend = mend == NULL ? NULL : xstrdup(mend)};
+}
+
+static struct finding look_at_appliance(const struct options *options)
+{
+    CLEANUP(freep) char *folder = NULL;
+    struct error *err = appliance_find(&folder);
+
+    (void)options;
+    if (err != NULL)
+        return from_error(err, unset_or("VMBUILD_APPLIANCE",
+                                        "make install   # in the folder where vmbuild was built"));
+    CLEANUP(freep) char *version = appliance_kernel_version(folder);
+    return (struct finding){
+        .found = xasprintf("%s, Linux %s", folder, version != NULL ? version : "of some version")};
+}
+
+/* Bytes free to this user where PATH is; 0 where that cannot be told. */
+static uint64_t free_space(const char *path)
+{
+    struct statvfs status;
+
+    return statvfs(path, &status) < 0 ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
+}
+
+static struct finding look_at_cache(const struct options *options)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    struct store_entry *entries = NULL;
+    size_t count = 0;
+    uint64_t size = 0;
+    struct error *err = store_open(options->cache_dir, options->no_cache, &store);
+
+    if (err == NULL)
+        err = store_list(store, &entries, &count);
+    if (err != NULL)
+        return from_error(err, options->cache_dir != NULL
+                                   ? "vmbuild doctor --cache-dir /a/folder/of/yours"
+                                   : "export XDG_CACHE_HOME=/a/folder/of/yours");
+    for (size_t i = 0; i < count; i++)
+        size += entries[i].disk_size;
+    store_entries_free(entries, count);
+    return (struct finding){.found = xasprintf("%s: %zu entries, %" PRIu64 " MiB of %" PRIu64
+                                               " MiB allowed, %" PRIu64 " MiB free",
+                                               store_folder(store), count, size / MIB,
+                                               store_limit(store) / MIB,
+                                               free_space(store_folder(store)) / MIB)};
+}
+
+static struct finding look_at_scratch(const struct options *options)
+{
+    const char *folder = NULL;
+    struct error *err = temporary_run_folder(&folder);
+
+    (void)options;
+    if (err != NULL)
+        return from_error(err, MEND_SCRATCH);
+    uint64_t room = free_space(folder);
+    int parent = (int)(strrchr(folder, '/') - folder);
+    struct finding finding = {
+        .state = room < SCRATCH_FREE_LEAST    ? BAD
+                 : room < SCRATCH_FREE_ENOUGH ? SLOW
+                                              : GOOD,
+        .found = xasprintf("%.*s: %" PRIu64 " MiB free", parent, folder, room / MIB)};
+
+    if (finding.state != GOOD)
+        finding.mend = xstrdup(MEND_SCRATCH);
+    return finding;
+}
+
+/* A field of /proc/meminfo in MiB; 0 where it cannot be read. */
+static uint64_t memory_field(const char *name)
+{
+    CLEANUP(fclosep) FILE *file = fopen("/proc/meminfo", "re");
+    char line[256];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            return strtoull(line + strlen(name), NULL, 10) / 1024;
+    return 0;
+}
+
+static struct finding look_at_memory(const struct options *options)
+{
+    uint64_t available = memory_field("MemAvailable:");
+
+    (void)options;
+    return (struct finding){.state = available < GUEST_MEMORY_MIB ? BAD : GOOD,
+                            .found = xasprintf("%" PRIu64 " MiB available, %d MiB for a VM by "
+                                               "default",
+                                               available, GUEST_MEMORY_MIB),
+                            .mend =
+                                available < GUEST_MEMORY_MIB
+                                    ? xstrdup("vmbuild --memory 256 ...   # or end other programs")
+                                    : NULL};
+}
+
+/* Boots a VM with a small disk and ends it. */
+static struct error *boot_once(const struct options *options, double *ret_seconds)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(vm_freep) struct vm *vm = NULL;
+    struct timespec before, after;
+
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    const struct vm_options machine = {.accelerator = options->accelerator,
+                                       .memory = GUEST_MEMORY_MIB,
+                                       .cpus = 1,
+                                       .scratch_size = TRIAL_DISK_MIB * MIB,
+                                       .clock = 1,
+                                       .clamp = 1,
+                                       .store = store};
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    TRY(vm_launch(&machine, &vm));
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    *ret_seconds =
+        (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+    return NULL;
+}
+
+static struct finding look_at_boot(const struct options *options)
+{
+    double seconds = 0;
+    struct error *err = boot_once(options, &seconds);
+
+    if (err == NULL)
+        return (struct finding){.found = xasprintf("booted in %.2f seconds", seconds)};
+    CLEANUP(freep) char *details = err->details == NULL ? NULL : xstrdup(err->details);
+    struct finding finding = from_error(err, NULL);
+    if (details != NULL) {
+        CLEANUP(freep) char *found = finding.found;
+
+        finding.found = xasprintf("%s\n%s", found, details);
+    }
+    return finding;
+}
+
+static const struct check checks[] = {
+    {"QEMU", "it runs the VM in which a build works", look_at_qemu},
+    {"libguestfs", "it starts the VM and carries files in and out", look_at_libguestfs},
+    {"appliance", "the VM's kernel and init, which come with vmbuild", look_at_appliance},
+    {"accelerator",
+     "with KVM the VM runs at the processor's own speed, without it several times "
+     "slower; the results are the same",
+     look_at_accelerator},
+    {"memory", "a VM takes it from the host", look_at_memory},
+    {"scratch", "a build's disk grows here by what is written to it", look_at_scratch},
+    {"cache", "unpacked base images and layers are kept here; builds without it start afresh",
+     look_at_cache},
+};
+
+/* Tried only where all others are not bad. */
+static const struct check trial = {"VM", "everything above at work", look_at_boot};
+
+static struct error *show(const struct check *check, const struct finding *finding)
+{
+    static const char *const words[] = {[GOOD] = "good", [SLOW] = "weak", [BAD] = "BAD"};
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    buffer_printf(&text, "%-4s  %-11s  %s\n", words[finding->state], check->name, finding->found);
+    buffer_printf(&text, "      %-11s  why: %s\n", "", check->why);
+    if (finding->mend != NULL)
+        buffer_printf(&text, "      %-11s  mend: %s\n", "", finding->mend);
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
+}
+
+/* Counts in *BAD where the check found something bad. */
+static struct error *carry_out(const struct check *check, const struct options *options,
+                               size_t *bad)
+{
+    struct finding finding = check->look(options);
+    struct error *err = show(check, &finding);
+
+    *bad += finding.state == BAD;
+    free(finding.found);
+    free(finding.mend);
+    return err;
+}
+
+struct error *doctor_command(const struct options *options)
+{
+    size_t bad = 0;
+
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        TRY(carry_out(&checks[i], options, &bad));
+    if (bad == 0)
+        TRY(carry_out(&trial, options, &bad));
+    if (bad == 0)
+        return NULL;
+    return error_advise(error_new(EXIT_VM, "check this host: builds will not work here"),
+                        "mend what is marked BAD above");
+}

@@ -1,0 +1,108 @@
+#include <stdlib.h>
+
+#include "host/command/commands.h"
+#include "host/format/image_source.h"
+#include "host/image/image.h"
+#include "host/image/reference.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/store/store.h"
+#include "host/tar/compression.h"
+
+static struct json *text_or_null(const char *text)
+{
+    return text != NULL ? json_string(text) : json_null();
+}
+
+static struct json *digest_text(const struct digest *digest)
+{
+    CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", digest->hex);
+
+    return json_string(text);
+}
+
+/* Whether it is known how large LAYER is without compression: in a registry nobody has looked. */
+static bool is_measured(const struct layer *layer)
+{
+    return layer->size > 0;
+}
+
+/* A layer as the image has it: an uncompressed one is its own blob. */
+static struct json *describe_layer(const struct layer *layer)
+{
+    bool has_blob = layer->blob.digest.hex[0] != '\0';
+    struct json *object = json_object();
+
+    json_set(object, "digest", digest_text(has_blob ? &layer->blob.digest : &layer->diff_id));
+    json_set(object, "diffID", digest_text(&layer->diff_id));
+    json_set(object, "size", json_integer((int64_t)(has_blob ? layer->blob.size : layer->size)));
+    json_set(object, "uncompressedSize",
+             is_measured(layer) ? json_integer((int64_t)layer->size) : json_null());
+    json_set(object, "compression",
+             json_string(compression_name(has_blob ? layer->blob.compression : COMPRESSION_NONE)));
+    return object;
+}
+
+static void copy_member(struct json *to, const struct json *from, const char *key)
+{
+    const struct json *value = json_get(from, key);
+
+    if (value != NULL)
+        json_set(to, key, json_copy(value));
+}
+
+static void set_digest_of(struct json *object, const char *key, const struct buffer *bytes)
+{
+    struct digest digest;
+
+    if (bytes->length == 0)
+        return;
+    digest_of(bytes->data, bytes->length, &digest);
+    json_set(object, key, digest_text(&digest));
+}
+
+static struct json *describe(const struct image *image)
+{
+    struct json *object = json_object();
+    struct json *layers = json_array();
+    bool measured = true;
+    uint64_t size = 0;
+
+    json_set(object, "name", text_or_null(image->name));
+    json_set(object, "tag", text_or_null(image->tag));
+    set_digest_of(object, "id", &image->config_bytes);
+    set_digest_of(object, "digest", &image->manifest);
+    copy_member(object, image->config, "created");
+    copy_member(object, image->config, "author");
+    copy_member(object, image->config, "architecture");
+    copy_member(object, image->config, "variant");
+    copy_member(object, image->config, "os");
+    copy_member(object, image->config, "config");
+    for (size_t i = 0; i < image->layer_count; i++) {
+        json_append(layers, describe_layer(&image->layers[i]));
+        size += image->layers[i].size;
+        measured = measured && is_measured(&image->layers[i]);
+    }
+    json_set(object, "layers", layers);
+    json_set(object, "size", measured ? json_integer((int64_t)size) : json_null());
+    copy_member(object, image->config, "history");
+    return object;
+}
+
+struct error *inspect_command(const struct options *options)
+{
+    CLEANUP(reference_free) struct reference reference = {0};
+    struct image_choice choice = {.architecture = options->platform};
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(image_freep) struct image *image = NULL;
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    TRY(reference_parse(options->operands.items[0], &reference));
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    TRY(image_open(&reference, &choice, 0, store, &image));
+    CLEANUP(json_freep) struct json *description = describe(image);
+
+    json_write(description, true, &text);
+    return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
+}

@@ -1,0 +1,92 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/command/commands.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/temporary.h"
+#include "host/tree/contents.h"
+
+/* OPERANDS as absolute paths that exist. */
+static struct error *find_sources(const struct strings *operands, struct strings *ret)
+{
+    for (size_t i = 0; i < operands->count; i++) {
+        char *path = realpath(operands->items[i], NULL);
+
+        if (path == NULL)
+            return error_errno(EXIT_INPUT, "open '%s'", operands->items[i]);
+        strings_take(ret, path);
+    }
+    return NULL;
+}
+
+/* The absolute path of the folder in which OUTPUT will be. */
+static struct error *find_parent(const char *output, char **ret)
+{
+    CLEANUP(freep) char *folder = file_folder(output);
+
+    *ret = realpath(folder, NULL);
+    if (*ret == NULL)
+        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
+    return NULL;
+}
+
+/* Makes the list of SOURCES in the file OUTPUT: what mergeDrvs with onlyDeps made. */
+static struct error *write_list(const struct strings *sources, const char *parent,
+                                const char *output)
+{
+    CLEANUP(temporary_removep) char *path = NULL;
+    int fd = -1;
+
+    TRY(temporary_file(parent, "vmbuild-merge", &path, &fd));
+    CLEANUP(fclosep) FILE *file = fdopen(fd, "w");
+
+    if (file == NULL)
+        return error_errno(EXIT_OTHER, "write '%s'", output);
+    for (size_t i = 0; i < sources->count; i++)
+        fprintf(file, "%s\n", sources->items[i]);
+    if (fchmod(fd, 0644) < 0 || fflush(file) == EOF || ferror(file))
+        return error_errno(EXIT_OTHER, "write '%s'", output);
+    return temporary_rename(path, output);
+}
+
+/* Makes the merged tree beside OUTPUT and renames it, which must not be there. */
+static struct error *write_folder(const struct strings *sources, const char *parent,
+                                  const char *output)
+{
+    CLEANUP(temporary_removep) char *path = NULL;
+    struct contents contents = {.paths = sources, .clamp = INT64_MAX, .keep_modes = true};
+
+    TRY(temporary_folder(parent, "vmbuild-merge", &path));
+    TRY(contents_extract(&contents, path));
+    if (chmod(path, 0755) < 0)
+        return error_errno(EXIT_OTHER, "set the mode of '%s'", path);
+    return error_advise(temporary_rename(path, output),
+                        "remove '%s' first, or choose another place with -o", output);
+}
+
+struct error *merge_command(const struct options *options)
+{
+    CLEANUP(strings_free) struct strings sources = {0};
+    CLEANUP(freep) char *parent = NULL;
+
+    if (options->output == NULL)
+        return error_advise(error_new(EXIT_USAGE, "read command 'merge': -o DIR is missing"),
+                            "'vmbuild merge --help' shows how it is used");
+    CLEANUP(freep) char *output = file_without_slash(options->output);
+
+    TRY(find_sources(&options->operands, &sources));
+    TRY(find_parent(output, &parent));
+    if (options->only_deps)
+        TRY(write_list(&sources, parent, output));
+    else
+        TRY(write_folder(&sources, parent, output));
+    progress_written(options->output, NULL);
+    return NULL;
+}

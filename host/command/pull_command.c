@@ -1,0 +1,71 @@
+#include <stdlib.h>
+
+#include "host/command/commands.h"
+#include "host/format/image_source.h"
+#include "host/image/image.h"
+#include "host/image/reference.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/store/store.h"
+#include "host/store/store_pruning.h"
+
+/* Parses REF, which has to name a registry, and --digest, which pins it. */
+static struct error *read_reference(const struct options *options, struct reference *ret)
+{
+    const char *text = options->operands.items[0];
+    struct digest pinned = {0};
+
+    TRY(reference_parse(text, ret));
+    if (ret->transport != TRANSPORT_DOCKER)
+        return error_advise(
+            error_new(EXIT_USAGE, "read reference '%s': it names no registry", text),
+            "write docker://HOST/NAME[:TAG|@DIGEST]");
+    if (options->digest == NULL)
+        return NULL;
+    struct error *err = digest_parse(options->digest, &pinned);
+
+    if (err == NULL && ret->digest.hex[0] != '\0' && !digest_equal(&ret->digest, &pinned))
+        err = error_new(EXIT_USAGE, "read option '--digest': '%s' has another digest", text);
+    if (err != NULL)
+        err->code = EXIT_USAGE;
+    ret->digest = pinned;
+    return err;
+}
+
+static void show_result(const char *path, const struct image *image)
+{
+    struct digest digest;
+
+    digest_of(image->manifest.data, image->manifest.length, &digest);
+    CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", digest.hex);
+
+    progress_written(path, text);
+}
+
+struct error *pull_command(const struct options *options)
+{
+    CLEANUP(reference_free) struct reference reference = {0};
+    struct image_choice choice = {.architecture = options->platform};
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(image_freep) struct image *image = NULL;
+
+    struct output output = {options->format, options->compression, options->output};
+
+    TRY(read_reference(options, &reference));
+    if (options->output != NULL)
+        TRY(output_check(&output));
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+
+    progress_start("pull");
+    TRY(image_open(&reference, &choice, output_wants_base(&output), store, &image));
+    progress_done();
+    CLEANUP(freep) char *path = options_output_path(options, image->name);
+
+    output.path = path;
+    progress_start("output");
+    TRY(output_write(image, &output, store));
+    progress_done();
+    store_trim(store);
+    show_result(path, image);
+    return NULL;
+}

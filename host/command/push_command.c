@@ -1,0 +1,48 @@
+#include <stdlib.h>
+
+#include "host/command/commands.h"
+#include "host/format/image_source.h"
+#include "host/image/image.h"
+#include "host/image/reference.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/registry/registry_push.h"
+#include "host/store/store.h"
+
+static void show_result(const struct reference *target, const struct digest *digest)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+    CLEANUP(freep) char *name = reference_format(target);
+    CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", digest->hex);
+    CLEANUP(freep) char *line = xasprintf("%s %s", name, text);
+
+    json_set(result, "reference", json_string(name));
+    json_set(result, "digest", json_string(text));
+    progress_result(line, result);
+}
+
+struct error *push_command(const struct options *options)
+{
+    CLEANUP(reference_free) struct reference source = {0};
+    CLEANUP(reference_free) struct reference target = {0};
+    struct image_choice choice = {.architecture = options->platform};
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(image_freep) struct image *image = NULL;
+    struct digest digest;
+
+    TRY(reference_parse(options->operands.items[0], &source));
+    TRY(reference_parse(options->operands.items[1], &target));
+    if (target.transport != TRANSPORT_DOCKER)
+        return error_advise(error_new(EXIT_USAGE, "read reference '%s': it names no registry",
+                                      options->operands.items[1]),
+                            "write docker://HOST/NAME[:TAG]");
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    progress_start("read");
+    TRY(image_open(&source, &choice, LAYER_BLOB, store, &image));
+    progress_done();
+    progress_start("push");
+    TRY(registry_push(image, &target, store, &digest));
+    progress_done();
+    show_result(&target, &digest);
+    return NULL;
+}

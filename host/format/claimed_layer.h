@@ -1,0 +1,33 @@
+/*
+ * A layer as the documents of its image claim it to be, and getting it: taken in from the files,
+ * held against the claims, and only then published in the store.
+ */
+#ifndef VMBUILD_CLAIMED_LAYER_H
+#define VMBUILD_CLAIMED_LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/format/image_files.h"
+#include "host/image/image.h"
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
+#include "host/store/store.h"
+
+struct claimed_layer {
+    const char *file;             /* in the files */
+    const struct digest *diff_id; /* or NULL where no document says */
+    const struct digest *blob;    /* digest of the bytes as they are, or NULL */
+    uint64_t blob_size;           /* where blob is not NULL */
+    bool keeps_blob;              /* uncompressed bytes are a blob of an OCI image too */
+};
+
+/* Gets the layer and appends it to IMAGE. FORMS: enum layer_form bits; what the store has of them
+ * is not written again, but the files's bytes are checked all the same. An uncompressed layer has
+ * a tar_path whatever form is asked for. Errors: EXIT_INPUT (damaged, or not what was claimed),
+ * EXIT_DISK_FULL. */
+[[nodiscard]] struct error *claimed_layer_get(const struct claimed_layer *claim,
+                                              const struct image_files *files, unsigned int forms,
+                                              struct store *store, struct image *image);
+
+#endif

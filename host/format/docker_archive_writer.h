@@ -1,0 +1,22 @@
+/*
+ * The docker-archive of an image, as `docker save` writes it: manifest.json, the config by its
+ * digest, `repositories`, and for each layer a folder ID/{VERSION,json,layer.tar}. The small
+ * documents come first, so that a reader of a compressed archive finds them without unpacking all
+ * of it.
+ */
+#ifndef VMBUILD_DOCKER_ARCHIVE_WRITER_H
+#define VMBUILD_DOCKER_ARCHIVE_WRITER_H
+
+#include "host/image/image.h"
+#include "host/store/store.h"
+#include "host/tar/compression.h"
+#include "host/tar/tar_writer.h"
+
+/* Adds IMAGE's files to WRITER, an archive in COMPRESSION. Compressed forms of base layers are
+ * taken from STORE or made there. Errors: EXIT_DISK_FULL (the output's or the cache's),
+ * EXIT_OTHER. */
+[[nodiscard]] struct error *docker_archive_write(const struct image *image,
+                                                 enum compression compression, struct store *store,
+                                                 struct tar_writer *writer);
+
+#endif

@@ -1,0 +1,63 @@
+#include "host/format/image_name.h"
+
+#include <string.h>
+
+#include "host/image/image.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define NAMES_SHOWN 12 /* of those that an archive has, in an error */
+
+void image_name_split(const char *text, char **ret_name, char **ret_tag)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (colon != NULL && strchr(colon, '/') != NULL)
+        colon = NULL;
+    *ret_name = colon != NULL ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+    *ret_tag = colon != NULL ? xstrdup(colon + 1) : NULL;
+}
+
+/* NAME without what Docker leaves out of the names of its own registry. */
+static const char *familiar(const char *name)
+{
+    static const char *const prefixes[] = {"docker.io/", "index.docker.io/", "library/"};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            name += strlen(prefixes[i]);
+    return name;
+}
+
+bool image_name_matches(const char *name, const char *tag, const struct image_choice *choice)
+{
+    if (choice->name != NULL &&
+        (name == NULL || strcmp(familiar(name), familiar(choice->name)) != 0))
+        return false;
+    return choice->tag == NULL || (tag != NULL && strcmp(tag, choice->tag) == 0);
+}
+
+void image_name_append_printable(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+        buffer_append(out, *text >= ' ' && *text <= '~' ? text : "?", 1);
+}
+
+struct error *image_name_missing(const char *path, const struct image_choice *choice,
+                                 struct strings *names)
+{
+    CLEANUP(buffer_free) struct buffer list = {0};
+
+    strings_sort(names);
+    for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
+        buffer_printf(&list, "%s", i > 0 ? ", " : "");
+        image_name_append_printable(&list, names->items[i]);
+    }
+    if (names->count > NAMES_SHOWN)
+        buffer_printf(&list, " and %zu more", names->count - NAMES_SHOWN);
+    return error_new(EXIT_INPUT, "find image '%s%s%s' in '%s': it holds %s",
+                     choice->name != NULL ? choice->name : "",
+                     choice->name != NULL && choice->tag != NULL ? ":" : "",
+                     choice->tag != NULL ? choice->tag : "", path,
+                     list.length > 0 ? list.data : "images without a name");
+}

@@ -1,0 +1,25 @@
+/*
+ * OCI image layouts (image-spec 1.1, "Image Layout"), in an archive or a folder: index.json lists
+ * images and further indexes, by digest; blobs/sha256/HEX are the bytes.
+ */
+#ifndef VMBUILD_OCI_LAYOUT_H
+#define VMBUILD_OCI_LAYOUT_H
+
+#include <stdbool.h>
+
+#include "host/format/image_files.h"
+#include "host/image/image.h"
+#include "host/lib/error.h"
+#include "host/store/store.h"
+
+/* Whether BUNDLE has an index.json. */
+bool oci_layout_is(const struct image_files *files);
+
+/* Reads the image of CHOICE: by the annotations io.containerd.image.name (a full name) and
+ * org.opencontainers.image.ref.name (a full name, or a tag alone), then by platform. FORMS: enum
+ * layer_form bits. Errors: EXIT_INPUT, EXIT_DISK_FULL. *RET is the caller's. */
+[[nodiscard]] struct error *oci_layout_read(const struct image_files *files,
+                                            const struct image_choice *choice, unsigned int forms,
+                                            struct store *store, struct image **ret);
+
+#endif

@@ -1,0 +1,285 @@
+#include "host/format/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/format/docker_archive_writer.h"
+#include "host/format/oci_writer.h"
+#include "host/format/v1_image.h"
+#include "host/image/image_config.h"
+#include "host/image/layer_tar.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/lib/temporary.h"
+
+struct layer_form_wanted output_wants_new(const struct output *output)
+{
+    bool packed = output->format != FORMAT_LAYER && output->compression != COMPRESSION_NONE;
+    bool has_v1_json = output->format == FORMAT_DOCKER_ARCHIVE || output->format == FORMAT_LAYER;
+
+    return (struct layer_form_wanted){.tar = !packed,
+                                      .blob = packed,
+                                      .blob_digest = output->format != FORMAT_DOCKER_ARCHIVE,
+                                      .compression =
+                                          packed ? output->compression : COMPRESSION_NONE,
+                                      .tarsum = has_v1_json};
+}
+
+unsigned int output_wants_base(const struct output *output)
+{
+    switch (output->format) {
+    case FORMAT_DOCKER_ARCHIVE:
+        return LAYER_TAR;
+    case FORMAT_OCI_ARCHIVE:
+    case FORMAT_OCI:
+        return LAYER_BLOB;
+    case FORMAT_LAYER:
+        break;
+    }
+    return LAYER_TAR; /* no base layer is written, but pulled images have no other */
+}
+
+static struct error *write_archive(const struct image *image, const struct output *output,
+                                   struct store *store, int fd)
+{
+    CLEANUP(tar_writer_freep) struct tar_writer *writer = NULL;
+    CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
+    const char *text = json_get_string(image->config, "created");
+    int64_t created = 0;
+
+    if (text == NULL || !image_config_parse_time(text, &created))
+        created = 0;
+    if (output->format == FORMAT_DOCKER_ARCHIVE) {
+        TRY(tar_writer_new(fd, output->path, output->compression, created, &writer));
+        TRY(docker_archive_write(image, output->compression, store, writer));
+    } else {
+        TRY(oci_writer_new(image, output->compression, store, &oci));
+        TRY(tar_writer_new(fd, output->path, COMPRESSION_NONE, created, &writer));
+        TRY(oci_writer_fill_archive(oci, writer));
+    }
+    return tar_writer_finish(writer);
+}
+
+static struct error *make_temporary(const char *path, bool folder, char **ret_path, int *ret_fd)
+{
+    CLEANUP(freep) char *parent = file_folder(path);
+    struct error *err = folder ? temporary_folder(parent, "vmbuild", ret_path)
+                               : temporary_file(parent, "vmbuild", ret_path, ret_fd);
+
+    return error_advise(error_context(err, "write '%s'", path),
+                        "choose another place with --output");
+}
+
+static struct error *write_archive_file(const struct image *image, const struct output *output,
+                                        struct store *store)
+{
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(make_temporary(output->path, false, &temporary, &fd));
+    TRY(write_archive(image, output, store, fd));
+    if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", output->path);
+    return temporary_rename(temporary, output->path);
+}
+
+static struct error *write_archive_stream(const struct image *image, const struct output *output,
+                                          struct store *store)
+{
+    CLEANUP(closep) int fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", output->path);
+    TRY(write_archive(image, output, store, fd));
+    if (close(steal_fd(&fd)) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", output->path);
+    return NULL;
+}
+
+/* Whether all that the folder PATH holds are names that an output of FORMAT has: then it may make
+ * room for another. */
+static bool is_replaceable(const char *path, enum output_format format)
+{
+    static const char *const oci[] = {".", "..", "oci-layout", "index.json", "blobs", NULL};
+    static const char *const layer[] = {".", "..", "layer.tar", "json", "VERSION", NULL};
+    DIR *dir = opendir(path);
+    bool is_own = dir != NULL;
+
+    while (is_own) {
+        const struct dirent *entry = readdir(dir);
+        const char *const *name = format == FORMAT_OCI ? oci : layer;
+
+        if (entry == NULL)
+            break;
+        while (*name != NULL && strcmp(*name, entry->d_name) != 0)
+            name++;
+        is_own = *name != NULL;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return is_own;
+}
+
+/* Puts the folder TEMPORARY in the place of TARGET, which is a folder, and removes that one. */
+static struct error *exchange(const char *temporary, const char *target)
+{
+    CLEANUP(temporary_removep) char *aside = NULL;
+
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, target, RENAME_EXCHANGE) == 0) {
+        temporary_remove(temporary);
+        return NULL;
+    }
+    if (errno != EINVAL && errno != ENOSYS)
+        return error_errno(EXIT_OTHER, "rename '%s' to '%s'", temporary, target);
+    /* A file system without exchange: for a moment the target is not there. */
+    TRY(make_temporary(target, true, &aside, NULL));
+    if (rename(target, aside) < 0)
+        return error_errno(EXIT_OTHER, "rename '%s' to '%s'", target, aside);
+    struct error *err = temporary_rename(temporary, target);
+
+    if (err != NULL && rename(aside, target) < 0)
+        err = error_context(err, "the former output is lost");
+    return err;
+}
+
+static bool is_folder_format(enum output_format format)
+{
+    return format == FORMAT_OCI || format == FORMAT_LAYER;
+}
+
+static struct error *check_folder(const struct output *output, const char *path)
+{
+    struct stat status;
+
+    if (strcmp(path, "-") == 0)
+        return error_new(EXIT_USAGE, "write '-': a folder cannot go to standard output");
+    if (lstat(path, &status) < 0 ||
+        (S_ISDIR(status.st_mode) && is_replaceable(path, output->format)))
+        return NULL;
+    return error_advise(
+        error_new(EXIT_OTHER, "write '%s': it is there and is no output of this format", path),
+        "remove it, or choose another place with --output");
+}
+
+/* Whether PATH is a device, pipe or socket, which is written to, not replaced. */
+static bool is_stream(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+struct error *output_temporaries(const struct output *output, char **ret, const char **ret_name)
+{
+    CLEANUP(freep) char *path = file_without_slash(output->path);
+    CLEANUP(freep) char *beside = file_folder(path);
+    bool to_stream =
+        !is_folder_format(output->format) && (strcmp(path, "-") == 0 || is_stream(path));
+
+    *ret_name = output->path;
+    if (!to_stream)
+        return error_advise(
+            error_context(temporary_run_folder_in(beside, ret), "write '%s'", output->path),
+            "choose another place with --output");
+    TRY(temporary_run_folder(ret_name));
+    *ret = xstrdup(*ret_name);
+    return NULL;
+}
+
+struct error *output_check(const struct output *output)
+{
+    CLEANUP(freep) char *path = file_without_slash(output->path);
+    CLEANUP(freep) char *parent = file_folder(path);
+    struct stat status;
+
+    if (is_folder_format(output->format))
+        TRY(check_folder(output, path));
+    else if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
+        return error_new(EXIT_USAGE, "write '-': an image is nothing for a terminal");
+    else if (strcmp(path, "-") == 0 || is_stream(path))
+        return NULL;
+    else if (strcmp(path, output->path) != 0 ||
+             (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
+        return error_advise(error_new(EXIT_OTHER, "write '%s': it names a folder", output->path),
+                            "an archive is a file: name one with --output");
+    if (lstat(path, &status) < 0 && errno == ENAMETOOLONG)
+        return error_advise(error_errno(EXIT_OTHER, "write '%s'", output->path),
+                            "choose another name with --output");
+    if (access(parent, W_OK | X_OK) < 0)
+        return error_advise(
+            error_errno(EXIT_OTHER, "write '%s': make a file in '%s'", output->path, parent),
+            "choose another place with --output");
+    return NULL;
+}
+
+/* Fills FOLDER with the image's last layer: layer.tar, json and VERSION, as dockerTools'
+ * mkPureLayer and mkRootLayer made it. */
+static struct error *fill_layer_folder(const struct image *image, struct store *store,
+                                       const char *folder)
+{
+    CLEANUP(freep) struct digest *ids = v1_image_ids(image);
+    CLEANUP(buffer_free) struct buffer json = {0};
+
+    if (image->layer_count == 0)
+        return error_new(EXIT_INPUT, "write layer: the image has none");
+    struct layer *layer = &image->layers[image->layer_count - 1];
+
+    TRY(layer_tar_need(layer, store));
+    v1_image_json(image, ids, image->layer_count - 1, &json);
+    CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
+    TRY(layer->is_temporary ? file_make_using_up(fd, "layer.tar", layer->tar_path, layer->size)
+                            : file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
+    progress_bytes(layer->size, layer->size);
+    TRY(file_make(fd, "json", NULL, json.data, json.length));
+    return file_make(fd, "VERSION", NULL, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION));
+}
+
+static struct error *write_folder(const struct image *image, const struct output *output,
+                                  const char *path, struct store *store)
+{
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
+    struct stat status;
+    bool exists = lstat(path, &status) == 0;
+
+    TRY(make_temporary(path, true, &temporary, NULL));
+    if (output->format == FORMAT_OCI) {
+        TRY(oci_writer_new(image, output->compression, store, &oci));
+        TRY(error_context(oci_writer_fill_folder(oci, temporary), "write '%s'", path));
+    } else {
+        TRY(error_context(fill_layer_folder(image, store, temporary), "write '%s'", path));
+    }
+    if (chmod(temporary, file_mode(0777)) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", path);
+    return exists ? exchange(temporary, path) : temporary_rename(temporary, path);
+}
+
+struct error *output_write(const struct image *image, const struct output *output,
+                           struct store *store)
+{
+    TRY(output_check(output));
+    if (is_folder_format(output->format)) {
+        CLEANUP(freep) char *path = file_without_slash(output->path);
+
+        return write_folder(image, output, path, store);
+    }
+    if (strcmp(output->path, "-") == 0) {
+        struct output named = *output;
+
+        named.path = "standard output";
+        return write_archive(image, &named, store, STDOUT_FILENO);
+    }
+    if (is_stream(output->path))
+        return write_archive_stream(image, output, store);
+    return write_archive_file(image, output, store);
+}

@@ -1,0 +1,79 @@
+/*
+ * An image in memory: its config and its layers, wherever their bytes lie. Every input becomes one
+ * of these and every output is written from one. Layer files are in the content store or are
+ * temporaries; an image only names them.
+ */
+#ifndef VMBUILD_IMAGE_H
+#define VMBUILD_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/digest.h"
+#include "host/lib/json.h"
+#include "host/tar/compression.h"
+
+#define IMAGE_LAYERS_MAX 255
+#define IMAGE_LAYER_SIZE_MAX (UINT64_C(1) << 42)
+
+struct layer {
+    struct digest diff_id; /* of the uncompressed tar */
+    uint64_t size;         /* bytes of the uncompressed tar */
+    char *tar_path;        /* the uncompressed tar, or NULL where it was never needed */
+
+    /* The blob as it came from an OCI image or a registry, or as it was compressed when it streamed
+     * in; OCI outputs keep these bytes. Where there is none, path is NULL. */
+    struct {
+        char *path;
+        struct digest digest; /* empty for a new layer of a format that does not name blobs */
+        uint64_t size;
+        enum compression compression;
+        bool is_own; /* made by compressor_new, and so the same bytes for the same tar */
+    } blob;
+
+    bool is_temporary; /* its files are this run's own, and used up by the output */
+    char *tarsum;      /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
+};
+
+struct image {
+    char *name;          /* repository name, or NULL */
+    char *tag;           /* or NULL */
+    struct json *config; /* the OCI/Docker image config document: architecture, os, config, rootfs,
+                             history */
+    /* Where the image is as it came, the bytes of its config document and of its manifest, so that
+     * its ID and digest stay what they were; else empty. The type is the manifest's media type. */
+    struct buffer config_bytes;
+    struct buffer manifest;
+    char *manifest_type;
+    struct layer *layers; /* base first */
+    size_t layer_count;
+};
+
+/* Which image of several, and for which platform. */
+struct image_choice {
+    const char *name;         /* fromImageName, or NULL: the first */
+    const char *tag;          /* fromImageTag, or NULL */
+    const char *architecture; /* GOARCH name, for manifest lists and OCI indexes */
+};
+
+/* Which forms of the layers the caller will use: the others may be left unmade. */
+enum layer_form {
+    LAYER_TAR = 1,  /* layer.tar_path */
+    LAYER_BLOB = 2, /* layer.blob, where the source has one */
+};
+
+/* Appends a layer, whose members the image owns from then on. */
+void image_add_layer(struct image *image, struct layer layer);
+
+void layer_free(struct layer *layer);
+void image_free(struct image *image);
+static inline void image_freep(struct image **image)
+{
+    image_free(*image);
+}
+
+/* The chain ID of the first COUNT layers (OCI image-spec, "Layer ChainID"). COUNT 0: empty. */
+void image_chain_id(const struct image *image, size_t count, struct digest *ret);
+
+#endif

@@ -1,0 +1,319 @@
+#include "host/image/image_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define SPEC_NAME "spec"
+#define BASE_NAME "base image"
+
+char *image_config_time(int64_t seconds)
+{
+    time_t time = (time_t)seconds;
+    struct tm tm = {0};
+
+    gmtime_r(&time, &tm);
+    return xasprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                     tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+/* Reads two digits up to MAX and the character after them, unless that is 0. */
+static bool parse_part(const char **text, int max, char after, int *ret)
+{
+    const char *digits = *text;
+
+    if (digits[0] < '0' || digits[0] > '9' || digits[1] < '0' || digits[1] > '9')
+        return false;
+    *ret = (digits[0] - '0') * 10 + digits[1] - '0';
+    *text += after != 0 ? 3 : 2;
+    return *ret <= max && (after == 0 || digits[2] == after);
+}
+
+/* The zone at TEXT, which must be its end: Z or +HH:MM or -HH:MM. *RET is in seconds. */
+static bool parse_zone(const char *text, int64_t *ret)
+{
+    int hours, minutes;
+    char sign = *text++;
+
+    *ret = 0;
+    if (sign == 'Z' || sign == 'z')
+        return *text == '\0';
+    if ((sign != '+' && sign != '-') || !parse_part(&text, 23, ':', &hours) ||
+        !parse_part(&text, 59, 0, &minutes))
+        return false;
+    *ret = (hours * 60 + minutes) * 60;
+    if (sign == '-')
+        *ret = -*ret;
+    return *text == '\0';
+}
+
+bool image_config_parse_time(const char *text, int64_t *ret)
+{
+    struct tm tm = {0};
+    int century, year, month;
+    int64_t zone;
+
+    if (!parse_part(&text, 99, 0, &century) || !parse_part(&text, 99, '-', &year) ||
+        !parse_part(&text, 12, '-', &month) || !parse_part(&text, 31, 0, &tm.tm_mday))
+        return false;
+    if ((*text != 'T' && *text != 't') || century * 100 + year < 1 || month < 1)
+        return false;
+    text++;
+    if (!parse_part(&text, 23, ':', &tm.tm_hour) || !parse_part(&text, 59, ':', &tm.tm_min) ||
+        !parse_part(&text, 59, 0, &tm.tm_sec))
+        return false;
+    if (*text == '.') {
+        size_t digits = strspn(text + 1, "0123456789");
+
+        if (digits == 0)
+            return false;
+        text += 1 + digits;
+    }
+    if (!parse_zone(text, &zone))
+        return false;
+    int day = tm.tm_mday;
+
+    tm.tm_year = century * 100 + year - 1900;
+    tm.tm_mon = month - 1;
+    time_t seconds = timegm(&tm);
+    if (tm.tm_mday != day) /* as 31 April */
+        return false;
+    *ret = (int64_t)seconds - zone;
+    return true;
+}
+
+static struct error *require(const struct json *value, enum json_type type, const char *whose,
+                             const char *key)
+{
+    if (value == NULL || value->type == JSON_NULL || value->type == type)
+        return NULL;
+    return error_new(EXIT_INPUT, "read config of '%s': %s is %s, not %s", whose, key,
+                     json_type_name(value->type), json_type_name(type));
+}
+
+/* Both must be lists of strings, each "NAME=VALUE" or "NAME". */
+static struct error *check_env(const struct json *env, const char *whose)
+{
+    TRY(require(env, JSON_ARRAY, whose, "Env"));
+    for (size_t i = 0; env != NULL && i < env->count; i++) {
+        if (env->items[i]->type != JSON_STRING)
+            return error_new(EXIT_INPUT, "read config of '%s': Env holds %s, not only strings",
+                             whose, json_type_name(env->items[i]->type));
+    }
+    return NULL;
+}
+
+/* Return: whether two Env entries set the same variable. */
+static bool same_variable(const char *a, const char *b)
+{
+    size_t length = strcspn(a, "=");
+
+    return length == strcspn(b, "=") && strncmp(a, b, length) == 0;
+}
+
+/* A variable of OVER takes the place of the base's; new ones follow in their order. */
+static struct json *merge_env(const struct json *base, const struct json *over)
+{
+    struct json *merged = base != NULL && base->type == JSON_ARRAY ? json_copy(base) : json_array();
+
+    for (size_t i = 0; i < over->count; i++) {
+        size_t at = 0;
+
+        while (at < merged->count && !same_variable(merged->items[at]->text, over->items[i]->text))
+            at++;
+        if (at == merged->count) {
+            json_append(merged, json_copy(over->items[i]));
+            continue;
+        }
+        json_free(merged->items[at]);
+        merged->items[at] = json_copy(over->items[i]);
+    }
+    return merged;
+}
+
+static struct json *merge_map(const struct json *base, const struct json *over)
+{
+    struct json *merged =
+        base != NULL && base->type == JSON_OBJECT ? json_copy(base) : json_object();
+
+    for (size_t i = 0; i < over->count; i++) {
+        if (over->items[i]->type == JSON_NULL)
+            json_remove(merged, over->keys[i]);
+        else
+            json_set(merged, over->keys[i], json_copy(over->items[i]));
+    }
+    return merged;
+}
+
+static bool is_map(const char *key)
+{
+    return strcmp(key, "Labels") == 0 || strcmp(key, "Volumes") == 0 ||
+           strcmp(key, "ExposedPorts") == 0;
+}
+
+static struct error *merge_key(struct json *config, const char *key, const struct json *over)
+{
+    const struct json *base = json_get(config, key);
+
+    if (over->type == JSON_NULL) {
+        json_remove(config, key);
+    } else if (strcmp(key, "Env") == 0) {
+        TRY(check_env(base, BASE_NAME));
+        TRY(check_env(over, SPEC_NAME));
+        json_set(config, key, merge_env(base, over));
+    } else if (is_map(key)) {
+        TRY(require(base, JSON_OBJECT, BASE_NAME, key));
+        TRY(require(over, JSON_OBJECT, SPEC_NAME, key));
+        json_set(config, key, merge_map(base, over));
+    } else {
+        json_set(config, key, json_copy(over));
+    }
+    return NULL;
+}
+
+static bool is_set(const struct json *config, const char *key)
+{
+    const struct json *value = json_get(config, key);
+
+    return value != NULL && value->type != JSON_NULL;
+}
+
+/* The new `config` object; *RET is the caller's. */
+static struct error *merge_config(const struct json *base, const struct json *over,
+                                  struct json **ret)
+{
+    TRY(require(base, JSON_OBJECT, BASE_NAME, "config"));
+    TRY(require(over, JSON_OBJECT, SPEC_NAME, "config"));
+    CLEANUP(json_freep)
+    struct json *config =
+        base != NULL && base->type == JSON_OBJECT ? json_copy(base) : json_object();
+
+    json_remove(config, "Image"); /* the image that Docker built the base on */
+    if (is_set(over, "Entrypoint") && json_get(over, "Cmd") == NULL)
+        json_remove(config, "Cmd");
+    for (size_t i = 0; over != NULL && over->type == JSON_OBJECT && i < over->count; i++)
+        TRY(merge_key(config, over->keys[i], over->items[i]));
+    *ret = STEAL(config);
+    return NULL;
+}
+
+static struct json *make_rootfs(const struct image *image)
+{
+    struct json *rootfs = json_object(), *diff_ids = json_array();
+
+    for (size_t i = 0; i < image->layer_count; i++) {
+        CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", image->layers[i].diff_id.hex);
+
+        json_append(diff_ids, json_string(text));
+    }
+    json_set(rootfs, "type", json_string("layers"));
+    json_set(rootfs, "diff_ids", diff_ids);
+    return rootfs;
+}
+
+/* Counts the entries of HISTORY that stand for layers. */
+static struct error *count_history(const struct json *history, size_t *ret)
+{
+    *ret = 0;
+    TRY(require(history, JSON_ARRAY, BASE_NAME, "history"));
+    for (size_t i = 0; history != NULL && i < history->count; i++) {
+        const struct json *empty = json_get(history->items[i], "empty_layer");
+
+        if (history->items[i]->type != JSON_OBJECT)
+            return error_new(EXIT_INPUT, "read config of '%s': history holds %s, not only objects",
+                             BASE_NAME, json_type_name(history->items[i]->type));
+        TRY(require(empty, JSON_BOOLEAN, BASE_NAME, "history's empty_layer"));
+        *ret += empty == NULL || empty->type == JSON_NULL || !empty->boolean;
+    }
+    return NULL;
+}
+
+static struct error *make_history(const struct json *base, size_t base_layers, const char *created,
+                                  bool has_new_layer, struct json **ret)
+{
+    size_t count;
+
+    TRY(count_history(base, &count));
+    bool usable = base != NULL && base->type == JSON_ARRAY && count <= base_layers;
+    struct json *history = usable ? json_copy(base) : json_array();
+
+    for (size_t i = usable ? count : 0; i < base_layers; i++) {
+        struct json *filler = json_object();
+
+        json_set(filler, "comment", json_string("not recorded by the base image"));
+        json_append(history, filler);
+    }
+    struct json *entry = json_object();
+
+    json_set(entry, "created", json_string(created));
+    json_set(entry, "created_by", json_string("vmbuild"));
+    if (!has_new_layer)
+        json_set(entry, "empty_layer", json_boolean(true));
+    json_append(history, entry);
+    *ret = history;
+    return NULL;
+}
+
+/* Drops what is only true of the base. */
+static void drop_base_only(struct json *document)
+{
+    static const char *const keys[] = {"id",
+                                       "parent",
+                                       "parent_id",
+                                       "layer_id",
+                                       "throwaway",
+                                       "Size",
+                                       "container",
+                                       "container_config",
+                                       "docker_version",
+                                       "moby.buildkit.cache.v0",
+                                       "moby.buildkit.buildinfo.v1"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        json_remove(document, keys[i]);
+}
+
+static void set_default(struct json *document, const char *key, const char *text)
+{
+    if (json_get_string(document, key) == NULL)
+        json_set(document, key, json_string(text));
+}
+
+struct error *image_config_make(const struct json *base, const struct json *spec_config,
+                                int64_t created, const char *architecture, bool has_new_layer,
+                                struct image *image)
+{
+    CLEANUP(freep) char *time = image_config_time(created);
+    size_t base_layers = image->layer_count - (has_new_layer ? 1 : 0);
+    struct json *config = NULL, *history = NULL;
+
+    TRY(require(base, JSON_OBJECT, BASE_NAME, "the document"));
+    CLEANUP(json_freep)
+    struct json *document =
+        base != NULL && base->type == JSON_OBJECT ? json_copy(base) : json_object();
+
+    drop_base_only(document);
+    json_set(document, "created", json_string(time));
+    set_default(document, "architecture", architecture);
+    set_default(document, "os", "linux");
+    TRY(merge_config(json_get(base, "config"), spec_config, &config));
+    json_set(document, "config", config);
+    json_set(document, "rootfs", make_rootfs(image));
+    TRY(make_history(json_get(base, "history"), base_layers, time, has_new_layer, &history));
+    json_set(document, "history", history);
+    json_free(image->config);
+    image->config = STEAL(document);
+    return NULL;
+}
+
+void image_config_write(const struct image *image, struct buffer *out)
+{
+    if (image->config_bytes.length > 0)
+        buffer_append(out, image->config_bytes.data, image->config_bytes.length);
+    else
+        json_write(image->config, false, out);
+}

@@ -1,0 +1,27 @@
+/*
+ * A layer's tar as a compressed blob of its own, for registries: made once, kept in the store under
+ * its digest, with a record that leads from the diff ID to it.
+ */
+#ifndef VMBUILD_LAYER_BLOB_H
+#define VMBUILD_LAYER_BLOB_H
+
+#include <stdint.h>
+
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
+#include "host/store/store.h"
+#include "host/tar/compression.h"
+
+struct layer_blob {
+    char *path; /* in the store */
+    struct digest digest;
+    uint64_t size;
+};
+
+/* Finds or makes the blob of the tar TAR_PATH, whose digest is DIFF_ID. *RET's path is the
+ * caller's. Errors: EXIT_DISK_FULL (the cache's), EXIT_OTHER. */
+[[nodiscard]] struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
+                                           enum compression compression, struct store *store,
+                                           struct layer_blob *ret);
+
+#endif

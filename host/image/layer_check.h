@@ -1,0 +1,28 @@
+/*
+ * Whether a tar is a layer that this program may pass on: what the guest sends is not trusted.
+ * Paths are relative, without `..`, and of limited length; types are those that layers have;
+ * owners, modes, device numbers and sizes are in range; the archive ends as it should, with nothing
+ * behind.
+ */
+#ifndef VMBUILD_LAYER_CHECK_H
+#define VMBUILD_LAYER_CHECK_H
+
+#include "host/tar/tar_stream.h"
+
+#define LAYER_PATH_MAX (64u << 10) /* bytes; the guest may go beyond PATH_MAX step by step */
+
+struct layer_check;
+
+/* Return: never NULL. */
+struct layer_check *layer_check_new(void);
+
+/* The next bytes of the tar. Errors: EXIT_INPUT, naming the entry. */
+[[nodiscard]] struct error *layer_check_write(struct layer_check *check, const void *bytes,
+                                              size_t length);
+
+/* The tar is over. CHECK is still to be freed. */
+[[nodiscard]] struct error *layer_check_finish(struct layer_check *check);
+
+void layer_check_free(struct layer_check *check);
+
+#endif

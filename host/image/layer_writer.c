@@ -1,0 +1,294 @@
+#include "host/image/layer_writer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/image/layer_check.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/digest.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/lib/ring.h"
+#include "host/lib/stream.h"
+#include "host/lib/temporary.h"
+#include "host/tar/tarsum.h"
+
+/* A legacy checksum is not worth hashing the zeros of a larger hole, such as lastlog of a huge
+ * UID. */
+#define TARSUM_HOLES_MAX (UINT64_C(1) << 30)
+
+/* A file under way, with the digest of what it holds. */
+struct file {
+    char *path;
+    const char *name;    /* for errors */
+    int fd;              /* below 0: nothing is kept */
+    struct sha256 *hash; /* NULL: nobody asks for its digest */
+    uint64_t size;
+};
+
+/* One that reads every piece of the tar, on a thread of its own, until it has an error. */
+struct consumer {
+    struct layer_writer *writer;
+    unsigned int number; /* in the ring */
+    struct error *(*consume)(struct layer_writer *writer, const void *bytes, size_t length);
+    pthread_t thread;
+    struct error *err;
+};
+
+struct layer_writer {
+    struct layer_form_wanted wanted;
+    struct layer_check *check;
+    struct file tar, blob;
+    struct compressor *compressor;
+    struct tarsum *tarsum;
+    uint64_t received; /* bytes */
+    struct ring *ring;
+    char *piece;   /* of the ring, being filled; NULL: none is */
+    size_t filled; /* bytes of it */
+    struct consumer consumers[RING_CONSUMERS_MAX];
+    unsigned int consumer_count;
+    atomic_bool failed; /* some consumer has an error */
+};
+
+static struct error *file_append(struct file *file, const void *bytes, size_t length)
+{
+    file->size += length;
+    if (file->hash != NULL)
+        sha256_update(file->hash, bytes, length);
+    return file->fd >= 0 ? file_write(bytes, length, file->fd, file->name) : NULL;
+}
+
+static struct error *write_blob(void *context, const void *bytes, size_t length)
+{
+    struct layer_writer *writer = context;
+
+    return file_append(&writer->blob, bytes, length);
+}
+
+static struct error *consume_tar(struct layer_writer *writer, const void *bytes, size_t length)
+{
+    return file_append(&writer->tar, bytes, length);
+}
+
+static struct error *consume_blob(struct layer_writer *writer, const void *bytes, size_t length)
+{
+    return compressor_write(writer->compressor, bytes, length);
+}
+
+static struct error *consume_tarsum(struct layer_writer *writer, const void *bytes, size_t length)
+{
+    return tarsum_update(writer->tarsum, bytes, length);
+}
+
+static void *run_consumer(void *argument)
+{
+    struct consumer *consumer = argument;
+    struct ring *ring = consumer->writer->ring;
+    const char *piece;
+    size_t length;
+
+    while (consumer->err == NULL && (piece = ring_next(ring, consumer->number, &length)) != NULL)
+        consumer->err = consumer->consume(consumer->writer, piece, length);
+    if (consumer->err != NULL) {
+        atomic_store(&consumer->writer->failed, true);
+        ring_leave(ring, consumer->number);
+    }
+    return NULL;
+}
+
+static struct error *add_consumer(struct layer_writer *writer,
+                                  struct error *(*consume)(struct layer_writer *, const void *,
+                                                           size_t))
+{
+    struct consumer *consumer = &writer->consumers[writer->consumer_count];
+
+    consumer->writer = writer;
+    consumer->number = writer->consumer_count;
+    consumer->consume = consume;
+    int cause = pthread_create(&consumer->thread, NULL, run_consumer, consumer);
+
+    if (cause != 0)
+        return error_new(EXIT_OTHER, "start a thread for the layer: %s", strerror(cause));
+    writer->consumer_count++;
+    return NULL;
+}
+
+static struct error *open_parts(struct layer_writer *writer, const char *dir)
+{
+    writer->tar.hash = sha256_new();
+    if (writer->wanted.tar)
+        TRY(temporary_file(dir, "layer", &writer->tar.path, &writer->tar.fd));
+    TRY(add_consumer(writer, consume_tar));
+    if (writer->wanted.blob) {
+        if (writer->wanted.blob_digest)
+            writer->blob.hash = sha256_new();
+        TRY(temporary_file(dir, "blob", &writer->blob.path, &writer->blob.fd));
+        TRY(compressor_new(writer->wanted.compression, (struct sink){write_blob, writer},
+                           &writer->compressor));
+        TRY(add_consumer(writer, consume_blob));
+    }
+    if (writer->wanted.tarsum) {
+        writer->tarsum = tarsum_new(TARSUM_V1, TARSUM_HOLES_MAX);
+        TRY(add_consumer(writer, consume_tarsum));
+    }
+    return NULL;
+}
+
+struct error *layer_writer_new(const char *dir, const char *name, struct layer_form_wanted wanted,
+                               struct layer_writer **ret)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = xcalloc(1, sizeof *writer);
+
+    writer->wanted = wanted;
+    writer->tar.fd = writer->blob.fd = -1;
+    writer->tar.name = writer->blob.name = name;
+    writer->check = layer_check_new();
+    writer->ring = ring_new(1u + wanted.blob + wanted.tarsum);
+    TRY(open_parts(writer, dir));
+    *ret = STEAL(writer);
+    return NULL;
+}
+
+/* Hands the piece that was filled to the consumers. */
+static void commit(struct layer_writer *writer)
+{
+    if (writer->filled > 0)
+        ring_commit(writer->ring, writer->filled);
+    writer->piece = NULL;
+    writer->filled = 0;
+}
+
+/* Ends the consumers. Return: the first error that one of them had, or NULL. */
+static struct error *stop_consumers(struct layer_writer *writer)
+{
+    struct error *err = NULL;
+
+    ring_end(writer->ring);
+    for (size_t i = 0; i < writer->consumer_count; i++) {
+        pthread_join(writer->consumers[i].thread, NULL);
+        if (err == NULL)
+            err = STEAL(writer->consumers[i].err);
+        error_free(writer->consumers[i].err);
+    }
+    writer->consumer_count = 0;
+    return err;
+}
+
+/* The checker's error, as one of the guest's. */
+static struct error *blame_guest(struct error *err)
+{
+    if (err != NULL)
+        err->code = EXIT_VM;
+    return error_context(err, "receive 'layer': the guest sent no valid layer");
+}
+
+struct error *layer_writer_write(struct layer_writer *writer, const void *bytes, size_t length)
+{
+    const char *next = bytes;
+
+    TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
+    writer->received += length;
+    progress_bytes(writer->received, 0);
+    while (length > 0) {
+        if (writer->piece == NULL)
+            writer->piece = ring_space(writer->ring);
+        size_t room = RING_PIECE_SIZE - writer->filled;
+        size_t part = length < room ? length : room;
+
+        memcpy(writer->piece + writer->filled, next, part);
+        writer->filled += part;
+        next += part;
+        length -= part;
+        if (writer->filled == RING_PIECE_SIZE)
+            commit(writer);
+    }
+    if (!atomic_load(&writer->failed))
+        return NULL;
+    struct error *err = stop_consumers(writer);
+
+    return err != NULL ? err : error_new(EXIT_OTHER, "write the layer: it failed before");
+}
+
+static struct error *write_layer(void *context, const void *bytes, size_t length)
+{
+    return layer_writer_write(context, bytes, length);
+}
+
+struct sink layer_writer_sink(struct layer_writer *writer)
+{
+    return (struct sink){write_layer, writer};
+}
+
+static struct error *file_close(struct file *file)
+{
+    int fd = file->fd;
+
+    file->fd = -1;
+    if (fd >= 0 && close(fd) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", file->name);
+    return NULL;
+}
+
+static struct error *finish_parts(struct layer_writer *writer, struct layer *layer)
+{
+    if (writer->tarsum != NULL)
+        TRY(tarsum_finish(STEAL(writer->tarsum), &layer->tarsum));
+    if (writer->compressor != NULL)
+        TRY(compressor_finish(STEAL(writer->compressor)));
+    TRY(file_close(&writer->tar));
+    return file_close(&writer->blob);
+}
+
+struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *owned = writer;
+    struct layer layer = {0};
+
+    TRY(blame_guest(layer_check_finish(owned->check)));
+    commit(owned);
+    TRY(stop_consumers(owned));
+    struct error *err = finish_parts(owned, &layer);
+
+    if (err != NULL) {
+        free(layer.tarsum);
+        return err;
+    }
+    layer.size = owned->tar.size;
+    sha256_finish(STEAL(owned->tar.hash), &layer.diff_id);
+    layer.tar_path = STEAL(owned->tar.path);
+    layer.is_temporary = true;
+    if (owned->wanted.blob) {
+        layer.blob.size = owned->blob.size;
+        layer.blob.compression = owned->wanted.compression;
+        layer.blob.is_own = true;
+        if (owned->wanted.blob_digest)
+            sha256_finish(STEAL(owned->blob.hash), &layer.blob.digest);
+        layer.blob.path = STEAL(owned->blob.path);
+    }
+    *ret = layer;
+    return NULL;
+}
+
+static void file_free(struct file *file)
+{
+    closep(&file->fd);
+    temporary_removep(&file->path);
+    sha256_free(file->hash);
+}
+
+void layer_writer_free(struct layer_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    error_free(stop_consumers(writer));
+    layer_check_free(writer->check);
+    compressor_free(writer->compressor);
+    tarsum_free(writer->tarsum);
+    file_free(&writer->tar);
+    file_free(&writer->blob);
+    ring_free(writer->ring);
+    free(writer);
+}

@@ -1,0 +1,327 @@
+#include "host/image/manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/image/image.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/json.h"
+#include "host/lib/memory.h"
+
+#define OS_PREFIX "linux/"
+#define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
+
+/* Media types of configs and layers that make an image. */
+static const char *const config_types[] = {
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+};
+static const char *const layer_types[] = {
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+};
+
+#define IS_ONE_OF(text, list) is_one_of(text, list, sizeof(list) / sizeof *(list))
+static bool is_one_of(const char *text, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(text, list[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Media types have only printable characters (RFC 6838, 4.2); nothing else gets into messages. */
+static bool is_media_type(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    return length > 0 && length <= 255;
+}
+
+static struct error *bad(const char *name, const char *cause)
+{
+    return error_new(EXIT_INPUT, "read manifest '%s': %s", name, cause);
+}
+
+static char *copy_string(const struct json *object, const char *key)
+{
+    const char *text = json_get_string(object, key);
+
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void descriptor_free(struct descriptor *descriptor)
+{
+    free(descriptor->media_type);
+    free(descriptor->os);
+    free(descriptor->architecture);
+    free(descriptor->variant);
+}
+
+/* Reads a descriptor into *RET, which manifest_free frees also on error. */
+static struct error *read_descriptor(const char *name, const struct json *value, uint64_t size_max,
+                                     struct descriptor *ret)
+{
+    const char *type = json_get_string(value, "mediaType");
+    const char *digest = json_get_string(value, "digest");
+    const struct json *platform = json_get(value, "platform");
+
+    if (type == NULL || !is_media_type(type) || digest == NULL)
+        return bad(name, "a descriptor lacks its mediaType or digest");
+    ret->media_type = xstrdup(type);
+    TRY(error_context(digest_parse(digest, &ret->digest), "read manifest '%s'", name));
+    if (!json_to_unsigned(json_get(value, "size"), size_max, &ret->size))
+        return error_new(EXIT_INPUT,
+                         "read manifest '%s': the size of '%s' is missing, or more than %ju", name,
+                         digest, (uintmax_t)size_max);
+    ret->os = copy_string(platform, "os");
+    ret->architecture = copy_string(platform, "architecture");
+    ret->variant = copy_string(platform, "variant");
+    return NULL;
+}
+
+static struct error *check_config(const char *name, const struct descriptor *config)
+{
+    if (IS_ONE_OF(config->media_type, config_types))
+        return NULL;
+    return error_new(EXIT_INPUT, "read manifest '%s': it is no image: its config has type '%s'",
+                     name, config->media_type);
+}
+
+static struct error *check_layer(const char *name, const struct json *value,
+                                 const struct descriptor *layer)
+{
+    const char *type = layer->media_type;
+    const struct json *urls = json_get(value, "urls");
+    const char *fault = NULL;
+
+    if (strstr(type, "nondistributable") != NULL || strstr(type, ".foreign.") != NULL ||
+        (urls != NULL && urls->type == JSON_ARRAY && urls->count > 0))
+        fault = "is foreign: it lies elsewhere, and may not be distributed";
+    else if (strstr(type, "+encrypted") != NULL)
+        fault = "is encrypted";
+    else if (!IS_ONE_OF(type, layer_types))
+        fault = "is no layer of an image";
+    if (fault == NULL)
+        return NULL;
+    return error_new(EXIT_INPUT, "read manifest '%s': layer '" DIGEST_PREFIX "%s' of type '%s' %s",
+                     name, layer->digest.hex, type, fault);
+}
+
+/* Decides what DOCUMENT is. */
+static struct error *read_type(const char *name, const struct json *document,
+                               const char *content_type, struct manifest *ret)
+{
+    const char *type = json_get_string(document, "mediaType");
+    const struct json *layers = json_get(document, "layers");
+    const struct json *manifests = json_get(document, "manifests");
+    uint64_t version = 0;
+
+    if (document->type != JSON_OBJECT)
+        return bad(name, "it is no JSON object");
+    if (type == NULL)
+        type = content_type != NULL ? content_type : "";
+    json_to_unsigned(json_get(document, "schemaVersion"), 100, &version);
+    if (version == 1 || has_prefix(type, SCHEMA_1))
+        return error_advise(bad(name, "it is of Docker's schema 1, which has no digests of layers"),
+                            "push the image again with a Docker of 2016 or newer");
+    if (version != 2)
+        return bad(name, "its schemaVersion is not 2");
+    if (manifests != NULL && (layers != NULL || json_get(document, "config") != NULL))
+        return bad(name, "it is both an image and an index");
+    ret->is_index = manifests != NULL;
+
+    bool docker = strcmp(type, MANIFEST_DOCKER) == 0 || strcmp(type, MANIFEST_DOCKER_LIST) == 0;
+    const char *found = ret->is_index ? docker ? MANIFEST_DOCKER_LIST : MANIFEST_OCI_INDEX
+                        : docker      ? MANIFEST_DOCKER
+                                      : MANIFEST_OCI;
+
+    if (json_get_string(document, "mediaType") != NULL && strcmp(type, found) != 0)
+        return bad(name, "its mediaType is not that of what it holds");
+    ret->media_type = xstrdup(found);
+    return NULL;
+}
+
+static struct error *read_items(const char *name, const struct json *list, struct manifest *ret)
+{
+    size_t max = ret->is_index ? MANIFEST_INDEX_MAX : IMAGE_LAYERS_MAX;
+    uint64_t size_max = ret->is_index ? MANIFEST_SIZE_MAX : IMAGE_LAYER_SIZE_MAX;
+
+    if (list == NULL || list->type != JSON_ARRAY)
+        return bad(name, "it has no list of layers or images");
+    if (list->count > max)
+        return error_new(EXIT_INPUT, "read manifest '%s': it has %zu %s, more than %zu", name,
+                         list->count, ret->is_index ? "images" : "layers", max);
+    ret->items = xcalloc(list->count, sizeof *ret->items);
+    for (size_t i = 0; i < list->count; i++) {
+        struct descriptor *item = &ret->items[ret->count++];
+
+        TRY(read_descriptor(name, list->items[i], size_max, item));
+        if (!ret->is_index)
+            TRY(check_layer(name, list->items[i], item));
+    }
+    return NULL;
+}
+
+static struct error *read_document(const char *name, const struct json *document,
+                                   const char *content_type, struct manifest *ret)
+{
+    TRY(read_type(name, document, content_type, ret));
+    if (ret->is_index)
+        return read_items(name, json_get(document, "manifests"), ret);
+    TRY(read_descriptor(name, json_get(document, "config"), MANIFEST_CONFIG_SIZE_MAX,
+                        &ret->config));
+    TRY(check_config(name, &ret->config));
+    return read_items(name, json_get(document, "layers"), ret);
+}
+
+struct error *manifest_parse(const char *name, const char *bytes, size_t length,
+                             const char *content_type, struct manifest *ret)
+{
+    CLEANUP(json_freep) struct json *document = NULL;
+    struct manifest manifest = {0};
+
+    if (length > MANIFEST_SIZE_MAX)
+        return error_new(EXIT_INPUT, "read manifest '%s': more than %u bytes", name,
+                         MANIFEST_SIZE_MAX);
+    TRY(json_parse(name, bytes, length, &document));
+    struct error *err = read_document(name, document, content_type, &manifest);
+
+    if (err != NULL) {
+        manifest_free(&manifest);
+        return err;
+    }
+    *ret = manifest;
+    return NULL;
+}
+
+/* The variant that an architecture has where none is named, or NULL. */
+static const char *usual_variant(const char *architecture)
+{
+    if (strcmp(architecture, "arm64") == 0)
+        return "v8";
+    return strcmp(architecture, "arm") == 0 ? "v7" : NULL;
+}
+
+/* How well ITEM suits: 0 not at all. One that names no platform may suit any, as an index in an
+ * index does. */
+static int rate(const struct descriptor *item, const char *architecture, size_t length,
+                const char *variant)
+{
+    const char *usual = usual_variant(architecture);
+
+    if (item->os == NULL && item->architecture == NULL)
+        return 1;
+    if (item->os == NULL || strcmp(item->os, "linux") != 0 || item->architecture == NULL ||
+        strlen(item->architecture) != length ||
+        strncmp(item->architecture, architecture, length) != 0)
+        return 0;
+    if (variant != NULL)
+        return item->variant != NULL && strcmp(item->variant, variant) == 0 ? 4 : 0;
+    if (usual != NULL && item->variant != NULL && strcmp(item->variant, usual) == 0)
+        return 4;
+    return item->variant == NULL ? 3 : 2;
+}
+
+/* "linux/amd64, linux/arm/v7, ..."; the caller's. */
+static char *list_platforms(const struct manifest *index)
+{
+    struct buffer list = {0};
+
+    for (size_t i = 0; i < index->count && list.length < 300; i++) {
+        const struct descriptor *item = &index->items[i];
+
+        if (item->os == NULL || !is_media_type(item->os) || item->architecture == NULL ||
+            !is_media_type(item->architecture))
+            continue;
+        buffer_printf(&list, "%s%s/%s", list.length > 0 ? ", " : "", item->os, item->architecture);
+        if (item->variant != NULL && is_media_type(item->variant))
+            buffer_printf(&list, "/%s", item->variant);
+    }
+    return buffer_steal(&list);
+}
+
+struct error *manifest_choose(const struct manifest *index, const char *name,
+                              const char *architecture, const struct descriptor **ret)
+{
+    if (has_prefix(architecture, OS_PREFIX))
+        architecture += strlen(OS_PREFIX);
+    size_t length = strcspn(architecture, "/");
+    const char *variant = architecture[length] == '/' ? architecture + length + 1 : NULL;
+    const struct descriptor *best = NULL;
+    int best_rating = 0;
+
+    for (size_t i = 0; i < index->count; i++) {
+        int rating = rate(&index->items[i], architecture, length, variant);
+
+        if (rating > best_rating) {
+            best_rating = rating;
+            best = &index->items[i];
+        }
+    }
+    if (best == NULL) {
+        CLEANUP(freep) char *platforms = list_platforms(index);
+
+        return error_new(EXIT_INPUT, "choose image of '%s': none for linux/%s, only for %s", name,
+                         architecture, *platforms != '\0' ? platforms : "no platform");
+    }
+    *ret = best;
+    return NULL;
+}
+
+enum compression manifest_layer_compression(const struct descriptor *layer)
+{
+    size_t length = strlen(layer->media_type);
+    const char *end = length > 4 ? layer->media_type + length - 4 : "";
+
+    if (strcmp(end, "gzip") == 0)
+        return COMPRESSION_GZIP;
+    return strcmp(end, "zstd") == 0 ? COMPRESSION_ZSTD : COMPRESSION_NONE;
+}
+
+static struct json *describe(const struct descriptor *descriptor)
+{
+    struct json *value = json_object();
+    CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", descriptor->digest.hex);
+
+    json_set(value, "mediaType", json_string(descriptor->media_type));
+    json_set(value, "digest", json_string(digest));
+    json_set(value, "size", json_integer((int64_t)descriptor->size));
+    return value;
+}
+
+void manifest_write(const struct manifest *manifest, struct buffer *out)
+{
+    CLEANUP(json_freep) struct json *document = json_object();
+    struct json *layers = json_array();
+
+    json_set(document, "schemaVersion", json_integer(2));
+    json_set(document, "mediaType", json_string(manifest->media_type));
+    json_set(document, "config", describe(&manifest->config));
+    for (size_t i = 0; i < manifest->count; i++)
+        json_append(layers, describe(&manifest->items[i]));
+    json_set(document, "layers", layers);
+    json_write(document, false, out);
+}
+
+void manifest_free(struct manifest *manifest)
+{
+    free(manifest->media_type);
+    descriptor_free(&manifest->config);
+    for (size_t i = 0; i < manifest->count; i++)
+        descriptor_free(&manifest->items[i]);
+    free(manifest->items);
+    *manifest = (struct manifest){0};
+}

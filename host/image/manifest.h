@@ -1,0 +1,67 @@
+/*
+ * Manifests and indexes: OCI image-spec 1.1 ("Image Manifest", "Image Index") and Docker's
+ * "Image Manifest Version 2, Schema 2" with its manifest list. Pure: bytes in, bytes out.
+ *
+ * A document says what it is by `mediaType`; the content type that came with it is used only where
+ * it does not. One that could be read as both an image and an index is refused, since two readers
+ * would see two things (CVE-2021-41190). So are schema 1, artifacts that are no images, layers that
+ * lie elsewhere (foreign, non-distributable) and encrypted ones.
+ */
+#ifndef VMBUILD_MANIFEST_H
+#define VMBUILD_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
+#include "host/tar/compression.h"
+
+#define MANIFEST_SIZE_MAX (4u << 20)        /* as the distribution specification sets it */
+#define MANIFEST_CONFIG_SIZE_MAX (4u << 20) /* bytes of a config document */
+#define MANIFEST_INDEX_MAX 1024             /* entries of an index */
+
+#define MANIFEST_OCI "application/vnd.oci.image.manifest.v1+json"
+#define MANIFEST_OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define MANIFEST_DOCKER "application/vnd.docker.distribution.manifest.v2+json"
+#define MANIFEST_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+
+struct descriptor {
+    char *media_type;
+    struct digest digest;
+    uint64_t size;
+    char *os, *architecture, *variant; /* of an index's entry; NULL where not given */
+};
+
+struct manifest {
+    char *media_type; /* one of the four above */
+    bool is_index;
+    struct descriptor config; /* of an image */
+    struct descriptor *items; /* an image's layers, base first; an index's images */
+    size_t count;
+};
+
+/* Parses LENGTH bytes. NAME is what errors call the document; CONTENT_TYPE what came with it, or
+ * NULL. Errors: EXIT_INPUT. *RET is the caller's. */
+[[nodiscard]] struct error *manifest_parse(const char *name, const char *bytes, size_t length,
+                                           const char *content_type, struct manifest *ret);
+
+/* The entry of INDEX for Linux on ARCHITECTURE (GOARCH name, "linux/" before it allowed; with
+ * "/VARIANT" only that variant). Without one, the usual variant of the architecture is preferred,
+ * then the first that is there, then the first that names no platform. *RET is borrowed. Errors:
+ * EXIT_INPUT, which lists what there is. */
+[[nodiscard]] struct error *manifest_choose(const struct manifest *index, const char *name,
+                                            const char *architecture,
+                                            const struct descriptor **ret);
+
+/* The compression that the media type of LAYER, an image's, names. */
+enum compression manifest_layer_compression(const struct descriptor *layer);
+
+/* Writes an image's manifest, MANIFEST->items being its layers. Appends to OUT. */
+void manifest_write(const struct manifest *manifest, struct buffer *out);
+
+void manifest_free(struct manifest *manifest);
+
+#endif

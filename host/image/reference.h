@@ -1,0 +1,50 @@
+/*
+ * How users name images. An image reference has a transport, as skopeo and podman write it:
+ *
+ *     docker-archive:FILE[:REF]
+ *     oci-archive:FILE[:REF]
+ *     oci:DIR[:REF]
+ *     docker://HOST/NAME[:TAG|@DIGEST]
+ *
+ * A plain path has TRANSPORT_PATH and is recognised by what it holds. Pure: nothing is opened here.
+ */
+#ifndef VMBUILD_REFERENCE_H
+#define VMBUILD_REFERENCE_H
+
+#include <stdbool.h>
+
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
+
+enum transport {
+    TRANSPORT_PATH,
+    TRANSPORT_DOCKER_ARCHIVE,
+    TRANSPORT_OCI_ARCHIVE,
+    TRANSPORT_OCI,
+    TRANSPORT_DOCKER, /* a registry */
+};
+
+struct reference {
+    enum transport transport;
+    char *path; /* of a file or folder; NULL for a registry */
+    char *host; /* registry HOST[:PORT]; "docker.io" has its API host substituted by the registry */
+    char *name; /* repository name within the registry, or the image name after FILE:, or NULL */
+    char *tag;  /* or NULL */
+    struct digest digest; /* or empty */
+};
+
+/* Parses TEXT, of one of the forms above. *RET is freed by reference_free. Errors: EXIT_INPUT,
+ * naming the part that is wrong. */
+[[nodiscard]] struct error *reference_parse(const char *text, struct reference *ret);
+
+/* Checks NAME (the spec's `name`: a repository name, registry prefix allowed) and TAG by the
+ * grammar of distribution's reference package. Errors: EXIT_INPUT. */
+[[nodiscard]] struct error *reference_check_name(const char *name);
+[[nodiscard]] struct error *reference_check_tag(const char *tag);
+
+/* REFERENCE as text, as reference_parse reads it. Return: the caller's. */
+char *reference_format(const struct reference *reference);
+
+void reference_free(struct reference *reference);
+
+#endif

@@ -1,0 +1,261 @@
+#include "host/lib/file.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define READ_PIECE (64u << 10)
+#define COPY_PIECE (1u << 20)
+#define KERNEL_PIECE (1u << 30) /* copy_file_range takes less than 2 GiB at once */
+#define USE_UP_PIECE (64u << 20)
+
+struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buffer *out)
+{
+    size_t start = out->length;
+
+    for (;;) {
+        ssize_t got = read(fd, buffer_reserve(out, READ_PIECE), READ_PIECE);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_new(code, "%s", strerror(errno));
+        if (got == 0)
+            return NULL;
+        out->length += (size_t)got;
+        if (out->length - start > max)
+            return error_new(code, "it has more than %zu bytes", max);
+    }
+}
+
+struct error *file_read(const char *path, const char *what, size_t max, enum exit_code code,
+                        struct buffer *out)
+{
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        int cause = errno;
+        struct error *err = error_errno(code, "read %s '%s'", what, path);
+
+        errno = cause;
+        return err;
+    }
+    struct error *err =
+        error_context(file_read_open(fd, max, code, out), "read %s '%s'", what, path);
+
+    errno = 0;
+    return err;
+}
+
+struct error *file_write(const void *bytes, size_t length, int to, const char *to_name)
+{
+    const char *next = bytes;
+
+    while (length > 0) {
+        ssize_t written = write(to, next, length);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(EXIT_OTHER, "write '%s'", to_name);
+        next += written;
+        length -= (size_t)written;
+    }
+    return NULL;
+}
+
+static struct error *ends_early(const char *from)
+{
+    return error_new(EXIT_OTHER, "read '%s': it is shorter than it was", from);
+}
+
+/* Copies inside the kernel as long as that works. *LEFT is what remains. */
+static struct error *copy_in_kernel(const char *from, int from_fd, uint64_t *left, int to,
+                                    const char *to_name)
+{
+    while (*left > 0) {
+        size_t piece = *left < KERNEL_PIECE ? (size_t)*left : KERNEL_PIECE;
+        ssize_t copied = copy_file_range(from_fd, NULL, to, NULL, piece, 0);
+
+        if (copied < 0 && errno == EINTR)
+            continue;
+        if (copied < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
+            return error_errno(EXIT_OTHER, "write '%s'", to_name);
+        if (copied < 0)
+            return NULL; /* not between these two, or not in this kernel */
+        if (copied == 0)
+            return ends_early(from);
+        *left -= (uint64_t)copied;
+    }
+    return NULL;
+}
+
+/* Copies the next LENGTH bytes of FROM_FD. */
+static struct error *copy_bytes(const char *from, int from_fd, uint64_t length, int to,
+                                const char *to_name)
+{
+    uint64_t left = length;
+
+    TRY(copy_in_kernel(from, from_fd, &left, to, to_name));
+    if (left == 0)
+        return NULL;
+    CLEANUP(freep) char *piece = xcalloc(COPY_PIECE, 1);
+
+    while (left > 0) {
+        ssize_t got = read(from_fd, piece, left < COPY_PIECE ? (size_t)left : COPY_PIECE);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(EXIT_OTHER, "read '%s'", from);
+        if (got == 0)
+            return ends_early(from);
+        TRY(file_write(piece, (size_t)got, to, to_name));
+        left -= (uint64_t)got;
+    }
+    return NULL;
+}
+
+/* Opens the file FROM, which must be of SIZE bytes. */
+static struct error *open_whole(const char *from, uint64_t size, int flags, int *ret_fd)
+{
+    CLEANUP(closep) int fd = open(from, flags | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(EXIT_OTHER, "read '%s'", from);
+    if ((uint64_t)status.st_size != size)
+        return error_new(EXIT_OTHER, "read '%s': it is not of the size that it was", from);
+    *ret_fd = steal_fd(&fd);
+    return NULL;
+}
+
+struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = -1;
+
+    TRY(open_whole(from, size, O_RDONLY, &from_fd));
+    if (lseek(to, 0, SEEK_CUR) == 0 && ioctl(to, FICLONE, from_fd) == 0) {
+        lseek(to, (off_t)size, SEEK_SET);
+        return NULL;
+    }
+    return copy_bytes(from, from_fd, size, to, to_name);
+}
+
+struct error *file_use_up(const char *from, uint64_t size, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = -1;
+
+    TRY(open_whole(from, size, O_RDWR, &from_fd));
+    for (uint64_t at = 0; at < size; at += USE_UP_PIECE) {
+        uint64_t length = size - at < USE_UP_PIECE ? size - at : USE_UP_PIECE;
+
+        TRY(copy_bytes(from, from_fd, length, to, to_name));
+        /* Where this cannot be done, the room is free again when the temporary is removed. */
+        (void)fallocate(from_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+                        (off_t)length);
+    }
+    return NULL;
+}
+
+struct error *file_copy_data(int from, const char *from_name, uint64_t size, uint64_t max, int to,
+                             const char *to_name)
+{
+    off_t data = 0, hole = 0, end = (off_t)size;
+    uint64_t left = max;
+
+    while (hole < end && (data = lseek(from, hole, SEEK_DATA)) >= 0 && data < end) {
+        hole = lseek(from, data, SEEK_HOLE);
+        if (hole < 0 || lseek(from, data, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "read '%s'", from_name);
+        uint64_t length = (uint64_t)((hole < end ? hole : end) - data);
+
+        if (length > left)
+            return error_new(EXIT_OTHER, "copy '%s': it has more than %llu bytes of data",
+                             from_name, (unsigned long long)max);
+        left -= length;
+        if (lseek(to, data, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "write '%s'", to_name);
+        TRY(copy_bytes(from_name, from, length, to, to_name));
+    }
+    if (data < 0 && errno != ENXIO) /* which says that only a hole is left */
+        return error_errno(EXIT_OTHER, "read '%s'", from_name);
+    return NULL;
+}
+
+struct error *file_copy_sparse(const char *from, int to, const char *to_name)
+{
+    CLEANUP(closep) int from_fd = open(from, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (from_fd < 0 || fstat(from_fd, &status) < 0)
+        return error_errno(EXIT_OTHER, "read '%s'", from);
+    if (ioctl(to, FICLONE, from_fd) == 0)
+        return NULL;
+    if (ftruncate(to, status.st_size) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", to_name);
+    return file_copy_data(from_fd, from, (uint64_t)status.st_size, UINT64_MAX, to, to_name);
+}
+
+char *file_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+char *file_without_slash(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return xstrndup(path, length);
+}
+
+mode_t file_mode(mode_t mode)
+{
+    mode_t mask = umask(077); /* it can be read only by setting it */
+
+    umask(mask);
+    return mode & ~mask;
+}
+
+static struct error *create(int dir_fd, const char *name, int *ret_fd)
+{
+    *ret_fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return *ret_fd < 0 ? error_errno(EXIT_OTHER, "write '%s'", name) : NULL;
+}
+
+static struct error *close_made(int *fd, const char *name)
+{
+    return close(steal_fd(fd)) < 0 ? error_errno(EXIT_OTHER, "write '%s'", name) : NULL;
+}
+
+struct error *file_make(int dir_fd, const char *name, const char *from, const void *bytes,
+                        uint64_t size)
+{
+    CLEANUP(closep) int fd = -1;
+
+    TRY(create(dir_fd, name, &fd));
+    TRY(from != NULL ? file_copy(from, size, fd, name) : file_write(bytes, size, fd, name));
+    return close_made(&fd, name);
+}
+
+struct error *file_make_using_up(int dir_fd, const char *name, const char *from, uint64_t size)
+{
+    CLEANUP(closep) int fd = -1;
+
+    TRY(create(dir_fd, name, &fd));
+    TRY(file_use_up(from, size, fd, name));
+    return close_made(&fd, name);
+}

@@ -1,0 +1,438 @@
+#include "host/lib/progress.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/utf8.h"
+
+#define LINE_MAX_BYTES 8192   /* of a script's line; longer ones are shown in parts */
+#define BYTES_INTERVAL 0.1    /* seconds between two shown byte counts */
+#define ERASE_LINE "\r\033[K" /* ECMA-48: back to column 1, erase to the end */
+#define ESCAPE '\033'
+
+static struct {
+    pthread_mutex_t mutex;
+    enum progress_mode mode;
+    int verbosity;
+    char *stage; /* under way, or NULL */
+    double stage_start;
+    uint64_t stage_bytes;
+    double bytes_shown;  /* when */
+    bool line_is_status; /* tty: the cursor stands on a stage line */
+    struct buffer line;  /* of a script, not complete yet */
+} progress = {.mutex = PTHREAD_MUTEX_INITIALIZER, .mode = PROGRESS_PLAIN};
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+void progress_setup(enum progress_mode mode, int verbosity)
+{
+    if (mode == PROGRESS_AUTO)
+        mode = isatty(STDERR_FILENO) ? PROGRESS_TTY : PROGRESS_PLAIN;
+    progress.mode = mode;
+    progress.verbosity = verbosity;
+}
+
+/* Writes TEXT to standard error in one go, which another program may have made one that does not
+ * wait. Nobody can be told when that fails. */
+static void show(const char *text, size_t length)
+{
+    struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, text, length);
+
+        if (written < 0 && (errno == EINTR || (errno == EAGAIN && poll(&writable, 1, -1) > 0)))
+            continue;
+        if (written <= 0)
+            return;
+        text += written;
+        length -= (size_t)written;
+    }
+}
+
+/* Shows TEXT as a line of its own, above the stage line of a terminal. */
+static void show_line(const char *text)
+{
+    struct buffer line = {0};
+
+    if (progress.line_is_status)
+        buffer_printf(&line, ERASE_LINE);
+    progress.line_is_status = false;
+    buffer_printf(&line, "%s\n", text);
+    show(line.data, line.length);
+    buffer_free(&line);
+}
+
+/* Shows EVENT, which is freed. */
+static void show_event(struct json *event)
+{
+    struct buffer text = {0};
+
+    json_write(event, false, &text);
+    json_free(event);
+    buffer_append(&text, "\n", 1);
+    show(text.data, text.length);
+    buffer_free(&text);
+}
+
+static struct json *new_event(const char *kind)
+{
+    struct json *event = json_object();
+
+    json_set(event, "event", json_string(kind));
+    return event;
+}
+
+static struct json *seconds_value(double seconds)
+{
+    struct json *value = json_integer(0);
+
+    free(value->text);
+    value->text = xasprintf("%.6f", seconds);
+    return value;
+}
+
+static bool shows_stages(void)
+{
+    return progress.mode == PROGRESS_TTY ||
+           (progress.mode == PROGRESS_PLAIN && progress.verbosity >= 0);
+}
+
+/* Rewrites the stage line of a terminal. */
+static void show_status(void)
+{
+    struct buffer line = {0};
+
+    if (progress.verbosity < 0)
+        return;
+    buffer_printf(&line, ERASE_LINE "%s", progress.stage);
+    if (progress.stage_bytes > 0)
+        buffer_printf(&line, " %.1f MB", (double)progress.stage_bytes / 1e6);
+    show(line.data, line.length);
+    buffer_free(&line);
+    progress.line_is_status = true;
+}
+
+void progress_start(const char *name)
+{
+    pthread_mutex_lock(&progress.mutex);
+    free(progress.stage);
+    progress.stage = xstrdup(name);
+    progress.stage_start = now();
+    progress.stage_bytes = 0;
+    progress.bytes_shown = 0;
+    if (progress.mode == PROGRESS_JSON) {
+        struct json *event = new_event("stage");
+
+        json_set(event, "stage", json_string(name));
+        json_set(event, "state", json_string("start"));
+        show_event(event);
+    } else if (progress.mode == PROGRESS_TTY) {
+        show_status();
+    } else if (shows_stages()) {
+        show_line(name);
+    }
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_bytes(uint64_t done, uint64_t total)
+{
+    pthread_mutex_lock(&progress.mutex);
+    progress.stage_bytes = done;
+    if (progress.stage != NULL && now() - progress.bytes_shown >= BYTES_INTERVAL) {
+        progress.bytes_shown = now();
+        if (progress.mode == PROGRESS_TTY) {
+            show_status();
+        } else if (progress.mode == PROGRESS_JSON) {
+            struct json *event = new_event("progress");
+
+            json_set(event, "stage", json_string(progress.stage));
+            json_set(event, "bytes", json_integer((int64_t)done));
+            if (total > 0)
+                json_set(event, "total", json_integer((int64_t)total));
+            show_event(event);
+        }
+    }
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_done(void)
+{
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.stage != NULL) {
+        double seconds = now() - progress.stage_start;
+
+        if (progress.mode == PROGRESS_JSON) {
+            struct json *event = new_event("stage");
+
+            json_set(event, "stage", json_string(progress.stage));
+            json_set(event, "state", json_string("done"));
+            json_set(event, "seconds", seconds_value(seconds));
+            json_set(event, "bytes", json_integer((int64_t)progress.stage_bytes));
+            show_event(event);
+        } else if (progress.mode == PROGRESS_TTY && progress.verbosity >= 0) {
+            char *text = xasprintf("%s %.1f s", progress.stage, seconds);
+
+            show_status();
+            show_line(text);
+            free(text);
+        }
+        free(progress.stage);
+        progress.stage = NULL;
+    }
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+/* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and semicolons m) at TEXT; 0 where it is
+ * none. */
+static size_t colour_length(const char *text)
+{
+    if (text[0] != ESCAPE || text[1] != '[')
+        return 0;
+    size_t digits = strspn(text + 2, "0123456789;");
+
+    return text[2 + digits] == 'm' ? digits + 3 : 0;
+}
+
+/* TEXT made fit to be shown as a line: valid UTF-8 without control characters but tabs and, where
+ * COLOURS, colours. What is not is written as \xNN. The caller's. */
+static char *make_harmless(const char *text, size_t length, bool colours)
+{
+    struct buffer out = {0};
+    bool coloured = false;
+
+    for (size_t i = 0; i < length;) {
+        size_t colour = colours ? colour_length(text + i) : 0;
+        unsigned char byte = (unsigned char)text[i];
+        size_t sequence = utf8_length((const unsigned char *)text + i, length - i);
+        bool control = (byte < 0x20 && byte != '\t') || byte == 0x7f ||
+                       (byte == 0xc2 && sequence == 2 && (unsigned char)text[i + 1] < 0xa0);
+
+        if (colour > 0 || (sequence > 0 && !control)) {
+            size_t step = colour > 0 ? colour : sequence;
+
+            coloured = coloured || colour > 0;
+            buffer_append(&out, text + i, step);
+            i += step;
+        } else {
+            buffer_printf(&out, "\\x%02x", byte);
+            i++;
+        }
+    }
+    if (coloured)
+        buffer_printf(&out, "\033[0m");
+    return buffer_steal(&out);
+}
+
+/* Shows the script's line that was collected. */
+static void flush_line(void)
+{
+    struct buffer *line = &progress.line;
+
+    buffer_reserve(line, 0); /* ends it with a NUL, which colour_length relies on */
+    if (line->length > 0 && line->data[line->length - 1] == '\r')
+        line->data[--line->length] = '\0';
+    if (progress.mode == PROGRESS_JSON) {
+        struct json *event = new_event("output");
+        CLEANUP(freep) char *text = make_harmless(line->data, line->length, true);
+
+        json_set(event, "line", json_string(text));
+        show_event(event);
+    } else if (progress.mode != PROGRESS_NONE) {
+        bool terminal = isatty(STDERR_FILENO);
+        CLEANUP(freep)
+        char *text = terminal ? make_harmless(line->data, line->length, true) : NULL;
+
+        if (terminal) {
+            show_line(text);
+        } else {
+            buffer_append(line, "\n", 1);
+            show(line->data, line->length);
+        }
+        if (progress.mode == PROGRESS_TTY && progress.stage != NULL)
+            show_status();
+    }
+    line->length = 0;
+}
+
+void progress_output(const char *bytes, size_t length)
+{
+    pthread_mutex_lock(&progress.mutex);
+    while (length > 0) {
+        const char *newline = memchr(bytes, '\n', length);
+        size_t step = newline != NULL ? (size_t)(newline - bytes) : length;
+        size_t room = LINE_MAX_BYTES - progress.line.length;
+        bool complete = newline != NULL && step <= room;
+
+        if (step > room)
+            step = room;
+        buffer_append(&progress.line, bytes, step);
+        if (complete)
+            step++;
+        bytes += step;
+        length -= step;
+        if (complete || progress.line.length >= LINE_MAX_BYTES)
+            flush_line();
+    }
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_output_end(void)
+{
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.line.length > 0)
+        flush_line();
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+/* TEXT's lines, each made harmless and with PREFIX before it. The caller's. */
+static char *make_lines_harmless(const char *prefix, const char *text)
+{
+    struct buffer out = {0};
+
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        CLEANUP(freep) char *harmless = make_harmless(text, length, false);
+
+        buffer_printf(&out, "%s%s%s", out.length > 0 ? "\n" : "", prefix, harmless);
+        text += length;
+        text += *text == '\n';
+    }
+    return buffer_steal(&out);
+}
+
+/* Names of files and the words of libguestfs may be in a note. */
+static void __attribute__((format(printf, 2, 0)))
+show_note(const char *kind, const char *format, va_list args)
+{
+    CLEANUP(freep) char *text = xvasprintf(format, args);
+    bool is_event = progress.mode == PROGRESS_JSON;
+    CLEANUP(freep) char *lines = make_lines_harmless(is_event ? "" : "vmbuild: ", text);
+
+    pthread_mutex_lock(&progress.mutex);
+    if (is_event) {
+        struct json *event = new_event(kind);
+
+        json_set(event, "text", json_string(lines));
+        show_event(event);
+    } else {
+        show_line(lines);
+    }
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_note(const char *format, ...)
+{
+    va_list args;
+
+    if (progress.mode == PROGRESS_NONE || progress.verbosity < 0)
+        return;
+    va_start(args, format);
+    show_note("note", format, args);
+    va_end(args);
+}
+
+void progress_detail(const char *format, ...)
+{
+    va_list args;
+
+    if (progress.mode == PROGRESS_NONE || progress.verbosity < 1)
+        return;
+    va_start(args, format);
+    show_note("detail", format, args);
+    va_end(args);
+}
+
+/* An error's message and advice are a line each, whatever names are in them. */
+static void show_error_event(const struct error *err)
+{
+    const char *texts[] = {err->message, err->advice};
+    const char *keys[] = {"message", "advice"};
+    struct json *event = new_event("error");
+
+    json_set(event, "code", json_integer(err->code));
+    for (size_t i = 0; i < 2; i++) {
+        if (texts[i] == NULL)
+            continue;
+        CLEANUP(freep) char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
+
+        json_set(event, keys[i], json_string(harmless));
+    }
+    if (err->details != NULL) {
+        CLEANUP(freep) char *details = make_lines_harmless("", err->details);
+
+        json_set(event, "details", json_string(details));
+    }
+    show_event(event);
+}
+
+static void show_error_lines(const struct error *err)
+{
+    const char *texts[] = {err->message, err->advice};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (texts[i] == NULL)
+            continue;
+        CLEANUP(freep) char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
+        CLEANUP(freep) char *line = xasprintf("vmbuild: %s", harmless);
+
+        show_line(line);
+    }
+    if (err->details != NULL) {
+        CLEANUP(freep) char *details = make_lines_harmless("  | ", err->details);
+
+        show_line(details);
+    }
+}
+
+void progress_error(const struct error *err)
+{
+    progress_output_end();
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.mode == PROGRESS_JSON)
+        show_error_event(err);
+    else
+        show_error_lines(err);
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_result(const char *text, const struct json *result)
+{
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.mode == PROGRESS_JSON) {
+        struct json *event = new_event("done");
+
+        for (size_t i = 0; result != NULL && i < result->count; i++)
+            json_set(event, result->keys[i], json_copy(result->items[i]));
+        show_event(event);
+    } else if (text != NULL && progress.mode != PROGRESS_NONE && progress.verbosity >= 0) {
+        show_line(text);
+    }
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_written(const char *path, const char *digest)
+{
+    CLEANUP(json_freep) struct json *result = json_object();
+
+    json_set(result, "output", json_string(path));
+    if (digest != NULL)
+        json_set(result, "digest", json_string(digest));
+    progress_result(strcmp(path, "-") != 0 ? path : NULL, result);
+}

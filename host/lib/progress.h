@@ -1,0 +1,62 @@
+/*
+ * What the user sees while vmbuild works: stages, bytes, the scripts' output, notes. All of it goes
+ * to standard error (json events included); results go to standard output only. Thread-safe.
+ *
+ *   tty    a stage line that is rewritten in place, script output above it
+ *   plain  a line for each stage that starts and for each note; script output as it comes
+ *   json   one object a line:
+ * {"event":"stage","stage":S,"state":"start"|"done","seconds":T,"bytes":N},
+ *          {"event":"progress",...}, {"event":"output","line":L}, {"event":"note","text":T},
+ *          {"event":"error",...} and at the end {"event":"done","output":PATH,...}
+ *   none   nothing but errors
+ */
+#ifndef VMBUILD_PROGRESS_H
+#define VMBUILD_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/lib/error.h"
+#include "host/lib/json.h"
+
+enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
+
+/* Chooses the mode (AUTO: tty where standard error is a terminal, else plain). VERBOSITY: -1 quiet
+ * (script output and errors only), 0, 1 verbose (details such as QEMU's command line, kept cache
+ * entries). */
+void progress_setup(enum progress_mode mode, int verbosity);
+
+/* A stage starts; the one before it must be done. NAME is a word or two, the same in every mode. */
+void progress_start(const char *name);
+
+/* Bytes of the current stage so far; TOTAL 0 where unknown. Cheap: shown at most ten times a
+ * second. */
+void progress_bytes(uint64_t done, uint64_t total);
+
+/* The current stage is done. */
+void progress_done(void);
+
+/* LENGTH bytes that a script wrote, in any pieces; shown line by line, unprintable bytes made
+ * harmless on a terminal. progress_output_end shows what is left of a last line. */
+void progress_output(const char *bytes, size_t length);
+void progress_output_end(void);
+
+/* One line for the user: the fallback to TCG, a socket left out, ... */
+void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, shown only with -v. */
+void progress_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Shows ERR: "vmbuild: MESSAGE", its advice, its details. Called by main only. */
+void progress_error(const struct error *err);
+
+/* The result of the command: shown as the last event in json mode, as the line TEXT (NULL: none)
+ * otherwise. RESULT is borrowed. */
+void progress_result(const char *text, const struct json *result);
+
+/* The same for a command that wrote PATH ("-": standard output). DIGEST: of the image's manifest,
+ * or NULL. */
+void progress_written(const char *path, const char *digest);
+
+#endif

@@ -1,0 +1,118 @@
+#include "host/lib/ring.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "host/lib/memory.h"
+
+#define PIECES 6 /* enough to even out what one thread does at a time */
+
+struct ring {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    char *pieces[PIECES];
+    size_t lengths[PIECES];
+    unsigned long committed; /* pieces so far */
+    bool ended;
+    unsigned int consumers;
+    unsigned long taken[RING_CONSUMERS_MAX]; /* pieces given back; ULONG_MAX: has left */
+    bool holding[RING_CONSUMERS_MAX];        /* has a piece that it will give back */
+};
+
+struct ring *ring_new(unsigned int consumers)
+{
+    struct ring *ring = xcalloc(1, sizeof *ring);
+
+    assert(consumers >= 1 && consumers <= RING_CONSUMERS_MAX);
+    pthread_mutex_init(&ring->mutex, NULL);
+    pthread_cond_init(&ring->changed, NULL);
+    ring->consumers = consumers;
+    return ring;
+}
+
+static unsigned long slowest(const struct ring *ring)
+{
+    unsigned long least = ULONG_MAX;
+
+    for (unsigned int i = 0; i < ring->consumers; i++)
+        if (ring->taken[i] < least)
+            least = ring->taken[i];
+    return least;
+}
+
+char *ring_space(struct ring *ring)
+{
+    unsigned long slot = ring->committed % PIECES;
+
+    pthread_mutex_lock(&ring->mutex);
+    while (slowest(ring) != ULONG_MAX && ring->committed - slowest(ring) >= PIECES)
+        pthread_cond_wait(&ring->changed, &ring->mutex);
+    pthread_mutex_unlock(&ring->mutex);
+    if (ring->pieces[slot] == NULL)
+        ring->pieces[slot] = xreallocarray(NULL, RING_PIECE_SIZE, 1);
+    return ring->pieces[slot];
+}
+
+void ring_commit(struct ring *ring, size_t length)
+{
+    assert(length > 0 && length <= RING_PIECE_SIZE);
+    pthread_mutex_lock(&ring->mutex);
+    ring->lengths[ring->committed % PIECES] = length;
+    ring->committed++;
+    pthread_cond_broadcast(&ring->changed);
+    pthread_mutex_unlock(&ring->mutex);
+}
+
+void ring_end(struct ring *ring)
+{
+    pthread_mutex_lock(&ring->mutex);
+    ring->ended = true;
+    pthread_cond_broadcast(&ring->changed);
+    pthread_mutex_unlock(&ring->mutex);
+}
+
+const char *ring_next(struct ring *ring, unsigned int consumer, size_t *ret_length)
+{
+    const char *piece = NULL;
+
+    pthread_mutex_lock(&ring->mutex);
+    if (ring->holding[consumer]) {
+        ring->holding[consumer] = false;
+        ring->taken[consumer]++;
+        pthread_cond_broadcast(&ring->changed);
+    }
+    while (ring->taken[consumer] == ring->committed && !ring->ended)
+        pthread_cond_wait(&ring->changed, &ring->mutex);
+    if (ring->taken[consumer] < ring->committed) {
+        unsigned long slot = ring->taken[consumer] % PIECES;
+
+        piece = ring->pieces[slot];
+        *ret_length = ring->lengths[slot];
+        ring->holding[consumer] = true;
+    }
+    pthread_mutex_unlock(&ring->mutex);
+    return piece;
+}
+
+void ring_leave(struct ring *ring, unsigned int consumer)
+{
+    pthread_mutex_lock(&ring->mutex);
+    ring->taken[consumer] = ULONG_MAX;
+    ring->holding[consumer] = false;
+    pthread_cond_broadcast(&ring->changed);
+    pthread_mutex_unlock(&ring->mutex);
+}
+
+void ring_free(struct ring *ring)
+{
+    if (ring == NULL)
+        return;
+    for (size_t i = 0; i < PIECES; i++)
+        free(ring->pieces[i]);
+    pthread_cond_destroy(&ring->changed);
+    pthread_mutex_destroy(&ring->mutex);
+    free(ring);
+}

@@ -1,0 +1,27 @@
+/*
+ * Streams of bytes: where they come from and where they go, whatever lies behind.
+ */
+#ifndef VMBUILD_STREAM_H
+#define VMBUILD_STREAM_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "host/lib/error.h"
+
+/* Where a stream's bytes go: called with pieces in order. */
+typedef struct error *(*sink_write)(void *context, const void *bytes, size_t length);
+struct sink {
+    sink_write write;
+    void *context;
+};
+
+/* Where a stream's bytes come from. Return: bytes read into BUFFER, 0 at the end; errors by *ERR.
+ */
+typedef ssize_t (*source_read)(void *context, void *buffer, size_t capacity, struct error **err);
+struct source {
+    source_read read;
+    void *context;
+};
+
+#endif

@@ -1,0 +1,181 @@
+#include "host/machine/accelerator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define CODE_ADDRESS 0x1000
+#define PAGE 0x1000
+/* Three pages below 4 GiB that Intel processors without "unrestricted guest" need for real mode;
+ * any that the guest does not use (Documentation/virt/kvm/api.rst). */
+#define TSS_ADDRESS 0xfffbd000
+
+/* mov ecx, 2000000; again: dec ecx; jnz again; hlt */
+static const unsigned char code[] = {0x66, 0xb9, 0x80, 0x84, 0x1e, 0x00,
+                                     0x66, 0x49, 0x75, 0xfc, 0xf4};
+
+/* What the child tells: how far it came. */
+struct report {
+    enum { OPEN, VERSION, SET_UP, RUN, WORKS } stage;
+    int cause;     /* errno of the stage that failed; 0: none */
+    unsigned exit; /* how KVM_RUN ended */
+};
+
+/* One vCPU in real mode whose first instruction is at CODE_ADDRESS. Return: its file, below 0 with
+ * errno on failure; RUN is its shared page. */
+static int make_vcpu(int kvm, struct kvm_run **run)
+{
+    int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+    if (vm < 0 || ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
+        return -1;
+    void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return -1;
+    memcpy(memory, code, sizeof code);
+    struct kvm_userspace_memory_region region = {
+        .guest_phys_addr = CODE_ADDRESS,
+        .memory_size = PAGE,
+        .userspace_addr = (uintptr_t)memory,
+    };
+    if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+        return -1;
+    int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+    int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (vcpu < 0 || size < (int)sizeof **run)
+        return -1;
+    *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+    if (*run == MAP_FAILED)
+        return -1;
+    struct kvm_sregs special;
+    struct kvm_regs registers = {.rip = CODE_ADDRESS, .rflags = 2 /* the bit that is always 1 */};
+    if (ioctl(vcpu, KVM_GET_SREGS, &special) < 0)
+        return -1;
+    special.cs.base = 0;
+    special.cs.selector = 0;
+    if (ioctl(vcpu, KVM_SET_SREGS, &special) < 0 || ioctl(vcpu, KVM_SET_REGS, &registers) < 0)
+        return -1;
+    return vcpu;
+}
+
+/* Runs the probe in this process. */
+static struct report probe(const char *device)
+{
+    struct kvm_run *run = NULL;
+    int kvm = open(device, O_RDWR | O_CLOEXEC);
+
+    if (kvm < 0)
+        return (struct report){.stage = OPEN, .cause = errno};
+    if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+        return (struct report){.stage = VERSION};
+    int vcpu = make_vcpu(kvm, &run);
+    if (vcpu < 0)
+        return (struct report){.stage = SET_UP, .cause = errno};
+    if (ioctl(vcpu, KVM_RUN, 0) < 0)
+        return (struct report){.stage = RUN, .cause = errno};
+    if (run->exit_reason != KVM_EXIT_HLT)
+        return (struct report){.stage = RUN, .exit = run->exit_reason};
+    return (struct report){.stage = WORKS};
+}
+
+/* The child: async-signal-safe calls only, since the parent may have threads. */
+static _Noreturn void run_child(const char *device, int channel)
+{
+    const struct itimerval limit = {.it_value.tv_usec = ACCELERATOR_PROBE_CPU_MS * 1000};
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPROF, SIG_DFL);
+    setitimer(ITIMER_PROF, &limit, NULL);
+    struct report report = probe(device);
+
+    _exit(write(channel, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
+}
+
+/* Return: whether a report came in time; errors of the probe itself count as none. */
+static bool run_probe(const char *device, struct report *ret)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return false;
+    pid_t child = fork();
+
+    if (child == 0)
+        run_child(device, ends[1]);
+    close(ends[1]);
+    struct pollfd end = {.fd = ends[0], .events = POLLIN};
+    /* Readable when the report is there, hung up when the child was killed without one. */
+    bool reported = child > 0 && poll(&end, 1, ACCELERATOR_PROBE_MS) == 1 &&
+                    read(ends[0], ret, sizeof *ret) == (ssize_t)sizeof *ret;
+
+    close(ends[0]);
+    if (child > 0) {
+        kill(child, SIGKILL);
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    return reported;
+}
+
+/* Return: why the KVM of DEVICE cannot be used, the caller's; NULL where it can. */
+static char *reason_against(const char *device)
+{
+    struct report report = {0};
+
+    if (!run_probe(device, &report))
+        return xasprintf("%s opens, but a virtual CPU does not run under it", device);
+    switch (report.stage) {
+    case OPEN:
+        return xasprintf("%s: %s", device, strerror(report.cause));
+    case VERSION:
+        return xasprintf("%s is not KVM, or not its version %d", device, KVM_API_VERSION);
+    case SET_UP:
+        return xasprintf("%s makes no virtual machine: %s", device, strerror(report.cause));
+    case RUN:
+        if (report.cause != 0)
+            return xasprintf("%s runs no virtual CPU: %s", device, strerror(report.cause));
+        return xasprintf("%s runs a virtual CPU wrongly (exit %u)", device, report.exit);
+    case WORKS:
+        break;
+    }
+    return NULL;
+}
+
+const char *accelerator_name(enum accelerator accelerator)
+{
+    return accelerator == ACCELERATOR_KVM ? "KVM" : "TCG";
+}
+
+struct error *accelerator_choose(enum accelerator wanted, const char *device,
+                                 struct accelerator_choice *ret)
+{
+    CLEANUP(freep) char *reason = wanted == ACCELERATOR_TCG ? NULL : reason_against(device);
+
+    if (wanted == ACCELERATOR_KVM && reason != NULL)
+        return error_advise(error_new(EXIT_VM, "start the VM under KVM: %s", reason),
+                            "use --accel auto or tcg; for KVM, the user must be in the group that "
+                            "owns %s, on a host whose processor offers virtualization",
+                            device);
+    bool kvm = wanted != ACCELERATOR_TCG && reason == NULL;
+
+    ret->accelerator = kvm ? ACCELERATOR_KVM : ACCELERATOR_TCG;
+    ret->reason = STEAL(reason);
+    return NULL;
+}

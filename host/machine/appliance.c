@@ -1,0 +1,216 @@
+#include "host/machine/appliance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define QEMU "qemu-system-x86_64"
+#define FIRMWARE "qboot.rom"
+
+/* What the kernel's version follows in its image and on its console (init/version.c). */
+#define BANNER "Linux version "
+#define VERSION_MAX 128
+
+/* The folder part of an absolute path; the caller's. */
+static char *folder_of(const char *path)
+{
+    return xstrndup(path, (size_t)(strrchr(path, '/') - path));
+}
+
+/* The folder that the program lies in, or the empty text where that cannot be found. The
+ * caller's. */
+static char *program_folder(void)
+{
+    CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
+
+    return program != NULL ? folder_of(program) : xstrdup("");
+}
+
+static bool holds(const char *folder, const char *name)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
+
+    return access(path, R_OK) == 0;
+}
+
+static bool is_appliance(const char *folder)
+{
+    return holds(folder, APPLIANCE_KERNEL) && holds(folder, APPLIANCE_INITRAMFS);
+}
+
+/* libguestfs takes a list of folders. */
+static struct error *take(const char *folder, char **ret)
+{
+    CLEANUP(freep) char *path = realpath(folder, NULL);
+
+    if (path == NULL)
+        return error_errno(EXIT_VM, "find the appliance in '%s'", folder);
+    if (strchr(path, ':') != NULL)
+        return error_new(EXIT_VM, "find the appliance in '%s': its path contains a colon", path);
+    *ret = STEAL(path);
+    return NULL;
+}
+
+/* $VMBUILD_APPLIANCE alone, where it is set. */
+static struct error *find_asked(const char *asked, char **ret)
+{
+    if (is_appliance(asked))
+        return take(asked, ret);
+    return error_advise(
+        error_new(EXIT_VM, "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is not there",
+                  asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+        "unset VMBUILD_APPLIANCE, or set it to the folder that holds both");
+}
+
+struct error *appliance_find(char **ret)
+{
+    const char *asked = getenv("VMBUILD_APPLIANCE");
+    CLEANUP(freep) char *program = program_folder();
+    CLEANUP(freep) char *built = xasprintf("%s/build/appliance", program);
+    CLEANUP(freep) char *installed = xasprintf("%s/../lib/vmbuild", program);
+    const char *const places[] = {built, installed, VMBUILD_LIBDIR};
+
+    if (asked != NULL && *asked != '\0')
+        return find_asked(asked, ret);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (is_appliance(places[i]))
+            return take(places[i], ret);
+    return error_advise(
+        error_new(EXIT_VM, "find the appliance in '%s', '%s' or '%s': %s or %s is not there", built,
+                  installed, VMBUILD_LIBDIR, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+        "run 'make' where vmbuild was built, 'make install', or set "
+        "VMBUILD_APPLIANCE to the folder");
+}
+
+char *appliance_kernel_version(const char *folder)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/%s", folder, APPLIANCE_KERNEL);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
+        return NULL;
+    size_t size = (size_t)status.st_size;
+    char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+    if (bytes == MAP_FAILED)
+        return NULL;
+    const char *banner = memmem(bytes, size, BANNER, strlen(BANNER));
+    char *version = NULL;
+
+    if (banner != NULL) {
+        const char *start = banner + strlen(BANNER);
+        size_t left = size - (size_t)(start - bytes);
+
+        version = xstrndup(start, left < VERSION_MAX ? left : VERSION_MAX);
+        version[strcspn(version, " ")] = '\0';
+    }
+    munmap(bytes, size);
+    return version;
+}
+
+/* Return: the first QEMU on $PATH; NULL for none. */
+static char *search_path(void)
+{
+    const char *variable = getenv("PATH");
+    CLEANUP(freep)
+    char *list = xstrdup(variable == NULL ? "/usr/local/bin:/usr/bin:/bin" : variable);
+    char *rest = NULL;
+
+    for (char *folder = strtok_r(list, ":", &rest); folder != NULL;
+         folder = strtok_r(NULL, ":", &rest)) {
+        CLEANUP(freep) char *path = xasprintf("%s/%s", folder, QEMU);
+
+        if (access(path, X_OK) == 0)
+            return STEAL(path);
+    }
+    return NULL;
+}
+
+struct error *appliance_find_qemu(const char *default_path, char **ret)
+{
+    const char *asked = getenv("VMBUILD_QEMU");
+
+    if (asked != NULL && *asked != '\0') {
+        if (access(asked, X_OK) < 0)
+            return error_advise(error_errno(EXIT_VM, "find QEMU at '%s' ($VMBUILD_QEMU)", asked),
+                                "unset VMBUILD_QEMU, or set it to the program");
+        *ret = xstrdup(asked);
+        return NULL;
+    }
+    if (access(default_path, X_OK) == 0) {
+        *ret = xstrdup(default_path);
+        return NULL;
+    }
+    int cause = errno;
+    *ret = search_path();
+    if (*ret != NULL)
+        return NULL;
+    errno = cause;
+    return error_advise(error_errno(EXIT_VM, "find QEMU at '%s'", default_path),
+                        "install QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "
+                        "qemu-system-x86-core; Arch: qemu-system-x86), or set VMBUILD_QEMU");
+}
+
+char *appliance_find_firmware(const char *qemu)
+{
+    CLEANUP(freep) char *program = realpath(qemu, NULL);
+    CLEANUP(freep) char *folder = program == NULL ? NULL : folder_of(program);
+    CLEANUP(freep)
+    char *beside = folder == NULL ? NULL : xasprintf("%s/../share/qemu/" FIRMWARE, folder);
+
+    if (beside != NULL && access(beside, R_OK) == 0)
+        return STEAL(beside);
+    if (access("/usr/share/qemu/" FIRMWARE, R_OK) == 0)
+        return xstrdup("/usr/share/qemu/" FIRMWARE);
+    return NULL;
+}
+
+/* Starts PATH --version with its standard output to FD. */
+static bool start_version(const char *path, int fd, pid_t *ret)
+{
+    char *const argv[] = {(char *)path, "--version", NULL};
+    posix_spawn_file_actions_t actions;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int cause = posix_spawn(ret, path, &actions, NULL, argv, environ);
+
+    posix_spawn_file_actions_destroy(&actions);
+    return cause == 0;
+}
+
+char *appliance_qemu_version(const char *path)
+{
+    char text[VERSION_MAX + 1] = "";
+    size_t length = 0;
+    int ends[2], status = -1;
+    pid_t child;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return NULL;
+    bool started = start_version(path, ends[1], &child);
+    close(ends[1]);
+    for (ssize_t n; started && length < VERSION_MAX &&
+                    (n = read(ends[0], text + length, VERSION_MAX - length)) > 0;)
+        length += (size_t)n;
+    close(ends[0]);
+    while (started && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    text[length] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return started && status == 0 && *text != '\0' ? xstrdup(text) : NULL;
+}

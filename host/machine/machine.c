@@ -1,0 +1,202 @@
+#include "host/machine/machine.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/contract.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+/* QEMU's seccomp filter: no obsolete system calls, no more privileges, no programs, no priorities.
+ */
+#define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+/* Asks for nothing that QEMU's emulation of a CPU is slow at: where the CPU shows ERMS or FSRM,
+ * kernel and C libraries copy with `rep movsb`, which it emulates byte by byte. A CPU with FSRM
+ * alone, which QEMU 10 would make of "max,-erms", is one that Linux 6.1 does not boot on:
+ * its memmove takes ERMS to be there, too. */
+#define CPU_TCG "max,la57=off,-erms,-fsrm"
+
+/* Numbers of the virtio-serial ports; 1 is libguestfs' own. */
+#define PORT_OUTPUT 2
+#define PORT_GATE 3
+#define PORT_LAYER 4
+
+/* Of the PCI bus; beyond what QEMU gives to devices that do not ask for one. */
+#define SLOT_SCRATCH "0x1e"
+#define SLOT_BASE "0x1f"
+
+#define GUEST_HZ 100 /* CONFIG_HZ of the guest's kernel */
+
+static void add(struct machine *machine, const char *name, char *value)
+{
+    strings_add(&machine->parameters, name);
+    strings_take(&machine->parameters, value);
+}
+
+/* PATH as QEMU's options take it: each comma doubled. The caller's. */
+static char *quote(const char *path)
+{
+    struct buffer quoted = {0};
+
+    for (const char *c = path; *c != '\0'; c++)
+        buffer_append(&quoted, *c == ',' ? ",," : c, *c == ',' ? 2 : 1);
+    return buffer_steal(&quoted);
+}
+
+/* The file behind a disk. */
+static void add_drive(struct machine *machine, const char *id, const char *path,
+                      const char *settings)
+{
+    CLEANUP(freep) char *quoted = quote(path);
+
+    add(machine, "-drive",
+        xasprintf("if=none,id=%s,driver=raw,%s,file.driver=file,file.filename=%s", id, settings,
+                  quoted));
+}
+
+/* The disk on the drive ID in SLOT of the PCI bus. The guest's kernel names disks in the order of
+ * their slots.
+ *
+ * Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU 9.1 and later
+ * do not have, and which ends them where there is such a device. */
+static void add_blk(struct machine *machine, const char *id, const char *slot)
+{
+    add(machine, "-device",
+        xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s,addr=%s", id, id, slot));
+}
+
+/* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
+static void add_scratch(struct machine *machine, const struct vm_options *options)
+{
+    add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
+    add_blk(machine, GUEST_DISK_SCRATCH, SLOT_SCRATCH);
+}
+
+static void add_new_base(struct machine *machine, const struct vm_options *options)
+{
+    add_drive(machine, GUEST_DISK_NEW_BASE, options->base, "cache=unsafe");
+    add_blk(machine, GUEST_DISK_NEW_BASE, SLOT_BASE);
+    for (size_t i = 0; i < options->layer_count; i++) {
+        CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
+
+        add_drive(machine, serial, options->layers[i], "readonly=on");
+        add(machine, "-device",
+            xasprintf("scsi-hd,bus=scsi.0,channel=0,scsi-id=0,lun=%zu,drive=%s,serial=%s", i + 1,
+                      serial, serial));
+    }
+}
+
+static void add_base(struct machine *machine, const struct vm_options *options)
+{
+    add_drive(machine, GUEST_DISK_BASE, options->base, "readonly=on");
+    add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
+}
+
+static void add_network(struct machine *machine)
+{
+    add(machine, "-netdev",
+        xstrdup("user,id=network,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3,dhcpstart=10.0.2.15,"
+                "ipv6=off"));
+    add(machine, "-device",
+        xstrdup("virtio-net-pci,netdev=network,mac=52:54:00:12:34:56,romfile="));
+}
+
+static void add_share(struct machine *machine, const struct vm_share *share, size_t index)
+{
+    CLEANUP(freep) char *tag = machine_share_tag(index);
+    CLEANUP(freep) char *quoted = quote(share->source);
+
+    add(machine, "-fsdev",
+        xasprintf("local,id=%s,path=%s,security_model=none,multidevs=remap,readonly=on", tag,
+                  quoted));
+    add(machine, "-device", xasprintf("virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag));
+}
+
+/* Connects the character device ID, which has a port of that name, to the socket at PATH. */
+static void add_port(struct machine *machine, const char *id, const char *name, int number,
+                     const char *path)
+{
+    CLEANUP(freep) char *quoted = quote(path);
+
+    add(machine, "-chardev", xasprintf("socket,id=%s,path=%s", id, quoted));
+    add(machine, "-device", xasprintf("virtserialport,chardev=%s,name=%s,nr=%d", id, name, number));
+}
+
+static void add_monitor(struct machine *machine, const char *path)
+{
+    CLEANUP(freep) char *quoted = quote(path);
+
+    add(machine, "-chardev", xasprintf("socket,id=monitor,path=%s", quoted));
+    add(machine, "-mon", xstrdup("chardev=monitor,mode=control"));
+}
+
+/* Each CPU a package of its own: SeaBIOS' MP table, which is all that the guest's kernel looks at,
+ * has one CPU of each package. */
+static void add_cpus(struct machine *machine, uint64_t cpus)
+{
+    add(machine, "-smp",
+        xasprintf("%" PRIu64 ",sockets=%" PRIu64 ",cores=1,threads=1", cpus, cpus));
+}
+
+/* The kernel's words. Disks on SCSI are scanned for when the guest wants them. Without the local
+ * APICs' timers the PIT serves one CPU as well, but of several none would sleep less than a
+ * tick. */
+static char *describe_append(const struct machine_host *host, uint64_t cpus)
+{
+    struct buffer words = {0};
+
+    buffer_printf(&words, "scsi_mod.scan=manual");
+    if (host->accelerator == ACCELERATOR_TCG)
+        buffer_printf(&words, " noreplace-smp%s", cpus > 1 ? "" : " nolapic_timer");
+    if (host->accelerator == ACCELERATOR_TCG && host->tsc_khz > 0)
+        buffer_printf(&words, " tsc_early_khz=%" PRIu64 " lpj=%" PRIu64, host->tsc_khz,
+                      host->tsc_khz * 1000 / GUEST_HZ);
+    return buffer_steal(&words);
+}
+
+bool machine_has_more_than_saved(const struct vm_options *options)
+{
+    return options->network || options->share_count > 0 ||
+           (options->base != NULL && options->base_is_new);
+}
+
+void machine_describe(const struct vm_options *options, const struct machine_host *host,
+                      struct machine *ret)
+{
+    *ret = (struct machine){.append = describe_append(host, options->cpus)};
+    add(ret, "-sandbox", xstrdup(SANDBOX));
+    if (host->accelerator == ACCELERATOR_TCG)
+        add(ret, "-cpu", xstrdup(CPU_TCG));
+    if (host->firmware != NULL)
+        add(ret, "-bios", xstrdup(host->firmware));
+    if (options->cpus > 1)
+        add_cpus(ret, options->cpus);
+    add_port(ret, "output", GUEST_OUTPUT_PORT, PORT_OUTPUT, host->output);
+    add_port(ret, "layer", GUEST_LAYER_PORT, PORT_LAYER, host->layer);
+    add_port(ret, "gate", GUEST_GATE, PORT_GATE, host->gate);
+    if (host->monitor != NULL)
+        add_monitor(ret, host->monitor);
+    if (host->resumes)
+        add(ret, "-incoming", xstrdup("defer"));
+    add_scratch(ret, options);
+    if (options->base != NULL)
+        (options->base_is_new ? add_new_base : add_base)(ret, options);
+    if (options->network)
+        add_network(ret);
+    for (size_t i = 0; i < options->share_count; i++)
+        add_share(ret, &options->shares[i], i);
+}
+
+char *machine_share_tag(size_t index)
+{
+    return xasprintf("share%zu", index);
+}
+
+void machine_free(struct machine *machine)
+{
+    strings_free(&machine->parameters);
+    free(machine->append);
+    *machine = (struct machine){0};
+}

@@ -1,0 +1,100 @@
+/*
+ * The machine: what QEMU is told beyond libguestfs' own command line, and the words added to the
+ * kernel's. Pure.
+ *
+ * Disks. The scratch disk and the base disk are virtio-blk devices. The layers of a new base, of
+ * which there can be hundreds, are LUNs of the SCSI adapter that libguestfs adds to every machine,
+ * beside LUN 0, its own placeholder. Each disk carries the serial number that guest/contract.h
+ * gives it. None is a drive of libguestfs: it would put a qcow2 overlay on each read-only one.
+ *
+ * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told:
+ * it gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps
+ * to the one timer that costs least to set up.
+ *
+ * Network. QEMU's user-mode stack with fixed addresses, and none at all unless it is asked for. As
+ * QEMU has it, the gateway's address leads to services that listen on the host's loopback: a script
+ * with the network can reach them, and nothing else of the host.
+ */
+#ifndef VMBUILD_MACHINE_H
+#define VMBUILD_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/lib/buffer.h"
+#include "host/machine/accelerator.h"
+
+struct store;
+
+/* Where the guest asks for names: QEMU's user-mode network passes questions on to the host's
+ * resolver. */
+#define VM_NETWORK_NAMESERVER "10.0.2.3"
+#define VM_NETWORK_GATEWAY "10.0.2.2" /* leads to the host's loopback, too */
+
+/* What the guest's kernel and programs are built for, as Go names it. */
+#define VM_ARCHITECTURE "amd64"
+
+struct vm_share {
+    const char *source; /* absolute host folder */
+    const char *target; /* absolute path in the image */
+};
+
+struct vm_options {
+    enum accelerator accelerator; /* as asked for; the VM probes */
+    bool network;
+    bool base_is_new; /* the base disk is empty: writable, to be filled from `layers` */
+    bool still_clock; /* the clock stands still while a script runs */
+    bool verbose;     /* show the kernel's messages and libguestfs' as progress details */
+    uint64_t memory;  /* MiB */
+    uint64_t cpus;
+    const struct vm_share *shares;
+    size_t share_count;
+    uint64_t scratch_size; /* of the scratch disk, bytes */
+    const char *scratch;   /* its path; vm_launch makes the file, and sets this */
+    const char *base;      /* path of the base disk, or NULL: no base image */
+    const char *base_mark; /* tells the base disk from all others; NULL: nothing does */
+    const char *const
+        *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
+    size_t layer_count;
+    int64_t clock;       /* the guest's clock at its start, seconds since 1970 */
+    int64_t clamp;       /* newest mtime of the layer */
+    struct store *store; /* keeps what libguestfs asked this QEMU (features, about 100 KiB), which
+                            costs half a second each time, and snapshots; NULL: asked anew */
+};
+
+/* As the guest is told them: ADDRESS/PREFIX,GATEWAY,DNS. */
+#define MACHINE_NETWORK "10.0.2.15/24,10.0.2.2,10.0.2.3"
+
+/* What is known of the host when the machine is described. */
+struct machine_host {
+    enum accelerator accelerator; /* KVM or TCG */
+    uint64_t tsc_khz;             /* frequency of the time stamp counter; 0: unknown */
+    const char *firmware; /* path of qboot, a firmware that does nothing but boot; NULL: none */
+    const char *output;   /* path of the socket that the output port is connected to */
+    const char *layer;    /* path of the layer port's socket */
+    const char *gate;     /* path of the gate's socket */
+    const char *monitor;  /* path of the socket for QEMU's monitor, or NULL: none */
+    bool resumes;         /* the VM waits at its monitor for the state of one that was saved */
+};
+
+struct machine {
+    struct strings parameters; /* of QEMU: name and value in turn; their order does not matter */
+    char *append;              /* words for the kernel's command line */
+};
+
+/* Whether a machine of OPTIONS has devices that a saved one has not, and the guest must look
+ * for. */
+bool machine_has_more_than_saved(const struct vm_options *options);
+
+/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, or resumes: the
+ * scratch disk and a filled base disk have the same places in each. */
+void machine_describe(const struct vm_options *options, const struct machine_host *host,
+                      struct machine *ret);
+
+/* The tag of share number INDEX; the caller's. */
+char *machine_share_tag(size_t index);
+
+void machine_free(struct machine *machine);
+
+#endif

@@ -1,0 +1,141 @@
+#include "host/machine/monitor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define READ_SIZE 4096
+
+struct monitor {
+    int fd;
+    struct buffer received; /* not consumed yet */
+};
+
+/* Takes the first whole line off what was received. Return: false where there is none. */
+static bool take_line(struct monitor *monitor, struct buffer *line)
+{
+    struct buffer *received = &monitor->received;
+    const char *end = received->length > 0 ? memchr(received->data, '\n', received->length) : NULL;
+
+    if (end == NULL)
+        return false;
+    size_t length = (size_t)(end - received->data) + 1;
+
+    buffer_append(line, received->data, length);
+    memmove(received->data, received->data + length, received->length - length);
+    received->length -= length;
+    return true;
+}
+
+/* Reads the next object. */
+static struct error *receive(struct monitor *monitor, struct json **ret)
+{
+    CLEANUP(buffer_free) struct buffer line = {0};
+    char bytes[READ_SIZE];
+
+    while (!take_line(monitor, &line)) {
+        ssize_t length = recv(monitor->fd, bytes, sizeof bytes, 0);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return error_errno(EXIT_VM, "read from QEMU's monitor");
+        if (length == 0)
+            return error_new(EXIT_VM, "read from QEMU's monitor: QEMU has ended");
+        if (monitor->received.length + (size_t)length > MONITOR_LINE_MAX)
+            return error_new(EXIT_VM, "read from QEMU's monitor: more than %u bytes in a line",
+                             MONITOR_LINE_MAX);
+        buffer_append(&monitor->received, bytes, (size_t)length);
+    }
+    return json_parse("what QEMU's monitor says", line.data, line.length, ret);
+}
+
+/* Writes BYTES, the first of them with FILE. */
+static struct error *transmit(const struct monitor *monitor, const char *bytes, size_t length,
+                              int file)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof file)];
+    } control = {.header = {.cmsg_len = CMSG_LEN(sizeof file),
+                            .cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS}};
+
+    memcpy(CMSG_DATA(&control.header), &file, sizeof file);
+    while (length > 0) {
+        struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+        struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+
+        if (file >= 0) {
+            message.msg_control = &control;
+            message.msg_controllen = sizeof control.room;
+        }
+        ssize_t sent = sendmsg(monitor->fd, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return error_errno(EXIT_VM, "write to QEMU's monitor");
+        bytes += sent;
+        length -= (size_t)sent;
+        file = -1;
+    }
+    return NULL;
+}
+
+struct error *monitor_execute(struct monitor *monitor, const char *command, struct json *arguments,
+                              int file, struct json **ret_result)
+{
+    CLEANUP(json_freep) struct json *call = json_object();
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    json_set(call, "execute", json_string(command));
+    if (arguments != NULL)
+        json_set(call, "arguments", arguments);
+    json_write(call, false, &text);
+    buffer_append(&text, "\n", 1);
+    TRY(transmit(monitor, text.data, text.length, file));
+    for (;;) {
+        CLEANUP(json_freep) struct json *reply = NULL;
+
+        TRY(receive(monitor, &reply));
+        if (json_get(reply, "error") != NULL) {
+            const char *words = json_get_string(json_get(reply, "error"), "desc");
+
+            return error_new(EXIT_VM, "have QEMU carry out '%s': %s", command,
+                             words == NULL ? "it does not say why not" : words);
+        }
+        if (json_get(reply, "return") == NULL)
+            continue; /* an event */
+        if (ret_result != NULL)
+            *ret_result = json_copy(json_get(reply, "return"));
+        return NULL;
+    }
+}
+
+struct error *monitor_open(int fd, struct monitor **ret)
+{
+    CLEANUP(monitor_freep) struct monitor *monitor = xcalloc(1, sizeof *monitor);
+    CLEANUP(json_freep) struct json *greeting = NULL;
+
+    monitor->fd = fd;
+    TRY(receive(monitor, &greeting));
+    if (json_get(greeting, "QMP") == NULL)
+        return error_new(EXIT_VM, "open QEMU's monitor: it does not greet");
+    TRY(monitor_execute(monitor, "qmp_capabilities", NULL, -1, NULL));
+    *ret = STEAL(monitor);
+    return NULL;
+}
+
+void monitor_free(struct monitor *monitor)
+{
+    if (monitor == NULL)
+        return;
+    close(monitor->fd);
+    buffer_free(&monitor->received);
+    free(monitor);
+}

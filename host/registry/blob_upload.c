@@ -1,0 +1,274 @@
+#include "host/registry/blob_upload.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/registry/backoff.h"
+#include "host/registry/registry_error.h"
+#include "host/registry/url.h"
+
+#define ANSWER_MAX (64u << 10)
+#define OCTETS "application/octet-stream"
+
+/* An upload under way. */
+struct upload {
+    struct blob_uploads *shared;
+    const struct blob_source *source;
+    const atomic_bool *stopped;
+    int fd;
+    char *session;    /* the URL for the next request, or NULL: to be begun */
+    uint64_t offset;  /* bytes that the registry has */
+    uint64_t counted; /* bytes that progress has been told of */
+};
+
+static void count(struct upload *upload, uint64_t sent)
+{
+    struct blob_uploads *shared = upload->shared;
+    uint64_t more = sent - upload->counted; /* wraps where fewer have arrived than were sent */
+    uint64_t done = atomic_fetch_add(&shared->done, more) + more;
+
+    upload->counted = sent;
+    progress_bytes(done, shared->total);
+}
+
+/* http_sent: TOTAL bytes of the request's body are on their way. */
+static void on_sent(void *context, uint64_t sent)
+{
+    struct upload *upload = context;
+
+    count(upload, upload->offset + sent);
+}
+
+/* Sets *RET to whether the repository has the blob. */
+static struct error *ask(struct upload *upload, bool *ret)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(freep)
+    char *path = xasprintf("blobs/" DIGEST_PREFIX "%s", upload->source->digest.hex);
+    CLEANUP(freep) char *url = repository_url(upload->shared->repository, path);
+    struct http_request request = {.method = "HEAD", .url = url, .answer_max = ANSWER_MAX};
+
+    TRY(repository_perform(upload->shared->repository, &request, &answer));
+    if (answer.status != 200 && answer.status != 404)
+        return registry_error(&answer, "the registry does not say whether it has it");
+    *ret = answer.status == 200;
+    return NULL;
+}
+
+static void forget_session(struct upload *upload)
+{
+    free(STEAL(upload->session));
+    upload->offset = 0;
+}
+
+/* Takes from ANSWER where the upload goes on. BASE is the URL that was asked. */
+static struct error *keep_session(struct upload *upload, const struct http_answer *answer,
+                                  const char *base)
+{
+    const char *location = http_header(answer, "location");
+    char *session = location != NULL ? url_resolve(base, location) : NULL;
+
+    if (session == NULL)
+        return error_new(EXIT_NETWORK, "the registry does not say where the upload goes on");
+    free(upload->session);
+    upload->session = session;
+    return NULL;
+}
+
+/* The URL that begins an upload; the caller's. */
+static char *begin_url(const struct upload *upload, const char *mount_source)
+{
+    CLEANUP(freep) char *url = repository_url(upload->shared->repository, "blobs/uploads/");
+    CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", upload->source->digest.hex);
+
+    if (mount_source == NULL)
+        return STEAL(url);
+    CLEANUP(freep) char *mount = url_add_query(url, "mount", digest);
+
+    return mount != NULL ? url_add_query(mount, "from", mount_source) : NULL;
+}
+
+/* Begins the upload, or has the blob mounted: then *RET_DONE is true. A registry that does not
+ * mount begins an upload, or refuses and is asked again without. */
+static struct error *begin(struct upload *upload, const char *mount_source, bool *ret_done)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(freep) char *url = begin_url(upload, mount_source);
+    struct http_request request = {
+        .method = "POST", .url = url, .body = "", .answer_max = ANSWER_MAX};
+
+    TRY(repository_perform(upload->shared->repository, &request, &answer));
+    *ret_done = answer.status == 201;
+    upload->offset = 0;
+    if (answer.status == 201)
+        return NULL;
+    if (answer.status != 202 && mount_source != NULL)
+        return begin(upload, NULL, ret_done);
+    if (answer.status != 202)
+        return registry_error(&answer, "the registry does not accept uploads");
+    return keep_session(upload, &answer, url);
+}
+
+/* Reads how much the registry has: "Range: 0-N", N being the last byte's number. */
+static struct error *read_range(struct upload *upload, const struct http_answer *answer)
+{
+    const char *range = http_header(answer, "range");
+    uint64_t last = 0;
+
+    /* "0-0" is one byte, but registries say so as well where nothing has arrived. */
+    if (range == NULL || strcmp(range, "0-0") == 0 || strcmp(range, "bytes=0-0") == 0) {
+        forget_session(upload);
+        return NULL;
+    }
+    if (strncmp(range, "bytes=", 6) == 0)
+        range += 6;
+    if (sscanf(range, "0-%" SCNu64, &last) != 1 || last >= upload->source->size)
+        return error_new(EXIT_NETWORK, "the registry has other bytes than were sent");
+    upload->offset = last + 1;
+    return NULL;
+}
+
+/* Asks, after a break, where to go on. An upload that the registry has forgotten is begun anew. */
+static struct error *recover(struct upload *upload)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(freep) char *url = xstrdup(upload->session);
+    struct http_request request = {.method = "GET", .url = url, .answer_max = ANSWER_MAX};
+
+    TRY(repository_perform(upload->shared->repository, &request, &answer));
+    if (answer.status != 204 && answer.status != 202) {
+        forget_session(upload);
+        return NULL;
+    }
+    if (http_header(&answer, "location") != NULL)
+        TRY(keep_session(upload, &answer, url));
+    return read_range(upload, &answer);
+}
+
+/* Sends what the registry does not have yet, in one request. */
+static struct error *send_rest(struct upload *upload, struct http_answer *answer)
+{
+    const struct blob_source *source = upload->source;
+    CLEANUP(freep) char *url = xstrdup(upload->session);
+    struct http_request request = {.method = "PATCH",
+                                   .url = url,
+                                   .content_type = OCTETS,
+                                   .content_start = upload->offset,
+                                   .body_fd = upload->fd,
+                                   .body_offset = upload->offset,
+                                   .body_length = source->size - upload->offset,
+                                   .sent = on_sent,
+                                   .context = upload,
+                                   .answer_max = ANSWER_MAX};
+
+    if (source->path == NULL) {
+        request.body = (const char *)source->bytes + upload->offset;
+        request.body_offset = 0;
+    }
+    TRY(repository_exchange(upload->shared->repository, &request, answer));
+    if (answer->status == 416) {
+        answer->transient = true;
+        return error_new(EXIT_NETWORK, "the registry has other bytes than were sent");
+    }
+    if (answer->status != 202)
+        return NULL;
+    TRY(keep_session(upload, answer, url));
+    upload->offset = source->size;
+    return NULL;
+}
+
+/* Ends the upload; the registry then checks the digest. RESUMED: the bytes went in several pieces,
+ * and those that were under way at a break may have arrived twice: then it is begun anew. */
+static struct error *finish(struct upload *upload, bool resumed, struct http_answer *answer)
+{
+    CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", upload->source->digest.hex);
+    CLEANUP(freep) char *url = url_add_query(upload->session, "digest", digest);
+    struct http_request request = {
+        .method = "PUT", .url = url, .content_type = OCTETS, .body = "", .answer_max = ANSWER_MAX};
+
+    if (url == NULL)
+        return error_new(EXIT_NETWORK, "the registry's upload has no proper URL");
+    TRY(repository_exchange(upload->shared->repository, &request, answer));
+    if (!resumed || (answer->status != 400 && answer->status != 416))
+        return NULL;
+    forget_session(upload);
+    answer->transient = true;
+    return registry_error(answer, "the registry has other bytes than were sent");
+}
+
+/* One try to bring the upload to its end. ANSWER is the last one. */
+static struct error *try_once(struct upload *upload, bool again, struct http_answer *answer)
+{
+    bool done = false;
+
+    if (again) {
+        TRY(ask(upload, &done)); /* the answer to the last request may be what was lost */
+        if (done)
+            return NULL;
+    }
+    if (again && upload->session != NULL)
+        TRY(recover(upload));
+    if (upload->session == NULL)
+        TRY(begin(upload, again ? NULL : upload->source->mount_source, &done));
+    if (done)
+        return NULL;
+    if (upload->offset < upload->source->size) {
+        TRY(send_rest(upload, answer));
+        if (answer->status != 202)
+            return NULL;
+        http_answer_free(answer);
+    }
+    return finish(upload, again, answer);
+}
+
+static bool is_done(const struct http_answer *answer)
+{
+    return answer->status == 0 || (answer->status >= 200 && answer->status <= 204);
+}
+
+static struct error *send(struct upload *upload)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    struct backoff backoff = {0};
+
+    for (bool again = false;; again = true) {
+        uint64_t before = upload->offset;
+
+        http_answer_free(&answer);
+        struct error *err = try_once(upload, again, &answer);
+
+        if (upload->offset >= before + BLOB_UPLOAD_STEP)
+            backoff.tries = 0;
+        if (atomic_load(upload->stopped) || !backoff_again(&backoff, &answer, &err)) {
+            TRY(err);
+            break;
+        }
+    }
+    if (!is_done(&answer))
+        return registry_error(&answer, "the registry does not take it");
+    return NULL;
+}
+
+struct error *blob_upload(struct blob_uploads *uploads, const struct blob_source *source,
+                          const atomic_bool *stopped)
+{
+    CLEANUP(closep) int fd = source->path != NULL ? open(source->path, O_RDONLY | O_CLOEXEC) : -1;
+    struct upload upload = {.shared = uploads, .source = source, .stopped = stopped, .fd = fd};
+    bool there = false;
+
+    if (source->path != NULL && fd < 0)
+        return error_errno(EXIT_OTHER, "read blob '%s'", source->path);
+    struct error *err = ask(&upload, &there);
+
+    if (err == NULL && !there)
+        err = send(&upload);
+    if (err == NULL)
+        count(&upload, source->size);
+    free(upload.session);
+    return error_context(err, "put blob '" DIGEST_PREFIX "%s'", source->digest.hex);
+}

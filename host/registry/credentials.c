@@ -1,0 +1,237 @@
+#include "host/registry/credentials.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/json.h"
+#include "host/lib/memory.h"
+#include "host/registry/base64.h"
+#include "host/registry/credential_helper.h"
+
+/* Docker's registry is "docker.io" to users, has these names besides, and its helpers know it by
+ * the URL of its first version. */
+#define DOCKER_HOST "docker.io"
+#define DOCKER_SERVER "https://index.docker.io/v1/"
+
+static const char *const docker_names[] = {"index.docker.io", "registry-1.docker.io"};
+
+struct place {
+    char *path;
+    bool asked_for; /* must be there */
+    bool legacy;    /* ~/.dockercfg: the entries alone */
+};
+
+#define PLACES_MAX 4
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* A path below $VARIABLE, or below ~/FALLBACK without it; NULL where HOME is not set either. */
+static char *below(const char *variable, const char *fallback, const char *file)
+{
+    const char *folder = environment(variable), *home = environment("HOME");
+
+    if (folder != NULL)
+        return xasprintf("%s/%s", folder, file);
+    return home != NULL ? xasprintf("%s/%s/%s", home, fallback, file) : NULL;
+}
+
+static size_t list_places(const char *auth_file, struct place places[PLACES_MAX])
+{
+    const char *asked_for = auth_file != NULL ? auth_file : environment("REGISTRY_AUTH_FILE");
+    const char *runtime = environment("XDG_RUNTIME_DIR"), *home = environment("HOME");
+    size_t count = 0;
+
+    if (asked_for != NULL) {
+        places[0] = (struct place){.path = xstrdup(asked_for), .asked_for = true};
+        return 1;
+    }
+    places[count++].path = runtime != NULL
+                               ? xasprintf("%s/containers/auth.json", runtime)
+                               : xasprintf("/run/containers/%u/auth.json", (unsigned)getuid());
+    places[count++].path = below("XDG_CONFIG_HOME", ".config", "containers/auth.json");
+    places[count++].path = below("DOCKER_CONFIG", ".docker", "config.json");
+    if (home != NULL)
+        places[count++] = (struct place){.path = xasprintf("%s/.dockercfg", home), .legacy = true};
+    return count;
+}
+
+/* *RET is NULL where there is no such file. */
+static struct error *read_place(const struct place *place, struct json **ret)
+{
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    struct error *err =
+        file_read(place->path, "credentials", CREDENTIALS_FILE_MAX, EXIT_INPUT, &bytes);
+
+    if (err != NULL && (errno == ENOENT || errno == ENOTDIR || errno == EACCES) &&
+        !place->asked_for) {
+        error_free(err);
+        return NULL;
+    }
+    TRY(err);
+    TRY(json_parse(place->path, bytes.data, bytes.length, ret));
+    if ((*ret)->type != JSON_OBJECT)
+        return error_new(EXIT_INPUT, "read credentials '%s': it is no JSON object", place->path);
+    return NULL;
+}
+
+/* Reads an entry of "auths". *RET stays empty where the entry holds nothing, as those do whose
+ * secret a helper keeps. */
+static struct error *read_entry(const struct json *entry, struct credentials *ret)
+{
+    const char *token = json_get_string(entry, "identitytoken");
+    const char *encoded = json_get_string(entry, "auth");
+    CLEANUP(buffer_free) struct buffer pair = {0};
+
+    if (token != NULL && *token != '\0') {
+        ret->identity_token = xstrdup(token);
+        return NULL;
+    }
+    if (encoded == NULL || *encoded == '\0')
+        return NULL;
+    bool decoded = base64_decode(encoded, &pair);
+    char *colon = decoded && pair.data != NULL && strlen(pair.data) == pair.length
+                      ? strchr(pair.data, ':')
+                      : NULL;
+
+    if (colon == NULL)
+        return error_new(EXIT_INPUT, "an 'auth' is not the Base64 form of USER:PASSWORD");
+    ret->user = xstrndup(pair.data, (size_t)(colon - pair.data));
+    ret->password = xstrdup(colon + 1);
+    explicit_bzero(pair.data, pair.length);
+    return NULL;
+}
+
+/* The registry's one name: without scheme and path, and Docker's by its usual one. The caller's. */
+static char *registry_of(const char *key, bool legacy)
+{
+    const char *host = strncmp(key, "https://", 8) == 0  ? key + 8
+                       : strncmp(key, "http://", 7) == 0 ? key + 7
+                                                         : key;
+    /* With neither scheme nor the legacy form, what follows a '/' is a namespace. */
+    size_t length = host != key || legacy ? strcspn(host, "/") : strlen(host);
+    CLEANUP(freep) char *name = xstrndup(host, length);
+
+    for (size_t i = 0; i < sizeof docker_names / sizeof *docker_names; i++)
+        if (strcmp(name, docker_names[i]) == 0)
+            return xstrdup(DOCKER_HOST);
+    return STEAL(name);
+}
+
+/* Looks for the longest namespace of HOST/NAME. */
+static struct error *search_namespaces(const struct json *entries, const char *host,
+                                       const char *name, struct credentials *ret)
+{
+    CLEANUP(freep) char *key = xasprintf("%s/%s", host, name);
+
+    for (;;) {
+        TRY(read_entry(json_get(entries, key), ret));
+        char *slash = strrchr(key, '/');
+
+        if (credentials_given(ret) || slash == NULL)
+            return NULL;
+        *slash = '\0';
+    }
+}
+
+/* Looks for HOST under its other spellings. */
+static struct error *search_urls(const struct json *entries, const char *host, bool legacy,
+                                 struct credentials *ret)
+{
+    for (size_t i = 0; entries != NULL && i < entries->count && !credentials_given(ret); i++) {
+        if (entries->type != JSON_OBJECT)
+            return NULL;
+        CLEANUP(freep) char *registry = registry_of(entries->keys[i], legacy);
+
+        if (strcmp(registry, host) == 0)
+            TRY(read_entry(entries->items[i], ret));
+    }
+    return NULL;
+}
+
+static struct error *search_file(const struct json *file, bool legacy, const char *host,
+                                 const char *name, struct credentials *ret)
+{
+    if (legacy) {
+        TRY(read_entry(json_get(file, host), ret));
+        return credentials_given(ret) ? NULL : search_urls(file, host, true, ret);
+    }
+    const struct json *entries = json_get(file, "auths");
+    const char *server = strcmp(host, DOCKER_HOST) == 0 ? DOCKER_SERVER : host;
+    const char *helper = json_get_string(json_get(file, "credHelpers"), host);
+    const char *store = json_get_string(file, "credsStore");
+
+    if (helper != NULL)
+        return credential_helper_get(helper, server, ret);
+    TRY(search_namespaces(entries, host, name, ret));
+    if (!credentials_given(ret))
+        TRY(search_urls(entries, host, false, ret));
+    if (!credentials_given(ret) && store != NULL && *store != '\0')
+        TRY(credential_helper_get(store, server, ret));
+    return NULL;
+}
+
+static struct error *search_place(const struct place *place, const char *host, const char *name,
+                                  struct credentials *ret)
+{
+    CLEANUP(json_freep) struct json *file = NULL;
+
+    TRY(read_place(place, &file));
+    if (file == NULL)
+        return NULL;
+    TRY(error_context(search_file(file, place->legacy, host, name, ret), "read credentials '%s'",
+                      place->path));
+    if (credentials_given(ret))
+        ret->origin = xstrdup(place->path);
+    return NULL;
+}
+
+struct error *credentials_find(const char *auth_file, const char *host, const char *name,
+                               struct credentials *ret)
+{
+    CLEANUP(freep) char *registry = registry_of(host, false);
+    struct place places[PLACES_MAX] = {0};
+    size_t count = list_places(auth_file, places);
+    struct credentials found = {0};
+    struct error *err = NULL;
+
+    for (size_t i = 0; i < count && err == NULL && !credentials_given(&found); i++)
+        if (places[i].path != NULL)
+            err = search_place(&places[i], registry, name, &found);
+    for (size_t i = 0; i < count; i++)
+        free(places[i].path);
+    if (err != NULL) {
+        credentials_free(&found);
+        return err;
+    }
+    *ret = found;
+    return NULL;
+}
+
+bool credentials_given(const struct credentials *credentials)
+{
+    return credentials->user != NULL || credentials->identity_token != NULL;
+}
+
+static void free_secret(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+void credentials_free(struct credentials *credentials)
+{
+    free(credentials->user);
+    free_secret(credentials->password);
+    free_secret(credentials->identity_token);
+    free(credentials->origin);
+    *credentials = (struct credentials){0};
+}

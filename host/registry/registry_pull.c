@@ -1,0 +1,371 @@
+#include "host/registry/registry_pull.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/image/config_document.h"
+#include "host/image/layer_tar.h"
+#include "host/image/manifest.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/parallel.h"
+#include "host/lib/progress.h"
+#include "host/lib/temporary.h"
+#include "host/registry/blob_download.h"
+#include "host/registry/cross_mount.h"
+#include "host/registry/registry_error.h"
+#include "host/registry/repository.h"
+#include "host/tar/compression.h"
+#include "host/tar/decompression.h"
+
+#define ACCEPT MANIFEST_OCI ", " MANIFEST_DOCKER ", " MANIFEST_OCI_INDEX ", " MANIFEST_DOCKER_LIST
+
+/* An index may list indexes; nobody needs more than one such step. */
+#define INDEX_DEPTH_MAX 2
+
+static struct registry_options options;
+
+void registry_setup(const struct registry_options *given)
+{
+    options = *given;
+}
+
+const struct registry_options *registry_given(void)
+{
+    return &options;
+}
+
+/* A pull under way. */
+struct pull {
+    const struct reference *reference;
+    const struct image_choice *choice;
+    unsigned int forms;
+    struct store *store;
+    struct repository *repository; /* NULL until something has to be asked */
+    struct buffer bytes;           /* of the manifest */
+    struct manifest manifest;
+    struct image *image;
+    struct blob_downloads downloads;
+};
+
+static void pull_free(struct pull *pull)
+{
+    repository_free(pull->repository);
+    buffer_free(&pull->bytes);
+    manifest_free(&pull->manifest);
+    image_free(pull->image);
+}
+
+/* Opens the repository at the first need: what is named by digest may all be in the store. */
+static struct error *connect_repository(struct pull *pull)
+{
+    struct repository_options wanted = {.plain_http = options.plain_http,
+                                        .auth_file = options.auth_file};
+
+    if (pull->repository != NULL)
+        return NULL;
+    return repository_open(pull->reference, &wanted, &pull->repository);
+}
+
+/* Publishes small bytes, whose digest is DIGEST, in the store. */
+static struct error *keep_bytes(struct store *store, const struct digest *digest,
+                                const struct buffer *bytes)
+{
+    CLEANUP(temporary_removep) char *temporary = NULL;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(store_temporary(store, &temporary, &fd));
+    TRY(file_write(bytes->data, bytes->length, fd, temporary));
+    if (close(steal_fd(&fd)) != 0)
+        return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(store));
+    return store_publish(store, STORE_BLOB, digest->hex, temporary, NULL);
+}
+
+/* Checks that the bytes of ANSWER are those that were asked for, WANTED (empty: by tag), and those
+ * that the registry says it sends. */
+static struct error *check_manifest(const struct http_answer *answer, const struct digest *wanted,
+                                    struct digest *ret)
+{
+    const char *claimed = http_header(answer, "docker-content-digest");
+    struct digest claim;
+
+    digest_of(answer->body.data, answer->body.length, ret);
+    if (wanted->hex[0] != '\0' && !digest_equal(ret, wanted))
+        return error_new(EXIT_INPUT, "what the registry sent has digest " DIGEST_PREFIX "%s",
+                         ret->hex);
+    if (claimed == NULL || strncmp(claimed, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) != 0)
+        return NULL;
+    TRY(digest_parse(claimed, &claim));
+    if (!digest_equal(ret, &claim))
+        return error_new(EXIT_INPUT,
+                         "the registry names it " DIGEST_PREFIX "%s, and sent " DIGEST_PREFIX "%s",
+                         claim.hex, ret->hex);
+    return NULL;
+}
+
+/* Asks the registry for the manifest NAME (a tag, or the text of the digest WANTED). */
+static struct error *ask_manifest(struct pull *pull, const char *name, const struct digest *wanted,
+                                  char **ret_type)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(freep) char *path = xasprintf("manifests/%s", name);
+    CLEANUP(freep) char *url = NULL;
+    struct http_request request = {
+        .method = "GET", .accept = ACCEPT, .answer_max = MANIFEST_SIZE_MAX};
+    struct digest digest;
+
+    TRY(connect_repository(pull));
+    request.url = url = repository_url(pull->repository, path);
+    TRY(repository_perform(pull->repository, &request, &answer));
+    if (answer.status != 200)
+        return registry_error(&answer, answer.status == 404 ? "the registry has no such image"
+                                                            : "the registry does not give it");
+    TRY(check_manifest(&answer, wanted, &digest));
+    TRY(keep_bytes(pull->store, &digest, &answer.body));
+    const char *type = http_header(&answer, "content-type");
+
+    *ret_type = type != NULL ? xstrndup(type, strcspn(type, "; ")) : NULL;
+    buffer_free(&pull->bytes);
+    pull->bytes = answer.body;
+    answer.body = (struct buffer){0};
+    return NULL;
+}
+
+/* Reads the manifest NAME, from the store where WANTED names it there. */
+static struct error *get_manifest(struct pull *pull, const char *name, const struct digest *wanted)
+{
+    CLEANUP(freep) char *type = NULL;
+    CLEANUP(freep)
+    char *path = wanted->hex[0] != '\0' ? store_find(pull->store, STORE_BLOB, wanted->hex) : NULL;
+
+    if (path != NULL) {
+        buffer_free(&pull->bytes);
+        TRY(file_read(path, "manifest", MANIFEST_SIZE_MAX, EXIT_INPUT, &pull->bytes));
+    } else {
+        TRY(error_context(ask_manifest(pull, name, wanted, &type), "get manifest '%s'", name));
+    }
+    manifest_free(&pull->manifest);
+    return manifest_parse(name, pull->bytes.data, pull->bytes.length, type, &pull->manifest);
+}
+
+/* Gets the manifest of the image, through an index where there is one. */
+static struct error *resolve(struct pull *pull)
+{
+    const struct reference *reference = pull->reference;
+    struct digest wanted = reference->digest;
+    CLEANUP(freep)
+    char *name = wanted.hex[0] != '\0'
+                     ? xasprintf(DIGEST_PREFIX "%s", wanted.hex)
+                     : xstrdup(reference->tag != NULL ? reference->tag : "latest");
+
+    TRY(get_manifest(pull, name, &wanted));
+    for (unsigned int depth = 0; pull->manifest.is_index; depth++) {
+        const struct descriptor *chosen;
+
+        if (depth == INDEX_DEPTH_MAX)
+            return error_new(EXIT_INPUT, "read manifest '%s': indexes lie in indexes", name);
+        TRY(manifest_choose(&pull->manifest, name, pull->choice->architecture, &chosen));
+        wanted = chosen->digest;
+        free(name);
+        name = xasprintf(DIGEST_PREFIX "%s", wanted.hex);
+        TRY(get_manifest(pull, name, &wanted));
+    }
+    return NULL;
+}
+
+static struct error *get_config(struct pull *pull)
+{
+    const struct descriptor *config = &pull->manifest.config;
+    const atomic_bool never = false;
+    CLEANUP(freep) char *name = xasprintf(DIGEST_PREFIX "%s", config->digest.hex);
+    CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, config->digest.hex);
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    CLEANUP(freep) struct digest *diff_ids = NULL;
+    size_t count = 0;
+
+    if (path == NULL) {
+        TRY(connect_repository(pull));
+        pull->downloads.repository = pull->repository;
+        TRY(blob_download(&pull->downloads, config, &never, &path));
+    }
+    TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &bytes));
+    TRY(config_document_read(name, &bytes, pull->image, &diff_ids, &count));
+    if (count != pull->manifest.count)
+        return error_new(EXIT_INPUT, "read config '%s': the manifest lists %zu layers, but it %zu",
+                         name, pull->manifest.count, count);
+    for (size_t i = 0; i < count; i++)
+        image_add_layer(pull->image, (struct layer){.diff_id = diff_ids[i]});
+    return NULL;
+}
+
+/* The layer's tar where the store has it and nothing else is asked for: then nothing has to
+ * come. */
+static bool find_tar(struct pull *pull, struct layer *layer)
+{
+    struct stat status;
+
+    if (pull->forms != LAYER_TAR)
+        return false;
+    CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, layer->diff_id.hex);
+
+    if (path == NULL || stat(path, &status) != 0)
+        return false;
+    layer->tar_path = STEAL(path);
+    layer->size = (uint64_t)status.st_size;
+    return true;
+}
+
+/* Media types name a layer's compression, and some lie. */
+static struct error *sniff_file(const char *path, enum compression *ret)
+{
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char magic[DECOMPRESSION_MAGIC_SIZE];
+    ssize_t length = fd >= 0 ? read(fd, magic, sizeof magic) : -1;
+
+    if (length < 0)
+        return error_errno(EXIT_OTHER, "read blob '%s'", path);
+    *ret = decompression_sniff(magic, (size_t)length);
+    return NULL;
+}
+
+/* A blob that is not compressed is the tar. */
+static struct error *take_as_tar(struct layer *layer)
+{
+    if (!digest_equal(&layer->blob.digest, &layer->diff_id))
+        return error_new(EXIT_INPUT,
+                         "read layer '" DIGEST_PREFIX "%s': its diff ID in the config is "
+                         "" DIGEST_PREFIX "%s",
+                         layer->blob.digest.hex, layer->diff_id.hex);
+    layer->tar_path = xstrdup(layer->blob.path);
+    layer->size = layer->blob.size;
+    return NULL;
+}
+
+static struct error *get_layer(struct pull *pull, size_t index, const atomic_bool *stopped)
+{
+    const struct descriptor *descriptor = &pull->manifest.items[index];
+    struct layer *layer = &pull->image->layers[index];
+
+    if (layer->tar_path != NULL || layer->blob.path != NULL)
+        return NULL;
+    TRY(blob_download(&pull->downloads, descriptor, stopped, &layer->blob.path));
+    layer->blob.digest = descriptor->digest;
+    layer->blob.size = descriptor->size;
+    TRY(sniff_file(layer->blob.path, &layer->blob.compression));
+    if (layer->blob.compression == COMPRESSION_NONE)
+        return take_as_tar(layer);
+    if (pull->forms & LAYER_TAR)
+        return layer_tar_need(layer, pull->store);
+    return NULL;
+}
+
+/* Whether the layer INDEX is the same blob as one before it. */
+static bool is_repeated(const struct pull *pull, size_t index)
+{
+    const struct descriptor *items = pull->manifest.items;
+
+    for (size_t i = 0; i < index; i++)
+        if (digest_equal(&items[i].digest, &items[index].digest))
+            return true;
+    return false;
+}
+
+/* Work of parallel_run: one layer. */
+static struct error *get_new_layer(void *context, size_t index, const atomic_bool *stopped)
+{
+    return is_repeated(context, index) ? NULL : get_layer(context, index, stopped);
+}
+
+/* What the manifest says of the layers, where nobody wants their bytes. */
+static void describe_layers(struct pull *pull)
+{
+    for (size_t i = 0; i < pull->image->layer_count; i++) {
+        const struct descriptor *descriptor = &pull->manifest.items[i];
+        struct layer *layer = &pull->image->layers[i];
+
+        layer->blob.digest = descriptor->digest;
+        layer->blob.size = descriptor->size;
+        layer->blob.compression = manifest_layer_compression(descriptor);
+        if (digest_equal(&descriptor->digest, &layer->diff_id))
+            layer->size = descriptor->size;
+    }
+}
+
+static struct error *get_layers(struct pull *pull)
+{
+    struct image *image = pull->image;
+    const atomic_bool never = false;
+    bool missing = false;
+
+    pull->downloads.done = 0;
+    for (size_t i = 0; i < image->layer_count; i++) {
+        if (find_tar(pull, &image->layers[i]))
+            continue;
+        pull->downloads.total += pull->manifest.items[i].size;
+        CLEANUP(freep)
+        char *path = store_find(pull->store, STORE_BLOB, pull->manifest.items[i].digest.hex);
+
+        missing = missing || path == NULL;
+    }
+    if (missing)
+        TRY(connect_repository(pull));
+    pull->downloads.repository = pull->repository;
+    TRY(parallel_run(image->layer_count, REGISTRY_TRANSFERS, get_new_layer, pull));
+    for (size_t i = 0; i < image->layer_count; i++) /* the repeated ones are in the store now */
+        TRY(get_layer(pull, i, &never));
+    return NULL;
+}
+
+/* The name as Docker's users know it: without "docker.io", and without "library/" there. */
+static char *familiar_name(const struct reference *reference)
+{
+    const char *name = reference->name;
+
+    if (strcmp(reference->host, "docker.io") != 0)
+        return xasprintf("%s/%s", reference->host, name);
+    return xstrdup(strncmp(name, "library/", 8) == 0 ? name + 8 : name);
+}
+
+static struct error *pull_image(struct pull *pull)
+{
+    const struct reference *reference = pull->reference;
+    struct image *image = pull->image = xcalloc(1, sizeof *pull->image);
+
+    pull->downloads.store = pull->store;
+    TRY(resolve(pull));
+    TRY(get_config(pull));
+    if (pull->forms == 0)
+        describe_layers(pull);
+    else
+        TRY(get_layers(pull));
+    for (size_t i = 0; i < pull->manifest.count && pull->repository != NULL; i++)
+        cross_mount_add(pull->store, &pull->manifest.items[i].digest, reference);
+    image->name = familiar_name(reference);
+    if (reference->tag != NULL)
+        image->tag = xstrdup(reference->tag);
+    else if (reference->digest.hex[0] == '\0')
+        image->tag = xstrdup("latest");
+    image->manifest = pull->bytes;
+    pull->bytes = (struct buffer){0};
+    image->manifest_type = xstrdup(pull->manifest.media_type);
+    return NULL;
+}
+
+struct error *registry_pull(const struct reference *reference, const struct image_choice *choice,
+                            unsigned int forms, struct store *store, struct image **ret)
+{
+    CLEANUP(pull_free)
+    struct pull pull = {.reference = reference, .choice = choice, .forms = forms, .store = store};
+    struct error *err = pull_image(&pull);
+
+    if (err != NULL) {
+        CLEANUP(freep) char *name = reference_format(reference);
+
+        return error_context(err, "pull '%s'", name);
+    }
+    *ret = STEAL(pull.image);
+    return NULL;
+}

@@ -1,0 +1,25 @@
+/*
+ * Images to registries, by the OCI distribution API (distribution-spec 1.1, "Push"): the blobs,
+ * four at a time (blob_upload.h), then the manifest.
+ *
+ * An image that is as it came from an OCI layout or a registry keeps its manifest, and with it its
+ * digest and media types. Any other gets a manifest of Docker's schema 2, which every registry
+ * takes, with layers compressed by gzip; of OCI where a layer is compressed by zstd.
+ */
+#ifndef VMBUILD_REGISTRY_PUSH_H
+#define VMBUILD_REGISTRY_PUSH_H
+
+#include "host/image/image.h"
+#include "host/image/reference.h"
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
+#include "host/store/store.h"
+
+/* Pushes IMAGE to the repository and tag of REFERENCE (by default "latest"; with a digest only
+ * where it is that of the manifest). Each layer has its blob or its tar. *RET is the manifest's
+ * digest. Errors: EXIT_NETWORK, EXIT_INPUT, EXIT_DISK_FULL (the cache's). */
+[[nodiscard]] struct error *registry_push(const struct image *image,
+                                          const struct reference *reference, struct store *store,
+                                          struct digest *ret);
+
+#endif

@@ -1,0 +1,286 @@
+#include "host/tar/tar_stream.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/lib/memory.h"
+#include "host/lib/stream.h"
+#include "host/tar/sparse_map.h"
+#include "host/tar/tar_header.h"
+
+enum state {
+    AT_HEADER,    /* collecting a header block */
+    IN_EXTENSION, /* collecting the data of an extended header */
+    IN_REGIONS,   /* collecting a block that continues the map of a sparse file */
+    IN_DATA,      /* passing an entry's data on */
+    IN_PADDING,   /* up to the next block */
+    AT_END,       /* after two blocks of zeros */
+};
+
+struct tar_stream {
+    struct tar_events events;
+    bool strict;
+    enum state state;
+    unsigned char block[TAR_BLOCK];
+    size_t filled;   /* bytes of `block` */
+    uint64_t offset; /* bytes of the stream so far */
+    uint64_t left;   /* bytes of the extension or data still to come */
+    size_t padding;  /* bytes after them up to the next block */
+    bool one_zero;   /* the block before was all zeros */
+    uint32_t entries;
+    struct buffer *extension; /* where the extension's data goes */
+    struct tar_extensions extensions;
+    struct buffer global;                  /* the data of a 'g' header */
+    unsigned char global_block[TAR_BLOCK]; /* its header */
+    struct tar_strings strings;
+    struct sparse_map *sparse; /* of the entry whose data is passing, or NULL */
+    uint64_t sparse_size;      /* bytes that are stored of it */
+};
+
+struct tar_stream *tar_stream_new(struct tar_events events, bool strict)
+{
+    struct tar_stream *stream = xcalloc(1, sizeof *stream);
+
+    stream->events = events;
+    stream->strict = strict;
+    return stream;
+}
+
+static struct error *at(const struct tar_stream *stream, struct error *err)
+{
+    return error_context(err, "at byte %" PRIu64, stream->offset);
+}
+
+static bool is_zero(const unsigned char *bytes, size_t length)
+{
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+/* Data of SIZE bytes follows, to be handled in STATE. */
+static void expect(struct tar_stream *stream, enum state state, uint64_t size)
+{
+    stream->left = size;
+    stream->padding = (size_t)(-size % TAR_BLOCK);
+    stream->state = size > 0 ? state : AT_HEADER;
+}
+
+/* Return: where the data of extended headers of TYPE goes; NULL for entries. */
+static struct buffer *extension_for(struct tar_stream *stream, char type)
+{
+    switch (type) {
+    case 'x':
+        return &stream->extensions.pax;
+    case 'g':
+        return &stream->global;
+    case 'L':
+        return &stream->extensions.long_name;
+    case 'K':
+        return &stream->extensions.long_link;
+    default:
+        return NULL;
+    }
+}
+
+static struct error *begin_extension(struct tar_stream *stream, const struct tar_entry *entry,
+                                     struct buffer *extension)
+{
+    if ((uint64_t)entry->stored_size > TAR_EXTENSION_MAX)
+        return at(stream, error_new(EXIT_INPUT, "an extended header has more than %u bytes",
+                                    TAR_EXTENSION_MAX));
+    extension->length = 0;
+    stream->extension = extension;
+    if (entry->type == 'g')
+        memcpy(stream->global_block, stream->block, TAR_BLOCK);
+    expect(stream, IN_EXTENSION, (uint64_t)entry->stored_size);
+    return NULL;
+}
+
+static struct error *tell(struct tar_stream *stream, struct tar_entry *entry)
+{
+    if (++stream->entries > TAR_ENTRIES_MAX)
+        return at(stream, error_new(EXIT_INPUT, "there are more than %u entries", TAR_ENTRIES_MAX));
+    return stream->events.entry(stream->events.context, entry);
+}
+
+static struct error *end_extension(struct tar_stream *stream)
+{
+    struct tar_entry entry;
+
+    if (stream->extension != &stream->global)
+        return NULL;
+    TRY(at(stream, tar_header_read_global(stream->global_block, &stream->global, &stream->strings,
+                                          &entry)));
+    return tell(stream, &entry);
+}
+
+static struct error *handle_zero_block(struct tar_stream *stream)
+{
+    if (stream->one_zero)
+        stream->state = AT_END;
+    stream->one_zero = true;
+    return NULL;
+}
+
+/* Gets ready for a sparse file's data, whose map is checked even where its bytes are not told. */
+static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *entry)
+{
+    struct sink told = {stream->events.data, stream->events.context};
+
+    if (!entry->is_sparse)
+        return NULL;
+    if (entry->type != 'S' && (entry->type != '0' || entry->stored_size == 0))
+        return error_new(EXIT_INPUT, "a sparse file has no map");
+    entry->data_left_out = stream->events.holes_max > 0 && entry->size > entry->stored_size &&
+                           (uint64_t)(entry->size - entry->stored_size) > stream->events.holes_max;
+    if (entry->data_left_out)
+        told.write = NULL;
+    if (entry->size < entry->stored_size && entry->type == 'S')
+        return error_new(EXIT_INPUT, "more of a sparse file is stored than it has");
+    stream->sparse_size = (uint64_t)entry->stored_size;
+    stream->sparse = sparse_map_new((uint64_t)entry->size, stream->sparse_size, told);
+    return NULL;
+}
+
+static struct error *end_sparse(struct tar_stream *stream)
+{
+    struct error *err = at(stream, sparse_map_finish(stream->sparse));
+
+    sparse_map_free(stream->sparse);
+    stream->sparse = NULL;
+    return err;
+}
+
+/* Passes an entry's data on; the last of it where LEFT is 0. */
+static struct error *pass_data(struct tar_stream *stream, const void *bytes, size_t length)
+{
+    if (stream->sparse == NULL)
+        return stream->events.data != NULL
+                   ? stream->events.data(stream->events.context, bytes, length)
+                   : NULL;
+    TRY(at(stream, sparse_map_write(stream->sparse, bytes, length)));
+    return stream->left == 0 ? end_sparse(stream) : NULL;
+}
+
+/* Reads the regions of a sparse file that BLOCK, its header or what continues that, has. After the
+ * last the data begins. */
+static struct error *read_regions(struct tar_stream *stream, bool is_header)
+{
+    bool more = false;
+
+    TRY(at(stream, tar_header_read_regions(stream->block, is_header, stream->sparse, &more)));
+    stream->state = IN_REGIONS;
+    if (more)
+        return NULL;
+    TRY(at(stream, sparse_map_begin(stream->sparse)));
+    expect(stream, IN_DATA, stream->sparse_size);
+    return stream->sparse_size == 0 ? end_sparse(stream) : NULL;
+}
+
+static struct error *handle_header(struct tar_stream *stream)
+{
+    static const struct tar_extensions none = {0};
+    struct tar_entry entry;
+    char type = (char)stream->block[156];
+    struct buffer *extension = extension_for(stream, type);
+
+    if (is_zero(stream->block, TAR_BLOCK))
+        return handle_zero_block(stream);
+    if (stream->one_zero)
+        return at(stream, error_new(EXIT_INPUT, "a single block of zeros stands between entries"));
+    TRY(at(stream, tar_header_read(stream->block, extension != NULL ? &none : &stream->extensions,
+                                   &stream->strings, &entry)));
+    if (extension != NULL)
+        return begin_extension(stream, &entry, extension);
+    entry.offset = stream->offset - TAR_BLOCK;
+    TRY(at(stream, begin_sparse(stream, &entry)));
+    stream->extensions.pax.length = 0;
+    stream->extensions.long_name.length = 0;
+    stream->extensions.long_link.length = 0;
+    expect(stream, IN_DATA, entry.has_data ? (uint64_t)entry.stored_size : 0);
+    TRY(tell(stream, &entry));
+    return entry.type == 'S' ? read_regions(stream, true) : NULL;
+}
+
+/* Handles what it can of LENGTH bytes in the present state. *RET_USED is how many, never 0. */
+static struct error *step(struct tar_stream *stream, const unsigned char *bytes, size_t length,
+                          size_t *ret_used)
+{
+    bool whole_block = stream->state == AT_HEADER || stream->state == IN_REGIONS;
+    size_t wanted = whole_block                   ? TAR_BLOCK - stream->filled
+                    : stream->state == IN_PADDING ? stream->padding
+                    : stream->state == AT_END     ? length
+                    : stream->left < length       ? (size_t)stream->left
+                                                  : length;
+    size_t used = wanted < length ? wanted : length;
+
+    *ret_used = used;
+    stream->offset += used;
+    switch (stream->state) {
+    case AT_HEADER:
+    case IN_REGIONS:
+        memcpy(stream->block + stream->filled, bytes, used);
+        stream->filled = (stream->filled + used) % TAR_BLOCK;
+        if (stream->filled > 0)
+            return NULL;
+        return stream->state == AT_HEADER ? handle_header(stream) : read_regions(stream, false);
+    case IN_PADDING:
+        stream->padding -= used;
+        stream->state = stream->padding > 0 ? IN_PADDING : AT_HEADER;
+        return NULL;
+    case AT_END:
+        if (stream->strict && !is_zero(bytes, used))
+            return at(stream, error_new(EXIT_INPUT, "something follows the end of the archive"));
+        return NULL;
+    case IN_EXTENSION:
+    case IN_DATA:
+        break;
+    }
+    bool in_data = stream->state == IN_DATA;
+
+    stream->left -= used;
+    if (stream->left == 0)
+        stream->state = stream->padding > 0 ? IN_PADDING : AT_HEADER;
+    if (in_data)
+        return pass_data(stream, bytes, used);
+    buffer_append(stream->extension, bytes, used);
+    return stream->left == 0 ? end_extension(stream) : NULL;
+}
+
+struct error *tar_stream_write(struct tar_stream *stream, const void *bytes, size_t length)
+{
+    const unsigned char *next = bytes;
+
+    while (length > 0) {
+        size_t used = 0;
+
+        TRY(step(stream, next, length, &used));
+        next += used;
+        length -= used;
+    }
+    return NULL;
+}
+
+struct error *tar_stream_finish(struct tar_stream *stream)
+{
+    bool extended = stream->extensions.pax.length > 0 || stream->extensions.long_name.length > 0 ||
+                    stream->extensions.long_link.length > 0;
+    bool between = stream->state == AT_HEADER && stream->filled == 0 && !extended;
+
+    if (stream->state == AT_END && (!stream->strict || stream->offset % TAR_BLOCK == 0))
+        return NULL;
+    if (between && !stream->strict)
+        return NULL;
+    return at(stream, error_new(EXIT_INPUT, "the archive is cut off"));
+}
+
+void tar_stream_free(struct tar_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    sparse_map_free(stream->sparse);
+    tar_extensions_free(&stream->extensions);
+    tar_strings_free(&stream->strings);
+    buffer_free(&stream->global);
+    free(stream);
+}

@@ -1,0 +1,427 @@
+#include "host/tree/contents_source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+
+#define DEPTH_MAX 512               /* folders below one another; each holds a descriptor open */
+#define XATTR_NAMES_MAX (64u << 10) /* the kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX */
+#define XATTR_VALUE_MAX (64u << 10)
+#define TAR_BLOCK_SIZE (1u << 20) /* bytes read from a tarball at a time */
+#define TAR_RECORD_SIZE 10240     /* bytes that tar(1) pads a tarball to */
+
+/* One visit under way. */
+struct visit {
+    const struct contents_source *source;
+    bool with_data;
+    contents_visit call;
+    void *context;
+    struct archive_entry *entry;
+};
+
+static void archive_entry_freep(struct archive_entry **entry)
+{
+    archive_entry_free(*entry);
+}
+
+static void archive_read_freep(struct archive **archive)
+{
+    archive_read_free(*archive);
+}
+
+static struct error *failed(const struct visit *visit, const char *operation, const char *path)
+{
+    return error_errno(EXIT_INPUT, "%s '%s' of '%s'", operation, path, visit->source->path);
+}
+
+/* Which xattrs are the file's own: not those that the host's security module or file system keeps
+ * for itself, and not those that only root can read. */
+static bool is_portable_xattr(const char *name)
+{
+    return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0 ||
+           strcmp(name, "system.posix_acl_access") == 0 ||
+           strcmp(name, "system.posix_acl_default") == 0;
+}
+
+/* Adds the portable xattrs of the file that PROC_PATH leads to, sorted by name. */
+static struct error *add_xattrs(const struct visit *visit, const char *proc_path, const char *path)
+{
+    char names[XATTR_NAMES_MAX], value[XATTR_VALUE_MAX];
+    ssize_t length = llistxattr(proc_path, names, sizeof names);
+    CLEANUP(strings_free) struct strings sorted = {0};
+
+    if (length < 0)
+        return errno == ENOTSUP ? NULL : failed(visit, "list the xattrs of", path);
+    for (const char *name = names; name < names + length; name += strlen(name) + 1)
+        if (is_portable_xattr(name))
+            strings_add(&sorted, name);
+    strings_sort(&sorted);
+    for (size_t i = 0; i < sorted.count; i++) {
+        ssize_t size = lgetxattr(proc_path, sorted.items[i], value, sizeof value);
+
+        if (size < 0)
+            return failed(visit, "read an xattr of", path);
+        archive_entry_xattr_add_entry(visit->entry, sorted.items[i], value, (size_t)size);
+    }
+    return NULL;
+}
+
+static struct error *add_link_target(const struct visit *visit, int dir, const char *name,
+                                     const char *path)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(dir, name, target, sizeof target - 1);
+
+    if (length < 0)
+        return failed(visit, "read the symlink", path);
+    target[length] = '\0';
+    archive_entry_set_symlink(visit->entry, target);
+    return NULL;
+}
+
+/* Calls the visitor for NAME in DIR, whose path in the layer is PATH. */
+static struct error *call_for_file(struct visit *visit, int dir, const char *name, const char *path,
+                                   const struct stat *status)
+{
+    CLEANUP(closep) int fd = -1;
+
+    archive_entry_clear(visit->entry);
+    archive_entry_copy_stat(visit->entry, status);
+    archive_entry_set_pathname(visit->entry, path);
+    if (visit->with_data) {
+        CLEANUP(freep) char *proc_path = xasprintf("/proc/self/fd/%d/%s", dir, name);
+
+        TRY(add_xattrs(visit, proc_path, path));
+        if (S_ISLNK(status->st_mode))
+            TRY(add_link_target(visit, dir, name, path));
+        if (S_ISREG(status->st_mode)) {
+            fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+            if (fd < 0)
+                return failed(visit, "open", path);
+        }
+    }
+    struct contents_entry entry = {.entry = visit->entry, .fd = fd};
+
+    return visit->call(visit->context, &entry);
+}
+
+/* Names in DIR (owned here), sorted. */
+static struct error *list_folder(const struct visit *visit, int fd, const char *path,
+                                 struct strings *ret)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    CLEANUP(closedirp) DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+
+    if (dir == NULL)
+        return failed(visit, "list", path);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+
+        if (entry == NULL && errno != 0)
+            return failed(visit, "list", path);
+        if (entry == NULL)
+            break;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            strings_add(ret, entry->d_name);
+    }
+    strings_sort(ret);
+    return NULL;
+}
+
+static struct error *visit_folder(struct visit *visit, int dir, const char *path,
+                                  unsigned int depth);
+
+/* Visits NAME in DIR and, if it is a folder, all below it. */
+static struct error *visit_name(struct visit *visit, int dir, const char *name, const char *path,
+                                unsigned int depth)
+{
+    struct stat status;
+
+    if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return failed(visit, "look at", path);
+    if (S_ISSOCK(status.st_mode)) {
+        if (visit->with_data)
+            progress_note("left out '%s' of '%s': a layer cannot hold a socket", path,
+                          visit->source->path);
+        return NULL;
+    }
+    TRY(call_for_file(visit, dir, name, path, &status));
+    if (!S_ISDIR(status.st_mode))
+        return NULL;
+    CLEANUP(closep)
+    int child = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (child < 0)
+        return failed(visit, "open the folder", path);
+    return visit_folder(visit, child, path, depth + 1);
+}
+
+static struct error *visit_folder(struct visit *visit, int dir, const char *path,
+                                  unsigned int depth)
+{
+    CLEANUP(strings_free) struct strings names = {0};
+
+    if (depth > DEPTH_MAX)
+        return error_new(EXIT_INPUT, "read '%s': more than %d folders below one another",
+                         visit->source->path, DEPTH_MAX);
+    TRY(list_folder(visit, dir, path, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        CLEANUP(freep)
+        char *below =
+            *path != '\0' ? xasprintf("%s/%s", path, names.items[i]) : xstrdup(names.items[i]);
+
+        TRY(visit_name(visit, dir, names.items[i], below, depth));
+    }
+    return NULL;
+}
+
+/* Makes PATH relative and drops empty and "." parts. Return: NULL for one with a "..", which is
+ * refused. */
+static char *clean_path(const char *path)
+{
+    struct buffer clean = {0};
+
+    while (*path != '\0') {
+        size_t length = strcspn(path, "/");
+
+        if (length == 2 && memcmp(path, "..", 2) == 0) {
+            buffer_free(&clean);
+            return NULL;
+        }
+        if (length > 0 && !(length == 1 && *path == '.')) {
+            if (clean.length > 0)
+                buffer_append(&clean, "/", 1);
+            buffer_append(&clean, path, length);
+        }
+        path += length;
+        path += strspn(path, "/");
+    }
+    return buffer_steal(&clean);
+}
+
+/* Rewrites the names in a tarball's entry as contents_entry has them. *RET_ROOT: it is the root
+ * itself. */
+static struct error *clean_entry(const struct visit *visit, bool *ret_root)
+{
+    const char *name = archive_entry_pathname(visit->entry);
+    const char *link = archive_entry_hardlink(visit->entry);
+    CLEANUP(freep) char *clean = name != NULL ? clean_path(name) : NULL;
+    CLEANUP(freep) char *clean_link = link != NULL ? clean_path(link) : NULL;
+
+    if (clean == NULL || (link != NULL && clean_link == NULL))
+        return error_new(EXIT_INPUT, "read tarball '%s': the name '%.200s' has a '..' in it",
+                         visit->source->path, name != NULL ? name : "");
+    *ret_root = *clean == '\0';
+    archive_entry_set_pathname(visit->entry, clean);
+    if (link != NULL)
+        archive_entry_set_hardlink(visit->entry, clean_link);
+    return NULL;
+}
+
+/* What overlayfs keeps for itself would hide files of the image below, where one unpacks the layer
+ * as root. */
+static bool is_overlay_xattr(const char *name)
+{
+    return strncmp(name, "trusted.overlay.", strlen("trusted.overlay.")) == 0;
+}
+
+static void drop_overlay_xattrs(struct archive_entry *entry)
+{
+    CLEANUP(archive_entry_freep) struct archive_entry *given = NULL;
+    const char *name;
+    const void *value;
+    size_t size;
+
+    if (archive_entry_xattr_reset(entry) == 0)
+        return;
+    given = archive_entry_clone(entry);
+    if (given == NULL)
+        abort(); /* no memory */
+    archive_entry_xattr_clear(entry);
+    archive_entry_xattr_reset(given);
+    while (archive_entry_xattr_next(given, &name, &value, &size) == ARCHIVE_OK)
+        if (!is_overlay_xattr(name))
+            archive_entry_xattr_add_entry(entry, name, value, size);
+}
+
+static struct error *tarball_failed(const struct visit *visit, struct archive *archive)
+{
+    return error_new(EXIT_INPUT, "read tarball '%s': %s", visit->source->path,
+                     archive_error_string(archive));
+}
+
+static struct error *visit_tarball(struct visit *visit, struct archive *archive)
+{
+    for (;;) {
+        int status = archive_read_next_header2(archive, visit->entry);
+        bool root = false;
+
+        if (status == ARCHIVE_EOF)
+            return NULL;
+        if (status < ARCHIVE_WARN)
+            return tarball_failed(visit, archive);
+        TRY(clean_entry(visit, &root));
+        drop_overlay_xattrs(visit->entry);
+        struct contents_entry entry = {.entry = visit->entry, .tarball = archive, .fd = -1};
+
+        if (!root)
+            TRY(visit->call(visit->context, &entry));
+    }
+}
+
+/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind
+ * whatever compression it has. Return: the caller's; its header is in ENTRY where *RET_STATUS says
+ * so. */
+static struct archive *open_archive(int fd, int (*format)(struct archive *),
+                                    struct archive_entry *entry, int *ret_status)
+{
+    struct archive *archive = archive_read_new();
+
+    format(archive);
+    archive_read_support_filter_all(archive);
+    *ret_status = lseek(fd, 0, SEEK_SET) == 0 ? archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE)
+                                              : ARCHIVE_FATAL;
+    if (*ret_status == ARCHIVE_OK)
+        *ret_status = archive_read_next_header2(archive, entry);
+    return archive;
+}
+
+/* Whether the file FD, which is no tarball, can at least be decompressed; a file that is not
+ * compressed can. */
+static struct error *check_compression(const struct visit *visit, int fd)
+{
+    char bytes[512];
+    int status;
+    CLEANUP(archive_read_freep)
+    struct archive *archive =
+        open_archive(fd, archive_read_support_format_raw, visit->entry, &status);
+
+    if (archive_filter_code(archive, 0) == ARCHIVE_FILTER_NONE || status == ARCHIVE_EOF)
+        return NULL;
+    if (status < ARCHIVE_WARN || archive_read_data(archive, bytes, sizeof bytes) < 0)
+        return tarball_failed(visit, archive);
+    return NULL;
+}
+
+/* Whether all that the file FD holds is no more zeros than a tarball without entries has: one
+ * record. libarchive takes a single block of them for the end of a tarball, but file systems and
+ * disks begin with some, too. */
+static bool is_empty_tarball(const struct visit *visit, int fd)
+{
+    char bytes[TAR_RECORD_SIZE + 1];
+    int status;
+    CLEANUP(archive_read_freep)
+    struct archive *archive =
+        open_archive(fd, archive_read_support_format_raw, visit->entry, &status);
+    la_ssize_t length =
+        status < ARCHIVE_WARN ? -1 : archive_read_data(archive, bytes, sizeof bytes);
+
+    for (la_ssize_t i = 0; i < length; i++)
+        if (bytes[i] != 0)
+            return false;
+    return length > 0 && length <= TAR_RECORD_SIZE;
+}
+
+/* Whether the file FD is a tarball. Errors: it is compressed, and damaged. */
+static struct error *recognise_tarball(const struct visit *visit, int fd, bool *ret)
+{
+    int status;
+    CLEANUP(archive_read_freep)
+    struct archive *archive =
+        open_archive(fd, archive_read_support_format_tar, visit->entry, &status);
+
+    *ret = status >= ARCHIVE_WARN &&
+           (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
+           (status != ARCHIVE_EOF || is_empty_tarball(visit, fd));
+    return *ret ? NULL : check_compression(visit, fd);
+}
+
+static struct error *visit_file(struct visit *visit, int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
+    const char *slash = strrchr(visit->source->path, '/');
+    const char *name = slash != NULL ? slash + 1 : visit->source->path;
+
+    archive_entry_clear(visit->entry);
+    archive_entry_copy_stat(visit->entry, &status);
+    archive_entry_set_pathname(visit->entry, name);
+    if (visit->with_data) {
+        CLEANUP(freep) char *proc_path = xasprintf("/proc/self/fd/%d", fd);
+        CLEANUP(freep) char *target = realpath(proc_path, NULL);
+
+        if (target != NULL)
+            TRY(add_xattrs(visit, target, name));
+    }
+    struct contents_entry entry = {.entry = visit->entry, .fd = visit->with_data ? fd : -1};
+
+    return visit->call(visit->context, &entry);
+}
+
+static struct error *visit_file_or_tarball(struct visit *visit, int fd)
+{
+    bool is_tarball = false;
+
+    TRY(recognise_tarball(visit, fd, &is_tarball));
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
+    if (!is_tarball)
+        return visit_file(visit, fd);
+    CLEANUP(archive_read_freep) struct archive *archive = archive_read_new();
+
+    archive_read_support_format_tar(archive);
+    archive_read_support_filter_all(archive);
+    if (archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE) != ARCHIVE_OK)
+        return tarball_failed(visit, archive);
+    return visit_tarball(visit, archive);
+}
+
+/* A closure's path: itself, whatever kind of file it is, below the root. */
+static struct error *visit_at_own_path(struct visit *visit)
+{
+    CLEANUP(freep) char *clean = clean_path(visit->source->path);
+
+    if (clean == NULL || *clean == '\0')
+        return error_new(EXIT_INPUT, "read closure path '%s': it has no name of its own",
+                         visit->source->path);
+    CLEANUP(closep) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (root < 0)
+        return error_errno(EXIT_INPUT, "open '/'");
+    return visit_name(visit, root, clean, clean, 0);
+}
+
+struct error *contents_source_visit(const struct contents_source *source, bool with_data,
+                                    contents_visit call, void *context)
+{
+    CLEANUP(archive_entry_freep) struct archive_entry *entry = archive_entry_new();
+    struct visit visit = {source, with_data, call, context, entry};
+    struct stat status;
+
+    if (source->at_own_path)
+        return visit_at_own_path(&visit);
+    CLEANUP(closep) int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(EXIT_INPUT, "open '%s'", source->path);
+    if (S_ISDIR(status.st_mode))
+        return visit_folder(&visit, fd, "", 0);
+    if (!S_ISREG(status.st_mode))
+        return error_new(EXIT_INPUT, "read '%s': it is no folder and no regular file",
+                         source->path);
+    return visit_file_or_tarball(&visit, fd);
+}

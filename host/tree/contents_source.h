@@ -1,0 +1,39 @@
+/*
+ * One source of `contents` or `closure` on the host: a folder, a tarball of any compression, or a
+ * single file. Its entries are visited in a fixed order (folders sorted by bytes, tarballs as they
+ * stand), the same in every visit. Only the user's own inputs are read this way: their paths are
+ * looked up below a folder that was opened once, and symlinks in them are never followed.
+ */
+#ifndef VMBUILD_CONTENTS_SOURCE_H
+#define VMBUILD_CONTENTS_SOURCE_H
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "host/lib/error.h"
+
+struct contents_source {
+    const char *path; /* absolute path on the host */
+    bool at_own_path; /* a closure: its entries lie at the source's own absolute path */
+};
+
+/* An entry being visited. The pathname of ENTRY is relative, without "." and ".." parts; the root
+ * itself is not visited. A hard link has archive_entry_hardlink set where the source is a tarball;
+ * in a folder, entries with the same device and inode are the same file. */
+struct contents_entry {
+    struct archive_entry *entry;
+    struct archive *tarball; /* the data of a tarball's entry; or NULL */
+    int fd; /* the data of a folder's regular file, where data was asked for; or -1 */
+};
+
+typedef struct error *(*contents_visit)(void *context, struct contents_entry *entry);
+
+/* Calls VISIT for each entry of SOURCE. WITH_DATA: regular files can be read, xattrs and symlinks'
+ * targets are there. Errors: EXIT_INPUT naming the source, and whatever VISIT returns. */
+[[nodiscard]] struct error *contents_source_visit(const struct contents_source *source,
+                                                  bool with_data, contents_visit visit,
+                                                  void *context);
+
+#endif

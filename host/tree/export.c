@@ -1,0 +1,222 @@
+#include "host/tree/export.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/stream.h"
+#include "host/tar/tar_reader.h"
+#include "host/tree/image_merge.h"
+#include "host/tree/merged_tree.h"
+
+#define BLOCK_SIZE (1u << 20) /* bytes that go to the sink at a time */
+#define IMPLIED_MODE 0755     /* of folders that no layer has an entry for */
+#define NEARBY 8              /* headers that are cheaper to pass over than opening anew */
+
+struct export
+{
+    const struct image *image;
+    int fds[IMAGE_LAYERS_MAX];
+    struct tar_reader *readers[IMAGE_LAYERS_MAX]; /* each where its layer's last entry was read */
+    struct archive *archive;                      /* being written */
+    struct sink sink;
+    struct error *err; /* of the sink, while libarchive was writing */
+    bool abandoned;    /* nothing is written any more */
+};
+
+/* Opens the tar of LAYER at OFFSET. */
+static struct error *open_layer(struct export *export, size_t layer, uint64_t offset)
+{
+    const char *path = export->image->layers[layer].tar_path;
+
+    tar_reader_free(STEAL(export->readers[layer]));
+    if (export->fds[layer] < 0)
+        export->fds[layer] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (export->fds[layer] < 0)
+        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
+    return tar_reader_new(path, export->fds[layer], offset, &export->readers[layer]);
+}
+
+/* Says which layer is at fault, where it is the layer's. */
+static struct error *layer_context(struct export *export, size_t layer, struct error *err)
+{
+    if (err == NULL || err->code != EXIT_INPUT)
+        return err;
+    return error_context(err, "export layer 'sha256:%s'", export->image->layers[layer].diff_id.hex);
+}
+
+/* Finds the entry of INODE. Layers are mostly sorted as the output is, so it is mostly one of the
+ * next. */
+static struct error *find_entry(struct export *export, const struct merged_inode *inode,
+                                struct archive_entry **ret)
+{
+    struct tar_reader *reader = export->readers[inode->layer];
+
+    *ret = NULL;
+    for (int i = 0; reader != NULL && i < NEARBY && tar_reader_offset(reader) < inode->offset;
+         i++) {
+        TRY(tar_reader_next(reader, ret));
+        if (*ret == NULL)
+            break;
+    }
+    if (*ret != NULL && tar_reader_offset(reader) == inode->offset)
+        return NULL;
+    TRY(open_layer(export, inode->layer, inode->offset));
+    TRY(tar_reader_next(export->readers[inode->layer], ret));
+    if (*ret == NULL)
+        return error_new(EXIT_OTHER, "the cache's file was changed meanwhile");
+    return NULL;
+}
+
+static struct error *failed(struct export *export, const char *path)
+{
+    const char *cause = archive_error_string(export->archive);
+
+    if (export->err != NULL)
+        return STEAL(export->err);
+    return error_new(EXIT_OTHER, "write '%s': %s", path,
+                     cause != NULL ? cause : "libarchive failed");
+}
+
+/* Writes the header ENTRY for PATH, without what would make the stream depend on more than the
+ * layers, and without names, which mean other numbers on other hosts. */
+static struct error *write_header(struct export *export, struct archive_entry *entry,
+                                  const char *path)
+{
+    archive_entry_copy_pathname(entry, path);
+    archive_entry_copy_uname(entry, NULL);
+    archive_entry_copy_gname(entry, NULL);
+    archive_entry_unset_atime(entry);
+    archive_entry_unset_ctime(entry);
+    archive_entry_unset_birthtime(entry);
+    if (archive_write_header(export->archive, entry) < ARCHIVE_WARN)
+        return failed(export, path);
+    return NULL;
+}
+
+static struct error *write_data(struct export *export, struct tar_reader *reader, const char *path)
+{
+    for (;;) {
+        const void *bytes;
+        size_t length = 0;
+
+        TRY(tar_reader_data(reader, &bytes, &length));
+        if (length == 0)
+            return NULL;
+        if (archive_write_data(export->archive, bytes, length) < 0)
+            return failed(export, path);
+    }
+}
+
+/* Writes a folder that no layer has an entry for. The root needs none. */
+static struct error *write_implied(struct export *export, const struct merged_node *node,
+                                   const char *path)
+{
+    if (node->parent == NULL)
+        return NULL;
+    struct archive_entry *entry = archive_entry_new();
+
+    archive_entry_set_filetype(entry, AE_IFDIR);
+    archive_entry_set_perm(entry, IMPLIED_MODE);
+    archive_entry_set_mtime(entry, 0, 0);
+    struct error *err = write_header(export, entry, path);
+
+    archive_entry_free(entry);
+    return err;
+}
+
+/* Writes PATH as a further name of the file FIRST. */
+static struct error *write_link(struct export *export, struct archive_entry *entry,
+                                const char *first, const char *path)
+{
+    archive_entry_copy_hardlink(entry, first);
+    archive_entry_set_size(entry, 0);
+    archive_entry_sparse_clear(entry);
+    archive_entry_xattr_clear(entry);
+    return write_header(export, entry, path);
+}
+
+static struct error *write_inode(struct export *export, struct merged_inode *inode,
+                                 const char *path)
+{
+    struct archive_entry *entry = NULL;
+
+    TRY(find_entry(export, inode, &entry));
+    if (inode->first != NULL)
+        return write_link(export, entry, inode->first, path);
+    if (inode->paths > 1)
+        inode->first = xstrdup(path);
+    TRY(write_header(export, entry, path));
+    if (archive_entry_filetype(entry) != AE_IFREG)
+        return NULL;
+    return write_data(export, export->readers[inode->layer], path);
+}
+
+/* merged_visit: writes the path. */
+static struct error *write_node(void *context, struct merged_node *node, const char *path)
+{
+    struct export *export = context;
+
+    if (node->inode == NULL)
+        return write_implied(export, node, path);
+    return layer_context(export, node->inode->layer, write_inode(export, node->inode, path));
+}
+
+static la_ssize_t on_write(struct archive *archive, void *context, const void *bytes, size_t length)
+{
+    struct export *export = context;
+
+    if (export->abandoned)
+        return -1;
+    export->err = export->sink.write(export->sink.context, bytes, length);
+    if (export->err != NULL) {
+        archive_set_error(archive, EIO, "the output failed");
+        return -1;
+    }
+    return (la_ssize_t)length;
+}
+
+static struct error *write_all(struct export *export)
+{
+    CLEANUP(merged_tree_freep) struct merged_tree *tree = NULL;
+
+    TRY(image_merge(export->image, &tree));
+    /* Not pax_restricted, which would cut times to whole seconds. */
+    archive_write_set_format_pax(export->archive);
+    archive_write_set_format_option(export->archive, "pax", "xattrheader", "SCHILY");
+    archive_write_set_bytes_per_block(export->archive, BLOCK_SIZE);
+    archive_write_set_bytes_in_last_block(export->archive, 1);
+    if (archive_write_open(export->archive, export, NULL, on_write, NULL) < ARCHIVE_WARN)
+        return failed(export, "the archive");
+    TRY(merged_tree_each(tree, write_node, export));
+    if (archive_write_close(export->archive) < ARCHIVE_WARN)
+        return failed(export, "the end of the archive");
+    return NULL;
+}
+
+struct error *export_write(const struct image *image, struct sink sink)
+{
+    struct export export = {.image = image, .archive = archive_write_new(), .sink = sink};
+
+    if (export.archive == NULL)
+        return error_new(EXIT_OTHER, "export: libarchive has no memory");
+    for (size_t i = 0; i < image->layer_count; i++)
+        export.fds[i] = -1;
+    struct error *err = write_all(&export);
+
+    /* Of an archive that failed, libarchive frees its buffer in closing it only. */
+    export.abandoned = err != NULL;
+    archive_write_close(export.archive);
+    archive_write_free(export.archive);
+    for (size_t i = 0; i < image->layer_count; i++) {
+        tar_reader_free(export.readers[i]);
+        closep(&export.fds[i]);
+    }
+    error_free(export.err);
+    return err;
+}

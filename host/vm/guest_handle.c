@@ -1,0 +1,519 @@
+#include "host/vm/guest_handle.h"
+
+#include <fcntl.h>
+#include <guestfs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "guest/contract.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/lib/stream.h"
+#include "host/lib/temporary.h"
+#include "host/machine/appliance.h"
+#include "host/machine/machine.h"
+#include "host/store/store.h"
+#include "host/vm/console.h"
+#include "host/vm/descriptor_limit.h"
+#include "host/vm/gatekeeper.h"
+#include "host/vm/guest_feed.h"
+#include "host/vm/outcome.h"
+#include "host/vm/watchdog.h"
+
+/* A transfer of any length goes on as long as so many bytes pass in so many seconds: a guest that
+ * sends one now and then is none that works. */
+#define TRANSFER_SECONDS 300
+#define TRANSFER_STEP (64u << 10)
+
+/* What libguestfs appends to the socket folder: "/libguestfsXXXXXX/guestfsd.sock". */
+#define SOCKET_SUFFIX_MAX 31
+#define SOCKET_NAME "guestfsd.sock"
+
+#define DESCRIPTORS 1024 /* that libguestfs and QEMU may open: a few, and two for each disk */
+
+#define ADVICE_DISK "raise \"diskSize\" in the spec"
+#define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
+
+struct guest_handle {
+    guestfs_h *g; /* NULL before boot() */
+    struct watchdog *watchdog;
+    struct guest_port *output;
+    struct guest_port *layer;
+    struct gatekeeper *gatekeeper; /* while it launches */
+    struct console console;
+    bool verbose;
+    struct buffer line; /* of the console, not complete yet; used where verbose */
+    char *sockets;      /* folder for sockets */
+    bool sockets_apart; /* it is a temporary of its own */
+    char *left_behind;  /* what libguestfs would leave in /tmp if it were killed; adopted */
+};
+
+/* Shows the lines of the console as they are completed, without what could control a terminal. */
+static void show_console(struct guest_handle *handle, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != '\n' && handle->line.length < CONSOLE_BYTES) {
+            if (bytes[i] >= ' ' && bytes[i] < 0x7f)
+                buffer_append(&handle->line, &bytes[i], 1);
+            continue;
+        }
+        const char *line = handle->line.data == NULL ? "" : handle->line.data;
+
+        progress_detail("%s: %s", console_is_noise(line) ? "libguestfs" : "guest", line);
+        buffer_free(&handle->line);
+    }
+}
+
+/* Without a handler libguestfs prints some of these on standard error. */
+static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
+                     const char *bytes, size_t length, const uint64_t *array, size_t array_length)
+{
+    struct guest_handle *handle = context;
+
+    (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
+    if (event == GUESTFS_EVENT_APPLIANCE) {
+        console_append(&handle->console, bytes, length);
+        if (handle->verbose)
+            show_console(handle, bytes, length);
+    } else {
+        progress_detail("libguestfs: %.*s", (int)length, bytes);
+    }
+}
+
+/* Root's sockets are in /tmp whatever libguestfs is told, and its folder there outlives it when it
+ * is killed. QEMU's command line is the only place that names it. */
+static void adopt_socket_folder(struct guest_handle *handle, pid_t qemu)
+{
+    char command[8192];
+    CLEANUP(freep) char *path = xasprintf("/proc/%d/cmdline", (int)qemu);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, command, sizeof command);
+    static const char key[] = "path=/tmp/libguestfs";
+
+    if (length <= 0 || geteuid() != 0 || handle->left_behind != NULL)
+        return;
+    const char *start = memmem(command, (size_t)length, key, strlen(key));
+    if (start == NULL)
+        return;
+    start += strlen("path=");
+    size_t rest = (size_t)(command + length - start);
+    const char *end = memmem(start, rest, "/" SOCKET_NAME, strlen("/" SOCKET_NAME));
+    if (end == NULL)
+        return;
+    handle->left_behind = xstrndup(start, (size_t)(end - start));
+    temporary_adopt(handle->left_behind);
+}
+
+/* The sink of the scripts' output. */
+static struct error *show_output(void *context, const void *bytes, size_t length)
+{
+    (void)context;
+    progress_output(bytes, length);
+    return NULL;
+}
+
+static void on_connected(void *context, pid_t qemu)
+{
+    struct guest_handle *handle = context;
+
+    watchdog_set_target(handle->watchdog, qemu);
+    adopt_socket_folder(handle, qemu);
+}
+
+/* A path of a socket has little room (sockaddr_un): where the run folder's is too long, the sockets
+ * get a folder in /tmp. */
+static struct error *choose_socket_folder(struct guest_handle *handle)
+{
+    const char *run = NULL;
+
+    TRY(temporary_run_folder(&run));
+    if (strlen(run) + SOCKET_SUFFIX_MAX < sizeof((struct sockaddr_un *)0)->sun_path) {
+        handle->sockets = xstrdup(run);
+        return NULL;
+    }
+    TRY(temporary_folder("/tmp", "vmbuild", &handle->sockets));
+    handle->sockets_apart = true;
+    return NULL;
+}
+
+/* The first line of what libguestfs said last, without the name of its own call, and without
+ * control characters: some of it comes from the guest. The caller's. */
+static char *last_words(struct guest_handle *handle)
+{
+    static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
+    const char *said = guestfs_last_error(handle->g);
+
+    if (said == NULL)
+        return xstrdup("libguestfs does not say why");
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strncmp(said, calls[i], strlen(calls[i])) == 0)
+            said += strlen(calls[i]);
+    char *words = xstrndup(said, strcspn(said, "\n"));
+    for (char *c = words; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    return words;
+}
+
+static struct error *with_console(struct guest_handle *handle, struct error *err)
+{
+    CLEANUP(freep) char *tail = console_tail(&handle->console);
+
+    return error_detail(err, *tail != '\0' ? tail : "  the guest's console is empty");
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), suffix_length = strlen(suffix);
+
+    return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
+}
+
+/* The error of a call that libguestfs says has failed. FIRED: the watchdog has killed QEMU after
+ * SECONDS. */
+static struct error *call_error(struct guest_handle *handle, const char *operation, bool fired,
+                                uint64_t seconds)
+{
+    CLEANUP(freep) char *words = last_words(handle);
+
+    if (fired)
+        return with_console(handle,
+                            error_new(EXIT_TIMEOUT, "%s: the guest did not answer for %llu seconds",
+                                      operation, (unsigned long long)seconds));
+    if (guestfs_is_ready(handle->g) != 1) {
+        if (console_out_of_memory(&handle->console))
+            return error_advise(
+                with_console(handle,
+                             error_new(EXIT_MEMORY, "%s: the guest ran out of memory", operation)),
+                ADVICE_MEMORY);
+        return with_console(handle, error_new(EXIT_VM, "%s: the VM ended: %s", operation, words));
+    }
+    if (ends_with(words, GUEST_DISK_FULL_SUFFIX))
+        return error_advise(error_new(EXIT_DISK_FULL, "%s: %s", operation, words), ADVICE_DISK);
+    if (strncmp(words, GUEST_BAD_LAYER_PREFIX, strlen(GUEST_BAD_LAYER_PREFIX)) == 0)
+        return error_new(EXIT_INPUT, "%s: %s", operation, words);
+    return with_console(handle, error_new(EXIT_OTHER, "%s: %s", operation, words));
+}
+
+struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
+                                   uint64_t seconds, struct strings *words, char **ret_reply)
+{
+    watchdog_arm(handle->watchdog, seconds);
+    char *reply = guestfs_command(handle->g, words->items);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    strings_free(words);
+    if (reply == NULL)
+        return call_error(handle, operation, fired, seconds);
+    if (ret_reply != NULL)
+        *ret_reply = reply;
+    else
+        free(reply);
+    return NULL;
+}
+
+/* A handle that takes nothing from the environment. */
+static struct error *make_handle(guestfs_h **ret)
+{
+    *ret = guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
+    if (*ret == NULL)
+        return error_errno(EXIT_OTHER, "start libguestfs");
+    guestfs_set_error_handler(*ret, NULL, NULL);
+    return NULL;
+}
+
+struct error *guest_handle_find_qemu(char **ret)
+{
+    guestfs_h *g = NULL;
+
+    TRY(make_handle(&g));
+    CLEANUP(freep) char *hv = guestfs_get_hv(g);
+    guestfs_close(g);
+    return appliance_find_qemu(hv == NULL ? "" : hv, ret);
+}
+
+char *guest_handle_library_version(void)
+{
+    guestfs_h *g = NULL;
+    struct error *err = make_handle(&g);
+
+    if (err != NULL) {
+        error_free(err);
+        return xstrdup("unknown");
+    }
+    struct guestfs_version *version = guestfs_version(g);
+    char *text = version == NULL ? xstrdup("unknown")
+                                 : xasprintf("%lld.%lld.%lld%s", (long long)version->major,
+                                             (long long)version->minor, (long long)version->release,
+                                             version->extra);
+
+    guestfs_free_version(version);
+    guestfs_close(g);
+    return text;
+}
+
+/* Sets up the handle for one launch. Return: false where libguestfs does not like something. */
+static bool configure(struct guest_handle *handle, const struct vm_options *options,
+                      const struct guest_attempt *attempt, const char *run)
+{
+    guestfs_h *g = handle->g;
+    CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets);
+    char *const environment[] = {runtime, NULL};
+    struct machine_host host = attempt->host;
+    struct machine machine;
+
+    guestfs_set_event_callback(g, on_event,
+                               GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
+                                   GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
+                               0, handle);
+    host.output = guest_port_path(handle->output);
+    host.layer = guest_port_path(handle->layer);
+    host.gate = gatekeeper_gate(handle->gatekeeper);
+    host.monitor = gatekeeper_monitor(handle->gatekeeper);
+    host.resumes = attempt->task == GATEKEEPER_RESUME;
+    machine_describe(options, &host, &machine);
+    bool good =
+        guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
+        guestfs_set_cachedir(g, options->store == NULL ? run : store_folder(options->store)) == 0 &&
+        guestfs_set_backend(g, "direct") == 0 &&
+        guestfs_set_backend_setting(
+            g, attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg", "1") ==
+            0 &&
+        guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
+        guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
+        guestfs_set_memsize(g, (int)options->memory) == 0 &&
+        guestfs_set_smp(g, (int)options->cpus) == 0 && guestfs_set_append(g, machine.append) == 0 &&
+        /* It does not launch without a drive of its own; this one is an empty file. */
+        guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0;
+
+    for (size_t i = 0; good && i + 1 < machine.parameters.count; i += 2)
+        good = guestfs_config(g, machine.parameters.items[i], machine.parameters.items[i + 1]) == 0;
+    machine_free(&machine);
+    return good;
+}
+
+/* Has libguestfs launch the VM. *RET_LATE: whether the guest did not report in time. */
+static struct error *run_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
+                                bool *ret_late)
+{
+    const char *accelerator = accelerator_name(attempt->host.accelerator);
+    struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
+
+    watchdog_arm(handle->watchdog, attempt->seconds);
+    int result = guestfs_launch(handle->g);
+    *ret_late = watchdog_disarm(handle->watchdog);
+    descriptor_limit_restore(before);
+    if (result == 0)
+        return NULL;
+    if (*ret_late)
+        return with_console(
+            handle,
+            error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
+                      accelerator, (unsigned long long)attempt->seconds));
+    CLEANUP(freep) char *words = last_words(handle);
+
+    return with_console(handle,
+                        error_new(EXIT_VM, "start the VM under %s: %s", accelerator, words));
+}
+
+static void end_qemu(void *context)
+{
+    struct guest_handle *handle = context;
+
+    watchdog_kill(handle->watchdog);
+}
+
+struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
+                                 const struct guest_attempt *attempt, bool *ret_late)
+{
+    const struct gatekeeper_plan plan = {.task = attempt->task,
+                                         .more_devices = attempt->task == GATEKEEPER_RESUME &&
+                                                         machine_has_more_than_saved(options),
+                                         .state = attempt->state,
+                                         .end = end_qemu,
+                                         .context = handle};
+    const char *run = NULL;
+
+    *ret_late = false;
+    TRY(temporary_run_folder(&run));
+    TRY(guest_port_open(handle->sockets, "output", &handle->output));
+    TRY(guest_port_open(handle->sockets, "layer", &handle->layer));
+    TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
+                         handle));
+    TRY(gatekeeper_start(handle->sockets, &plan, &handle->gatekeeper));
+    TRY(make_handle(&handle->g));
+    if (!configure(handle, options, attempt, run)) {
+        CLEANUP(freep) char *words = last_words(handle);
+
+        return error_new(EXIT_VM, "configure the VM: %s", words);
+    }
+    struct error *err = run_launch(handle, attempt, ret_late);
+    struct error *gatekeeper_err = gatekeeper_finish(STEAL(handle->gatekeeper));
+
+    /* What libguestfs says of a VM that was to be ended, or was no VM yet, is no news. */
+    if (attempt->task == GATEKEEPER_BOOT || err == NULL) {
+        error_free(gatekeeper_err);
+        return err;
+    }
+    error_free(err);
+    return gatekeeper_err;
+}
+
+struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
+{
+    CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
+
+    handle->verbose = verbose;
+    TRY(watchdog_new(&handle->watchdog));
+    TRY(choose_socket_folder(handle));
+    /* libguestfs would tell it the guest's kernel, and that every script. */
+    unsetenv("TERM");
+    *ret = STEAL(handle);
+    return NULL;
+}
+
+struct error *guest_handle_upload(struct guest_handle *handle, const char *operation, int fd,
+                                  const char *target)
+{
+    CLEANUP(freep) char *source = xasprintf("/dev/fd/%d", fd);
+
+    watchdog_arm(handle->watchdog, GUEST_HANDLE_CALL_SECONDS);
+    int result = guestfs_upload(handle->g, source, target);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    return result == 0 ? NULL : call_error(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
+}
+
+/* A transfer under way. */
+struct stream {
+    struct guest_handle *handle;
+    const char *folder; /* in the guest */
+    struct error *(*produce)(void *context, struct sink sink);
+    void *producer;
+    struct sink sink;
+    bool ends_qemu; /* an error of the sink does: nothing else ends the guest's call */
+    size_t passed;  /* bytes since the deadline was set */
+};
+
+static int call_tar_in(void *context, const char *path)
+{
+    struct stream *stream = context;
+
+    return guestfs_tar_in(stream->handle->g, path, stream->folder);
+}
+
+static void cancel_call(void *context)
+{
+    struct stream *stream = context;
+
+    guestfs_user_cancel(stream->handle->g);
+}
+
+/* The sink between a transfer and its other end: as long as bytes pass, the guest is alive. */
+static struct error *pass_on(void *context, const void *bytes, size_t length)
+{
+    struct stream *stream = context;
+    struct error *err = stream->sink.write(stream->sink.context, bytes, length);
+
+    stream->passed += length;
+    if (stream->passed >= TRANSFER_STEP) {
+        stream->passed = 0;
+        watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
+    }
+    if (err != NULL && stream->ends_qemu)
+        watchdog_kill(stream->handle->watchdog);
+    return err;
+}
+
+static struct error *produce_watched(void *context, struct sink sink)
+{
+    struct stream *stream = context;
+
+    stream->sink = sink;
+    return stream->produce(stream->producer, (struct sink){.write = pass_on, .context = stream});
+}
+
+struct error *guest_handle_tar_in(struct guest_handle *handle, const char *operation,
+                                  const char *target,
+                                  struct error *(*produce)(void *context, struct sink sink),
+                                  void *context)
+{
+    struct stream stream = {
+        .handle = handle, .folder = target, .produce = produce, .producer = context};
+    const struct guest_feed feed = {.call = call_tar_in, .cancel = cancel_call, .context = &stream};
+    int result = -1;
+
+    watchdog_arm(handle->watchdog, TRANSFER_SECONDS);
+    struct error *err = guest_feed_send(&feed, produce_watched, &stream, &result);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    if (err != NULL || result == 0)
+        return err;
+    return call_error(handle, operation, fired, TRANSFER_SECONDS);
+}
+
+struct error *guest_handle_receive_layer(struct guest_handle *handle, const char *operation,
+                                         struct strings *words, struct sink sink)
+{
+    struct stream stream = {.handle = handle, .sink = sink, .ends_qemu = true};
+    CLEANUP(freep) char *reply = NULL;
+    uint64_t count = 0;
+
+    TRY(guest_port_start(handle->layer, (struct sink){.write = pass_on, .context = &stream}, NULL,
+                         NULL));
+    struct error *err = guest_handle_command(handle, operation, TRANSFER_SECONDS, words, &reply);
+
+    if (err == NULL)
+        err = outcome_parse_layer(reply, &count);
+    if (err == NULL)
+        err = guest_port_wait(handle->layer, count);
+    struct error *sink_err = guest_port_stop(handle->layer);
+
+    watchdog_disarm(handle->watchdog);
+    if (sink_err == NULL)
+        return err;
+    error_free(err);
+    return sink_err;
+}
+
+struct guest_port *guest_handle_output(struct guest_handle *handle)
+{
+    return handle->output;
+}
+
+void guest_handle_stop(struct guest_handle *handle)
+{
+    if (handle->g != NULL) {
+        struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
+
+        watchdog_kill(handle->watchdog);
+        guestfs_close(handle->g);
+        descriptor_limit_restore(before);
+        handle->g = NULL;
+    }
+    error_free(gatekeeper_finish(STEAL(handle->gatekeeper)));
+    guest_port_close(STEAL(handle->output));
+    guest_port_close(STEAL(handle->layer));
+    progress_output_end();
+    temporary_remove(handle->left_behind);
+    free(handle->left_behind);
+    handle->left_behind = NULL;
+    handle->console = (struct console){0};
+}
+
+void guest_handle_free(struct guest_handle *handle)
+{
+    if (handle == NULL)
+        return;
+    if (handle->watchdog != NULL)
+        guest_handle_stop(handle);
+    watchdog_free(handle->watchdog);
+    if (handle->sockets_apart)
+        temporary_remove(handle->sockets);
+    buffer_free(&handle->line);
+    free(handle->sockets);
+    free(handle);
+}

@@ -1,0 +1,204 @@
+#include "host/vm/guest_port.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/stream.h"
+#include "host/machine/qemu_socket.h"
+
+#define CHUNK (256u << 10) /* more than a socket holds by default */
+
+/* What limits a guest that promises more than it sends: the promised bytes are on their way
+ * already, in virtio's ring (128 writes of 32 KiB at most) and in a socket, and come at once. */
+#define ON_THE_WAY_MAX (16u << 20) /* bytes */
+#define LATE_MAX_MS 10000          /* in all, but for the time that the sink takes */
+
+struct guest_port {
+    struct qemu_socket socket;
+    char *name;
+    struct sink sink;
+    void (*connected)(void *context, pid_t pid);
+    void *context;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int connection;    /* below 0: none yet, or none any more */
+    bool stopping;     /* what comes from now on is not wanted */
+    uint64_t received; /* bytes that the sink has taken so far */
+    uint64_t awaited;  /* bytes up to the end of the last wait */
+    bool taking;       /* the sink is at work, which may take a stopped terminal any time */
+    bool ended;        /* no more will come */
+    struct error *err; /* the sink's */
+};
+
+/* Accepts QEMU. Return: its connection; below 0 when the port is stopped meanwhile. */
+static int accept_qemu(struct guest_port *port)
+{
+    pid_t pid = 0;
+    int connection = qemu_socket_accept(&port->socket, &pid);
+
+    if (connection >= 0 && pid > 0 && port->connected != NULL)
+        port->connected(port->context, pid);
+    return connection;
+}
+
+/* What has come before is still read. */
+static void end_connection(int connection)
+{
+    if (connection >= 0)
+        shutdown(connection, SHUT_RD);
+}
+
+static void set_connection(struct guest_port *port, int connection)
+{
+    pthread_mutex_lock(&port->mutex);
+    port->connection = connection;
+    if (port->stopping)
+        end_connection(connection);
+    pthread_mutex_unlock(&port->mutex);
+}
+
+static void set_taking(struct guest_port *port, bool taking, size_t received)
+{
+    pthread_mutex_lock(&port->mutex);
+    port->taking = taking;
+    port->received += received;
+    pthread_cond_signal(&port->changed);
+    pthread_mutex_unlock(&port->mutex);
+}
+
+static void *take_in(void *argument)
+{
+    struct guest_port *port = argument;
+    CLEANUP(freep) char *bytes = xcalloc(CHUNK, 1);
+    CLEANUP(closep) int connection = accept_qemu(port);
+
+    set_connection(port, connection);
+    while (connection >= 0 && port->err == NULL) {
+        ssize_t length = recv(connection, bytes, CHUNK, 0);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length <= 0)
+            break;
+        set_taking(port, true, 0);
+        port->err = port->sink.write(port->sink.context, bytes, (size_t)length);
+        set_taking(port, false, (size_t)length);
+    }
+    pthread_mutex_lock(&port->mutex);
+    port->connection = -1;
+    port->ended = true;
+    pthread_cond_signal(&port->changed);
+    pthread_mutex_unlock(&port->mutex);
+    return NULL;
+}
+
+struct error *guest_port_open(const char *folder, const char *name, struct guest_port **ret)
+{
+    struct qemu_socket socket;
+
+    TRY(qemu_socket_listen(folder, name, &socket));
+    struct guest_port *port = xcalloc(1, sizeof *port);
+
+    port->socket = socket;
+    port->name = xstrdup(name);
+    port->connection = -1;
+    pthread_mutex_init(&port->mutex, NULL);
+    pthread_cond_init(&port->changed, NULL);
+    *ret = port;
+    return NULL;
+}
+
+const char *guest_port_path(const struct guest_port *port)
+{
+    return qemu_socket_path(&port->socket);
+}
+
+struct error *guest_port_start(struct guest_port *port, struct sink sink,
+                               void (*connected)(void *context, pid_t pid), void *context)
+{
+    port->sink = sink;
+    port->connected = connected;
+    port->context = context;
+    int cause = pthread_create(&port->thread, NULL, take_in, port);
+
+    if (cause != 0)
+        return error_new(EXIT_OTHER, "start a thread for the guest's port '%s': %s", port->name,
+                         strerror(cause));
+    port->started = true;
+    return NULL;
+}
+
+static int64_t milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until something changes, with the mutex held, for LEFT milliseconds. Return: what is left
+ * of them; where the sink is at work, all. */
+static int64_t await_change(struct guest_port *port, int64_t left)
+{
+    bool taking = port->taking;
+    int64_t start = milliseconds(), end = start + left;
+    struct timespec deadline = {end / 1000, end % 1000 * 1000000};
+
+    pthread_cond_clockwait(&port->changed, &port->mutex, CLOCK_MONOTONIC, &deadline);
+    return taking ? left : end - milliseconds();
+}
+
+struct error *guest_port_wait(struct guest_port *port, uint64_t count)
+{
+    int64_t left = LATE_MAX_MS;
+
+    pthread_mutex_lock(&port->mutex);
+    uint64_t seen = port->received - port->awaited;
+
+    while (seen < count && count - seen <= ON_THE_WAY_MAX && !port->ended && left > 0) {
+        left = await_change(port, left);
+        seen = port->received - port->awaited;
+    }
+    port->awaited += seen < count ? seen : count;
+    pthread_mutex_unlock(&port->mutex);
+    if (seen < count)
+        return error_new(EXIT_VM, "read the guest's port '%s': %llu of %llu bytes came", port->name,
+                         (unsigned long long)seen, (unsigned long long)count);
+    return NULL;
+}
+
+struct error *guest_port_stop(struct guest_port *port)
+{
+    if (!port->started)
+        return NULL;
+    qemu_socket_wake(&port->socket);
+    pthread_mutex_lock(&port->mutex);
+    port->stopping = true;
+    end_connection(port->connection);
+    pthread_mutex_unlock(&port->mutex);
+    pthread_join(port->thread, NULL);
+    port->started = false;
+    return STEAL(port->err);
+}
+
+void guest_port_close(struct guest_port *port)
+{
+    if (port == NULL)
+        return;
+    error_free(guest_port_stop(port));
+    qemu_socket_close(&port->socket);
+    pthread_cond_destroy(&port->changed);
+    pthread_mutex_destroy(&port->mutex);
+    free(port->name);
+    free(port);
+}

@@ -1,0 +1,247 @@
+#include "host/vm/launch.h"
+
+#include <stdlib.h>
+
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/lib/temporary.h"
+#include "host/machine/accelerator.h"
+#include "host/machine/appliance.h"
+#include "host/machine/machine.h"
+#include "host/machine/scratch_disk.h"
+#include "host/machine/tsc.h"
+#include "host/vm/snapshot.h"
+
+/* Seconds that the guest may take to report. The first is for a machine in order, the second for
+ * one so loaded that the first was too short. */
+#define LAUNCH_SECONDS 30
+#define LAUNCH_AGAIN_SECONDS 90
+
+/* What is found on this host. */
+struct launch {
+    const struct vm_options *options;
+    char *appliance;
+    char *qemu;
+    char *firmware; /* or NULL */
+    uint64_t tsc_khz;
+    struct guest_handle *handle;
+};
+
+static void launch_free(struct launch *launch)
+{
+    guest_handle_free(launch->handle);
+    free(launch->appliance);
+    free(launch->qemu);
+    free(launch->firmware);
+}
+
+/* Finding the rest takes as long as measuring the counter has to. */
+static struct error *look_around(struct launch *launch)
+{
+    struct tsc_sample start;
+
+    tsc_take(&start);
+    TRY(appliance_find(&launch->appliance));
+    TRY(guest_handle_find_qemu(&launch->qemu));
+    TRY(guest_handle_new(launch->options->verbose, &launch->handle));
+    launch->firmware = appliance_find_firmware(launch->qemu);
+    launch->tsc_khz = tsc_khz(&start);
+    return NULL;
+}
+
+static struct guest_attempt make_attempt(const struct launch *launch, enum accelerator accelerator,
+                                         enum gatekeeper_task task, int state)
+{
+    return (struct guest_attempt){
+        .appliance = launch->appliance,
+        .qemu = launch->qemu,
+        .host = {.accelerator = accelerator,
+                 .tsc_khz = accelerator == ACCELERATOR_TCG ? launch->tsc_khz : 0,
+                 .firmware = launch->firmware},
+        .task = task,
+        .state = state,
+        .seconds = LAUNCH_SECONDS};
+}
+
+static struct error *make_disk(const struct launch *launch)
+{
+    return scratch_disk_make(launch->options->scratch, launch->options->scratch_size);
+}
+
+static bool has_known_base(const struct vm_options *options)
+{
+    return options->base != NULL && !options->base_is_new;
+}
+
+/* The machine that is saved: without what belongs to one build. */
+static struct vm_options bare_options(const struct vm_options *options)
+{
+    return (struct vm_options){.memory = options->memory,
+                               .cpus = options->cpus,
+                               .verbose = options->verbose,
+                               .scratch = options->scratch,
+                               .base = has_known_base(options) ? options->base : NULL,
+                               .store = options->store};
+}
+
+/* Return: false where the machine has no key: a file of it is too new, its base disk is not told
+ * from others, or its guest has to measure the host's time stamp counter, which may tick otherwise
+ * where it resumes. */
+static bool find_key(const struct launch *launch, struct digest *ret)
+{
+    CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_KERNEL, launch->appliance);
+    CLEANUP(freep) char *initramfs = xasprintf("%s/" APPLIANCE_INITRAMFS, launch->appliance);
+    CLEANUP(freep) char *library = guest_handle_library_version();
+    CLEANUP(buffer_free) struct buffer traits = {0};
+    const char *const paths[] = {launch->qemu, kernel, initramfs};
+    const struct vm_options *options = launch->options;
+    struct vm_options bare = bare_options(options);
+    struct machine_host host = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, -1).host;
+    struct machine machine;
+
+    if (launch->tsc_khz == 0 || (bare.base != NULL && options->base_mark == NULL))
+        return false;
+    /* In place of paths, what is behind them. */
+    bare.scratch = "";
+    bare.base = bare.base == NULL ? NULL : options->base_mark;
+    host.output = host.layer = host.gate = host.monitor = "";
+    machine_describe(&bare, &host, &machine);
+    buffer_printf(&traits, "libguestfs %s, %llu MiB, disk of %llu, %s", library,
+                  (unsigned long long)options->memory, (unsigned long long)options->scratch_size,
+                  machine.append);
+    for (size_t i = 0; i < machine.parameters.count; i++)
+        buffer_printf(&traits, " %s", machine.parameters.items[i]);
+    machine_free(&machine);
+    return snapshot_key(paths, sizeof paths / sizeof *paths, &traits, ret);
+}
+
+/* Boots a VM to be saved, and saves it. *RET_LATE: its guest has not reported in time. */
+static struct error *make_snapshot(const struct launch *launch, const struct digest *key,
+                                   bool *ret_late)
+{
+    CLEANUP(temporary_removep) char *path = NULL;
+    CLEANUP(closep) int fd = -1;
+    const struct vm_options bare = bare_options(launch->options);
+
+    TRY(store_temporary(bare.store, &path, &fd));
+    TRY(make_disk(launch));
+    TRY(snapshot_seek_state(fd, launch->options->scratch_size));
+    const struct guest_attempt attempt = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, fd);
+    struct error *err = guest_handle_start(launch->handle, &bare, &attempt, ret_late);
+
+    guest_handle_stop(launch->handle);
+    TRY(err);
+    return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size, bare.scratch);
+}
+
+/* Opens the snapshot. *RET_DUE: there is none, and it is to be made now. Return: its descriptor;
+ * below 0 where there is none. */
+static int open_snapshot(const struct launch *launch, const struct digest *key, bool *ret_due)
+{
+    struct store *store = launch->options->store;
+    int fd = snapshot_open(store, key);
+
+    /* Where a base disk is known, it was made by a build before. */
+    *ret_due = fd < 0 && snapshot_is_due(store, key, has_known_base(launch->options));
+    return fd;
+}
+
+/* The same, and makes it where it is due. Of several builds one does, and the others wait. */
+static int obtain_snapshot(const struct launch *launch, const struct digest *key)
+{
+    struct store *store = launch->options->store;
+    CLEANUP(closep) int lock = -1;
+    bool due, late = false;
+    int fd = open_snapshot(launch, key, &due);
+
+    if (!due)
+        return fd;
+    struct error *err = snapshot_lock(store, key, &lock);
+
+    if (err == NULL)
+        fd = open_snapshot(launch, key, &due);
+    if (err == NULL && due)
+        err = make_snapshot(launch, key, &late);
+    if (err == NULL)
+        return due ? snapshot_open(store, key) : fd;
+    progress_detail("the VM cannot be saved: %s", err->message);
+    error_free(err);
+    if (!late)
+        snapshot_give_up(store, key);
+    return -1;
+}
+
+static struct error *start_from(const struct launch *launch, int snapshot, bool *ret_late)
+{
+    const struct vm_options *options = launch->options;
+    const struct guest_attempt attempt =
+        make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_RESUME, snapshot);
+
+    *ret_late = false;
+    TRY(snapshot_restore_disk(snapshot, options->scratch_size, options->scratch));
+    TRY(snapshot_seek_state(snapshot, options->scratch_size));
+    return guest_handle_start(launch->handle, options, &attempt, ret_late);
+}
+
+/* Return: whether the VM runs, from a snapshot. */
+static bool resume(const struct launch *launch)
+{
+    struct store *store = launch->options->store;
+    struct digest key;
+    bool late;
+
+    if (store == NULL || store_is_thrown_away(store) || !find_key(launch, &key))
+        return false;
+    CLEANUP(closep) int snapshot = obtain_snapshot(launch, &key);
+    if (snapshot < 0)
+        return false;
+    struct error *err = start_from(launch, snapshot, &late);
+
+    if (err == NULL)
+        return true;
+    progress_detail("the VM boots, as it cannot resume: %s", err->message);
+    error_free(err);
+    guest_handle_stop(launch->handle);
+    (late ? snapshot_drop : snapshot_give_up)(store, &key);
+    return false;
+}
+
+static struct error *boot(const struct launch *launch, enum accelerator accelerator)
+{
+    struct guest_attempt attempt = make_attempt(launch, accelerator, GATEKEEPER_BOOT, -1);
+    bool late = false;
+
+    TRY(make_disk(launch));
+    struct error *err = guest_handle_start(launch->handle, launch->options, &attempt, &late);
+
+    if (err == NULL || !late)
+        return err;
+    if (launch->options->accelerator == ACCELERATOR_KVM)
+        return error_advise(err, "use --accel auto or tcg");
+    progress_note("the VM did not report within %d seconds; starting it once more under TCG",
+                  LAUNCH_SECONDS);
+    error_free(err);
+    guest_handle_stop(launch->handle);
+    TRY(make_disk(launch));
+    attempt = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_BOOT, -1);
+    attempt.seconds = LAUNCH_AGAIN_SECONDS;
+    return guest_handle_start(launch->handle, launch->options, &attempt, &late);
+}
+
+struct error *launch_guest(const struct vm_options *options, struct guest_handle **ret)
+{
+    CLEANUP(launch_free) struct launch launch = {.options = options};
+    struct accelerator_choice choice = {0};
+
+    TRY(look_around(&launch));
+    TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
+    CLEANUP(freep) char *reason = choice.reason;
+    if (reason != NULL)
+        progress_note("the VM runs without KVM, slower: %s", reason);
+    if (choice.accelerator != ACCELERATOR_TCG || !resume(&launch))
+        TRY(boot(&launch, choice.accelerator));
+    *ret = STEAL(launch.handle);
+    return NULL;
+}

@@ -1,0 +1,122 @@
+#include "host/vm/outcome.h"
+
+#include <string.h>
+
+#include "guest/contract.h"
+
+#define STATUS_MAX 255
+#define SIGNAL_MAX 64
+
+/* Takes WORD from the front of *TEXT. */
+static bool take_word(const char **text, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (strncmp(*text, word, length) != 0)
+        return false;
+    *text += length;
+    return true;
+}
+
+/* Takes a decimal number from MIN to MAX, without sign or leading zeros. */
+static bool take_number(const char **text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    const char *next = *text;
+    uint64_t value = 0;
+
+    for (; *next >= '0' && *next <= '9'; next++) {
+        uint64_t digit = (uint64_t)(*next - '0');
+
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    bool zero_first = **text == '0' && next - *text > 1;
+    if (next == *text || zero_first || value < min || value > max)
+        return false;
+    *text = next;
+    *ret = value;
+    return true;
+}
+
+static bool is_end(const char *text)
+{
+    return *text == '\0' || strcmp(text, "\n") == 0;
+}
+
+static bool take_end(const char **text, struct outcome *outcome)
+{
+    uint64_t number = 0;
+
+    if (take_word(text, "timeout"))
+        outcome->end = OUTCOME_TIMEOUT;
+    else if (take_word(text, "exited ") && take_number(text, 0, STATUS_MAX, &number))
+        outcome->end = OUTCOME_EXITED;
+    else if (take_word(text, "killed ") && take_number(text, 1, SIGNAL_MAX, &number))
+        outcome->end = OUTCOME_KILLED;
+    else
+        return false;
+    outcome->number = (int)number;
+    return true;
+}
+
+struct error *outcome_parse(const char *line, struct outcome *ret)
+{
+    struct outcome outcome = {0};
+    const char *text = line;
+    uint64_t full = 0;
+
+    if (strnlen(line, GUEST_REPLY_MAX + 1) <= GUEST_REPLY_MAX && take_end(&text, &outcome) &&
+        take_word(&text, " oom=") && take_number(&text, 0, UINT64_MAX, &outcome.oom) &&
+        take_word(&text, " full=") && take_number(&text, 0, 1, &full) &&
+        take_word(&text, " output=") && take_number(&text, 0, UINT64_MAX, &outcome.output) &&
+        is_end(text)) {
+        outcome.full = full == 1;
+        *ret = outcome;
+        return NULL;
+    }
+    return error_new(EXIT_VM, "the guest's reply is not valid");
+}
+
+struct error *outcome_parse_layer(const char *line, uint64_t *ret)
+{
+    const char *text = line;
+    uint64_t bytes = 0;
+
+    if (!take_word(&text, "layer=") || !take_number(&text, 0, UINT64_MAX, &bytes) || !is_end(text))
+        return error_new(EXIT_VM, "the guest's reply is not valid");
+    *ret = bytes;
+    return NULL;
+}
+
+struct error *outcome_error(const struct outcome *outcome, const char *name, uint64_t timeout)
+{
+    enum exit_code code = EXIT_SCRIPT;
+    const char *why = "", *advice = NULL;
+
+    if (outcome->end == OUTCOME_TIMEOUT)
+        return error_advise(error_new(EXIT_TIMEOUT,
+                                      "run script '%s': it ran longer than its limit of %llu "
+                                      "seconds",
+                                      name, (unsigned long long)timeout),
+                            "raise \"timeout\" in the spec or --timeout");
+    if (outcome->end == OUTCOME_EXITED && outcome->number == 0)
+        return NULL;
+    /* Where both happened: a full disk does not kill. */
+    if (outcome->oom > 0 && (outcome->end == OUTCOME_KILLED || !outcome->full)) {
+        code = EXIT_MEMORY;
+        why = " after the guest ran out of memory";
+        advice = "raise \"memory\" in the spec or --memory";
+    } else if (outcome->full) {
+        code = EXIT_DISK_FULL;
+        why = " after the scratch disk was full";
+        advice = "raise \"diskSize\" in the spec";
+    }
+    struct error *err = outcome->end == OUTCOME_EXITED
+                            ? error_new(code, "run script '%s': it exited with status %d%s", name,
+                                        outcome->number, why)
+                            : error_new(code, "run script '%s': it was killed by signal %d (%s)%s",
+                                        name, outcome->number, strsignal(outcome->number), why);
+
+    return advice == NULL ? err : error_advise(err, "%s", advice);
+}

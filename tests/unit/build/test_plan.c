@@ -1,0 +1,144 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/build/plan.h"
+
+/* Expects the steps of SPEC to be the names in EXPECTED, each followed by a blank. */
+static void expect_steps(const struct spec *spec, const char *expected)
+{
+    struct plan plan;
+    struct buffer names = {0};
+
+    plan_make(spec, &plan);
+    buffer_append(&names, "", 0);
+    for (size_t i = 0; i < plan.step_count; i++)
+        buffer_printf(&names, "%s ", step_name(plan.steps[i]));
+    assert_string_equal(names.data, expected);
+    buffer_free(&names);
+}
+
+static char text[] = "x";
+static char *paths[] = {text, NULL};
+
+static void test_pure_layer_needs_no_vm(void **state)
+{
+    struct spec spec = {.from_image = text, .contents = {paths, 1, 2}};
+    struct plan plan;
+
+    (void)state;
+    plan_make(&spec, &plan);
+    assert_false(plan.needs_vm);
+    expect_steps(&spec, "contents ");
+}
+
+static void test_all_steps_in_order(void **state)
+{
+    struct spec spec = {.from_image = text,
+                        .contents = {paths, 1, 2},
+                        .run_as_root = text,
+                        .pre_mount = text,
+                        .post_mount = text,
+                        .post_umount = text,
+                        .extra_commands = text};
+
+    (void)state;
+    expect_steps(&spec, "unpack contents preMount mount runAsRoot postMount unmount postUmount "
+                        "extraCommands pack ");
+}
+
+static void test_extra_commands_need_no_overlay(void **state)
+{
+    struct spec spec = {.from_image = text, .extra_commands = text};
+
+    (void)state;
+    expect_steps(&spec, "unpack extraCommands pack ");
+}
+
+static void test_shadow_setup_runs_in_the_image(void **state)
+{
+    struct spec spec = {.shadow_setup = true};
+
+    (void)state;
+    expect_steps(&spec, "mount runAsRoot unmount pack ");
+}
+
+/* Expects OUT, entries ended by NUL bytes, to be EXPECTED, entries ended by newlines. */
+static void expect_environment(struct buffer *out, const char *expected)
+{
+    for (size_t i = 0; i < out->length; i++)
+        if (out->data[i] == '\0')
+            out->data[i] = '\n';
+    assert_string_equal(out->data, expected);
+    buffer_free(out);
+}
+
+static struct json *parse(const char *json)
+{
+    struct json *value = NULL;
+
+    assert_null(json_parse("test", json, strlen(json), &value));
+    return value;
+}
+
+static void test_environment(void **state)
+{
+    struct json *base =
+        parse("{\"config\":{\"Env\":[\"PATH=/x\",\"A=1\",\"B=2\",\"broken\",\"=z\"]}}");
+    struct spec spec = {.env = parse("{\"A\":\"3\",\"C\":\"=\"}"), .created = 77};
+    struct buffer out = {0};
+
+    (void)state;
+    plan_environment(&spec, base, &out);
+    expect_environment(&out, "PATH=/x\nA=3\nB=2\nC==\nSOURCE_DATE_EPOCH=77\nHOME=/root\n");
+    json_free(base);
+    json_free(spec.env);
+}
+
+static void test_environment_without_base(void **state)
+{
+    struct spec spec = {.created = 1};
+    struct buffer out = {0};
+
+    (void)state;
+    plan_environment(&spec, NULL, &out);
+    expect_environment(&out, "SOURCE_DATE_EPOCH=1\n"
+                             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+                             "HOME=/root\n");
+}
+
+static void test_epoch_is_this_builds_unless_the_spec_says_so(void **state)
+{
+    struct json *base = parse("{\"config\":{\"Env\":[\"SOURCE_DATE_EPOCH=5\",\"PATH=/x\"]}}");
+    struct spec spec = {.created = 77};
+    struct buffer out = {0};
+
+    (void)state;
+    plan_environment(&spec, base, &out);
+    expect_environment(&out, "SOURCE_DATE_EPOCH=77\nPATH=/x\nHOME=/root\n");
+    spec.env = parse("{\"SOURCE_DATE_EPOCH\":\"9\"}");
+    plan_environment(&spec, base, &out);
+    expect_environment(&out, "SOURCE_DATE_EPOCH=9\nPATH=/x\nHOME=/root\n");
+    json_free(base);
+    json_free(spec.env);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pure_layer_needs_no_vm),
+        cmocka_unit_test(test_all_steps_in_order),
+        cmocka_unit_test(test_extra_commands_need_no_overlay),
+        cmocka_unit_test(test_shadow_setup_runs_in_the_image),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_environment_without_base),
+        cmocka_unit_test(test_epoch_is_this_builds_unless_the_spec_says_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

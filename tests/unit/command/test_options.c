@@ -1,0 +1,242 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/command/options.h"
+
+#define END ((const char *)NULL) /* of the words */
+
+static struct strings kept; /* words, which options point into; freed at the end */
+
+/* Parses the words after "vmbuild", which end with NULL. */
+static struct error *parse(struct options *options, const char *first, ...)
+{
+    static char *words[32];
+    int count = 0;
+    va_list args;
+
+    strings_add(&kept, "vmbuild");
+    words[count++] = kept.items[kept.count - 1];
+    va_start(args, first);
+    for (const char *word = first; word != NULL; word = va_arg(args, const char *)) {
+        strings_add(&kept, word);
+        words[count++] = kept.items[kept.count - 1];
+    }
+    va_end(args);
+    words[count] = NULL;
+    return options_parse(count, words, options);
+}
+
+static int free_words(void **state)
+{
+    (void)state;
+    strings_free(&kept);
+    return 0;
+}
+
+static void expect_usage_error(struct error *err, const char *message, const char *advice)
+{
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_USAGE);
+    if (strstr(err->message, message) == NULL)
+        fail_msg("'%s' is not in '%s'", message, err->message);
+    if (advice != NULL)
+        assert_non_null(strstr(err->advice, advice));
+    error_free(err);
+}
+
+static void test_build_is_the_default(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "--spec", "x.json", "-o", "out", "--format=oci", END));
+    assert_string_equal(options.command->name, "build");
+    assert_string_equal(options.spec, "x.json");
+    assert_string_equal(options.output, "out");
+    assert_int_equal(options.format, FORMAT_OCI);
+    assert_int_equal(options.compression, COMPRESSION_GZIP);
+    options_free(&options);
+}
+
+static void test_options_after_operands(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "export", "image", "-o", "out", END));
+    assert_string_equal(options.operands.items[0], "image");
+    assert_string_equal(options.output, "out");
+    options_free(&options);
+    assert_null(parse(&options, "merge", "-o", "out", "a", "--only-deps", "b", END));
+    assert_int_equal(options.operands.count, 2);
+    assert_true(options.only_deps);
+    options_free(&options);
+}
+
+static void test_overrides_keep_their_order(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "--spec", "x", "--set", "tag=a=b", "--memory", "100", END));
+    assert_int_equal(options.override_count, 2);
+    assert_string_equal(options.overrides[0].key, "tag");
+    assert_string_equal(options.overrides[0].value, "a=b");
+    assert_string_equal(options.overrides[1].key, "memory");
+    options_free(&options);
+}
+
+static void test_unknown_command(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(parse(&options, "exprot", END), "unknown command 'exprot'", "'export'");
+    options_free(&options);
+    expect_usage_error(parse(&options, END), "empty", "--help");
+    options_free(&options);
+}
+
+static void test_unknown_option(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(parse(&options, "--spce", "x", END), "'--spce'", "'--spec'");
+    options_free(&options);
+    expect_usage_error(parse(&options, "build", "-z", END), "'-z'", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "export", "--memory", "1", "x", END), "'--memory'", NULL);
+    options_free(&options);
+}
+
+static void test_wrong_values(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(parse(&options, "--format", "zip", END), "none of docker-archive|", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--spec", END), "missing", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--set", "novalue", END), "KEY=VALUE", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--check=1", END), "'--check': it takes no value", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--check=1", "--progress", "json", END), "'--check'", NULL);
+    assert_int_equal(options.progress, PROGRESS_JSON);
+    options_free(&options);
+}
+
+static void test_operands_are_counted(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(parse(&options, "push", "a", END), "IMAGE REF is missing", NULL);
+    options_free(&options);
+    expect_usage_error(parse(&options, "export", "a", "b", END), "'b' is one word too many", NULL);
+    options_free(&options);
+}
+
+static void test_options_before_the_command(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "-v", "--cache-dir", "schema", "--progress=json", "export", "image",
+                      "-o", "out", END));
+    assert_string_equal(options.command->name, "export");
+    assert_int_equal(options.operands.count, 1);
+    assert_string_equal(options.operands.items[0], "image");
+    assert_string_equal(options.cache_dir, "schema");
+    assert_int_equal(options.progress, PROGRESS_JSON);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--spec", "x", "--", "export", END),
+                       "'export' is one word too many", NULL);
+    options_free(&options);
+}
+
+static void test_a_layer_is_not_compressed(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(
+        parse(&options, "--spec", "x", "--compression", "gzip", "--format", "layer", END),
+        "'layer' has none", NULL);
+    options_free(&options);
+    assert_null(parse(&options, "--spec", "x", "--compression=none", "--format=layer", END));
+    options_free(&options);
+}
+
+static void test_default_output(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "--spec", "x", END));
+    char *path = options_output_path(&options, "host/a/name");
+
+    assert_string_equal(path, "name.tar.gz");
+    free(path);
+    options_free(&options);
+    assert_null(parse(&options, "--spec", "x", "--compression", "none", END));
+    path = options_output_path(&options, "name");
+    assert_string_equal(path, "name.tar");
+    free(path);
+    options_free(&options);
+}
+
+static void test_help_names_every_option_and_command(void **state)
+{
+    struct options options;
+    struct buffer help = {0};
+
+    (void)state;
+    options_help(NULL, &help);
+    const char *const commands[] = {"build",  "export",  "pull",   "push",  "merge",
+                                    "tarsum", "inspect", "doctor", "cache", "schema"};
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        assert_non_null(strstr(help.data, commands[i]));
+    buffer_free(&help);
+    assert_null(parse(&options, "build", "--help", END));
+    assert_true(options.help);
+    options_help(options.command, &help);
+    const char *const words[] = {
+        "--spec FILE", "-o, --output PATH", "--compression", "--accel",        "--memory",
+        "--cpus",      "--timeout",         "--no-cache",    "--cache-dir",    "--dry-run",
+        "--progress",  "-v, --verbose",     "-q, --quiet",   "--set KEY=VALUE"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(help.data, words[i]) == NULL)
+            fail_msg("'%s' is not in the help", words[i]);
+    buffer_free(&help);
+    options_free(&options);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_build_is_the_default),
+        cmocka_unit_test(test_options_after_operands),
+        cmocka_unit_test(test_overrides_keep_their_order),
+        cmocka_unit_test(test_unknown_command),
+        cmocka_unit_test(test_unknown_option),
+        cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_operands_are_counted),
+        cmocka_unit_test(test_options_before_the_command),
+        cmocka_unit_test(test_a_layer_is_not_compressed),
+        cmocka_unit_test(test_default_output),
+        cmocka_unit_test(test_help_names_every_option_and_command),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, free_words);
+}

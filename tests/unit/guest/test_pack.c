@@ -1,0 +1,340 @@
+/* Trees as scripts leave them, packed into layers. Devices and overlayfs' attributes need root. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <cmocka.h>
+
+#include "guest/tar/pack.h"
+#include "host/lib/buffer.h"
+#include "host/lib/memory.h"
+
+#define CLAMP 1000
+
+/* Holds layer/ and image/. Not in /tmp, which may be a tmpfs without user attributes. */
+static char folder[] = "/var/tmp/test_guest_pack.XXXXXX";
+static struct buffer tar, notes;
+
+/* After archive_write_fail nothing frees the buffer that archive_write_open made. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libarchive.so";
+}
+
+static int run_command(const char *command)
+{
+    char *line = xasprintf("cd %s && %s", folder, command);
+    int status = system(line);
+
+    free(line);
+    return status;
+}
+
+static void run(const char *command)
+{
+    assert_int_equal(run_command(command), 0);
+}
+
+static int set_up_folder(void **state)
+{
+    (void)state;
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    return run_command("mkdir layer image");
+}
+
+static int tear_down_folder(void **state)
+{
+    (void)state;
+    buffer_free(&tar);
+    buffer_free(&notes);
+    return chdir("/") || run_command("rm -rf layer image && rmdir $PWD");
+}
+
+static void need_root(void)
+{
+    if (geteuid() != 0) {
+        fprintf(stderr, "# skipped: devices need root\n");
+        skip();
+    }
+}
+
+static int take_bytes(void *context, const void *bytes, size_t length)
+{
+    buffer_append(context, bytes, length);
+    return 0;
+}
+
+static int refuse_bytes(void *context, const void *bytes, size_t length)
+{
+    (void)context, (void)bytes, (void)length;
+    return -1;
+}
+
+static void take_note(void *context, const char *text, const char *path)
+{
+    (void)context;
+    buffer_printf(&notes, "%s: %s\n", text, path);
+}
+
+/* Packs layer/, which lay over image/. Return: what pack() returns. */
+static int pack_layer(int (*write)(void *, const void *, size_t), struct fault *fault)
+{
+    char *layer_path = xasprintf("%s/layer", folder);
+    char *image_path = xasprintf("%s/image", folder);
+    int layer = open(layer_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int image = open(image_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    buffer_free(&tar);
+    int status =
+        pack(layer, image, CLAMP,
+             (struct pack_sink){.write = write, .note = take_note, .context = &tar}, fault);
+
+    close(layer);
+    close(image);
+    free(layer_path);
+    free(image_path);
+    return status;
+}
+
+/* Appends "TYPE PATH[ -> LINK]" and a line's end. */
+static void describe(struct archive_entry *entry, struct buffer *out)
+{
+    const char *link = archive_entry_hardlink(entry);
+    mode_t type = archive_entry_filetype(entry);
+
+    buffer_printf(out, "%c %s",
+                  link != NULL     ? 'h'
+                  : S_ISDIR(type)  ? 'd'
+                  : S_ISLNK(type)  ? 'l'
+                  : S_ISCHR(type)  ? 'c'
+                  : S_ISFIFO(type) ? 'p'
+                                   : 'f',
+                  archive_entry_pathname(entry));
+    if (link == NULL)
+        link = archive_entry_symlink(entry);
+    buffer_printf(out, link != NULL ? " -> %s\n" : "\n", link);
+}
+
+static void expect_packed(const char *expected)
+{
+    static struct fault fault;
+    struct buffer text = {0};
+    struct archive *archive = archive_read_new();
+    struct archive_entry *entry;
+
+    buffer_append(&text, "", 0);
+    if (pack_layer(take_bytes, &fault))
+        fail_msg("%s", fault.text);
+    archive_read_support_format_tar(archive);
+    assert_int_equal(archive_read_open_memory(archive, tar.data, tar.length), ARCHIVE_OK);
+    while (archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
+        describe(entry, &text);
+        assert_true(archive_entry_mtime(entry) <= CLAMP);
+    }
+    archive_read_free(archive);
+    assert_string_equal(text.data, expected);
+    buffer_free(&text);
+}
+
+static void expect_refused(const char *words)
+{
+    static struct fault fault;
+
+    assert_int_equal(pack_layer(take_bytes, &fault), -1);
+    if (strstr(fault.text, words) == NULL)
+        fail_msg("'%s' is not in '%s'", words, fault.text);
+}
+
+/* By the bytes of whole paths: a folder's come where its name and a '/' would. */
+static void test_order(void **state)
+{
+    (void)state;
+    run("mkdir -p layer/a layer/b && touch layer/a/z layer/a-b layer/a.b layer/a0 layer/B && ln -s "
+        "/x layer/b/link");
+    expect_packed("f B\nf a-b\nf a.b\nd a/\nf a/z\nf a0\nd b/\nl b/link -> /x\n");
+}
+
+static void test_same_bytes_whatever_the_order_of_creation(void **state)
+{
+    struct buffer first;
+
+    (void)state;
+    expect_packed("");
+    run("cd layer && mkdir d && touch d/1 d/2 d/3 && ln d/3 d/4 && chmod 755 d && chmod 644 d/* && "
+        "touch -d @7 . d d/*");
+    expect_packed("d d/\nf d/1\nf d/2\nf d/3\nh d/4 -> d/3\n");
+    first = tar;
+    tar = (struct buffer){0};
+    run("cd layer && rm -r d && mkdir d && touch d/4 d/2 && ln d/4 d/3 && touch d/1 && chmod 755 d "
+        "&& chmod 644 d/* && touch -d @7 . d d/*");
+    expect_packed("d d/\nf d/1\nf d/2\nf d/3\nh d/4 -> d/3\n");
+    assert_int_equal(tar.length, first.length);
+    assert_memory_equal(tar.data, first.data, tar.length);
+    buffer_free(&first);
+}
+
+/* The root is packed where it is not as the image's. */
+static void test_root(void **state)
+{
+    (void)state;
+    expect_packed("");
+    run("chmod 700 layer");
+    expect_packed("d ./\n");
+}
+
+/* Only a 0:0 device over a name of the image is a whiteout; other devices are devices. */
+static void test_whiteouts(void **state)
+{
+    (void)state;
+    need_root();
+    run("touch image/gone && mkdir -p image/d/deep layer/d && mknod layer/gone c 0 0 && "
+        "mknod layer/d/deep c 0 0 && mknod layer/lone c 0 0 && mknod layer/null c 1 3");
+    expect_packed("f .wh.gone\nd d/\nf d/.wh.deep\nc lone\nc null\n");
+}
+
+static void test_opaque_folders(void **state)
+{
+    (void)state;
+    need_root();
+    run("mkdir -p image/d/sub layer/d layer/new && touch image/d/x layer/d/y && "
+        "mknod layer/d/x c 0 0");
+    if (run_command("setfattr -n trusted.overlay.opaque -v y layer/d layer/new 2> /dev/null")) {
+        fprintf(stderr, "# skipped: trusted attributes cannot be set\n");
+        skip();
+    }
+    /* x: the opaque folder hides it already, so the device is just one. */
+    expect_packed("d d/\nf d/.wh..wh..opq\nc d/x\nf d/y\nd new/\n");
+    assert_null(memmem(tar.data, tar.length, "trusted.overlay", strlen("trusted.overlay")));
+}
+
+/* A script's file of such a name would hide something wherever the layer is unpacked. */
+static void test_names_of_whiteouts_are_refused(void **state)
+{
+    (void)state;
+    run("mkdir layer/d && touch layer/d/.wh.passwd");
+    expect_refused("pack 'd/.wh.passwd'");
+    run("rm layer/d/.wh.passwd && mkdir layer/d/.wh..wh..opq");
+    expect_refused("pack 'd/.wh..wh..opq'");
+}
+
+static void make_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/layer/%s", folder, path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
+static void test_sockets_are_left_out(void **state)
+{
+    (void)state;
+    make_socket("socket");
+    run("mkfifo layer/pipe");
+    expect_packed("p pipe\n");
+    assert_non_null(strstr(notes.data, ": socket\n"));
+}
+
+/* The image's own is gone all the same. */
+static void test_sockets_hide_what_they_replace(void **state)
+{
+    (void)state;
+    run("mkdir -p image/d/socket layer/d && touch image/file");
+    make_socket("d/socket");
+    make_socket("file");
+    expect_packed("f .wh.file\nd d/\nf d/.wh.socket\n");
+    assert_non_null(strstr(notes.data, ": d/socket\n"));
+    assert_non_null(strstr(notes.data, ": file\n"));
+}
+
+/* Packed as its data and a map, and read as what it was. */
+static void test_sparse_file(void **state)
+{
+    static char bytes[512];
+    struct archive *archive = archive_read_new();
+    struct archive_entry *entry;
+
+    (void)state;
+    run("truncate -s 64M layer/f && printf AB | dd of=layer/f bs=1 seek=33554431 conv=notrunc "
+        "status=none");
+    expect_packed("f f\n");
+    assert_true(tar.length < 4 << 20);
+    archive_read_support_format_tar(archive);
+    assert_int_equal(archive_read_open_memory(archive, tar.data, tar.length), ARCHIVE_OK);
+    while (archive_read_next_header(archive, &entry) == ARCHIVE_OK &&
+           strcmp(archive_entry_pathname(entry), "f") != 0)
+        ;
+    assert_int_equal(archive_entry_size(entry), 64 << 20);
+    /* Not to the end: libarchive itself does not fill a last hole. */
+    for (size_t at = 0; at <= 33554432; at += sizeof bytes) {
+        assert_int_equal(archive_read_data(archive, bytes, sizeof bytes), sizeof bytes);
+        if (at + sizeof bytes == 33554432)
+            assert_int_equal(bytes[511], 'A');
+        if (at == 33554432)
+            assert_int_equal(bytes[0], 'B');
+    }
+    archive_read_free(archive);
+}
+
+/* Names are any bytes, and depth has a limit of its own. */
+static void test_hostile_names(void **state)
+{
+    (void)state;
+    run("cd layer && printf x > \"$(printf 'a\\nb\\033[31m')\" && "
+        "n=$(printf %0250d 0) && mkdir -p $n/$n/$n/$n/$n/$n/$n/$n && "
+        "(cd $n/$n/$n/$n/$n/$n/$n/$n && mkdir -p $n/$n/$n/$n/$n/$n/$n/$n && "
+        " cd $n/$n/$n/$n/$n/$n/$n/$n && mkdir $n && touch $n/f)");
+    static struct fault fault;
+
+    assert_int_equal(pack_layer(take_bytes, &fault), 0);
+    assert_non_null(memmem(tar.data, tar.length, "a\nb\033[31m", strlen("a\nb\033[31m")));
+    run("touch layer/.wh.\"$(printf 'a\\nb')\"");
+    expect_refused("pack '.wh.a?b'");
+}
+
+static void test_refusing_sink_ends_it(void **state)
+{
+    static struct fault fault;
+
+    (void)state;
+    run("head -c 2000000 /dev/zero > layer/f");
+    assert_int_equal(pack_layer(refuse_bytes, &fault), -1);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up_folder, tear_down_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_order),
+        TEST(test_same_bytes_whatever_the_order_of_creation),
+        TEST(test_root),
+        TEST(test_whiteouts),
+        TEST(test_opaque_folders),
+        TEST(test_names_of_whiteouts_are_refused),
+        TEST(test_sockets_are_left_out),
+        TEST(test_sockets_hide_what_they_replace),
+        TEST(test_sparse_file),
+        TEST(test_hostile_names),
+        TEST(test_refusing_sink_ends_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

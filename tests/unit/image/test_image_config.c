@@ -1,0 +1,240 @@
+/* The new image's config document: what it inherits, merges and drops. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/image/image_config.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+#define DIFF_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define DIFF_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define ROOTFS_B "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" DIFF_B "\"]}"
+#define ROOTFS_AB                                                                                  \
+    "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" DIFF_A "\",\"sha256:" DIFF_B "\"]}"
+#define CREATED "\"created\":\"1970-01-01T00:00:01Z\""
+#define NEW_HISTORY "{" CREATED ",\"created_by\":\"vmbuild\"}"
+
+static struct json *parse(const char *text)
+{
+    struct json *value = NULL;
+
+    if (text != NULL)
+        assert_null(json_parse("test", text, strlen(text), &value));
+    return value;
+}
+
+static struct error *make(const char *base_text, const char *spec_text, bool has_new_layer,
+                          char **ret)
+{
+    CLEANUP(json_freep) struct json *base = parse(base_text);
+    CLEANUP(json_freep) struct json *spec = parse(spec_text);
+    CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
+    struct layer layer_a = {.diff_id = {DIFF_A}}, layer_b = {.diff_id = {DIFF_B}};
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    if (base != NULL)
+        image_add_layer(image, layer_a);
+    if (has_new_layer)
+        image_add_layer(image, layer_b);
+    TRY(image_config_make(base, spec, 1, "amd64", has_new_layer, image));
+    json_write(image->config, false, &text);
+    *ret = buffer_steal(&text);
+    return NULL;
+}
+
+/* Checks the whole document. */
+static void check(const char *base, const char *spec, bool has_new_layer, const char *expected)
+{
+    CLEANUP(freep) char *text = NULL;
+
+    assert_null(make(base, spec, has_new_layer, &text));
+    assert_string_equal(text, expected);
+}
+
+/* Checks the `config` object alone. */
+static void check_config(const char *base_config, const char *spec, const char *expected)
+{
+    CLEANUP(freep) char *base = xasprintf("{\"config\":%s}", base_config);
+    CLEANUP(freep) char *text = NULL;
+    CLEANUP(json_freep) struct json *document = NULL;
+    CLEANUP(buffer_free) struct buffer config = {0};
+
+    assert_null(make(base, spec, true, &text));
+    document = parse(text);
+    json_write(json_get(document, "config"), false, &config);
+    assert_string_equal(config.data, expected);
+}
+
+static void test_without_base(void **state)
+{
+    (void)state;
+    check(NULL, NULL, true,
+          "{" CREATED ",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{}," ROOTFS_B
+          ",\"history\":[" NEW_HISTORY "]}");
+}
+
+static void test_whole_document_is_inherited(void **state)
+{
+    (void)state;
+    check(
+        "{\"architecture\":\"arm64\",\"variant\":\"v8\",\"os\":\"linux\",\"author\":\"a\","
+        "\"id\":\"x\",\"container\":\"x\",\"container_config\":{},\"docker_version\":\"20\","
+        "\"created\":\"2020-01-01T00:00:00Z\",\"config\":{\"User\":\"u\",\"Image\":\"sha256:x\"},"
+        "\"history\":[{\"created_by\":\"x\"},{\"created_by\":\"y\",\"empty_layer\":true}],"
+        "\"x\":1.50}",
+        "{\"WorkingDir\":\"/w\"}", true,
+        "{\"architecture\":\"arm64\",\"variant\":\"v8\",\"os\":\"linux\",\"author\":\"a\"," CREATED
+        ",\"config\":{\"User\":\"u\",\"WorkingDir\":\"/w\"},"
+        "\"history\":[{\"created_by\":\"x\"},{\"created_by\":\"y\",\"empty_layer\":true}"
+        "," NEW_HISTORY "],\"x\":1.50," ROOTFS_AB "}");
+}
+
+static void test_env_by_name(void **state)
+{
+    (void)state;
+    check_config("{\"Env\":[\"A=1\",\"AB=2\",\"C=3\"]}", "{\"Env\":[\"C=\",\"D=4\",\"A=5=6\"]}",
+                 "{\"Env\":[\"A=5=6\",\"AB=2\",\"C=\",\"D=4\"]}");
+    check_config("{\"Env\":null}", "{\"Env\":[\"A=1\"]}", "{\"Env\":[\"A=1\"]}");
+}
+
+static void test_maps_by_key(void **state)
+{
+    (void)state;
+    check_config("{\"Labels\":{\"a\":\"1\",\"b\":\"2\",\"c\":\"3\"},\"Volumes\":null}",
+                 "{\"Labels\":{\"b\":\"4\",\"c\":null},\"Volumes\":{\"/v\":{}},"
+                 "\"ExposedPorts\":{\"80/tcp\":{}}}",
+                 "{\"Labels\":{\"a\":\"1\",\"b\":\"4\"},\"Volumes\":{\"/v\":{}},"
+                 "\"ExposedPorts\":{\"80/tcp\":{}}}");
+}
+
+static void test_entrypoint_clears_cmd(void **state)
+{
+    (void)state;
+    check_config("{\"Cmd\":[\"a\"]}", "{\"Entrypoint\":[\"b\"]}", "{\"Entrypoint\":[\"b\"]}");
+    check_config("{\"Cmd\":[\"a\"]}", "{\"Entrypoint\":[\"b\"],\"Cmd\":[\"c\"]}",
+                 "{\"Cmd\":[\"c\"],\"Entrypoint\":[\"b\"]}");
+    check_config("{\"Cmd\":[\"a\"],\"Entrypoint\":[\"b\"]}", "{\"Entrypoint\":null}",
+                 "{\"Cmd\":[\"a\"]}");
+}
+
+static void test_null_removes(void **state)
+{
+    (void)state;
+    check_config("{\"User\":\"u\",\"Env\":[\"A=1\"],\"Cmd\":[]}", "{\"User\":null,\"Env\":null}",
+                 "{\"Cmd\":[]}");
+}
+
+static void test_history_is_filled_up(void **state)
+{
+    (void)state;
+    check("{\"os\":\"linux\",\"architecture\":\"amd64\"}", NULL, true,
+          "{\"os\":\"linux\",\"architecture\":\"amd64\"," CREATED ",\"config\":{}," ROOTFS_AB
+          ",\"history\":[{\"comment\":\"not recorded by the base image\"}," NEW_HISTORY "]}");
+    check("{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{},{}]}", NULL, true,
+          "{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":"
+          "[{\"comment\":\"not recorded by the base image\"}," NEW_HISTORY "]," CREATED
+          ",\"config\":{}," ROOTFS_AB "}");
+}
+
+static void test_no_new_layer(void **state)
+{
+    (void)state;
+    check("{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{}]}", NULL, false,
+          "{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{},{" CREATED
+          ",\"created_by\":\"vmbuild\",\"empty_layer\":true}]," CREATED
+          ",\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" DIFF_A "\"]}}");
+}
+
+static void refuse(const char *base, const char *spec, const char *message)
+{
+    char *text = NULL;
+    struct error *err = make(base, spec, true, &text);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_INPUT);
+    assert_string_equal(err->message, message);
+    error_free(err);
+}
+
+static void test_malformed(void **state)
+{
+    (void)state;
+    refuse("[]", NULL, "read config of 'base image': the document is array, not object");
+    refuse("{\"config\":1}", NULL, "read config of 'base image': config is number, not object");
+    refuse("{\"config\":{\"Env\":{}}}", "{\"Env\":[]}",
+           "read config of 'base image': Env is object, not array");
+    refuse("{\"config\":{\"Env\":[1]}}", "{\"Env\":[]}",
+           "read config of 'base image': Env holds number, not only strings");
+    refuse("{}", "{\"Env\":[null]}", "read config of 'spec': Env holds null, not only strings");
+    refuse("{}", "{\"Labels\":[]}", "read config of 'spec': Labels is array, not object");
+    refuse("{\"history\":[1]}", NULL,
+           "read config of 'base image': history holds number, not only objects");
+}
+
+static void test_times(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } cases[] = {
+        {"1970-01-01T00:00:01Z", 1},
+        {"1969-12-31T23:59:59Z", -1},
+        {"2016-02-29T12:00:00Z", 1456747200},
+        {"9999-12-31T23:59:59Z", 253402300799},
+        {"0001-01-01T00:00:00Z", -62135596800},
+    };
+    static const char *const wrong[] = {
+        "",
+        "1970-01-01",
+        "1970-01-01T00:00:00",
+        "1970-02-30T00:00:00Z",
+        "1970-13-01T00:00:00Z",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:00:60Z",
+        "0000-01-01T00:00:00Z",
+        "1970-01-01T00:00:00.Z",
+        "1970-01-01T00:00:00Zx",
+        "1970-01-01T00:00:00+1:00",
+        "+970-01-01T00:00:00Z",
+    };
+    int64_t seconds = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CLEANUP(freep) char *text = image_config_time(cases[i].seconds);
+
+        assert_string_equal(text, cases[i].text);
+        assert_true(image_config_parse_time(cases[i].text, &seconds));
+        assert_int_equal(seconds, cases[i].seconds);
+    }
+    assert_true(image_config_parse_time("1970-01-01T02:00:00.999999999+02:00", &seconds));
+    assert_int_equal(seconds, 0);
+    assert_true(image_config_parse_time("1969-12-31T16:30:00-07:30", &seconds));
+    assert_int_equal(seconds, 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(image_config_parse_time(wrong[i], &seconds));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_without_base),
+        cmocka_unit_test(test_whole_document_is_inherited),
+        cmocka_unit_test(test_env_by_name),
+        cmocka_unit_test(test_maps_by_key),
+        cmocka_unit_test(test_entrypoint_clears_cmd),
+        cmocka_unit_test(test_null_removes),
+        cmocka_unit_test(test_history_is_filled_up),
+        cmocka_unit_test(test_no_new_layer),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_times),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

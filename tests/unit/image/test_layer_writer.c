@@ -1,0 +1,267 @@
+/* The new layer as it streams in: what is kept of it, and what is refused. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/image/layer_writer.h"
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/temporary.h"
+#include "tests/unit/tar_blocks.h"
+
+static const struct layer_form_wanted everything = {.tar = true,
+                                                    .blob = true,
+                                                    .blob_digest = true,
+                                                    .compression = COMPRESSION_GZIP,
+                                                    .tarsum = true};
+
+static char folder[] = "/tmp/vmbuild-test-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    assert_null(temporary_setup());
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder); /* fails where a test left something */
+}
+
+static struct error *write_all(const struct buffer *tar, size_t piece, struct layer *ret)
+{
+    struct layer_writer *writer = NULL;
+
+    assert_null(layer_writer_new(folder, "layer", everything, &writer));
+    for (size_t at = 0; at < tar->length; at += piece) {
+        size_t length = tar->length - at < piece ? tar->length - at : piece;
+        struct error *err = layer_writer_write(writer, tar->data + at, length);
+
+        if (err != NULL) {
+            layer_writer_free(writer);
+            return err;
+        }
+    }
+    return layer_writer_finish(writer, ret);
+}
+
+static void forget(struct layer *layer)
+{
+    temporary_remove(layer->tar_path);
+    temporary_remove(layer->blob.path);
+    layer_free(layer);
+}
+
+static void check_file(const char *path, const struct digest *digest, uint64_t size)
+{
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    struct digest found;
+
+    assert_null(file_read(path, "layer", 64 << 20, EXIT_OTHER, &bytes));
+    assert_int_equal(bytes.length, size);
+    digest_of(bytes.data, bytes.length, &found);
+    assert_string_equal(found.hex, digest->hex);
+}
+
+static void test_kept_forms(void **state)
+{
+    static const size_t pieces[] = {100, 512, 65536, 8 << 20};
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    CLEANUP(freep) char *data = xcalloc(6 << 20, 1);
+    struct digest expected;
+
+    (void)state;
+    tar_blocks_header(&tar, (struct tar_block){.name = "dir/", .mode = 0755, .type = '5'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "dir/f", .mode = 04755, .size = 6 << 20});
+    tar_blocks_data(&tar, data, 6 << 20);
+    tar_blocks_header(&tar, (struct tar_block){.name = "dir/g", .link = "dir/f", .type = '1'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "l", .link = "../../x", .type = '2'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "..d", .major = 1, .minor = 3, .type = '3'});
+    tar_blocks_end(&tar);
+    digest_of(tar.data, tar.length, &expected);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct layer layer = {0};
+
+        assert_null(write_all(&tar, pieces[i], &layer));
+        assert_string_equal(layer.diff_id.hex, expected.hex);
+        assert_int_equal(layer.size, tar.length);
+        check_file(layer.tar_path, &expected, tar.length);
+        check_file(layer.blob.path, &layer.blob.digest, layer.blob.size);
+        assert_true(layer.blob.size < tar.length / 100);
+        assert_int_equal(layer.blob.compression, COMPRESSION_GZIP);
+        assert_non_null(strstr(layer.tarsum, "tarsum.v1+sha256:"));
+        forget(&layer);
+    }
+}
+
+static void test_nothing_kept(void **state)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    struct layer_writer *writer = NULL;
+    struct layer layer = {0};
+
+    (void)state;
+    tar_blocks_end(&tar);
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    assert_null(layer_writer_write(writer, tar.data, tar.length));
+    assert_null(layer_writer_finish(writer, &layer));
+    assert_null(layer.tar_path);
+    assert_null(layer.blob.path);
+    assert_null(layer.tarsum);
+    /* sha256 of 1024 zeros */
+    assert_string_equal(layer.diff_id.hex,
+                        "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef");
+    layer_free(&layer);
+}
+
+static void refuse(const struct buffer *tar, const char *cause)
+{
+    struct layer layer = {0};
+    CLEANUP(freep)
+    char *expected = xasprintf("receive 'layer': the guest sent no valid layer: %s", cause);
+    struct error *err = write_all(tar, 65536, &layer);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_VM);
+    assert_string_equal(err->message, expected);
+    error_free(err);
+}
+
+static void refuse_entry(struct tar_block entry, const char *cause)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+
+    tar_blocks_header(&tar, entry);
+    tar_blocks_end(&tar);
+    refuse(&tar, cause);
+}
+
+static void test_refused_entries(void **state)
+{
+    (void)state;
+    refuse_entry((struct tar_block){.name = "/etc/passwd"},
+                 "the path '/etc/passwd' is not allowed: it is absolute");
+    refuse_entry((struct tar_block){.name = "a/../../b"},
+                 "the path 'a/../../b' is not allowed: it holds '..'");
+    refuse_entry((struct tar_block){.name = ".."}, "the path '..' is not allowed: it holds '..'");
+    refuse_entry((struct tar_block){.name = ""}, "the path '' is not allowed: it is empty");
+    refuse_entry((struct tar_block){.name = "a", .link = "/b", .type = '1'},
+                 "the target of hard link 'a' is not allowed: it is absolute");
+    refuse_entry((struct tar_block){.name = "a", .type = 'V'}, "'a' has the unknown type 0x56");
+    refuse_entry((struct tar_block){.name = "a", .type = '5', .size = 512},
+                 "'a' has a size but is no regular file");
+    refuse_entry((struct tar_block){.name = "a", .mode = 0100644},
+                 "'a' has an owner, mode or device out of range");
+    refuse_entry((struct tar_block){.name = "a", .type = 'S'}, "'a' has the unknown type 0x53");
+}
+
+static void test_refused_extensions(void **state)
+{
+    static const struct {
+        const char *records, *cause;
+    } cases[] = {
+        {"9 path=/\n", "the path '/' is not allowed: it is absolute"},
+        {"13 path=a/..\n", "the path 'a/..' is not allowed: it holds '..'"},
+        {"99 path=a\n", "at byte 1536: the PAX header has a malformed record"},
+        {"10 path=a", "at byte 1536: the PAX header has a malformed record"},
+        {"7 path\n", "at byte 1536: the PAX header has a record without a key"},
+        {"12 uid=1000x\n", "at byte 1536: the PAX header has a malformed record"},
+        {"13 uid=1000x\n", "at byte 1536: the PAX header's uid is not a number"},
+        {"18 uid=4294967296\n", "'a' has an owner, mode or device out of range"},
+        {"11 size=-1\n", "at byte 1536: the header's size is negative"},
+        {"28 size=9999999999999999999\n", "at byte 1536: the PAX header's size is not a number"},
+        {"22 GNU.sparse.major=1\n", "at byte 1536: a sparse file has no size or name"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CLEANUP(buffer_free) struct buffer tar = {0};
+
+        tar_blocks_extension(&tar, 'x', cases[i].records);
+        tar_blocks_header(&tar, (struct tar_block){.name = "a"});
+        tar_blocks_end(&tar);
+        refuse(&tar, cases[i].cause);
+    }
+}
+
+static void test_refused_streams(void **state)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+
+    (void)state;
+    refuse(&tar, "at byte 0: the archive is cut off");
+    tar_blocks_header(&tar, (struct tar_block){.name = "a", .size = 1});
+    refuse(&tar, "at byte 512: the archive is cut off");
+    tar_blocks_data(&tar, "x", 1);
+    refuse(&tar, "at byte 1024: the archive is cut off");
+    tar_blocks_end(&tar);
+    buffer_append(&tar, "x", 1);
+    refuse(&tar, "at byte 2049: something follows the end of the archive");
+    tar.data[512 + 1024] = 'x'; /* the first block of zeros */
+    tar.length = 2048;
+    tar.data[0] = 'b';
+    refuse(&tar, "at byte 512: the header's checksum does not match");
+}
+
+static void test_huge_extension(void **state)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+
+    (void)state;
+    tar_blocks_header(&tar, (struct tar_block){.name = "a", .type = 'x', .size = 5 << 20});
+    refuse(&tar, "at byte 512: an extended header has more than 4194304 bytes");
+}
+
+/* A consumer that fails stops the stream with its own error. */
+static void test_full_disk(void **state)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    CLEANUP(freep) char *data = xcalloc(16 << 20, 1);
+    struct layer_writer *writer = NULL;
+    struct error *err = NULL;
+
+    (void)state;
+    tar_blocks_header(&tar, (struct tar_block){.name = "f", .size = 16 << 20});
+    tar_blocks_data(&tar, data, 16 << 20);
+    assert_null(layer_writer_new(folder, "layer", everything, &writer));
+    /* The temporaries' descriptors now lead to a disk that is always full. */
+    for (int fd = 3; fd < 32; fd++) {
+        char link[64], target[256] = {0};
+
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        if (readlink(link, target, sizeof target - 1) > 0 && strstr(target, "/.layer.") != NULL) {
+            int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+            assert_true(dup2(full, fd) == fd);
+            close(full);
+        }
+    }
+    err = layer_writer_write(writer, tar.data, tar.length);
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_DISK_FULL);
+    error_free(err);
+    layer_writer_free(writer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kept_forms),      cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_refused_entries), cmocka_unit_test(test_refused_extensions),
+        cmocka_unit_test(test_refused_streams), cmocka_unit_test(test_huge_extension),
+        cmocka_unit_test(test_full_disk),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

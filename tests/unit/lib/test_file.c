@@ -1,0 +1,212 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/error.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+
+#define PART (256 << 10)
+#define SIZE (64 << 20)
+
+/* An open file without a name in FOLDER, or -1. *PATH leads to it. */
+static int make_file(const char *folder, char *path)
+{
+    int fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+    sprintf(path, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+/* Data at 4 MiB and, where AT_END, in the last bytes; holes elsewhere. */
+static void fill(int fd, bool at_end)
+{
+    static char part[PART];
+
+    for (size_t i = 0; i < sizeof part; i++)
+        part[i] = (char)(i * 7 + 1);
+    assert_int_equal(ftruncate(fd, SIZE), 0);
+    assert_int_equal(pwrite(fd, part, sizeof part, 4 << 20), sizeof part);
+    if (at_end)
+        assert_int_equal(pwrite(fd, part, sizeof part, SIZE - PART), sizeof part);
+}
+
+static void expect_same(int one, int other)
+{
+    static char left[PART], right[PART];
+
+    for (off_t at = 0; at < SIZE; at += PART) {
+        assert_int_equal(pread(one, left, PART, at), PART);
+        assert_int_equal(pread(other, right, PART, at), PART);
+        assert_memory_equal(left, right, PART);
+    }
+    assert_int_equal(pread(other, right, PART, SIZE), 0);
+}
+
+static void copy_between(const char *from_folder, const char *to_folder, bool at_end)
+{
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file(from_folder, from_path);
+    CLEANUP(closep) int to = make_file(to_folder, to_path);
+    struct stat status;
+
+    if (from < 0 || to < 0)
+        skip();
+    fill(from, at_end);
+    assert_null(file_copy_sparse(from_path, to, "copy"));
+    expect_same(from, to);
+    assert_int_equal(fstat(to, &status), 0);
+    assert_true(status.st_blocks * 512 < SIZE / 2);
+}
+
+static void test_holes_stay_holes(void **state)
+{
+    (void)state;
+    copy_between("/var/tmp", "/var/tmp", true);
+    copy_between("/var/tmp", "/var/tmp", false);
+}
+
+/* Between two kinds the kernel copies nothing (EXDEV since Linux 5.19). */
+static void test_between_file_systems(void **state)
+{
+    (void)state;
+    copy_between("/var/tmp", "/dev/shm", true);
+    copy_between("/dev/shm", "/var/tmp", false);
+}
+
+/* Where the first bytes of a file are copied into another, its further bytes are left alone. */
+static void test_copies_a_part(void **state)
+{
+    static char bytes[PART], expected[PART];
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file("/var/tmp", from_path);
+    CLEANUP(closep) int to = make_file("/var/tmp", to_path);
+    struct stat status;
+
+    (void)state;
+    if (from < 0 || to < 0)
+        skip();
+    fill(from, true);
+    assert_int_equal(pread(from, expected, PART, 4 << 20), PART);
+    assert_int_equal(ftruncate(to, 2 * SIZE), 0);
+    assert_int_equal(pwrite(to, "behind", 6, SIZE / 2), 6);
+    assert_null(file_copy_data(from, from_path, SIZE / 2, PART, to, "copy"));
+    assert_int_equal(pread(to, bytes, PART, 4 << 20), PART);
+    assert_memory_equal(bytes, expected, PART);
+    assert_int_equal(pread(to, bytes, 6, SIZE / 2), 6);
+    assert_memory_equal(bytes, "behind", 6);
+    assert_int_equal(fstat(to, &status), 0);
+    assert_int_equal(status.st_size, 2 * SIZE);
+    CLEANUP(error_freep)
+    struct error *err = file_copy_data(from, from_path, SIZE, PART, to, "copy");
+
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "bytes of data"));
+}
+
+static void test_appends(void **state)
+{
+    static char left[PART], right[PART];
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file("/var/tmp", from_path);
+    CLEANUP(closep) int to = make_file("/dev/shm", to_path);
+
+    (void)state;
+    if (from < 0 || to < 0)
+        skip();
+    fill(from, true);
+    assert_null(file_write("head", 4, to, "copy"));
+    assert_null(file_copy(from_path, SIZE, to, "copy"));
+    assert_int_equal(lseek(to, 0, SEEK_CUR), SIZE + 4);
+    assert_int_equal(pread(from, left, PART, SIZE - PART), PART);
+    assert_int_equal(pread(to, right, PART, SIZE + 4 - PART), PART);
+    assert_memory_equal(left, right, PART);
+}
+
+static void test_another_size_is_an_error(void **state)
+{
+    char from_path[32], to_path[32];
+    CLEANUP(closep) int from = make_file("/var/tmp", from_path);
+    CLEANUP(closep) int to = make_file("/var/tmp", to_path);
+
+    (void)state;
+    assert_int_equal(ftruncate(from, 10), 0);
+    CLEANUP(error_freep) struct error *err = file_copy(from_path, 11, to, "copy");
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_OTHER);
+}
+
+/* A file that is used up becomes one hole, and its bytes are in the other. */
+static void use_up_between(const char *from_folder, const char *to_folder)
+{
+    char from_path[32], to_path[32], same_path[32];
+    CLEANUP(closep) int from = make_file(from_folder, from_path);
+    CLEANUP(closep) int to = make_file(to_folder, to_path);
+    CLEANUP(closep) int same = make_file(to_folder, same_path);
+    struct stat status;
+
+    if (from < 0 || to < 0 || same < 0)
+        skip();
+    fill(from, true);
+    fill(same, true);
+    assert_null(file_use_up(from_path, SIZE, to, to_path));
+    expect_same(same, to);
+    assert_int_equal(fstat(from, &status), 0);
+    assert_int_equal(status.st_size, SIZE);
+    assert_int_equal(status.st_blocks, 0);
+}
+
+static void test_use_up(void **state)
+{
+    (void)state;
+    use_up_between("/var/tmp", "/var/tmp");
+    use_up_between("/dev/shm", "/var/tmp");
+}
+
+static void test_names(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *folder;
+    } names[] = {{"a", "."}, {"/a", "/"}, {"a/b", "a"}, {"/a/b/c", "/a/b"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CLEANUP(freep) char *slashes = xasprintf("%s//", names[i].path);
+        CLEANUP(freep) char *without = file_without_slash(slashes);
+        CLEANUP(freep) char *folder = file_folder(without);
+
+        assert_string_equal(without, names[i].path);
+        assert_string_equal(folder, names[i].folder);
+    }
+    CLEANUP(freep) char *root = file_without_slash("//");
+
+    assert_string_equal(root, "/");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_holes_stay_holes),
+        cmocka_unit_test(test_between_file_systems),
+        cmocka_unit_test(test_copies_a_part),
+        cmocka_unit_test(test_appends),
+        cmocka_unit_test(test_another_size_is_an_error),
+        cmocka_unit_test(test_use_up),
+        cmocka_unit_test(test_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

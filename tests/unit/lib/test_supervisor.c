@@ -1,0 +1,151 @@
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/lib/error.h"
+#include "host/lib/supervisor.h"
+#include "host/lib/temporary.h"
+
+/* Shared with the worker, which is another process. */
+static struct {
+    volatile pid_t grandchild;
+    char path[256];
+} * shared;
+
+static int return_code(void *argument)
+{
+    return *(int *)argument;
+}
+
+static void test_code_is_passed_on(void **state)
+{
+    int code = EXIT_TIMEOUT;
+
+    (void)state;
+    assert_int_equal(supervise(return_code, &code), EXIT_TIMEOUT);
+}
+
+/* Leaves a process and a temporary behind, has the supervisor signalled, and waits for its end. */
+static int work_until_killed(void *argument)
+{
+    char *path = NULL;
+
+    if (temporary_file("/tmp", "test_supervisor", &path, NULL) != NULL)
+        return EXIT_OTHER;
+    for (size_t i = 0; i + 1 < sizeof shared->path && path[i] != '\0'; i++)
+        shared->path[i] = path[i];
+    pid_t grandchild = fork();
+
+    if (grandchild == 0) {
+        signal(SIGTERM, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+        for (;;)
+            pause();
+    }
+    shared->grandchild = grandchild;
+    kill(getppid(), *(int *)argument);
+    for (;;)
+        pause();
+}
+
+static void expect_end_by(int number, int code)
+{
+    assert_int_equal(supervise(work_until_killed, &number), code);
+    assert_int_not_equal(access(shared->path, F_OK), 0);
+    assert_int_not_equal(kill(shared->grandchild, 0), 0);
+}
+
+static void test_interrupt_leaves_nothing(void **state)
+{
+    (void)state;
+    expect_end_by(SIGINT, EXIT_INTERRUPTED);
+}
+
+static void test_terminate_leaves_nothing(void **state)
+{
+    (void)state;
+    expect_end_by(SIGTERM, EXIT_TERMINATED);
+}
+
+static int kill_itself(void *argument)
+{
+    (void)argument;
+    return raise(SIGKILL);
+}
+
+static void test_killed_worker_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(supervise(kill_itself, NULL), EXIT_OTHER);
+}
+
+/* Leaves a process in a session of its own behind, as an agent does that a helper starts. */
+static int start_agent(void *argument)
+{
+    (void)argument;
+    pid_t agent = fork();
+
+    if (agent == 0) {
+        setsid();
+        shared->grandchild = getpid();
+        for (;;)
+            pause();
+    }
+    while (agent > 0 && shared->grandchild != agent)
+        usleep(1000);
+    return agent > 0 ? EXIT_DONE : EXIT_OTHER;
+}
+
+static void test_agents_are_left_alone(void **state)
+{
+    (void)state;
+    shared->grandchild = 0;
+    alarm(20); /* where it is waited for, that never ends */
+    assert_int_equal(supervise(start_agent, NULL), EXIT_DONE);
+    alarm(0);
+    assert_int_equal(kill(shared->grandchild, SIGKILL), 0);
+    assert_int_equal(waitpid(shared->grandchild, NULL, 0), shared->grandchild);
+}
+
+static int hang_up(void *argument)
+{
+    (void)argument;
+    return kill(getppid(), SIGHUP) == 0 ? EXIT_TIMEOUT : EXIT_OTHER;
+}
+
+static void test_nohup_is_honoured(void **state)
+{
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    assert_int_equal(supervise(hang_up, NULL), EXIT_TIMEOUT);
+    signal(SIGHUP, SIG_DFL);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return shared == MAP_FAILED || temporary_setup() != NULL;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_code_is_passed_on),
+        cmocka_unit_test(test_interrupt_leaves_nothing),
+        cmocka_unit_test(test_terminate_leaves_nothing),
+        cmocka_unit_test(test_killed_worker_is_an_error),
+        cmocka_unit_test(test_agents_are_left_alone),
+        cmocka_unit_test(test_nohup_is_honoured),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}

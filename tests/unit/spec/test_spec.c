@@ -1,0 +1,414 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/lib/memory.h"
+#include "host/lib/nearest.h"
+#include "host/spec/spec.h"
+#include "host/spec/spec_key.h"
+
+static char *folder; /* of the test; holds spec.json and what it names */
+
+static void write_file(const char *name, const char *text)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    free(path);
+}
+
+static struct error *read_with(const char *text, const struct spec_override *overrides,
+                               size_t count, const char *epoch, struct spec **ret)
+{
+    char *path = xasprintf("%s/spec.json", folder);
+
+    write_file("spec.json", text);
+    struct error *err = spec_read(path, overrides, count, 5000, epoch, ret);
+
+    free(path);
+    return err;
+}
+
+static struct spec *read_spec(const char *text)
+{
+    struct spec *spec = NULL;
+    struct error *err = read_with(text, NULL, 0, NULL, &spec);
+
+    if (err != NULL)
+        fail_msg("%s", err->message);
+    return spec;
+}
+
+static void expect_error(const char *text, const char *part, const char *advice)
+{
+    struct spec *spec = NULL;
+    struct error *err = read_with(text, NULL, 0, NULL, &spec);
+
+    if (err == NULL) {
+        fail_msg("accepted: %s", text);
+        return;
+    }
+    assert_null(spec);
+    assert_int_equal(err->code, EXIT_INPUT);
+    if (strstr(err->message, part) == NULL)
+        fail_msg("'%s' is not in '%s'", part, err->message);
+    if (advice != NULL && (err->advice == NULL || strstr(err->advice, advice) == NULL))
+        fail_msg("'%s' is not in '%s'", advice, err->advice);
+    error_free(err);
+}
+
+static void test_defaults(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a/b\"}");
+
+    (void)state;
+    assert_string_equal(spec->tag, "latest");
+    assert_int_equal(spec->created, 1);
+    assert_int_equal(spec->disk_size, 10240);
+    assert_int_equal(spec->memory, 512);
+    assert_int_equal(spec->cpus, 1);
+    assert_int_equal(spec->timeout, 3600);
+    assert_null(spec->run_as_root);
+    assert_false(spec->network);
+    assert_false(spec->still_clock);
+    spec_free(spec);
+}
+
+static void test_null_and_empty_script_mean_not_given(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a\",\"fromImage\":null,\"contents\":null,"
+                                  "\"config\":null,\"runAsRoot\":\"\",\"extraCommands\":\"\"}");
+
+    (void)state;
+    assert_null(spec->from_image);
+    assert_null(spec->run_as_root);
+    assert_null(spec->extra_commands);
+    assert_int_equal(spec->contents.count, 0);
+    spec_free(spec);
+}
+
+static void test_relative_paths_are_the_spec_files(void **state)
+{
+    char *expected = xasprintf("%s/data", folder);
+
+    (void)state;
+    write_file("data", "x");
+    struct spec *spec = read_spec("{\"name\":\"a\",\"contents\":\"data\",\"fromImage\":\"data\"}");
+
+    assert_string_equal(spec->contents.items[0], expected);
+    assert_string_equal(spec->from_image, expected);
+    spec_free(spec);
+    free(expected);
+}
+
+static void test_script_and_closure_of_files(void **state)
+{
+    (void)state;
+    write_file("script", "echo hello\n");
+    char *list = xasprintf("%s\n%s/script\n", folder, folder);
+
+    write_file("paths", list);
+    struct spec *spec = read_spec(
+        "{\"name\":\"a\",\"runAsRoot\":{\"file\":\"script\"},\"closure\":{\"file\":\"paths\"}}");
+
+    assert_string_equal(spec->run_as_root, "echo hello\n");
+    assert_int_equal(spec->closure.count, 2);
+    assert_string_equal(spec->closure.items[0], folder);
+    spec_free(spec);
+    free(list);
+}
+
+static void test_created(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a\",\"created\":\"2000-01-01T00:00:00Z\"}");
+
+    (void)state;
+    assert_int_equal(spec->created, 946684800);
+    spec_free(spec);
+    spec = read_spec("{\"name\":\"a\",\"created\":\"now\"}");
+    assert_int_equal(spec->created, 5000);
+    spec_free(spec);
+    assert_null(read_with("{\"name\":\"a\"}", NULL, 0, "77", &spec));
+    assert_int_equal(spec->created, 77);
+    spec_free(spec);
+    assert_null(read_with("{\"name\":\"a\"}", NULL, 0, "253402300799", &spec));
+    spec_free(spec);
+    struct error *err = read_with("{\"name\":\"a\"}", NULL, 0, "253402300800", &spec);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_INPUT);
+    error_free(err);
+    expect_error("{\"name\":\"a\",\"created\":\"yesterday\"}", "RFC 3339", NULL);
+}
+
+static void test_overrides(void **state)
+{
+    const struct spec_override overrides[] = {{"memory", "memory", "1024"},
+                                              {"set", "tag", "1"},
+                                              {"set", "network", "true"},
+                                              {"set", "runAsRoot", "true"}};
+    struct spec *spec = NULL;
+
+    (void)state;
+    assert_null(read_with("{\"name\":\"a\",\"tag\":\"x\"}", overrides, 4, NULL, &spec));
+    assert_int_equal(spec->memory, 1024);
+    assert_string_equal(spec->tag, "1");
+    assert_true(spec->network);
+    assert_string_equal(spec->run_as_root, "true");
+    spec_free(spec);
+}
+
+static void test_of_several_overrides_the_last_counts(void **state)
+{
+    const struct spec_override overrides[] = {{"set", "memory", "300"},
+                                              {"memory", "memory", "400"}};
+    struct spec *spec = NULL;
+
+    (void)state;
+    assert_null(read_with("{\"name\":\"a\"}", overrides, 2, NULL, &spec));
+    assert_int_equal(spec->memory, 400);
+    spec_free(spec);
+}
+
+/* A value that can be none, whatever the file says, is an error of usage. */
+static void test_wrong_overrides(void **state)
+{
+    static const struct {
+        struct spec_override override;
+        const char *message;
+    } cases[] = {
+        {{"memory", "memory", "lots"}, "'--memory': memory 'lots' is no whole number from 256"},
+        {{"set", "cpus", "1.5"}, "'--set': cpus '1.5' is no whole number from 1 to 32"},
+        {{"set", "network", "yes"}, "'--set': network 'yes' is neither true nor false"},
+        {{"set", "env", "{\"A\":}"}, "'--set': key 'env': read JSON: line 1, column"},
+        {{"set", "nam", "x"}, "'--set': unknown key 'nam'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct spec *spec = NULL;
+        struct error *err = spec_read("/no/such/file", &cases[i].override, 1, 0, NULL, &spec);
+
+        assert_non_null(err);
+        assert_int_equal(err->code, EXIT_USAGE);
+        if (strstr(err->message, cases[i].message) == NULL)
+            fail_msg("'%s' is not in '%s'", cases[i].message, err->message);
+        error_free(err);
+    }
+}
+
+/* A place in an option's text is not one in the file. */
+static void test_overrides_have_no_line(void **state)
+{
+    const struct spec_override override = {"set", "config", "{\"Env\": 1}"};
+    struct spec *spec = NULL;
+    struct error *err = read_with("{\"name\":\"a\"}", &override, 1, NULL, &spec);
+
+    (void)state;
+    assert_non_null(err);
+    assert_null(strstr(err->message, "line"));
+    assert_non_null(strstr(err->message, "key 'config.Env': it must be a list of NAME=VALUE"));
+    error_free(err);
+}
+
+/* Shell commands in braces are not taken for JSON, nor is a path for anything but one. */
+static void test_overrides_of_text(void **state)
+{
+    const struct spec_override overrides[] = {{"set", "preMount", "{ true; }"},
+                                              {"set", "contents", "/"},
+                                              {"set", "runAsRoot", "{\"file\": \"script\"}"}};
+    struct spec *spec = NULL;
+
+    (void)state;
+    write_file("script", "echo from a file");
+    assert_null(read_with("{\"name\":\"a\"}", overrides, 3, NULL, &spec));
+    assert_string_equal(spec->pre_mount, "{ true; }");
+    assert_string_equal(spec->contents.items[0], "/");
+    assert_string_equal(spec->run_as_root, "echo from a file");
+    spec_free(spec);
+}
+
+static void test_config_options_have_one_spelling(void **state)
+{
+    (void)state;
+    expect_error("{\"name\":\"a\",\n\"config\":{\"env\":[\"A=b\"]}}",
+                 "line 2, column 17: key 'config.env': no such option", "'Env'");
+}
+
+static void test_a_path_of_a_closure_file_is_found_by_the_files_place(void **state)
+{
+    (void)state;
+    write_file("paths", "/no/such/path\n");
+    expect_error("{\"name\":\"a\",\n\"closure\":{\"file\":\"paths\"}}",
+                 "line 2, column 11: key 'closure': '/no/such/path': No such file", NULL);
+}
+
+static void test_architecture(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a\",\"architecture\":\"arm64\"}");
+
+    (void)state;
+    assert_string_equal(spec->architecture, "arm64");
+    spec_free(spec);
+    expect_error("{\"name\":\"a\",\"architecture\":\"aarch64\"}", "no architecture", "'arm64'");
+}
+
+static void test_unknown_key_names_the_nearest(void **state)
+{
+    (void)state;
+    expect_error("{\"name\":\"a\",\n\"runAsroot\":\"x\"}",
+                 "line 2, column 13: unknown key 'runAsroot'", "'runAsRoot'");
+    expect_error("{\"name\":\"a\",\"zzzzzzzz\":1}", "unknown key", "schema");
+}
+
+static void test_wrong_types(void **state)
+{
+    (void)state;
+    expect_error("[]", "expected an object, found array", NULL);
+    expect_error("{\"name\":7}", "key 'name': expected a string, found number", NULL);
+    expect_error("{\"name\":\"a\",\"cpus\":\"2\"}", "expected a number, found string", NULL);
+    expect_error("{\"name\":\"a\",\"network\":1}", "expected true or false, found number", NULL);
+    expect_error("{\"name\":\"a\",\"env\":{\"A\":1}}", "'A': expected a string, found number",
+                 NULL);
+    expect_error("{\"name\":\"a\",\"config\":{\"Env\":[\"A\"]}}", "'config.Env'", NULL);
+    expect_error("{\"name\":\"a\",\"config\":{\"Cmd\":[1]}}", "'config.Cmd'", NULL);
+    expect_error("{\"name\":\"a\",\"runAsRoot\":{\"path\":\"x\"}}", "{\"file\": PATH}", NULL);
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    expect_error("{}", "the key 'name' is missing", NULL);
+    expect_error("{\"name\":null}", "expected a string, found null", NULL);
+    expect_error("{\"name\":\"a\",\"contents\":[\"gone\"]}", "gone': No such file", NULL);
+    expect_error("{\"name\":\"a\",\"fromImage\":\"gone.tar\"}", "gone.tar': No such file", NULL);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    expect_error("{\"name\":\"a\",\"cpus\":0}", "from 1 to 32", NULL);
+    expect_error("{\"name\":\"a\",\"memory\":1.5}", "whole number", NULL);
+    expect_error("{\"name\":\"a\",\"timeout\":99999999999999999999999}", "whole number", NULL);
+    expect_error("{\"name\":\"Upper\"}", "valid name", "lower-case");
+    expect_error("{\"name\":\"a\",\"tag\":\"a b\"}", "valid tag", NULL);
+}
+
+static void test_shares(void **state)
+{
+    struct spec *spec =
+        read_spec("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/mnt//./x/\"}]}");
+
+    (void)state;
+    assert_string_equal(spec->shares[0].source, "/etc");
+    assert_string_equal(spec->shares[0].target, "/mnt/x");
+    spec_free(spec);
+    expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/a\"},"
+                 "{\"source\":\"/etc\",\"target\":\"/a/b\"}]}",
+                 "target '/a/b' and target '/a' overlap", NULL);
+    expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/a/../b\"}]}",
+                 "'..'", NULL);
+    expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/dev/x\"}]}",
+                 "/dev", NULL);
+    expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc\",\"target\":\"/\"}]}", "root",
+                 NULL);
+    expect_error("{\"name\":\"a\",\"shares\":[{\"source\":\"/etc/passwd\",\"target\":\"/a\"}]}",
+                 "no folder", NULL);
+}
+
+static void test_cmd_string_becomes_a_list(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a\",\"config\":{\"Cmd\":\"/bin/x\",\"New\":[1]}}");
+    const struct json *cmd = json_get(spec->config, "Cmd");
+
+    (void)state;
+    assert_int_equal(cmd->type, JSON_ARRAY);
+    assert_string_equal(cmd->items[0]->text, "/bin/x");
+    assert_non_null(json_get(spec->config, "New"));
+    spec_free(spec);
+}
+
+static void test_schema_has_every_key(void **state)
+{
+    struct json *schema = spec_schema();
+    const struct json *properties = json_get(schema, "properties");
+
+    (void)state;
+    assert_int_equal(properties->count, spec_key_count);
+    for (size_t i = 0; i < spec_key_count; i++)
+        assert_string_equal(properties->keys[i], spec_keys[i].name);
+    assert_false(json_get(schema, "additionalProperties")->boolean);
+    json_free(schema);
+}
+
+static void test_nearest(void **state)
+{
+    (void)state;
+    assert_string_equal(nearest_word("fromimage", spec_key_name, spec_key_count), "fromImage");
+    assert_string_equal(nearest_word("content", spec_key_name, spec_key_count), "contents");
+    assert_null(nearest_word("xyzzy", spec_key_name, spec_key_count));
+}
+
+static int make_folder(void **state)
+{
+    char template[] = "/tmp/test_spec.XXXXXX";
+
+    (void)state;
+    char *made = mkdtemp(template);
+
+    if (made == NULL)
+        return -1;
+    folder = realpath(made, NULL);
+    return folder == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    char *command = xasprintf("rm -rf '%s'", folder);
+    int status = system(command);
+
+    (void)state;
+    free(command);
+    free(folder);
+    return status;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_null_and_empty_script_mean_not_given),
+        cmocka_unit_test(test_relative_paths_are_the_spec_files),
+        cmocka_unit_test(test_script_and_closure_of_files),
+        cmocka_unit_test(test_created),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_of_several_overrides_the_last_counts),
+        cmocka_unit_test(test_wrong_overrides),
+        cmocka_unit_test(test_overrides_have_no_line),
+        cmocka_unit_test(test_overrides_of_text),
+        cmocka_unit_test(test_architecture),
+        cmocka_unit_test(test_config_options_have_one_spelling),
+        cmocka_unit_test(test_a_path_of_a_closure_file_is_found_by_the_files_place),
+        cmocka_unit_test(test_unknown_key_names_the_nearest),
+        cmocka_unit_test(test_wrong_types),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_cmd_string_becomes_a_list),
+        cmocka_unit_test(test_schema_has_every_key),
+        cmocka_unit_test(test_nearest),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

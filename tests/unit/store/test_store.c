@@ -1,0 +1,537 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/lib/memory.h"
+#include "host/lib/temporary.h"
+#include "host/store/store.h"
+#include "host/store/store_pruning.h"
+
+static char folder[] = "/tmp/test_store.XXXXXX";
+
+#define DISK_KEY "0123456789abcdef"
+
+static struct store *open_store(void)
+{
+    struct store *store = NULL;
+
+    assert_null(store_open(folder, false, &store));
+    return store;
+}
+
+/* Publishes TEXT under KEY, or where that is NULL under its digest. */
+static void publish(struct store *store, enum store_kind kind, const char *key, const char *text)
+{
+    struct digest digest;
+    char *path = NULL;
+    int fd = -1;
+
+    digest_of(text, strlen(text), &digest);
+    assert_null(store_temporary(store, &path, &fd));
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    assert_null(store_publish(store, kind, key != NULL ? key : digest.hex, path, NULL));
+    free(path);
+}
+
+/* Publishes TEXT as a blob. */
+static struct digest publish_blob(struct store *store, const char *text)
+{
+    struct digest digest;
+
+    digest_of(text, strlen(text), &digest);
+    publish(store, STORE_BLOB, NULL, text);
+    return digest;
+}
+
+static bool finds(struct store *store, enum store_kind kind, const char *key)
+{
+    char *path = store_find(store, kind, key);
+    bool found = path != NULL;
+
+    free(path);
+    return found;
+}
+
+static size_t count_sessions(void)
+{
+    char *command = xasprintf("exit $(ls -A '%s/sessions' | wc -l)", folder);
+    int status = system(command);
+
+    free(command);
+    return (size_t)WEXITSTATUS(status);
+}
+
+static void overwrite(const char *path, const char *bytes, off_t offset)
+{
+    int fd;
+
+    assert_int_equal(chmod(path, 0600), 0);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, strlen(bytes), offset), strlen(bytes));
+    close(fd);
+}
+
+static void test_entry_is_found_again(void **state)
+{
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "some bytes");
+    struct stat status;
+
+    (void)state;
+    publish(store, STORE_DERIVED, "gzip-1/00ff", "derived");
+    store_free(store);
+    store = open_store();
+    assert_true(finds(store, STORE_DERIVED, "gzip-1/00ff"));
+    assert_false(finds(store, STORE_DERIVED, "gzip-2/00ff"));
+    char *path = store_find(store, STORE_BLOB, blob.hex);
+
+    assert_non_null(path);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0444);
+    free(path);
+    store_free(store);
+}
+
+static void test_changed_blob_is_dropped(void **state)
+{
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "bytes that will be changed");
+    char *path = store_find(store, STORE_BLOB, blob.hex);
+
+    (void)state;
+    overwrite(path, "B", 0);
+    assert_null(store_find(store, STORE_BLOB, blob.hex));
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+    store_free(store);
+}
+
+static void test_truncated_disk_is_dropped(void **state)
+{
+    struct store *store = open_store();
+
+    (void)state;
+    publish(store, STORE_DISK, DISK_KEY, "a whole disk");
+    char *path = store_find(store, STORE_DISK, DISK_KEY);
+
+    assert_non_null(path);
+    assert_int_equal(chmod(path, 0600), 0); /* what is kept can be read only, by its owner too */
+    assert_int_equal(truncate(path, 3), 0);
+    assert_false(finds(store, STORE_DISK, DISK_KEY));
+    free(path);
+    store_free(store);
+}
+
+/* Writes NEW as the last word of an entry's facts, and sets their time AGE seconds back. */
+static void rewrite_facts(const char *name, const char *new, time_t age)
+{
+    char *path = xasprintf("%s/facts/%s", folder, name);
+    FILE *file = fopen(path, "r+e");
+    char size[32], sample[80];
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%31s %79s", size, sample), 2);
+    rewind(file);
+    fprintf(file, "%s %s %s\n", size, sample, new);
+    assert_int_equal(ftruncate(fileno(file), ftell(file)), 0);
+    assert_int_equal(fclose(file), 0);
+    const struct timespec times[2] = {{.tv_sec = time(NULL) - age}, {.tv_sec = time(NULL) - age}};
+
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    free(path);
+}
+
+/* The last word of an entry's facts; valid until the next call. */
+static const char *last_fact(const char *name)
+{
+    static char word[64];
+    char *path = xasprintf("%s/facts/%s", folder, name);
+    FILE *file = fopen(path, "re");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*s %*s %63s", word), 1);
+    fclose(file);
+    free(path);
+    return word;
+}
+
+/* Where the host crashed before the kernel had written a disk, half of it may be there. */
+static void test_disk_that_may_be_cut_short_is_dropped(void **state)
+{
+    static const char other_boot[] = "00000000-0000-0000-0000-000000000000";
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "bytes that prove themselves");
+    char *blob_facts = xasprintf("blobs-sha256-%s", blob.hex);
+
+    (void)state;
+    publish(store, STORE_DISK, DISK_KEY, "a disk");
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    rewrite_facts("disks-" DISK_KEY, other_boot, 0);
+    rewrite_facts(blob_facts, other_boot, 0);
+    assert_false(finds(store, STORE_DISK, DISK_KEY));
+    assert_true(finds(store, STORE_BLOB, blob.hex));
+    assert_string_not_equal(last_fact(blob_facts), other_boot);
+    free(blob_facts);
+    store_free(store);
+}
+
+static void test_disk_becomes_durable(void **state)
+{
+    struct store *store = open_store();
+
+    (void)state;
+    publish(store, STORE_DISK, DISK_KEY, "a disk");
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    assert_string_not_equal(last_fact("disks-" DISK_KEY), "durable");
+    char *boot = xstrdup(last_fact("disks-" DISK_KEY));
+
+    rewrite_facts("disks-" DISK_KEY, boot, 100);
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    assert_string_equal(last_fact("disks-" DISK_KEY), "durable");
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    free(boot);
+    store_free(store);
+}
+
+/* A store that was copied has other times: blobs prove themselves, disks cannot. */
+static void test_touched_blob_is_hashed_and_kept(void **state)
+{
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "bytes that stay");
+    char *blob_path = store_find(store, STORE_BLOB, blob.hex);
+
+    (void)state;
+    publish(store, STORE_DISK, DISK_KEY, "a disk");
+    char *disk = store_find(store, STORE_DISK, DISK_KEY);
+
+    assert_int_equal(utimensat(AT_FDCWD, blob_path, NULL, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, disk, NULL, 0), 0);
+    assert_true(finds(store, STORE_BLOB, blob.hex));
+    assert_false(finds(store, STORE_DISK, DISK_KEY));
+    free(blob_path);
+    free(disk);
+    store_free(store);
+}
+
+static void test_lost_facts_cost_a_hash(void **state)
+{
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "bytes without facts");
+    char *command = xasprintf("rm '%s'/facts/*", folder);
+
+    (void)state;
+    assert_int_equal(system(command), 0);
+    assert_true(finds(store, STORE_BLOB, blob.hex));
+    free(command);
+    store_free(store);
+}
+
+static void test_session_folder_goes_with_the_store(void **state)
+{
+    struct store *store = open_store();
+    char *path = NULL;
+    int fd = -1;
+
+    (void)state;
+    assert_null(store_temporary(store, &path, &fd));
+    close(fd);
+    assert_int_equal(access(path, F_OK), 0);
+    store_free(store);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(count_sessions(), 0);
+    free(path);
+}
+
+/* A child that opens the store, makes a temporary, says so and waits to be killed. */
+static pid_t start_child(const char *publishes)
+{
+    int ends[2];
+    char byte;
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t child = fork();
+
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test fail */
+        struct store *store = NULL;
+        char *path = NULL;
+        int fd = -1;
+
+        if (store_open(folder, false, &store) != NULL || store_temporary(store, &path, &fd) != NULL)
+            _exit(1);
+        if (publishes != NULL)
+            publish(store, STORE_DISK, DISK_KEY, publishes);
+        if (write(ends[1], "", 1) != 1)
+            _exit(1);
+        pause();
+        _exit(0);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    return child;
+}
+
+static void kill_child(pid_t child)
+{
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void test_killed_session_is_removed_and_living_one_kept(void **state)
+{
+    pid_t dead = start_child(NULL);
+    pid_t living = start_child(NULL);
+
+    (void)state;
+    kill_child(dead);
+    assert_int_equal(count_sessions(), 2);
+    struct store *store = open_store();
+
+    assert_int_equal(count_sessions(), 2); /* the living one's and this one's */
+    store_free(store);
+    kill_child(living);
+}
+
+/* As where this process has no descriptor left to open its file with. */
+static void test_session_that_cannot_be_looked_at_is_kept(void **state)
+{
+    char *command = xasprintf("mkdir -p '%s/sessions/.session.odd/uses'", folder);
+    char *path = xasprintf("%s/sessions/.session.odd", folder);
+
+    (void)state;
+    assert_int_equal(system(command), 0);
+    store_free(open_store());
+    assert_int_equal(access(path, F_OK), 0);
+    temporary_remove(path);
+    free(command);
+    free(path);
+}
+
+static void test_pruning_spares_what_is_in_use(void **state)
+{
+    struct store *store = open_store();
+    uint64_t freed = 0;
+
+    (void)state;
+    publish(store, STORE_BLOB, NULL, "nobody uses this");
+    store_free(store);
+
+    pid_t user = start_child("a disk in use");
+
+    store = open_store();
+    assert_null(store_prune(store, 0, &freed));
+    assert_true(freed > 0);
+    assert_true(finds(store, STORE_DISK, DISK_KEY));
+    store_free(store);
+    kill_child(user);
+
+    store = open_store();
+    assert_null(store_prune(store, 0, NULL));
+    assert_false(finds(store, STORE_DISK, DISK_KEY));
+    store_free(store);
+}
+
+static void test_pruning_takes_the_least_recently_used(void **state)
+{
+    struct store *store = open_store();
+    const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_nsec = UTIME_OMIT}};
+    struct store_entry *entries;
+    size_t count;
+
+    (void)state;
+    assert_null(store_prune(store, 0, NULL));
+    publish(store, STORE_DISK, "aa", "old");
+    publish(store, STORE_DISK, "bb", "new");
+    char *old = store_find(store, STORE_DISK, "aa");
+
+    assert_int_equal(utimensat(AT_FDCWD, old, long_ago, 0), 0);
+    store_free(store);
+    store = open_store();
+    assert_null(store_list(store, &entries, &count));
+    assert_int_equal(count, 2);
+    assert_string_equal(entries[0].name, "disks/aa");
+    assert_false(entries[0].in_use);
+    assert_null(store_prune(store, entries[1].disk_size, NULL));
+    store_entries_free(entries, count);
+    assert_false(finds(store, STORE_DISK, "aa"));
+    assert_true(finds(store, STORE_DISK, "bb"));
+    free(old);
+    store_free(store);
+}
+
+static void test_lock_is_exclusive_and_survives_pruning(void **state)
+{
+    struct store *store = open_store();
+    char *path = xasprintf("%s/lock/disks-%s", folder, DISK_KEY);
+    int fd = -1;
+
+    (void)state;
+    assert_null(store_lock(store, STORE_DISK, DISK_KEY, &fd));
+    int other = open(path, O_RDWR | O_CLOEXEC);
+
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+    assert_null(store_prune(store, 0, NULL));
+    assert_int_equal(access(path, F_OK), 0);
+    close(fd);
+    assert_null(store_prune(store, 0, NULL));
+    assert_int_equal(access(path, F_OK), -1);
+    close(other);
+    assert_null(store_lock(store, STORE_DISK, DISK_KEY, &fd));
+    close(fd);
+    free(path);
+    store_free(store);
+}
+
+static void test_record_is_kept_and_a_bad_one_ignored(void **state)
+{
+    struct store *store = open_store();
+    struct json *record = json_object();
+
+    (void)state;
+    json_set(record, "size", json_integer(7));
+    store_put_record(store, "inputs", "00aa", record);
+    json_free(record);
+    record = store_get_record(store, "inputs", "00aa");
+    assert_non_null(json_get(record, "size"));
+    json_free(record);
+    char *path = xasprintf("%s/records/inputs/00aa", folder);
+
+    overwrite(path, "garbage", 0);
+    assert_null(store_get_record(store, "inputs", "00aa"));
+    assert_null(store_get_record(store, "inputs", "00ab"));
+    free(path);
+    store_free(store);
+}
+
+static void test_default_place(void **state)
+{
+    char *path = NULL;
+
+    (void)state;
+    setenv("XDG_CACHE_HOME", "/x/cache", 1);
+    assert_null(store_locate(NULL, &path));
+    assert_string_equal(path, "/x/cache/vmbuild");
+    free(path);
+    setenv("XDG_CACHE_HOME", "relative", 1);
+    setenv("HOME", "/home/y", 1);
+    assert_null(store_locate(NULL, &path));
+    assert_string_equal(path, "/home/y/.cache/vmbuild");
+    free(path);
+    unsetenv("HOME");
+    unsetenv("XDG_CACHE_HOME");
+    struct error *err = store_locate(NULL, &path);
+
+    assert_non_null(err);
+    assert_non_null(strstr(err->advice, "--cache-dir"));
+    error_free(err);
+}
+
+static void test_unusable_folders_are_refused(void **state)
+{
+    struct store *store = NULL;
+    struct error *err = store_open("/proc/nothing/here", false, &store);
+
+    (void)state;
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_OTHER);
+    assert_non_null(strstr(err->advice, "--no-cache"));
+    error_free(err);
+    err = store_open("/tmp", false, &store);
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "everyone"));
+    error_free(err);
+    setenv("VMBUILD_CACHE_LIMIT", "12 GiB", 1);
+    err = store_open(folder, false, &store);
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_USAGE);
+    error_free(err);
+    unsetenv("VMBUILD_CACHE_LIMIT");
+    assert_null(store);
+}
+
+static void test_limit(void **state)
+{
+    setenv("VMBUILD_CACHE_LIMIT", "3", 1);
+    struct store *store = open_store();
+
+    (void)state;
+    assert_int_equal(store_limit(store), 3 << 20);
+    store_free(store);
+    unsetenv("VMBUILD_CACHE_LIMIT");
+}
+
+static void test_throw_away_store_leaves_nothing(void **state)
+{
+    struct store *store = NULL;
+
+    (void)state;
+    setenv("TMPDIR", folder, 1);
+    assert_null(store_open(NULL, true, &store));
+    char *path = xstrdup(store_folder(store));
+
+    publish(store, STORE_BLOB, NULL, "not for long");
+    store_free(store);
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+    unsetenv("TMPDIR");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL || temporary_setup() != NULL;
+}
+
+static int tear_down(void **state)
+{
+    char *command = xasprintf("rm -rf '%s'", folder);
+    int status = system(command);
+
+    (void)state;
+    free(command);
+    return status;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_entry_is_found_again),
+        cmocka_unit_test(test_changed_blob_is_dropped),
+        cmocka_unit_test(test_truncated_disk_is_dropped),
+        cmocka_unit_test(test_disk_that_may_be_cut_short_is_dropped),
+        cmocka_unit_test(test_disk_becomes_durable),
+        cmocka_unit_test(test_touched_blob_is_hashed_and_kept),
+        cmocka_unit_test(test_lost_facts_cost_a_hash),
+        cmocka_unit_test(test_session_folder_goes_with_the_store),
+        cmocka_unit_test(test_killed_session_is_removed_and_living_one_kept),
+        cmocka_unit_test(test_session_that_cannot_be_looked_at_is_kept),
+        cmocka_unit_test(test_pruning_spares_what_is_in_use),
+        cmocka_unit_test(test_pruning_takes_the_least_recently_used),
+        cmocka_unit_test(test_lock_is_exclusive_and_survives_pruning),
+        cmocka_unit_test(test_record_is_kept_and_a_bad_one_ignored),
+        cmocka_unit_test(test_default_place),
+        cmocka_unit_test(test_unusable_folders_are_refused),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_throw_away_store_leaves_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
