@@ -45,16 +45,13 @@ static const struct {
 
 static int mount_all(struct fault *fault)
 {
-    for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+    for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++)
         if ((mkdir(mounts[i].place, 0755) && errno != EEXIST) ||
             mount(mounts[i].type, mounts[i].place, mounts[i].type, mounts[i].flags,
-                  mounts[i].options)) {
+                  mounts[i].options))
             return fault_set(fault, errno, "mount '%s'", mounts[i].place);
-        }
-    }
-    if (mkdir(GUEST_SCRATCH, 0755) && errno != EEXIST) {
+    if (mkdir(GUEST_SCRATCH, 0755) && errno != EEXIST)
         return fault_set(fault, errno, "make the folder '%s'", GUEST_SCRATCH);
-    }
     return 0;
 }
 
@@ -65,14 +62,13 @@ static int protect(struct fault *fault)
     struct sched_param none = {0};
     struct rlimit files = {.rlim_cur = 65536, .rlim_max = 1u << 20};
     int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "-1000", 5) != 5 || close(fd)) {
+
+    if (fd < 0 || write(fd, "-1000", 5) != 5 || close(fd))
         return fault_set(fault, errno, "protect init from the OOM killer");
-    }
     if (sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none) ||
         setpriority(PRIO_PROCESS, 0, -20) || setrlimit(RLIMIT_NOFILE, &files) ||
-        signal(SIGPIPE, SIG_IGN) == SIG_ERR || sethostname(HOST_NAME, strlen(HOST_NAME))) {
+        signal(SIGPIPE, SIG_IGN) == SIG_ERR || sethostname(HOST_NAME, strlen(HOST_NAME)))
         return fault_set(fault, errno, "set up init");
-    }
     return 0;
 }
 
@@ -89,9 +85,9 @@ static int fix_addresses(struct fault *fault)
 static int prepare(struct guest *guest, struct fault *fault)
 {
     struct fault ignored;
-    if (network_start_loopback(fault) || scratch_mount(fault)) {
+
+    if (network_start_loopback(fault) || scratch_mount(fault))
         return -1;
-    }
     guest->base_mounted = device_has_disk(GUEST_DISK_BASE) &&
                           base_mount(GUEST_DISK_BASE, &ignored) == 0 &&
                           overlay_show(&guest->mounted, true, &ignored) == 0;
@@ -102,21 +98,18 @@ static int prepare(struct guest *guest, struct fault *fault)
 static int boot(struct guest *guest, struct fault *fault)
 {
     if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
-        fix_addresses(fault) || sandbox_set_up_cgroup(fault)) {
+        fix_addresses(fault) || sandbox_set_up_cgroup(fault))
         return -1;
-    }
     int channel = device_open_port(GUEST_CHANNEL, fault);
-    if (channel < 0) {
+
+    if (channel < 0)
         return -1;
-    }
     guest->wire = wire_new(channel);
     guest->output.port = -1;
-    if (!guest->wire) {
+    if (!guest->wire)
         return fault_set(fault, ENOMEM, "open the channel");
-    }
-    if (prepare(guest, fault) || gate_pass(fault)) {
+    if (prepare(guest, fault) || gate_pass(fault))
         return -1;
-    }
     return wire_launch(guest->wire) == WIRE_OK ? 0 : fault_set(fault, EPIPE, "report to the host");
 }
 
@@ -124,26 +117,26 @@ static void serve(struct guest *guest)
 {
     struct wire_call call;
     enum wire_status status = wire_receive(guest->wire, &call);
+
     while (status == WIRE_OK) {
         status = procedure_serve(guest, &call);
         /* Orphans of the workers. */
         while (waitpid(-1, NULL, WNOHANG) > 0) {
         }
-        if (status == WIRE_OK) {
+        if (status == WIRE_OK)
             status = wire_receive(guest->wire, &call);
-        }
     }
     fault_complain(status == WIRE_END ? "the host has gone" : "the channel is out of step");
 }
 
 int main(void)
 {
-    struct guest *guest = calloc(1, sizeof(*guest));
-    if (guest && boot(guest, &guest->fault) == 0) {
+    struct guest *guest = calloc(1, sizeof *guest);
+
+    if (guest && boot(guest, &guest->fault) == 0)
         serve(guest);
-    } else {
+    else
         fault_complain("%s", guest ? guest->fault.text : "out of memory");
-    }
     reboot(LINUX_REBOOT_CMD_POWER_OFF);
     fault_complain("power off: %s", strerror(errno));
     return 1;

@@ -18,7 +18,7 @@
 #include "host/lib/temporary.h"
 #include "host/registry/registry_pull.h"
 
-/* Shows ERR, if any, and frees it. Return: the exit code. */
+/* Shows ERR, if any, and frees it. Returns the exit code. */
 static int finish(struct error *err)
 {
     if (err == NULL)
@@ -80,7 +80,7 @@ static struct error *prepare(const struct options *options)
     return temporary_setup();
 }
 
-/* Return: the exit code. The supervisor itself says nothing of the signal that ended the work. */
+/* Returns the exit code. The supervisor itself says nothing of the signal that ended the work. */
 static int run_supervised(struct options *options)
 {
     int code = supervise(run_command, options);

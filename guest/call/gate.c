@@ -23,6 +23,7 @@ static int read_all(int fd, unsigned char *bytes, size_t length)
 {
     while (length > 0) {
         ssize_t got = read(fd, bytes, length);
+
         if (got <= 0) {
             errno = got == 0 ? EPIPE : errno;
             return -1;
@@ -37,11 +38,12 @@ static int read_all(int fd, unsigned char *bytes, size_t length)
 static int seed_kernel(const struct randomness *seed)
 {
     int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
+
+    if (fd < 0)
         return -1;
-    }
     int status = ioctl(fd, RNDADDENTROPY, seed) || ioctl(fd, RNDRESEEDCRNG) ? -1 : 0;
     int cause = errno;
+
     close(fd);
     errno = cause;
     return status;
@@ -52,21 +54,20 @@ int gate_pass(struct fault *fault)
     struct randomness seed = {.bits = GUEST_GATE_SEED * 8, .size = GUEST_GATE_SEED};
     unsigned char key[GUEST_GATE_SIZE];
     int gate = device_open_port(GUEST_GATE, fault);
-    if (gate < 0) {
+
+    if (gate < 0)
         return -1;
-    }
     int status = file_write_all(gate, GUEST_GATE_HERE, strlen(GUEST_GATE_HERE)) ||
-                         read_all(gate, key, sizeof(key))
+                         read_all(gate, key, sizeof key)
                      ? -1
                      : 0;
     int cause = errno;
+
     close(gate);
-    if (status) {
+    if (status)
         return fault_set(fault, cause, "pass the gate");
-    }
     memcpy(seed.bytes, key, GUEST_GATE_SEED);
-    if (seed_kernel(&seed)) {
+    if (seed_kernel(&seed))
         return fault_set(fault, errno, "give the kernel randomness");
-    }
     return key[GUEST_GATE_SEED] ? device_scan_pci(fault) : 0;
 }

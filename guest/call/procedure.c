@@ -35,6 +35,7 @@ static enum wire_status reply_fault(struct guest *guest, const struct wire_call 
 static enum wire_status refuse_file(struct guest *guest, const struct wire_call *call)
 {
     enum wire_status status = wire_refuse_file(guest->wire);
+
     return status == WIRE_OK ? reply_fault(guest, call) : status;
 }
 
@@ -42,6 +43,7 @@ static enum wire_status refuse_file(struct guest *guest, const struct wire_call 
 static char *read_path(struct guest *guest, struct wire_call *call)
 {
     char *path = xdr_read_string(&call->arguments, PATH_LENGTH_MAX);
+
     if (!path || call->optional != 0) {
         fault_set(&guest->fault, EINVAL, "read the call's arguments");
         free(path);
@@ -68,9 +70,9 @@ static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
 {
     size_t count = 0;
     size_t announced = xdr_read_u32(reader);
-    if (announced > VERB_WORDS_MAX) {
+
+    if (announced > VERB_WORDS_MAX)
         reader->bad = true;
-    }
     while (!reader->bad && count < announced) {
         words[count] = xdr_read_string(reader, WIRE_ERROR_MAX);
         count += words[count] != NULL;
@@ -86,9 +88,9 @@ static enum wire_status serve_command(struct guest *guest, struct wire_call *cal
     size_t count = read_words(&call->arguments, words, &bad);
     int status = bad ? fault_set(&guest->fault, EINVAL, "read the command's words")
                      : verb_run(guest, words, count);
-    for (size_t i = 0; i < count; i++) {
+
+    for (size_t i = 0; i < count; i++)
         free(words[i]);
-    }
     return status ? reply_fault(guest, call) : wire_reply_string(guest->wire, call, guest->reply);
 }
 
@@ -100,6 +102,7 @@ static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit
     size_t length;
     uint64_t total = 0;
     enum wire_status status;
+
     while ((status = wire_receive_chunk(guest->wire, &bytes, &length)) == WIRE_OK) {
         total += length;
         if (total > limit) {
@@ -112,9 +115,8 @@ static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit
             return WIRE_OK;
         }
     }
-    if (status == WIRE_CANCELLED) {
+    if (status == WIRE_CANCELLED)
         fault_set(&guest->fault, ECANCELED, "receive a file");
-    }
     return status;
 }
 
@@ -122,11 +124,12 @@ static enum wire_status serve_upload(struct guest *guest, struct wire_call *call
 {
     char *path = read_path(guest, call);
     int fd = path ? job_create(path, &guest->fault) : -1;
+
     free(path);
-    if (fd < 0) {
+    if (fd < 0)
         return refuse_file(guest, call);
-    }
     enum wire_status status = receive_file(guest, fd, GUEST_JOB_FILE_MAX);
+
     if (close(fd) && status == WIRE_END) {
         fault_set(&guest->fault, errno, "write the file that comes in");
         status = WIRE_CANCELLED;
@@ -149,16 +152,16 @@ static int unpack_contents(void *context, struct fault *fault)
     int source = *(int *)context;
     char rest[16 << 10];
     int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (image < 0 || chroot(GUEST_SCRATCH_LAYER) || chdir("/")) {
+
+    if (image < 0 || chroot(GUEST_SCRATCH_LAYER) || chdir("/"))
         return fault_set(fault, errno, "enter '%s'", GUEST_SCRATCH_LAYER);
-    }
     int status = unpack_over(source, image, fault);
+
     close(image);
-    if (status) {
+    if (status)
         return fault_prefix(fault, "unpack the contents: ");
-    }
     /* What stands behind the tar's end is padding. */
-    while (read(source, rest, sizeof(rest)) > 0) {
+    while (read(source, rest, sizeof rest) > 0) {
     }
     return 0;
 }
@@ -168,13 +171,16 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 {
     int pipe_fds[2];
     struct worker worker = {.pid = -1, .report = -1};
+
     if (pipe2(pipe_fds, O_CLOEXEC)) {
         fault_set(&guest->fault, errno, "make a pipe");
         return WIRE_OK;
     }
     int started = worker_start(&worker, unpack_contents, &pipe_fds[0], pipe_fds[1], &guest->fault);
+
     close(pipe_fds[0]);
     enum wire_status status = started ? WIRE_OK : receive_file(guest, pipe_fds[1], UINT64_MAX);
+
     close(pipe_fds[1]);
     if (started == 0) {
         /* Its fault says more than that of the broken pipe. */
@@ -187,14 +193,14 @@ static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call
 {
     char *path = read_path(guest, call);
     bool right = path && strcmp(path, GUEST_LAYER) == 0 && guest->started;
-    if (path && !right) {
+
+    if (path && !right)
         fault_set(&guest->fault, EACCES, "unpack a tar at '%s'", path);
-    }
     free(path);
-    if (!right || overlay_show(&guest->mounted, false, &guest->fault)) {
+    if (!right || overlay_show(&guest->mounted, false, &guest->fault))
         return refuse_file(guest, call);
-    }
     int unpacked = 0;
+
     switch (receive_contents(guest, &unpacked)) {
     case WIRE_END:
         return unpacked ? reply_fault(guest, call) : wire_reply(guest->wire, call);
@@ -218,11 +224,9 @@ static const struct {
 
 enum wire_status procedure_serve(struct guest *guest, struct wire_call *call)
 {
-    for (size_t i = 0; i < sizeof(procedures) / sizeof(*procedures); i++) {
-        if (procedures[i].number == call->procedure) {
+    for (size_t i = 0; i < sizeof procedures / sizeof *procedures; i++)
+        if (procedures[i].number == call->procedure)
             return procedures[i].serve(guest, call);
-        }
-    }
     fault_set(&guest->fault, ENOSYS, "procedure %u", call->procedure);
     return reply_fault(guest, call);
 }

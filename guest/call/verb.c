@@ -28,11 +28,10 @@ struct words {
 static const char *value_of(const struct words *words, const char *key)
 {
     size_t length = strlen(key);
-    for (size_t i = 0; i < words->count; i++) {
-        if (strncmp(words->items[i], key, length) == 0 && words->items[i][length] == '=') {
+
+    for (size_t i = 0; i < words->count; i++)
+        if (strncmp(words->items[i], key, length) == 0 && words->items[i][length] == '=')
             return words->items[i] + length + 1;
-        }
-    }
     return NULL;
 }
 
@@ -41,11 +40,10 @@ static size_t values_of(const struct words *words, const char *key, char **ret)
 {
     size_t length = strlen(key);
     size_t count = 0;
-    for (size_t i = 0; i < words->count; i++) {
-        if (strncmp(words->items[i], key, length) == 0 && words->items[i][length] == '=') {
+
+    for (size_t i = 0; i < words->count; i++)
+        if (strncmp(words->items[i], key, length) == 0 && words->items[i][length] == '=')
             ret[count++] = words->items[i] + length + 1;
-        }
-    }
     return count;
 }
 
@@ -55,11 +53,12 @@ static int number_of(struct guest *guest, const struct words *words, const char 
 {
     const char *text = value_of(words, key);
     char *end;
+
     errno = 0;
     long long number = text ? strtoll(text, &end, 10) : 0;
-    if (!text || *text == '\0' || *end != '\0' || errno || number < min || number > max) {
+
+    if (!text || *text == '\0' || *end != '\0' || errno || number < min || number > max)
         return fault_set(&guest->fault, EINVAL, "read the number '%s=%s'", key, text ? text : "");
-    }
     *ret = number;
     return 0;
 }
@@ -75,6 +74,7 @@ static int require(struct guest *guest, const struct words *words, const char *k
 static int start_clock(struct guest *guest, const struct words *words)
 {
     int64_t seconds = 0;
+
     return number_of(guest, words, "clock", 0, INT64_MAX, &seconds)
                ? -1
                : (value_of(words, "still") ? clock_hold : clock_run)(seconds, &guest->fault);
@@ -84,16 +84,14 @@ static int start(struct guest *guest, const struct words *words)
 {
     int64_t clamp = 0;
     int64_t clock = 0;
+
     if (number_of(guest, words, "clock", 0, INT64_MAX, &clock) ||
-        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp)) {
+        number_of(guest, words, "clamp", INT64_MIN, INT64_MAX, &clamp))
         return -1;
-    }
-    if (guest->started) {
+    if (guest->started)
         return fault_set(&guest->fault, EALREADY, "start");
-    }
-    if (clock_hold(clock, &guest->fault) || scratch_touch_layer(guest->mounted, &guest->fault)) {
+    if (clock_hold(clock, &guest->fault) || scratch_touch_layer(guest->mounted, &guest->fault))
         return -1;
-    }
     guest->clock = clock;
     guest->clamp = clamp;
     guest->started = true;
@@ -105,19 +103,18 @@ static int unpack_base(struct guest *guest, const struct words *words)
     const char *base;
     char *layers[VERB_WORDS_MAX];
     size_t count = values_of(words, "layer", layers);
-    if (require(guest, words, "base", &base)) {
+
+    if (require(guest, words, "base", &base))
         return -1;
-    }
-    if (count > GUEST_LAYERS_MAX) {
+    if (count > GUEST_LAYERS_MAX)
         return fault_set(&guest->fault, E2BIG, "unpack %zu layers", count);
-    }
     /* Scripts see the times of change on this disk, which must not tell what spec it was first made
      * for. */
-    if (clock_hold(GUEST_CLOCK_LEAST, &guest->fault)) {
+    if (clock_hold(GUEST_CLOCK_LEAST, &guest->fault))
         return -1;
-    }
     int status = base_unpack(base, (const char *const *)layers, count, &guest->fault);
     struct fault later;
+
     if (clock_hold(guest->clock, &later) && status == 0) {
         guest->fault = later;
         return -1;
@@ -128,12 +125,11 @@ static int unpack_base(struct guest *guest, const struct words *words)
 static int mount_base(struct guest *guest, const struct words *words)
 {
     const char *base;
-    if (require(guest, words, "base", &base)) {
+
+    if (require(guest, words, "base", &base))
         return -1;
-    }
-    if (!guest->base_mounted && base_mount(base, &guest->fault)) {
+    if (!guest->base_mounted && base_mount(base, &guest->fault))
         return -1;
-    }
     guest->base_mounted = true;
     return 0;
 }
@@ -154,11 +150,11 @@ static int unmount_view(struct guest *guest, const struct words *words)
 static void describe(struct guest *guest, const struct outcome *outcome)
 {
     char ending[32] = "timeout";
-    if (!outcome->timed_out && WIFSIGNALED(outcome->status)) {
-        snprintf(ending, sizeof(ending), "killed %d", WTERMSIG(outcome->status));
-    } else if (!outcome->timed_out) {
-        snprintf(ending, sizeof(ending), "exited %d", WEXITSTATUS(outcome->status));
-    }
+
+    if (!outcome->timed_out && WIFSIGNALED(outcome->status))
+        snprintf(ending, sizeof ending, "killed %d", WTERMSIG(outcome->status));
+    else if (!outcome->timed_out)
+        snprintf(ending, sizeof ending, "exited %d", WEXITSTATUS(outcome->status));
     snprintf(guest->reply, GUEST_REPLY_MAX, "%s oom=%llu full=%d output=%llu", ending,
              (unsigned long long)outcome->oom_kills, outcome->disk_full,
              (unsigned long long)(guest->output.written - guest->output_reported));
@@ -170,16 +166,16 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
                     int64_t timeout)
 {
     struct outcome outcome;
+
     if (output_open(&guest->output, &guest->fault) ||
-        job_environment(environment, &plan->environment, &guest->fault)) {
+        job_environment(environment, &plan->environment, &guest->fault))
         return -1;
-    }
     int status = script_run(plan, (uint64_t)timeout, &guest->output, &outcome, &guest->fault);
+
     free(plan->environment[0]);
     free(plan->environment);
-    if (status == 0) {
+    if (status == 0)
         describe(guest, &outcome);
-    }
     return status;
 }
 
@@ -194,16 +190,16 @@ static int run_in_view(struct guest *guest, const struct view *view, bool shadow
         .folder = "/",
         .shadow = shadow,
     };
-    if (view->has_points && overlay_show(&guest->mounted, false, &guest->fault)) {
+
+    if (view->has_points && overlay_show(&guest->mounted, false, &guest->fault))
         return -1;
-    }
     int status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT, timeout);
     struct fault later = {0};
+
     if (overlay_show(&guest->mounted, false, &later) || view_finish(view, &later) ||
         overlay_show(&guest->mounted, true, &later)) {
-        if (status == 0) {
+        if (status == 0)
             guest->fault = later;
-        }
         return -1;
     }
     return status;
@@ -216,24 +212,21 @@ static int run(struct guest *guest, const struct words *words)
     size_t count = values_of(words, "share", shares);
     const char *network = value_of(words, "network");
     const char *shadow = value_of(words, "shadow");
-    if (number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout)) {
+
+    if (number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout))
         return -1;
-    }
-    if (!guest->mounted) {
+    if (!guest->mounted)
         return fault_set(&guest->fault, 0, "run '%s': the overlay is not mounted", GUEST_JOB_RUN);
-    }
-    if (network && network_start(network, &guest->fault)) {
+    if (network && network_start(network, &guest->fault))
         return -1;
-    }
     guest->networked |= network != NULL;
     struct view view;
     int status = view_prepare(shares, count, &view, &guest->fault);
-    if (status == 0) {
+
+    if (status == 0)
         status = start_clock(guest, words);
-    }
-    if (status == 0) {
+    if (status == 0)
         status = run_in_view(guest, &view, shadow && strcmp(shadow, "1") == 0, timeout);
-    }
     view_free(&view);
     return status;
 }
@@ -255,11 +248,11 @@ static int hook(struct guest *guest, const struct words *words)
     int64_t timeout = 0;
     char *shares[VERB_WORDS_MAX];
     size_t share_count = values_of(words, "share", shares);
+
     if (require(guest, words, "name", &name) ||
-        number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout)) {
+        number_of(guest, words, "timeout", 1, TIMEOUT_MAX, &timeout))
         return -1;
-    }
-    for (size_t i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
         if (strcmp(hooks[i].name, name) == 0) {
             /* The network is for the root script. Where there is none to keep from a hook, a
              * namespace would only cost time. */
@@ -270,6 +263,7 @@ static int hook(struct guest *guest, const struct words *words)
                 .share_count = share_count,
                 .own_network = guest->networked,
             };
+
             return overlay_show(&guest->mounted, hooks[i].merged, &guest->fault) ||
                            start_clock(guest, words)
                        ? -1
@@ -282,11 +276,11 @@ static int hook(struct guest *guest, const struct words *words)
 static int pack_layer(struct guest *guest, const struct words *words)
 {
     uint64_t sent = 0;
+
     (void)words;
     if (overlay_show(&guest->mounted, false, &guest->fault) ||
-        layer_send(&guest->output, guest->clamp, &sent, &guest->fault)) {
+        layer_send(&guest->output, guest->clamp, &sent, &guest->fault))
         return -1;
-    }
     snprintf(guest->reply, GUEST_REPLY_MAX, "layer=%llu", (unsigned long long)sent);
     return 0;
 }
@@ -310,34 +304,31 @@ static const struct {
 static bool is_known(const char *word, const char *const *keys)
 {
     size_t length = strcspn(word, "=");
-    for (; *keys && word[length] == '='; keys++) {
-        if (strlen(*keys) == length && strncmp(word, *keys, length) == 0) {
+
+    for (; *keys && word[length] == '='; keys++)
+        if (strlen(*keys) == length && strncmp(word, *keys, length) == 0)
             return true;
-        }
-    }
     return false;
 }
 
 int verb_run(struct guest *guest, char **words, size_t count)
 {
     guest->reply[0] = '\0';
-    if (count == 0) {
+    if (count == 0)
         return fault_set(&guest->fault, EINVAL, "find the verb");
-    }
     const struct words arguments = {.items = words + 1, .count = count - 1};
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-        if (strcmp(verbs[i].name, words[0]) != 0) {
+
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(verbs[i].name, words[0]) != 0)
             continue;
-        }
         for (size_t j = 0; j < arguments.count; j++) {
             if (!is_known(arguments.items[j], verbs[i].keys)) {
                 return fault_set(&guest->fault, EINVAL, "%s: the word '%s'", words[0],
                                  arguments.items[j]);
             }
         }
-        if (!guest->started && verbs[i].act != start) {
+        if (!guest->started && verbs[i].act != start)
             return fault_set(&guest->fault, 0, "%s: 'start' has to come first", words[0]);
-        }
         return verbs[i].act(guest, &arguments);
     }
     return fault_set(&guest->fault, ENOSYS, "the verb '%s'", words[0]);

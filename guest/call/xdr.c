@@ -10,6 +10,7 @@ static const unsigned char *take(struct xdr_reader *reader, size_t length)
         return NULL;
     }
     const unsigned char *taken = reader->at;
+
     reader->at += length;
     return taken;
 }
@@ -17,22 +18,25 @@ static const unsigned char *take(struct xdr_reader *reader, size_t length)
 uint32_t xdr_read_u32(struct xdr_reader *reader)
 {
     const unsigned char *at = take(reader, 4);
+
     return at ? xdr_load_u32(at) : 0;
 }
 
 uint64_t xdr_read_u64(struct xdr_reader *reader)
 {
     uint64_t high = xdr_read_u32(reader);
+
     return high << 32 | xdr_read_u32(reader);
 }
 
 const unsigned char *xdr_read_opaque(struct xdr_reader *reader, size_t limit, size_t *ret_length)
 {
     size_t length = xdr_read_u32(reader);
-    if (length > limit) {
+
+    if (length > limit)
         reader->bad = true;
-    }
     const unsigned char *bytes = take(reader, xdr_padded(length));
+
     *ret_length = bytes ? length : 0;
     return bytes;
 }
@@ -41,14 +45,15 @@ char *xdr_read_string(struct xdr_reader *reader, size_t limit)
 {
     size_t length;
     const unsigned char *bytes = xdr_read_opaque(reader, limit, &length);
-    if (!bytes) {
+
+    if (!bytes)
         return NULL;
-    }
     if (memchr(bytes, '\0', length)) {
         reader->bad = true;
         return NULL;
     }
     char *string = malloc(length + 1);
+
     if (!string) {
         reader->bad = true;
         return NULL;
@@ -62,9 +67,8 @@ unsigned char *xdr_store_opaque(unsigned char *at, const void *bytes, size_t len
 {
     xdr_store_u32(at, (uint32_t)length);
     at += 4;
-    if (length != 0) {
+    if (length != 0)
         memcpy(at, bytes, length);
-    }
     memset(at + length, 0, xdr_padded(length) - length);
     return at + xdr_padded(length);
 }

@@ -27,9 +27,9 @@ struct layers {
 static int unpack_layers(void *context, struct fault *fault)
 {
     const struct layers *layers = context;
-    if (chroot(TREE) || chdir("/")) {
+
+    if (chroot(TREE) || chdir("/"))
         return fault_set(fault, errno, "enter the base disk");
-    }
     for (size_t i = 0; i < layers->count; i++) {
         if (unpack(layers->fds[i], i == 0 ? UNPACK_LOWEST_LAYER : UNPACK_LAYER, fault)) {
             return unpack_is_disks_fault(fault->code)
@@ -44,23 +44,21 @@ static int unpack_layers(void *context, struct fault *fault)
 static int open_layers(const char *const *serials, size_t count, struct layers *ret,
                        struct fault *fault)
 {
-    ret->fds = calloc(count ? count : 1, sizeof(*ret->fds));
-    if (!ret->fds) {
+    ret->fds = calloc(count ? count : 1, sizeof *ret->fds);
+    if (!ret->fds)
         return fault_set(fault, ENOMEM, "open the base layers");
-    }
-    if (count > 0 && device_scan_scsi(fault)) {
+    if (count > 0 && device_scan_scsi(fault))
         return -1;
-    }
     for (; ret->count < count; ret->count++) {
         char device[DEVICE_PATH_MAX];
-        if (device_find_disk(serials[ret->count], device, fault)) {
+
+        if (device_find_disk(serials[ret->count], device, fault))
             return -1;
-        }
         /* The page cache would only cost time: each byte is read once. */
         int fd = open(device, O_RDONLY | O_DIRECT | O_CLOEXEC);
-        if (fd < 0) {
+
+        if (fd < 0)
             return fault_set(fault, errno, "open the disk '%s'", serials[ret->count]);
-        }
         ret->fds[ret->count] = fd;
     }
     return 0;
@@ -68,22 +66,20 @@ static int open_layers(const char *const *serials, size_t count, struct layers *
 
 static void close_layers(struct layers *layers)
 {
-    for (size_t i = 0; i < layers->count; i++) {
+    for (size_t i = 0; i < layers->count; i++)
         close(layers->fds[i]);
-    }
     free(layers->fds);
 }
 
 static int mount_base(const char *serial, unsigned long flags, struct fault *fault)
 {
     char device[DEVICE_PATH_MAX];
-    if (device_find_disk(serial, device, fault)) {
+
+    if (device_find_disk(serial, device, fault))
         return -1;
-    }
     if ((mkdir(BASE, 0755) && errno != EEXIST) ||
-        mount(device, BASE, "ext4", flags | MS_NOATIME, "nobarrier,noinit_itable")) {
+        mount(device, BASE, "ext4", flags | MS_NOATIME, "nobarrier,noinit_itable"))
         return fault_set(fault, errno, "mount the base disk '%s'", device);
-    }
     return 0;
 }
 
@@ -92,16 +88,15 @@ static int fill(struct layers *layers, struct fault *fault)
 {
     /* The root may have no entry in any layer: its mtime must not tell when it was made. */
     const struct timespec times[2] = {{0}, {0}};
-    if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0)) {
+
+    if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0))
         return fault_set(fault, errno, "make the folder '%s'", TREE);
-    }
-    if (worker_run(unpack_layers, layers, fault)) {
+    if (worker_run(unpack_layers, layers, fault))
         return -1;
-    }
     int fd = open(COMPLETE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 || close(fd)) {
+
+    if (fd < 0 || close(fd))
         return fault_set(fault, errno, "create '%s'", COMPLETE);
-    }
     return 0;
 }
 
@@ -109,11 +104,11 @@ int base_unpack(const char *base, const char *const *serials, size_t count, stru
 {
     struct layers layers = {0};
     int status = open_layers(serials, count, &layers, fault);
+
     if (status == 0 && (status = mount_base(base, 0, fault)) == 0) {
         status = fill(&layers, fault);
-        if (umount2(BASE, 0) && status == 0) {
+        if (umount2(BASE, 0) && status == 0)
             status = fault_set(fault, errno, "unmount the base disk");
-        }
     }
     close_layers(&layers);
     /* Scripts are to see the same disks as those of a build that finds the base unpacked. */
@@ -128,32 +123,28 @@ static int copy_root(struct fault *fault)
     int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int failed = image < 0 || layer < 0 || fstat(image, &status) || attributes_copy(image, layer);
+
     if (!failed) {
         const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, status.st_mtim};
+
         failed = futimens(layer, times);
     }
-    if (failed) {
+    if (failed)
         fault_set(fault, errno, "copy the attributes of the image's root");
-    }
-    if (image >= 0) {
+    if (image >= 0)
         close(image);
-    }
-    if (layer >= 0) {
+    if (layer >= 0)
         close(layer);
-    }
     return failed ? -1 : 0;
 }
 
 int base_mount(const char *base, struct fault *fault)
 {
-    if (mount_base(base, MS_RDONLY, fault)) {
+    if (mount_base(base, MS_RDONLY, fault))
         return -1;
-    }
-    if (access(COMPLETE, F_OK)) {
+    if (access(COMPLETE, F_OK))
         return fault_set(fault, errno, "use the base disk: it is not complete");
-    }
-    if (mount(TREE, GUEST_SCRATCH_IMAGE, NULL, MS_BIND, NULL)) {
+    if (mount(TREE, GUEST_SCRATCH_IMAGE, NULL, MS_BIND, NULL))
         return fault_set(fault, errno, "show the base disk at '%s'", GUEST_SCRATCH_IMAGE);
-    }
     return copy_root(fault);
 }

@@ -25,37 +25,33 @@ static int empty_work(struct fault *fault)
     int status = work < 0 || tree_empty(work, NULL)
                      ? fault_set(fault, errno, "empty '%s'", GUEST_SCRATCH_WORK)
                      : 0;
-    if (work >= 0) {
+
+    if (work >= 0)
         close(work);
-    }
     return status;
 }
 
 int overlay_mount_with(const char *points, struct fault *fault)
 {
     char options[512];
-    if (empty_work(fault)) {
+
+    if (empty_work(fault))
         return -1;
-    }
-    snprintf(options, sizeof(options), "%s%s%s%s", OPTIONS, GUEST_SCRATCH_IMAGE, points ? ":" : "",
+    snprintf(options, sizeof options, "%s%s%s%s", OPTIONS, GUEST_SCRATCH_IMAGE, points ? ":" : "",
              points ? points : "");
-    if (mount("overlay", GUEST_SCRATCH_MNT, "overlay", MS_NOATIME, options)) {
+    if (mount("overlay", GUEST_SCRATCH_MNT, "overlay", MS_NOATIME, options))
         return fault_set(fault, errno, "mount the overlay at '%s'", GUEST_SCRATCH_MNT);
-    }
     return 0;
 }
 
 int overlay_show(bool *mounted, bool wanted, struct fault *fault)
 {
-    if (*mounted == wanted) {
+    if (*mounted == wanted)
         return 0;
-    }
-    if (wanted && overlay_mount_with(NULL, fault)) {
+    if (wanted && overlay_mount_with(NULL, fault))
         return -1;
-    }
-    if (!wanted && umount2(GUEST_SCRATCH_MNT, 0)) {
+    if (!wanted && umount2(GUEST_SCRATCH_MNT, 0))
         return fault_set(fault, errno, "unmount the overlay at '%s'", GUEST_SCRATCH_MNT);
-    }
     *mounted = wanted;
     return wanted ? 0 : empty_work(fault);
 }

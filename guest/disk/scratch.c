@@ -26,19 +26,17 @@ static const char *const folders[] = {
 int scratch_mount(struct fault *fault)
 {
     char device[DEVICE_PATH_MAX];
-    if (device_find_disk(GUEST_DISK_SCRATCH, device, fault)) {
+
+    if (device_find_disk(GUEST_DISK_SCRATCH, device, fault))
         return -1;
-    }
-    if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, OPTIONS)) {
+    if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, OPTIONS))
         return fault_set(fault, errno, "mount the scratch disk '%s'", device);
-    }
     /* Exactly: the clock, though held, is ahead by some ticks. */
     const struct timespec times[2] = {{.tv_sec = GUEST_CLOCK_LEAST}, {.tv_sec = GUEST_CLOCK_LEAST}};
-    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-        if (mkdir(folders[i], 0755) || utimensat(AT_FDCWD, folders[i], times, 0)) {
+
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (mkdir(folders[i], 0755) || utimensat(AT_FDCWD, folders[i], times, 0))
             return fault_set(fault, errno, "make the folder '%s'", folders[i]);
-        }
-    }
     return 0;
 }
 
@@ -47,6 +45,7 @@ int scratch_touch_layer(bool merged, struct fault *fault)
     const char *layer = merged ? GUEST_SCRATCH_MNT : GUEST_SCRATCH_LAYER;
     const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
                                       {.tv_nsec = merged ? UTIME_OMIT : UTIME_NOW}};
+
     return utimensat(AT_FDCWD, layer, times, 0)
                ? fault_set(fault, errno, "set the times of '%s'", layer)
                : 0;
@@ -55,9 +54,9 @@ int scratch_touch_layer(bool merged, struct fault *fault)
 bool scratch_is_full(void)
 {
     struct statvfs status;
-    if (statvfs(GUEST_SCRATCH, &status)) {
+
+    if (statvfs(GUEST_SCRATCH, &status))
         return false;
-    }
     return (unsigned long long)status.f_bavail * status.f_frsize < FULL_BELOW ||
            status.f_favail == 0;
 }

@@ -21,13 +21,14 @@
 static bool file_says(const char *path, size_t skip, const char *wanted)
 {
     char text[256];
-    long length = file_read(path, text, sizeof(text) - 1);
+    long length = file_read(path, text, sizeof text - 1);
     size_t wanted_length = strlen(wanted);
-    if (length < 0 || (size_t)length < skip + wanted_length) {
+
+    if (length < 0 || (size_t)length < skip + wanted_length)
         return false;
-    }
     text[length] = '\0';
     const char *rest = text + skip + wanted_length;
+
     return memcmp(text + skip, wanted, wanted_length) == 0 && rest[strspn(rest, " \n")] == '\0';
 }
 
@@ -44,12 +45,11 @@ static bool search(const char *folder, bool (*visit)(const char *entry, void *co
     DIR *stream = opendir(folder);
     bool found = false;
     const struct dirent *entry;
-    while (stream && !found && (entry = readdir(stream))) {
+
+    while (stream && !found && (entry = readdir(stream)))
         found = entry->d_name[0] != '.' && visit(entry->d_name, context);
-    }
-    if (stream) {
+    if (stream)
         closedir(stream);
-    }
     return found;
 }
 
@@ -57,7 +57,8 @@ static bool is_port(const char *entry, void *context)
 {
     const struct lookup *lookup = context;
     char path[DEVICE_PATH_MAX + 64];
-    snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry);
+
+    snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", entry);
     snprintf(lookup->path, DEVICE_PATH_MAX, "/dev/%s", entry);
     return file_says(path, 0, lookup->name) && access(lookup->path, F_OK) == 0;
 }
@@ -72,9 +73,9 @@ static bool look_for_port(struct lookup *lookup)
 static bool is_ready(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+
+    if (fd < 0)
         return errno != ENOENT && errno != ENXIO; /* that, whoever uses it reports */
-    }
     close(fd);
     return true;
 }
@@ -83,11 +84,13 @@ static bool is_disk(const char *entry, void *context)
 {
     const struct lookup *lookup = context;
     char path[DEVICE_PATH_MAX + 64];
+
     snprintf(lookup->path, DEVICE_PATH_MAX, "/dev/%s", entry);
-    snprintf(path, sizeof(path), "/sys/block/%s/serial", entry);
+    snprintf(path, sizeof path, "/sys/block/%s/serial", entry);
     bool found = file_says(path, 0, lookup->name);
+
     if (!found) {
-        snprintf(path, sizeof(path), "/sys/block/%s/device/vpd_pg80", entry);
+        snprintf(path, sizeof path, "/sys/block/%s/device/vpd_pg80", entry);
         found = file_says(path, VPD_HEADER, lookup->name);
     }
     return found && is_ready(lookup->path);
@@ -101,6 +104,7 @@ static bool look_for_disk(struct lookup *lookup)
 static long milliseconds(void)
 {
     struct timespec now;
+
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
@@ -108,31 +112,32 @@ static long milliseconds(void)
 /* Looks, and looks again after each of the kernel's events, for DEVICE_WAIT_MS. */
 static int find(bool (*look_for)(struct lookup *lookup), struct lookup *lookup, struct fault *fault)
 {
-    if (look_for(lookup)) {
+    if (look_for(lookup))
         return 0;
-    }
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP_KERNEL};
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address))) {
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address)) {
         int cause = errno;
-        if (fd >= 0) {
+
+        if (fd >= 0)
             close(fd);
-        }
         return fault_set(fault, cause, "listen for the kernel's events");
     }
     long deadline = milliseconds() + DEVICE_WAIT_MS;
     bool found;
+
     /* Again first: it may have come before there was somebody to listen. */
     while (!(found = look_for(lookup))) {
         long left = deadline - milliseconds();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        if (left <= 0 || poll(&poll_fd, 1, (int)left) < 0) {
+
+        if (left <= 0 || poll(&poll_fd, 1, (int)left) < 0)
             break;
-        }
         char event[8192];
-        if (recv(fd, event, sizeof(event), 0) < 0 && errno != ENOBUFS && errno != EINTR) {
+
+        if (recv(fd, event, sizeof event, 0) < 0 && errno != ENOBUFS && errno != EINTR)
             break;
-        }
     }
     close(fd);
     return found ? 0 : fault_set(fault, ENODEV, "find the device '%s'", lookup->name);
@@ -142,10 +147,11 @@ int device_open_port(const char *name, struct fault *fault)
 {
     char path[DEVICE_PATH_MAX];
     struct lookup lookup = {.name = name, .path = path};
-    if (find(look_for_port, &lookup, fault)) {
+
+    if (find(look_for_port, &lookup, fault))
         return -1;
-    }
     int fd = open(path, O_RDWR | O_CLOEXEC);
+
     return fd < 0 ? fault_set(fault, errno, "open the port '%s'", name) : fd;
 }
 
@@ -153,12 +159,14 @@ bool device_has_disk(const char *serial)
 {
     char path[DEVICE_PATH_MAX];
     struct lookup lookup = {.name = serial, .path = path};
+
     return look_for_disk(&lookup);
 }
 
 int device_find_disk(const char *serial, char *ret, struct fault *fault)
 {
     struct lookup lookup = {.name = serial};
+
     lookup.path = ret;
     return find(look_for_disk, &lookup, fault);
 }
@@ -174,31 +182,32 @@ int device_scan_pci(struct fault *fault)
 static bool scan_host(const char *entry, void *targets)
 {
     char path[DEVICE_PATH_MAX];
-    snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", entry);
+
+    snprintf(path, sizeof path, "/sys/class/scsi_host/%s/scan", entry);
     return file_write_setting(path, targets) != 0;
 }
 
 int device_scan_scsi(struct fault *fault)
 {
     char targets[] = "0 0 -"; /* channel, target, any LUN */
-    if (search("/sys/class/scsi_host", scan_host, targets)) {
+
+    if (search("/sys/class/scsi_host", scan_host, targets))
         return fault_set(fault, errno, "scan for SCSI disks");
-    }
     return 0;
 }
 
 static bool forget_disk(const char *entry, void *context)
 {
     char path[DEVICE_PATH_MAX];
+
     (void)context;
-    snprintf(path, sizeof(path), "/sys/class/scsi_disk/%s/device/delete", entry);
+    snprintf(path, sizeof path, "/sys/class/scsi_disk/%s/device/delete", entry);
     return file_write_setting(path, "1") != 0;
 }
 
 int device_forget_scsi(struct fault *fault)
 {
-    if (search("/sys/class/scsi_disk", forget_disk, NULL)) {
+    if (search("/sys/class/scsi_disk", forget_disk, NULL))
         return fault_set(fault, errno, "forget the SCSI disks");
-    }
     return 0;
 }

@@ -10,15 +10,16 @@ long file_read(const char *path, char *bytes, size_t room)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t length = 0;
     ssize_t got = 1;
-    if (fd < 0) {
+
+    if (fd < 0)
         return -1;
-    }
     /* A file of /proc gives a page at a time. */
     while (length < room && got > 0) {
         got = read(fd, bytes + length, room - length);
         length += got > 0 ? (size_t)got : 0;
     }
     int cause = errno;
+
     close(fd);
     errno = cause;
     return got < 0 ? -1 : (long)length;
@@ -27,11 +28,12 @@ long file_read(const char *path, char *bytes, size_t room)
 int file_write_all(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;
+
     while (length > 0) {
         ssize_t written = write(fd, at, length);
-        if (written < 0) {
+
+        if (written < 0)
             return -1;
-        }
         at += written;
         length -= (size_t)written;
     }
@@ -41,11 +43,12 @@ int file_write_all(int fd, const void *bytes, size_t length)
 int file_write_setting(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
+
+    if (fd < 0)
         return -1;
-    }
     ssize_t written = write(fd, text, strlen(text));
     int cause = errno;
+
     close(fd);
     errno = cause;
     return written < 0 ? -1 : 0;

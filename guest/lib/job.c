@@ -20,11 +20,12 @@ int job_create(const char *path, struct fault *fault)
 {
     const char *prefix = GUEST_JOB_DIR "/";
     const char *name = path + strlen(prefix);
+
     if (strncmp(path, prefix, strlen(prefix)) != 0 || *name == '\0' || *name == '.' ||
-        strlen(name) > NAME_LENGTH_MAX || name[strspn(name, name_bytes)] != '\0') {
+        strlen(name) > NAME_LENGTH_MAX || name[strspn(name, name_bytes)] != '\0')
         return fault_set(fault, EACCES, "upload '%s'", path);
-    }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
     return fd < 0 ? fault_set(fault, errno, "create '%s'", path) : fd;
 }
 
@@ -36,7 +37,8 @@ static void job_path(const char *name, char *path, size_t room)
 bool job_has(const char *name)
 {
     char path[128];
-    job_path(name, path, sizeof(path));
+
+    job_path(name, path, sizeof path);
     return access(path, F_OK) == 0;
 }
 
@@ -45,18 +47,20 @@ bool job_has(const char *name)
 static char *read_bytes(const char *name, size_t *ret_length, struct fault *fault)
 {
     char path[128];
-    job_path(name, path, sizeof(path));
+
+    job_path(name, path, sizeof path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
+
     if (fd < 0 || fstat(fd, &status)) {
         fault_set(fault, errno, "open '%s'", path);
-        if (fd >= 0) {
+        if (fd >= 0)
             close(fd);
-        }
         return NULL;
     }
     size_t length = (size_t)status.st_size;
     char *bytes = malloc(length + 1);
+
     if (!bytes || read(fd, bytes, length) != (ssize_t)length) {
         fault_set(fault, bytes ? EIO : ENOMEM, "read '%s'", path);
         free(bytes);
@@ -73,15 +77,17 @@ int job_environment(const char *name, char ***ret, struct fault *fault)
 {
     size_t length = 0;
     char *bytes = job_has(name) ? read_bytes(name, &length, fault) : calloc(1, 1);
-    if (!bytes) {
+
+    if (!bytes)
         return -1;
-    }
-    char **environment = calloc(JOB_ENVIRONMENT_MAX + 1, sizeof(*environment));
+    char **environment = calloc(JOB_ENVIRONMENT_MAX + 1, sizeof *environment);
+
     if (!environment) {
         free(bytes);
         return fault_set(fault, ENOMEM, "read '%s'", name);
     }
     size_t count = 0;
+
     for (char *at = bytes; at < bytes + length; at += strlen(at) + 1) {
         if (count == JOB_ENVIRONMENT_MAX) {
             free(environment);
@@ -90,9 +96,8 @@ int job_environment(const char *name, char ***ret, struct fault *fault)
         }
         environment[count++] = at;
     }
-    if (count == 0) {
+    if (count == 0)
         free(bytes);
-    }
     *ret = environment;
     return 0;
 }
@@ -101,17 +106,16 @@ int job_copy(const char *name, const char *to, unsigned mode, struct fault *faul
 {
     size_t length;
     char *bytes = read_bytes(name, &length, fault);
-    if (!bytes) {
+
+    if (!bytes)
         return -1;
-    }
     int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     int status = 0;
-    if (fd < 0 || file_write_all(fd, bytes, length) || fchmod(fd, mode)) {
+
+    if (fd < 0 || file_write_all(fd, bytes, length) || fchmod(fd, mode))
         status = fault_set(fault, errno, "write '%s'", to);
-    }
-    if (fd >= 0 && close(fd) && status == 0) {
+    if (fd >= 0 && close(fd) && status == 0)
         status = fault_set(fault, errno, "write '%s'", to);
-    }
     free(bytes);
     return status;
 }

@@ -12,13 +12,12 @@
 
 int output_open(struct output *output, struct fault *fault)
 {
-    if (output->port >= 0) {
+    if (output->port >= 0)
         return 0;
-    }
     int port = device_open_port(GUEST_OUTPUT_PORT, fault);
-    if (port < 0) {
+
+    if (port < 0)
         return -1;
-    }
     if (fcntl(port, F_SETFL, O_NONBLOCK)) {
         fault_set(fault, errno, "set up the port '%s'", GUEST_OUTPUT_PORT);
         close(port);
@@ -30,7 +29,8 @@ int output_open(struct output *output, struct fault *fault)
 
 bool output_read(struct output *output, int fd)
 {
-    ssize_t got = read(fd, output->bytes, sizeof(output->bytes));
+    ssize_t got = read(fd, output->bytes, sizeof output->bytes);
+
     output->start = 0;
     output->end = got > 0 ? (size_t)got : 0;
     return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
@@ -40,6 +40,7 @@ void output_write(struct output *output)
 {
     ssize_t written =
         write(output->port, output->bytes + output->start, output->end - output->start);
+
     if (written > 0) {
         output->start += (size_t)written;
         output->written += (uint64_t)written;
@@ -53,11 +54,11 @@ static void flush(struct output *output)
 {
     while (output_pending(output)) {
         struct pollfd poll_fd = {.fd = output->port, .events = POLLOUT};
-        if (poll(&poll_fd, 1, -1) > 0 && (poll_fd.revents & (POLLHUP | POLLERR))) {
+
+        if (poll(&poll_fd, 1, -1) > 0 && (poll_fd.revents & (POLLHUP | POLLERR)))
             output->start = output->end;
-        } else {
+        else
             output_write(output);
-        }
     }
 }
 
@@ -72,8 +73,8 @@ void output_note(struct output *output, const char *text)
 {
     flush(output);
     output->start = 0;
-    int length = snprintf((char *)output->bytes, sizeof(output->bytes), "vmbuild: %s\n", text);
-    output->end =
-        (size_t)length < sizeof(output->bytes) ? (size_t)length : sizeof(output->bytes) - 1;
+    int length = snprintf((char *)output->bytes, sizeof output->bytes, "vmbuild: %s\n", text);
+
+    output->end = (size_t)length < sizeof output->bytes ? (size_t)length : sizeof output->bytes - 1;
     flush(output);
 }

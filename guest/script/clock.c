@@ -20,6 +20,7 @@ static int keeper = -1; /* the channel to it */
 static int set(int64_t seconds)
 {
     const struct timespec time = {.tv_sec = seconds};
+
     return clock_settime(CLOCK_REALTIME, &time) ? errno : 0;
 }
 
@@ -27,24 +28,23 @@ static int set(int64_t seconds)
 __attribute__((noreturn)) static void keep(int channel)
 {
     struct order order = {0};
+
     prctl(PR_SET_NAME, "clock");
     setpriority(PRIO_PROCESS, 0, -20);
     for (;;) {
         struct pollfd poll_fd = {.fd = channel, .events = POLLIN};
         int ready = poll(&poll_fd, 1, order.hold ? CLOCK_HOLD_MS : -1);
-        if (ready == 0) {
+
+        if (ready == 0)
             set(order.seconds);
-        }
-        if (ready <= 0) {
+        if (ready <= 0)
             continue;
-        }
-        if (recv(channel, &order, sizeof(order), 0) != (ssize_t)sizeof(order)) {
+        if (recv(channel, &order, sizeof order, 0) != (ssize_t)sizeof order)
             _exit(0); /* init has gone */
-        }
         int cause = set(order.seconds);
-        if (send(channel, &cause, sizeof(cause), MSG_NOSIGNAL) < 0) {
+
+        if (send(channel, &cause, sizeof cause, MSG_NOSIGNAL) < 0)
             _exit(1);
-        }
     }
 }
 
@@ -52,15 +52,17 @@ __attribute__((noreturn)) static void keep(int channel)
 static int start_keeper(void)
 {
     int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
         return -1;
-    }
     pid_t pid = fork();
+
     if (pid == 0) {
         close(ends[0]);
         keep(ends[1]);
     }
     int cause = errno;
+
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
@@ -74,13 +76,12 @@ static int start_keeper(void)
 static int tell(struct order order, struct fault *fault)
 {
     int cause = 0;
-    if (keeper < 0 && start_keeper()) {
+
+    if (keeper < 0 && start_keeper())
         return fault_set(fault, errno, "start the clock's keeper");
-    }
-    if (send(keeper, &order, sizeof(order), MSG_NOSIGNAL) != (ssize_t)sizeof(order) ||
-        recv(keeper, &cause, sizeof(cause), 0) != (ssize_t)sizeof(cause)) {
+    if (send(keeper, &order, sizeof order, MSG_NOSIGNAL) != (ssize_t)sizeof order ||
+        recv(keeper, &cause, sizeof cause, 0) != (ssize_t)sizeof cause)
         cause = EPIPE;
-    }
     return cause ? fault_set(fault, cause, "set the clock to %lld", (long long)order.seconds) : 0;
 }
 

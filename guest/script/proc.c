@@ -29,18 +29,17 @@ static int write_cpuinfo(FILE *to)
     char *line = NULL;
     size_t room = 0;
     int status = from ? 0 : -1;
+
     while (status >= 0 && getline(&line, &room, from) > 0) {
         const char *text = line;
-        for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
-            if (strncmp(line, fixed[i].field, strlen(fixed[i].field)) == 0) {
+
+        for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+            if (strncmp(line, fixed[i].field, strlen(fixed[i].field)) == 0)
                 text = fixed[i].line;
-            }
-        }
         status = fputs(text, to);
     }
-    if (from && (ferror(from) || fclose(from))) {
+    if (from && (ferror(from) || fclose(from)))
         status = -1;
-    }
     free(line);
     return status;
 }
@@ -66,34 +65,32 @@ static int cover(const char *source, const char *path)
 static int cover_file(const char *proc, size_t i)
 {
     char source[PATH_MAX], path[PATH_MAX];
-    snprintf(source, sizeof(source), "%s/%s", COVERS, covers[i].name);
-    snprintf(path, sizeof(path), "%s/%s", proc, covers[i].name);
+
+    snprintf(source, sizeof source, "%s/%s", COVERS, covers[i].name);
+    snprintf(path, sizeof path, "%s/%s", proc, covers[i].name);
     FILE *file = fopen(source, "we");
-    if (!file) {
+
+    if (!file)
         return -1;
-    }
     int status = covers[i].write(file);
+
     return fclose(file) || status < 0 || chmod(source, 0444) ? -1 : cover(source, path);
 }
 
 int proc_mount(const char *path, const char *target, struct fault *fault)
 {
     char trigger[PATH_MAX];
-    snprintf(trigger, sizeof(trigger), "%s/sysrq-trigger", path);
-    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
+
+    snprintf(trigger, sizeof trigger, "%s/sysrq-trigger", path);
+    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
         return fault_set(fault, errno, "mount '%s'", target);
-    }
     /* One write to it would end the VM. Not every kernel has it. */
-    if (access(trigger, F_OK) == 0 && cover(trigger, trigger)) {
+    if (access(trigger, F_OK) == 0 && cover(trigger, trigger))
         return fault_set(fault, errno, "guard '%s/sysrq-trigger'", target);
-    }
-    if (mkdir(COVERS, 0755) && errno != EEXIST) {
+    if (mkdir(COVERS, 0755) && errno != EEXIST)
         return fault_set(fault, errno, "make the folder '%s'", COVERS);
-    }
-    for (size_t i = 0; i < sizeof(covers) / sizeof(*covers); i++) {
-        if (cover_file(path, i)) {
+    for (size_t i = 0; i < sizeof covers / sizeof *covers; i++)
+        if (cover_file(path, i))
             return fault_set(fault, errno, "cover '%s/%s'", target, covers[i].name);
-        }
-    }
     return 0;
 }

@@ -39,19 +39,19 @@ struct report {
 int sandbox_set_up_cgroup(struct fault *fault)
 {
     char text[32];
-    long length = file_read("/proc/sys/kernel/threads-max", text, sizeof(text) - 1);
-    if (length < 0) {
+    long length = file_read("/proc/sys/kernel/threads-max", text, sizeof text - 1);
+
+    if (length < 0)
         return fault_set(fault, errno, "read threads-max");
-    }
     text[length] = '\0';
     /* The kernel's own limit follows the memory; half of it leaves room for everything else. */
     char limit[32];
-    snprintf(limit, sizeof(limit), "%ld", atol(text) / 2);
+
+    snprintf(limit, sizeof limit, "%ld", atol(text) / 2);
     if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ||
         file_write_setting("/sys/fs/cgroup/cgroup.subtree_control", "+pids") ||
-        mkdir(CGROUP, 0755) || file_write_setting(CGROUP "/pids.max", limit)) {
+        mkdir(CGROUP, 0755) || file_write_setting(CGROUP "/pids.max", limit))
         return fault_set(fault, errno, "set up the scripts' cgroup");
-    }
     return 0;
 }
 
@@ -67,20 +67,19 @@ static void set_limits(void)
         {RLIMIT_NPROC, {RLIM_INFINITY, RLIM_INFINITY}},
         {RLIMIT_SIGPENDING, {RLIM_INFINITY, RLIM_INFINITY}},
     };
-    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-        if (setrlimit(limits[i].resource, &limits[i].limit)) {
+
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (setrlimit(limits[i].resource, &limits[i].limit))
             dprintf(STDERR_FILENO, "vmbuild: set a resource limit: %s\n", strerror(errno));
-        }
-    }
 }
 
 /* Becomes the script. Standard output and error are the output's pipe already. */
 __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
 {
     sigset_t none;
-    if (!plan->script) {
+
+    if (!plan->script)
         _exit(0);
-    }
     sigemptyset(&none);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -100,17 +99,15 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
 static int set_up(const struct sandbox_plan *plan, int output, struct fault *fault)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(output, STDERR_FILENO) < 0) {
+        dup2(output, STDERR_FILENO) < 0)
         return fault_set(fault, errno, "set up the script's standard streams");
-    }
     close(null);
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
         return fault_set(fault, errno, "separate the script's mounts");
-    }
-    if (plan->own_network && network_start_loopback(fault)) {
+    if (plan->own_network && network_start_loopback(fault))
         return -1;
-    }
     if (plan->view) {
         return view_enter(plan->view, plan->script, fault) || (plan->shadow && shadow_set_up(fault))
                    ? -1
@@ -129,28 +126,26 @@ static int reap(pid_t script, int signals, int channel)
         {.fd = signals, .events = POLLIN},
         {.fd = channel, .events = POLLIN},
     };
+
     for (;;) {
         int status;
         pid_t pid;
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-            if (pid == script) {
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+            if (pid == script)
                 return status;
-            }
-        }
-        if (poll(poll_fds, 2, -1) < 0) {
+        if (poll(poll_fds, 2, -1) < 0)
             continue;
-        }
         struct signalfd_siginfo info;
-        if ((poll_fds[0].revents & POLLIN) && read(signals, &info, sizeof(info)) < 0) {
+
+        if ((poll_fds[0].revents & POLLIN) && read(signals, &info, sizeof info) < 0)
             continue;
-        }
         char word;
-        if (poll_fds[1].revents && read(channel, &word, 1) != 1) {
+
+        if (poll_fds[1].revents && read(channel, &word, 1) != 1)
             _exit(1); /* the guest's init has gone, and everything with it */
-        }
-        if (poll_fds[1].revents) {
+        if (poll_fds[1].revents)
             kill(-1, SIGTERM);
-        }
     }
 }
 
@@ -161,6 +156,7 @@ static int close_others(int one, int other)
 {
     unsigned low = (unsigned)(one < other ? one : other);
     unsigned high = (unsigned)(one < other ? other : one);
+
     return (low > STDERR_FILENO + 1 && close_range(STDERR_FILENO + 1, low - 1, 0)) ||
                    (high > low + 1 && close_range(low + 1, high - 1, 0)) ||
                    close_range(high + 1, ~0u, 0)
@@ -174,20 +170,22 @@ __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, i
 {
     static struct report report;
     sigset_t child;
+
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     prctl(PR_SET_NAME, "sandbox");
     sigprocmask(SIG_SETMASK, &child, NULL);
     int closed = close_others(channel, output);
     int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+
     if (closed || signals < 0) {
         fault_set(&report.fault, errno, "watch the script");
     } else if (set_up(plan, output, &report.fault) == 0) {
         close(output);
         pid_t script = fork();
-        if (script == 0) {
+
+        if (script == 0)
             be_script(plan);
-        }
         if (script < 0) {
             fault_set(&report.fault, errno, "start the script");
         } else {
@@ -195,8 +193,9 @@ __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, i
             report.status = reap(script, signals, channel);
         }
     }
-    ssize_t written = write(channel, &report, sizeof(report));
-    _exit(written == (ssize_t)sizeof(report) ? 0 : 1);
+    ssize_t written = write(channel, &report, sizeof report);
+
+    _exit(written == (ssize_t)sizeof report ? 0 : 1);
 }
 
 /* Forks into new namespaces and the cgroup. To join that one later would wait for every CPU to pass
@@ -204,17 +203,18 @@ __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, i
 static pid_t clone_into_sandbox(bool own_network)
 {
     int cgroup = open(CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (cgroup < 0) {
+
+    if (cgroup < 0)
         return -1;
-    }
     struct clone_args arguments = {
         .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_INTO_CGROUP |
                  (own_network ? CLONE_NEWNET : 0),
         .exit_signal = SIGCHLD,
         .cgroup = (uint64_t)cgroup,
     };
-    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     int cause = errno;
+
     close(cgroup);
     errno = cause;
     return pid;
@@ -224,21 +224,23 @@ int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct f
 {
     int channel[2];
     int output[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel)) {
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel))
         return fault_set(fault, errno, "start a sandbox");
-    }
     if (pipe2(output, O_CLOEXEC)) {
         int cause = errno;
+
         close(channel[0]);
         close(channel[1]);
         return fault_set(fault, cause, "start a sandbox");
     }
     /* The mode is for a script that has changed its user and opens /dev/stdout. */
     pid_t pid = fchmod(output[1], 0622) ? -1 : clone_into_sandbox(plan->own_network);
-    if (pid == 0) {
+
+    if (pid == 0)
         be_init(plan, channel[1], output[1]);
-    }
     int cause = errno;
+
     close(channel[1]);
     close(output[1]);
     if (pid < 0) {
@@ -253,10 +255,10 @@ int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct f
 void sandbox_terminate(const struct sandbox *sandbox)
 {
     char word = TERMINATE;
+
     /* Nobody left to hear it: then there is nothing to terminate. */
-    if (send(sandbox->channel, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    if (send(sandbox->channel, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return;
-    }
 }
 
 void sandbox_kill(const struct sandbox *sandbox)
@@ -268,14 +270,13 @@ int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
 {
     static struct report report;
     int status = 0;
-    ssize_t got = recv(sandbox->channel, &report, sizeof(report), MSG_WAITALL);
+    ssize_t got = recv(sandbox->channel, &report, sizeof report, MSG_WAITALL);
+
     close(sandbox->channel);
-    while (waitpid(sandbox->pid, &status, 0) < 0) {
-        if (errno != EINTR) {
+    while (waitpid(sandbox->pid, &status, 0) < 0)
+        if (errno != EINTR)
             return fault_set(fault, errno, "wait for the script");
-        }
-    }
-    if (got != (ssize_t)sizeof(report)) {
+    if (got != (ssize_t)sizeof report) {
         /* Its init was ended with it: by this init, or by reboot(2), which the kernel makes a
          * signal to the init of the caller's namespace. */
         *ret_status = status;

@@ -17,6 +17,7 @@ enum phase { RUNNING, TERMINATING, KILLED };
 static int64_t milliseconds(void)
 {
     struct timespec now;
+
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
@@ -25,12 +26,13 @@ static int64_t milliseconds(void)
 static uint64_t count_oom_kills(void)
 {
     char text[16 << 10];
-    long length = file_read("/proc/vmstat", text, sizeof(text) - 1);
-    if (length <= 0) {
+    long length = file_read("/proc/vmstat", text, sizeof text - 1);
+
+    if (length <= 0)
         return 0;
-    }
     text[length] = '\0';
     const char *line = strstr(text, "\noom_kill ");
+
     return line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
 }
 
@@ -38,9 +40,9 @@ static uint64_t count_oom_kills(void)
 static int64_t keep_time(const struct sandbox *sandbox, enum phase *phase, int64_t *deadline)
 {
     int64_t left = *deadline - milliseconds();
-    if (left > 0 || *phase == KILLED) {
+
+    if (left > 0 || *phase == KILLED)
         return left;
-    }
     if (*phase == RUNNING) {
         sandbox_terminate(sandbox);
         *phase = TERMINATING;
@@ -61,8 +63,10 @@ static bool supervise(const struct sandbox *sandbox, uint64_t timeout, struct ou
     int64_t deadline = milliseconds() + (int64_t)timeout * 1000;
     int64_t next_look = 0;
     bool open = true;
+
     for (;;) {
         int64_t now = milliseconds();
+
         if (now >= next_look) {
             outcome->disk_full |= scratch_is_full();
             next_look = now + DISK_PERIOD_MS;
@@ -75,18 +79,15 @@ static bool supervise(const struct sandbox *sandbox, uint64_t timeout, struct ou
             {.fd = pending ? output->port : -1, .events = POLLOUT},
             {.fd = !pending && open ? sandbox->output : -1, .events = POLLIN},
         };
-        if (poll(poll_fds, 3, (int)wait) <= 0) {
+
+        if (poll(poll_fds, 3, (int)wait) <= 0)
             continue;
-        }
-        if (poll_fds[1].revents) {
+        if (poll_fds[1].revents)
             output_write(output);
-        }
-        if (poll_fds[2].revents) {
+        if (poll_fds[2].revents)
             open = output_read(output, sandbox->output);
-        }
-        if (poll_fds[0].revents) {
+        if (poll_fds[0].revents)
             return phase != RUNNING;
-        }
     }
 }
 
@@ -96,17 +97,17 @@ int script_run(const struct sandbox_plan *plan, uint64_t timeout, struct output 
     struct sandbox sandbox;
     struct outcome outcome = {0};
     uint64_t oom_kills = count_oom_kills();
-    if (sandbox_start(plan, &sandbox, fault)) {
+
+    if (sandbox_start(plan, &sandbox, fault))
         return -1;
-    }
     outcome.timed_out = supervise(&sandbox, timeout, output, &outcome);
     int status = sandbox_wait(&sandbox, &outcome.status, fault);
+
     output_drain(output, sandbox.output);
     close(sandbox.output);
     outcome.oom_kills = count_oom_kills() - oom_kills;
     outcome.disk_full |= scratch_is_full();
-    if (status == 0) {
+    if (status == 0)
         *ret = outcome;
-    }
     return status;
 }

@@ -33,26 +33,26 @@ static const struct {
 static int write_file(const char *path, const char *text, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (fd < 0) {
+
+    if (fd < 0)
         return -1;
-    }
     int failed = file_write_all(fd, text, strlen(text)) || fchmod(fd, mode);
+
     return close(fd) || failed ? -1 : 0;
 }
 
 int shadow_set_up(struct fault *fault)
 {
     static const char *const folders[] = {"/etc", "/etc/pam.d"};
-    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-        if (mkdir(folders[i], 0755) && errno != EEXIST) {
+
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (mkdir(folders[i], 0755) && errno != EEXIST)
             return fault_set(fault, errno, "set up '%s'", folders[i]);
-        }
-    }
-    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         bool is_missing = access(files[i].key, F_OK) || access(files[i].path, F_OK);
-        if (is_missing && write_file(files[i].path, files[i].text, files[i].mode)) {
+
+        if (is_missing && write_file(files[i].path, files[i].text, files[i].mode))
             return fault_set(fault, errno, "set up '%s'", files[i].path);
-        }
     }
     return 0;
 }

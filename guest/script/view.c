@@ -41,29 +41,25 @@ static const struct {
     {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Fills the new /dev that DEV has open. Returns 0 or -1 with errno. */
 static int make_devices(int dev)
 {
-    for (size_t i = 0; i < COUNT(device_folders); i++) {
-        if (mkdirat(dev, device_folders[i], 0755)) {
+    for (size_t i = 0; i < COUNT(device_folders); i++)
+        if (mkdirat(dev, device_folders[i], 0755))
             return -1;
-        }
-    }
     for (size_t i = 0; i < COUNT(devices); i++) {
         mode_t type = devices[i].type ? S_IFBLK : S_IFCHR;
         dev_t number = makedev(devices[i].major, devices[i].minor);
+
         if (mknodat(dev, devices[i].name, type | devices[i].mode, number) ||
-            fchmodat(dev, devices[i].name, devices[i].mode, 0)) {
+            fchmodat(dev, devices[i].name, devices[i].mode, 0))
             return -1;
-        }
     }
-    for (size_t i = 0; i < COUNT(device_links); i++) {
-        if (symlinkat(device_links[i].target, dev, device_links[i].name)) {
+    for (size_t i = 0; i < COUNT(device_links); i++)
+        if (symlinkat(device_links[i].target, dev, device_links[i].name))
             return -1;
-        }
-    }
     return 0;
 }
 
@@ -77,24 +73,24 @@ static int mount_dev(const struct view_mount *mounted, const char *path, struct 
         {"shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
         {"mqueue", "mqueue", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
     };
-    if (mount("tmpfs", path, "tmpfs", MS_NOSUID, "mode=0755")) {
+
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID, "mode=0755"))
         return fault_set(fault, errno, "mount '%s'", mounted->target);
-    }
     int dev = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
     if (dev < 0 || make_devices(dev)) {
         fault_set(fault, errno, "fill '%s'", mounted->target);
-        if (dev >= 0) {
+        if (dev >= 0)
             close(dev);
-        }
         return -1;
     }
     close(dev);
     for (size_t i = 0; i < COUNT(inner); i++) {
         char place[PATH_MAX];
-        snprintf(place, sizeof(place), "%s/%s", path, inner[i].folder);
-        if (mount(inner[i].type, place, inner[i].type, inner[i].flags, inner[i].options)) {
+
+        snprintf(place, sizeof place, "%s/%s", path, inner[i].folder);
+        if (mount(inner[i].type, place, inner[i].type, inner[i].flags, inner[i].options))
             return fault_set(fault, errno, "mount '/dev/%s'", inner[i].folder);
-        }
     }
     return 0;
 }
@@ -106,9 +102,8 @@ static int mount_proc(const struct view_mount *mounted, const char *path, struct
 
 static int mount_sys(const struct view_mount *mounted, const char *path, struct fault *fault)
 {
-    if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL)) {
+    if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL))
         return fault_set(fault, errno, "mount '%s'", mounted->target);
-    }
     return 0;
 }
 
@@ -125,10 +120,10 @@ static int mount_share(const struct view_mount *mounted, const char *path, struc
 static int mount_job_file(const struct view_mount *mounted, const char *path, struct fault *fault)
 {
     char source[128];
-    snprintf(source, sizeof(source), "%s/%s", GUEST_JOB_DIR, mounted->source);
-    if (mount(source, path, NULL, MS_BIND, NULL)) {
+
+    snprintf(source, sizeof source, "%s/%s", GUEST_JOB_DIR, mounted->source);
+    if (mount(source, path, NULL, MS_BIND, NULL))
         return fault_set(fault, errno, "show '%s' at '%s'", mounted->source, mounted->target);
-    }
     return 0;
 }
 
@@ -136,22 +131,22 @@ static int mount_job_file(const struct view_mount *mounted, const char *path, st
 static int make_point(const char *root, const char *place, bool is_file)
 {
     char path[PATH_MAX];
-    int length = snprintf(path, sizeof(path), "%s/%s", root, place);
-    if (length >= (int)sizeof(path)) {
+    int length = snprintf(path, sizeof path, "%s/%s", root, place);
+
+    if (length >= (int)sizeof path) {
         errno = ENAMETOOLONG;
         return -1;
     }
     for (char *slash = path + strlen(root); (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
-        if (mkdir(path, 0755) && errno != EEXIST) {
+        if (mkdir(path, 0755) && errno != EEXIST)
             return -1;
-        }
         *slash = '/';
     }
-    if (!is_file) {
+    if (!is_file)
         return mkdir(path, 0755) && errno != EEXIST ? -1 : 0;
-    }
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
     return fd < 0 ? -1 : close(fd);
 }
 
@@ -159,12 +154,11 @@ static int make_point(const char *root, const char *place, bool is_file)
 static int place(int root, struct view *view, struct view_mount *mount, struct fault *fault)
 {
     struct stat status;
-    if (path_resolve(root, mount->target, &mount->place)) {
+
+    if (path_resolve(root, mount->target, &mount->place))
         return fault_set(fault, errno, "find '%s' in the image", mount->target);
-    }
-    if (mount->place.length == 0) {
+    if (mount->place.length == 0)
         return fault_set(fault, EINVAL, "mount at '%s'", mount->target);
-    }
     if (fstatat(root, path_text(&mount->place), &status, AT_SYMLINK_NOFOLLOW) == 0) {
         if (S_ISDIR(status.st_mode) == mount->is_file) {
             return fault_set(fault, mount->is_file ? EISDIR : ENOTDIR, "mount at '%s'",
@@ -172,9 +166,8 @@ static int place(int root, struct view *view, struct view_mount *mount, struct f
         }
         return 0;
     }
-    if (errno != ENOENT || make_point(POINTS, path_text(&mount->place), mount->is_file)) {
+    if (errno != ENOENT || make_point(POINTS, path_text(&mount->place), mount->is_file))
         return fault_set(fault, errno, "make a place for '%s'", mount->target);
-    }
     view->has_points = true;
     return 0;
 }
@@ -200,9 +193,9 @@ static const struct view_mount standard[] = {
 static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
 {
     char *colon = strchr(share, ':');
-    if (!colon || colon == share || colon[1] != '/') {
+
+    if (!colon || colon == share || colon[1] != '/')
         return fault_set(fault, EINVAL, "share '%s'", share);
-    }
     *colon = '\0';
     *ret = (struct view_mount){.target = colon + 1, .source = share, .mount = mount_share};
     return 0;
@@ -215,6 +208,7 @@ static bool is_over(const char *target, const char *name)
     size_t name_length = strlen(name);
     size_t common = length < name_length ? length : name_length;
     char end = length < name_length ? name[common] : target[common];
+
     return strncmp(target, name, common) == 0 && (end == '\0' || end == '/');
 }
 
@@ -222,24 +216,21 @@ int view_show_shares(char **shares, size_t count, struct fault *fault)
 {
     static const char *const needed[] = {"/bin",      "/sbin",       "/usr/bin",
                                          "/usr/sbin", GUEST_SCRATCH, GUEST_JOB_DIR};
+
     for (size_t i = 0; i < count; i++) {
         struct view_mount share = {.target = ""};
         bool hides = false;
-        if (plan_share(shares[i], &share, fault)) {
+
+        if (plan_share(shares[i], &share, fault))
             return -1;
-        }
-        for (size_t j = 0; j < COUNT(needed); j++) {
+        for (size_t j = 0; j < COUNT(needed); j++)
             hides = hides || is_over(share.target, needed[j]);
-        }
-        if (hides) {
+        if (hides)
             continue;
-        }
-        if (make_point("", share.target + 1, false)) {
+        if (make_point("", share.target + 1, false))
             return fault_set(fault, errno, "make a place for '%s'", share.target);
-        }
-        if (share.mount(&share, share.target, fault)) {
+        if (share.mount(&share, share.target, fault))
             return -1;
-        }
     }
     return 0;
 }
@@ -247,31 +238,25 @@ int view_show_shares(char **shares, size_t count, struct fault *fault)
 int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault)
 {
     *ret = (struct view){0};
-    if (count > VIEW_SHARES_MAX) {
+    if (count > VIEW_SHARES_MAX)
         return fault_set(fault, E2BIG, "mount %zu shares", count);
-    }
-    ret->mounts = calloc(COUNT(standard) + count, sizeof(*ret->mounts));
-    if (!ret->mounts || (mkdir(POINTS, 0755) && errno != EEXIST)) {
+    ret->mounts = calloc(COUNT(standard) + count, sizeof *ret->mounts);
+    if (!ret->mounts || (mkdir(POINTS, 0755) && errno != EEXIST))
         return fault_set(fault, errno, "plan the script's mounts");
-    }
-    for (size_t i = 0; i < COUNT(standard); i++) {
-        if (!standard[i].source || job_has(standard[i].source)) {
+    for (size_t i = 0; i < COUNT(standard); i++)
+        if (!standard[i].source || job_has(standard[i].source))
             ret->mounts[ret->count++] = standard[i];
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (plan_share(shares[i], &ret->mounts[ret->count++], fault)) {
+    for (size_t i = 0; i < count; i++)
+        if (plan_share(shares[i], &ret->mounts[ret->count++], fault))
             return -1;
-        }
-    }
     int root = open(GUEST_SCRATCH_MNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) {
+
+    if (root < 0)
         return fault_set(fault, errno, "open '%s'", GUEST_SCRATCH_MNT);
-    }
     int status = 0;
-    for (size_t i = 0; status == 0 && i < ret->count; i++) {
+
+    for (size_t i = 0; status == 0 && i < ret->count; i++)
         status = place(root, ret, &ret->mounts[i], fault);
-    }
     close(root);
     return status;
 }
@@ -279,31 +264,29 @@ int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fa
 static int copy_script(const char *script, struct fault *fault)
 {
     char to[PATH_MAX];
-    snprintf(to, sizeof(to), "%s%s/%s", GUEST_SCRATCH_MNT, VIEW_SCRIPT_FOLDER, script);
+
+    snprintf(to, sizeof to, "%s%s/%s", GUEST_SCRATCH_MNT, VIEW_SCRIPT_FOLDER, script);
     return job_copy(script, to, 0755, fault);
 }
 
 int view_enter(const struct view *view, const char *script, struct fault *fault)
 {
-    if (view->has_points && overlay_mount_with(POINTS, fault)) {
+    if (view->has_points && overlay_mount_with(POINTS, fault))
         return -1;
-    }
     for (size_t i = 0; i < view->count; i++) {
         const struct view_mount *mounted = &view->mounts[i];
         char path[PATH_MAX];
-        snprintf(path, sizeof(path), "%s/%s", GUEST_SCRATCH_MNT, path_text(&mounted->place));
-        if (mounted->mount(mounted, path, fault)) {
+
+        snprintf(path, sizeof path, "%s/%s", GUEST_SCRATCH_MNT, path_text(&mounted->place));
+        if (mounted->mount(mounted, path, fault))
             return -1;
-        }
     }
-    if (script && copy_script(script, fault)) {
+    if (script && copy_script(script, fault))
         return -1;
-    }
     /* As switch_root does it: the initramfs cannot be pivoted away, only covered. */
     if (chdir(GUEST_SCRATCH_MNT) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") ||
-        chdir("/")) {
+        chdir("/"))
         return fault_set(fault, errno, "make the merged view the root folder");
-    }
     return 0;
 }
 
@@ -311,17 +294,17 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
 static int remove_whiteouts(int layer, int image, const char *place)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/", place);
+
+    snprintf(path, sizeof path, "%s/", place);
     for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         struct stat upper, lower;
+
         *slash = '\0';
-        if (fstatat(layer, path, &upper, AT_SYMLINK_NOFOLLOW)) {
+        if (fstatat(layer, path, &upper, AT_SYMLINK_NOFOLLOW))
             return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-        }
         if (S_ISCHR(upper.st_mode) && upper.st_rdev == makedev(0, 0) &&
-            fstatat(image, path, &lower, AT_SYMLINK_NOFOLLOW) && unlinkat(layer, path, 0)) {
+            fstatat(image, path, &lower, AT_SYMLINK_NOFOLLOW) && unlinkat(layer, path, 0))
             return -1;
-        }
         *slash = '/';
     }
     return 0;
@@ -329,32 +312,27 @@ static int remove_whiteouts(int layer, int image, const char *place)
 
 int view_finish(const struct view *view, struct fault *fault)
 {
-    if (!view->has_points) {
+    if (!view->has_points)
         return 0;
-    }
     int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int status = layer < 0 || image < 0 ? -1 : 0;
-    for (size_t i = 0; status == 0 && i < view->count; i++) {
+
+    for (size_t i = 0; status == 0 && i < view->count; i++)
         status = remove_whiteouts(layer, image, path_text(&view->mounts[i].place));
-    }
-    if (status) {
+    if (status)
         fault_set(fault, errno, "remove the traces of mount points");
-    }
-    if (layer >= 0) {
+    if (layer >= 0)
         close(layer);
-    }
-    if (image >= 0) {
+    if (image >= 0)
         close(image);
-    }
     return status;
 }
 
 void view_free(struct view *view)
 {
-    for (size_t i = 0; i < view->count; i++) {
+    for (size_t i = 0; i < view->count; i++)
         path_free(&view->mounts[i].place);
-    }
     free(view->mounts);
     *view = (struct view){0};
 }

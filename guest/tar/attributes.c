@@ -14,22 +14,21 @@ int attributes_copy(int from, int to)
     struct stat status;
     char list[XATTR_MAX];
     char value[XATTR_MAX];
+
     if (fstat(from, &status) || fchown(to, status.st_uid, status.st_gid) ||
-        fchmod(to, status.st_mode & 07777)) {
+        fchmod(to, status.st_mode & 07777))
         return -1;
-    }
-    ssize_t length = flistxattr(from, list, sizeof(list));
-    if (length < 0) {
+    ssize_t length = flistxattr(from, list, sizeof list);
+
+    if (length < 0)
         return -1;
-    }
     for (const char *key = list; key < list + length; key += strlen(key) + 1) {
-        if (strncmp(key, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) == 0) {
+        if (strncmp(key, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) == 0)
             continue;
-        }
-        ssize_t size = fgetxattr(from, key, value, sizeof(value));
-        if (size < 0 || fsetxattr(to, key, value, (size_t)size, 0)) {
+        ssize_t size = fgetxattr(from, key, value, sizeof value);
+
+        if (size < 0 || fsetxattr(to, key, value, (size_t)size, 0))
             return -1;
-        }
     }
     return 0;
 }

@@ -71,11 +71,11 @@ static bool is_whiteout(const struct stat *status)
  * goes. */
 static void set_mtime(struct packing *packing, struct timespec time)
 {
-    if (time.tv_sec >= packing->clamp) {
+    if (time.tv_sec >= packing->clamp)
         time = (struct timespec){.tv_sec = packing->clamp};
-    }
     if (time.tv_sec < 0 && time.tv_nsec != 0) {
         bool sayable = time.tv_sec < -1;
+
         time.tv_sec += sayable;
         time.tv_nsec = sayable ? 1000000000 - time.tv_nsec : 0;
     }
@@ -85,6 +85,7 @@ static void set_mtime(struct packing *packing, struct timespec time)
 static void set_attributes(struct packing *packing, const struct stat *status)
 {
     struct archive_entry *entry = packing->entry;
+
     archive_entry_clear(entry);
     archive_entry_copy_pathname(entry, packing->path.length ? packing->path.bytes : "./");
     archive_entry_set_mode(entry, status->st_mode);
@@ -101,6 +102,7 @@ static void set_attributes(struct packing *packing, const struct stat *status)
 static int write_header(struct packing *packing)
 {
     int status = archive_write_header(packing->archive, packing->entry);
+
     /* A warning is that of a name that is not UTF-8; it is stored as it is. */
     return status == ARCHIVE_OK || status == ARCHIVE_WARN ? 0 : archive_fail(packing);
 }
@@ -115,12 +117,11 @@ static int compare_names(const void *left, const void *right)
 static size_t sort_xattr_names(struct packing *packing, size_t length, const char **ret)
 {
     size_t count = 0;
-    for (const char *at = packing->names; at < packing->names + length; at += strlen(at) + 1) {
-        if (strncmp(at, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) != 0) {
+
+    for (const char *at = packing->names; at < packing->names + length; at += strlen(at) + 1)
+        if (strncmp(at, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) != 0)
             ret[count++] = at;
-        }
-    }
-    qsort(ret, count, sizeof(*ret), compare_names);
+    qsort(ret, count, sizeof *ret, compare_names);
     return count;
 }
 
@@ -134,10 +135,10 @@ static int add_xattr(struct packing *packing, const char *file, const char *name
                          "its name",
                          path_text(&packing->path), name);
     }
-    ssize_t size = lgetxattr(file, name, packing->value, sizeof(packing->value));
-    if (size < 0) {
+    ssize_t size = lgetxattr(file, name, packing->value, sizeof packing->value);
+
+    if (size < 0)
         return fail(packing);
-    }
     archive_entry_xattr_add_entry(packing->entry, name, packing->value, (size_t)size);
     return 0;
 }
@@ -146,23 +147,22 @@ static int add_xattr(struct packing *packing, const char *file, const char *name
  * relative to another. */
 static int add_xattrs(struct packing *packing, int folder, const char *name)
 {
-    if (fchdir(folder)) {
+    if (fchdir(folder))
         return fail(packing);
-    }
-    ssize_t length = llistxattr(name, packing->names, sizeof(packing->names));
-    if (length <= 0) {
+    ssize_t length = llistxattr(name, packing->names, sizeof packing->names);
+
+    if (length <= 0)
         return length == 0 || errno == EOPNOTSUPP ? 0 : fail(packing);
-    }
-    const char **names = calloc((size_t)length, sizeof(*names));
-    if (!names) {
+    const char **names = calloc((size_t)length, sizeof *names);
+
+    if (!names)
         return fail(packing);
-    }
     size_t count = sort_xattr_names(packing, (size_t)length, names);
     /* libarchive puts each new one before the others. */
     int status = 0;
-    while (status == 0 && count-- > 0) {
+
+    while (status == 0 && count-- > 0)
         status = add_xattr(packing, name, names[count]);
-    }
     free(names);
     return status;
 }
@@ -171,25 +171,24 @@ static int add_xattrs(struct packing *packing, int folder, const char *name)
 static int map_sparse(struct packing *packing, int fd, off_t size)
 {
     off_t at = 0;
+
     for (unsigned regions = 0; at < size; regions++) {
         off_t data = lseek(fd, at, SEEK_DATA);
+
         if (data < 0) {
-            if (errno != ENXIO) {
+            if (errno != ENXIO)
                 return -1;
-            }
             /* Nothing but a hole: libarchive needs at least one region. */
-            if (regions == 0) {
+            if (regions == 0)
                 archive_entry_sparse_add_entry(packing->entry, 0, 0);
-            }
             return 0;
         }
         off_t hole = regions < REGIONS_MAX ? lseek(fd, data, SEEK_HOLE) : size;
-        if (hole < 0) {
+
+        if (hole < 0)
             return -1;
-        }
-        if (data == 0 && hole >= size) {
+        if (data == 0 && hole >= size)
             return 0;
-        }
         archive_entry_sparse_add_entry(packing->entry, data, hole - data);
         at = hole;
     }
@@ -201,9 +200,9 @@ static int write_zeros(struct packing *packing, off_t length)
     while (length > 0) {
         size_t part = (uint64_t)length < ZEROS_SIZE ? (size_t)length : (size_t)ZEROS_SIZE;
         la_ssize_t written = archive_write_data(packing->archive, packing->zeros, part);
-        if (written <= 0) {
+
+        if (written <= 0)
             return archive_fail(packing);
-        }
         length -= written;
     }
     return 0;
@@ -214,14 +213,14 @@ static int write_region(struct packing *packing, int fd, off_t at, off_t length)
     while (length > 0) {
         size_t part = length < (off_t)READ_SIZE ? (size_t)length : READ_SIZE;
         ssize_t got = pread(fd, packing->buffer, part, at);
+
         if (got <= 0) {
             return got < 0 ? fail(packing)
                            : fault_set(packing->fault, 0, "pack '%s': it became shorter",
                                        path_text(&packing->path));
         }
-        if (archive_write_data(packing->archive, packing->buffer, (size_t)got) != got) {
+        if (archive_write_data(packing->archive, packing->buffer, (size_t)got) != got)
             return archive_fail(packing);
-        }
         at += got;
         length -= got;
     }
@@ -231,14 +230,14 @@ static int write_region(struct packing *packing, int fd, off_t at, off_t length)
 static int write_data(struct packing *packing, int fd, off_t size)
 {
     la_int64_t start, length;
-    if (archive_entry_sparse_reset(packing->entry) == 0) {
+
+    if (archive_entry_sparse_reset(packing->entry) == 0)
         return write_region(packing, fd, 0, size);
-    }
     off_t at = 0;
+
     while (archive_entry_sparse_next(packing->entry, &start, &length) == ARCHIVE_OK) {
-        if (write_zeros(packing, start - at) || write_region(packing, fd, start, length)) {
+        if (write_zeros(packing, start - at) || write_region(packing, fd, start, length))
             return -1;
-        }
         at = start + length;
     }
     return write_zeros(packing, size - at);
@@ -248,27 +247,26 @@ static int pack_file(struct packing *packing, int folder, const char *name,
                      const struct stat *status)
 {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
+
+    if (fd < 0)
         return fail(packing);
-    }
     bool holes = status->st_blocks * 512 < status->st_size;
     int result = holes && map_sparse(packing, fd, status->st_size) ? fail(packing) : 0;
-    if (result == 0) {
+
+    if (result == 0)
         result = write_header(packing);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = write_data(packing, fd, status->st_size);
-    }
     close(fd);
     return result;
 }
 
 static int set_symlink(struct packing *packing, int folder, const char *name)
 {
-    ssize_t length = readlinkat(folder, name, packing->value, sizeof(packing->value) - 1);
-    if (length < 0) {
+    ssize_t length = readlinkat(folder, name, packing->value, sizeof packing->value - 1);
+
+    if (length < 0)
         return -1;
-    }
     packing->value[length] = '\0';
     archive_entry_copy_symlink(packing->entry, packing->value);
     return 0;
@@ -278,6 +276,7 @@ static int set_symlink(struct packing *packing, int folder, const char *name)
 static int pack_whiteout(struct packing *packing)
 {
     const struct stat status = {.st_mode = S_IFREG, .st_mtim = {.tv_sec = packing->clamp}};
+
     set_attributes(packing, &status);
     return write_header(packing);
 }
@@ -302,21 +301,19 @@ static int pack_leaf(struct packing *packing, int folder, const char *name,
         int error;
         const char *first =
             links_first(&packing->links, status->st_ino, packing->path.bytes, &error);
-        if (error) {
+
+        if (error)
             return fault_set(packing->fault, ENOMEM, "pack '%s'", path_text(&packing->path));
-        }
         if (first) {
             archive_entry_copy_hardlink(packing->entry, first);
             archive_entry_set_size(packing->entry, 0);
             return write_header(packing);
         }
     }
-    if (S_ISLNK(status->st_mode) && set_symlink(packing, folder, name)) {
+    if (S_ISLNK(status->st_mode) && set_symlink(packing, folder, name))
         return fail(packing);
-    }
-    if (add_xattrs(packing, folder, name)) {
+    if (add_xattrs(packing, folder, name))
         return -1;
-    }
     return S_ISREG(status->st_mode) ? pack_file(packing, folder, name, status)
                                     : write_header(packing);
 }
@@ -327,16 +324,16 @@ static int pack_contents(struct packing *packing, struct level level, bool opaqu
 static bool is_opaque(int fd)
 {
     char value[1];
-    return fgetxattr(fd, OPAQUE_XATTR, value, sizeof(value)) == 1 && value[0] == 'y';
+
+    return fgetxattr(fd, OPAQUE_XATTR, value, sizeof value) == 1 && value[0] == 'y';
 }
 
 static int pack_folder(struct packing *packing, struct level parent, const char *name,
                        const struct stat *status, unsigned depth)
 {
     set_attributes(packing, status);
-    if (add_xattrs(packing, parent.upper, name) || write_header(packing)) {
+    if (add_xattrs(packing, parent.upper, name) || write_header(packing))
         return -1;
-    }
     struct level level = {
         .upper = openat(parent.upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
         .lower = parent.lower < 0
@@ -344,15 +341,15 @@ static int pack_folder(struct packing *packing, struct level parent, const char 
                      : openat(parent.lower, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
     };
     int result;
+
     if (level.upper < 0) {
         result = fail(packing);
     } else {
         result = pack_contents(packing, level, level.lower >= 0 && is_opaque(level.upper), depth);
         close(level.upper);
     }
-    if (level.lower >= 0) {
+    if (level.lower >= 0)
         close(level.lower);
-    }
     return result;
 }
 
@@ -361,18 +358,17 @@ static int pack_name(struct packing *packing, struct level level, const struct n
                      unsigned depth)
 {
     /* Marked by collect_names: a name of overlayfs' making, not one in the folder. */
-    if (item->type == DT_WHT) {
+    if (item->type == DT_WHT)
         return pack_whiteout(packing);
-    }
     if (strncmp(item->text, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0) {
         return fault_set(packing->fault, 0,
                          "pack '%s': a layer cannot hold a name that begins with '.wh.'",
                          path_text(&packing->path));
     }
     struct stat status;
-    if (fstatat(level.upper, item->text, &status, AT_SYMLINK_NOFOLLOW)) {
+
+    if (fstatat(level.upper, item->text, &status, AT_SYMLINK_NOFOLLOW))
         return fail(packing);
-    }
     return S_ISDIR(status.st_mode) ? pack_folder(packing, level, item->text, &status, depth)
                                    : pack_leaf(packing, level.upper, item->text, &status);
 }
@@ -382,30 +378,27 @@ static int pack_name(struct packing *packing, struct level level, const struct n
 static int translate(struct packing *packing, struct level level, struct name *item)
 {
     struct stat status, hidden;
-    if ((item->type != DT_CHR && item->type != DT_SOCK) || level.lower < 0) {
+
+    if ((item->type != DT_CHR && item->type != DT_SOCK) || level.lower < 0)
         return 0;
-    }
-    if (fstatat(level.upper, item->text, &status, AT_SYMLINK_NOFOLLOW)) {
+    if (fstatat(level.upper, item->text, &status, AT_SYMLINK_NOFOLLOW))
         return -1;
-    }
-    if (!is_whiteout(&status) && !S_ISSOCK(status.st_mode)) {
+    if (!is_whiteout(&status) && !S_ISSOCK(status.st_mode))
         return 0;
-    }
-    if (fstatat(level.lower, item->text, &hidden, AT_SYMLINK_NOFOLLOW)) {
+    if (fstatat(level.lower, item->text, &hidden, AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 : -1;
-    }
     if (S_ISSOCK(status.st_mode)) {
         size_t length = packing->path.length;
-        if (path_push(&packing->path, item->text)) {
+
+        if (path_push(&packing->path, item->text))
             return -1;
-        }
         note_socket(packing);
         path_cut(&packing->path, length);
     }
     char *name = malloc(strlen(WHITEOUT_PREFIX) + strlen(item->text) + 1);
-    if (!name) {
+
+    if (!name)
         return -1;
-    }
     strcpy(stpcpy(name, WHITEOUT_PREFIX), item->text);
     free(item->text);
     *item = (struct name){.text = name, .type = DT_WHT};
@@ -416,17 +409,13 @@ static int translate(struct packing *packing, struct level level, struct name *i
 static int collect_names(struct packing *packing, struct level level, bool opaque,
                          struct names *names)
 {
-    if (names_read(level.upper, names)) {
+    if (names_read(level.upper, names))
         return -1;
-    }
-    for (size_t i = 0; i < names->count; i++) {
-        if (translate(packing, level, &names->items[i])) {
+    for (size_t i = 0; i < names->count; i++)
+        if (translate(packing, level, &names->items[i]))
             return -1;
-        }
-    }
-    if (opaque && names_add(names, OPAQUE_NAME, DT_WHT)) {
+    if (opaque && names_add(names, OPAQUE_NAME, DT_WHT))
         return -1;
-    }
     names_sort(names);
     return 0;
 }
@@ -434,21 +423,20 @@ static int collect_names(struct packing *packing, struct level level, bool opaqu
 static int pack_contents(struct packing *packing, struct level level, bool opaque, unsigned depth)
 {
     struct names names = {0};
-    if (depth > PATH_DEPTH_MAX) {
+
+    if (depth > PATH_DEPTH_MAX)
         return fault_set(packing->fault, 0, "pack '%s': it is too deep", path_text(&packing->path));
-    }
     /* What an opaque folder hides is hidden already. */
-    if (opaque) {
+    if (opaque)
         level.lower = -1;
-    }
     int status = collect_names(packing, level, opaque, &names) ? fail(packing) : 0;
     size_t length = packing->path.length;
+
     for (size_t i = 0; status == 0 && i < names.count; i++) {
-        if (path_push(&packing->path, names.items[i].text)) {
+        if (path_push(&packing->path, names.items[i].text))
             status = fault_set(packing->fault, ENOMEM, "pack '%s'", path_text(&packing->path));
-        } else {
+        else
             status = pack_name(packing, level, &names.items[i], depth + 1);
-        }
         path_cut(&packing->path, length);
     }
     names_free(&names);
@@ -459,17 +447,18 @@ static int pack_contents(struct packing *packing, struct level level, bool opaqu
 static ssize_t read_xattrs(struct packing *packing, int fd, char **ret)
 {
     set_attributes(packing, &(struct stat){.st_mode = S_IFDIR});
-    if (add_xattrs(packing, fd, ".")) {
+    if (add_xattrs(packing, fd, "."))
         return -1;
-    }
     size_t length = 0;
     char *bytes = NULL;
     const char *name;
     const void *value;
     size_t size;
+
     archive_entry_xattr_reset(packing->entry);
     while (archive_entry_xattr_next(packing->entry, &name, &value, &size) == ARCHIVE_OK) {
         char *grown = realloc(bytes, length + strlen(name) + 1 + size);
+
         if (!grown) {
             free(bytes);
             return fail(packing);
@@ -489,23 +478,22 @@ static int pack_root(struct packing *packing, struct level level)
     struct stat upper, lower;
     char *upper_xattrs = NULL;
     char *lower_xattrs = NULL;
-    if (fstat(level.upper, &upper) || fstat(level.lower, &lower)) {
+
+    if (fstat(level.upper, &upper) || fstat(level.lower, &lower))
         return fail(packing);
-    }
     ssize_t upper_length = read_xattrs(packing, level.upper, &upper_xattrs);
     ssize_t lower_length = read_xattrs(packing, level.lower, &lower_xattrs);
     bool same =
         upper.st_mode == lower.st_mode && upper.st_uid == lower.st_uid &&
         upper.st_gid == lower.st_gid && upper_length == lower_length &&
         (upper_length <= 0 || memcmp(upper_xattrs, lower_xattrs, (size_t)upper_length) == 0);
+
     free(upper_xattrs);
     free(lower_xattrs);
-    if (upper_length < 0 || lower_length < 0) {
+    if (upper_length < 0 || lower_length < 0)
         return -1;
-    }
-    if (same) {
+    if (same)
         return 0;
-    }
     set_attributes(packing, &upper);
     return add_xattrs(packing, level.upper, ".") ? -1 : write_header(packing);
 }
@@ -514,6 +502,7 @@ static la_ssize_t write_block(struct archive *archive, void *context, const void
                               size_t length)
 {
     struct packing *packing = context;
+
     if (packing->sink.write(packing->sink.context, bytes, length)) {
         archive_set_error(archive, EPIPE, "the host takes no more");
         return -1;
@@ -524,34 +513,33 @@ static la_ssize_t write_block(struct archive *archive, void *context, const void
 static int open_archive(struct packing *packing)
 {
     struct archive *archive = packing->archive;
+
     charset_for_writing();
     if (archive_write_set_format_pax(archive) != ARCHIVE_OK ||
         archive_write_set_format_option(archive, "pax", "xattrheader", "SCHILY") != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(archive, BLOCK_SIZE) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
-        archive_write_open(archive, packing, NULL, write_block, NULL) != ARCHIVE_OK) {
+        archive_write_open(archive, packing, NULL, write_block, NULL) != ARCHIVE_OK)
         return archive_fail(packing);
-    }
     return 0;
 }
 
 static int pack_tree(struct packing *packing, struct level root)
 {
-    if (open_archive(packing) || pack_root(packing, root) ||
-        pack_contents(packing, root, false, 0)) {
+    if (open_archive(packing) || pack_root(packing, root) || pack_contents(packing, root, false, 0))
         return -1;
-    }
     return archive_write_close(packing->archive) == ARCHIVE_OK ? 0 : archive_fail(packing);
 }
 
 int pack(int layer, int image, int64_t clamp, struct pack_sink sink, struct fault *fault)
 {
-    struct packing *packing = calloc(1, sizeof(*packing));
-    if (!packing) {
+    struct packing *packing = calloc(1, sizeof *packing);
+
+    if (!packing)
         return fault_set(fault, ENOMEM, "pack the layer");
-    }
     void *zeros =
         mmap(NULL, ZEROS_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
     packing->archive = archive_write_new();
     packing->entry = archive_entry_new();
     packing->buffer = malloc(READ_SIZE);
@@ -560,17 +548,15 @@ int pack(int layer, int image, int64_t clamp, struct pack_sink sink, struct faul
     packing->fault = fault;
     packing->clamp = clamp;
     int status;
-    if (zeros == MAP_FAILED || !packing->archive || !packing->entry || !packing->buffer) {
+
+    if (zeros == MAP_FAILED || !packing->archive || !packing->entry || !packing->buffer)
         status = fault_set(fault, ENOMEM, "pack the layer");
-    } else {
+    else
         status = pack_tree(packing, (struct level){.upper = layer, .lower = image});
-    }
-    if (zeros != MAP_FAILED) {
+    if (zeros != MAP_FAILED)
         munmap(zeros, ZEROS_SIZE);
-    }
-    if (status && packing->archive) {
+    if (status && packing->archive)
         archive_write_fail(packing->archive); /* or freeing it would write a regular end */
-    }
     archive_entry_free(packing->entry);
     archive_write_free(packing->archive);
     links_free(&packing->links);

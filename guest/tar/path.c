@@ -11,17 +11,16 @@
 
 static int grow(struct path *path, size_t needed)
 {
-    if (needed <= path->room) {
+    if (needed <= path->room)
         return 0;
-    }
     size_t room = path->room ? path->room : 256;
-    while (room < needed) {
+
+    while (room < needed)
         room *= 2;
-    }
     char *bytes = realloc(path->bytes, room);
-    if (!bytes) {
+
+    if (!bytes)
         return -1;
-    }
     path->bytes = bytes;
     path->room = room;
     return 0;
@@ -30,15 +29,13 @@ static int grow(struct path *path, size_t needed)
 int path_push(struct path *path, const char *name)
 {
     size_t length = strlen(name);
-    if (length == 0) {
+
+    if (length == 0)
         return 0;
-    }
-    if (grow(path, path->length + length + 2)) {
+    if (grow(path, path->length + length + 2))
         return -1;
-    }
-    if (path->length > 0) {
+    if (path->length > 0)
         path->bytes[path->length++] = '/';
-    }
     memcpy(path->bytes + path->length, name, length + 1);
     path->length += length;
     return 0;
@@ -47,9 +44,8 @@ int path_push(struct path *path, const char *name)
 void path_cut(struct path *path, size_t length)
 {
     path->length = length;
-    if (path->bytes) {
+    if (path->bytes)
         path->bytes[length] = '\0';
-    }
 }
 
 void path_free(struct path *path)
@@ -67,6 +63,7 @@ int path_normalize(char *raw, const char **ret_why)
 {
     char *to = raw;
     size_t depth = 0;
+
     if (strlen(raw) > PATH_LENGTH_MAX) {
         *ret_why = "it is too long";
         return -1;
@@ -74,6 +71,7 @@ int path_normalize(char *raw, const char **ret_why)
     for (const char *from = raw; *from;) {
         size_t length = strcspn(from, "/");
         const char *next = from + length + (from[length] == '/');
+
         if (length == 2 && from[0] == '.' && from[1] == '.') {
             *ret_why = "it has a '..' component";
             return -1;
@@ -83,9 +81,8 @@ int path_normalize(char *raw, const char **ret_why)
                 *ret_why = "it is too deep";
                 return -1;
             }
-            if (to != raw) {
+            if (to != raw)
                 *to++ = '/';
-            }
             memmove(to, from, length);
             to += length;
         }
@@ -99,6 +96,7 @@ int path_normalize(char *raw, const char **ret_why)
 static int follow(struct path *rest, const char *link, size_t consumed)
 {
     struct path joined = {0};
+
     if (path_push(&joined, link) ||
         (rest->length > consumed && path_push(&joined, rest->bytes + consumed))) {
         path_free(&joined);
@@ -115,6 +113,7 @@ static int resolve_step(int root, struct path *rest, struct path *ret, unsigned 
     char name[NAME_MAX + 1];
     size_t length = strcspn(rest->bytes, "/");
     size_t consumed = length + strspn(rest->bytes + length, "/");
+
     if (length > NAME_MAX) {
         errno = ENAMETOOLONG;
         return -1;
@@ -123,15 +122,18 @@ static int resolve_step(int root, struct path *rest, struct path *ret, unsigned 
     name[length] = '\0';
 
     size_t before = ret->length;
+
     if (strcmp(name, "..") == 0) {
         char *slash = ret->length ? strrchr(ret->bytes, '/') : NULL;
+
         path_cut(ret, slash ? (size_t)(slash - ret->bytes) : 0);
     } else if (length > 0 && strcmp(name, ".") != 0) {
         char link[PATH_MAX];
-        if (path_push(ret, name)) {
+
+        if (path_push(ret, name))
             return -1;
-        }
-        ssize_t got = readlinkat(root, ret->bytes, link, sizeof(link) - 1);
+        ssize_t got = readlinkat(root, ret->bytes, link, sizeof link - 1);
+
         if (got >= 0) {
             if (++*links > LINKS_MAX) {
                 errno = ELOOP;
@@ -141,9 +143,8 @@ static int resolve_step(int root, struct path *rest, struct path *ret, unsigned 
             path_cut(ret, link[0] == '/' ? 0 : before);
             return follow(rest, link, consumed);
         }
-        if (errno != EINVAL && errno != ENOENT && errno != ENOTDIR) {
+        if (errno != EINVAL && errno != ENOENT && errno != ENOTDIR)
             return -1;
-        }
     }
     memmove(rest->bytes, rest->bytes + consumed, rest->length - consumed + 1);
     rest->length -= consumed;
@@ -156,9 +157,9 @@ int path_resolve(int root, const char *path, struct path *ret)
     struct path found = {0};
     unsigned links = 0;
     int status = path_push(&rest, path);
-    while (status == 0 && rest.length > 0) {
+
+    while (status == 0 && rest.length > 0)
         status = resolve_step(root, &rest, &found, &links);
-    }
     path_free(&rest);
     if (status) {
         path_free(&found);

@@ -6,12 +6,11 @@
 static uint64_t hash(uint64_t folder, const char *name)
 {
     uint64_t value = 0xcbf29ce484222325u;
-    for (unsigned i = 0; i < 8; i++) {
+
+    for (unsigned i = 0; i < 8; i++)
         value = (value ^ (folder >> 8 * i & 0xff)) * 0x100000001b3u;
-    }
-    for (; *name; name++) {
+    for (; *name; name++)
         value = (value ^ (unsigned char)*name) * 0x100000001b3u;
-    }
     value = (value ^ value >> 33) * 0xff51afd7ed558ccdu;
     value = (value ^ value >> 33) * 0xc4ceb9fe1a85ec53u;
     value ^= value >> 33;
@@ -21,24 +20,22 @@ static uint64_t hash(uint64_t folder, const char *name)
 static uint64_t *find(uint64_t *slots, size_t room, uint64_t value)
 {
     size_t at = value & (room - 1);
-    while (slots[at] != 0 && slots[at] != value) {
+
+    while (slots[at] != 0 && slots[at] != value)
         at = (at + 1) & (room - 1);
-    }
     return &slots[at];
 }
 
 static int grow(struct seen *seen)
 {
     size_t room = seen->room ? seen->room * 2 : 1024;
-    uint64_t *slots = calloc(room, sizeof(*slots));
-    if (!slots) {
+    uint64_t *slots = calloc(room, sizeof *slots);
+
+    if (!slots)
         return -1;
-    }
-    for (size_t i = 0; i < seen->room; i++) {
-        if (seen->slots[i] != 0) {
+    for (size_t i = 0; i < seen->room; i++)
+        if (seen->slots[i] != 0)
             *find(slots, room, seen->slots[i]) = seen->slots[i];
-        }
-    }
     free(seen->slots);
     seen->slots = slots;
     seen->room = room;
@@ -47,11 +44,11 @@ static int grow(struct seen *seen)
 
 int seen_add(struct seen *seen, uint64_t folder, const char *name)
 {
-    if (seen->used * 2 >= seen->room && grow(seen)) {
+    if (seen->used * 2 >= seen->room && grow(seen))
         return -1;
-    }
     uint64_t value = hash(folder, name);
     uint64_t *slot = find(seen->slots, seen->room, value);
+
     seen->used += *slot == 0;
     *slot = value;
     return 0;

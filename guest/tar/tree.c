@@ -15,11 +15,12 @@ static int delete_folder(int directory, const char *name, const struct seen *see
                          unsigned depth)
 {
     int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
+
+    if (fd < 0)
         return -1;
-    }
     int status = empty(fd, kept ? seen : NULL, depth + 1);
     int cause = errno;
+
     close(fd);
     if (status) {
         errno = cause;
@@ -32,19 +33,17 @@ static int delete_name(int directory, const char *name, const struct seen *seen,
                        unsigned depth)
 {
     bool kept = seen && seen_has(seen, folder, name);
-    if (!kept && unlinkat(directory, name, 0) == 0) {
+
+    if (!kept && unlinkat(directory, name, 0) == 0)
         return 0;
-    }
-    if (!kept && errno == ENOENT) {
+    if (!kept && errno == ENOENT)
         return 0;
-    }
-    if (!kept && errno != EISDIR && errno != EPERM) {
+    if (!kept && errno != EISDIR && errno != EPERM)
         return -1;
-    }
     struct stat status;
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW)) {
+
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 : -1;
-    }
     if (!S_ISDIR(status.st_mode)) {
         errno = EPERM;
         return kept ? 0 : -1;
@@ -60,14 +59,15 @@ static int empty(int directory, const struct seen *seen, unsigned depth)
     }
     struct stat folder;
     struct names names;
-    if (fstat(directory, &folder) || names_read(directory, &names)) {
+
+    if (fstat(directory, &folder) || names_read(directory, &names))
         return -1;
-    }
     int status = 0;
-    for (size_t i = 0; status == 0 && i < names.count; i++) {
+
+    for (size_t i = 0; status == 0 && i < names.count; i++)
         status = delete_name(directory, names.items[i].text, seen, folder.st_ino, depth);
-    }
     int cause = errno;
+
     names_free(&names);
     errno = cause;
     return status;

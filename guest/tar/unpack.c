@@ -69,6 +69,7 @@ static struct timespec entry_mtime(struct archive_entry *entry)
         .tv_sec = archive_entry_mtime(entry),
         .tv_nsec = archive_entry_mtime_nsec(entry),
     };
+
     if (time.tv_sec < 0 && time.tv_nsec > 0) {
         time.tv_sec--;
         time.tv_nsec = 1000000000 - time.tv_nsec;
@@ -80,10 +81,10 @@ static struct timespec entry_mtime(struct archive_entry *entry)
 static int make_room(const struct target *target, bool *ret_stays)
 {
     struct stat status;
+
     *ret_stays = false;
-    if (fstatat(target->folder->fd, target->name, &status, AT_SYMLINK_NOFOLLOW)) {
+    if (fstatat(target->folder->fd, target->name, &status, AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 : -1;
-    }
     if (S_ISDIR(status.st_mode) && S_ISDIR(target->mode)) {
         *ret_stays = true;
         return 0;
@@ -99,14 +100,16 @@ static int write_data(struct unpacking *unpacking, const char *path, int fd)
     la_int64_t offset;
     int64_t end = 0;
     int status;
+
     while ((status = archive_read_data_block(unpacking->archive, &bytes, &length, &offset)) ==
            ARCHIVE_OK) {
         const unsigned char *at = bytes;
+
         while (length > 0) {
             ssize_t written = pwrite(fd, at, length, offset);
-            if (written < 0) {
+
+            if (written < 0)
                 return fail(unpacking, path);
-            }
             at += written;
             offset += written;
             length -= (size_t)written;
@@ -118,6 +121,7 @@ static int write_data(struct unpacking *unpacking, const char *path, int fd)
                          archive_error_string(unpacking->archive));
     }
     int64_t size = archive_entry_size(unpacking->entry);
+
     return size > end && ftruncate(fd, size) ? fail(unpacking, path) : 0;
 }
 
@@ -126,15 +130,13 @@ static int write_data(struct unpacking *unpacking, const char *path, int fd)
 static int clear_xattrs(const char *name)
 {
     char list[64 << 10];
-    ssize_t length = llistxattr(name, list, sizeof(list));
-    if (length < 0) {
+    ssize_t length = llistxattr(name, list, sizeof list);
+
+    if (length < 0)
         return -1;
-    }
-    for (const char *at = list; at < list + length; at += strlen(at) + 1) {
-        if (lremovexattr(name, at) && errno != ENODATA && errno != EOPNOTSUPP) {
+    for (const char *at = list; at < list + length; at += strlen(at) + 1)
+        if (lremovexattr(name, at) && errno != ENODATA && errno != EOPNOTSUPP)
             return -1;
-        }
-    }
     return 0;
 }
 
@@ -143,9 +145,8 @@ static int clear_xattrs(const char *name)
 static int set_xattr(const char *name, const char *key, const void *value, size_t length)
 {
     if (strncmp(key, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) == 0 ||
-        lsetxattr(name, key, value, length, 0) == 0) {
+        lsetxattr(name, key, value, length, 0) == 0)
         return 0;
-    }
     return errno == EOPNOTSUPP || errno == EPERM || errno == EINVAL ? 0 : -1;
 }
 
@@ -153,10 +154,11 @@ static int set_acl(struct archive_entry *entry, const char *name, int type, cons
 {
     size_t length;
     void *value = posix_acl_encode(entry, type, &length);
-    if (!value) {
+
+    if (!value)
         return errno ? -1 : 0;
-    }
     int status = set_xattr(name, key, value, length);
+
     free(value);
     return status;
 }
@@ -167,24 +169,21 @@ static int set_xattrs(struct archive_entry *entry, const struct target *target)
     int count = archive_entry_xattr_reset(entry);
     int acls = archive_entry_acl_types(entry);
     bool clear = target->existed || (target->folder->inherits && !S_ISLNK(target->mode));
-    if (count == 0 && acls == 0 && !clear) {
+
+    if (count == 0 && acls == 0 && !clear)
         return 0;
-    }
-    if (fchdir(target->folder->fd) || (clear && clear_xattrs(target->name))) {
+    if (fchdir(target->folder->fd) || (clear && clear_xattrs(target->name)))
         return -1;
-    }
     /* What an inherited ACL made of the mode is undone after it is gone. */
-    if (clear && fchmodat(AT_FDCWD, target->name, target->mode & 07777, 0)) {
+    if (clear && fchmodat(AT_FDCWD, target->name, target->mode & 07777, 0))
         return -1;
-    }
     const char *key;
     const void *value;
     size_t length;
-    while (archive_entry_xattr_next(entry, &key, &value, &length) == ARCHIVE_OK) {
-        if (key && set_xattr(target->name, key, value, length)) {
+
+    while (archive_entry_xattr_next(entry, &key, &value, &length) == ARCHIVE_OK)
+        if (key && set_xattr(target->name, key, value, length))
             return -1;
-        }
-    }
     return set_acl(entry, target->name, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, POSIX_ACL_ACCESS) ||
                    set_acl(entry, target->name, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, POSIX_ACL_DEFAULT)
                ? -1
@@ -198,22 +197,22 @@ static int set_metadata(struct unpacking *unpacking, const struct target *target
     int folder = target->folder->fd;
     bool chown_needed =
         target->uid != 0 || target->gid != 0 || target->existed || target->folder->inherits;
+
     if (chown_needed &&
-        fchownat(folder, target->name, target->uid, target->gid, AT_SYMLINK_NOFOLLOW)) {
+        fchownat(folder, target->name, target->uid, target->gid, AT_SYMLINK_NOFOLLOW))
         return -1;
-    }
     /* chown drops setuid and setgid, mkdir takes neither. */
     bool chmod_needed = (chown_needed && (target->mode & 06000)) || target->existed ||
                         (S_ISDIR(target->mode) && (target->mode & 06000));
+
     if (chmod_needed && !S_ISLNK(target->mode) &&
-        fchmodat(folder, target->name, target->mode & 07777, 0)) {
+        fchmodat(folder, target->name, target->mode & 07777, 0))
         return -1;
-    }
-    if (set_xattrs(unpacking->entry, target)) {
+    if (set_xattrs(unpacking->entry, target))
         return -1;
-    }
     if (S_ISDIR(target->mode)) {
         struct stat status;
+
         return fstatat(folder, target->name, &status, AT_SYMLINK_NOFOLLOW) ||
                        folders_set_time(&unpacking->folders, target->path, status.st_ino,
                                         target->mtime)
@@ -221,6 +220,7 @@ static int set_metadata(struct unpacking *unpacking, const struct target *target
                    : 0;
     }
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, target->mtime};
+
     return fd >= 0 ? futimens(fd, times)
                    : utimensat(folder, target->name, times, AT_SYMLINK_NOFOLLOW);
 }
@@ -230,6 +230,7 @@ static int set_metadata(struct unpacking *unpacking, const struct target *target
 static int create(struct archive_entry *entry, const struct target *target, int *ret_fd)
 {
     int folder = target->folder->fd;
+
     *ret_fd = -1;
     switch (target->mode & S_IFMT) {
     case S_IFREG:
@@ -240,6 +241,7 @@ static int create(struct archive_entry *entry, const struct target *target, int 
         return mkdirat(folder, target->name, target->mode & 07777);
     case S_IFLNK: {
         const char *link = archive_entry_symlink(entry);
+
         return symlinkat(link ? link : "", folder, target->name);
     }
     default:
@@ -257,35 +259,38 @@ static int link_fail(struct unpacking *unpacking, const struct target *target, c
 static int make_link(struct unpacking *unpacking, const struct target *target, char *link)
 {
     const char *why;
+
     if (path_normalize(link, &why)) {
         return fault_set(unpacking->fault, 0, "unpack '%s': its link's target '%s': %s",
                          target->path, link, why);
     }
     char *slash = strrchr(link, '/');
     const char *name = slash ? slash + 1 : link;
-    if (slash) {
+
+    if (slash)
         *slash = '\0';
-    }
     int from = folders_open_path(slash ? link : "");
-    if (slash) {
+
+    if (slash)
         *slash = '/';
-    }
-    if (from < 0) {
+    if (from < 0)
         return link_fail(unpacking, target, link);
-    }
     int status = linkat(from, name, target->folder->fd, target->name, 0);
+
     if (status && errno == EEXIST) {
         struct stat old, new;
         bool stays = false;
         bool same = fstatat(from, name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
                     fstatat(target->folder->fd, target->name, &new, AT_SYMLINK_NOFOLLOW) == 0 &&
                     old.st_ino == new.st_ino;
+
         status = same || (make_room(target, &stays) == 0 &&
                           linkat(from, name, target->folder->fd, target->name, 0) == 0)
                      ? 0
                      : -1;
     }
     int cause = errno;
+
     close(from);
     errno = cause;
     return status ? link_fail(unpacking, target, link) : 0;
@@ -297,22 +302,19 @@ static int make(struct unpacking *unpacking, struct target *target)
 {
     int fd;
     int status = create(unpacking->entry, target, &fd);
+
     if (status && errno == EEXIST) {
         status = make_room(target, &target->existed);
-        if (status == 0 && !target->existed) {
+        if (status == 0 && !target->existed)
             status = create(unpacking->entry, target, &fd);
-        }
     }
-    if (status) {
+    if (status)
         return fail(unpacking, target->path);
-    }
     status = fd >= 0 ? write_data(unpacking, target->path, fd) : 0;
-    if (status == 0 && set_metadata(unpacking, target, fd)) {
+    if (status == 0 && set_metadata(unpacking, target, fd))
         status = fail(unpacking, target->path);
-    }
-    if (fd >= 0 && close(fd) && status == 0) {
+    if (fd >= 0 && close(fd) && status == 0)
         status = fail(unpacking, target->path);
-    }
     return status;
 }
 
@@ -331,23 +333,22 @@ static int apply_whiteout(struct unpacking *unpacking, const char *path, const c
 {
     const char *hidden = name + strlen(WHITEOUT_PREFIX);
     bool opaque = strcmp(name, OPAQUE_NAME) == 0;
+
     if (unpacking->kind == UNPACK_LOWEST_LAYER ||
-        (!opaque && strncmp(hidden, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)) {
+        (!opaque && strncmp(hidden, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0))
         return 0;
-    }
-    if (*hidden == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0) {
+    if (*hidden == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
         return fault_set(unpacking->fault, 0, "unpack '%s': it is not a whiteout of a name", path);
-    }
     const char *last;
     const struct folder *folder = folders_parent(&unpacking->folders, path, false, NULL, &last);
-    if (!folder) {
+
+    if (!folder)
         return errno == ENOENT || errno == ENOTDIR ? 0 : fail(unpacking, path);
-    }
     int status = opaque ? tree_empty(folder->fd, &unpacking->seen)
                         : tree_delete(folder->fd, hidden, &unpacking->seen, folder->inode);
-    if (status) {
+
+    if (status)
         return fail(unpacking, path);
-    }
     folders_forget(&unpacking->folders);
     return 0;
 }
@@ -358,6 +359,7 @@ static int read_attributes(struct unpacking *unpacking, struct target *target)
     struct archive_entry *entry = unpacking->entry;
     la_int64_t uid = archive_entry_uid(entry);
     la_int64_t gid = archive_entry_gid(entry);
+
     if (uid < 0 || uid > ID_MAX || gid < 0 || gid > ID_MAX) {
         return fault_set(unpacking->fault, 0, "unpack '%s': its owner %lld:%lld is out of range",
                          target->path, (long long)uid, (long long)gid);
@@ -373,29 +375,26 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
 {
     struct target target = {.path = path};
     const char *why;
-    if (path_normalize(path, &why)) {
+
+    if (path_normalize(path, &why))
         return fault_set(unpacking->fault, 0, "unpack '%s': %s", path, why);
-    }
-    if (read_attributes(unpacking, &target)) {
+    if (read_attributes(unpacking, &target))
         return -1;
-    }
-    if (*path == '\0') {
+    if (*path == '\0')
         return set_root(unpacking, &target);
-    }
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
+
     if (unpacking->kind != UNPACK_CONTENTS &&
-        strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0) {
+        strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
         return apply_whiteout(unpacking, path, name);
-    }
     struct seen *seen = unpacking->kind == UNPACK_LAYER ? &unpacking->seen : NULL;
+
     target.folder = folders_parent(&unpacking->folders, path, true, seen, &target.name);
-    if (!target.folder) {
+    if (!target.folder)
         return fail(unpacking, path);
-    }
-    if (seen && seen_add(seen, target.folder->inode, target.name)) {
+    if (seen && seen_add(seen, target.folder->inode, target.name))
         return fail(unpacking, path);
-    }
     return link ? make_link(unpacking, &target, link) : make(unpacking, &target);
 }
 
@@ -404,17 +403,17 @@ static int take_entry(struct unpacking *unpacking)
 {
     const char *path = archive_entry_pathname(unpacking->entry);
     const char *link = archive_entry_hardlink(unpacking->entry);
-    if (!path) {
+
+    if (!path)
         return fault_set(unpacking->fault, 0, "read the tar: an entry has no name");
-    }
     char *path_copy = strdup(path);
     char *link_copy = link ? strdup(link) : NULL;
     int status;
-    if (!path_copy || (link && !link_copy)) {
+
+    if (!path_copy || (link && !link_copy))
         status = fault_set(unpacking->fault, ENOMEM, "unpack '%s'", path);
-    } else {
+    else
         status = apply_entry(unpacking, path_copy, link_copy);
-    }
     free(path_copy);
     free(link_copy);
     return status;
@@ -432,17 +431,17 @@ static int unpack_entries(struct unpacking *unpacking)
 {
     for (;;) {
         int status = archive_read_next_header(unpacking->archive, &unpacking->entry);
-        if (status == ARCHIVE_EOF) {
+
+        if (status == ARCHIVE_EOF)
             return 0;
-        }
         if (!is_harmless(unpacking->archive, status)) {
             int code = archive_errno(unpacking->archive);
+
             return fault_set(unpacking->fault, unpack_is_disks_fault(code) ? code : 0,
                              "read the tar: %s", archive_error_string(unpacking->archive));
         }
-        if (take_entry(unpacking)) {
+        if (take_entry(unpacking))
             return -1;
-        }
     }
 }
 
@@ -450,12 +449,12 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 {
     struct unpacking *unpacking = context;
     ssize_t length;
+
     do {
         length = read(unpacking->source, unpacking->block, READ_SIZE);
     } while (length < 0 && errno == EINTR);
-    if (length < 0) {
+    if (length < 0)
         archive_set_error(archive, errno, "its source fails");
-    }
     *ret = unpacking->block;
     return length;
 }
@@ -463,6 +462,7 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault *fault)
 {
     struct unpacking unpacking = {.kind = kind, .source = source, .fault = fault};
+
     charset_for_reading();
     unpacking.archive = archive_read_new();
     unpacking.block = aligned_alloc(READ_ALIGNMENT, READ_SIZE);
@@ -472,16 +472,16 @@ static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault 
         return fault_set(fault, errno, "open the tree");
     }
     int status;
+
     if (archive_read_support_format_tar(unpacking.archive) != ARCHIVE_OK ||
-        archive_read_open(unpacking.archive, &unpacking, NULL, read_block, NULL) != ARCHIVE_OK) {
+        archive_read_open(unpacking.archive, &unpacking, NULL, read_block, NULL) != ARCHIVE_OK)
         status = fault_set(fault, 0, "read the tar: %s", archive_error_string(unpacking.archive));
-    } else {
+    else
         status = unpack_entries(&unpacking);
-    }
     const char *path;
-    if (status == 0 && folders_apply_times(&unpacking.folders, &path)) {
+
+    if (status == 0 && folders_apply_times(&unpacking.folders, &path))
         status = fail(&unpacking, path);
-    }
     archive_read_free(unpacking.archive);
     free(unpacking.block);
     folders_close(&unpacking.folders);

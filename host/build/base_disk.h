@@ -36,7 +36,7 @@ struct base_disk {
 [[nodiscard]] struct error *base_disk_open(struct store *store, struct image *image,
                                            struct base_disk *ret);
 
-/* Return: DISK's mark, borrowed; NULL where it has none, as a new one. */
+/* Returns DISK's mark, borrowed; NULL where it has none, as a new one. */
 const char *base_disk_mark(const struct base_disk *disk);
 
 /* Copies the filled DISK to the store, and lets go of its lock. */

@@ -83,6 +83,7 @@ static struct finding look_at_qemu(const struct options *options)
                           unset_or("VMBUILD_QEMU", "sudo apt-get install qemu-system-x86   # "
                                                    "Fedora: dnf install qemu-system-x86-core"));
     CLEANUP(freep) char *version = appliance_qemu_version(path);
+
     if (version == NULL)
         return (struct finding){.state = BAD,
                                 .found = xasprintf("%s does not run", path),
@@ -117,6 +118,7 @@ static struct finding look_at_accelerator(const struct options *options)
     if (err != NULL)
         return from_error(err, mend != NULL ? mend : "vmbuild --accel auto ...   # emulation");
     CLEANUP(freep) char *reason = choice.reason;
+
     if (choice.accelerator == ACCELERATOR_KVM)
         return (struct finding){.found = xstrdup("KVM")};
     if (reason == NULL)
@@ -136,6 +138,7 @@ static struct finding look_at_appliance(const struct options *options)
         return from_error(err, unset_or("VMBUILD_APPLIANCE",
                                         "make install   # in the folder where vmbuild was built"));
     CLEANUP(freep) char *version = appliance_kernel_version(folder);
+
     return (struct finding){
         .found = xasprintf("%s, Linux %s", folder, version != NULL ? version : "of some version")};
 }
@@ -235,6 +238,7 @@ static struct error *boot_once(const struct options *options, double *ret_second
                                        .clock = 1,
                                        .clamp = 1,
                                        .store = store};
+
     clock_gettime(CLOCK_MONOTONIC, &before);
     TRY(vm_launch(&machine, &vm));
     clock_gettime(CLOCK_MONOTONIC, &after);
@@ -252,6 +256,7 @@ static struct finding look_at_boot(const struct options *options)
         return (struct finding){.found = xasprintf("booted in %.2f seconds", seconds)};
     CLEANUP(freep) char *details = err->details == NULL ? NULL : xstrdup(err->details);
     struct finding finding = from_error(err, NULL);
+
     if (details != NULL) {
         CLEANUP(freep) char *found = finding.found;
 

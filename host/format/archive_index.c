@@ -52,7 +52,7 @@ static bool is_printable(const char *name)
 }
 
 /* NAME without "." parts and with its ".." parts resolved, below the folder of BASE (NULL: the
- * root). Return: NULL where it is absolute, unprintable, leads out of the root, or is the root; the
+ * root). Returns NULL where it is absolute, unprintable, leads out of the root, or is the root; the
  * caller's. */
 static char *resolve(const char *base, const char *name)
 {

@@ -104,7 +104,7 @@ static char *find_in_store(struct store *store, const struct digest *digest)
     return digest != NULL ? store_find(store, STORE_BLOB, digest->hex) : NULL;
 }
 
-/* Looks for the forms in the store. Return: those that are missing. */
+/* Looks for the forms in the store. Returns those that are missing. */
 static unsigned int find_forms(const struct claimed_layer *claim, unsigned int forms,
                                struct store *store, struct layer *layer)
 {

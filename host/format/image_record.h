@@ -9,7 +9,7 @@
 #include "host/lib/digest.h"
 #include "host/store/store.h"
 
-/* Return: the image recorded under KEY, its layers in the FORMS asked for (enum layer_form bits),
+/* Returns the image recorded under KEY, its layers in the FORMS asked for (enum layer_form bits),
  * or NULL where there is none or the store has not all of it any more; the caller's. */
 struct image *image_record_get(struct store *store, const struct digest *key, unsigned int forms);
 

@@ -209,12 +209,11 @@ static void sort_blobs(struct oci_writer *writer)
     size_t kept = 0;
 
     qsort(writer->blobs, writer->count, sizeof *writer->blobs, compare);
-    for (size_t i = 0; i < writer->count; i++) {
+    for (size_t i = 0; i < writer->count; i++)
         if (kept > 0 && compare(&writer->blobs[kept - 1], &writer->blobs[i]) == 0)
             blob_free(&writer->blobs[i]);
         else
             writer->blobs[kept++] = writer->blobs[i];
-    }
     writer->count = kept;
 }
 

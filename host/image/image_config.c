@@ -80,6 +80,7 @@ bool image_config_parse_time(const char *text, int64_t *ret)
     tm.tm_year = century * 100 + year - 1900;
     tm.tm_mon = month - 1;
     time_t seconds = timegm(&tm);
+
     if (tm.tm_mday != day) /* as 31 April */
         return false;
     *ret = (int64_t)seconds - zone;
@@ -107,7 +108,7 @@ static struct error *check_env(const struct json *env, const char *whose)
     return NULL;
 }
 
-/* Return: whether two Env entries set the same variable. */
+/* Returns whether two Env entries set the same variable. */
 static bool same_variable(const char *a, const char *b)
 {
     size_t length = strcspn(a, "=");
@@ -140,12 +141,11 @@ static struct json *merge_map(const struct json *base, const struct json *over)
     struct json *merged =
         base != NULL && base->type == JSON_OBJECT ? json_copy(base) : json_object();
 
-    for (size_t i = 0; i < over->count; i++) {
+    for (size_t i = 0; i < over->count; i++)
         if (over->items[i]->type == JSON_NULL)
             json_remove(merged, over->keys[i]);
         else
             json_set(merged, over->keys[i], json_copy(over->items[i]));
-    }
     return merged;
 }
 

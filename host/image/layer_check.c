@@ -22,7 +22,7 @@ static bool in_range(int64_t value, int64_t max)
     return value >= 0 && value <= max;
 }
 
-/* Return: what is wrong with PATH, or NULL. */
+/* Returns what is wrong with PATH, or NULL. */
 static const char *fault_of_path(const char *path)
 {
     if (*path == '\0')

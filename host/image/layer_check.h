@@ -13,7 +13,7 @@
 
 struct layer_check;
 
-/* Return: never NULL. */
+/* Never returns NULL. */
 struct layer_check *layer_check_new(void);
 
 /* The next bytes of the tar. Errors: EXIT_INPUT, naming the entry. */

@@ -99,7 +99,7 @@ static ssize_t read_ring(void *context, void *buffer, size_t capacity, struct er
     return (ssize_t)length;
 }
 
-/* Decompresses until the end. Return: why the bytes are damaged, or NULL; errors of writing go to
+/* Decompresses until the end. Returns why the bytes are damaged, or NULL; errors of writing go to
  * INTAKE->write_error. */
 static struct error *decompress_all(struct layer_intake *intake, struct ring_source *ring_source)
 {

@@ -161,7 +161,7 @@ static void commit(struct layer_writer *writer)
     writer->filled = 0;
 }
 
-/* Ends the consumers. Return: the first error that one of them had, or NULL. */
+/* Ends the consumers. Returns the first error that one of them had, or NULL. */
 static struct error *stop_consumers(struct layer_writer *writer)
 {
     struct error *err = NULL;

@@ -42,7 +42,7 @@ struct reference {
 [[nodiscard]] struct error *reference_check_name(const char *name);
 [[nodiscard]] struct error *reference_check_tag(const char *tag);
 
-/* REFERENCE as text, as reference_parse reads it. Return: the caller's. */
+/* REFERENCE as text, as reference_parse reads it. The result is the caller's. */
 char *reference_format(const struct reference *reference);
 
 void reference_free(struct reference *reference);

@@ -39,6 +39,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 
     va_start(args, format);
     char *text = xvasprintf(format, args);
+
     va_end(args);
     buffer_append(buffer, text, strlen(text));
     free(text);

@@ -22,11 +22,11 @@ void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Makes room for LENGTH more bytes. Return: where they go; the caller then adds to buffer->length.
+/* Makes room for LENGTH more bytes. Returns where they go; the caller then adds to buffer->length.
  */
 char *buffer_reserve(struct buffer *buffer, size_t length);
 
-/* Return: the bytes, NUL-ended, owned by the caller; the buffer is empty afterwards. */
+/* Returns the bytes, NUL-ended, owned by the caller; the buffer is empty afterwards. */
 char *buffer_steal(struct buffer *buffer);
 
 void buffer_free(struct buffer *buffer);

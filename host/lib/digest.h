@@ -20,7 +20,7 @@ struct digest {
 /* A hash under way. */
 struct sha256;
 
-/* Return: never NULL; ended by sha256_finish or sha256_free. */
+/* Never returns NULL; ended by sha256_finish or sha256_free. */
 struct sha256 *sha256_new(void);
 
 /* Adds LENGTH bytes to what is hashed. */
@@ -44,7 +44,7 @@ void digest_of(const void *bytes, size_t length, struct digest *ret);
  * all. */
 [[nodiscard]] struct error *digest_parse(const char *text, struct digest *ret);
 
-/* Return: whether HEX is exactly 64 lower-case hex digits. */
+/* Returns whether HEX is exactly 64 lower-case hex digits. */
 bool digest_is_hex(const char *hex);
 
 /* Whether both are the same; two empty ones are. */

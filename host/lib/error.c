@@ -22,6 +22,7 @@ struct error *error_new(enum exit_code code, const char *format, ...)
 
     va_start(args, format);
     char *message = xvasprintf(format, args);
+
     va_end(args);
     return make(code, message);
 }
@@ -33,8 +34,10 @@ struct error *error_errno(enum exit_code code, const char *format, ...)
 
     va_start(args, format);
     char *what = xvasprintf(format, args);
+
     va_end(args);
     char *message = xasprintf("%s: %s", what, strerror(cause));
+
     free(what);
     return make(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : code, message);
 }
@@ -47,8 +50,10 @@ struct error *error_context(struct error *err, const char *format, ...)
 
     va_start(args, format);
     char *context = xvasprintf(format, args);
+
     va_end(args);
     char *message = xasprintf("%s: %s", context, err->message);
+
     free(context);
     free(err->message);
     err->message = message;

@@ -35,7 +35,7 @@ struct error {
     char *details; /* lines, or NULL */
 };
 
-/* Makes an error with CODE and a message built as printf does. Return: never NULL; the caller owns
+/* Makes an error with CODE and a message built as printf does. Never returns NULL; the caller owns
  * it. */
 [[nodiscard]] struct error *error_new(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -45,15 +45,15 @@ struct error {
 [[nodiscard]] struct error *error_errno(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Puts the formatted text and ": " before ERR's message. Return: ERR; NULL stays NULL. */
+/* Puts the formatted text and ": " before ERR's message. Returns ERR; NULL stays NULL. */
 [[nodiscard]] struct error *error_context(struct error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Sets ERR's advice unless it has one. Return: ERR; NULL stays NULL. */
+/* Sets ERR's advice unless it has one. Returns ERR; NULL stays NULL. */
 [[nodiscard]] struct error *error_advise(struct error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Sets ERR's details to a copy of TEXT unless it has some or TEXT is empty. Return: ERR. */
+/* Sets ERR's details to a copy of TEXT unless it has some or TEXT is empty. Returns ERR. */
 [[nodiscard]] struct error *error_detail(struct error *err, const char *text);
 
 /* Frees ERR; NULL is allowed. Keeps errno. */

@@ -10,7 +10,7 @@
 
 #include "host/lib/digest.h"
 
-/* A key of the file FD's identity and of PURPOSE, which says what the file was read for. Return:
+/* A key of the file FD's identity and of PURPOSE, which says what the file was read for. Returns
  * false where it has none: it is no regular file, or too young. */
 bool file_identity(int fd, const char *purpose, struct digest *ret);
 

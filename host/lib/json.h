@@ -45,7 +45,7 @@ static inline void json_freep(struct json **value)
 }
 
 /* New values, the caller's; of arrays and objects, empty ones. TEXT is UTF-8. json_copy's has the
- * lines and columns of the one copied. Return: never NULL. */
+ * lines and columns of the one copied. Never returns NULL. */
 struct json *json_null(void);
 struct json *json_boolean(bool boolean);
 struct json *json_integer(int64_t number);
@@ -71,7 +71,7 @@ void json_remove(struct json *object, const char *key);
 /* Appends VALUE, which ARRAY owns from then on. */
 void json_append(struct json *array, struct json *value);
 
-/* Reads a whole number of at most MAX from a number value. Return: false where it is none. */
+/* Reads a whole number of at most MAX from a number value. Returns false where it is none. */
 bool json_to_unsigned(const struct json *value, uint64_t max, uint64_t *ret);
 
 /* Appends VALUE as compact JSON, members in their order. PRETTY: indented, with a final newline. */

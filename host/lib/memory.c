@@ -48,6 +48,7 @@ char *xasprintf(const char *format, ...)
 
     va_start(args, format);
     char *text = xvasprintf(format, args);
+
     va_end(args);
     return text;
 }

@@ -9,11 +9,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* COUNT elements of SIZE bytes, zeroed. Return: never NULL; an overflow of the product ends the
+/* COUNT elements of SIZE bytes, zeroed. Never returns NULL; an overflow of the product ends the
  * program. */
 void *xcalloc(size_t count, size_t size) __attribute__((returns_nonnull, alloc_size(1, 2)));
 
-/* Resizes OLD (or NULL) to COUNT elements of SIZE bytes; new bytes are not set. Return: never NULL.
+/* Resizes OLD (or NULL) to COUNT elements of SIZE bytes; new bytes are not set. Never returns NULL.
  */
 void *xreallocarray(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
 

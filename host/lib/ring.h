@@ -15,10 +15,10 @@
 
 struct ring;
 
-/* A ring for CONSUMERS (1 to RING_CONSUMERS_MAX), numbered from 0. Return: never NULL. */
+/* A ring for CONSUMERS (1 to RING_CONSUMERS_MAX), numbered from 0. Never returns NULL. */
 struct ring *ring_new(unsigned int consumers);
 
-/* Waits for a free piece. Return: RING_PIECE_SIZE bytes to fill. */
+/* Waits for a free piece. Returns RING_PIECE_SIZE bytes to fill. */
 char *ring_space(struct ring *ring);
 
 /* Hands the first LENGTH bytes of the piece from ring_space, at least one, to the consumers. */
@@ -27,7 +27,7 @@ void ring_commit(struct ring *ring, size_t length);
 /* No more pieces come. May be repeated. */
 void ring_end(struct ring *ring);
 
-/* Gives back the piece from the call before and waits for the next one. Return: its bytes, borrowed
+/* Gives back the piece from the call before and waits for the next one. Returns its bytes, borrowed
  * until the next call, or NULL at the end. */
 const char *ring_next(struct ring *ring, unsigned int consumer, size_t *ret_length);
 

@@ -16,7 +16,7 @@ struct sink {
     void *context;
 };
 
-/* Where a stream's bytes come from. Return: bytes read into BUFFER, 0 at the end; errors by *ERR.
+/* Where a stream's bytes come from. Returns bytes read into BUFFER, 0 at the end; errors by *ERR.
  */
 typedef ssize_t (*source_read)(void *context, void *buffer, size_t capacity, struct error **err);
 struct source {

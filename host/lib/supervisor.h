@@ -11,7 +11,7 @@
 #ifndef VMBUILD_SUPERVISOR_H
 #define VMBUILD_SUPERVISOR_H
 
-/* Runs WORK(ARGUMENT) in the child and waits for its end. Return: the exit code: WORK's, or one of
+/* Runs WORK(ARGUMENT) in the child and waits for its end. Returns the exit code: WORK's, or one of
  * EXIT_INTERRUPTED, EXIT_TERMINATED, or EXIT_OTHER where the worker was killed by something else.
  */
 int supervise(int (*work)(void *argument), void *argument);

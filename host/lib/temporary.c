@@ -48,16 +48,15 @@ struct error *temporary_setup(void)
     return NULL;
 }
 
-/* Enters PATH into the table. Return: its slot, or NULL where the table is full. */
+/* Enters PATH into the table. Returns its slot, or NULL where the table is full. */
 static struct slot *enter(const char *path)
 {
     struct slot *found = NULL;
 
     pthread_mutex_lock(&table_mutex);
-    for (size_t i = 0; i < SLOTS && found == NULL; i++) {
+    for (size_t i = 0; i < SLOTS && found == NULL; i++)
         if (!table[i].used)
             found = &table[i];
-    }
     if (found != NULL) {
         memcpy(found->path, path, strlen(path) + 1);
         found->used = true;
@@ -96,7 +95,7 @@ static char *random_path(const char *dir, const char *prefix)
     return xasprintf("%s/.%s.%s", dir, prefix, suffix);
 }
 
-/* Makes the file or folder PATH. Return: a descriptor of the file, 0 for a folder, below 0 on
+/* Makes the file or folder PATH. Returns a descriptor of the file, 0 for a folder, below 0 on
  * error. */
 static int make(const char *path, bool folder)
 {

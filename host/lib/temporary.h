@@ -35,7 +35,7 @@ void temporary_remove(const char *path);
 void temporary_remove_all(void);
 
 /* The build's own folder for scratch disk and sockets, made at the first call below $TMPDIR, else
- * /var/tmp. Return: borrowed. */
+ * /var/tmp. Returns borrowed. */
 [[nodiscard]] struct error *temporary_run_folder(const char **ret);
 
 /* Another such folder, in DIR. One that a build left there which was killed together with its

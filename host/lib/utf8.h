@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Return: the bytes of the character at TEXT, of which LEFT (at least 1) are there; 0 where it is
+/* Returns the bytes of the character at TEXT, of which LEFT (at least 1) are there; 0 where it is
  * none. */
 size_t utf8_length(const unsigned char *text, size_t left);
 

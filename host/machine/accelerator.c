@@ -35,7 +35,7 @@ struct report {
     unsigned exit; /* how KVM_RUN ended */
 };
 
-/* One vCPU in real mode whose first instruction is at CODE_ADDRESS. Return: its file, below 0 with
+/* One vCPU in real mode whose first instruction is at CODE_ADDRESS. Returns its file, below 0 with
  * errno on failure; RUN is its shared page. */
 static int make_vcpu(int kvm, struct kvm_run **run)
 {
@@ -44,6 +44,7 @@ static int make_vcpu(int kvm, struct kvm_run **run)
     if (vm < 0 || ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
         return -1;
     void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
     if (memory == MAP_FAILED)
         return -1;
     memcpy(memory, code, sizeof code);
@@ -52,10 +53,12 @@ static int make_vcpu(int kvm, struct kvm_run **run)
         .memory_size = PAGE,
         .userspace_addr = (uintptr_t)memory,
     };
+
     if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
         return -1;
     int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
     int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+
     if (vcpu < 0 || size < (int)sizeof **run)
         return -1;
     *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
@@ -63,6 +66,7 @@ static int make_vcpu(int kvm, struct kvm_run **run)
         return -1;
     struct kvm_sregs special;
     struct kvm_regs registers = {.rip = CODE_ADDRESS, .rflags = 2 /* the bit that is always 1 */};
+
     if (ioctl(vcpu, KVM_GET_SREGS, &special) < 0)
         return -1;
     special.cs.base = 0;
@@ -83,6 +87,7 @@ static struct report probe(const char *device)
     if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
         return (struct report){.stage = VERSION};
     int vcpu = make_vcpu(kvm, &run);
+
     if (vcpu < 0)
         return (struct report){.stage = SET_UP, .cause = errno};
     if (ioctl(vcpu, KVM_RUN, 0) < 0)
@@ -108,7 +113,7 @@ static _Noreturn void run_child(const char *device, int channel)
     _exit(write(channel, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
 }
 
-/* Return: whether a report came in time; errors of the probe itself count as none. */
+/* Returns whether a report came in time; errors of the probe itself count as none. */
 static bool run_probe(const char *device, struct report *ret)
 {
     int ends[2];
@@ -134,7 +139,7 @@ static bool run_probe(const char *device, struct report *ret)
     return reported;
 }
 
-/* Return: why the KVM of DEVICE cannot be used, the caller's; NULL where it can. */
+/* Returns why the KVM of DEVICE cannot be used, the caller's; NULL where it can. */
 static char *reason_against(const char *device)
 {
     struct report report = {0};

@@ -120,7 +120,7 @@ char *appliance_kernel_version(const char *folder)
     return version;
 }
 
-/* Return: the first QEMU on $PATH; NULL for none. */
+/* Returns the first QEMU on $PATH; NULL for none. */
 static char *search_path(void)
 {
     const char *variable = getenv("PATH");
@@ -154,6 +154,7 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
         return NULL;
     }
     int cause = errno;
+
     *ret = search_path();
     if (*ret != NULL)
         return NULL;
@@ -203,6 +204,7 @@ char *appliance_qemu_version(const char *path)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return NULL;
     bool started = start_version(path, ends[1], &child);
+
     close(ends[1]);
     for (ssize_t n; started && length < VERSION_MAX &&
                     (n = read(ends[0], text + length, VERSION_MAX - length)) > 0;)

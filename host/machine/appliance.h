@@ -15,7 +15,7 @@
  * absolute and the caller's. Errors: EXIT_VM naming the folder. */
 [[nodiscard]] struct error *appliance_find(char **ret);
 
-/* Return: the version of the kernel in FOLDER ("6.1.0"), the caller's; NULL where it cannot be
+/* Returns the version of the kernel in FOLDER ("6.1.0"), the caller's; NULL where it cannot be
  * told, as of a compressed one. */
 char *appliance_kernel_version(const char *folder);
 
@@ -23,11 +23,11 @@ char *appliance_kernel_version(const char *folder);
  * *RET is the caller's. Errors: EXIT_VM with the package to install. */
 [[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
 
-/* Return: the path of qboot, QEMU's firmware that boots a kernel in the least time, beside the QEMU
+/* Returns the path of qboot, QEMU's firmware that boots a kernel in the least time, beside the QEMU
  * at PATH; the caller's. NULL where there is none: QEMU's default firmware does as well. */
 char *appliance_find_firmware(const char *qemu);
 
-/* Return: what the QEMU at PATH says of its version, the caller's; NULL where it does not run. */
+/* Returns what the QEMU at PATH says of its version, the caller's; NULL where it does not run. */
 char *appliance_qemu_version(const char *path);
 
 #endif

@@ -139,6 +139,7 @@ static bool pass_records(struct copy *copy)
             return false;
         word = be64toh(word);
         uint64_t flags = word & (PAGE_SIZE - 1) & ~(uint64_t)RECORD_CONTINUE;
+
         if (flags == RECORD_ZERO || flags == RECORD_PAGE) {
             if (!pass_page(copy, word))
                 return false;
@@ -170,6 +171,7 @@ static bool find_memory(struct copy *copy)
         if (length + 1 < start)
             continue;
         const uint8_t *at = head + length + 1 - start;
+
         if (at[0] == SECTION_START &&
             memcmp(at + start - RAM_START_LENGTH, RAM_START, RAM_START_LENGTH) == 0) {
             memcpy(&copy->section, at + 1, sizeof copy->section);

@@ -16,7 +16,7 @@ struct monitor {
     struct buffer received; /* not consumed yet */
 };
 
-/* Takes the first whole line off what was received. Return: false where there is none. */
+/* Takes the first whole line off what was received. Returns false where there is none. */
 static bool take_line(struct monitor *monitor, struct buffer *line)
 {
     struct buffer *received = &monitor->received;
@@ -76,6 +76,7 @@ static struct error *transmit(const struct monitor *monitor, const char *bytes, 
             message.msg_controllen = sizeof control.room;
         }
         ssize_t sent = sendmsg(monitor->fd, &message, MSG_NOSIGNAL);
+
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)

@@ -22,7 +22,7 @@ struct qemu_socket {
 /* The socket's path; borrowed. */
 const char *qemu_socket_path(const struct qemu_socket *socket);
 
-/* Waits for QEMU. *RET_PID (may be NULL): its process, 0 where the kernel does not tell. Return:
+/* Waits for QEMU. *RET_PID (may be NULL): its process, 0 where the kernel does not tell. Returns
  * the connection, the caller's; below 0 once the socket was woken. */
 int qemu_socket_accept(const struct qemu_socket *socket, pid_t *ret_pid);
 

@@ -88,10 +88,9 @@ static errcode_t fill(ext2_filsys fs)
 
     if (err != 0)
         return err;
-    for (ext2_ino_t inode = 1; inode < EXT2_FIRST_INODE(fs->super); inode++) {
+    for (ext2_ino_t inode = 1; inode < EXT2_FIRST_INODE(fs->super); inode++)
         if (inode != EXT2_ROOT_INO)
             ext2fs_inode_alloc_stats2(fs, inode, +1, 0);
-    }
     ext2fs_mark_super_dirty(fs);
     return 0;
 }
@@ -142,6 +141,7 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
     if (to < 0 || memory < 0 || ftruncate(memory, (off_t)(blocks * BLOCK_SIZE)) < 0)
         return error_errno(EXIT_OTHER, "make the disk '%s'", path);
     CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", memory);
+
     pthread_once(&once, initialize_ext2_error_table);
     describe(&param, blocks, inodes);
     errcode_t err = make(name, &param, journal);

@@ -18,7 +18,7 @@ static bool is_invariant(void)
     return __get_cpuid(LEAF_POWER, &eax, &ebx, &ecx, &edx) == 1 && (edx & EDX_INVARIANT_TSC) != 0;
 }
 
-/* One reading of both. Return: how far apart the counter was before and after. */
+/* One reading of both. Returns how far apart the counter was before and after. */
 static uint64_t take_pair(struct tsc_sample *ret)
 {
     uint64_t before = __rdtsc();
@@ -60,6 +60,7 @@ uint64_t tsc_khz(const struct tsc_sample *start)
         return 0;
     tsc_take(&end);
     int64_t passed = nanoseconds_since(start, &end);
+
     if (passed < LEAST_NS) {
         const struct timespec rest = {.tv_nsec = LEAST_NS - passed};
 

@@ -17,7 +17,7 @@ struct tsc_sample {
 /* Reads the counter and the clock. */
 void tsc_take(struct tsc_sample *ret);
 
-/* Return: the frequency in kHz, measured from START to now (some milliseconds at least, which it
+/* Returns the frequency in kHz, measured from START to now (some milliseconds at least, which it
  * waits for where they have not passed); 0 where the counter does not tick evenly. In whole MHz,
  * that is to some 1e-4: scripts see it in /proc/cpuinfo, and are to see the same each time. */
 uint64_t tsc_khz(const struct tsc_sample *start);

@@ -76,7 +76,7 @@ static void skip(const char **text, const char *characters)
     *text += strspn(*text, characters);
 }
 
-/* Reads a token or a quoted string at *TEXT. Return: the caller's, or NULL where there is none. */
+/* Reads a token or a quoted string at *TEXT. Returns the caller's, or NULL where there is none. */
 static char *read_value(const char **text)
 {
     if (**text != '"') {
@@ -214,6 +214,7 @@ static char *refresh_form(const struct auth *auth, const struct challenge *chall
 static char *token_url(const struct auth *auth, const struct challenge *challenge)
 {
     char *url = url_resolve(challenge->realm, "");
+
     struct {
         const char *name, *value;
     } const first[] = {{"service", challenge->service}, {"account", auth->credentials.user}};

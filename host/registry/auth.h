@@ -36,7 +36,7 @@ struct auth *auth_new(struct http_client *client, const char *auth_file, const c
                       const char *name, struct strings *scopes);
 void auth_free(struct auth *auth);
 
-/* Return: the header's value for the next request, or NULL; the caller's. */
+/* Returns the header's value for the next request, or NULL; the caller's. */
 char *auth_header(struct auth *auth);
 
 /* Takes up ANSWER, whose status is 401, to a request that had the header USED (or NULL). After

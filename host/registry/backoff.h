@@ -16,13 +16,13 @@ struct backoff {
     unsigned int tries; /* failed in a row; a caller whose tries get on sets it to 0 */
 };
 
-/* Judges a try: *ERR is its error or NULL, ANSWER what came. Return: true after having waited,
+/* Judges a try: *ERR is its error or NULL, ANSWER what came. Returns true after having waited,
  * where it is to be repeated: the connection broke, or the status is 429, 500, 502, 503 or 504;
  * *ERR is then freed and NULL. False where the try stands as it is. */
 bool backoff_again(struct backoff *backoff, const struct http_answer *answer, struct error **err);
 
 /* How long a server asks to wait. HEADER: Retry-After's value (RFC 9110, 10.2.3). NOW: seconds
- * since 1970. Return: seconds, at least 0; -1 where HEADER says nothing. */
+ * since 1970. Returns seconds, at least 0; -1 where HEADER says nothing. */
 long backoff_retry_after(const char *header, long long now);
 
 #endif

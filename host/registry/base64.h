@@ -12,7 +12,7 @@
 /* Appends LENGTH bytes, encoded with padding. */
 void base64_encode(const void *bytes, size_t length, struct buffer *out);
 
-/* Appends what TEXT encodes, padded or not. Return: false where it is not Base64; OUT may then have
+/* Appends what TEXT encodes, padded or not. Returns false where it is not Base64; OUT may then have
  * grown. */
 bool base64_decode(const char *text, struct buffer *out);
 

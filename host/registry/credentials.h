@@ -35,7 +35,7 @@ struct credentials {
 [[nodiscard]] struct error *credentials_find(const char *auth_file, const char *host,
                                              const char *name, struct credentials *ret);
 
-/* Return: whether there are any. */
+/* Returns whether there are any. */
 bool credentials_given(const struct credentials *credentials);
 
 /* Frees the members, and overwrites the secrets. */

@@ -16,7 +16,7 @@
 void cross_mount_add(struct store *store, const struct digest *blob,
                      const struct reference *reference);
 
-/* Another repository than REFERENCE's, of the same registry, that has BLOB. Return: its name, or
+/* Another repository than REFERENCE's, of the same registry, that has BLOB. Returns its name, or
  * NULL; the caller's. */
 char *cross_mount_find(struct store *store, const struct digest *blob,
                        const struct reference *reference);

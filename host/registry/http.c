@@ -131,7 +131,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
 }
 
 /* Keeps what an error's body begins with, and reads on to its end, so that the connection can be
- * kept; an end that does not come is not waited for. Return: as on_body. */
+ * kept; an end that does not come is not waited for. Returns as on_body. */
 static size_t on_error_body(struct guest_feed *transfer, const char *bytes, size_t length)
 {
     struct buffer *body = &transfer->answer->body;

@@ -85,7 +85,7 @@ struct http_request {
 /* The value of the answer's first header NAME (lower case), or NULL. Borrowed. */
 const char *http_header(const struct http_answer *answer, const char *name);
 
-/* A date as HTTP writes it. Return: seconds since 1970; -1 where TEXT is none. */
+/* A date as HTTP writes it. Returns seconds since 1970; -1 where TEXT is none. */
 long long http_date(const char *text);
 
 void http_answer_free(struct http_answer *answer);

@@ -13,7 +13,7 @@
 #define REGISTRY_ERROR_WORDS_MAX 300
 
 /* Makes the error for ANSWER, whose status is not the one hoped for: "WHAT (status N): WORDS". The
- * code is EXIT_NETWORK. Return: never NULL. */
+ * code is EXIT_NETWORK. Never returns NULL. */
 [[nodiscard]] struct error *registry_error(const struct http_answer *answer, const char *what);
 
 #endif

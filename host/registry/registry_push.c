@@ -125,7 +125,7 @@ static void make_manifest(struct push *push)
     push->manifest_type = oci ? MANIFEST_OCI : MANIFEST_DOCKER;
 }
 
-/* Takes the blobs that the image's own manifest names. Return: false where they are not all at
+/* Takes the blobs that the image's own manifest names. Returns false where they are not all at
  * hand. */
 static bool take_manifest(struct push *push)
 {

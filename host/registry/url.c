@@ -19,7 +19,7 @@ static void curl_freep(char **text)
     curl_free(*text);
 }
 
-/* Return: TEXT parsed, or NULL; the caller's. */
+/* Returns TEXT parsed, or NULL; the caller's. */
 static CURLU *parse(const char *text)
 {
     CLEANUP(url_cleanupp) CURLU *url = curl_url();
@@ -29,7 +29,7 @@ static CURLU *parse(const char *text)
     return STEAL(url);
 }
 
-/* Return: URL as text, without credentials and fragment; NULL where it is not http or https. */
+/* Returns URL as text, without credentials and fragment; NULL where it is not http or https. */
 static char *format(CURLU *url)
 {
     CLEANUP(curl_freep) char *scheme = NULL;
@@ -75,7 +75,7 @@ char *url_add_query(const char *url, const char *name, const char *value)
     return format(parsed);
 }
 
-/* Return: whether PART of both is there and the same. */
+/* Returns whether PART of both is there and the same. */
 static bool same(CURLU *a, CURLU *b, CURLUPart part)
 {
     CLEANUP(curl_freep) char *of_a = NULL;

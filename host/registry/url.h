@@ -10,27 +10,27 @@
 
 #define URL_MAX (16u << 10) /* bytes; signed URLs of object stores reach some KiB */
 
-/* TARGET as it is to be understood in an answer to a request for the absolute URL BASE. Return: the
+/* TARGET as it is to be understood in an answer to a request for the absolute URL BASE. Returns the
  * absolute URL, the caller's; NULL where it is none. */
 char *url_resolve(const char *base, const char *target);
 
-/* URL with the query parameter NAME=VALUE appended, VALUE escaped. Return: the caller's; NULL where
+/* URL with the query parameter NAME=VALUE appended, VALUE escaped. Returns the caller's; NULL where
  * URL is none. */
 char *url_add_query(const char *url, const char *name, const char *value);
 
-/* TEXT escaped for a form or a query. Return: the caller's. */
+/* TEXT escaped for a form or a query. The result is the caller's. */
 char *url_escape(const char *text);
 
-/* Return: whether the two URLs have the same scheme, host and port. */
+/* Returns whether the two URLs have the same scheme, host and port. */
 bool url_same_origin(const char *a, const char *b);
 
-/* Return: whether URL is plain HTTP. */
+/* Returns whether URL is plain HTTP. */
 bool url_is_plain(const char *url);
 
-/* Return: whether URL's host is this machine: localhost, 127.0.0.0/8 or [::1]. */
+/* Returns whether URL's host is this machine: localhost, 127.0.0.0/8 or [::1]. */
 bool url_is_loopback(const char *url);
 
-/* URL's HOST[:PORT] for messages: no path and no query, which may be signed. Return: the caller's.
+/* URL's HOST[:PORT] for messages: no path and no query, which may be signed. The result is the caller's.
  */
 char *url_origin(const char *url);
 

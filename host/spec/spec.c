@@ -41,6 +41,7 @@ refuse(const struct spec_key *key, const struct json *value, const char *format,
 
     va_start(args, format);
     CLEANUP(freep) char *cause = xvasprintf(format, args);
+
     va_end(args);
     if (value->line == 0)
         return error_new(EXIT_INPUT, "key '%s': %s", key->name, cause);

@@ -214,7 +214,7 @@ static char *entry_name(enum store_kind kind, const char *key)
     return xasprintf("%s/%s", kind_folder[kind], key);
 }
 
-/* Reads LENGTH bytes at OFFSET. Return: whether all were there. */
+/* Reads LENGTH bytes at OFFSET. Returns whether all were there. */
 static bool read_at(int fd, char *bytes, size_t length, uint64_t offset)
 {
     while (length > 0) {

@@ -62,7 +62,7 @@ const char *store_folder(const struct store *store);
 
 enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT };
 
-/* Return: the path of the entry KEY if it is there and whole, else NULL; the caller's. KEY is a
+/* Returns the path of the entry KEY if it is there and whole, else NULL; the caller's. KEY is a
  * digest's hex for blobs, "KIND/HEX" for derived entries, any hex key for disks and snapshots. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 

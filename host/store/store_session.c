@@ -45,7 +45,7 @@ static struct error *open_lock(const char *folder, const char *name, int *ret_fd
     return NULL;
 }
 
-/* Opens the `uses` file of the session folder PATH. Return: whether the session is alive, which one
+/* Opens the `uses` file of the session folder PATH. Returns whether the session is alive, which one
  * that cannot be looked at is taken for; *RET_FD is below 0 or the caller's, and then locked where
  * the session is dead. */
 static bool is_alive(const char *path, int *ret_fd)
@@ -150,6 +150,7 @@ struct error *store_session_temporary(struct store_session *session, char **ret_
 {
     pthread_mutex_lock(&session->mutex);
     unsigned int number = session->temporaries++;
+
     pthread_mutex_unlock(&session->mutex);
 
     CLEANUP(freep) char *path = xasprintf("%s/%u", session->folder, number);

@@ -28,7 +28,7 @@ void store_session_free(struct store_session *session);
                                                     int *ret_fd);
 
 /* Enters the entry NAME into what is in use, then runs CHECK(NAME, CONTEXT), both within the gate.
- * Return: what CHECK returned; false where the use could not be noted. */
+ * Returns what CHECK returned; false where the use could not be noted. */
 bool store_session_use(struct store_session *session, const char *name,
                        bool (*check)(const char *name, void *context), void *context);
 

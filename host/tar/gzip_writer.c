@@ -167,6 +167,7 @@ static struct error *collect(struct gzip_writer *writer, bool wait)
     while (wait && !slot->done)
         pthread_cond_wait(&writer->done, &writer->mutex);
     bool done = slot->done;
+
     pthread_mutex_unlock(&writer->mutex);
     if (!done)
         return NULL;

@@ -16,7 +16,7 @@
 struct sparse_map;
 
 /* A file of REAL_SIZE bytes, stored in STORED_SIZE. EXPANDED gets its bytes; where its write is
- * NULL, they are only checked. Return: never NULL. */
+ * NULL, they are only checked. Never returns NULL. */
 struct sparse_map *sparse_map_new(uint64_t real_size, uint64_t stored_size, struct sink expanded);
 
 /* Of an older form, whose map lies elsewhere: gives MAP its regions one by one, in order, and then

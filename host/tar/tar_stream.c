@@ -65,7 +65,7 @@ static void expect(struct tar_stream *stream, enum state state, uint64_t size)
     stream->state = size > 0 ? state : AT_HEADER;
 }
 
-/* Return: where the data of extended headers of TYPE goes; NULL for entries. */
+/* Returns where the data of extended headers of TYPE goes; NULL for entries. */
 static struct buffer *extension_for(struct tar_stream *stream, char type)
 {
     switch (type) {

@@ -45,7 +45,7 @@ static void end_entry(struct tarsum *sum)
     sha256_finish(STEAL(sum->hash), &next->digest);
 }
 
-/* Takes the last part off CLEAN. Return: whether there was one that is no "..". */
+/* Takes the last part off CLEAN. Returns whether there was one that is no "..". */
 static bool drop_part(struct buffer *clean)
 {
     size_t length = clean->length;

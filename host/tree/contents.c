@@ -119,7 +119,7 @@ static struct error *is_left_out(const struct merge *merge, const char *path, bo
     return merge->source->at_own_path ? base_has(merge, path, ret) : NULL;
 }
 
-/* Counts an entry of the source under way. Return: its number. */
+/* Counts an entry of the source under way. Returns its number. */
 static uint64_t begin_entry(struct merge *merge, const char *path)
 {
     for (const char *byte = path;; byte++) { /* FNV-1a */

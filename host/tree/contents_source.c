@@ -187,7 +187,7 @@ static struct error *visit_folder(struct visit *visit, int dir, const char *path
     return NULL;
 }
 
-/* Makes PATH relative and drops empty and "." parts. Return: NULL for one with a "..", which is
+/* Makes PATH relative and drops empty and "." parts. Returns NULL for one with a "..", which is
  * refused. */
 static char *clean_path(const char *path)
 {
@@ -282,7 +282,7 @@ static struct error *visit_tarball(struct visit *visit, struct archive *archive)
 }
 
 /* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind
- * whatever compression it has. Return: the caller's; its header is in ENTRY where *RET_STATUS says
+ * whatever compression it has. Returns the caller's; its header is in ENTRY where *RET_STATUS says
  * so. */
 static struct archive *open_archive(int fd, int (*format)(struct archive *),
                                     struct archive_entry *entry, int *ret_status)

@@ -42,7 +42,7 @@ struct merged_inode {
     char *first;   /* for the visitor: the path it was first met at; freed with the inode */
 };
 
-/* Return: one with nothing but its root; never NULL. */
+/* Returns one with nothing but its root; never NULL. */
 struct merged_tree *merged_tree_new(void);
 
 /* Applies ENTRY, whose header is at OFFSET of layer LAYER (from 0, never falling). Errors:

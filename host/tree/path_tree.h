@@ -27,11 +27,11 @@ struct path_tree;
  * free. */
 struct path_tree *path_tree_new(void (*free_data)(void *data));
 
-/* Gives PATH to entry OWNER. Return: its node; borrowed, valid until a later put replaces it. */
+/* Gives PATH to entry OWNER. Returns its node; borrowed, valid until a later put replaces it. */
 struct path_node *path_tree_put(struct path_tree *tree, const char *path, bool is_folder,
                                 uint64_t owner);
 
-/* Return: PATH's node, or NULL. */
+/* Returns PATH's node, or NULL. */
 struct path_node *path_tree_find(const struct path_tree *tree, const char *path);
 
 /* NODE's path from the root, without a leading slash; the caller's. */

@@ -73,10 +73,9 @@ char *console_tail(const struct console *console)
     char *rest = NULL;
 
     for (char *line = strtok_r(plain, "\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\n", &rest)) {
+         line = strtok_r(NULL, "\n", &rest))
         if (line[strspn(line, " ")] != '\0' && !console_is_noise(line))
             lines[count++ % CONSOLE_LINES] = line;
-    }
     for (size_t i = count > CONSOLE_LINES ? count - CONSOLE_LINES : 0; i < count; i++)
         buffer_printf(&tail, "%s  %s", tail.length > 0 ? "\n" : "", lines[i % CONSOLE_LINES]);
     return buffer_steal(&tail);

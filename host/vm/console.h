@@ -25,7 +25,7 @@ void console_append(struct console *console, const char *bytes, size_t length);
  * read the host's log: no message of the guest, though libguestfs gives it out as one. */
 bool console_is_noise(const char *line);
 
-/* Return: the last CONSOLE_LINES lines that are neither empty nor noise, without terminal controls,
+/* Returns the last CONSOLE_LINES lines that are neither empty nor noise, without terminal controls,
  * each indented as details are; the caller's. */
 char *console_tail(const struct console *console);
 

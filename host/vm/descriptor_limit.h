@@ -7,7 +7,7 @@
 
 #include <sys/resource.h>
 
-/* Lowers the soft limit to COUNT, where it is higher; only speed depends on it. Return: the limit
+/* Lowers the soft limit to COUNT, where it is higher; only speed depends on it. Returns the limit
  * as it was, for descriptor_limit_restore. */
 struct rlimit descriptor_limit_lower(rlim_t count);
 

@@ -54,6 +54,7 @@ static struct error *await(struct monitor *monitor, const char *query, const cha
 
         TRY(monitor_execute(monitor, query, NULL, -1, &result));
         const char *status = json_get_string(result, "status");
+
         for (size_t i = 0; under_way[i] != NULL; i++)
             waits = waits || (status != NULL && strcmp(status, under_way[i]) == 0);
         if (!waits && status != NULL && strcmp(status, wanted) == 0)
@@ -193,6 +194,7 @@ struct error *gatekeeper_start(const char *folder, const struct gatekeeper_plan 
     gatekeeper->plan = *plan;
     gatekeeper->gate.listener = gatekeeper->monitor.listener = gatekeeper->connection = -1;
     struct error *err = start(folder, gatekeeper);
+
     if (err != NULL)
         release(gatekeeper);
     else

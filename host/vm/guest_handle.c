@@ -96,11 +96,13 @@ static void adopt_socket_folder(struct guest_handle *handle, pid_t qemu)
     if (length <= 0 || geteuid() != 0 || handle->left_behind != NULL)
         return;
     const char *start = memmem(command, (size_t)length, key, strlen(key));
+
     if (start == NULL)
         return;
     start += strlen("path=");
     size_t rest = (size_t)(command + length - start);
     const char *end = memmem(start, rest, "/" SOCKET_NAME, strlen("/" SOCKET_NAME));
+
     if (end == NULL)
         return;
     handle->left_behind = xstrndup(start, (size_t)(end - start));
@@ -152,6 +154,7 @@ static char *last_words(struct guest_handle *handle)
         if (strncmp(said, calls[i], strlen(calls[i])) == 0)
             said += strlen(calls[i]);
     char *words = xstrndup(said, strcspn(said, "\n"));
+
     for (char *c = words; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
@@ -231,6 +234,7 @@ struct error *guest_handle_find_qemu(char **ret)
 
     TRY(make_handle(&g));
     CLEANUP(freep) char *hv = guestfs_get_hv(g);
+
     guestfs_close(g);
     return appliance_find_qemu(hv == NULL ? "" : hv, ret);
 }
@@ -255,7 +259,7 @@ char *guest_handle_library_version(void)
     return text;
 }
 
-/* Sets up the handle for one launch. Return: false where libguestfs does not like something. */
+/* Sets up the handle for one launch. Returns false where libguestfs does not like something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
                       const struct guest_attempt *attempt, const char *run)
 {
@@ -304,6 +308,7 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
 
     watchdog_arm(handle->watchdog, attempt->seconds);
     int result = guestfs_launch(handle->g);
+
     *ret_late = watchdog_disarm(handle->watchdog);
     descriptor_limit_restore(before);
     if (result == 0)

@@ -29,7 +29,7 @@ struct guest_handle;
 /* Finds the QEMU that will be booted. *RET is the caller's. Errors: EXIT_VM. */
 [[nodiscard]] struct error *guest_handle_find_qemu(char **ret);
 
-/* Return: libguestfs' version, "1.48.6"; the caller's. */
+/* Returns libguestfs' version, "1.48.6"; the caller's. */
 char *guest_handle_library_version(void);
 
 /* One way to start the VM. */

@@ -40,7 +40,7 @@ struct guest_port {
     struct error *err; /* the sink's */
 };
 
-/* Accepts QEMU. Return: its connection; below 0 when the port is stopped meanwhile. */
+/* Accepts QEMU. Returns its connection; below 0 when the port is stopped meanwhile. */
 static int accept_qemu(struct guest_port *port)
 {
     pid_t pid = 0;
@@ -146,7 +146,7 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until something changes, with the mutex held, for LEFT milliseconds. Return: what is left
+/* Waits until something changes, with the mutex held, for LEFT milliseconds. Returns what is left
  * of them; where the sink is at work, all. */
 static int64_t await_change(struct guest_port *port, int64_t left)
 {

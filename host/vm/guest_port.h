@@ -36,7 +36,7 @@ const char *guest_port_path(const struct guest_port *port);
  * their way; those of the sink are left to guest_port_stop. */
 [[nodiscard]] struct error *guest_port_wait(struct guest_port *port, uint64_t count);
 
-/* Ends the thread, once the sink has had what came until now; QEMU's later writes fail. Return: the
+/* Ends the thread, once the sink has had what came until now; QEMU's later writes fail. Returns the
  * sink's error, or NULL. One that was not started is allowed. */
 [[nodiscard]] struct error *guest_port_stop(struct guest_port *port);
 

@@ -86,7 +86,7 @@ static struct vm_options bare_options(const struct vm_options *options)
                                .store = options->store};
 }
 
-/* Return: false where the machine has no key: a file of it is too new, its base disk is not told
+/* Returns false where the machine has no key: a file of it is too new, its base disk is not told
  * from others, or its guest has to measure the host's time stamp counter, which may tick otherwise
  * where it resumes. */
 static bool find_key(const struct launch *launch, struct digest *ret)
@@ -136,7 +136,7 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
     return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size, bare.scratch);
 }
 
-/* Opens the snapshot. *RET_DUE: there is none, and it is to be made now. Return: its descriptor;
+/* Opens the snapshot. *RET_DUE: there is none, and it is to be made now. Returns its descriptor;
  * below 0 where there is none. */
 static int open_snapshot(const struct launch *launch, const struct digest *key, bool *ret_due)
 {
@@ -185,7 +185,7 @@ static struct error *start_from(const struct launch *launch, int snapshot, bool 
     return guest_handle_start(launch->handle, options, &attempt, ret_late);
 }
 
-/* Return: whether the VM runs, from a snapshot. */
+/* Returns whether the VM runs, from a snapshot. */
 static bool resume(const struct launch *launch)
 {
     struct store *store = launch->options->store;
@@ -195,6 +195,7 @@ static bool resume(const struct launch *launch)
     if (store == NULL || store_is_thrown_away(store) || !find_key(launch, &key))
         return false;
     CLEANUP(closep) int snapshot = obtain_snapshot(launch, &key);
+
     if (snapshot < 0)
         return false;
     struct error *err = start_from(launch, snapshot, &late);
@@ -238,6 +239,7 @@ struct error *launch_guest(const struct vm_options *options, struct guest_handle
     TRY(look_around(&launch));
     TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
     CLEANUP(freep) char *reason = choice.reason;
+
     if (reason != NULL)
         progress_note("the VM runs without KVM, slower: %s", reason);
     if (choice.accelerator != ACCELERATOR_TCG || !resume(&launch))

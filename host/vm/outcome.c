@@ -32,6 +32,7 @@ static bool take_number(const char **text, uint64_t min, uint64_t max, uint64_t 
         value = value * 10 + digit;
     }
     bool zero_first = **text == '0' && next - *text > 1;
+
     if (next == *text || zero_first || value < min || value > max)
         return false;
     *text = next;

@@ -25,7 +25,7 @@ struct outcome {
 /* Parses LINE of `pack`: *RET are the layer's bytes. Errors: EXIT_VM. */
 [[nodiscard]] struct error *outcome_parse_layer(const char *line, uint64_t *ret);
 
-/* What OUTCOME of the script NAME with its limit of TIMEOUT seconds is to the user. Return: NULL
+/* What OUTCOME of the script NAME with its limit of TIMEOUT seconds is to the user. Returns NULL
  * where the script succeeded, else EXIT_SCRIPT, or EXIT_TIMEOUT, EXIT_MEMORY, EXIT_DISK_FULL with
  * advice. */
 [[nodiscard]] struct error *outcome_error(const struct outcome *outcome, const char *name,

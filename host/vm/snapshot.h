@@ -24,12 +24,12 @@
 #include "host/store/store.h"
 
 /* The key of the machine that the COUNT files at PATHS make, QEMU and what it boots, and that
- * TRAITS describes. Return: false where a file has been changed too recently to be known by its
+ * TRAITS describes. Returns false where a file has been changed too recently to be known by its
  * times. */
 bool snapshot_key(const char *const *paths, size_t count, const struct buffer *traits,
                   struct digest *ret);
 
-/* Return: a descriptor of the snapshot; below 0 where there is none. */
+/* Returns a descriptor of the snapshot; below 0 where there is none. */
 int snapshot_open(struct store *store, const struct digest *key);
 
 /* Whether one is to be made now. Notes that a VM of this key is started. USED_AGAIN: the store has

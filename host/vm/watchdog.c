@@ -48,6 +48,7 @@ static void *watch(void *argument)
                                             &deadline);
         bool moved = deadline.tv_sec != watchdog->deadline.tv_sec ||
                      deadline.tv_nsec != watchdog->deadline.tv_nsec;
+
         if (result == ETIMEDOUT && watchdog->armed && !moved) {
             watchdog->armed = false;
             watchdog->fired = true;
@@ -66,6 +67,7 @@ struct error *watchdog_new(struct watchdog **ret)
     pthread_mutex_init(&watchdog->mutex, NULL);
     pthread_cond_init(&watchdog->changed, NULL);
     int cause = pthread_create(&watchdog->thread, NULL, watch, watchdog);
+
     if (cause != 0) {
         free(watchdog);
         return error_new(EXIT_OTHER, "start the watchdog's thread: %s", strerror(cause));
@@ -116,6 +118,7 @@ bool watchdog_disarm(struct watchdog *watchdog)
 {
     pthread_mutex_lock(&watchdog->mutex);
     bool fired = watchdog->fired;
+
     watchdog->armed = false;
     watchdog->fired = false;
     pthread_cond_signal(&watchdog->changed);

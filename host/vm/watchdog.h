@@ -28,7 +28,7 @@ void watchdog_set_target(struct watchdog *watchdog, pid_t pid);
 /* Sets the deadline SECONDS from now; an armed one is moved. */
 void watchdog_arm(struct watchdog *watchdog, uint64_t seconds);
 
-/* Return: whether it fired. */
+/* Returns whether it fired. */
 bool watchdog_disarm(struct watchdog *watchdog);
 
 /* Kills the target now, where one is known. */

@@ -15,12 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     int fd = memfd_create("wire", MFD_CLOEXEC);
     struct wire *wire = wire_new(fd);
     struct wire_call call;
-    if (!wire || write(fd, bytes, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0) {
+
+    if (!wire || write(fd, bytes, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0)
         abort();
-    }
     while (wire_receive(wire, &call) == WIRE_OK && lseek(fd, 0, SEEK_CUR) < 1 << 16) {
         const unsigned char *chunk;
         size_t chunk_length;
+
         free(xdr_read_string(&call.arguments, WIRE_ERROR_MAX));
         if (call.procedure & 1) {
             while (wire_receive_chunk(wire, &chunk, &chunk_length) == WIRE_OK) {

@@ -244,6 +244,7 @@ static void check_docker_archive(const struct parts *parts, size_t layer_count)
         parent = STEAL(id);
     }
     CLEANUP(json_freep) struct json *repositories = json_of(part_of(parts, "repositories"));
+
     assert_string_equal(json_get_string(json_get(repositories, "example/app"), "v1"), parent);
 }
 
@@ -343,7 +344,7 @@ static void check_mode(const char *path, mode_t mode)
     assert_int_equal(status.st_mode & 07777, mode);
 }
 
-/* Return: how many entries FOLDER has, hidden ones included. */
+/* Returns how many entries FOLDER has, hidden ones included. */
 static size_t count_entries(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -454,6 +455,7 @@ static void test_layer_folder(void **state)
     assert_memory_equal(tar.data, expected.data, tar.length);
     assert_string_equal(version.data, "1.0");
     CLEANUP(json_freep) struct json *document = json_of(&json);
+
     assert_string_equal(json_get_string(document, "created"), "1970-01-02T00:00:00Z");
     assert_non_null(json_get(document, "parent"));
     assert_non_null(json_get(document, "checksum"));
@@ -491,6 +493,7 @@ static void test_devices_are_written_to(void **state)
     assert_true(S_ISCHR(status.st_mode));
     output.path = "/dev/full";
     struct error *err = write_image(*state, &output, 1);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_DISK_FULL);
     assert_string_equal(err->message, "write '/dev/full': No space left on device");

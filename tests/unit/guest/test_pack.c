@@ -92,7 +92,7 @@ static void take_note(void *context, const char *text, const char *path)
     buffer_printf(&notes, "%s: %s\n", text, path);
 }
 
-/* Packs layer/, which lay over image/. Return: what pack() returns. */
+/* Packs layer/, which lay over image/. Returns what pack() returns. */
 static int pack_layer(int (*write)(void *, const void *, size_t), struct fault *fault)
 {
     char *layer_path = xasprintf("%s/layer", folder);

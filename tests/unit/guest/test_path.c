@@ -38,10 +38,12 @@ static void test_normalize(void **state)
         {"a/../b", NULL},
         {"a/..", NULL},
     };
+
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char raw[64];
         const char *why = NULL;
+
         strcpy(raw, cases[i].raw);
         if (cases[i].path) {
             assert_int_equal(path_normalize(raw, &why), 0);
@@ -57,6 +59,7 @@ static void test_normalize_limits(void **state)
 {
     const char *why;
     char *raw = calloc(1, PATH_LENGTH_MAX + 2);
+
     (void)state;
     assert_non_null(raw);
     for (size_t i = 0; i < 2 * (PATH_DEPTH_MAX + 1); i += 2) {
@@ -75,7 +78,8 @@ static void test_normalize_limits(void **state)
 static int make_folder(void **state)
 {
     char name[] = "/tmp/test_guest_path.XXXXXX";
-    int *fd = malloc(sizeof(*fd));
+    int *fd = malloc(sizeof *fd);
+
     assert_non_null(fd);
     assert_non_null(mkdtemp(name));
     *fd = open(name, O_RDONLY | O_DIRECTORY);
@@ -89,8 +93,10 @@ static int remove_folder(void **state)
     int *fd = *state;
     char link[64];
     char path[256];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", *fd);
-    ssize_t length = readlink(link, path, sizeof(path) - 1);
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", *fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+
     assert_true(length > 0);
     path[length] = '\0';
     assert_int_equal(tree_empty(*fd, NULL), 0);
@@ -103,6 +109,7 @@ static int remove_folder(void **state)
 static void assert_resolves(int root, const char *path, const char *expected)
 {
     struct path found = {0};
+
     assert_int_equal(path_resolve(root, path, &found), 0);
     assert_string_equal(path_text(&found), expected);
     path_free(&found);
@@ -112,6 +119,7 @@ static void test_resolve_stays_in_the_root(void **state)
 {
     int root = *(int *)*state;
     struct path found = {0};
+
     assert_int_equal(mkdirat(root, "usr", 0755), 0);
     assert_int_equal(mkdirat(root, "usr/lib", 0755), 0);
     assert_int_equal(symlinkat("usr/lib", root, "lib"), 0);
@@ -136,14 +144,13 @@ static void test_names_are_in_the_order_of_whole_paths(void **state)
     };
     static const char *const sorted[] = {"a-", "a.b", "a", "a0", "b", "\xff"};
     struct names names = {0};
+
     (void)state;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++)
         assert_int_equal(names_add(&names, unsorted[i].text, unsorted[i].type), 0);
-    }
     names_sort(&names);
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++)
         assert_string_equal(names.items[i].text, sorted[i]);
-    }
     names_free(&names);
 }
 
@@ -151,14 +158,15 @@ static void test_seen_names(void **state)
 {
     struct seen seen = {0};
     char name[16];
+
     (void)state;
     assert_false(seen_has(&seen, 1, "x"));
     for (int i = 0; i < 10000; i++) {
-        snprintf(name, sizeof(name), "%d", i);
+        snprintf(name, sizeof name, "%d", i);
         assert_int_equal(seen_add(&seen, (uint64_t)i % 7, name), 0);
     }
     for (int i = 0; i < 10000; i++) {
-        snprintf(name, sizeof(name), "%d", i);
+        snprintf(name, sizeof name, "%d", i);
         assert_true(seen_has(&seen, (uint64_t)i % 7, name));
         assert_false(seen_has(&seen, 8, name));
     }
@@ -168,6 +176,7 @@ static void test_seen_names(void **state)
 static void make_file(int folder, const char *path)
 {
     int fd = openat(folder, path, O_WRONLY | O_CREAT, 0644);
+
     assert_true(fd >= 0);
     close(fd);
 }
@@ -177,6 +186,7 @@ static void test_emptying_keeps_what_was_seen(void **state)
     int root = *(int *)*state;
     struct seen seen = {0};
     struct stat status, folder;
+
     assert_int_equal(mkdirat(root, "kept", 0755), 0);
     assert_int_equal(mkdirat(root, "gone", 0755), 0);
     make_file(root, "kept/new");
@@ -210,5 +220,6 @@ int main(void)
         cmocka_unit_test(test_seen_names),
         IN_FOLDER(test_emptying_keeps_what_was_seen),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

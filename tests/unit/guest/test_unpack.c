@@ -59,7 +59,7 @@ static void need_root(void)
     }
 }
 
-/* Unpacks TAR, which is freed, as a layer of KIND. Return: whether that worked; *FAULT is shared
+/* Unpacks TAR, which is freed, as a layer of KIND. Returns whether that worked; *FAULT is shared
  * with the child. */
 static bool unpack_tar(struct buffer *tar, enum unpack_kind kind, struct fault *fault)
 {
@@ -136,6 +136,7 @@ static void test_links_stay_inside(void **state)
     add_link(&tar, "up", '2', "../../../../outside");
     add_file(&tar, "up/evil", "x");
     char *absolute = xasprintf("%s/outside", folder);
+
     add_link(&tar, "absolute", '2', absolute);
     free(absolute);
     add_file(&tar, "absolute/evil", "x");

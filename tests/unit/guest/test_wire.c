@@ -21,8 +21,9 @@ struct fixture {
 
 static int set_up(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct fixture *fixture = calloc(1, sizeof *fixture);
     int fds[2];
+
     assert_non_null(fixture);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     fixture->library = fds[0];
@@ -36,6 +37,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
+
     wire_free(fixture->wire);
     close(fixture->library);
     close(fixture->daemon);
@@ -52,15 +54,16 @@ static void say_words(const struct fixture *fixture, const uint32_t *words, size
 {
     for (size_t i = 0; i < count; i++) {
         unsigned char word[4];
+
         xdr_store_u32(word, words[i]);
-        say(fixture, word, sizeof(word));
+        say(fixture, word, sizeof word);
     }
 }
 
 #define SAY(fixture, ...)                                                                          \
     do {                                                                                           \
         const uint32_t words_[] = {__VA_ARGS__};                                                   \
-        say_words(fixture, words_, sizeof(words_) / sizeof(*words_));                              \
+        say_words(fixture, words_, sizeof words_ / sizeof *words_);                                \
     } while (0)
 
 static void hear(const struct fixture *fixture, void *bytes, size_t length)
@@ -71,7 +74,8 @@ static void hear(const struct fixture *fixture, void *bytes, size_t length)
 static uint32_t hear_word(const struct fixture *fixture)
 {
     unsigned char word[4];
-    hear(fixture, word, sizeof(word));
+
+    hear(fixture, word, sizeof word);
     return xdr_load_u32(word);
 }
 
@@ -79,9 +83,9 @@ static uint32_t hear_word(const struct fixture *fixture)
 static uint32_t hear_header(const struct fixture *fixture)
 {
     static const uint32_t start[] = {WIRE_PROGRAM, WIRE_VERSION, 92, 1, 7, 0, 0, 0, 0};
-    for (size_t i = 0; i < sizeof(start) / sizeof(*start); i++) {
+
+    for (size_t i = 0; i < sizeof start / sizeof *start; i++)
         assert_int_equal(hear_word(fixture), start[i]);
-    }
     return hear_word(fixture);
 }
 
@@ -90,6 +94,7 @@ static uint32_t hear_header(const struct fixture *fixture)
 static struct wire_call receive_ping(struct fixture *fixture)
 {
     struct wire_call call;
+
     SAY(fixture, 40, PING);
     assert_int_equal(wire_receive(fixture->wire, &call), WIRE_OK);
     return call;
@@ -105,6 +110,7 @@ static void test_call_and_reply(void **state)
 {
     struct fixture *fixture = *state;
     struct wire_call call = receive_ping(fixture);
+
     assert_int_equal(call.procedure, 92);
     assert_int_equal(call.serial, 7);
     assert_ptr_equal(call.arguments.at, call.arguments.end);
@@ -118,11 +124,12 @@ static void test_string_reply(void **state)
     struct fixture *fixture = *state;
     struct wire_call call = receive_ping(fixture);
     char text[8];
+
     assert_int_equal(wire_reply_string(fixture->wire, &call, "hello"), WIRE_OK);
     assert_int_equal(hear_word(fixture), 40 + 4 + 8);
     assert_int_equal(hear_header(fixture), 0);
     assert_int_equal(hear_word(fixture), 5);
-    hear(fixture, text, sizeof(text));
+    hear(fixture, text, sizeof text);
     assert_memory_equal(text, "hello\0\0\0", 8);
 }
 
@@ -131,6 +138,7 @@ static void test_error_reply(void **state)
     struct fixture *fixture = *state;
     struct wire_call call = receive_ping(fixture);
     char text[8];
+
     assert_int_equal(wire_reply_error(fixture->wire, &call, 28, "full"), WIRE_OK);
     assert_int_equal(hear_word(fixture), 40 + 12 + 8);
     assert_int_equal(hear_header(fixture), 1);
@@ -146,6 +154,7 @@ static void test_other_protocol_is_refused(void **state)
 {
     struct fixture *fixture = *state;
     struct wire_call call;
+
     SAY(fixture, 40, WIRE_PROGRAM, WIRE_VERSION + 1, 92, 0, 7, 0, 0, 0, 0, 0, 40, PING);
     assert_int_equal(wire_receive(fixture->wire, &call), WIRE_OK);
     assert_int_not_equal(hear_word(fixture), 40);
@@ -156,6 +165,7 @@ static void test_end_of_connection(void **state)
 {
     struct fixture *fixture = *state;
     struct wire_call call;
+
     shutdown(fixture->library, SHUT_WR);
     assert_int_equal(wire_receive(fixture->wire, &call), WIRE_END);
 }
@@ -164,6 +174,7 @@ static void test_cut_or_oversized_messages_lose_the_connection(void **state)
 {
     struct fixture *fixture = *state;
     struct wire_call call;
+
     SAY(fixture, WIRE_MESSAGE_MAX + 1);
     assert_int_equal(wire_receive(fixture->wire, &call), WIRE_LOST);
     SAY(fixture, 8, WIRE_PROGRAM, WIRE_VERSION);
@@ -178,6 +189,7 @@ static void test_file_comes_in(void **state)
     struct fixture *fixture = *state;
     const unsigned char *bytes;
     size_t length;
+
     SAY(fixture, 8 + 8, 0, 5);
     say(fixture, "12345\0\0", 8);
     SAY(fixture, 8, 0, 0);
@@ -194,6 +206,7 @@ static void test_bad_chunks_lose_the_connection(void **state)
     struct fixture *fixture = *state;
     const unsigned char *bytes;
     size_t length;
+
     SAY(fixture, 8, 2, 0);
     assert_int_equal(wire_receive_chunk(fixture->wire, &bytes, &length), WIRE_LOST);
     SAY(fixture, 8, 0, 4); /* says 4 bytes, has none */
@@ -205,6 +218,7 @@ static void test_bad_chunks_lose_the_connection(void **state)
 static void test_refused_file_is_read_to_its_end(void **state)
 {
     struct fixture *fixture = *state;
+
     SAY(fixture, 8 + 4, 0, 4);
     say(fixture, "data", 4);
     SAY(fixture, 8, 1, 0);
@@ -229,5 +243,6 @@ int main(void)
         TEST(test_bad_chunks_lose_the_connection),
         TEST(test_refused_file_is_read_to_its_end),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

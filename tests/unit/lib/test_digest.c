@@ -57,7 +57,7 @@ static void test_parse_refuses(void **state)
     struct digest digest;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct error *err = digest_parse(bad[i], &digest);
 
         assert_non_null(err);

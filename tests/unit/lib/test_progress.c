@@ -23,7 +23,7 @@ static void start_capture(void)
     dup2(fileno(captured), STDERR_FILENO);
 }
 
-/* Ends the capture. Return: what was written, ended by a NUL; valid until the next call. */
+/* Ends the capture. Returns what was written, ended by a NUL; valid until the next call. */
 static const char *end_capture(void)
 {
     static char text[65536];

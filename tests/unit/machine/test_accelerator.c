@@ -49,6 +49,7 @@ static void test_no_permission(void **state)
     close(fd);
     assert_int_equal(chmod(path, 0), 0);
     pid_t child = fork();
+
     if (child == 0) {
         struct accelerator_choice choice = {0};
 
@@ -56,12 +57,14 @@ static void test_no_permission(void **state)
         if (geteuid() == 0 && setuid(65534) < 0)
             _exit(2);
         struct error *err = accelerator_choose(ACCELERATOR_AUTO, path, &choice);
+
         _exit(err == NULL && choice.accelerator == ACCELERATOR_TCG &&
                       strstr(choice.reason, ": Permission denied") != NULL
                   ? 0
                   : 1);
     }
     int status;
+
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(unlink(path), 0);

@@ -116,7 +116,7 @@ static int forget(void **state)
     return 0;
 }
 
-/* Copies the first LENGTH bytes of what is given. Return: the error; *RET_COPY has the copy. */
+/* Copies the first LENGTH bytes of what is given. Returns the error; *RET_COPY has the copy. */
 static struct error *copy(size_t length, int *ret_copy)
 {
     int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);
@@ -124,6 +124,7 @@ static struct error *copy(size_t length, int *ret_copy)
     assert_int_equal(write(from, given.bytes, length), length);
     assert_int_equal(lseek(from, 0, SEEK_SET), 0);
     struct error *err = migration_stream_copy(from, to);
+
     close(from);
     *ret_copy = to;
     return err;
@@ -136,8 +137,10 @@ static void expect_wanted(void)
     fflush(given.file);
     fflush(wanted.file);
     struct error *err = copy(given.length, &fd);
+
     assert_null(err);
     char *bytes = malloc(wanted.length + 1);
+
     assert_int_equal(pread(fd, bytes, wanted.length + 1, 0), wanted.length);
     assert_memory_equal(bytes, wanted.bytes, wanted.length);
     free(bytes);

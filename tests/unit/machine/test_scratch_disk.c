@@ -127,6 +127,7 @@ static void test_inodes_as_asked(void **state)
     assert_null(scratch_disk_make_for_base(path, 1000 * MIB, 400000));
     check_clean(path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+
     /* s_inodes_count, the first field of the superblock at byte 1024. */
     assert_int_equal(pread(fd, count, sizeof count, 1024), sizeof count);
     close(fd);

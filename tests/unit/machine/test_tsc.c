@@ -17,10 +17,12 @@ static void test_short_and_long_agree(void **state)
     (void)state;
     tsc_take(&start);
     int64_t quick = (int64_t)tsc_khz(&start);
+
     if (quick == 0)
         skip(); /* a processor without an even counter */
     usleep(200000);
     int64_t slow = (int64_t)tsc_khz(&start);
+
     assert_true(slow > 100000);
     assert_true(llabs(quick - slow) < slow / 500);
 }

@@ -260,6 +260,7 @@ static void test_session_folder_goes_with_the_store(void **state)
 }
 
 /* A child that opens the store, makes a temporary, says so and waits to be killed. */
+
 static pid_t start_child(const char *publishes)
 {
     int ends[2];

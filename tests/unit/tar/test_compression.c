@@ -251,6 +251,7 @@ static void test_sink_error_arrives(void **state)
 
         assert_null(compressor_new(all[i], (struct sink){refuse, NULL}, &compressor));
         struct error *err = compressor_write(compressor, in.data, in.length);
+
         if (err == NULL)
             err = compressor_finish(STEAL(compressor));
         compressor_free(compressor);

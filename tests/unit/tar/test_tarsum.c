@@ -142,6 +142,7 @@ static void test_order_does_not_count(void **state)
     add_file(&other, "a", "1");
     CLEANUP(freep) char *left = sum_of(TARSUM_V1, &one, 512);
     CLEANUP(freep) char *right = sum_of(TARSUM_V1, &other, 512);
+
     assert_string_equal(left, right);
 }
 
@@ -201,6 +202,7 @@ static void test_long_names(void **state)
     tar_blocks_extension(&gnu, 'L', "folder/name");
     tar_blocks_header(&gnu, (struct tar_block){.name = "x"});
     CLEANUP(freep) char *expected = sum_of(TARSUM_V1, &plain, 512);
+
     check(TARSUM_V1, &pax, expected);
     check(TARSUM_V1, &gnu, expected);
 }
@@ -215,6 +217,7 @@ static void test_cut_off(void **state)
     add_file(&tar, "a", "1");
     assert_null(tarsum_update(sum, tar.data, 700));
     struct error *err = tarsum_finish(sum, &text);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_INPUT);
     assert_string_equal(err->message, "at byte 700: the archive is cut off");
@@ -229,6 +232,7 @@ static void test_no_tar(void **state)
     (void)state;
     memset(text, '7', sizeof text);
     struct error *err = tarsum_update(sum, text, sizeof text);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_INPUT);
     assert_string_equal(err->message, "at byte 512: the header's checksum does not match");

@@ -72,7 +72,7 @@ static void describe(struct archive *archive, struct archive_entry *entry, struc
     buffer_printf(out, "\n");
 }
 
-/* Exports IMAGE, twice, and frees it. Return: the lines; the caller's. */
+/* Exports IMAGE, twice, and frees it. Returns the lines; the caller's. */
 static char *export(struct image *image)
 {
     struct buffer tar = {0};

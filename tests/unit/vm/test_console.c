@@ -68,6 +68,7 @@ static void test_only_the_last_lines(void **state)
         append(&console, line);
     }
     char *tail = console_tail(&console);
+
     assert_ptr_equal(strstr(tail, "  line 60\n"), tail);
     assert_string_equal(tail + strlen(tail) - strlen("\n  line 99"), "\n  line 99");
     free(tail);
@@ -82,6 +83,7 @@ static void test_ring_wraps(void **state)
         append(&console, "x");
     append(&console, "\nlast");
     char *tail = console_tail(&console);
+
     assert_int_equal(strlen(tail), 2 + CONSOLE_BYTES - strlen("\nlast") + 1 + strlen("  last"));
     assert_string_equal(tail + strlen(tail) - strlen("\n  last"), "\n  last");
     free(tail);

@@ -75,11 +75,12 @@ static void say(int fd, const char *text)
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-/* Reads a command line, which has to contain TEXT. Return: the descriptor that came with it; -1
+/* Reads a command line, which has to contain TEXT. Returns the descriptor that came with it; -1
  * where none did. */
 static int expect_command(const char *text)
 {
     char line[1024] = "";
+
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
@@ -94,6 +95,7 @@ static int expect_command(const char *text)
     assert_non_null(strstr(line, text));
     assert_non_null(strchr(line, '\n'));
     int fd = -1;
+
     if (message.msg_controllen > 0)
         memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
     return fd;
@@ -111,7 +113,7 @@ static void greet(void)
     obey("\"qmp_capabilities\"");
 }
 
-/* Return: the file. */
+/* Returns the file. */
 static int take_file(void)
 {
     int fd = expect_command("\"getfd\"");
@@ -237,6 +239,7 @@ static void test_state_of_unknown_form_is_an_error(void **state)
     (void)state;
     save_state(false);
     struct error *err = gatekeeper_finish(gatekeeper);
+
     assert_non_null(err);
     assert_string_equal(err->message, "read QEMU's state: its form is not known");
     assert_int_equal(ended, 1);
@@ -272,6 +275,7 @@ static void test_end_of_qemu_is_an_error(void **state)
     close(take_file());
     hang_up(true);
     struct error *err = gatekeeper_finish(gatekeeper);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
     assert_int_equal(ended, 1);
@@ -296,6 +300,7 @@ static void test_path_that_is_too_long_is_refused(void **state)
     (void)state;
     memset(path + 5, 'x', sizeof path - 6);
     struct error *err = gatekeeper_start(path, &plan, &gatekeeper);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_OTHER);
     error_free(err);

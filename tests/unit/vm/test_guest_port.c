@@ -109,6 +109,7 @@ static void test_too_little_is_an_error(void **state)
     send_bytes(fd, 7);
     close(fd);
     struct error *err = guest_port_wait(port, 8);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
     assert_string_equal(err->message, "read the guest's port 'output': 7 of 8 bytes came");
@@ -189,6 +190,7 @@ static void test_error_of_the_sink_ends_it(void **state)
     send_bytes(fd, 7);
     expect_refusal(8);
     struct error *err = guest_port_stop(port);
+
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_DISK_FULL);
     error_free(err);
@@ -213,6 +215,7 @@ static void test_path_without_room_is_an_error(void **state)
     path[0] = '/';
     path[sizeof path - 1] = '\0';
     struct error *err = guest_port_open(path, "output", &none);
+
     assert_non_null(err);
     assert_null(none);
     error_free(err);

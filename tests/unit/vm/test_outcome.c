@@ -81,6 +81,7 @@ static void test_long_reply_is_an_error(void **state)
     memset(line, '0', sizeof line - 1);
     line[sizeof line - 1] = '\0';
     struct error *err = outcome_parse(line, &outcome);
+
     assert_non_null(err);
     error_free(err);
 }

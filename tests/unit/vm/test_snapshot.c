@@ -81,6 +81,7 @@ static void test_gives_back_disk_and_state(void **state)
     assert_null(keep());
     fill_disk("changed since");
     CLEANUP(closep) int fd = snapshot_open(store, &key);
+
     assert_true(fd >= 0);
     assert_null(snapshot_restore_disk(fd, DISK_SIZE, disk));
     assert_null(snapshot_seek_state(fd, DISK_SIZE));
@@ -88,6 +89,7 @@ static void test_gives_back_disk_and_state(void **state)
     assert_memory_equal(bytes, STATE, strlen(STATE));
 
     CLEANUP(closep) int restored = open(disk, O_RDONLY | O_CLOEXEC);
+
     assert_int_equal(fstat(restored, &status), 0);
     assert_int_equal(status.st_size, DISK_SIZE);
     assert_true((uint64_t)status.st_blocks * 512 < DISK_SIZE / 4);
@@ -108,6 +110,7 @@ static void test_refuses_a_disk_full_of_data(void **state)
         assert_int_equal(write(fd, piece, sizeof piece), sizeof piece);
     assert_int_equal(ftruncate(fd, (off_t)DISK_SIZE), 0);
     CLEANUP(error_freep) struct error *err = keep();
+
     assert_non_null(err);
     assert_true(snapshot_open(store, &key) < 0);
 }

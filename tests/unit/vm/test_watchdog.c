@@ -24,10 +24,9 @@ static int start(void **state)
         return -1;
     }
     child = fork();
-    if (child == 0) {
+    if (child == 0)
         for (;;)
             pause();
-    }
     return child < 0 ? -1 : 0;
 }
 
