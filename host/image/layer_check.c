@@ -6,6 +6,7 @@
 
 #include "host/image/image.h"
 #include "host/lib/memory.h"
+#include "host/tar/tar_stream.h"
 
 #define ID_MAX INT64_C(0xffffffff)
 #define MODE_MAX 07777

@@ -7,7 +7,9 @@
 #ifndef VMBUILD_LAYER_CHECK_H
 #define VMBUILD_LAYER_CHECK_H
 
-#include "host/tar/tar_stream.h"
+#include <stddef.h>
+
+#include "host/lib/error.h"
 
 #define LAYER_PATH_MAX (64u << 10) /* bytes; the guest may go beyond PATH_MAX step by step */
 

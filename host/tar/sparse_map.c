@@ -6,7 +6,7 @@
 
 #include "host/lib/memory.h"
 #include "host/lib/stream.h"
-#include "host/tar/tar_header.h"
+#include "host/tar/tar_entry.h"
 
 #define REGIONS_MAX (1u << 20)
 #define DIGITS_MAX 19 /* of a number */

@@ -7,7 +7,7 @@
 
 #include "host/lib/buffer.h"
 #include "host/tar/sparse_map.h"
-#include "host/tar/tar_stream.h"
+#include "host/tar/tar_entry.h"
 
 /* What came before a header. Zeroed: nothing. */
 struct tar_extensions {

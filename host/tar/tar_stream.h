@@ -12,42 +12,14 @@
 #include <stdint.h>
 
 #include "host/lib/error.h"
+#include "host/tar/tar_entry.h"
 
-#define TAR_BLOCK 512
 #define TAR_EXTENSION_MAX (4u << 20) /* bytes of one PAX header or GNU long name */
 #define TAR_ENTRIES_MAX (1u << 23)
 
-/* Time of a header that has none, such as a global one: Go's zero time. */
-#define TAR_NO_TIME INT64_C(-62135596800)
-
-struct tar_xattr {
-    const char *name; /* without SCHILY.xattr. */
-    const char *value;
-    size_t length;
-};
-
-/* Strings are borrowed until the callback returns. */
-struct tar_entry {
-    const char *name; /* of folders with the final slash that tars give them */
-    const char *link; /* target, or empty */
-    const char *user, *group;
-    uint64_t offset; /* of the header in the stream */
-    int64_t mode, uid, gid;
-    int64_t size;        /* of the file, holes included */
-    int64_t stored_size; /* of what stands for it in the stream: less where it is sparse */
-    int64_t mtime;       /* seconds, rounded down */
-    int64_t major, minor;
-    char type;                      /* '0' for both forms of regular files */
-    bool has_data;                  /* `stored_size` bytes follow */
-    bool is_sparse;                 /* in GNU's PAX form 1.0, or its oldest, type 'S' */
-    bool data_left_out;             /* its holes are larger than holes_max: no data is told */
-    bool name_has_nul;              /* name or link held a NUL byte, which ended it */
-    const struct tar_xattr *xattrs; /* sorted by name */
-    size_t xattr_count;
-};
-
 struct tar_events {
     void *context;
+    /* ENTRY and its strings are borrowed until the callback returns. */
     struct error *(*entry)(void *context, const struct tar_entry *entry);
     struct error *(*data)(void *context, const void *bytes, size_t length); /* or NULL */
     uint64_t holes_max; /* of a sparse file whose data is told, holes as zeros; 0: any */

@@ -10,7 +10,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/stream.h"
-#include "host/tar/tar_stream.h"
+#include "host/tar/tar_entry.h"
 
 #define OCTAL_SIZE_MAX UINT64_C(077777777777)
 
