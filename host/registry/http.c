@@ -24,7 +24,7 @@ struct http_client {
 };
 
 /* One exchange under way. */
-struct guest_feed {
+struct transfer {
     const struct http_request *request;
     struct http_answer *answer;
     CURL *curl;
@@ -102,7 +102,7 @@ static bool is_success(int status)
  */
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
-    struct guest_feed *transfer = context;
+    struct transfer *transfer = context;
     size_t length = size * count, end = length;
 
     transfer->header_bytes += length;
@@ -132,7 +132,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
 
 /* Keeps what an error's body begins with, and reads on to its end, so that the connection can be
  * kept; an end that does not come is not waited for. Returns as on_body. */
-static size_t on_error_body(struct guest_feed *transfer, const char *bytes, size_t length)
+static size_t on_error_body(struct transfer *transfer, const char *bytes, size_t length)
 {
     struct buffer *body = &transfer->answer->body;
     size_t room = HTTP_ERROR_MAX - body->length;
@@ -149,7 +149,7 @@ static size_t on_error_body(struct guest_feed *transfer, const char *bytes, size
 /* CURLOPT_WRITEFUNCTION. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
-    struct guest_feed *transfer = context;
+    struct transfer *transfer = context;
     const struct http_request *request = transfer->request;
     struct http_answer *answer = transfer->answer;
     size_t length = size * count;
@@ -173,7 +173,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 /* CURLOPT_READFUNCTION. */
 static size_t on_send(char *buffer, size_t size, size_t count, void *context)
 {
-    struct guest_feed *transfer = context;
+    struct transfer *transfer = context;
     const struct http_request *request = transfer->request;
     uint64_t left = request->body_length - transfer->body_sent;
     size_t length = size * count < left ? size * count : (size_t)left;
@@ -203,7 +203,7 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *context)
  * What PATCH has sent may have arrived, and would then be there twice. */
 static int on_seek(void *context, curl_off_t offset, int origin)
 {
-    struct guest_feed *transfer = context;
+    struct transfer *transfer = context;
 
     if (strcmp(transfer->request->method, "PATCH") == 0 || origin != SEEK_SET || offset < 0 ||
         (uint64_t)offset > transfer->request->body_length)
@@ -274,7 +274,7 @@ static void set_method(CURL *curl, const struct http_request *request)
     }
 }
 
-static void set_options(struct http_client *client, struct guest_feed *transfer, const char *url,
+static void set_options(struct http_client *client, struct transfer *transfer, const char *url,
                         struct curl_slist *headers)
 {
     CURL *curl = transfer->curl;
@@ -331,7 +331,7 @@ static bool is_transient(CURLcode code, bool reached)
     }
 }
 
-static struct error *describe(const struct guest_feed *transfer, CURLcode code, const char *url)
+static struct error *describe(const struct transfer *transfer, CURLcode code, const char *url)
 {
     CLEANUP(freep) char *origin = url_origin(url);
     const char *words = transfer->words[0] != '\0' ? transfer->words : curl_easy_strerror(code);
@@ -348,7 +348,7 @@ static struct error *describe(const struct guest_feed *transfer, CURLcode code, 
 }
 
 /* One request without redirects. */
-static struct error *exchange_once(struct http_client *client, struct guest_feed *transfer,
+static struct error *exchange_once(struct http_client *client, struct transfer *transfer,
                                    const char *url, bool authorized)
 {
     struct http_answer *answer = transfer->answer;
@@ -429,7 +429,7 @@ static struct error *follow(const struct http_client *client, const struct http_
 struct error *http_exchange(struct http_client *client, const struct http_request *request,
                             struct http_answer *ret)
 {
-    struct guest_feed transfer = {.request = request, .answer = ret};
+    struct transfer transfer = {.request = request, .answer = ret};
     CLEANUP(freep) char *url = xstrdup(request->url);
 
     *ret = (struct http_answer){0};

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "host/format/image_source.h"
+#include "host/image/layer_tar.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -172,7 +173,7 @@ static inline void expect_image(const char *reference, unsigned int forms)
 
         assert_string_equal(image->layers[i].diff_id.hex, diff_ids[i].hex);
         assert_int_equal(image->layers[i].size, layers[i].length);
-        assert_null(image_need_tar(&image->layers[i], store));
+        assert_null(layer_tar_need(&image->layers[i], store));
         assert_null(file_read(image->layers[i].tar_path, "layer", 1 << 20, EXIT_OTHER, &tar));
         assert_int_equal(tar.length, layers[i].length);
         assert_memory_equal(tar.data, layers[i].data, tar.length);
