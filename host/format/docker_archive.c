@@ -10,6 +10,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 
 #define MANIFEST "manifest.json"
 #define BLOBS "blobs/sha256/" /* Docker 25 and later keep an OCI layout in the archive */
@@ -52,13 +53,14 @@ static struct error *read_path(const struct image_files *files, const char *what
         return error_new(EXIT_INPUT, "read '" MANIFEST "' of '%s': it names no file as %s",
                          files->path, what);
     if (!is_plain_path(value->text)) {
-        CLEANUP(buffer_free) struct buffer shown = {0};
+        CLEANUP(freep)
+        char *shown =
+            printable_copy(value->text, strlen(value->text), PRINTABLE_ASCII, PRINTABLE_MARK);
 
-        image_name_append_printable(&shown, value->text);
         return error_new(EXIT_INPUT,
                          "read '" MANIFEST "' of '%s': '%.100s', named as %s, is no plain relative "
                          "path",
-                         files->path, shown.length > 0 ? shown.data : "", what);
+                         files->path, shown, what);
     }
     *ret = value->text;
     return NULL;

@@ -5,6 +5,7 @@
 #include "host/image/image.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 
 #define NAMES_SHOWN 12 /* of those that an archive has, in an error */
 
@@ -37,12 +38,6 @@ bool image_name_matches(const char *name, const char *tag, const struct image_ch
     return choice->tag == NULL || (tag != NULL && strcmp(tag, choice->tag) == 0);
 }
 
-void image_name_append_printable(struct buffer *out, const char *text)
-{
-    for (; *text != '\0'; text++)
-        buffer_append(out, *text >= ' ' && *text <= '~' ? text : "?", 1);
-}
-
 struct error *image_name_missing(const char *path, const struct image_choice *choice,
                                  struct strings *names)
 {
@@ -51,7 +46,8 @@ struct error *image_name_missing(const char *path, const struct image_choice *ch
     strings_sort(names);
     for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
         buffer_printf(&list, "%s", i > 0 ? ", " : "");
-        image_name_append_printable(&list, names->items[i]);
+        printable_append(&list, names->items[i], strlen(names->items[i]), PRINTABLE_ASCII,
+                         PRINTABLE_MARK);
     }
     if (names->count > NAMES_SHOWN)
         buffer_printf(&list, " and %zu more", names->count - NAMES_SHOWN);

@@ -19,10 +19,6 @@ void image_name_split(const char *text, char **ret_name, char **ret_tag);
  * name or without tag takes any. */
 bool image_name_matches(const char *name, const char *tag, const struct image_choice *choice);
 
-/* Appends TEXT, an archive's own words, for a message: what could confuse a terminal or end the
- * line becomes '?'. */
-void image_name_append_printable(struct buffer *out, const char *text);
-
 /* The error for a CHOICE that is not in the archive or folder PATH, which has NAMES. */
 [[nodiscard]] struct error *image_name_missing(const char *path, const struct image_choice *choice,
                                                struct strings *names);

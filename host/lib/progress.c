@@ -13,12 +13,11 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
-#include "host/lib/utf8.h"
+#include "host/lib/printable.h"
 
 #define LINE_MAX_BYTES 8192   /* of a script's line; longer ones are shown in parts */
 #define BYTES_INTERVAL 0.1    /* seconds between two shown byte counts */
 #define ERASE_LINE "\r\033[K" /* ECMA-48: back to column 1, erase to the end */
-#define ESCAPE '\033'
 
 static struct {
     pthread_mutex_t mutex;
@@ -199,67 +198,26 @@ void progress_done(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-/* Length of a colour sequence (ECMA-48 SGR: ESC [ digits and semicolons m) at TEXT; 0 where it is
- * none. */
-static size_t colour_length(const char *text)
-{
-    if (text[0] != ESCAPE || text[1] != '[')
-        return 0;
-    size_t digits = strspn(text + 2, "0123456789;");
-
-    return text[2 + digits] == 'm' ? digits + 3 : 0;
-}
-
-/* TEXT made fit to be shown as a line: valid UTF-8 without control characters but tabs and, where
- * COLOURS, colours. What is not is written as \xNN. The caller's. */
-static char *make_harmless(const char *text, size_t length, bool colours)
-{
-    struct buffer out = {0};
-    bool coloured = false;
-
-    for (size_t i = 0; i < length;) {
-        size_t colour = colours ? colour_length(text + i) : 0;
-        unsigned char byte = (unsigned char)text[i];
-        size_t sequence = utf8_length((const unsigned char *)text + i, length - i);
-        bool control = (byte < 0x20 && byte != '\t') || byte == 0x7f ||
-                       (byte == 0xc2 && sequence == 2 && (unsigned char)text[i + 1] < 0xa0);
-
-        if (colour > 0 || (sequence > 0 && !control)) {
-            size_t step = colour > 0 ? colour : sequence;
-
-            coloured = coloured || colour > 0;
-            buffer_append(&out, text + i, step);
-            i += step;
-        } else {
-            buffer_printf(&out, "\\x%02x", byte);
-            i++;
-        }
-    }
-    if (coloured)
-        buffer_printf(&out, "\033[0m");
-    return buffer_steal(&out);
-}
-
 /* Shows the script's line that was collected. */
 static void flush_line(void)
 {
     struct buffer *line = &progress.line;
 
-    buffer_reserve(line, 0); /* ends it with a NUL, which colour_length relies on */
     if (line->length > 0 && line->data[line->length - 1] == '\r')
         line->data[--line->length] = '\0';
     if (progress.mode == PROGRESS_JSON) {
         struct json *event = new_event("output");
-        CLEANUP(freep) char *text = make_harmless(line->data, line->length, true);
+        CLEANUP(freep)
+        char *text = printable_copy(line->data, line->length, PRINTABLE_COLOURS, PRINTABLE_ESCAPE);
 
         json_set(event, "line", json_string(text));
         show_event(event);
     } else if (progress.mode != PROGRESS_NONE) {
-        bool terminal = isatty(STDERR_FILENO);
-        CLEANUP(freep)
-        char *text = terminal ? make_harmless(line->data, line->length, true) : NULL;
+        if (isatty(STDERR_FILENO)) {
+            CLEANUP(freep)
+            char *text =
+                printable_copy(line->data, line->length, PRINTABLE_COLOURS, PRINTABLE_ESCAPE);
 
-        if (terminal) {
             show_line(text);
         } else {
             buffer_append(line, "\n", 1);
@@ -308,9 +266,9 @@ static char *make_lines_harmless(const char *prefix, const char *text)
 
     while (*text != '\0') {
         size_t length = strcspn(text, "\n");
-        CLEANUP(freep) char *harmless = make_harmless(text, length, false);
 
-        buffer_printf(&out, "%s%s%s", out.length > 0 ? "\n" : "", prefix, harmless);
+        buffer_printf(&out, "%s%s", out.length > 0 ? "\n" : "", prefix);
+        printable_append(&out, text, length, PRINTABLE_UTF8, PRINTABLE_ESCAPE);
         text += length;
         text += *text == '\n';
     }
@@ -370,7 +328,9 @@ static void show_error_event(const struct error *err)
     for (size_t i = 0; i < 2; i++) {
         if (texts[i] == NULL)
             continue;
-        CLEANUP(freep) char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
+        CLEANUP(freep)
+        char *harmless =
+            printable_copy(texts[i], strlen(texts[i]), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
 
         json_set(event, keys[i], json_string(harmless));
     }
@@ -389,7 +349,9 @@ static void show_error_lines(const struct error *err)
     for (size_t i = 0; i < 2; i++) {
         if (texts[i] == NULL)
             continue;
-        CLEANUP(freep) char *harmless = make_harmless(texts[i], strlen(texts[i]), false);
+        CLEANUP(freep)
+        char *harmless =
+            printable_copy(texts[i], strlen(texts[i]), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
         CLEANUP(freep) char *line = xasprintf("vmbuild: %s", harmless);
 
         show_line(line);

@@ -12,6 +12,7 @@
 #include "host/lib/file.h"
 #include "host/lib/json.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 
 /* What helpers print, with status 1, for a server that they do not know. */
 #define NOT_FOUND "credentials not found"
@@ -104,20 +105,6 @@ static struct error *parse(const struct buffer *output, struct credentials *ret)
     return NULL;
 }
 
-/* The output's first line for a message, unprintable bytes left out. Changes OUTPUT. */
-static const char *first_line(struct buffer *output)
-{
-    char *text = output->data != NULL ? output->data : (char *)"";
-    size_t kept = 0;
-
-    for (size_t i = 0; text[i] != '\0' && text[i] != '\n' && kept < 200; i++)
-        if (text[i] >= ' ' && text[i] <= '~')
-            text[kept++] = text[i];
-    if (output->data != NULL)
-        text[kept] = '\0';
-    return text;
-}
-
 static struct error *get(const char *program, const char *server, struct credentials *ret)
 {
     CLEANUP(buffer_free) struct buffer output = {0};
@@ -131,8 +118,11 @@ static struct error *get(const char *program, const char *server, struct credent
         return NULL;
     if (WIFSIGNALED(status))
         return error_new(EXIT_NETWORK, "signal %d ended it", WTERMSIG(status));
-    return error_new(EXIT_NETWORK, "it ended with status %d: %s", WEXITSTATUS(status),
-                     first_line(&output));
+    const char *text = output.data != NULL ? output.data : "";
+    CLEANUP(freep)
+    char *line = printable_copy(text, strcspn(text, "\n"), PRINTABLE_ASCII, PRINTABLE_DROP);
+
+    return error_new(EXIT_NETWORK, "it ended with status %d: %.200s", WEXITSTATUS(status), line);
 }
 
 struct error *credential_helper_get(const char *name, const char *server, struct credentials *ret)

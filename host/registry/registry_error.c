@@ -4,13 +4,16 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/printable.h"
 
 /* Appends TEXT's printable characters, as many as the limit leaves room for. */
 static void append_words(struct buffer *out, const char *text)
 {
-    for (; *text != '\0' && out->length < REGISTRY_ERROR_WORDS_MAX; text++)
-        if (*text >= ' ' && *text <= '~')
-            buffer_append(out, text, 1);
+    printable_append(out, text, strlen(text), PRINTABLE_ASCII, PRINTABLE_DROP);
+    if (out->length > REGISTRY_ERROR_WORDS_MAX) {
+        out->length = REGISTRY_ERROR_WORDS_MAX;
+        out->data[out->length] = '\0';
+    }
 }
 
 /* Appends the code and the message of each of ERRORS. */

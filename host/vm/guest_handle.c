@@ -10,6 +10,7 @@
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 #include "host/lib/progress.h"
 #include "host/lib/stream.h"
 #include "host/lib/temporary.h"
@@ -153,12 +154,7 @@ static char *last_words(struct guest_handle *handle)
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (strncmp(said, calls[i], strlen(calls[i])) == 0)
             said += strlen(calls[i]);
-    char *words = xstrndup(said, strcspn(said, "\n"));
-
-    for (char *c = words; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    return words;
+    return printable_copy(said, strcspn(said, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
 }
 
 static struct error *with_console(struct guest_handle *handle, struct error *err)

@@ -1,0 +1,33 @@
+/*
+ * Text from elsewhere (an archive, a registry, the guest, another program) made fit for one line of
+ * a message or a terminal. Two things are chosen: what is kept, and what becomes of the rest.
+ */
+#ifndef VMBUILD_PRINTABLE_H
+#define VMBUILD_PRINTABLE_H
+
+#include <stddef.h>
+
+#include "host/lib/buffer.h"
+
+enum printable_kept {
+    PRINTABLE_ASCII,  /* from space to tilde */
+    PRINTABLE_UTF8,   /* tabs and valid characters, but no control characters */
+    PRINTABLE_COLOURS /* the same, and colour sequences, with a reset at the end if there was one */
+};
+
+/* Each byte of the rest on its own. */
+enum printable_rest {
+    PRINTABLE_DROP,  /* left out */
+    PRINTABLE_MARK,  /* '?' */
+    PRINTABLE_ESCAPE /* \xNN */
+};
+
+/* Appends the LENGTH bytes at TEXT to OUT, which stays the caller's. */
+void printable_append(struct buffer *out, const char *text, size_t length, enum printable_kept kept,
+                      enum printable_rest rest);
+
+/* Returns the LENGTH bytes at TEXT made printable; never NULL, the caller's. */
+char *printable_copy(const char *text, size_t length, enum printable_kept kept,
+                     enum printable_rest rest);
+
+#endif
