@@ -103,9 +103,9 @@ check-e2e: all
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)
 
-# (Not test_tsc: valgrind has a time stamp counter of its own making.)
+# (Not test_tsc nor test_memory: valgrind has a time stamp counter and an allocator of its own.)
 check-valgrind: all $(UNIT_TESTS)
-	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(filter-out %/test_tsc,$(UNIT_TESTS)) $(VALGRIND_TESTS)
+	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(filter-out %/test_tsc %/test_memory,$(UNIT_TESTS)) $(VALGRIND_TESTS)
 
 check-slow: all
 	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)

@@ -1,6 +1,10 @@
 /*
  * SHA-256 and the digests made with it, as the OCI image-spec's "Digests" section writes them:
  * "sha256:" and 64 lower-case hex digits. The one module that knows OpenSSL.
+ *
+ * The algorithm is looked up once in a process and kept; it does not depend on OpenSSL's
+ * configuration. Without memory the program ends, as memory.h has it. A hash belongs to one thread
+ * at a time.
  */
 #ifndef VMBUILD_DIGEST_H
 #define VMBUILD_DIGEST_H

@@ -1,5 +1,6 @@
 #include "host/lib/json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,6 +32,27 @@ struct reader {
     unsigned int column;
     struct error *err;
 };
+
+static void *allocate(void *context, size_t size)
+{
+    (void)context;
+    return xcalloc(1, size);
+}
+
+static void *reallocate(void *context, void *old, size_t size)
+{
+    (void)context;
+    return xreallocarray(old, 1, size);
+}
+
+static void release(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+/* yajl does not check all that it allocates. */
+static yajl_alloc_funcs allocation = {.malloc = allocate, .realloc = reallocate, .free = release};
 
 /* Counts lines and columns (bytes, from 1) up to byte OFFSET. */
 static void scan_to(struct reader *reader, size_t offset)
@@ -297,9 +319,7 @@ static void read_document(struct reader *reader)
         .yajl_end_array = on_end_array,
     };
 
-    reader->yajl = yajl_alloc(&callbacks, NULL, reader);
-    if (reader->yajl == NULL)
-        abort(); /* no memory */
+    reader->yajl = yajl_alloc(&callbacks, &allocation, reader);
     yajl_status status =
         yajl_parse(reader->yajl, (const unsigned char *)reader->bytes, reader->length);
 
@@ -468,12 +488,12 @@ bool json_to_unsigned(const struct json *value, uint64_t max, uint64_t *ret)
     return true;
 }
 
-/* yajl_gen fails only on bytes that are no UTF-8, which are not validated when written, and on
- * depth, which is limited by JSON_DEPTH_MAX and what this program builds itself. */
+/* yajl_gen fails only on bytes that are not UTF-8, which it is not asked to validate, and on
+ * values nested deeper than its 128 levels, which JSON_DEPTH_MAX and the documents that this
+ * program makes stay below. */
 static void require(yajl_gen_status status)
 {
-    if (status != yajl_gen_status_ok)
-        abort();
+    assert(status == yajl_gen_status_ok);
 }
 
 static void generate(yajl_gen gen, const struct json *value)
@@ -513,10 +533,8 @@ void json_write(const struct json *value, bool pretty, struct buffer *out)
 {
     const unsigned char *text;
     size_t length;
-    yajl_gen gen = yajl_gen_alloc(NULL);
+    yajl_gen gen = yajl_gen_alloc(&allocation);
 
-    if (gen == NULL)
-        abort(); /* no memory */
     yajl_gen_config(gen, yajl_gen_beautify, pretty ? 1 : 0);
     yajl_gen_config(gen, yajl_gen_indent_string, "  ");
     generate(gen, value);

@@ -4,33 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *check(void *memory)
+void memory_exhausted(void)
 {
-    if (memory == NULL) {
-        fputs("vmbuild: allocate memory: the host has none left\n", stderr);
-        exit(1);
-    }
+    fputs("vmbuild: allocate memory: the host has none left\n", stderr);
+    exit(1);
+}
+
+void *xallocated(void *memory)
+{
+    if (memory == NULL)
+        memory_exhausted();
     return memory;
 }
 
 void *xcalloc(size_t count, size_t size)
 {
-    return check(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
+    return xallocated(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
 }
 
 void *xreallocarray(void *old, size_t count, size_t size)
 {
-    return check(reallocarray(old, count > 0 ? count : 1, size > 0 ? size : 1));
+    return xallocated(reallocarray(old, count > 0 ? count : 1, size > 0 ? size : 1));
 }
 
 char *xstrdup(const char *text)
 {
-    return check(strdup(text));
+    return xallocated(strdup(text));
 }
 
 char *xstrndup(const char *text, size_t length)
 {
-    return check(strndup(text, length));
+    return xallocated(strndup(text, length));
 }
 
 char *xvasprintf(const char *format, va_list args)
@@ -39,7 +43,7 @@ char *xvasprintf(const char *format, va_list args)
 
     if (vasprintf(&text, format, args) < 0)
         text = NULL;
-    return check(text);
+    return xallocated(text);
 }
 
 char *xasprintf(const char *format, ...)

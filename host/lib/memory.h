@@ -1,7 +1,12 @@
 /*
- * Allocation that does not fail: when the host has no memory left, the program says so and ends
- * with exit code 1. What is allocated here is freed with free(). Lengths that come from outside are
- * checked against a named limit by the caller before they get here.
+ * Allocation that does not fail. When the host has no memory left, the program prints
+ *
+ *     vmbuild: allocate memory: the host has none left
+ *
+ * and exits with code 1, whichever thread it happens in: nothing that runs could go on without the
+ * memory, and what has to be removed is removed by the supervising process (supervisor.h). The
+ * memory that these functions return is freed with free(). A length that comes from outside is
+ * checked against a named limit by the caller before it gets here.
  */
 #ifndef VMBUILD_MEMORY_H
 #define VMBUILD_MEMORY_H
@@ -27,5 +32,12 @@ char *xstrndup(const char *text, size_t length) __attribute__((returns_nonnull))
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 char *xvasprintf(const char *format, va_list args)
     __attribute__((format(printf, 1, 0), returns_nonnull));
+
+/* Returns MEMORY, which a library has allocated; NULL ends the program. For calls to libraries that
+ * fail only for lack of memory. */
+void *xallocated(void *memory) __attribute__((returns_nonnull));
+
+/* Ends the program. For libraries that report the lack of memory in another way. */
+_Noreturn void memory_exhausted(void);
 
 #endif

@@ -215,10 +215,8 @@ static int on_seek(void *context, curl_off_t offset, int origin)
 static void add_header(struct curl_slist **list, const char *name, const char *value)
 {
     CLEANUP(freep) char *line = xasprintf("%s: %s", name, value);
-    struct curl_slist *longer = curl_slist_append(*list, line);
 
-    if (longer != NULL)
-        *list = longer;
+    *list = xallocated(curl_slist_append(*list, line));
 }
 
 /* The request's own headers, and none of those that curl would add: no "Expect", which costs a
@@ -238,9 +236,7 @@ static struct curl_slist *make_headers(const struct http_request *request, bool 
                           (uintmax_t)(request->content_start + request->body_length - 1));
         add_header(&list, "Content-Range", range);
     }
-    struct curl_slist *longer = curl_slist_append(list, "Expect:");
-
-    return longer != NULL ? longer : list;
+    return xallocated(curl_slist_append(list, "Expect:"));
 }
 
 static void set_certificates(CURL *curl, const struct certificates *certificates)

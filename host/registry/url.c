@@ -22,9 +22,9 @@ static void curl_freep(char **text)
 /* Returns TEXT parsed, or NULL; the caller's. */
 static CURLU *parse(const char *text)
 {
-    CLEANUP(url_cleanupp) CURLU *url = curl_url();
+    CLEANUP(url_cleanupp) CURLU *url = xallocated(curl_url());
 
-    if (url == NULL || strlen(text) > URL_MAX || curl_url_set(url, CURLUPART_URL, text, 0) != 0)
+    if (strlen(text) > URL_MAX || curl_url_set(url, CURLUPART_URL, text, 0) != 0)
         return NULL;
     return STEAL(url);
 }

@@ -56,9 +56,7 @@ static struct error *zstd_start(struct compressor *compressor)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int workers = cpus < 1 ? 1 : cpus > ZSTD_WORKERS_MAX ? ZSTD_WORKERS_MAX : (int)cpus;
 
-    compressor->zstd = ZSTD_createCCtx();
-    if (compressor->zstd == NULL)
-        return error_new(EXIT_OTHER, "compress with 'zstd': the host has no memory left");
+    compressor->zstd = xallocated(ZSTD_createCCtx());
     compressor->out_size = ZSTD_CStreamOutSize();
     compressor->out = xcalloc(compressor->out_size, 1);
     TRY(zstd_check(ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL)));

@@ -108,11 +108,9 @@ static void support_filter(struct archive *archive, enum compression compression
 /* Opens libarchive for the one filter that was found. */
 static struct error *open_filter(struct decompressor *decompressor)
 {
-    struct archive *archive = archive_read_new();
+    struct archive *archive = xallocated(archive_read_new());
     struct archive_entry *entry;
 
-    if (archive == NULL)
-        return error_new(EXIT_OTHER, "decompress '%s': no memory", decompressor->name);
     decompressor->archive = archive;
     support_filter(archive, decompressor->compression);
     archive_read_support_format_raw(archive);

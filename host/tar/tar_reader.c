@@ -123,10 +123,8 @@ static struct error *open_source(struct tar_reader *reader)
 
 static struct error *open_archive(struct tar_reader *reader)
 {
-    reader->archive = archive_read_new();
-    reader->ascii = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-    if (reader->archive == NULL || reader->ascii == (locale_t)0)
-        return error_new(EXIT_OTHER, "read '%s': no memory", reader->path);
+    reader->archive = xallocated(archive_read_new());
+    reader->ascii = xallocated(newlocale(LC_CTYPE_MASK, "C", (locale_t)0));
     archive_read_support_format_tar(reader->archive);
     archive_read_set_read_callback(reader->archive, on_read);
     archive_read_set_skip_callback(reader->archive, on_skip);

@@ -89,8 +89,7 @@ static struct link_group *find_group(struct merge *merge, uint64_t device, uint6
     struct link_group *group = xcalloc(1, sizeof *group);
 
     *group = key;
-    if (tsearch(group, &merge->groups, compare_groups) == NULL)
-        abort(); /* no memory */
+    xallocated(tsearch(group, &merge->groups, compare_groups));
     return group;
 }
 
@@ -258,7 +257,7 @@ static void make_portable(const struct merge *merge, struct archive_entry *entry
 
 static struct error *write_folder(struct merge *merge, const char *path)
 {
-    struct archive_entry *entry = archive_entry_new();
+    struct archive_entry *entry = xallocated(archive_entry_new());
 
     archive_entry_set_pathname(entry, path);
     archive_entry_set_mode(entry, AE_IFDIR | 0755);
@@ -523,7 +522,7 @@ static la_ssize_t pass_to_sink(struct archive *archive, void *context, const voi
  * read them. */
 static struct error *open_archive(struct merge *merge)
 {
-    merge->archive = archive_write_new();
+    merge->archive = xallocated(archive_write_new());
     archive_write_set_format_pax_restricted(merge->archive);
     archive_write_set_format_option(merge->archive, "pax", "xattrheader", "SCHILY");
     archive_write_set_bytes_per_block(merge->archive, DATA_BLOCK_SIZE);
@@ -536,7 +535,7 @@ static struct error *open_archive(struct merge *merge)
 /* Files are made below the folder only, whatever the sources' names and symlinks say. */
 static struct error *open_folder(struct merge *merge)
 {
-    merge->archive = archive_write_disk_new();
+    merge->archive = xallocated(archive_write_disk_new());
     archive_write_disk_set_options(merge->archive, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
                                                        ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_ACL |
                                                        ARCHIVE_EXTRACT_SECURE_SYMLINKS |

@@ -246,9 +246,7 @@ static void drop_overlay_xattrs(struct archive_entry *entry)
 
     if (archive_entry_xattr_reset(entry) == 0)
         return;
-    given = archive_entry_clone(entry);
-    if (given == NULL)
-        abort(); /* no memory */
+    given = xallocated(archive_entry_clone(entry));
     archive_entry_xattr_clear(entry);
     archive_entry_xattr_reset(given);
     while (archive_entry_xattr_next(given, &name, &value, &size) == ARCHIVE_OK)
@@ -287,7 +285,7 @@ static struct error *visit_tarball(struct visit *visit, struct archive *archive)
 static struct archive *open_archive(int fd, int (*format)(struct archive *),
                                     struct archive_entry *entry, int *ret_status)
 {
-    struct archive *archive = archive_read_new();
+    struct archive *archive = xallocated(archive_read_new());
 
     format(archive);
     archive_read_support_filter_all(archive);
@@ -381,7 +379,7 @@ static struct error *visit_file_or_tarball(struct visit *visit, int fd)
         return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
     if (!is_tarball)
         return visit_file(visit, fd);
-    CLEANUP(archive_read_freep) struct archive *archive = archive_read_new();
+    CLEANUP(archive_read_freep) struct archive *archive = xallocated(archive_read_new());
 
     archive_read_support_format_tar(archive);
     archive_read_support_filter_all(archive);
@@ -408,7 +406,7 @@ static struct error *visit_at_own_path(struct visit *visit)
 struct error *contents_source_visit(const struct contents_source *source, bool with_data,
                                     contents_visit call, void *context)
 {
-    CLEANUP(archive_entry_freep) struct archive_entry *entry = archive_entry_new();
+    CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
     struct visit visit = {source, with_data, call, context, entry};
     struct stat status;
 

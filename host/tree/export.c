@@ -119,7 +119,7 @@ static struct error *write_implied(struct export *export, const struct merged_no
 {
     if (node->parent == NULL)
         return NULL;
-    struct archive_entry *entry = archive_entry_new();
+    struct archive_entry *entry = xallocated(archive_entry_new());
 
     archive_entry_set_filetype(entry, AE_IFDIR);
     archive_entry_set_perm(entry, IMPLIED_MODE);
@@ -201,10 +201,9 @@ static struct error *write_all(struct export *export)
 
 struct error *export_write(const struct image *image, struct sink sink)
 {
-    struct export export = {.image = image, .archive = archive_write_new(), .sink = sink};
+    struct export export = {
+        .image = image, .archive = xallocated(archive_write_new()), .sink = sink};
 
-    if (export.archive == NULL)
-        return error_new(EXIT_OTHER, "export: libarchive has no memory");
     for (size_t i = 0; i < image->layer_count; i++)
         export.fds[i] = -1;
     struct error *err = write_all(&export);

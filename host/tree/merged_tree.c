@@ -58,8 +58,7 @@ static struct merged_node *add_child(struct merged_node *folder, const char *nam
     node->name = xstrndup(name, length);
     node->parent = folder;
     node->layer = layer;
-    if (tsearch(node, &folder->children, by_name) == NULL)
-        abort(); /* no memory, which memory.h cannot mend either */
+    xallocated(tsearch(node, &folder->children, by_name));
     return node;
 }
 

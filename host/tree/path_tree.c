@@ -74,8 +74,7 @@ static struct path_node *add_child(struct path_node *parent, const char *name, s
     node->parent = parent;
     node->is_folder = true;
     node->owner = PATH_TREE_IMPLIED;
-    if (tsearch(node, &parent->children, compare) == NULL)
-        abort(); /* no memory */
+    xallocated(tsearch(node, &parent->children, compare));
     return node;
 }
 
