@@ -16,7 +16,6 @@
 #include "host/lib/progress.h"
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
-#include "host/registry/registry_pull.h"
 
 /* Shows ERR, if any, and frees it. Returns the exit code. */
 static int finish(struct error *err)
@@ -98,7 +97,6 @@ static int run(struct options *options)
         return finish(print("vmbuild " VMBUILD_VERSION "\n"));
     if (options->help)
         return show_help(options);
-    registry_setup(&(struct registry_options){options->plain_http, options->auth_file});
     if (!options->command->supervised)
         return run_command(options);
     struct error *err = prepare(options);

@@ -70,14 +70,17 @@ static struct error *open_base(struct state *state)
 {
     const struct spec *spec = state->spec;
     CLEANUP(reference_free) struct reference reference = {0};
-    struct image_choice choice = {spec->from_image_name, spec->from_image_tag, spec->architecture};
+    struct image_request request = {
+        .choice = {spec->from_image_name, spec->from_image_tag, spec->architecture},
+        .forms = output_wants_base(&state->build->output),
+        .store = state->build->store,
+        .registry = state->build->registry};
 
     if (spec->from_image == NULL)
         return NULL;
     progress_start("base");
     TRY(reference_parse(spec->from_image, &reference));
-    TRY(image_open(&reference, &choice, output_wants_base(&state->build->output),
-                   state->build->store, &state->base));
+    TRY(image_open(&reference, &request, &state->base));
     progress_done();
     return check_architecture(state);
 }

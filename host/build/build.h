@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "host/format/output.h"
+#include "host/image/image_request.h"
 #include "host/lib/error.h"
 #include "host/machine/accelerator.h"
 #include "host/spec/spec.h"
@@ -20,6 +21,7 @@ struct build {
     enum accelerator accelerator;
     bool verbose;
     struct store *store;
+    struct registry_access registry; /* for a base image in one */
 };
 
 /* Carries BUILD out. Errors: every code of SPEC.md; on error, no output is made or changed. */

@@ -222,9 +222,9 @@ static struct error *open_output(const struct output *output, struct store *stor
                                  struct image **ret)
 {
     CLEANUP(reference_free) struct reference reference = {.path = xstrdup(output->path)};
-    struct image_choice choice = {0};
+    struct image_request request = {.forms = LAYER_TAR, .store = store};
 
-    return image_open(&reference, &choice, LAYER_TAR, store, ret);
+    return image_open(&reference, &request, ret);
 }
 
 /* Whether the bytes of two files are the same. */

@@ -32,7 +32,8 @@ static struct error *build(const struct options *options, const struct spec *spe
                           .output = {options->format, options->compression, path},
                           .accelerator = options->accelerator,
                           .verbose = options->verbosity > 0,
-                          .store = store};
+                          .store = store,
+                          .registry = options_registry(options)};
 
     TRY(options->check ? reproducibility_check(&build) : build_run(&build));
     store_trim(store);

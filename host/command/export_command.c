@@ -84,7 +84,6 @@ static bool is_special(const char *path)
 struct error *export_command(const struct options *options)
 {
     CLEANUP(reference_free) struct reference reference = {0};
-    struct image_choice choice = {.architecture = options->platform};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
     const char *path = options->output;
@@ -95,8 +94,10 @@ struct error *export_command(const struct options *options)
     TRY(output_check(&(struct output){FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, path}));
     TRY(reference_parse(options->operands.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
+    struct image_request request = options_image_request(options, LAYER_TAR, store);
+
     progress_start("read");
-    TRY(image_open(&reference, &choice, LAYER_TAR, store, &image));
+    TRY(image_open(&reference, &request, &image));
     progress_done();
     progress_start("export");
     TRY(is_special(path) ? write_in_place(image, path) : write_file(image, path));

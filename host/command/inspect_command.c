@@ -93,14 +93,15 @@ static struct json *describe(const struct image *image)
 struct error *inspect_command(const struct options *options)
 {
     CLEANUP(reference_free) struct reference reference = {0};
-    struct image_choice choice = {.architecture = options->platform};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
     CLEANUP(buffer_free) struct buffer text = {0};
 
     TRY(reference_parse(options->operands.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
-    TRY(image_open(&reference, &choice, 0, store, &image));
+    struct image_request request = options_image_request(options, 0, store);
+
+    TRY(image_open(&reference, &request, &image));
     CLEANUP(json_freep) struct json *description = describe(image);
 
     json_write(description, true, &text);

@@ -466,6 +466,20 @@ char *options_output_path(const struct options *options, const char *name)
     return xasprintf("%s%s", slash != NULL ? slash + 1 : name, ending(options));
 }
 
+struct registry_access options_registry(const struct options *options)
+{
+    return (struct registry_access){options->plain_http, options->auth_file};
+}
+
+struct image_request options_image_request(const struct options *options, unsigned int forms,
+                                           struct store *store)
+{
+    return (struct image_request){.choice = {.architecture = options->platform},
+                                  .forms = forms,
+                                  .store = store,
+                                  .registry = options_registry(options)};
+}
+
 void options_free(struct options *options)
 {
     strings_free(&options->operands);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "host/format/output.h"
+#include "host/image/image_request.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/progress.h"
@@ -65,6 +66,14 @@ void options_help(const struct command *command, struct buffer *out);
 /* The output's path: -o, or by default the last part of NAME with the ending of format and
  * compression. The caller's. */
 char *options_output_path(const struct options *options, const char *name);
+
+/* How --plain-http and --authfile have registries reached; borrows from OPTIONS. */
+struct registry_access options_registry(const struct options *options);
+
+/* The request for the image on the command line, for --platform, its layers in FORMS (enum
+ * layer_form bits) and kept in STORE; borrows from OPTIONS. */
+struct image_request options_image_request(const struct options *options, unsigned int forms,
+                                           struct store *store);
 
 void options_free(struct options *options);
 

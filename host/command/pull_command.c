@@ -45,7 +45,6 @@ static void show_result(const char *path, const struct image *image)
 struct error *pull_command(const struct options *options)
 {
     CLEANUP(reference_free) struct reference reference = {0};
-    struct image_choice choice = {.architecture = options->platform};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
 
@@ -55,9 +54,11 @@ struct error *pull_command(const struct options *options)
     if (options->output != NULL)
         TRY(output_check(&output));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
+    struct image_request request =
+        options_image_request(options, output_wants_base(&output), store);
 
     progress_start("pull");
-    TRY(image_open(&reference, &choice, output_wants_base(&output), store, &image));
+    TRY(image_open(&reference, &request, &image));
     progress_done();
     CLEANUP(freep) char *path = options_output_path(options, image->name);
 

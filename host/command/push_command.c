@@ -25,7 +25,6 @@ struct error *push_command(const struct options *options)
 {
     CLEANUP(reference_free) struct reference source = {0};
     CLEANUP(reference_free) struct reference target = {0};
-    struct image_choice choice = {.architecture = options->platform};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
     struct digest digest;
@@ -37,11 +36,13 @@ struct error *push_command(const struct options *options)
                                       options->operands.items[1]),
                             "write docker://HOST/NAME[:TAG]");
     TRY(store_open(options->cache_dir, options->no_cache, &store));
+    struct image_request request = options_image_request(options, LAYER_BLOB, store);
+
     progress_start("read");
-    TRY(image_open(&source, &choice, LAYER_BLOB, store, &image));
+    TRY(image_open(&source, &request, &image));
     progress_done();
     progress_start("push");
-    TRY(registry_push(image, &target, store, &digest));
+    TRY(registry_push(image, &target, &request.registry, store, &digest));
     progress_done();
     show_result(&target, &digest);
     return NULL;

@@ -6,6 +6,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
+#include "host/store/store.h"
 #include "host/tar/compression.h"
 
 static char *copy(const char *text)
@@ -75,18 +76,18 @@ static struct error *publish(struct store *store, struct layer_intake_form *form
 }
 
 /* Makes LAYER, which may have paths already, of a checked RESULT. */
-static struct error *make_layer(const struct claimed_layer *claim, unsigned int forms,
-                                struct store *store, struct layer_intake_result *result,
-                                struct layer *layer)
+static struct error *make_layer(const struct claimed_layer *claim,
+                                const struct image_request *request,
+                                struct layer_intake_result *result, struct layer *layer)
 {
     bool compressed = result->compression != COMPRESSION_NONE;
 
     layer->diff_id = result->tar.digest;
     layer->size = result->tar.size;
-    if (forms & LAYER_TAR || !compressed)
-        TRY(publish(store, &result->tar, &layer->tar_path));
-    if (compressed && forms & LAYER_BLOB)
-        TRY(publish(store, &result->blob, &layer->blob.path));
+    if (request->forms & LAYER_TAR || !compressed)
+        TRY(publish(request->store, &result->tar, &layer->tar_path));
+    if (compressed && request->forms & LAYER_BLOB)
+        TRY(publish(request->store, &result->blob, &layer->blob.path));
     if (compressed || claim->keeps_blob) {
         layer->blob.digest = result->blob.digest;
         layer->blob.size = result->blob.size;
@@ -105,24 +106,24 @@ static char *find_in_store(struct store *store, const struct digest *digest)
 }
 
 /* Looks for the forms in the store. Returns those that are missing. */
-static unsigned int find_forms(const struct claimed_layer *claim, unsigned int forms,
-                               struct store *store, struct layer *layer)
+static unsigned int find_forms(const struct claimed_layer *claim,
+                               const struct image_request *request, struct layer *layer)
 {
     unsigned int missing = 0;
 
-    if (forms != 0)
-        layer->tar_path = find_in_store(store, claim->diff_id);
-    if (forms & LAYER_BLOB)
-        layer->blob.path = find_in_store(store, claim->blob);
-    if (forms & LAYER_TAR && layer->tar_path == NULL)
+    if (request->forms != 0)
+        layer->tar_path = find_in_store(request->store, claim->diff_id);
+    if (request->forms & LAYER_BLOB)
+        layer->blob.path = find_in_store(request->store, claim->blob);
+    if (request->forms & LAYER_TAR && layer->tar_path == NULL)
         missing |= LAYER_TAR;
-    if (forms & LAYER_BLOB && layer->blob.path == NULL)
+    if (request->forms & LAYER_BLOB && layer->blob.path == NULL)
         missing |= LAYER_BLOB;
     return missing;
 }
 
 struct error *claimed_layer_get(const struct claimed_layer *claim, const struct image_files *files,
-                                unsigned int forms, struct store *store, struct image *image)
+                                const struct image_request *request, struct image *image)
 {
     const struct layer *same = find_same(claim, image);
     CLEANUP(layer_intake_result_free) struct layer_intake_result result = {0};
@@ -132,11 +133,11 @@ struct error *claimed_layer_get(const struct claimed_layer *claim, const struct 
         add_copy(image, same);
         return NULL;
     }
-    unsigned int missing = find_forms(claim, forms, store, &layer);
+    unsigned int missing = find_forms(claim, request, &layer);
 
     TRY(files->take(files->context, claim->file, missing, &result));
     TRY(check(claim, files->path, &result));
-    TRY(make_layer(claim, forms, store, &result, &layer));
+    TRY(make_layer(claim, request, &result, &layer));
     image_add_layer(image, layer);
     layer = (struct layer){0};
     return NULL;

@@ -10,9 +10,9 @@
 
 #include "host/format/image_files.h"
 #include "host/image/image.h"
+#include "host/image/image_request.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
-#include "host/store/store.h"
 
 struct claimed_layer {
     const char *file;             /* in the files */
@@ -22,12 +22,13 @@ struct claimed_layer {
     bool keeps_blob;              /* uncompressed bytes are a blob of an OCI image too */
 };
 
-/* Gets the layer and appends it to IMAGE. FORMS: enum layer_form bits; what the store has of them
- * is not written again, but the files's bytes are checked all the same. An uncompressed layer has
- * a tar_path whatever form is asked for. Errors: EXIT_INPUT (damaged, or not what was claimed),
+/* Gets the layer in the forms of REQUEST and appends it to IMAGE. Forms that the store has are not
+ * written again, but the file's bytes are checked all the same. An uncompressed layer has a
+ * tar_path whatever form is requested. Errors: EXIT_INPUT (damaged, or not what was claimed),
  * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *claimed_layer_get(const struct claimed_layer *claim,
-                                              const struct image_files *files, unsigned int forms,
-                                              struct store *store, struct image *image);
+                                              const struct image_files *files,
+                                              const struct image_request *request,
+                                              struct image *image);
 
 #endif

@@ -16,7 +16,7 @@
 #define BLOBS "blobs/sha256/" /* Docker 25 and later keep an OCI layout in the archive */
 #define ARCHIVE_MANIFEST_SIZE_MAX JSON_SIZE_MAX
 
-bool docker_archive_has_manifest(const struct image_files *files)
+bool docker_archive_is(const struct image_files *files)
 {
     return files->has(files->context, MANIFEST);
 }
@@ -165,8 +165,8 @@ static struct error *check_source(const struct image_files *files, const struct 
 }
 
 static struct error *read_layers(const struct image_files *files, const struct json *entry,
-                                 const struct digest *diff_ids, size_t count, unsigned int forms,
-                                 struct store *store, struct image *image)
+                                 const struct digest *diff_ids, size_t count,
+                                 const struct image_request *request, struct image *image)
 {
     const struct json *layers = json_get(entry, "Layers");
     size_t listed = layers != NULL && layers->type == JSON_ARRAY ? layers->count : 0;
@@ -181,14 +181,13 @@ static struct error *read_layers(const struct image_files *files, const struct j
         TRY(check_source(files, entry, &diff_ids[i]));
         TRY(read_path(files, "a layer", layers->items[i], &claim.file));
         claim.keeps_blob = strncmp(claim.file, BLOBS, strlen(BLOBS)) == 0;
-        TRY(claimed_layer_get(&claim, files, forms, store, image));
+        TRY(claimed_layer_get(&claim, files, request, image));
     }
     return NULL;
 }
 
 struct error *docker_archive_read(const struct image_files *files,
-                                  const struct image_choice *choice, unsigned int forms,
-                                  struct store *store, struct image **ret)
+                                  const struct image_request *request, struct image **ret)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
     CLEANUP(buffer_free) struct buffer bytes = {0};
@@ -200,9 +199,9 @@ struct error *docker_archive_read(const struct image_files *files,
 
     TRY(files->read(files->context, MANIFEST, ARCHIVE_MANIFEST_SIZE_MAX, &bytes));
     TRY(json_parse(label, bytes.data, bytes.length, &manifest));
-    TRY(choose(files, manifest, choice, image, &entry));
+    TRY(choose(files, manifest, &request->choice, image, &entry));
     TRY(read_config(files, entry, image, &diff_ids, &count));
-    TRY(read_layers(files, entry, diff_ids, count, forms, store, image));
+    TRY(read_layers(files, entry, diff_ids, count, request, image));
     *ret = STEAL(image);
     return NULL;
 }

@@ -1,12 +1,10 @@
-/* Archives of 2016 and before, without a manifest.json: see docker_archive.h. */
-#include "host/format/docker_archive.h"
+#include "host/format/docker_chain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/format/claimed_layer.h"
 #include "host/format/image_name.h"
-#include "host/image/image.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
@@ -29,7 +27,7 @@ static void chain_free(struct chain *chain)
     }
 }
 
-bool docker_archive_has_repositories(const struct image_files *files)
+bool docker_chain_is(const struct image_files *files)
 {
     return files->has(files->context, REPOSITORIES);
 }
@@ -167,9 +165,8 @@ static struct json *make_config(const struct chain *chain, const struct image *i
     return config;
 }
 
-struct error *docker_archive_read_chain(const struct image_files *files,
-                                        const struct image_choice *choice, unsigned int forms,
-                                        struct store *store, struct image **ret)
+struct error *docker_chain_read(const struct image_files *files,
+                                const struct image_request *request, struct image **ret)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
     CLEANUP(buffer_free) struct buffer bytes = {0};
@@ -180,13 +177,13 @@ struct error *docker_archive_read_chain(const struct image_files *files,
 
     TRY(files->read(files->context, REPOSITORIES, JSON_SIZE_MAX, &bytes));
     TRY(json_parse(label, bytes.data, bytes.length, &repositories));
-    TRY(choose(files, repositories, choice, image, &top));
+    TRY(choose(files, repositories, &request->choice, image, &top));
     TRY(read_chain(files, top, &chain));
     for (size_t i = chain.count; i > 0; i--) {
         CLEANUP(freep) char *file = xasprintf("%s/layer.tar", chain.ids[i - 1]);
         struct claimed_layer claim = {.file = file};
 
-        TRY(claimed_layer_get(&claim, files, forms, store, image));
+        TRY(claimed_layer_get(&claim, files, request, image));
     }
     image->config = make_config(&chain, image);
     *ret = STEAL(image);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "host/image/image.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"

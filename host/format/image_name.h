@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "host/image/image.h"
+#include "host/image/image_request.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 

@@ -9,6 +9,7 @@
 
 #include "host/format/archive_index.h"
 #include "host/format/docker_archive.h"
+#include "host/format/docker_chain.h"
 #include "host/format/image_files.h"
 #include "host/format/image_record.h"
 #include "host/format/oci_folder.h"
@@ -18,20 +19,13 @@
 #include "host/lib/file_identity.h"
 #include "host/lib/memory.h"
 #include "host/registry/registry_pull.h"
+#include "host/store/store.h"
 
-/* An image being opened. */
-struct opening {
-    const struct reference *reference;
-    struct image_choice choice;
-    unsigned int forms;
-    struct store *store;
-};
-
-/* What a name in the reference says comes before what is asked for beside it. */
+/* A name in the reference takes precedence over what is requested beside it. */
 static struct image_choice combine(const struct reference *reference,
                                    const struct image_choice *choice)
 {
-    struct image_choice combined = choice != NULL ? *choice : (struct image_choice){0};
+    struct image_choice combined = *choice;
 
     if (reference->name != NULL || reference->tag != NULL) {
         combined.name = reference->name;
@@ -49,7 +43,7 @@ static struct error *not_an_image(const struct image_files *files)
 
     if (oci_layout_is(files))
         return error_advise(err, "it holds an OCI layout: oci-archive:%s", files->path);
-    if (docker_archive_has_manifest(files) || docker_archive_has_repositories(files))
+    if (docker_archive_is(files) || docker_chain_is(files))
         return error_advise(err, "it is a Docker archive: docker-archive:%s", files->path);
     error_free(err);
     return error_advise(
@@ -60,29 +54,28 @@ static struct error *not_an_image(const struct image_files *files)
 }
 
 /* Reads the image from the files, whatever it turns out to be. */
-static struct error *read_files(const struct opening *opening, const struct image_files *files,
-                                struct image **ret)
+static struct error *read_files(enum transport transport, const struct image_files *files,
+                                const struct image_request *request, struct image **ret)
 {
-    enum transport transport = opening->reference->transport;
     bool docker = transport == TRANSPORT_PATH || transport == TRANSPORT_DOCKER_ARCHIVE;
     bool oci = transport != TRANSPORT_DOCKER_ARCHIVE;
 
-    if (docker && docker_archive_has_manifest(files))
-        return docker_archive_read(files, &opening->choice, opening->forms, opening->store, ret);
+    if (docker && docker_archive_is(files))
+        return docker_archive_read(files, request, ret);
     if (oci && oci_layout_is(files))
-        return oci_layout_read(files, &opening->choice, opening->forms, opening->store, ret);
-    if (docker && docker_archive_has_repositories(files))
-        return docker_archive_read_chain(files, &opening->choice, opening->forms, opening->store,
-                                         ret);
+        return oci_layout_read(files, request, ret);
+    if (docker && docker_chain_is(files))
+        return docker_chain_read(files, request, ret);
     return not_an_image(files);
 }
 
-static struct error *open_folder(const struct opening *opening, struct image **ret)
+static struct error *open_folder(const struct reference *reference,
+                                 const struct image_request *request, struct image **ret)
 {
-    enum transport transport = opening->reference->transport;
+    enum transport transport = reference->transport;
     CLEANUP(oci_folder_freep) struct oci_folder *folder = NULL;
 
-    TRY(oci_folder_open(opening->reference->path, opening->store, &folder));
+    TRY(oci_folder_open(reference->path, request->store, &folder));
     struct image_files files = oci_folder_files(folder);
 
     if ((transport != TRANSPORT_OCI && transport != TRANSPORT_PATH) || !oci_layout_is(&files))
@@ -90,15 +83,15 @@ static struct error *open_folder(const struct opening *opening, struct image **r
             EXIT_INPUT, "open image '%s': it is a folder, and no OCI one%s", files.path,
             transport == TRANSPORT_PATH || transport == TRANSPORT_OCI ? ": it has no index.json"
                                                                       : " was asked for");
-    return oci_layout_read(&files, &opening->choice, opening->forms, opening->store, ret);
+    return oci_layout_read(&files, request, ret);
 }
 
-static struct error *read_archive(const struct opening *opening, int fd, struct image **ret)
+static struct error *read_archive(const struct reference *reference, int fd,
+                                  const struct image_request *request, struct image **ret)
 {
     CLEANUP(archive_index_freep) struct archive_index *index = NULL;
-
     struct error *err =
-        archive_index_open(opening->reference->path, fd, opening->forms, opening->store, &index);
+        archive_index_open(reference->path, fd, request->forms, request->store, &index);
 
     if (err != NULL && err->code == EXIT_INPUT)
         return error_advise(err, "expected is an archive made by `docker save`, an OCI archive or "
@@ -106,57 +99,50 @@ static struct error *read_archive(const struct opening *opening, int fd, struct 
     TRY(err);
     struct image_files files = archive_index_files(index);
 
-    return read_files(opening, &files, ret);
+    return read_files(reference->transport, &files, request, ret);
 }
 
 /* What an archive is read for, as far as it decides what is found. */
-static char *purpose_of(const struct opening *opening)
+static char *purpose_of(enum transport transport, const struct image_choice *choice)
 {
-    const struct image_choice *choice = &opening->choice;
-
-    return xasprintf("image/1 %d %s\n%s\n%s", (int)opening->reference->transport,
+    return xasprintf("image/1 %d %s\n%s\n%s", (int)transport,
                      choice->name != NULL ? choice->name : "",
                      choice->tag != NULL ? choice->tag : "", choice->architecture);
 }
 
 /* Opens an archive. While one process reads it, others with the same wish wait and then find what
  * it has recorded. */
-static struct error *open_archive(const struct opening *opening, int fd, struct image **ret)
+static struct error *open_archive(const struct reference *reference, int fd,
+                                  const struct image_request *request, struct image **ret)
 {
-    CLEANUP(freep) char *purpose = purpose_of(opening);
+    CLEANUP(freep) char *purpose = purpose_of(reference->transport, &request->choice);
     CLEANUP(closep) int lock = -1;
     struct digest before;
     struct digest after;
 
     if (!file_identity(fd, purpose, &before))
-        return read_archive(opening, fd, ret);
+        return read_archive(reference, fd, request, ret);
     CLEANUP(freep) char *key = xasprintf("inputs/%s", before.hex);
 
-    TRY(store_lock(opening->store, STORE_DERIVED, key, &lock));
-    *ret = image_record_get(opening->store, &before, opening->forms);
+    TRY(store_lock(request->store, STORE_DERIVED, key, &lock));
+    *ret = image_record_get(request->store, &before, request->forms);
     if (*ret != NULL)
         return NULL;
-    TRY(read_archive(opening, fd, ret));
+    TRY(read_archive(reference, fd, request, ret));
     if (file_identity(fd, purpose, &after) && digest_equal(&before, &after))
-        image_record_put(opening->store, &before, *ret);
+        image_record_put(request->store, &before, *ret);
     return NULL;
 }
 
-struct error *image_open(const struct reference *reference, const struct image_choice *choice,
-                         unsigned int forms, struct store *store, struct image **ret)
+struct error *image_open(const struct reference *reference, const struct image_request *request,
+                         struct image **ret)
 {
-    struct opening opening = {.reference = reference,
-                              .choice = combine(reference, choice),
-                              .forms = forms,
-                              .store = store};
+    struct image_request combined = *request;
     struct stat status;
 
-    if (reference->transport == TRANSPORT_DOCKER) {
-        /* The name here is the repository, not a choice. */
-        struct image_choice platform = {.architecture = opening.choice.architecture};
-
-        return registry_pull(reference, &platform, forms, store, ret);
-    }
+    combined.choice = combine(reference, &request->choice);
+    if (reference->transport == TRANSPORT_DOCKER)
+        return registry_pull(reference, &combined, ret);
     CLEANUP(closep) int fd = open(reference->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0 || fstat(fd, &status) < 0) {
@@ -167,10 +153,10 @@ struct error *image_open(const struct reference *reference, const struct image_c
                        : err;
     }
     if (S_ISDIR(status.st_mode))
-        return open_folder(&opening, ret);
+        return open_folder(reference, &combined, ret);
     if (reference->transport == TRANSPORT_OCI)
         return error_advise(
             error_new(EXIT_INPUT, "open image '%s': it is no folder", reference->path),
             "an OCI layout in an archive is oci-archive:%s", reference->path);
-    return open_archive(&opening, fd, ret);
+    return open_archive(reference, fd, &combined, ret);
 }

@@ -13,15 +13,14 @@
 #define VMBUILD_IMAGE_SOURCE_H
 
 #include "host/image/image.h"
+#include "host/image/image_request.h"
 #include "host/image/reference.h"
 #include "host/lib/error.h"
-#include "host/store/store.h"
 
-/* Opens the image that REFERENCE names. FORMS: LAYER_TAR, LAYER_BLOB or both. Errors: EXIT_INPUT
- * (not an image, truncated, digest mismatch, bad path, foreign or encrypted layers), EXIT_NETWORK,
- * EXIT_DISK_FULL (the cache's). *RET is the caller's. */
+/* Opens the image that REFERENCE names, as REQUEST asks for it; a name or tag in REFERENCE comes
+ * before those of REQUEST. Errors: EXIT_INPUT (not an image, truncated, digest mismatch, bad path,
+ * foreign or encrypted layers), EXIT_NETWORK, EXIT_DISK_FULL (the cache's). *RET is the caller's. */
 [[nodiscard]] struct error *image_open(const struct reference *reference,
-                                       const struct image_choice *choice, unsigned int forms,
-                                       struct store *store, struct image **ret);
+                                       const struct image_request *request, struct image **ret);
 
 #endif

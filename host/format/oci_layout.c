@@ -197,8 +197,8 @@ static struct error *read_manifest(const struct image_files *files,
 }
 
 static struct error *read_layers(const struct image_files *files, const struct manifest *manifest,
-                                 const struct digest *diff_ids, size_t count, unsigned int forms,
-                                 struct store *store, struct image *image)
+                                 const struct digest *diff_ids, size_t count,
+                                 const struct image_request *request, struct image *image)
 {
     if (manifest->count != count)
         return error_new(EXIT_INPUT, "read '%s': the manifest lists %zu layers, but the config %zu",
@@ -211,31 +211,31 @@ static struct error *read_layers(const struct image_files *files, const struct m
                                       .blob_size = manifest->items[i].size,
                                       .keeps_blob = true};
 
-        TRY(claimed_layer_get(&claim, files, forms, store, image));
+        TRY(claimed_layer_get(&claim, files, request, image));
     }
     return NULL;
 }
 
 /* Reads config and layers of the image that DESCRIPTOR states. */
-static struct error *read_image(const struct image_files *files, const struct image_choice *choice,
-                                struct descriptor descriptor, unsigned int forms,
-                                struct store *store, struct image *image)
+static struct error *read_image(const struct image_files *files,
+                                const struct image_request *request, struct descriptor descriptor,
+                                struct image *image)
 {
     CLEANUP(manifest_free) struct manifest manifest = {0};
     CLEANUP(buffer_free) struct buffer config = {0};
     CLEANUP(freep) struct digest *diff_ids = NULL;
     size_t count = 0;
 
-    TRY(read_manifest(files, choice, descriptor, image, &manifest));
+    TRY(read_manifest(files, &request->choice, descriptor, image, &manifest));
     TRY(read_blob(files, &manifest.config, &config));
     CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, manifest.config.digest.hex);
 
     TRY(config_document_read(label, &config, image, &diff_ids, &count));
-    return read_layers(files, &manifest, diff_ids, count, forms, store, image);
+    return read_layers(files, &manifest, diff_ids, count, request, image);
 }
 
-struct error *oci_layout_read(const struct image_files *files, const struct image_choice *choice,
-                              unsigned int forms, struct store *store, struct image **ret)
+struct error *oci_layout_read(const struct image_files *files, const struct image_request *request,
+                              struct image **ret)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
     CLEANUP(buffer_free) struct buffer bytes = {0};
@@ -243,12 +243,12 @@ struct error *oci_layout_read(const struct image_files *files, const struct imag
     CLEANUP(manifest_free) struct manifest index = {0};
     CLEANUP(freep) char *label = xasprintf("%s:" INDEX, files->path);
     CLEANUP(annotated_free) struct annotated split = {0};
-    struct image_choice wanted = *choice;
+    struct image_choice wanted = request->choice;
     struct descriptor descriptor;
 
     /* A REF that is a whole name is one, whichever annotation has it. */
-    if (choice->name == NULL && choice->tag != NULL && strpbrk(choice->tag, "/:") != NULL) {
-        image_name_split(choice->tag, &split.name, &split.tag);
+    if (wanted.name == NULL && wanted.tag != NULL && strpbrk(wanted.tag, "/:") != NULL) {
+        image_name_split(wanted.tag, &split.name, &split.tag);
         wanted.name = split.name;
         wanted.tag = split.tag;
     }
@@ -258,7 +258,7 @@ struct error *oci_layout_read(const struct image_files *files, const struct imag
     if (!index.is_index || index.count == 0)
         return error_new(EXIT_INPUT, "read '%s': it lists no images", label);
     TRY(choose(files, document, &index, &wanted, image, &descriptor));
-    TRY(read_image(files, choice, descriptor, forms, store, image));
+    TRY(read_image(files, request, descriptor, image));
     *ret = STEAL(image);
     return NULL;
 }

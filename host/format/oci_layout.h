@@ -9,17 +9,17 @@
 
 #include "host/format/image_files.h"
 #include "host/image/image.h"
+#include "host/image/image_request.h"
 #include "host/lib/error.h"
-#include "host/store/store.h"
 
-/* Whether BUNDLE has an index.json. */
+/* Returns whether FILES are such a layout: whether there is an index.json. */
 bool oci_layout_is(const struct image_files *files);
 
-/* Reads the image of CHOICE: by the annotations io.containerd.image.name (a full name) and
- * org.opencontainers.image.ref.name (a full name, or a tag alone), then by platform. FORMS: enum
- * layer_form bits. Errors: EXIT_INPUT, EXIT_DISK_FULL. *RET is the caller's. */
+/* Reads the image that REQUEST asks for: chosen by the annotations io.containerd.image.name (a full
+ * name) and org.opencontainers.image.ref.name (a full name, or a tag alone), then by platform.
+ * Errors: EXIT_INPUT, EXIT_DISK_FULL. *RET is the caller's. */
 [[nodiscard]] struct error *oci_layout_read(const struct image_files *files,
-                                            const struct image_choice *choice, unsigned int forms,
-                                            struct store *store, struct image **ret);
+                                            const struct image_request *request,
+                                            struct image **ret);
 
 #endif

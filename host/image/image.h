@@ -50,13 +50,6 @@ struct image {
     size_t layer_count;
 };
 
-/* Which image of several, and for which platform. */
-struct image_choice {
-    const char *name;         /* fromImageName, or NULL: the first */
-    const char *tag;          /* fromImageTag, or NULL */
-    const char *architecture; /* GOARCH name, for manifest lists and OCI indexes */
-};
-
 /* Which forms of the layers the caller will use: the others may be left unmade. */
 enum layer_form {
     LAYER_TAR = 1,  /* layer.tar_path */

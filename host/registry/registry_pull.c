@@ -26,24 +26,11 @@
 /* An index may list indexes; nobody needs more than one such step. */
 #define INDEX_DEPTH_MAX 2
 
-static struct registry_options options;
-
-void registry_setup(const struct registry_options *given)
-{
-    options = *given;
-}
-
-const struct registry_options *registry_given(void)
-{
-    return &options;
-}
-
 /* A pull under way. */
 struct pull {
     const struct reference *reference;
-    const struct image_choice *choice;
-    unsigned int forms;
-    struct store *store;
+    const struct image_request *request;
+    struct store *store;           /* the request's */
     struct repository *repository; /* NULL until something has to be asked */
     struct buffer bytes;           /* of the manifest */
     struct manifest manifest;
@@ -62,12 +49,11 @@ static void pull_free(struct pull *pull)
 /* Opens the repository at the first need: what is named by digest may all be in the store. */
 static struct error *connect_repository(struct pull *pull)
 {
-    struct repository_options wanted = {.plain_http = options.plain_http,
-                                        .auth_file = options.auth_file};
+    struct repository_options options = {.access = &pull->request->registry};
 
     if (pull->repository != NULL)
         return NULL;
-    return repository_open(pull->reference, &wanted, &pull->repository);
+    return repository_open(pull->reference, &options, &pull->repository);
 }
 
 /* Publishes small bytes, whose digest is DIGEST, in the store. */
@@ -167,7 +153,7 @@ static struct error *resolve(struct pull *pull)
 
         if (depth == INDEX_DEPTH_MAX)
             return error_new(EXIT_INPUT, "read manifest '%s': indexes lie in indexes", name);
-        TRY(manifest_choose(&pull->manifest, name, pull->choice->architecture, &chosen));
+        TRY(manifest_choose(&pull->manifest, name, pull->request->choice.architecture, &chosen));
         wanted = chosen->digest;
         free(name);
         name = xasprintf(DIGEST_PREFIX "%s", wanted.hex);
@@ -207,7 +193,7 @@ static bool find_tar(struct pull *pull, struct layer *layer)
 {
     struct stat status;
 
-    if (pull->forms != LAYER_TAR)
+    if (pull->request->forms != LAYER_TAR)
         return false;
     CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, layer->diff_id.hex);
 
@@ -257,7 +243,7 @@ static struct error *get_layer(struct pull *pull, size_t index, const atomic_boo
     TRY(sniff_file(layer->blob.path, &layer->blob.compression));
     if (layer->blob.compression == COMPRESSION_NONE)
         return take_as_tar(layer);
-    if (pull->forms & LAYER_TAR)
+    if (pull->request->forms & LAYER_TAR)
         return layer_tar_need(layer, pull->store);
     return NULL;
 }
@@ -337,7 +323,7 @@ static struct error *pull_image(struct pull *pull)
     pull->downloads.store = pull->store;
     TRY(resolve(pull));
     TRY(get_config(pull));
-    if (pull->forms == 0)
+    if (pull->request->forms == 0)
         describe_layers(pull);
     else
         TRY(get_layers(pull));
@@ -354,11 +340,11 @@ static struct error *pull_image(struct pull *pull)
     return NULL;
 }
 
-struct error *registry_pull(const struct reference *reference, const struct image_choice *choice,
-                            unsigned int forms, struct store *store, struct image **ret)
+struct error *registry_pull(const struct reference *reference, const struct image_request *request,
+                            struct image **ret)
 {
     CLEANUP(pull_free)
-    struct pull pull = {.reference = reference, .choice = choice, .forms = forms, .store = store};
+    struct pull pull = {.reference = reference, .request = request, .store = request->store};
     struct error *err = pull_image(&pull);
 
     if (err != NULL) {

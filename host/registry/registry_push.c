@@ -27,6 +27,7 @@
 struct push {
     const struct image *image;
     const struct reference *reference;
+    const struct registry_access *access;
     struct store *store;
     struct buffer config;
     struct buffer manifest;
@@ -182,15 +183,12 @@ static void find_mount_sources(struct push *push, struct strings *sources)
 
 static struct error *connect_repository(struct push *push)
 {
-    const struct registry_options *given = registry_given();
     CLEANUP(strings_free) struct strings sources = {0};
 
     find_mount_sources(push, &sources);
     strings_sort(&sources);
-    struct repository_options options = {.plain_http = given->plain_http,
-                                         .auth_file = given->auth_file,
-                                         .push = true,
-                                         .mount_sources = &sources};
+    struct repository_options options = {
+        .access = push->access, .push = true, .mount_sources = &sources};
 
     return repository_open(push->reference, &options, &push->uploads.repository);
 }
@@ -266,9 +264,11 @@ static struct error *push_image(struct push *push, struct digest *ret)
 }
 
 struct error *registry_push(const struct image *image, const struct reference *reference,
-                            struct store *store, struct digest *ret)
+                            const struct registry_access *access, struct store *store,
+                            struct digest *ret)
 {
-    CLEANUP(push_free) struct push push = {.image = image, .reference = reference, .store = store};
+    CLEANUP(push_free)
+    struct push push = {.image = image, .reference = reference, .access = access, .store = store};
     struct error *err = push_image(&push, ret);
 
     if (err != NULL) {

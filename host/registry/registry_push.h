@@ -10,16 +10,19 @@
 #define VMBUILD_REGISTRY_PUSH_H
 
 #include "host/image/image.h"
+#include "host/image/image_request.h"
 #include "host/image/reference.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
 #include "host/store/store.h"
 
-/* Pushes IMAGE to the repository and tag of REFERENCE (by default "latest"; with a digest only
- * where it is that of the manifest). Each layer has its blob or its tar. *RET is the manifest's
- * digest. Errors: EXIT_NETWORK, EXIT_INPUT, EXIT_DISK_FULL (the cache's). */
+/* Pushes IMAGE to the repository and tag of REFERENCE (by default "latest"; a digest must be that
+ * of the manifest), which is reached by ACCESS. Each layer has its blob or its tar; STORE gets the
+ * blobs that have to be made. *RET is the manifest's digest. Errors: EXIT_NETWORK; EXIT_INPUT;
+ * EXIT_DISK_FULL (the cache's). */
 [[nodiscard]] struct error *registry_push(const struct image *image,
-                                          const struct reference *reference, struct store *store,
+                                          const struct reference *reference,
+                                          const struct registry_access *access, struct store *store,
                                           struct digest *ret);
 
 #endif

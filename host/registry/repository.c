@@ -34,7 +34,7 @@ static struct auth *make_auth(struct http_client *client, const struct reference
                                     options->push ? "pull,push" : "pull"));
     for (size_t i = 0; options->mount_sources != NULL && i < options->mount_sources->count; i++)
         strings_take(&scopes, xasprintf("repository:%s:pull", options->mount_sources->items[i]));
-    return auth_new(client, options->auth_file, reference->host, reference->name, &scopes);
+    return auth_new(client, options->access->auth_file, reference->host, reference->name, &scopes);
 }
 
 /* Sets *RET to whether a server at URL, which is loopback and https, speaks no TLS. Other failures
@@ -55,11 +55,12 @@ struct error *repository_open(const struct reference *reference,
         strcmp(reference->host, DOCKER_HOST) == 0 ? DOCKER_API_HOST : reference->host;
     CLEANUP(repository_freep) struct repository *repository = xcalloc(1, sizeof *repository);
 
-    TRY(http_client_new(host, options->plain_http, &repository->client));
+    TRY(http_client_new(host, options->access->plain_http, &repository->client));
     repository->name = xstrdup(reference->name);
     repository->auth = make_auth(repository->client, reference, options);
-    repository->base = xasprintf("%s://%s/v2/", options->plain_http ? "http" : "https", host);
-    if (!options->plain_http && url_is_loopback(repository->base) &&
+    repository->base =
+        xasprintf("%s://%s/v2/", options->access->plain_http ? "http" : "https", host);
+    if (!options->access->plain_http && url_is_loopback(repository->base) &&
         lacks_tls(repository->client, repository->base)) {
         free(repository->base);
         repository->base = xasprintf("http://%s/v2/", host);

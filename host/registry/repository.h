@@ -10,16 +10,16 @@
 
 #include <stdbool.h>
 
+#include "host/image/image_request.h"
 #include "host/image/reference.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/registry/http.h"
 
 struct repository_options {
-    bool plain_http;
-    const char *auth_file;               /* or NULL; outlives the repository */
-    bool push;                           /* else only pull */
-    const struct strings *mount_sources; /* names of repositories to mount from, or NULL */
+    const struct registry_access *access; /* outlives the repository */
+    bool push;                            /* else only pull */
+    const struct strings *mount_sources;  /* names of repositories to mount from, or NULL */
 };
 
 struct repository;

@@ -43,14 +43,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct image *image = NULL;
     struct reference reference = {.transport = TRANSPORT_PATH};
+    struct image_request request = {.forms = LAYER_TAR | LAYER_BLOB};
     int fd = memfd_create("image", MFD_CLOEXEC);
 
     if (store == NULL)
         set_up();
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)
         abort();
+    request.store = store;
     reference.path = xasprintf("/proc/self/fd/%d", fd);
-    struct error *err = image_open(&reference, NULL, LAYER_TAR | LAYER_BLOB, store, &image);
+    struct error *err = image_open(&reference, &request, &image);
 
     if (err == NULL)
         err = export_write(image, (struct sink){.write = discard});

@@ -146,6 +146,9 @@ static inline struct error *open_choice(const char *reference_text,
                                         struct image **ret)
 {
     struct reference reference;
+    struct image_request request = {.choice = choice != NULL ? *choice : (struct image_choice){0},
+                                    .forms = forms,
+                                    .store = store};
     CLEANUP(buffer_free) struct buffer text = {0};
     const char *place = strstr(reference_text, "%s");
 
@@ -153,7 +156,7 @@ static inline struct error *open_choice(const char *reference_text,
     buffer_printf(&text, "%s%s", folder, place + 2);
 
     assert_null(reference_parse(text.data, &reference));
-    struct error *err = image_open(&reference, choice, forms, store, ret);
+    struct error *err = image_open(&reference, &request, ret);
 
     reference_free(&reference);
     return err;

@@ -1,0 +1,35 @@
+/*
+ * A request for an image: which one of those that a reference leads to, what its reader needs of the
+ * layers, and the means to get them. It travels from image_open through every format and to the
+ * registry unchanged, so nothing that decides what is read lies outside of it. It owns nothing: all
+ * pointers are the caller's and outlive the call.
+ */
+#ifndef VMBUILD_IMAGE_REQUEST_H
+#define VMBUILD_IMAGE_REQUEST_H
+
+#include <stdbool.h>
+
+struct store;
+
+/* Which image of several. */
+struct image_choice {
+    const char *name;         /* repository name, or NULL: any */
+    const char *tag;          /* or NULL: any */
+    const char *architecture; /* GOARCH name, of manifest lists and OCI indexes; NULL: this
+                                 machine's */
+};
+
+/* How registries are reached. Zeroed: over TLS, with the credentials in their usual places. */
+struct registry_access {
+    bool plain_http;       /* --plain-http: plain HTTP to any host */
+    const char *auth_file; /* --authfile, or NULL */
+};
+
+struct image_request {
+    struct image_choice choice;
+    unsigned int forms;              /* of the layers: enum layer_form bits (image.h); 0: none */
+    struct store *store;             /* where layers and documents are looked for and kept */
+    struct registry_access registry; /* for a reference to one */
+};
+
+#endif
