@@ -14,19 +14,6 @@
 #include "host/lib/error.h"
 #include "host/registry/http.h"
 
-#define AUTH_ANSWER_MAX (1u << 20) /* bytes of a token server's answer */
-#define AUTH_TOKEN_MAX (32u << 10) /* bytes of a token: it has to fit into a header */
-
-/* The challenge of an answer with status 401. Members are NULL where it does not say. */
-struct challenge {
-    bool basic, bearer;
-    char *realm, *service; /* of Bearer */
-};
-
-/* Reads all WWW-Authenticate headers of ANSWER (RFC 9110, 11.6.1); what is malformed is skipped. */
-void challenge_parse(const struct http_answer *answer, struct challenge *ret);
-void challenge_free(struct challenge *challenge);
-
 struct auth;
 
 /* Makes the authentication for repository NAME at HOST. SCOPES are those that a token is asked for;

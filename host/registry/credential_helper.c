@@ -86,7 +86,7 @@ static struct error *run(const char *program, const char *server, struct buffer 
     return err;
 }
 
-static struct error *parse(const struct buffer *output, struct credentials *ret)
+static struct error *parse(const struct buffer *output, struct credential *ret)
 {
     CLEANUP(json_freep) struct json *answer = NULL;
 
@@ -105,7 +105,7 @@ static struct error *parse(const struct buffer *output, struct credentials *ret)
     return NULL;
 }
 
-static struct error *get(const char *program, const char *server, struct credentials *ret)
+static struct error *get(const char *program, const char *server, struct credential *ret)
 {
     CLEANUP(buffer_free) struct buffer output = {0};
     int status = 0;
@@ -125,7 +125,7 @@ static struct error *get(const char *program, const char *server, struct credent
     return error_new(EXIT_NETWORK, "it ended with status %d: %.200s", WEXITSTATUS(status), line);
 }
 
-struct error *credential_helper_get(const char *name, const char *server, struct credentials *ret)
+struct error *credential_helper_get(const char *name, const char *server, struct credential *ret)
 {
     CLEANUP(freep) char *program = xasprintf("docker-credential-%s", name);
 

@@ -7,13 +7,13 @@
 #define VMBUILD_CREDENTIAL_HELPER_H
 
 #include "host/lib/error.h"
-#include "host/registry/credentials.h"
+#include "host/registry/credential.h"
 
 #define CREDENTIAL_HELPER_OUTPUT_MAX (256u << 10)
 
 /* Asks the helper NAME about SERVER. *RET stays empty where the helper has nothing for it. Errors:
  * EXIT_NETWORK where the helper is missing or fails, with its own words. */
 [[nodiscard]] struct error *credential_helper_get(const char *name, const char *server,
-                                                  struct credentials *ret);
+                                                  struct credential *ret);
 
 #endif

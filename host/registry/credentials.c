@@ -84,7 +84,7 @@ static struct error *read_place(const struct place *place, struct json **ret)
 
 /* Reads an entry of "auths". *RET stays empty where the entry holds nothing, as those do whose
  * secret a helper keeps. */
-static struct error *read_entry(const struct json *entry, struct credentials *ret)
+static struct error *read_entry(const struct json *entry, struct credential *ret)
 {
     const char *token = json_get_string(entry, "identitytoken");
     const char *encoded = json_get_string(entry, "auth");
@@ -127,7 +127,7 @@ static char *registry_of(const char *key, bool legacy)
 
 /* Looks for the longest namespace of HOST/NAME. */
 static struct error *search_namespaces(const struct json *entries, const char *host,
-                                       const char *name, struct credentials *ret)
+                                       const char *name, struct credential *ret)
 {
     CLEANUP(freep) char *key = xasprintf("%s/%s", host, name);
 
@@ -135,7 +135,7 @@ static struct error *search_namespaces(const struct json *entries, const char *h
         TRY(read_entry(json_get(entries, key), ret));
         char *slash = strrchr(key, '/');
 
-        if (credentials_given(ret) || slash == NULL)
+        if (credential_given(ret) || slash == NULL)
             return NULL;
         *slash = '\0';
     }
@@ -143,9 +143,9 @@ static struct error *search_namespaces(const struct json *entries, const char *h
 
 /* Looks for HOST under its other spellings. */
 static struct error *search_urls(const struct json *entries, const char *host, bool legacy,
-                                 struct credentials *ret)
+                                 struct credential *ret)
 {
-    for (size_t i = 0; entries != NULL && i < entries->count && !credentials_given(ret); i++) {
+    for (size_t i = 0; entries != NULL && i < entries->count && !credential_given(ret); i++) {
         if (entries->type != JSON_OBJECT)
             return NULL;
         CLEANUP(freep) char *registry = registry_of(entries->keys[i], legacy);
@@ -157,11 +157,11 @@ static struct error *search_urls(const struct json *entries, const char *host, b
 }
 
 static struct error *search_file(const struct json *file, bool legacy, const char *host,
-                                 const char *name, struct credentials *ret)
+                                 const char *name, struct credential *ret)
 {
     if (legacy) {
         TRY(read_entry(json_get(file, host), ret));
-        return credentials_given(ret) ? NULL : search_urls(file, host, true, ret);
+        return credential_given(ret) ? NULL : search_urls(file, host, true, ret);
     }
     const struct json *entries = json_get(file, "auths");
     const char *server = strcmp(host, DOCKER_HOST) == 0 ? DOCKER_SERVER : host;
@@ -171,15 +171,15 @@ static struct error *search_file(const struct json *file, bool legacy, const cha
     if (helper != NULL)
         return credential_helper_get(helper, server, ret);
     TRY(search_namespaces(entries, host, name, ret));
-    if (!credentials_given(ret))
+    if (!credential_given(ret))
         TRY(search_urls(entries, host, false, ret));
-    if (!credentials_given(ret) && store != NULL && *store != '\0')
+    if (!credential_given(ret) && store != NULL && *store != '\0')
         TRY(credential_helper_get(store, server, ret));
     return NULL;
 }
 
 static struct error *search_place(const struct place *place, const char *host, const char *name,
-                                  struct credentials *ret)
+                                  struct credential *ret)
 {
     CLEANUP(json_freep) struct json *file = NULL;
 
@@ -188,50 +188,29 @@ static struct error *search_place(const struct place *place, const char *host, c
         return NULL;
     TRY(error_context(search_file(file, place->legacy, host, name, ret), "read credentials '%s'",
                       place->path));
-    if (credentials_given(ret))
+    if (credential_given(ret))
         ret->origin = xstrdup(place->path);
     return NULL;
 }
 
 struct error *credentials_find(const char *auth_file, const char *host, const char *name,
-                               struct credentials *ret)
+                               struct credential *ret)
 {
     CLEANUP(freep) char *registry = registry_of(host, false);
     struct place places[PLACES_MAX] = {0};
     size_t count = list_places(auth_file, places);
-    struct credentials found = {0};
+    struct credential found = {0};
     struct error *err = NULL;
 
-    for (size_t i = 0; i < count && err == NULL && !credentials_given(&found); i++)
+    for (size_t i = 0; i < count && err == NULL && !credential_given(&found); i++)
         if (places[i].path != NULL)
             err = search_place(&places[i], registry, name, &found);
     for (size_t i = 0; i < count; i++)
         free(places[i].path);
     if (err != NULL) {
-        credentials_free(&found);
+        credential_free(&found);
         return err;
     }
     *ret = found;
     return NULL;
-}
-
-bool credentials_given(const struct credentials *credentials)
-{
-    return credentials->user != NULL || credentials->identity_token != NULL;
-}
-
-static void free_secret(char *secret)
-{
-    if (secret != NULL)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
-void credentials_free(struct credentials *credentials)
-{
-    free(credentials->user);
-    free_secret(credentials->password);
-    free_secret(credentials->identity_token);
-    free(credentials->origin);
-    *credentials = (struct credentials){0};
 }

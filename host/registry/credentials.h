@@ -16,29 +16,15 @@
 #ifndef VMBUILD_CREDENTIALS_H
 #define VMBUILD_CREDENTIALS_H
 
-#include <stdbool.h>
-
 #include "host/lib/error.h"
+#include "host/registry/credential.h"
 
 #define CREDENTIALS_FILE_MAX (4u << 20)
-
-/* All NULL: there are none. A secret is never part of a message. */
-struct credentials {
-    char *user, *password;
-    char *identity_token; /* a refresh token for the registry's token server */
-    char *origin;         /* the file that had them, for messages */
-};
 
 /* Looks for the credentials of repository NAME at HOST (HOST[:PORT], "docker.io" for Docker's).
  * AUTH_FILE: of --authfile, or NULL. Errors: EXIT_INPUT where a file is malformed, or where the one
  * that was asked for is missing; EXIT_NETWORK where a helper fails. */
 [[nodiscard]] struct error *credentials_find(const char *auth_file, const char *host,
-                                             const char *name, struct credentials *ret);
-
-/* Returns whether there are any. */
-bool credentials_given(const struct credentials *credentials);
-
-/* Frees the members, and overwrites the secrets. */
-void credentials_free(struct credentials *credentials);
+                                             const char *name, struct credential *ret);
 
 #endif

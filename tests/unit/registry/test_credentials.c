@@ -83,24 +83,24 @@ static int tear_down(void **state)
 /* The user found is USER, or there is none where that is NULL. */
 static void expect(const char *auth_file, const char *host, const char *name, const char *user)
 {
-    struct credentials found = {0};
+    struct credential found = {0};
     struct error *err = credentials_find(auth_file, host, name, &found);
 
     if (err != NULL)
         fail_msg("%s", err->message);
     if (user == NULL) {
-        assert_false(credentials_given(&found));
+        assert_false(credential_given(&found));
     } else {
         assert_non_null(found.user);
         assert_string_equal(found.user, user);
         assert_string_equal(found.password, "pass:word");
     }
-    credentials_free(&found);
+    credential_free(&found);
 }
 
 static void expect_error(const char *auth_file, enum exit_code code, const char *words)
 {
-    struct credentials found = {0};
+    struct credential found = {0};
     struct error *err = credentials_find(auth_file, "h", "n", &found);
 
     assert_non_null(err);
@@ -194,7 +194,7 @@ static void test_url_key(void **state)
 
 static void test_identity_token(void **state)
 {
-    struct credentials found = {0};
+    struct credential found = {0};
 
     (void)state;
     write_file("run/containers/auth.json", 0600,
@@ -202,7 +202,7 @@ static void test_identity_token(void **state)
     assert_null(credentials_find(NULL, "h", "n", &found));
     assert_null(found.user);
     assert_string_equal(found.identity_token, "secret");
-    credentials_free(&found);
+    credential_free(&found);
 }
 
 static void write_helper(const char *name, const char *script)

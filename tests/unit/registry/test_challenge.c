@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "host/registry/auth.h"
+#include "host/registry/challenge.h"
 
 static void parse(const char *first, const char *second, struct challenge *ret)
 {

@@ -1,0 +1,27 @@
+/*
+ * Who a user is for a registry: a user name with its password, or an identity token. Where they are
+ * found is credentials.h's. Secrets never become part of a message, and are overwritten when freed.
+ */
+#ifndef VMBUILD_CREDENTIAL_H
+#define VMBUILD_CREDENTIAL_H
+
+#include <stdbool.h>
+
+/* Zeroed: none. The strings are the structure's own. */
+struct credential {
+    char *user, *password;
+    char *identity_token; /* a refresh token for the registry's token server */
+    char *origin;         /* the file that it was found in, for messages */
+};
+
+/* Returns whether there is one. */
+bool credential_given(const struct credential *credential);
+
+/* Returns the value of an Authorization header of the Basic scheme (RFC 7617) for CREDENTIAL, which
+ * has a user name; the caller's. */
+char *credential_basic(const struct credential *credential);
+
+/* Frees the members, overwrites the secrets, and zeroes CREDENTIAL. */
+void credential_free(struct credential *credential);
+
+#endif
