@@ -13,15 +13,12 @@
 #include "host/lib/memory.h"
 #include "host/lib/parallel.h"
 #include "host/lib/progress.h"
-#include "host/lib/temporary.h"
 #include "host/registry/blob_download.h"
 #include "host/registry/cross_mount.h"
-#include "host/registry/registry_error.h"
+#include "host/registry/manifest_download.h"
 #include "host/registry/repository.h"
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
-
-#define ACCEPT MANIFEST_OCI ", " MANIFEST_DOCKER ", " MANIFEST_OCI_INDEX ", " MANIFEST_DOCKER_LIST
 
 /* An index may list indexes; nobody needs more than one such step. */
 #define INDEX_DEPTH_MAX 2
@@ -56,68 +53,11 @@ static struct error *connect_repository(struct pull *pull)
     return repository_open(pull->reference, &options, &pull->repository);
 }
 
-/* Publishes small bytes, whose digest is DIGEST, in the store. */
-static struct error *keep_bytes(struct store *store, const struct digest *digest,
-                                const struct buffer *bytes)
-{
-    CLEANUP(temporary_removep) char *temporary = NULL;
-    CLEANUP(closep) int fd = -1;
-
-    TRY(store_temporary(store, &temporary, &fd));
-    TRY(file_write(bytes->data, bytes->length, fd, temporary));
-    if (close(steal_fd(&fd)) != 0)
-        return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(store));
-    return store_publish(store, STORE_BLOB, digest->hex, temporary, NULL);
-}
-
-/* Checks that the bytes of ANSWER are those that were asked for, WANTED (empty: by tag), and those
- * that the registry says it sends. */
-static struct error *check_manifest(const struct http_answer *answer, const struct digest *wanted,
-                                    struct digest *ret)
-{
-    const char *claimed = http_header(answer, "docker-content-digest");
-    struct digest claim;
-
-    digest_of(answer->body.data, answer->body.length, ret);
-    if (wanted->hex[0] != '\0' && !digest_equal(ret, wanted))
-        return error_new(EXIT_INPUT, "what the registry sent has digest " DIGEST_PREFIX "%s",
-                         ret->hex);
-    if (claimed == NULL || strncmp(claimed, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) != 0)
-        return NULL;
-    TRY(digest_parse(claimed, &claim));
-    if (!digest_equal(ret, &claim))
-        return error_new(EXIT_INPUT,
-                         "the registry names it " DIGEST_PREFIX "%s, and sent " DIGEST_PREFIX "%s",
-                         claim.hex, ret->hex);
-    return NULL;
-}
-
-/* Asks the registry for the manifest NAME (a tag, or the text of the digest WANTED). */
 static struct error *ask_manifest(struct pull *pull, const char *name, const struct digest *wanted,
                                   char **ret_type)
 {
-    CLEANUP(http_answer_free) struct http_answer answer = {0};
-    CLEANUP(freep) char *path = xasprintf("manifests/%s", name);
-    CLEANUP(freep) char *url = NULL;
-    struct http_request request = {
-        .method = "GET", .accept = ACCEPT, .answer_max = MANIFEST_SIZE_MAX};
-    struct digest digest;
-
     TRY(connect_repository(pull));
-    request.url = url = repository_url(pull->repository, path);
-    TRY(repository_perform(pull->repository, &request, &answer));
-    if (answer.status != 200)
-        return registry_error(&answer, answer.status == 404 ? "the registry has no such image"
-                                                            : "the registry does not give it");
-    TRY(check_manifest(&answer, wanted, &digest));
-    TRY(keep_bytes(pull->store, &digest, &answer.body));
-    const char *type = http_header(&answer, "content-type");
-
-    *ret_type = type != NULL ? xstrndup(type, strcspn(type, "; ")) : NULL;
-    buffer_free(&pull->bytes);
-    pull->bytes = answer.body;
-    answer.body = (struct buffer){0};
-    return NULL;
+    return manifest_download(pull->repository, name, wanted, pull->store, &pull->bytes, ret_type);
 }
 
 /* Reads the manifest NAME, from the store where WANTED names it there. */
@@ -127,12 +67,11 @@ static struct error *get_manifest(struct pull *pull, const char *name, const str
     CLEANUP(freep)
     char *path = wanted->hex[0] != '\0' ? store_find(pull->store, STORE_BLOB, wanted->hex) : NULL;
 
-    if (path != NULL) {
-        buffer_free(&pull->bytes);
+    buffer_free(&pull->bytes);
+    if (path != NULL)
         TRY(file_read(path, "manifest", MANIFEST_SIZE_MAX, EXIT_INPUT, &pull->bytes));
-    } else {
+    else
         TRY(error_context(ask_manifest(pull, name, wanted, &type), "get manifest '%s'", name));
-    }
     manifest_free(&pull->manifest);
     return manifest_parse(name, pull->bytes.data, pull->bytes.length, type, &pull->manifest);
 }

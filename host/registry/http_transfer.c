@@ -1,0 +1,291 @@
+#include "host/registry/http_transfer.h"
+
+#include <string.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/registry/url.h"
+
+#define BUFFER_SIZE (512l << 10) /* the largest that curl takes */
+
+/* A transfer under way. */
+struct state {
+    const struct http_request *request;
+    struct http_answer *answer;
+    CURL *curl;
+    size_t header_bytes;
+    uint64_t body_sent;
+    uint64_t error_bytes; /* of a body that goes with an error status */
+    struct error *err;    /* why a callback gave up, or NULL */
+    char words[CURL_ERROR_SIZE];
+};
+
+static bool is_success(int status)
+{
+    return status >= 200 && status <= 299;
+}
+
+/* CURLOPT_HEADERFUNCTION: a line at a time. A status line starts the headers anew (100 Continue).
+ */
+static size_t on_header(char *line, size_t size, size_t count, void *context)
+{
+    struct state *state = context;
+    size_t length = size * count, end = length;
+
+    state->header_bytes += length;
+    if (state->header_bytes > HTTP_HEADERS_MAX) {
+        state->err =
+            error_new(EXIT_NETWORK, "its headers are longer than %u bytes", HTTP_HEADERS_MAX);
+        return 0;
+    }
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        strings_free(&state->answer->headers);
+        return length;
+    }
+    while (end > 0 && strchr("\r\n \t", line[end - 1]) != NULL)
+        end--;
+    char *colon = memchr(line, ':', end);
+
+    if (colon != NULL && memchr(line, '\0', end) == NULL) {
+        char *header = xstrndup(line, end);
+
+        for (char *name = header; *name != ':'; name++)
+            if (*name >= 'A' && *name <= 'Z')
+                *name = (char)(*name - 'A' + 'a');
+        strings_take(&state->answer->headers, header);
+    }
+    return length;
+}
+
+/* Keeps what an error's body begins with, and reads on to its end, so that the connection can be
+ * kept; an end that does not come is not waited for. Returns as on_body. */
+static size_t on_error_body(struct state *state, const char *bytes, size_t length)
+{
+    struct buffer *body = &state->answer->body;
+    size_t room = HTTP_ERROR_MAX - body->length;
+
+    buffer_append(body, bytes, length < room ? length : room);
+    state->error_bytes += length;
+    if (state->error_bytes <= HTTP_PASSED_OVER)
+        return length;
+    state->err = error_new(EXIT_NETWORK, "it answers with status %d and more than %u bytes",
+                           state->answer->status, HTTP_PASSED_OVER);
+    return CURL_WRITEFUNC_ERROR;
+}
+
+/* CURLOPT_WRITEFUNCTION. */
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct state *state = context;
+    const struct http_request *request = state->request;
+    struct http_answer *answer = state->answer;
+    size_t length = size * count;
+    long status = 0;
+
+    curl_easy_getinfo(state->curl, CURLINFO_RESPONSE_CODE, &status);
+    answer->status = (int)status;
+    if (!is_success(answer->status))
+        return on_error_body(state, bytes, length);
+    if (request->receive != NULL) {
+        state->err = request->receive(request->context, answer, bytes, length);
+    } else if (length > request->answer_max - answer->body.length) {
+        state->err =
+            error_new(EXIT_NETWORK, "its answer is longer than %zu bytes", request->answer_max);
+    } else {
+        buffer_append(&answer->body, bytes, length);
+    }
+    return state->err == NULL ? length : CURL_WRITEFUNC_ERROR;
+}
+
+/* CURLOPT_READFUNCTION. */
+static size_t on_send(char *buffer, size_t size, size_t count, void *context)
+{
+    struct state *state = context;
+    const struct http_request *request = state->request;
+    uint64_t left = request->body_length - state->body_sent;
+    size_t length = size * count < left ? size * count : (size_t)left;
+
+    if (length == 0)
+        return 0;
+    if (request->body != NULL) {
+        memcpy(buffer, (const char *)request->body + state->body_sent, length);
+    } else {
+        ssize_t got = pread(request->body_fd, buffer, length,
+                            (off_t)(request->body_offset + state->body_sent));
+
+        if (got <= 0) {
+            state->err = got < 0 ? error_errno(EXIT_OTHER, "read what is to be sent")
+                                 : error_new(EXIT_OTHER, "what is to be sent became shorter");
+            return CURL_READFUNC_ABORT;
+        }
+        length = (size_t)got;
+    }
+    state->body_sent += length;
+    if (request->sent != NULL)
+        request->sent(request->context, state->body_sent);
+    return length;
+}
+
+/* CURLOPT_SEEKFUNCTION: a kept connection has turned out dead, and curl would send the body again.
+ * What PATCH has sent may have arrived, and would then be there twice. */
+static int on_seek(void *context, curl_off_t offset, int origin)
+{
+    struct state *state = context;
+
+    if (strcmp(state->request->method, "PATCH") == 0 || origin != SEEK_SET || offset < 0 ||
+        (uint64_t)offset > state->request->body_length)
+        return CURL_SEEKFUNC_FAIL;
+    state->body_sent = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+static void add_header(struct curl_slist **list, const char *name, const char *value)
+{
+    CLEANUP(freep) char *line = xasprintf("%s: %s", name, value);
+
+    *list = xallocated(curl_slist_append(*list, line));
+}
+
+/* The request's own headers, and none of those that curl would add: no "Expect", which costs a
+ * second where the server does not know it. AUTHORIZED: the URL is of the request's origin. */
+static struct curl_slist *make_headers(const struct http_request *request, bool authorized)
+{
+    struct curl_slist *list = NULL;
+    CLEANUP(freep) char *range = NULL;
+
+    add_header(&list, "Accept", request->accept != NULL ? request->accept : "*/*");
+    if (authorized && request->authorization != NULL)
+        add_header(&list, "Authorization", request->authorization);
+    if (request->content_type != NULL)
+        add_header(&list, "Content-Type", request->content_type);
+    if (request->content_start > 0) {
+        range = xasprintf("%ju-%ju", (uintmax_t)request->content_start,
+                          (uintmax_t)(request->content_start + request->body_length - 1));
+        add_header(&list, "Content-Range", range);
+    }
+    return xallocated(curl_slist_append(list, "Expect:"));
+}
+
+static void set_certificates(CURL *curl, const struct certificates *certificates)
+{
+    if (certificates->authorities.length > 0) {
+        struct curl_blob blob = {certificates->authorities.data, certificates->authorities.length,
+                                 CURL_BLOB_NOCOPY};
+
+        curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+    } else if (certificates->file != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, certificates->file);
+    }
+    if (certificates->folder != NULL)
+        curl_easy_setopt(curl, CURLOPT_CAPATH, certificates->folder);
+    if (certificates->client_certificate != NULL)
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, certificates->client_certificate);
+    if (certificates->client_key != NULL)
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, certificates->client_key);
+}
+
+static void set_method(CURL *curl, const struct http_request *request)
+{
+    const char *method = request->method;
+
+    if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    } else if (strcmp(method, "GET") != 0) {
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_length);
+    }
+}
+
+static void set_options(const struct http_transfer *transfer, struct state *state,
+                        struct curl_slist *headers)
+{
+    CURL *curl = state->curl;
+
+    curl_easy_setopt(curl, CURLOPT_URL, transfer->url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "vmbuild");
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, state->words);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    /* A connection carries one transfer at a time here: HTTP/2 would only add its flow control. */
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_STALL_SECONDS);
+    if (url_is_loopback(transfer->url)) /* no proxy can reach it */
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, state);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, state);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_send);
+    curl_easy_setopt(curl, CURLOPT_READDATA, state);
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(curl, CURLOPT_SEEKDATA, state);
+    if (state->request->range_start > 0)
+        curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)state->request->range_start);
+    set_certificates(curl, transfer->certificates);
+    set_method(curl, state->request);
+}
+
+/* Failures of the connection, not of what was asked for: another try may do better. A server that
+ * cannot be found is one that was mistyped, unless it was there a moment ago. */
+static bool is_transient(CURLcode code, bool reached)
+{
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_RECV_ERROR:
+    case CURLE_WEIRD_SERVER_REPLY:
+        return true;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+        return reached;
+    default:
+        return false;
+    }
+}
+
+static struct error *describe(const struct state *state, CURLcode code, const char *url)
+{
+    CLEANUP(freep) char *origin = url_origin(url);
+    const char *words = state->words[0] != '\0' ? state->words : curl_easy_strerror(code);
+    struct error *err = error_new(EXIT_NETWORK, "reach '%s': %s", origin, words);
+
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        err = error_advise(err,
+                           "put the certificate of the server's authority at "
+                           "~/.config/containers/certs.d/%s/ca.crt, or set SSL_CERT_FILE",
+                           origin);
+    else if (code == CURLE_SSL_CONNECT_ERROR)
+        err = error_advise(err, "a server that speaks plain HTTP is reached with --plain-http");
+    return err;
+}
+
+struct error *http_transfer_perform(CURL *curl, const struct http_transfer *transfer,
+                                    struct http_answer *ret)
+{
+    const char *url = transfer->url;
+    struct state state = {.request = transfer->request, .answer = ret, .curl = curl};
+    struct curl_slist *headers = make_headers(transfer->request, transfer->authorized);
+    long status = 0;
+
+    set_options(transfer, &state, headers);
+    CURLcode code = curl_easy_perform(curl);
+
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    ret->status = (int)status;
+    if (state.err != NULL || code == CURLE_OK)
+        return state.err;
+    ret->transient = is_transient(code, transfer->reached);
+    ret->not_tls = code == CURLE_SSL_CONNECT_ERROR && !url_is_plain(url);
+    return describe(&state, code, url);
+}

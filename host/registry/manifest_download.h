@@ -1,0 +1,23 @@
+/*
+ * A manifest from a registry (distribution-spec 1.1, "Pulling manifests"), kept in the store as well.
+ * The counterpart for blobs is blob_download.h; manifests are small, so they come whole.
+ */
+#ifndef VMBUILD_MANIFEST_DOWNLOAD_H
+#define VMBUILD_MANIFEST_DOWNLOAD_H
+
+#include "host/lib/buffer.h"
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
+#include "host/registry/repository.h"
+#include "host/store/store.h"
+
+/* Gets the manifest NAME of REPOSITORY: a tag, or the text of the digest WANTED (empty with a tag).
+ * Its digest is checked against WANTED and against the one that the registry states, and it is
+ * published in STORE. *RET is its bytes, and *RET_TYPE the media type that the registry states, or
+ * NULL; both the caller's. Errors: EXIT_NETWORK; EXIT_INPUT (a digest does not match);
+ * EXIT_DISK_FULL (the cache's). */
+[[nodiscard]] struct error *manifest_download(struct repository *repository, const char *name,
+                                              const struct digest *wanted, struct store *store,
+                                              struct buffer *ret, char **ret_type);
+
+#endif
