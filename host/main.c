@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host/command/commands.h"
+#include "host/command/help.h"
 #include "host/command/options.h"
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
@@ -33,7 +35,7 @@ static int run_command(void *argument)
 {
     const struct options *options = argument;
 
-    return finish(options->command->run(options));
+    return finish(commands_run(options));
 }
 
 static struct error *print(const char *text)
@@ -45,7 +47,7 @@ static int show_help(const struct options *options)
 {
     struct buffer text = {0};
 
-    options_help(options->command, &text);
+    help_show(options->command, &text);
     int code = finish(print(text.data));
 
     buffer_free(&text);

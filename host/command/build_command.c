@@ -5,6 +5,7 @@
 #include "host/build/plan.h"
 #include "host/build/reproducibility.h"
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -45,9 +46,6 @@ struct error *build_command(const struct options *options)
 {
     CLEANUP(spec_freep) struct spec *spec = NULL;
 
-    if (options->spec == NULL)
-        return error_advise(error_new(EXIT_USAGE, "read command 'build': --spec FILE is missing"),
-                            "'vmbuild build --help' shows how it is used");
     TRY(spec_read(options->spec, options->overrides, options->override_count, time(NULL),
                   getenv("SOURCE_DATE_EPOCH"), &spec));
     if (options->dry_run)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -88,14 +89,11 @@ static struct error *prune(const struct options *options)
 
 struct error *cache_command(const struct options *options)
 {
-    const char *what = options->operands.items[0];
+    const char *action = options->arguments.items[0];
 
-    if (strcmp(what, "path") == 0)
+    if (strcmp(action, "path") == 0)
         return show_path(options);
-    if (strcmp(what, "list") == 0)
+    if (strcmp(action, "list") == 0)
         return list(options);
-    if (strcmp(what, "prune") == 0)
-        return prune(options);
-    return error_advise(error_new(EXIT_USAGE, "read command 'cache': '%s' is unknown", what),
-                        "it has list, prune and path");
+    return prune(options);
 }

@@ -1,12 +1,16 @@
 /*
- * The commands. Each parses its operands from OPTIONS, does its work and returns the error that
- * main prints, if any.
+ * The commands. Each takes its options and arguments from OPTIONS, does its work and returns the
+ * error that main shows, if any.
  */
 #ifndef VMBUILD_COMMANDS_H
 #define VMBUILD_COMMANDS_H
 
-#include "host/command/options.h"
 #include "host/lib/error.h"
+
+struct options;
+
+/* Runs the command that OPTIONS name. */
+[[nodiscard]] struct error *commands_run(const struct options *options);
 
 [[nodiscard]] struct error *build_command(const struct options *options);
 [[nodiscard]] struct error *export_command(const struct options *options);

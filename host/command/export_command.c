@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/reference.h"
@@ -88,11 +89,8 @@ struct error *export_command(const struct options *options)
     CLEANUP(image_freep) struct image *image = NULL;
     const char *path = options->output;
 
-    if (path == NULL)
-        return error_advise(error_new(EXIT_USAGE, "read command 'export': -o FILE is missing"),
-                            "'-o -' writes to standard output");
     TRY(output_check(&(struct output){FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, path}));
-    TRY(reference_parse(options->operands.items[0], &reference));
+    TRY(reference_parse(options->arguments.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, LAYER_TAR, store);
 

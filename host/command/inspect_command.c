@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/reference.h"
@@ -97,7 +98,7 @@ struct error *inspect_command(const struct options *options)
     CLEANUP(image_freep) struct image *image = NULL;
     CLEANUP(buffer_free) struct buffer text = {0};
 
-    TRY(reference_parse(options->operands.items[0], &reference));
+    TRY(reference_parse(options->arguments.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, 0, store);
 

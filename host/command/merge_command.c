@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -76,12 +77,9 @@ struct error *merge_command(const struct options *options)
     CLEANUP(strings_free) struct strings sources = {0};
     CLEANUP(freep) char *parent = NULL;
 
-    if (options->output == NULL)
-        return error_advise(error_new(EXIT_USAGE, "read command 'merge': -o DIR is missing"),
-                            "'vmbuild merge --help' shows how it is used");
     CLEANUP(freep) char *output = file_without_slash(options->output);
 
-    TRY(find_sources(&options->operands, &sources));
+    TRY(find_sources(&options->arguments, &sources));
     TRY(find_parent(output, &parent));
     if (options->only_deps)
         TRY(write_list(&sources, parent, output));

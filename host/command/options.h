@@ -1,8 +1,7 @@
 /*
- * The command line: SPEC.md's commands and options. One static table says which options there are,
- * what each takes, which commands have it and what its help text is; the parser and every --help
- * work from it. Options stand before or after the operands, and the command too. Parsing does
- * nothing but parse; it may reorder ARGV.
+ * The command line as parsed: the command, its arguments and its options, by command_table.h and
+ * option_table.h. Options may come before or after the arguments, and before the command, as
+ * getopt_long has it. Parsing does nothing but parse; it may reorder ARGV.
  */
 #ifndef VMBUILD_OPTIONS_H
 #define VMBUILD_OPTIONS_H
@@ -10,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/command/command_table.h"
 #include "host/format/output.h"
 #include "host/image/image_request.h"
 #include "host/lib/buffer.h"
@@ -20,24 +20,12 @@
 #include "host/tar/compression.h"
 #include "host/tar/tarsum.h"
 
-struct options;
-
-struct command {
-    const char *name;
-    const char *operands;           /* as the synopsis has them: "IMAGE", "PATH...", or NULL */
-    int operands_min, operands_max; /* -1: any number */
-    const char *summary;
-    struct error *(*run)(const struct options *options);
-    bool supervised; /* makes temporaries or processes, so it runs under the supervisor */
-};
-
 struct options {
-    const struct command *command;
+    const struct command *command; /* NULL: --help or --version without one */
     bool help, version;
-    struct strings operands;
+    struct strings arguments;
     char *spec;
     char *output;
-    bool has_compression; /* given; the default is filled in anyway */
     enum output_format format;
     enum compression compression;
     enum accelerator accelerator;
@@ -56,15 +44,12 @@ struct options {
     char *limit; /* --limit of cache prune, in MiB */
 };
 
-/* Parses ARGV of ARGC words. Errors: EXIT_USAGE, naming the word, with the nearest known one. *RET
- * is always valid afterwards and the caller's to free. */
+/* Parses the ARGC words of ARGV. *RET is always valid afterwards and the caller's to free; it
+ * points into ARGV. Errors: EXIT_USAGE, naming the word, with the nearest known one. */
 [[nodiscard]] struct error *options_parse(int argc, char **argv, struct options *ret);
 
-/* Appends the help of COMMAND, or where it is NULL that of the whole program. */
-void options_help(const struct command *command, struct buffer *out);
-
-/* The output's path: -o, or by default the last part of NAME with the ending of format and
- * compression. The caller's. */
+/* Returns the path of the output, which the caller frees: -o, or by default the last component of
+ * NAME with the extension of format and compression. */
 char *options_output_path(const struct options *options, const char *name);
 
 /* How --plain-http and --authfile have registries reached; borrows from OPTIONS. */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/reference.h"
@@ -12,7 +13,7 @@
 /* Parses REF, which has to name a registry, and --digest, which pins it. */
 static struct error *read_reference(const struct options *options, struct reference *ret)
 {
-    const char *text = options->operands.items[0];
+    const char *text = options->arguments.items[0];
     struct digest pinned = {0};
 
     TRY(reference_parse(text, ret));

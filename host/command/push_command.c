@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/reference.h"
@@ -29,11 +30,11 @@ struct error *push_command(const struct options *options)
     CLEANUP(image_freep) struct image *image = NULL;
     struct digest digest;
 
-    TRY(reference_parse(options->operands.items[0], &source));
-    TRY(reference_parse(options->operands.items[1], &target));
+    TRY(reference_parse(options->arguments.items[0], &source));
+    TRY(reference_parse(options->arguments.items[1], &target));
     if (target.transport != TRANSPORT_DOCKER)
         return error_advise(error_new(EXIT_USAGE, "read reference '%s': it names no registry",
-                                      options->operands.items[1]),
+                                      options->arguments.items[1]),
                             "write docker://HOST/NAME[:TAG]");
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, LAYER_BLOB, store);

@@ -1,4 +1,5 @@
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "host/command/commands.h"
+#include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -46,7 +47,7 @@ static struct error *sum_stream(const char *name, int fd, enum tarsum_version ve
 
 struct error *tarsum_command(const struct options *options)
 {
-    const char *path = options->operands.count > 0 ? options->operands.items[0] : "-";
+    const char *path = options->arguments.count > 0 ? options->arguments.items[0] : "-";
     bool is_stdin = strcmp(path, "-") == 0;
     CLEANUP(closep)
     int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

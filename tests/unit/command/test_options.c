@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "host/command/help.h"
+#include "host/command/option_table.h"
 #include "host/command/options.h"
 
 #define END ((const char *)NULL) /* of the words */
@@ -64,17 +66,17 @@ static void test_build_is_the_default(void **state)
     options_free(&options);
 }
 
-static void test_options_after_operands(void **state)
+static void test_options_after_arguments(void **state)
 {
     struct options options;
 
     (void)state;
     assert_null(parse(&options, "export", "image", "-o", "out", END));
-    assert_string_equal(options.operands.items[0], "image");
+    assert_string_equal(options.arguments.items[0], "image");
     assert_string_equal(options.output, "out");
     options_free(&options);
     assert_null(parse(&options, "merge", "-o", "out", "a", "--only-deps", "b", END));
-    assert_int_equal(options.operands.count, 2);
+    assert_int_equal(options.arguments.count, 2);
     assert_true(options.only_deps);
     options_free(&options);
 }
@@ -121,7 +123,8 @@ static void test_wrong_values(void **state)
     struct options options;
 
     (void)state;
-    expect_usage_error(parse(&options, "--format", "zip", END), "none of docker-archive|", NULL);
+    expect_usage_error(parse(&options, "--format", "zip", END), "must be one of docker-archive, ",
+                       NULL);
     options_free(&options);
     expect_usage_error(parse(&options, "--spec", END), "missing", NULL);
     options_free(&options);
@@ -134,14 +137,14 @@ static void test_wrong_values(void **state)
     options_free(&options);
 }
 
-static void test_operands_are_counted(void **state)
+static void test_arguments_are_counted(void **state)
 {
     struct options options;
 
     (void)state;
-    expect_usage_error(parse(&options, "push", "a", END), "IMAGE REF is missing", NULL);
+    expect_usage_error(parse(&options, "push", "a", END), "argument REF is missing", "--help");
     options_free(&options);
-    expect_usage_error(parse(&options, "export", "a", "b", END), "'b' is one word too many", NULL);
+    expect_usage_error(parse(&options, "export", "a", "b", END), "unexpected argument 'b'", NULL);
     options_free(&options);
 }
 
@@ -153,13 +156,13 @@ static void test_options_before_the_command(void **state)
     assert_null(parse(&options, "-v", "--cache-dir", "schema", "--progress=json", "export", "image",
                       "-o", "out", END));
     assert_string_equal(options.command->name, "export");
-    assert_int_equal(options.operands.count, 1);
-    assert_string_equal(options.operands.items[0], "image");
+    assert_int_equal(options.arguments.count, 1);
+    assert_string_equal(options.arguments.items[0], "image");
     assert_string_equal(options.cache_dir, "schema");
     assert_int_equal(options.progress, PROGRESS_JSON);
     options_free(&options);
     expect_usage_error(parse(&options, "--spec", "x", "--", "export", END),
-                       "'export' is one word too many", NULL);
+                       "unexpected argument 'export'", NULL);
     options_free(&options);
 }
 
@@ -170,7 +173,7 @@ static void test_a_layer_is_not_compressed(void **state)
     (void)state;
     expect_usage_error(
         parse(&options, "--spec", "x", "--compression", "gzip", "--format", "layer", END),
-        "'layer' has none", NULL);
+        "'layer' is not compressed", NULL);
     options_free(&options);
     assert_null(parse(&options, "--spec", "x", "--compression=none", "--format=layer", END));
     options_free(&options);
@@ -200,7 +203,7 @@ static void test_help_names_every_option_and_command(void **state)
     struct buffer help = {0};
 
     (void)state;
-    options_help(NULL, &help);
+    help_show(NULL, &help);
     const char *const commands[] = {"build",  "export",  "pull",   "push",  "merge",
                                     "tarsum", "inspect", "doctor", "cache", "schema"};
 
@@ -209,7 +212,7 @@ static void test_help_names_every_option_and_command(void **state)
     buffer_free(&help);
     assert_null(parse(&options, "build", "--help", END));
     assert_true(options.help);
-    options_help(options.command, &help);
+    help_show(options.command, &help);
     const char *const words[] = {
         "--spec FILE", "-o, --output PATH", "--compression", "--accel",        "--memory",
         "--cpus",      "--timeout",         "--no-cache",    "--cache-dir",    "--dry-run",
@@ -222,20 +225,98 @@ static void test_help_names_every_option_and_command(void **state)
     options_free(&options);
 }
 
+static void test_what_is_required(void **state)
+{
+    struct options options;
+
+    (void)state;
+    expect_usage_error(parse(&options, "build", END), "option --spec FILE is missing", "--help");
+    options_free(&options);
+    expect_usage_error(parse(&options, "export", "a", END), "option --output FILE is missing",
+                       "--help");
+    options_free(&options);
+    expect_usage_error(parse(&options, "merge", "a", END), "option --output DIR is missing",
+                       "--help");
+    options_free(&options);
+    expect_usage_error(parse(&options, "cache", "remove", END),
+                       "'remove' must be one of list, prune, path", NULL);
+    options_free(&options);
+    assert_null(parse(&options, "export", "--help", END));
+    options_free(&options);
+}
+
+static void test_every_command_is_described(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *command = &command_table[i];
+        int count = 0;
+
+        assert_non_null(command->name);
+        assert_non_null(command->summary);
+        assert_non_null(command->text);
+        while (count < COMMAND_ARGUMENTS_MAX && command->arguments[count].name != NULL)
+            count++;
+        assert_true(command->arguments_max == count || command->arguments_max == -1);
+        assert_true(command->arguments_min <= count);
+    }
+}
+
+static void test_every_option_is_described(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_row *row = &option_table[i];
+
+        assert_non_null(row->summary);
+        assert_non_null(row->text);
+        assert_int_not_equal(row->commands, 0);
+        assert_int_equal(row->required & ~row->commands, 0);
+        assert_true(i == 0 || row->group >= option_table[i - 1].group);
+        assert_true((row->argument.kind == ARGUMENT_CHOICE) == (row->kind == OPTION_CHOICE));
+        assert_true((row->argument.choices != NULL) == (row->kind == OPTION_CHOICE));
+        assert_true(option_has_value(row) !=
+                    (row->kind == OPTION_FLAG || row->kind == OPTION_CONSTANT));
+    }
+}
+
+static void test_help_of_a_command_has_its_options_and_no_others(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        struct buffer help = {0};
+
+        help_show(&command_table[i], &help);
+        for (size_t j = 0; j < option_count; j++) {
+            bool is_own = option_is_of(&option_table[j], &command_table[i]);
+            bool is_shown = strstr(help.data, option_table[j].summary) != NULL;
+
+            if (is_own != is_shown)
+                fail_msg("option '%s' in the help of '%s': %d", option_table[j].name,
+                         command_table[i].name, is_shown);
+        }
+        buffer_free(&help);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_build_is_the_default),
-        cmocka_unit_test(test_options_after_operands),
+        cmocka_unit_test(test_options_after_arguments),
         cmocka_unit_test(test_overrides_keep_their_order),
         cmocka_unit_test(test_unknown_command),
         cmocka_unit_test(test_unknown_option),
         cmocka_unit_test(test_wrong_values),
-        cmocka_unit_test(test_operands_are_counted),
+        cmocka_unit_test(test_arguments_are_counted),
         cmocka_unit_test(test_options_before_the_command),
         cmocka_unit_test(test_a_layer_is_not_compressed),
         cmocka_unit_test(test_default_output),
         cmocka_unit_test(test_help_names_every_option_and_command),
+        cmocka_unit_test(test_what_is_required),
+        cmocka_unit_test(test_every_command_is_described),
+        cmocka_unit_test(test_every_option_is_described),
+        cmocka_unit_test(test_help_of_a_command_has_its_options_and_no_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_words);

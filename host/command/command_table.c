@@ -1,0 +1,140 @@
+#include "host/command/command_table.h"
+
+#include <string.h>
+
+#define IMAGE                                                                                      \
+    {                                                                                              \
+        "IMAGE", ARGUMENT_IMAGE, NULL                                                              \
+    }
+#define REF                                                                                        \
+    {                                                                                              \
+        "REF", ARGUMENT_REGISTRY, NULL                                                             \
+    }
+
+static const struct choice cache_actions[] = {
+    {"list", 0,
+     "List all entries, a line each: the bytes that it takes on the disk, when it was last used "
+     "(UTC), whether a running build uses it, and its name. The last line has the sum, the limit "
+     "and the directory."},
+    {"prune", 0,
+     "Remove entries, the least recently used first, until the cache takes no more than `--limit`. "
+     "Entries that a running build uses stay."},
+    {"path", 0, "Print the directory of the cache, whether or not it exists."},
+    {0},
+};
+
+const struct command command_table[COMMAND_COUNT] = {
+    [COMMAND_BUILD] =
+        {.name = "build",
+         .summary = "build the image that a spec file describes (the default command)",
+         .text = "Build the image that the spec file describes, and write it. The word `build` may "
+                 "be left out. The spec file is described in `vmbuild-spec(5)`.\n\n"
+                 "A spec without scripts needs no virtual machine, and none is started.",
+         .supervised = true},
+    [COMMAND_EXPORT] =
+        {.name = "export",
+         .arguments = {IMAGE},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "write the whole file system of an image as one tar",
+         .text =
+             "Merge all layers of the image into one tar, as a container would see them. Whiteouts "
+             "are applied, entries are sorted, and owners are numbers only. The tar is not "
+             "compressed, and depends on nothing but the layers. No virtual machine is needed.",
+         .supervised = true},
+    [COMMAND_PULL] =
+        {.name = "pull",
+         .arguments = {REF},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "fetch an image from a registry",
+         .text = "Fetch an image from a registry and write it to a file or a directory. Every byte "
+                 "is checked against its digest before it is used. Its last "
+                 "event with `--progress=json` has the digest of the manifest. Layers that the "
+                 "cache holds are not "
+                 "fetched again.",
+         .supervised = true},
+    [COMMAND_PUSH] =
+        {.name = "push",
+         .arguments = {IMAGE, REF},
+         .arguments_min = 2,
+         .arguments_max = 2,
+         .summary = "upload an image to a registry",
+         .text = "Upload an image to a registry. Blobs that the registry has are not sent again, "
+                 "and compressed layers keep their bytes. At the end the reference and the digest "
+                 "of the manifest are shown.",
+         .supervised = true},
+    [COMMAND_MERGE] =
+        {.name = "merge",
+         .arguments = {{"PATH", ARGUMENT_FILE, NULL}},
+         .arguments_min = 1,
+         .arguments_max = -1,
+         .summary = "merge directories and tarballs into one directory",
+         .text =
+             "Copy the contents of all directories and tarballs into one new directory. Where two "
+             "of them have the same path, the later one wins; directories are merged. Modes, times "
+             "and hard links are kept; the owner is the user. An existing directory "
+             "is not replaced.",
+         .supervised = true},
+    [COMMAND_TARSUM] =
+        {.name = "tarsum",
+         .arguments = {{"FILE", ARGUMENT_FILE, NULL}},
+         .arguments_min = 0,
+         .arguments_max = 1,
+         .summary = "print Docker's tarsum of a layer",
+         .text =
+             "Print Docker's tarsum of a layer tar, such as `tarsum.v1+sha256:HEX`. The tar may "
+             "be compressed. Without a file, or with `-`, standard input is read."},
+    [COMMAND_INSPECT] =
+        {.name = "inspect",
+         .arguments = {IMAGE},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "show what an image holds, as JSON",
+         .text = "Print a JSON object with the name, the tag, the image ID, the digest of the "
+                 "manifest, the config, the layers (digest, diff ID, sizes, compression) and the "
+                 "history of the image. Of an image in a registry only the manifest and the config "
+                 "are fetched, so that the uncompressed sizes may be null.",
+         .supervised = true},
+    [COMMAND_DOCTOR] =
+        {.name = "doctor",
+         .summary = "check what this host offers",
+         .text =
+             "Check QEMU, libguestfs, the appliance, the accelerator, memory, scratch space and "
+             "the cache, and if none of these is BAD, boot a virtual machine. Each check reports "
+             "what it found and why that matters; where something is wrong, it gives the command "
+             "that fixes it. The exit code is 4 if builds cannot work here.",
+         .supervised = true},
+    [COMMAND_CACHE] =
+        {.name = "cache",
+         .arguments = {{"ACTION", ARGUMENT_CHOICE, cache_actions}},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "show or prune the cache of layers, base disks and saved VMs",
+         .text = "Manage the cache. Nothing in it is needed for correctness: what is missing is "
+                 "made or fetched again.",
+         .supervised = true},
+    [COMMAND_SCHEMA] =
+        {.name = "schema",
+         .summary = "print the JSON Schema of the spec file",
+         .text = "Print the JSON Schema (draft 2020-12) of the spec file, for editors and "
+                 "validators."},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(command_table[i].name, name) == 0)
+            return &command_table[i];
+    return NULL;
+}
+
+const char *command_name(size_t index)
+{
+    return command_table[index].name;
+}
+
+unsigned int command_bit(const struct command *command)
+{
+    return 1u << (command - command_table);
+}

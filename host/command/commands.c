@@ -1,0 +1,32 @@
+#include "host/command/commands.h"
+
+#include "host/command/options.h"
+
+struct error *commands_run(const struct options *options)
+{
+    switch ((enum command_id)(options->command - command_table)) {
+    case COMMAND_BUILD:
+        return build_command(options);
+    case COMMAND_EXPORT:
+        return export_command(options);
+    case COMMAND_PULL:
+        return pull_command(options);
+    case COMMAND_PUSH:
+        return push_command(options);
+    case COMMAND_MERGE:
+        return merge_command(options);
+    case COMMAND_TARSUM:
+        return tarsum_command(options);
+    case COMMAND_INSPECT:
+        return inspect_command(options);
+    case COMMAND_DOCTOR:
+        return doctor_command(options);
+    case COMMAND_CACHE:
+        return cache_command(options);
+    case COMMAND_SCHEMA:
+        return schema_command(options);
+    case COMMAND_COUNT:
+        break;
+    }
+    return NULL;
+}

@@ -1,0 +1,313 @@
+#include "host/command/option_table.h"
+
+#include <assert.h>
+
+#include "host/command/options.h"
+
+#define BIT(name) (1u << COMMAND_##name)
+#define IMAGES (BIT(BUILD) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(INSPECT))
+#define ALL ((1u << COMMAND_COUNT) - 1)
+
+#define MEMBER(member) .offset = offsetof(struct options, member)
+
+static const struct choice formats[] = {
+    {"docker-archive", FORMAT_DOCKER_ARCHIVE,
+     "An archive as `docker save` writes it. This is the default."},
+    {"oci-archive", FORMAT_OCI_ARCHIVE, "An OCI image layout in a tar."},
+    {"oci", FORMAT_OCI, "An OCI image layout in a directory."},
+    {"layer", FORMAT_LAYER,
+     "A directory with the new layer alone: `layer.tar`, `json` and `VERSION`."},
+    {0},
+};
+
+static const struct choice compressions[] = {
+    {"gzip", COMPRESSION_GZIP, "This is the default."},
+    {"zstd", COMPRESSION_ZSTD, "Faster and smaller, but not every client reads it."},
+    {"none", COMPRESSION_NONE,
+     "The fastest, and the only one that skopeo and podman of Debian 12 read in a docker-archive."},
+    {0},
+};
+
+static const struct choice accelerators[] = {
+    {"auto", ACCELERATOR_AUTO, "KVM if it works here, otherwise TCG. This is the default."},
+    {"kvm", ACCELERATOR_KVM, "KVM. If it does not work here, the VM does not start."},
+    {"tcg", ACCELERATOR_TCG, "Emulation by QEMU, which works everywhere and is slower."},
+    {0},
+};
+
+static const struct choice tarsum_versions[] = {
+    {"v0", TARSUM_V0, "The first one, `tarsum+sha256:`, in which times of change count."},
+    {"v1", TARSUM_V1,
+     "`tarsum.v1+sha256:`, without times and with extended attributes. This is the default."},
+    {"dev", TARSUM_DEV, "`tarsum.dev+sha256:`, the same sum as v1 under another name."},
+    {0},
+};
+
+static const struct choice progress_modes[] = {
+    {"auto", PROGRESS_AUTO,
+     "`tty` if standard error is a terminal, otherwise `plain`. This is the default."},
+    {"tty", PROGRESS_TTY, "A line for the current stage, which is rewritten in place."},
+    {"plain", PROGRESS_PLAIN, "A line for each stage and note."},
+    {"json", PROGRESS_JSON, "A JSON object on a line for each event."},
+    {"none", PROGRESS_NONE, "Nothing but errors."},
+    {0},
+};
+
+const struct option_row option_table[] = {
+    {.name = "spec",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     .required = BIT(BUILD),
+     MEMBER(spec),
+     .argument = {"FILE", ARGUMENT_FILE, NULL},
+     .summary = "the spec file; '-' is standard input",
+     .text = "The spec file, in JSON. With `-` it is read from standard input, and relative paths "
+             "in it start from the current directory instead of the directory of the file."},
+    {.name = "set",
+     .kind = OPTION_SET,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     .argument = {"KEY=VALUE", ARGUMENT_ASSIGNMENT, NULL},
+     .summary = "set a key of the spec, as if it were in the file",
+     .text = "Set a key of the spec, as if it were in the file. The value is JSON where the key "
+             "takes anything but a string, such as `--set network=true`. The option may be "
+             "repeated; the last one for a key wins."},
+    {.name = "memory",
+     .kind = OPTION_OVERRIDE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     .argument = {"MIB", ARGUMENT_TEXT, NULL},
+     .summary = "memory of the VM; overrides the spec",
+     .text = "The memory of the virtual machine in MiB. Overrides `memory` of the spec."},
+    {.name = "cpus",
+     .kind = OPTION_OVERRIDE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     .argument = {"N", ARGUMENT_TEXT, NULL},
+     .summary = "processors of the VM; overrides the spec",
+     .text = "The number of processors of the virtual machine. Overrides `cpus` of the spec."},
+    {.name = "timeout",
+     .kind = OPTION_OVERRIDE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     .argument = {"SECONDS", ARGUMENT_TEXT, NULL},
+     .summary = "time limit of each script; overrides the spec",
+     .text = "The time limit of each script in seconds. Overrides `timeout` of the spec."},
+    {.name = "accel",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD) | BIT(DOCTOR),
+     MEMBER(accelerator),
+     .argument = {"ACCELERATOR", ARGUMENT_CHOICE, accelerators},
+     .summary = "what runs the VM (default: auto)",
+     .text = "What runs the virtual machine. The image is the same with each."},
+    {.name = "check",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(check),
+     .summary = "build twice under different conditions and compare",
+     .text = "Build twice under different conditions and compare the layers. If they differ, the "
+             "first path and field that differ are reported, nothing is written, and the exit code "
+             "is 1."},
+    {.name = "dry-run",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(dry_run),
+     .summary = "print the plan as JSON and do nothing",
+     .text = "Print as JSON what would be done: the values of the spec with their defaults, the "
+             "virtual machine, and the steps in order. Nothing is built, fetched or written."},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(BUILD) | BIT(PULL),
+     MEMBER(output),
+     .argument = {"PATH", ARGUMENT_FILE, NULL},
+     .summary = "where the image goes (default: NAME.tar.gz)",
+     .text = "Where the image goes: a file, or a directory for the formats `oci` and `layer`. With "
+             "`-` an archive goes to standard output, which must not be a terminal. By default it "
+             "is the last component of the image's name, in the current directory, with the "
+             "extension of the format and the compression: `.tar.gz`, `.tar.zst`, `.tar` or none. "
+             "What exists there is replaced only by a whole new output, and only if it is of the "
+             "same kind."},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(EXPORT),
+     .required = BIT(EXPORT),
+     MEMBER(output),
+     .argument = {"FILE", ARGUMENT_FILE, NULL},
+     .summary = "where the tar goes; '-' is standard output",
+     .text = "Where the tar goes. With `-` it goes to standard output."},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(MERGE),
+     .required = BIT(MERGE),
+     MEMBER(output),
+     .argument = {"DIR", ARGUMENT_DIRECTORY, NULL},
+     .summary = "the directory that is made",
+     .text = "The directory that is made; with `--only-deps`, the file."},
+    {.name = "only-deps",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(MERGE),
+     MEMBER(only_deps),
+     .summary = "write the list of paths instead of merging them",
+     .text = "Write the absolute paths to a file, a line each, instead of merging them."},
+    {.name = "format",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(BUILD) | BIT(PULL),
+     MEMBER(format),
+     .argument = {"FORMAT", ARGUMENT_CHOICE, formats},
+     .summary = "format of the image (default: docker-archive)",
+     .text = "The format of the image. See OUTPUTS."},
+    {.name = "compression",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(BUILD) | BIT(PULL),
+     MEMBER(compression),
+     .argument = {"COMPRESSION", ARGUMENT_CHOICE, compressions},
+     .summary = "how the image is compressed (default: gzip)",
+     .text = "How the image is compressed: a docker-archive as a whole, OCI layers one by one. "
+             "The format `layer` is not compressed."},
+    {.name = "version",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(TARSUM),
+     MEMBER(tarsum_version),
+     .argument = {"VERSION", ARGUMENT_CHOICE, tarsum_versions},
+     .summary = "version of the sum (default: v1)",
+     .text = "The version of the sum."},
+    {.name = "digest",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = BIT(PULL),
+     MEMBER(digest),
+     .argument = {"sha256:HEX", ARGUMENT_TEXT, NULL},
+     .summary = "the digest that the manifest must have",
+     .text = "The digest that the manifest must have, whatever tag the reference has."},
+    {.name = "platform",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = IMAGES & ~BIT(BUILD),
+     MEMBER(platform),
+     .argument = {"ARCH", ARGUMENT_ARCHITECTURE, NULL},
+     .summary = "which image of an index (default: the host's)",
+     .text = "The architecture of the image to take from an image index, as Go names it: `amd64`, "
+             "`arm64`, and so on. By default it is that of the host."},
+    {.name = "authfile",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = IMAGES,
+     MEMBER(auth_file),
+     .argument = {"FILE", ARGUMENT_FILE, NULL},
+     .summary = "file with credentials for registries",
+     .text = "The file with credentials for registries, instead of those listed under REGISTRIES."},
+    {.name = "plain-http",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = IMAGES,
+     MEMBER(plain_http),
+     .summary = "allow registries without TLS beyond the loopback",
+     .text = "Use HTTP for registries that do not offer TLS. Without this option that is done for "
+             "the loopback interface only."},
+    {.name = "cache-dir",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_CACHE,
+     .commands = IMAGES | BIT(DOCTOR) | BIT(CACHE),
+     MEMBER(cache_dir),
+     .argument = {"DIR", ARGUMENT_DIRECTORY, NULL},
+     .summary = "the cache (default: $XDG_CACHE_HOME/vmbuild)",
+     .text = "The directory of the cache. It is made if it does not exist. See FILES for the "
+             "default."},
+    {.name = "no-cache",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_CACHE,
+     .commands = IMAGES,
+     MEMBER(no_cache),
+     .summary = "use nothing of the cache and leave nothing in it",
+     .text = "Use nothing of the cache and leave nothing in it."},
+    {.name = "limit",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_CACHE,
+     .commands = BIT(CACHE),
+     MEMBER(limit),
+     .argument = {"MIB", ARGUMENT_TEXT, NULL},
+     .summary = "size to prune to (default: 0)",
+     .text = "The size in MiB that `cache prune` leaves at most. By default it is 0: everything "
+             "goes that no running build uses."},
+    {.name = "progress",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_COMMON,
+     .commands = ALL,
+     MEMBER(progress),
+     .argument = {"MODE", ARGUMENT_CHOICE, progress_modes},
+     .summary = "how progress is shown (default: auto)",
+     .text = "How progress is shown on standard error. See PROGRESS."},
+    {.name = "verbose",
+     .letter = 'v',
+     .kind = OPTION_CONSTANT,
+     .group = OPTION_GROUP_COMMON,
+     .commands = ALL,
+     MEMBER(verbosity),
+     .constant = 1,
+     .summary = "show details, such as the guest's console",
+     .text = "Show details, such as the guest's console, attempts that are repeated, and failures "
+             "that change no result."},
+    {.name = "quiet",
+     .letter = 'q',
+     .kind = OPTION_CONSTANT,
+     .group = OPTION_GROUP_COMMON,
+     .commands = ALL,
+     MEMBER(verbosity),
+     .constant = -1,
+     .summary = "show only errors and the output of scripts",
+     .text = "Show only errors and the output of scripts."},
+    {.name = "help",
+     .letter = 'h',
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_COMMON,
+     .commands = ALL,
+     MEMBER(help),
+     .summary = "show this help",
+     .text = "Show the options of the command. Without a command, list the commands."},
+};
+
+const size_t option_count = sizeof option_table / sizeof *option_table;
+
+static_assert(sizeof option_table / sizeof *option_table <= OPTION_ROWS_MAX);
+
+const char *option_group_title(enum option_group group)
+{
+    static const char *const titles[] = {
+        [OPTION_GROUP_BUILD] = "Building",
+        [OPTION_GROUP_OUTPUT] = "Output",
+        [OPTION_GROUP_IMAGE] = "Images and registries",
+        [OPTION_GROUP_CACHE] = "Cache",
+        [OPTION_GROUP_COMMON] = "All commands",
+    };
+
+    return titles[group];
+}
+
+bool option_is_of(const struct option_row *row, const struct command *command)
+{
+    return row->commands & command_bit(command);
+}
+
+bool option_is_required(const struct option_row *row, const struct command *command)
+{
+    return row->required & command_bit(command);
+}
+
+bool option_has_value(const struct option_row *row)
+{
+    return row->argument.name != NULL;
+}
