@@ -7,6 +7,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
 #include "host/lib/memory.h"
+#include "host/store/store_record.h"
 #include "host/tar/compression.h"
 
 #define KIND "inputs"
@@ -46,7 +47,7 @@ void image_record_put(struct store *store, const struct digest *key, const struc
     for (size_t i = 0; i < image->layer_count; i++)
         json_append(layers, describe_layer(&image->layers[i]));
     json_set(record, "layers", layers);
-    store_put_record(store, KIND, key->hex, record);
+    store_record_put(store, KIND, key->hex, record);
 }
 
 static bool get_digest(const struct json *object, const char *key, struct digest *ret)
@@ -126,7 +127,7 @@ static void get_bytes(const struct json *record, const char *key, struct buffer 
 
 struct image *image_record_get(struct store *store, const struct digest *key, unsigned int forms)
 {
-    CLEANUP(json_freep) struct json *record = store_get_record(store, KIND, key->hex);
+    CLEANUP(json_freep) struct json *record = store_record_get(store, KIND, key->hex);
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
     const struct json *config = json_get(record, "config");
     const struct json *layers = json_get(record, "layers");

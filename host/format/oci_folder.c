@@ -14,6 +14,7 @@
 #include "host/lib/file_identity.h"
 #include "host/lib/json.h"
 #include "host/lib/memory.h"
+#include "host/store/store_record.h"
 #include "host/tar/compression.h"
 
 #define BLOBS "blobs/sha256/"
@@ -98,7 +99,7 @@ static bool get_form(const struct json *record, const char *key, struct layer_in
 static bool get_record(struct store *store, const struct digest *key,
                        struct layer_intake_result *ret)
 {
-    CLEANUP(json_freep) struct json *record = store_get_record(store, RECORDS, key->hex);
+    CLEANUP(json_freep) struct json *record = store_record_get(store, RECORDS, key->hex);
     uint64_t compression;
 
     if (!json_to_unsigned(json_get(record, "compression"), COMPRESSION_BZIP2, &compression))
@@ -124,7 +125,7 @@ static void put_record(struct store *store, const struct digest *key,
     json_set(record, "compression", json_integer(result->compression));
     json_set(record, "blob", describe_form(&result->blob));
     json_set(record, "tar", describe_form(&result->tar));
-    store_put_record(store, RECORDS, key->hex, record);
+    store_record_put(store, RECORDS, key->hex, record);
 }
 
 static struct error *take_in(const struct oci_folder *folder, int fd, const char *name,

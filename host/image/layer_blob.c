@@ -9,6 +9,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/stream.h"
 #include "host/lib/temporary.h"
+#include "host/store/store_record.h"
 
 #define PIECE (1u << 20)
 
@@ -62,7 +63,7 @@ static char *record_kind(enum compression compression)
 static void find(const char *kind, const struct digest *diff_id, struct store *store,
                  struct layer_blob *ret)
 {
-    CLEANUP(json_freep) struct json *record = store_get_record(store, kind, diff_id->hex);
+    CLEANUP(json_freep) struct json *record = store_record_get(store, kind, diff_id->hex);
     struct stat status;
 
     if (record == NULL || record->type != JSON_STRING || !digest_is_hex(record->text))
@@ -111,7 +112,7 @@ struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
         TRY(make(tar_path, compression, store, &blob));
         CLEANUP(json_freep) struct json *record = json_string(blob.digest.hex);
 
-        store_put_record(store, kind, diff_id->hex, record);
+        store_record_put(store, kind, diff_id->hex, record);
     }
     *ret = blob;
     return NULL;

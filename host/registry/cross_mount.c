@@ -4,6 +4,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/store/store_record.h"
 
 #define KIND "repositories"
 
@@ -22,7 +23,7 @@ static bool is_entry(const struct json *entry)
 
 static struct json *read_record(struct store *store, const struct digest *blob)
 {
-    CLEANUP(json_freep) struct json *record = store_get_record(store, KIND, blob->hex);
+    CLEANUP(json_freep) struct json *record = store_record_get(store, KIND, blob->hex);
 
     if (record == NULL || record->type != JSON_ARRAY)
         return NULL;
@@ -50,7 +51,7 @@ void cross_mount_add(struct store *store, const struct digest *blob,
     json_append(entry, json_string(reference->host));
     json_append(entry, json_string(reference->name));
     json_append(record, entry);
-    store_put_record(store, KIND, blob->hex, record);
+    store_record_put(store, KIND, blob->hex, record);
 }
 
 char *cross_mount_find(struct store *store, const struct digest *blob,

@@ -1,28 +1,28 @@
 /*
- * The content store, by default $XDG_CACHE_HOME/vmbuild (else ~/.cache/vmbuild):
+ * The content store: what a build could need again, by content or by key. It is a directory, by
+ * default $XDG_CACHE_HOME/vmbuild (else ~/.cache/vmbuild):
  *
- *   blobs/sha256/HEX   content by its digest: layer tars by diff ID, blobs as a registry gave them
+ *   blobs/sha256/HEX   content by its digest: layer tars by diff ID, blobs as a registry sent them
  *   derived/KIND/HEX   what is made from the blob HEX, by a KIND that names how (a compressed form)
  *   disks/KEY          base disks: the unpacked layers of a chain
  *   snapshots/KEY      saved states of booted VMs (snapshot.h)
- *   records/KIND/KEY   small JSON: what an input file was found to hold
- *   facts/...          of each entry: size, a digest of its first and last bytes, and whether it is
- *                      on the disk for certain, else in which boot it was written
- *   lock/...           a lock file for each entry under work
- *   sessions/...       a folder for each process at work: its temporaries, and the entries it uses
+ *   records/KIND/KEY   small JSON values (store_record.h)
+ *   facts/...          by which damaged entries are recognised (store_facts.h)
+ *   lock/...           a lock file for each entry that is being made
+ *   sessions/...       a directory for each process at work (store_session.h)
  *
- * Never needed for correctness. An entry is written to a temporary and renamed; concurrent builds
- * and kill -9 leave whole entries or none. What a killed process left is told by its session's
- * lock, which the kernel released, and removed when the next process opens the store.
+ * The store only saves time: a build whose store is empty, damaged or pruned gives the same bytes.
  *
- * A published entry is read-only and its mtime is a constant, so that a later write shows. An entry
- * whose size, mtime, or first and last bytes are off is damaged, and so may one be that the host's
- * last boot wrote and perhaps not to the end: a blob is hashed again and kept if it still matches
- * its name, anything else is dropped and made again. Finding an entry touches its
- * atime, which pruning goes by. What a session has found or published is never pruned while the
- * session lasts.
+ * An entry is made under its lock, so that one process makes it and the others wait: look for it
+ * with store_find; if it is not there, take store_lock and look again; if it is still not there,
+ * write a temporary (store_temporary) and store_publish it. Publishing renames, so concurrent
+ * builds and SIGKILL leave whole entries or none, and a published entry is read-only and never
+ * changes. Finding an entry checks it, drops it if it is damaged, and touches its atime, by which
+ * pruning (store_pruning.h) goes.
  *
- * Functions may be called from several threads.
+ * A struct store is one session: what it has found or published is not pruned until store_free, and
+ * its temporaries go with it. What a killed process left is removed when the next one opens the
+ * store. Functions may be called from several threads.
  */
 #ifndef VMBUILD_STORE_H
 #define VMBUILD_STORE_H
@@ -32,65 +32,66 @@
 
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
-#include "host/lib/json.h"
 
-/* The store's size limit: $VMBUILD_CACHE_LIMIT, in MiB, else this. */
+/* The store's size limit, unless VMBUILD_CACHE_LIMIT in the environment is another number of MiB.
+ */
 #define STORE_LIMIT_DEFAULT_MIB 20480
 
 struct store;
+struct store_session;
 
-/* Opens (and makes) the store at DIR, NULL for the default place. THROW_AWAY (--no-cache): a store
- * in a temporary folder. Errors: EXIT_OTHER (no place known, not writable, writable by everyone),
- * EXIT_USAGE (the limit is no number), EXIT_DISK_FULL. */
+enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT, STORE_KINDS };
+
+/* Sets *RET to the directory that store_open with DIR uses, the caller's; NULL: the default. Makes
+ * nothing. Errors: EXIT_OTHER (no default is known). */
+[[nodiscard]] struct error *store_locate(const char *dir, char **ret);
+
+/* Opens the store in the directory DIR, which is made if it is missing; NULL: the default.
+ * THROW_AWAY (--no-cache): opens a new store in a temporary directory instead. *RET is freed with
+ * store_free. Errors: EXIT_OTHER (no default is known, not writable, writable by everyone),
+ * EXIT_USAGE (VMBUILD_CACHE_LIMIT is not a number), EXIT_DISK_FULL. */
 [[nodiscard]] struct error *store_open(const char *dir, bool throw_away, struct store **ret);
 
-/* Ends the session: its temporaries are removed, its entries may be pruned. */
+/* Ends the session; accepts NULL. */
 void store_free(struct store *store);
 static inline void store_freep(struct store **store)
 {
     store_free(*store);
 }
 
-/* The folder that store_open with DIR uses; the caller's. Nothing is made. Errors: EXIT_OTHER. */
-[[nodiscard]] struct error *store_locate(const char *dir, char **ret);
-
-/* Whether the store goes when its session ends. */
+/* Whether the store is removed by store_free. */
 bool store_is_thrown_away(const struct store *store);
 
-/* The store's folder; borrowed. */
+/* The store's directory, an absolute path; borrowed. */
 const char *store_folder(const struct store *store);
 
-enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT };
+/* Its session; borrowed. For the modules of the store. */
+struct store_session *store_session(const struct store *store);
+
+/* Its size limit in bytes; every command prunes to it when it has done its work. */
+uint64_t store_limit(const struct store *store);
 
 /* Returns the path of the entry KEY if it is there and whole, else NULL; the caller's. KEY is a
- * digest's hex for blobs, "KIND/HEX" for derived entries, any hex key for disks and snapshots. */
+ * digest's hex for blobs, "KIND/HEX" for derived entries, any hex for disks and snapshots. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 
-/* Waits for the entry's lock (released by closing *RET_FD), so that one process makes an entry and
- * the others find it: after this, look again with store_find. A wait is told to the user. */
+/* Waits for the entry's lock, which the caller releases by closing *RET_FD, and tells the user if
+ * it has to wait. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_lock(struct store *store, enum store_kind kind, const char *key,
                                        int *ret_fd);
 
-/* Makes a temporary (mode 0600) in the store for a new entry: write to *RET_FD (the caller's to
- * close), then store_publish, or temporary_remove. *RET_PATH is the caller's. */
+/* Makes an empty temporary (mode 0600) in the store, to be written through *RET_FD and then given
+ * to store_publish or temporary_remove. *RET_PATH and *RET_FD are the caller's. Errors:
+ * EXIT_OTHER. */
 [[nodiscard]] struct error *store_temporary(struct store *store, char **ret_path, int *ret_fd);
 
-/* Renames the temporary PATH to the entry. The caller vouches for its content and has written all
- * of it. *RET_PATH (may be NULL) is the entry's path. */
+/* Makes the temporary PATH the entry KEY. The caller vouches for its content and has written all of
+ * it. *RET_PATH is the entry's path, the caller's; RET_PATH may be NULL. Errors: EXIT_OTHER,
+ * EXIT_DISK_FULL; PATH is then still there. */
 [[nodiscard]] struct error *store_publish(struct store *store, enum store_kind kind,
                                           const char *key, const char *path, char **ret_path);
 
-/* Drops a damaged entry. */
+/* Removes a damaged entry; one that is missing is fine. */
 void store_drop(struct store *store, enum store_kind kind, const char *key);
-
-/* Records: a small JSON value by KIND ("inputs", ...) and KEY (hex). Get: NULL where there is none
- * or it is not valid. Put replaces; failures are not errors (the store is only a cache). */
-struct json *store_get_record(struct store *store, const char *kind, const char *key);
-void store_put_record(struct store *store, const char *kind, const char *key,
-                      const struct json *record);
-
-/* The limit in bytes that applies to this store; build prunes to it when it is done
- * (store_pruning.h). */
-uint64_t store_limit(const struct store *store);
 
 #endif

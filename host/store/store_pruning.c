@@ -10,15 +10,11 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/store/store_facts.h"
+#include "host/store/store_file.h"
 #include "host/store/store_session.h"
 
 #define STAT_BLOCK 512 /* bytes of st_blocks' unit, whatever the file system's block is */
-
-/* Where entries lie, and how many folders deep. */
-static const struct {
-    const char *folder;
-    unsigned int depth;
-} places[] = {{"blobs", 2}, {"derived", 2}, {"disks", 1}, {"snapshots", 1}, {"records", 2}};
 
 struct listing {
     struct store_entry *entries;
@@ -52,7 +48,7 @@ static void add(struct listing *listing, const char *name, const struct stat *st
     };
 }
 
-/* Lists the regular files DEPTH folders below FOLDER/NAME. */
+/* Lists the regular files DEPTH levels below FOLDER/NAME. */
 static struct error *collect(const char *folder, const char *name, unsigned int depth,
                              struct listing *listing)
 {
@@ -60,7 +56,7 @@ static struct error *collect(const char *folder, const char *name, unsigned int 
     CLEANUP(closedirp) DIR *dir = opendir(path);
 
     if (dir == NULL && errno != ENOENT && errno != ENOTDIR)
-        return error_errno(EXIT_OTHER, "read the cache's folder '%s'", path);
+        return error_errno(EXIT_OTHER, "read the cache directory '%s'", path);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         CLEANUP(freep) char *child = xasprintf("%s/%s", name, entry->d_name);
         struct stat status;
@@ -78,8 +74,8 @@ static struct error *collect(const char *folder, const char *name, unsigned int 
 
 static struct error *collect_all(const char *folder, struct listing *listing)
 {
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        TRY(collect(folder, places[i].folder, places[i].depth, listing));
+    for (size_t i = 0; i < sizeof store_places / sizeof *store_places; i++)
+        TRY(collect(folder, store_places[i].folder, store_places[i].depth, listing));
     return NULL;
 }
 
@@ -132,30 +128,26 @@ struct error *store_list(struct store *store, struct store_entry **ret, size_t *
     return NULL;
 }
 
-/* Removes the file NAME and its facts, which lie flat in one folder. */
+/* Removes the entry NAME and its facts. */
 static struct error *remove_entry(const char *folder, const char *name)
 {
     CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
-    CLEANUP(freep) char *facts = xasprintf("%s/facts/%s", folder, name);
 
     if (unlink(path) < 0 && errno != ENOENT)
-        return error_errno(EXIT_OTHER, "remove the cache's entry '%s'", path);
-    for (char *c = facts + strlen(folder) + strlen("/facts/"); *c != '\0'; c++)
-        if (*c == '/')
-            *c = '-';
-    unlink(facts);
+        return error_errno(EXIT_OTHER, "remove the cache entry '%s'", path);
+    store_facts_remove(folder, name);
     return NULL;
 }
 
-/* Removes lock files that nobody holds. Who opened one meanwhile finds, once it has the lock, that
- * the file is gone, and makes another (store_lock). */
+/* Removes lock files that no process holds. A process that has opened one meanwhile notices, once it
+ * has the lock, that the file is gone, and makes another (store_lock). */
 static void remove_idle_locks(const char *folder)
 {
     CLEANUP(freep) char *path = xasprintf("%s/lock", folder);
     CLEANUP(closedirp) DIR *dir = opendir(path);
 
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        /* These two are locked by name only, for as long as the store is there. */
+        /* These two must stay the same files: their lockers do not check. */
         if (strcmp(entry->d_name, "gate") == 0 || strcmp(entry->d_name, "sessions") == 0)
             continue;
         CLEANUP(closep)

@@ -1,37 +1,39 @@
 /*
- * What the content store holds, and keeping it within a size. Entries go by least recent use; those
- * that a running session has found or published stay.
+ * What the content store holds, and keeping it within a size. The entries found or published least
+ * recently go first. Those that a running session uses stay, whatever the limit; finding an entry
+ * waits until pruning is done (the gate in store_session.h).
  */
 #ifndef VMBUILD_STORE_PRUNING_H
 #define VMBUILD_STORE_PRUNING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "host/lib/error.h"
 #include "host/store/store.h"
 
-/* An entry as store_list shows it. */
+/* An entry as store_list describes it. */
 struct store_entry {
     char *name;         /* "blobs/sha256/HEX", ... */
     uint64_t size;      /* bytes */
-    uint64_t disk_size; /* bytes that it takes on the disk: less for sparse ones */
+    uint64_t disk_size; /* bytes that it takes on the disk: fewer for sparse ones */
     int64_t used;       /* when it was last found or published, seconds since 1970 */
     bool in_use;        /* by a running session */
 };
 
-/* Lists all entries but records, by name. *RET is an array of *RET_COUNT that store_entries_free
- * frees. Errors: EXIT_OTHER. */
+/* Lists all entries but records, sorted by name. *RET is an array of *RET_COUNT, to be freed with
+ * store_entries_free. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_list(struct store *store, struct store_entry **ret,
                                        size_t *ret_count);
 void store_entries_free(struct store_entry *entries, size_t count);
 
-/* Removes entries, the least recently used first, until the store takes at most LIMIT bytes of the
- * disk; entries in use stay. *RET_FREED (may be NULL): bytes freed. Errors: EXIT_OTHER. */
+/* Removes entries until the store takes at most LIMIT bytes of the disk. *RET_FREED: the bytes
+ * freed; RET_FREED may be NULL. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_prune(struct store *store, uint64_t limit, uint64_t *ret_freed);
 
-/* Prunes to the store's own limit when a command is done with its work. What goes wrong is no error
- * of the command. */
+/* Prunes to the store's own limit, as a command does when it has done its work. A failure is shown
+ * with --verbose only. */
 void store_trim(struct store *store);
 
 #endif

@@ -15,10 +15,11 @@
 #define USES_SIZE_MAX (16u << 20) /* bytes of a `uses` file that are read */
 
 struct store_session {
-    char *folder;
-    int uses_fd; /* holds the lock that tells the session is alive */
+    char *store;  /* the store's folder */
+    char *folder; /* this session's */
+    int uses_fd;  /* holds the lock that shows that the session is alive */
     int gate_fd;
-    pthread_mutex_t mutex; /* for all below, and for the gate, whose lock belongs to gate_fd */
+    pthread_mutex_t mutex; /* for what follows, and for the lock of gate_fd, which threads share */
     struct strings uses;
     unsigned int temporaries; /* made so far: their names */
 };
@@ -41,18 +42,18 @@ static struct error *open_lock(const char *folder, const char *name, int *ret_fd
 
     *ret_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*ret_fd < 0)
-        return error_errno(EXIT_OTHER, "open the cache's lock '%s'", path);
+        return error_errno(EXIT_OTHER, "open the cache lock '%s'", path);
     return NULL;
 }
 
-/* Opens the `uses` file of the session folder PATH. Returns whether the session is alive, which one
- * that cannot be looked at is taken for; *RET_FD is below 0 or the caller's, and then locked where
- * the session is dead. */
+/* Opens the `uses` file of the session in the directory PATH. Returns whether the session is alive;
+ * one whose file cannot be opened counts as alive. *RET_FD is the caller's, or below 0; if the
+ * session is dead, it holds the lock. */
 static bool is_alive(const char *path, int *ret_fd)
 {
     CLEANUP(freep) char *uses = xasprintf("%s/uses", path);
 
-    /* For writing, because NFS locks exclusively only what is open for writing. */
+    /* For writing: NFS takes an exclusive lock only on a file open for writing. */
     *ret_fd = open(uses, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (*ret_fd < 0)
         return errno != ENOENT && errno != ENOTDIR;
@@ -61,14 +62,14 @@ static bool is_alive(const char *path, int *ret_fd)
 
 typedef void (*session_visit)(const char *path, void *context);
 
-/* Calls VISIT with the path of each folder in sessions/. */
+/* Calls VISIT with the path of each directory in sessions/. */
 static struct error *each_session(const char *folder, session_visit visit, void *context)
 {
     CLEANUP(freep) char *sessions = xasprintf("%s/sessions", folder);
     CLEANUP(closedirp) DIR *dir = opendir(sessions);
 
     if (dir == NULL)
-        return error_errno(EXIT_OTHER, "read the cache's folder '%s'", sessions);
+        return error_errno(EXIT_OTHER, "read the cache directory '%s'", sessions);
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -88,9 +89,9 @@ static void remove_if_dead(const char *path, void *context)
         temporary_remove(path);
 }
 
-/* Makes the session's folder and takes its lock. The caller holds the lock on all sessions, so that
- * nobody removes a folder that is not locked yet; whoever prunes may look at it for a moment, which
- * the lock waits for. */
+/* Makes the session's directory and takes its lock. The caller holds the lock on all sessions, so
+ * that no process removes a directory that is not locked yet. A process that prunes may hold the
+ * lock for a moment, so this waits. */
 static struct error *make_folder(const char *folder, struct store_session *session)
 {
     CLEANUP(freep) char *sessions = xasprintf("%s/sessions", folder);
@@ -120,6 +121,7 @@ struct error *store_session_start(const char *folder, struct store_session **ret
 {
     struct store_session *session = xcalloc(1, sizeof *session);
 
+    session->store = xstrdup(folder);
     session->uses_fd = -1;
     session->gate_fd = -1;
     pthread_mutex_init(&session->mutex, NULL);
@@ -142,8 +144,14 @@ void store_session_free(struct store_session *session)
     closep(&session->gate_fd);
     pthread_mutex_destroy(&session->mutex);
     strings_free(&session->uses);
+    free(session->store);
     free(session->folder);
     free(session);
+}
+
+const char *store_session_store(const struct store_session *session)
+{
+    return session->store;
 }
 
 struct error *store_session_temporary(struct store_session *session, char **ret_path, int *ret_fd)
@@ -157,7 +165,7 @@ struct error *store_session_temporary(struct store_session *session, char **ret_
 
     *ret_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (*ret_fd < 0)
-        return error_errno(EXIT_OTHER, "make a temporary in the cache '%s'", path);
+        return error_errno(EXIT_OTHER, "make the temporary '%s' in the cache", path);
     *ret_path = STEAL(path);
     return NULL;
 }

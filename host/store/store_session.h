@@ -1,11 +1,15 @@
 /*
- * A session: one process at work in a content store.
+ * A session: one process at work in a content store. Its directory below sessions/ holds the
+ * process's temporaries and a file `uses`, which names on each line an entry that the process has
+ * found or published.
  *
- * It is a folder below sessions/ with the process's temporaries and a file `uses`, which names an
- * entry a line: those that the process has found or published. The process holds a lock on `uses`
- * as long as it lives, so a folder whose lock is free is what a killed process left. The gate
- * (lock/gate) is held shared while an entry is looked up and entered into `uses`, and exclusively
- * by whoever prunes: an entry is never removed between being found and being known to be in use.
+ * The process holds a lock (flock) on `uses` for as long as it lives. A directory whose `uses` can
+ * be locked is therefore what a killed process left, and is removed by the next session that
+ * starts.
+ *
+ * Pruning must not remove an entry between another process finding it and writing it down. Both
+ * therefore pass the gate, the lock file lock/gate: shared while a session looks an entry up and
+ * appends it to `uses`, exclusive while a process prunes.
  */
 #ifndef VMBUILD_STORE_SESSION_H
 #define VMBUILD_STORE_SESSION_H
@@ -15,25 +19,28 @@
 
 struct store_session;
 
-/* Removes what dead sessions left in the store FOLDER and starts a session. Errors: EXIT_OTHER,
- * EXIT_DISK_FULL. */
+/* Removes what dead sessions left in the store FOLDER and starts a session, which is freed with
+ * store_session_free. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
 [[nodiscard]] struct error *store_session_start(const char *folder, struct store_session **ret);
 
-/* Ends it; its temporaries are removed. */
+/* Ends it and removes its temporaries; accepts NULL. */
 void store_session_free(struct store_session *session);
 
-/* Makes an empty file of mode 0600 in the session's folder. *RET_PATH and *RET_FD are the
- * caller's. */
+/* The directory of the store; borrowed. */
+const char *store_session_store(const struct store_session *session);
+
+/* Makes an empty file (mode 0600) in the session's directory. *RET_PATH and *RET_FD are the
+ * caller's; the file goes with the session unless it is renamed. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_session_temporary(struct store_session *session, char **ret_path,
                                                     int *ret_fd);
 
-/* Enters the entry NAME into what is in use, then runs CHECK(NAME, CONTEXT), both within the gate.
- * Returns what CHECK returned; false where the use could not be noted. */
+/* Marks the entry NAME as in use, then calls CHECK(NAME, CONTEXT), both behind the gate. Returns
+ * CHECK's result, or false if the use could not be recorded. */
 bool store_session_use(struct store_session *session, const char *name,
                        bool (*check)(const char *name, void *context), void *context);
 
-/* Closes the gate: until *RET_FD is closed nobody finds an entry. Adds the names of all entries in
- * use by living sessions to USES. */
+/* Closes the gate of the store FOLDER: until the caller closes *RET_FD, no process finds an entry.
+ * Appends to USES the names of all entries that living sessions use. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_session_close_gate(const char *folder, int *ret_fd,
                                                      struct strings *uses);
 

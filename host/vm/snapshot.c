@@ -9,6 +9,7 @@
 #include "host/lib/file.h"
 #include "host/lib/file_identity.h"
 #include "host/lib/json.h"
+#include "host/store/store_record.h"
 
 /* Raised whenever a snapshot of before cannot be resumed; part of the key. */
 #define FORMAT "2"
@@ -50,12 +51,12 @@ static void note(struct store *store, const struct digest *key, bool given_up)
     CLEANUP(json_freep) struct json *record = json_object();
 
     json_set(record, "givenUp", json_boolean(given_up));
-    store_put_record(store, RECORDS, key->hex, record);
+    store_record_put(store, RECORDS, key->hex, record);
 }
 
 bool snapshot_is_due(struct store *store, const struct digest *key, bool used_again)
 {
-    CLEANUP(json_freep) struct json *record = store_get_record(store, RECORDS, key->hex);
+    CLEANUP(json_freep) struct json *record = store_record_get(store, RECORDS, key->hex);
     const struct json *given_up = json_get(record, "givenUp");
 
     if (given_up == NULL)

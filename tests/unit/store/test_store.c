@@ -21,6 +21,7 @@
 #include "host/lib/temporary.h"
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
+#include "host/store/store_record.h"
 
 static char folder[] = "/tmp/test_store.XXXXXX";
 
@@ -408,16 +409,16 @@ static void test_record_is_kept_and_a_bad_one_ignored(void **state)
 
     (void)state;
     json_set(record, "size", json_integer(7));
-    store_put_record(store, "inputs", "00aa", record);
+    store_record_put(store, "inputs", "00aa", record);
     json_free(record);
-    record = store_get_record(store, "inputs", "00aa");
+    record = store_record_get(store, "inputs", "00aa");
     assert_non_null(json_get(record, "size"));
     json_free(record);
     char *path = xasprintf("%s/records/inputs/00aa", folder);
 
     overwrite(path, "garbage", 0);
-    assert_null(store_get_record(store, "inputs", "00aa"));
-    assert_null(store_get_record(store, "inputs", "00ab"));
+    assert_null(store_record_get(store, "inputs", "00aa"));
+    assert_null(store_record_get(store, "inputs", "00ab"));
     free(path);
     store_free(store);
 }
