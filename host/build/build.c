@@ -187,27 +187,27 @@ static struct error *put_job(const struct state *state, struct vm *vm)
 }
 
 /* Carries out one step of the plan in the guest. */
-static struct error *run_step(struct state *state, struct vm *vm, enum step step)
+static struct error *run_step(struct state *state, struct vm *vm, enum plan_step step)
 {
     const struct spec *spec = state->spec;
 
     switch (step) {
-    case STEP_CONTENTS:
+    case PLAN_CONTENTS:
         return vm_add_contents(vm, produce_contents, state);
-    case STEP_MOUNT:
+    case PLAN_MOUNT:
         return vm_mount_overlay(vm);
-    case STEP_RUN_AS_ROOT:
+    case PLAN_RUN_AS_ROOT:
         return vm_run_script(vm, spec->shadow_setup, spec->timeout);
-    case STEP_UNMOUNT:
+    case PLAN_UNMOUNT:
         return vm_unmount_overlay(vm);
-    case STEP_PRE_MOUNT:
-    case STEP_POST_MOUNT:
-    case STEP_POST_UMOUNT:
-    case STEP_EXTRA_COMMANDS:
-        return vm_run_hook(vm, step_name(step), spec->timeout);
-    case STEP_UNPACK: /* with the base disk, before the steps */
-    case STEP_PACK:   /* into the layer, after them */
-    case STEP_COUNT:
+    case PLAN_PRE_MOUNT:
+    case PLAN_POST_MOUNT:
+    case PLAN_POST_UMOUNT:
+    case PLAN_EXTRA_COMMANDS:
+        return vm_run_hook(vm, plan_step_name(step), spec->timeout);
+    case PLAN_UNPACK: /* with the base disk, before the steps */
+    case PLAN_PACK:   /* into the layer, after them */
+    case PLAN_STEP_COUNT:
         break;
     }
     return NULL;
@@ -216,11 +216,11 @@ static struct error *run_step(struct state *state, struct vm *vm, enum step step
 static struct error *run_steps(struct state *state, struct vm *vm)
 {
     for (size_t i = 0; i < state->plan.step_count; i++) {
-        enum step step = state->plan.steps[i];
+        enum plan_step step = state->plan.steps[i];
 
-        if (step == STEP_UNPACK || step == STEP_PACK)
+        if (step == PLAN_UNPACK || step == PLAN_PACK)
             continue;
-        progress_start(step_name(step));
+        progress_start(plan_step_name(step));
         TRY(run_step(state, vm, step));
         progress_output_end();
         progress_done();

@@ -11,25 +11,25 @@
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define BUILDER_PATH "/bin:/sbin:/usr/bin:/usr/sbin"
 
-const char *step_name(enum step step)
+const char *plan_step_name(enum plan_step step)
 {
     static const char *const names[] = {
-        [STEP_UNPACK] = "unpack",
-        [STEP_CONTENTS] = "contents",
-        [STEP_PRE_MOUNT] = "preMount",
-        [STEP_MOUNT] = "mount",
-        [STEP_RUN_AS_ROOT] = "runAsRoot",
-        [STEP_POST_MOUNT] = "postMount",
-        [STEP_UNMOUNT] = "unmount",
-        [STEP_POST_UMOUNT] = "postUmount",
-        [STEP_EXTRA_COMMANDS] = "extraCommands",
-        [STEP_PACK] = "pack",
+        [PLAN_UNPACK] = "unpack",
+        [PLAN_CONTENTS] = "contents",
+        [PLAN_PRE_MOUNT] = "preMount",
+        [PLAN_MOUNT] = "mount",
+        [PLAN_RUN_AS_ROOT] = "runAsRoot",
+        [PLAN_POST_MOUNT] = "postMount",
+        [PLAN_UNMOUNT] = "unmount",
+        [PLAN_POST_UMOUNT] = "postUmount",
+        [PLAN_EXTRA_COMMANDS] = "extraCommands",
+        [PLAN_PACK] = "pack",
     };
 
     return names[step];
 }
 
-static void add_step(struct plan *plan, bool needed, enum step step)
+static void add_step(struct plan *plan, bool needed, enum plan_step step)
 {
     if (needed)
         plan->steps[plan->step_count++] = step;
@@ -44,16 +44,16 @@ void plan_make(const struct spec *spec, struct plan *ret)
 
     *ret = (struct plan){.needs_vm = needs_overlay || spec->extra_commands != NULL};
     ret->needs_base = ret->needs_vm && spec->from_image != NULL;
-    add_step(ret, ret->needs_base, STEP_UNPACK);
-    add_step(ret, has_contents, STEP_CONTENTS);
-    add_step(ret, spec->pre_mount != NULL, STEP_PRE_MOUNT);
-    add_step(ret, needs_overlay, STEP_MOUNT);
-    add_step(ret, has_script, STEP_RUN_AS_ROOT);
-    add_step(ret, spec->post_mount != NULL, STEP_POST_MOUNT);
-    add_step(ret, needs_overlay, STEP_UNMOUNT);
-    add_step(ret, spec->post_umount != NULL, STEP_POST_UMOUNT);
-    add_step(ret, spec->extra_commands != NULL, STEP_EXTRA_COMMANDS);
-    add_step(ret, ret->needs_vm, STEP_PACK);
+    add_step(ret, ret->needs_base, PLAN_UNPACK);
+    add_step(ret, has_contents, PLAN_CONTENTS);
+    add_step(ret, spec->pre_mount != NULL, PLAN_PRE_MOUNT);
+    add_step(ret, needs_overlay, PLAN_MOUNT);
+    add_step(ret, has_script, PLAN_RUN_AS_ROOT);
+    add_step(ret, spec->post_mount != NULL, PLAN_POST_MOUNT);
+    add_step(ret, needs_overlay, PLAN_UNMOUNT);
+    add_step(ret, spec->post_umount != NULL, PLAN_POST_UMOUNT);
+    add_step(ret, spec->extra_commands != NULL, PLAN_EXTRA_COMMANDS);
+    add_step(ret, ret->needs_vm, PLAN_PACK);
 }
 
 /* Sets NAME in the list of NAME=VALUE, in place or at the end. */
@@ -188,7 +188,7 @@ struct json *plan_describe(const struct plan *plan, const struct spec *spec)
     CLEANUP(freep) char *created = image_config_time(spec->created);
 
     for (size_t i = 0; i < plan->step_count; i++)
-        json_append(steps, json_string(step_name(plan->steps[i])));
+        json_append(steps, json_string(plan_step_name(plan->steps[i])));
     json_set(description, "name", json_string(spec->name));
     json_set(description, "tag", json_string(spec->tag));
     json_set(description, "created", json_string(created));

@@ -7,24 +7,24 @@
 #include "host/lib/json.h"
 #include "host/spec/spec.h"
 
-enum step {
-    STEP_UNPACK, /* base layers onto the base disk, where the cache has none */
-    STEP_CONTENTS,
-    STEP_PRE_MOUNT,
-    STEP_MOUNT,
-    STEP_RUN_AS_ROOT,
-    STEP_POST_MOUNT,
-    STEP_UNMOUNT,
-    STEP_POST_UMOUNT,
-    STEP_EXTRA_COMMANDS,
-    STEP_PACK,
-    STEP_COUNT,
+enum plan_step {
+    PLAN_UNPACK, /* base layers onto the base disk, where the cache has none */
+    PLAN_CONTENTS,
+    PLAN_PRE_MOUNT,
+    PLAN_MOUNT,
+    PLAN_RUN_AS_ROOT,
+    PLAN_POST_MOUNT,
+    PLAN_UNMOUNT,
+    PLAN_POST_UMOUNT,
+    PLAN_EXTRA_COMMANDS,
+    PLAN_PACK,
+    PLAN_STEP_COUNT,
 };
 
 struct plan {
     bool needs_vm;
-    bool needs_base;             /* the base's files, in the guest; not only its layers */
-    enum step steps[STEP_COUNT]; /* in order; only those that the spec needs */
+    bool needs_base;                       /* the base's files, in the guest; not only its layers */
+    enum plan_step steps[PLAN_STEP_COUNT]; /* in order; only those that the spec needs */
     size_t step_count;
 };
 
@@ -32,7 +32,7 @@ struct plan {
 void plan_make(const struct spec *spec, struct plan *ret);
 
 /* "runAsRoot", "preMount", ... as users know the step. */
-const char *step_name(enum step step);
+const char *plan_step_name(enum plan_step step);
 
 /* The environment of runAsRoot: the base's Env (image config, NULL: none), then the spec's, with
  * SOURCE_DATE_EPOCH, a usable PATH, HOME=/root where not set. As GUEST_JOB_ENVIRONMENT is written.

@@ -18,7 +18,7 @@ static void expect_steps(const struct spec *spec, const char *expected)
     plan_make(spec, &plan);
     buffer_append(&names, "", 0);
     for (size_t i = 0; i < plan.step_count; i++)
-        buffer_printf(&names, "%s ", step_name(plan.steps[i]));
+        buffer_printf(&names, "%s ", plan_step_name(plan.steps[i]));
     assert_string_equal(names.data, expected);
     buffer_free(&names);
 }
