@@ -254,18 +254,18 @@ static struct error *launch(struct state *state)
     const struct base_disk *disk = &state->disk;
     size_t count = state->base != NULL ? state->base->layer_count : 0;
     CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
-    CLEANUP(freep) struct vm_share *shares = xcalloc(spec->share_count, sizeof *shares);
+    CLEANUP(freep) struct vm_share *shares = xcalloc(spec->shares.count, sizeof *shares);
 
     for (size_t i = 0; disk->is_new && i < count; i++)
         layers[i] = state->base->layers[i].tar_path;
-    for (size_t i = 0; i < spec->share_count; i++)
-        shares[i] = (struct vm_share){spec->shares[i].source, spec->shares[i].target};
+    for (size_t i = 0; i < spec->shares.count; i++)
+        shares[i] = (struct vm_share){spec->shares.items[i].source, spec->shares.items[i].target};
     struct vm_options options = {.accelerator = state->build->accelerator,
                                  .memory = spec->memory,
                                  .cpus = spec->cpus,
                                  .network = spec->network,
                                  .shares = shares,
-                                 .share_count = spec->share_count,
+                                 .share_count = spec->shares.count,
                                  .scratch_size = spec->disk_size << 20,
                                  .base = disk->path,
                                  .base_mark = base_disk_mark(disk),

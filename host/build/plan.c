@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/image/image_config.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
@@ -146,57 +145,22 @@ void plan_builder_environment(const struct spec *spec, struct buffer *out)
     write_environment(&list, out);
 }
 
-static struct json *string_or_null(const char *text)
+static struct json *describe_part(const struct spec *spec, enum spec_part part)
 {
-    return text != NULL ? json_string(text) : json_null();
-}
+    struct json *description = json_object();
 
-static struct json *string_array(const struct strings *list)
-{
-    struct json *array = json_array();
-
-    for (size_t i = 0; i < list->count; i++)
-        json_append(array, json_string(list->items[i]));
-    return array;
-}
-
-static struct json *describe_vm(const struct spec *spec)
-{
-    struct json *vm = json_object();
-    struct json *shares = json_array();
-
-    for (size_t i = 0; i < spec->share_count; i++) {
-        struct json *share = json_object();
-
-        json_set(share, "source", json_string(spec->shares[i].source));
-        json_set(share, "target", json_string(spec->shares[i].target));
-        json_append(shares, share);
-    }
-    json_set(vm, "memory", json_integer((int64_t)spec->memory));
-    json_set(vm, "cpus", json_integer((int64_t)spec->cpus));
-    json_set(vm, "diskSize", json_integer((int64_t)spec->disk_size));
-    json_set(vm, "network", json_boolean(spec->network));
-    json_set(vm, "shares", shares);
-    json_set(vm, "timeout", json_integer((int64_t)spec->timeout));
-    return vm;
+    spec_describe(spec, part, description);
+    return description;
 }
 
 struct json *plan_describe(const struct plan *plan, const struct spec *spec)
 {
-    struct json *description = json_object();
+    struct json *description = describe_part(spec, SPEC_PART_IMAGE);
     struct json *steps = json_array();
-    CLEANUP(freep) char *created = image_config_time(spec->created);
 
     for (size_t i = 0; i < plan->step_count; i++)
         json_append(steps, json_string(plan_step_name(plan->steps[i])));
-    json_set(description, "name", json_string(spec->name));
-    json_set(description, "tag", json_string(spec->tag));
-    json_set(description, "created", json_string(created));
-    json_set(description, "architecture", json_string(spec->architecture));
-    json_set(description, "fromImage", string_or_null(spec->from_image));
-    json_set(description, "contents", string_array(&spec->contents));
-    json_set(description, "closure", string_array(&spec->closure));
-    json_set(description, "vm", plan->needs_vm ? describe_vm(spec) : json_null());
+    json_set(description, "vm", plan->needs_vm ? describe_part(spec, SPEC_PART_VM) : json_null());
     json_set(description, "steps", steps);
     return description;
 }

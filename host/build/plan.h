@@ -43,7 +43,8 @@ void plan_environment(const struct spec *spec, const struct json *base_config, s
  * spec's. */
 void plan_builder_environment(const struct spec *spec, struct buffer *out);
 
-/* The plan as JSON for --dry-run. The caller's. */
+/* Returns the plan as JSON for --dry-run, the caller's: each key of SPEC that has an effect, those of
+ * the VM below "vm" (null if none is needed), and the steps, which stand for the scripts. */
 struct json *plan_describe(const struct plan *plan, const struct spec *spec);
 
 #endif

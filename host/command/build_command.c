@@ -9,6 +9,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
+#include "host/spec/spec_reader.h"
 #include "host/store/store_pruning.h"
 
 static struct error *show_plan(const struct spec *spec)

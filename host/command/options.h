@@ -16,7 +16,7 @@
 #include "host/lib/error.h"
 #include "host/lib/progress.h"
 #include "host/machine/accelerator.h"
-#include "host/spec/spec.h"
+#include "host/spec/spec_override.h"
 #include "host/tar/compression.h"
 #include "host/tar/tarsum.h"
 

@@ -2,56 +2,317 @@
 
 #include <string.h>
 
+#include "host/lib/cleanup.h"
 #include "host/machine/scratch_disk.h"
 #include "host/spec/spec.h"
+#include "host/spec/spec_path.h"
+#include "host/spec/spec_value.h"
 
 #define AT(member) offsetof(struct spec, member)
 
+/* In the order in which the documents have them. */
 const struct spec_key spec_keys[] = {
-    {"name", SPEC_NAME, AT(name), 0, 0, 0, "Name of the image; a registry prefix is allowed."},
-    {"tag", SPEC_TAG, AT(tag), 0, 0, 0, "Tag of the image."},
-    {"fromImage", SPEC_REFERENCE, AT(from_image), 0, 0, 0,
-     "Base image: a path or a transport reference such as docker-archive:FILE."},
-    {"fromImageName", SPEC_STRING, AT(from_image_name), 0, 0, 0,
-     "Name of the image to take from an archive with several."},
-    {"fromImageTag", SPEC_STRING, AT(from_image_tag), 0, 0, 0,
-     "Tag of the image to take from an archive with several."},
-    {"contents", SPEC_PATHS, AT(contents), 0, 0, 0,
-     "Folders (their contents), tarballs or files that are copied to the layer's root."},
-    {"closure", SPEC_CLOSURE, AT(closure), 0, 0, 0,
-     "Host paths that are stored at their own absolute paths, less what the base has."},
-    {"config", SPEC_CONFIG, AT(config), 0, 0, 0,
-     "Image config (Cmd, Env, User, ...), laid over the base image's."},
-    {"runAsRoot", SPEC_SCRIPT, AT(run_as_root), 0, 0, 0,
-     "Script that is run as root in the image."},
-    {"extraCommands", SPEC_SCRIPT, AT(extra_commands), 0, 0, 0,
-     "Shell commands that are run in the layer's folder with the builder's tools."},
-    {"preMount", SPEC_SCRIPT, AT(pre_mount), 0, 0, 0,
-     "Shell commands before the overlay is mounted."},
-    {"postMount", SPEC_SCRIPT, AT(post_mount), 0, 0, 0,
-     "Shell commands after runAsRoot, while the overlay is mounted."},
-    {"postUmount", SPEC_SCRIPT, AT(post_umount), 0, 0, 0,
-     "Shell commands after the overlay is unmounted."},
-    {"shadowSetup", SPEC_BOOLEAN, AT(shadow_setup), 0, 0, 0,
-     "Make /etc/passwd, shadow, group, gshadow, login.defs and pam.d/other where missing."},
-    {"diskSize", SPEC_NUMBER, AT(disk_size), 10240, SCRATCH_DISK_MIN_MIB, SCRATCH_DISK_MAX_MIB,
-     "Size of the scratch disk in MiB; it is sparse."},
-    {"memory", SPEC_NUMBER, AT(memory), 512, 256, UINT64_C(4) << 20,
-     "Memory of the VM in MiB; libguestfs wants 256 at least."},
-    {"cpus", SPEC_NUMBER, AT(cpus), 1, 1, 32, "Processors of the VM."},
-    {"network", SPEC_BOOLEAN, AT(network), 0, 0, 0, "User-mode network for runAsRoot."},
-    {"shares", SPEC_SHARES, AT(shares), 0, 0, 0,
-     "Host folders that are shown read-only in the guest."},
-    {"env", SPEC_ENV, AT(env), 0, 0, 0,
-     "Further environment of the scripts, which is never stored in the image."},
-    {"created", SPEC_CREATED, AT(created), 0, 0, 0,
-     "Creation time; newer entries of the layer are clamped to it."},
-    {"stillClock", SPEC_BOOLEAN, AT(still_clock), 0, 0, 0,
-     "Have the clock stand still while a script runs, so that all its times are one."},
-    {"architecture", SPEC_ARCHITECTURE, AT(architecture), 0, 0, 0,
-     "Architecture of the image, as Go names it."},
-    {"timeout", SPEC_NUMBER, AT(timeout), 3600, 1, UINT64_C(30) * 24 * 3600,
-     "Time limit of each script in seconds."},
+    {
+        .name = "name",
+        .kind = &spec_value_name,
+        .offset = AT(name),
+        .required = true,
+        .summary = "Name of the image; a registry prefix is allowed.",
+        .documentation = "The name that the image has in archives and registries: lower-case parts "
+                         "separated by `/`, the first of which may be a registry such as "
+                         "`localhost:5000`.\n\n"
+                         "The last part is also the base name of the default output.",
+    },
+    {
+        .name = "tag",
+        .kind = &spec_value_tag,
+        .offset = AT(tag),
+        .initial = "latest",
+        .summary = "Tag of the image.",
+        .documentation = "The tag that the image has in archives and registries.",
+    },
+    {
+        .name = "fromImage",
+        .kind = &spec_path_image,
+        .offset = AT(from_image),
+        .summary = "Base image: a path or a transport reference such as docker-archive:FILE.",
+        .documentation =
+            "The base image: what scripts find, and what the new layer lies on. A path names an "
+            "image by what it holds: an archive of Docker's or OCI's form, compressed or not, or "
+            "an OCI layout. A transport says what it is: `docker-archive:FILE[:REF]`, "
+            "`oci-archive:FILE[:REF]`, `oci:DIR[:REF]` or "
+            "`docker://HOST/NAME[:TAG|@DIGEST]`.\n\n"
+            "The image inherits the base's layers, its whole config and its architecture. Of an "
+            "image for several architectures, the one for `architecture` is taken.\n\n"
+            "Without this key the image has one layer alone, and scripts start from an empty "
+            "directory.",
+    },
+    {
+        .name = "fromImageName",
+        .kind = &spec_value_string,
+        .offset = AT(from_image_name),
+        .otherwise = "the first",
+        .summary = "Name of the image to take from an archive with several.",
+        .documentation = "Which image to take from a `fromImage` that holds several: the one of "
+                         "this name. Docker's own prefixes, `docker.io/` and `library/`, may be "
+                         "left out.",
+    },
+    {
+        .name = "fromImageTag",
+        .kind = &spec_value_string,
+        .offset = AT(from_image_tag),
+        .otherwise = "the first",
+        .summary = "Tag of the image to take from an archive with several.",
+        .documentation = "Which image to take from a `fromImage` that holds several: the one of "
+                         "this tag.",
+    },
+    {
+        .name = "contents",
+        .kind = &spec_path_list,
+        .offset = AT(contents),
+        .summary = "Directories (their contents), tarballs or files that are copied to the "
+                   "layer's root.",
+        .documentation =
+            "What is copied to the root of the layer before any script runs: of a directory all "
+            "that it contains, of a tarball of any compression its members, of another file the "
+            "file itself. Directories merge; of two entries with one path the later source's "
+            "counts.\n\n"
+            "All entries are owned by root and writable by their owner and group. Symlinks, hard "
+            "links and extended attributes are kept.",
+    },
+    {
+        .name = "closure",
+        .kind = &spec_path_closure,
+        .offset = AT(closure),
+        .summary = "Host paths that are stored at their own absolute paths, less what the base "
+                   "has.",
+        .documentation =
+            "Paths of the host that are stored in the layer at their own absolute paths, such as "
+            "those that `nix-store -qR` prints. `{\"file\": PATH}` names a file with one path per "
+            "line. What the base image or `contents` has at a path is left as it is there.\n\n"
+            "Entries are owned by root and keep their modes, symlinks, hard links and extended "
+            "attributes.",
+    },
+    {
+        .name = "config",
+        .kind = &spec_value_config,
+        .offset = AT(config),
+        .otherwise = "{}",
+        .summary = "Image config (Cmd, Env, User, ...), laid over the base image's.",
+        .documentation =
+            "The `config` object of an OCI or Docker image: `Cmd`, `Entrypoint`, `Env`, "
+            "`ExposedPorts`, `Labels`, `User`, `Volumes`, `WorkingDir` and so on. Names are "
+            "spelled "
+            "as in the OCI image specification; unknown ones are kept. A `Cmd` or `Entrypoint` "
+            "that is a string is a list of one.\n\n"
+            "The whole config of the base image is inherited. `Env` is merged by the names of its "
+            "variables, `Labels`, `ExposedPorts` and `Volumes` by key, and every other member "
+            "replaces the base's. A member that is null removes the base's, as does an entry of "
+            "those three that is null. Setting `Entrypoint` alone clears the base's `Cmd`.",
+    },
+    {
+        .name = "runAsRoot",
+        .kind = &spec_path_script,
+        .offset = AT(run_as_root),
+        .summary = "Script that is run as root in the image.",
+        .documentation =
+            "A script that runs as root in the image, in a VM: what it changes becomes the layer. "
+            "A first line that begins with `#!` names its interpreter in the image; without one it "
+            "runs under the image's `/bin/sh -e`. `{\"file\": PATH}` names a file that holds "
+            "it.\n\n"
+            "It sees the `Env` of the base image, over that `env` and `SOURCE_DATE_EPOCH`, and a "
+            "usable `PATH` and `HOME=/root` if they are not set. Its working directory is `/`, its "
+            "umask 022, and it has no standard input.\n\n"
+            "Build steps run in this order: contents, preMount, mount, runAsRoot, postMount, "
+            "unmount, postUmount, extraCommands, pack. Those that the spec does not need are left "
+            "out, and a spec without scripts starts no VM.",
+    },
+    {
+        .name = "extraCommands",
+        .kind = &spec_path_script,
+        .offset = AT(extra_commands),
+        .summary = "Shell commands that are run in the layer's directory with the builder's tools.",
+        .documentation =
+            "Shell commands that run after everything else, in the directory that becomes the "
+            "layer. Like `preMount`, they run under busybox `sh -e` outside the image.",
+    },
+    {
+        .name = "preMount",
+        .kind = &spec_path_script,
+        .offset = AT(pre_mount),
+        .summary = "Shell commands before the overlay is mounted.",
+        .documentation =
+            "Shell commands that run before the merged view of base and layer is mounted. Such a "
+            "hook runs as root under busybox `sh -e` in the VM, but outside the image. Its working "
+            "directory is the root of the scratch disk, which holds `layer/` (what the image "
+            "gets), `image/` (the base), `mnt/` (the merged view) and `work/`.\n\n"
+            "It sees `env`, `SOURCE_DATE_EPOCH`, a `PATH` that leads to busybox and `HOME=/root`; "
+            "its umask is 022, and it has no standard input and no network.",
+    },
+    {
+        .name = "postMount",
+        .kind = &spec_path_script,
+        .offset = AT(post_mount),
+        .summary = "Shell commands after runAsRoot, while the overlay is mounted.",
+        .documentation =
+            "Shell commands that run after `runAsRoot`, while the merged view is mounted at "
+            "`mnt/`. Everything else is as for `preMount`.",
+    },
+    {
+        .name = "postUmount",
+        .kind = &spec_path_script,
+        .offset = AT(post_umount),
+        .summary = "Shell commands after the overlay is unmounted.",
+        .documentation = "Shell commands that run after the merged view was unmounted. Everything "
+                         "else is as for `preMount`.",
+    },
+    {
+        .name = "shadowSetup",
+        .kind = &spec_value_boolean,
+        .offset = AT(shadow_setup),
+        .part = SPEC_PART_VM,
+        .initial = "false",
+        .summary = "Make /etc/passwd, shadow, group, gshadow, login.defs and pam.d/other where "
+                   "missing.",
+        .documentation =
+            "Makes the files that programs such as `useradd` need, if the image lacks them, before "
+            "`runAsRoot` runs: `/etc/passwd` and `/etc/shadow` with root alone, `/etc/group` and "
+            "`/etc/gshadow` likewise, an empty `/etc/login.defs`, and an `/etc/pam.d/other` for "
+            "`pam_unix`. It works without `runAsRoot`, too.",
+    },
+    {
+        .name = "diskSize",
+        .kind = &spec_value_number,
+        .offset = AT(disk_size),
+        .part = SPEC_PART_VM,
+        .initial = "10240",
+        .unit = "MiB",
+        .least = SCRATCH_DISK_MIN_MIB,
+        .most = SCRATCH_DISK_MAX_MIB,
+        .summary = "Size of the scratch disk in MiB; it is sparse.",
+        .documentation =
+            "The size of the scratch disk, on which the layer comes into being. The disk is "
+            "sparse, "
+            "so it takes no more room on the host than is written to it. Its journal takes up to "
+            "64 MiB of it.",
+    },
+    {
+        .name = "memory",
+        .kind = &spec_value_number,
+        .offset = AT(memory),
+        .part = SPEC_PART_VM,
+        .initial = "512",
+        .unit = "MiB",
+        .least = 256,
+        .most = UINT64_C(4) << 20,
+        .summary = "Memory of the VM in MiB; libguestfs requires at least 256.",
+        .documentation = "The memory of the VM.",
+    },
+    {
+        .name = "cpus",
+        .kind = &spec_value_number,
+        .offset = AT(cpus),
+        .part = SPEC_PART_VM,
+        .initial = "1",
+        .least = 1,
+        .most = 32,
+        .summary = "Processors of the VM.",
+        .documentation = "How many processors the VM has.",
+    },
+    {
+        .name = "network",
+        .kind = &spec_value_boolean,
+        .offset = AT(network),
+        .part = SPEC_PART_VM,
+        .initial = "false",
+        .summary = "User-mode network for runAsRoot.",
+        .documentation =
+            "Gives `runAsRoot` a user-mode network: TCP and UDP through the host, no raw sockets "
+            "and no incoming connections. The hooks have none. The gateway's address leads to the "
+            "host's loopback interface, so the script reaches services that listen there.\n\n"
+            "The script gets the host's proxy variables, in which a proxy on the loopback "
+            "interface is replaced by the gateway, and the host's name resolution and CA bundle. "
+            "None of it is stored in the image.\n\n"
+            "The guest's clock then starts at the host's time, since certificates are checked "
+            "against it, and no longer at a fixed one.",
+    },
+    {
+        .name = "shares",
+        .kind = &spec_path_shares,
+        .offset = AT(shares),
+        .part = SPEC_PART_VM,
+        .summary = "Host directories that are shown read-only in the guest.",
+        .documentation =
+            "Directories of the host that `runAsRoot` and the hooks see read-only. `source` is a "
+            "directory of the host, `target` an absolute path in the guest, which must not be the "
+            "root directory, in `/dev`, `/proc` or `/sys`, nor in or above another target. Owners "
+            "are the host's numbers. Nothing of a share is stored in the image.\n\n"
+            "A hook does not see a share that would cover what it needs itself: busybox, the "
+            "scratch disk or its own script.",
+    },
+    {
+        .name = "env",
+        .kind = &spec_value_env,
+        .offset = AT(env),
+        .part = SPEC_PART_VM,
+        .summary = "Further environment of the scripts, which is never stored in the image.",
+        .documentation = "Further environment variables of `runAsRoot` and the hooks, which count "
+                         "more than those of the base image. They are never stored in the image. "
+                         "They may set `SOURCE_DATE_EPOCH`, `PATH` and `HOME`, too.",
+    },
+    {
+        .name = "created",
+        .kind = &spec_value_time,
+        .offset = AT(created),
+        .otherwise = "SOURCE_DATE_EPOCH, else 1970-01-01T00:00:01Z",
+        .summary = "Creation time; newer entries of the layer are clamped to it.",
+        .documentation =
+            "The creation time of the image, as RFC 3339 has it, or `now`. Entries of the layer "
+            "that are newer are clamped to it. If it is not given, it is the time in the "
+            "environment variable `SOURCE_DATE_EPOCH`, in seconds since 1970, or else "
+            "`1970-01-01T00:00:01Z`.\n\n"
+            "For each script, the guest's clock starts at the later of this time and the base "
+            "image's creation time, or at the host's time if `network` is true. Scripts find this "
+            "time in `SOURCE_DATE_EPOCH`.",
+    },
+    {
+        .name = "stillClock",
+        .kind = &spec_value_boolean,
+        .offset = AT(still_clock),
+        .part = SPEC_PART_VM,
+        .initial = "false",
+        .summary = "Have the clock stand still while a script runs, so that all its times are one.",
+        .documentation =
+            "Lets the clock stand still while a script runs, so that all times that it sees or "
+            "leaves are of one second: the logs of a package manager are the same each time.\n\n"
+            "A program that waits for a time of day, and not for a period, then waits for ever, "
+            "and `make` cannot tell which of two new files is newer.",
+    },
+    {
+        .name = "architecture",
+        .kind = &spec_value_architecture,
+        .offset = AT(architecture),
+        .otherwise = "the host's",
+        .summary = "Architecture of the image, as Go names it.",
+        .documentation =
+            "The architecture of the image by Go's name, such as `amd64` or `arm64`. It selects "
+            "one "
+            "of a base image for several; an image with a base has the base's own. A spec with "
+            "scripts must be for `amd64` or `386`, as must the base image of `runAsRoot`.",
+    },
+    {
+        .name = "timeout",
+        .kind = &spec_value_number,
+        .offset = AT(timeout),
+        .part = SPEC_PART_VM,
+        .initial = "3600",
+        .unit = "seconds",
+        .least = 1,
+        .most = UINT64_C(30) * 24 * 3600,
+        .summary = "Time limit of each script in seconds.",
+        .documentation = "The time limit of each script. A script that runs longer is killed, and "
+                         "the build fails.",
+    },
 };
 
 const size_t spec_key_count = sizeof spec_keys / sizeof *spec_keys;
@@ -67,4 +328,54 @@ const struct spec_key *spec_key_find(const char *name)
 const char *spec_key_name(size_t index)
 {
     return spec_keys[index].name;
+}
+
+const char *spec_key_type(const struct spec_key *key)
+{
+    return key->unit != NULL ? key->unit : key->kind->type;
+}
+
+const char *spec_key_default(const struct spec_key *key, bool *ret_literal)
+{
+    *ret_literal = key->initial != NULL;
+    if (key->initial != NULL)
+        return key->initial;
+    if (key->otherwise != NULL)
+        return key->otherwise;
+    return key->required ? "required" : "none";
+}
+
+/* The lines of an option's text would be taken for the spec file's. */
+static void clear_lines(struct json *value)
+{
+    value->line = 0;
+    for (size_t i = 0; i < value->count; i++)
+        clear_lines(value->items[i]);
+}
+
+static bool is_json(const struct spec_kind *kind, const char *text)
+{
+    return kind->json_start != NULL &&
+           strncmp(text, kind->json_start, strlen(kind->json_start)) == 0;
+}
+
+struct error *spec_key_value(const struct spec_key *key, const char *text, struct json **ret)
+{
+    CLEANUP(json_freep) struct json *value = NULL;
+
+    if (!is_json(key->kind, text)) {
+        *ret = json_string(text);
+        return NULL;
+    }
+    CLEANUP(error_freep) struct error *err = json_parse("JSON", text, strlen(text), &value);
+    CLEANUP(freep)
+    char *requirement = key->kind->judge != NULL ? key->kind->judge(key, value) : NULL;
+
+    if (requirement != NULL)
+        return error_new(EXIT_USAGE, "key '%s': '%.40s' %s", key->name, text, requirement);
+    if (err != NULL)
+        return error_new(EXIT_USAGE, "key '%s': %s", key->name, err->message);
+    clear_lines(value);
+    *ret = STEAL(value);
+    return NULL;
 }

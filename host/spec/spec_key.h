@@ -1,46 +1,70 @@
 /*
- * The keys of the spec file: one table of names, types, limits, defaults and texts, from which the
- * parser (spec.c) and the schema (spec_schema.c) both work.
+ * The keys of the spec file: one table that holds everything about each of them. Reading and
+ * freeing (spec_reader.h, spec.h), defaults, --set (spec_override.h), --dry-run (spec_describe), the
+ * JSON Schema (spec_schema.h), the manual page and shell completion all come from it, so that a key
+ * is one row there and one member of struct spec.
  */
 #ifndef VMBUILD_SPEC_KEY_H
 #define VMBUILD_SPEC_KEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum spec_key_kind {
-    SPEC_NAME,      /* string: an image name */
-    SPEC_TAG,       /* string: an image tag */
-    SPEC_STRING,    /* string */
-    SPEC_REFERENCE, /* string: an image reference or path */
-    SPEC_PATHS,     /* string or list of strings: paths */
-    SPEC_CLOSURE,   /* list of paths, or {"file": PATH} */
-    SPEC_CONFIG,    /* object: image config */
-    SPEC_SCRIPT,    /* string, or {"file": PATH} */
-    SPEC_BOOLEAN,
-    SPEC_NUMBER,       /* a whole number within limits */
-    SPEC_SHARES,       /* list of {"source", "target"} */
-    SPEC_ENV,          /* object of strings */
-    SPEC_CREATED,      /* RFC 3339 or "now" */
-    SPEC_ARCHITECTURE, /* string: a GOARCH name */
+#include "host/lib/buffer.h"
+#include "host/lib/error.h"
+#include "host/lib/json.h"
+#include "host/spec/spec_kind.h"
+
+/* What a key is about, which is where --dry-run shows it. */
+enum spec_part {
+    SPEC_PART_IMAGE, /* the image, and what it is made of */
+    SPEC_PART_VM,    /* the VM and what runs in it: without effect if a build needs no VM */
 };
 
 struct spec_key {
     const char *name;
-    enum spec_key_kind kind;
-    size_t offset;        /* of its member in struct spec */
-    uint64_t initial;     /* of a number, when not given */
+    const struct spec_kind *kind;
+    size_t offset; /* of its member in struct spec */
+    enum spec_part part;
+    bool required;
+
+    /* The default: a value as --set takes it, which is read if the key is not given; or else, for
+     * the documents alone, words for what holds then. NULL: none. */
+    const char *initial;
+    const char *otherwise;
+
+    const char *unit;     /* of a number: "MiB"; NULL: it is a count */
     uint64_t least, most; /* of a number */
-    const char *text;     /* what it means, as the schema says it */
+
+    /* One sentence, for the schema and for completion. */
+    const char *summary;
+
+    /* What the manual page says: sentences in paragraphs, which an empty line separates ("\n\n"),
+     * with literal text between backquotes. It need not repeat type, default and limits. */
+    const char *documentation;
 };
 
 extern const struct spec_key spec_keys[];
 extern const size_t spec_key_count;
 
-/* The key called NAME, or NULL. */
+/* Returns the key called NAME, or NULL. */
 const struct spec_key *spec_key_find(const char *name);
 
-/* The name of key INDEX, for nearest_word. */
+/* Returns the name of key INDEX, for nearest_word. */
 const char *spec_key_name(size_t index);
+
+/* Returns the type of KEY's values as the documents show it: its unit if it has one ("MiB"), else
+ * its kind's ("string or list"). Static. */
+const char *spec_key_type(const struct spec_key *key);
+
+/* Returns the default of KEY as the documents show it: "10240", "the host's", "required", "none".
+ * If *RET_LITERAL, it is a value to be written so, else words. Static. */
+const char *spec_key_default(const struct spec_key *key, bool *ret_literal);
+
+/* Reads TEXT, a value as --set and the table's defaults have it, into *RET, which is the caller's
+ * and has no line. Errors: EXIT_USAGE, with what is wrong after "key 'NAME': ". */
+[[nodiscard]] struct error *spec_key_value(const struct spec_key *key, const char *text,
+                                           struct json **ret);
 
 #endif

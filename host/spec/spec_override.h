@@ -1,16 +1,25 @@
 /*
- * What the command line says over the spec file: --memory, --set KEY=VALUE and so on. A value is
- * the text itself where the key takes text, else JSON; for a key that takes both, what begins as
- * JSON is.
+ * What the command line sets over the spec file: --memory, --set KEY=VALUE and so on. It counts as
+ * if it stood in the file.
  */
 #ifndef VMBUILD_SPEC_OVERRIDE_H
 #define VMBUILD_SPEC_OVERRIDE_H
 
-#include "host/spec/spec.h"
+#include <stddef.h>
 
-/* Reads COUNT OVERRIDES into an object as it would stand in a spec file; of several for one key the
- * last is taken. Its values have no line. Errors: EXIT_USAGE for a key that there is none of, for a
- * number or a boolean that is none, for JSON that is none. *RET is the caller's. */
+#include "host/lib/error.h"
+#include "host/lib/json.h"
+
+struct spec_override {
+    const char *option; /* "set", "memory", ...: for messages */
+    const char *key;
+    const char *value; /* JSON or text, by the kind of the key (spec_kind.h) */
+};
+
+/* Reads COUNT OVERRIDES into an object as it would stand in a spec file. Of several for one key the
+ * last counts. The values have no line. Errors: EXIT_USAGE for an unknown key, for malformed JSON,
+ * and for a value that the kind judges to be wrong whatever the file holds. *RET is the caller's.
+ */
 [[nodiscard]] struct error *spec_overrides_read(const struct spec_override *overrides, size_t count,
                                                 struct json **ret);
 

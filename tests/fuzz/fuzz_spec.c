@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "host/build/plan.h"
-#include "host/spec/spec.h"
+#include "host/spec/spec_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

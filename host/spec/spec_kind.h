@@ -1,0 +1,54 @@
+/*
+ * A kind of spec key: all that depends on what form a value has. Each kind is one struct, defined in
+ * spec_value.c, or in spec_path.c if its values name files of the host. Reading, freeing, --set,
+ * --dry-run, the JSON Schema and the documents use nothing else of a kind, so that a new one is
+ * one definition.
+ */
+#ifndef VMBUILD_SPEC_KIND_H
+#define VMBUILD_SPEC_KIND_H
+
+#include <stdint.h>
+
+#include "host/lib/error.h"
+#include "host/lib/json.h"
+
+struct spec_key;
+
+/* What a value may refer to beyond its own text. */
+struct spec_source {
+    const char *folder; /* absolute, without symlinks; relative paths are taken from it */
+    int64_t now;        /* seconds since 1970: `created: now` */
+    const char *source_date_epoch; /* the variable's text, or NULL */
+};
+
+/* MEMBER is the key's member of struct spec (spec.h); a zeroed one is not given. */
+struct spec_kind {
+    const char *type; /* as the documents show it: "string or list" */
+
+    /* How --set takes a value: as JSON if it begins with this ("": always), else as text. NULL:
+     * always as text. */
+    const char *json_start;
+
+    /* Checks VALUE and stores it in MEMBER, which is empty. Errors: EXIT_INPUT, from spec_error. */
+    struct error *(*read)(const struct spec_key *key, const struct spec_source *source,
+                          struct json *value, void *member);
+
+    /* Releases what MEMBER owns and zeroes it. NULL: it owns nothing. */
+    void (*free)(void *member);
+
+    /* Stores the default, if it depends on the host. NULL: the key's own text is the default. */
+    struct error *(*fill)(const struct spec_source *source, void *member);
+
+    /* What VALUE must be ("must be true or false"; the caller's) if it is not, else NULL. VALUE is
+     * NULL if it is not even JSON. Only for kinds that need neither the host nor the file to judge:
+     * such a value on the command line is an error of usage. NULL: no such judgement. */
+    char *(*judge)(const struct spec_key *key, const struct json *value);
+
+    /* MEMBER as --dry-run shows it; the caller's. NULL: a script, which the plan's steps show. */
+    struct json *(*describe)(const void *member);
+
+    /* The JSON Schema of a value; the caller's. */
+    struct json *(*schema)(const struct spec_key *key);
+};
+
+#endif

@@ -1,0 +1,136 @@
+#include "host/spec/spec_reader.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/memory.h"
+#include "host/lib/nearest.h"
+
+#define STDIN_NAME "standard input" /* in messages */
+
+static void *member(struct spec *spec, const struct spec_key *key)
+{
+    return (char *)spec + key->offset;
+}
+
+/* Stores VALUE as SPEC's KEY, in place of what is there. */
+static struct error *read_value(const struct spec_source *source, const struct spec_key *key,
+                                struct json *value, struct spec *spec)
+{
+    if (key->kind->free != NULL)
+        key->kind->free(member(spec, key));
+    return key->kind->read(key, source, value, member(spec, key));
+}
+
+static struct error *fill_default(const struct spec_source *source, const struct spec_key *key,
+                                  struct spec *spec)
+{
+    CLEANUP(json_freep) struct json *value = NULL;
+
+    if (key->kind->fill != NULL)
+        return key->kind->fill(source, member(spec, key));
+    if (key->initial == NULL)
+        return NULL;
+    TRY(spec_key_value(key, key->initial, &value));
+    return read_value(source, key, value, spec);
+}
+
+static struct error *refuse_key(const char *name, const struct json *value)
+{
+    const char *nearest = nearest_word(name, spec_key_name, spec_key_count);
+    struct error *err = error_new(EXIT_INPUT, "line %u, column %u: unknown key '%.100s'",
+                                  value->line, value->column, name);
+
+    if (nearest != NULL)
+        return error_advise(err, "did you mean '%s'?", nearest);
+    return error_advise(err, "'vmbuild schema' lists the keys");
+}
+
+static struct error *read_keys(const struct spec_source *source, const struct json *root,
+                               struct spec *spec)
+{
+    for (size_t i = 0; i < root->count; i++) {
+        const struct spec_key *key = spec_key_find(root->keys[i]);
+
+        if (key == NULL)
+            return refuse_key(root->keys[i], root->items[i]);
+        if (root->items[i]->type != JSON_NULL || key->required)
+            TRY(read_value(source, key, root->items[i], spec));
+    }
+    return NULL;
+}
+
+static struct error *read_document(const struct spec_source *source, const struct json *root,
+                                   struct spec *spec)
+{
+    if (root->type != JSON_OBJECT)
+        return error_new(EXIT_INPUT, "line %u, column %u: expected an object, found %s", root->line,
+                         root->column, json_type_name(root->type));
+    for (size_t i = 0; i < spec_key_count; i++)
+        TRY(fill_default(source, &spec_keys[i], spec));
+    TRY(read_keys(source, root, spec));
+    for (size_t i = 0; i < spec_key_count; i++)
+        if (spec_keys[i].required && json_get(root, spec_keys[i].name) == NULL)
+            return error_advise(error_new(EXIT_INPUT, "the key '%s' is missing", spec_keys[i].name),
+                                "add \"%s\": \"...\"", spec_keys[i].name);
+    return NULL;
+}
+
+static void apply_overrides(struct json *root, const struct json *overrides)
+{
+    if (root->type != JSON_OBJECT)
+        return;
+    for (size_t i = 0; i < overrides->count; i++)
+        json_set(root, overrides->keys[i], json_copy(overrides->items[i]));
+}
+
+static struct error *read_bytes(const char *path, struct buffer *out)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    CLEANUP(closep)
+    int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+
+    if (!is_stdin && opened < 0)
+        return error_errno(EXIT_INPUT, "open spec '%s'", path);
+    return error_context(
+        file_read_open(is_stdin ? STDIN_FILENO : opened, JSON_SIZE_MAX, EXIT_INPUT, out),
+        "read spec '%s'", is_stdin ? STDIN_NAME : path);
+}
+
+static struct error *find_folder(const char *path, char **ret)
+{
+    CLEANUP(freep) char *copy = xstrdup(path);
+    const char *folder = strcmp(path, "-") == 0 ? "." : dirname(copy);
+
+    *ret = realpath(folder, NULL);
+    if (*ret == NULL)
+        return error_errno(EXIT_INPUT, "open the directory of spec '%s'", path);
+    return NULL;
+}
+
+struct error *spec_read(const char *path, const struct spec_override *overrides, size_t count,
+                        int64_t now, const char *source_date_epoch, struct spec **ret)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+    CLEANUP(freep) char *folder = NULL;
+    CLEANUP(freep) char *name = xasprintf("spec '%s'", strcmp(path, "-") == 0 ? STDIN_NAME : path);
+    CLEANUP(json_freep) struct json *root = NULL;
+    CLEANUP(json_freep) struct json *over = NULL;
+    CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
+
+    TRY(spec_overrides_read(overrides, count, &over));
+    TRY(read_bytes(path, &text));
+    TRY(find_folder(path, &folder));
+    TRY(json_parse(name, text.data, text.length, &root));
+    apply_overrides(root, over);
+    const struct spec_source source = {folder, now, source_date_epoch};
+
+    TRY(error_context(read_document(&source, root, spec), "read %s", name));
+    *ret = STEAL(spec);
+    return NULL;
+}
