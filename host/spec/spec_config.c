@@ -5,6 +5,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/spec/spec_error.h"
 
 enum form { WORDS, STRING_LIST, ASSIGNMENTS, STRING, STRING_MAP, SET, BOOLEAN, NUMBER, OBJECT };
 
@@ -42,7 +43,7 @@ static bool all_children(const struct json *value, enum json_type type)
     return true;
 }
 
-/* Whether VALUE is an object of members of TYPE, or null: that removes the base's. */
+/* Whether VALUE is an object whose members are of TYPE, or null, which removes the base's. */
 static bool is_map_of(const struct json *value, enum json_type type)
 {
     if (value->type != JSON_OBJECT)
@@ -89,24 +90,22 @@ static bool has_form(const struct json *value, enum form form)
     return false;
 }
 
-/* An error about the option NAME, and where VALUE stands in the spec file, if it does. */
+/* An error about the option NAME, whose value is VALUE. */
 static struct error *refuse(const char *name, const struct json *value, const char *cause)
 {
-    if (value->line == 0)
-        return error_new(EXIT_INPUT, "key 'config.%s': %s", name, cause);
-    return error_new(EXIT_INPUT, "line %u, column %u: key 'config.%s': %s", value->line,
-                     value->column, name, cause);
+    CLEANUP(freep) char *key = xasprintf("config.%s", name);
+
+    return spec_error(key, value, "%s", cause);
 }
 
-/* Programs in Go take "env" for "Env", others do not: what it means must not depend on who reads
- * it. */
+/* Programs in Go take "env" for "Env", others do not: its meaning must not depend on the reader. */
 static struct error *check_case(const struct json *config)
 {
     for (size_t i = 0; i < config->count; i++)
         for (size_t j = 0; j < sizeof members / sizeof *members; j++)
             if (strcasecmp(config->keys[i], members[j].name) == 0 &&
                 strcmp(config->keys[i], members[j].name) != 0)
-                return error_advise(refuse(config->keys[i], config->items[i], "no such option"),
+                return error_advise(refuse(config->keys[i], config->items[i], "unknown option"),
                                     "did you mean '%s'?", members[j].name);
     return NULL;
 }
@@ -126,7 +125,7 @@ struct error *spec_config_check(struct json *config)
             json_set(config, members[i].name, list);
         } else if (!has_form(value, members[i].form)) {
             CLEANUP(freep)
-            char *cause = xasprintf("it must be %s", form_texts[members[i].form]);
+            char *cause = xasprintf("must be %s", form_texts[members[i].form]);
 
             return refuse(members[i].name, value, cause);
         }

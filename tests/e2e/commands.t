@@ -205,7 +205,7 @@ if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
     agree "a spec with every key" 0 <<'END'
 {"timeout": 60, "architecture": "amd64", "created": "2016-04-01T00:00:00Z", "env": {"A": "b"},
  "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
- "diskSize": 100, "shadowSetup": true, "postUmount": "true", "postMount": "true", "preMount": "true",
+ "diskSize": 100, "shadowSetup": true, "stillClock": true, "postUmount": "true", "postMount": "true", "preMount": "true",
  "extraCommands": "true", "runAsRoot": {"file": "script"}, "config": {"Cmd": "/bin/sh", "Env": ["A=b"]},
  "closure": {"file": "list"}, "contents": ["one", "two.tar.gz"], "fromImageTag": "t",
  "fromImageName": "n", "fromImage": "docker-archive:layers.tar", "tag": "t", "name": "a/b"}
@@ -237,6 +237,8 @@ is "--dry-run: the steps" "$(jq -c .steps "$WORK/out")" \
     '["unpack","contents","mount","runAsRoot","unmount","extraCommands","pack"]'
 is "--memory and --set" "$(jq -c '[.tag, .vm.memory, .contents]' "$WORK/out")" \
     "[\"2\",300,[\"$WORK/two\"]]"
+is "--dry-run: what scripts see" "$(jq -c '[.vm.env, .vm.stillClock, .vm.shadowSetup]' "$WORK/out")" \
+    '[{"A":"b"},false,false]'
 is "--dry-run: nothing is made" "$(find "$WORK" -name 'x.tar*')" ""
 STATUS=0
 as_user "$VMBUILD" --spec - --dry-run <<< '{"name": "x", "contents": "one"}' \

@@ -95,9 +95,9 @@ else
 fi
 refused "a folder that is not there" "nowhere': No such file" \
     <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "nowhere", "target": "/a"}]}'
-refused "a file" "store/file': it is no folder" \
+refused "a file" "store/file': not a directory" \
     <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "store/file", "target": "/a"}]}'
-refused "a relative target" "'a' is no absolute path" \
+refused "a relative target" "'a' must be an absolute path" \
     <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "store", "target": "a"}]}'
 refused "targets that overlap" "overlap" <<< '{"name": "x", "runAsRoot": "true",
     "shares": [{"source": "store", "target": "/a"}, {"source": "store", "target": "/a/b"}]}'

@@ -221,7 +221,7 @@ static void test_overrides_have_no_line(void **state)
     (void)state;
     assert_non_null(err);
     assert_null(strstr(err->message, "line"));
-    assert_non_null(strstr(err->message, "key 'config.Env': it must be a list of NAME=VALUE"));
+    assert_non_null(strstr(err->message, "key 'config.Env': must be a list of NAME=VALUE"));
     error_free(err);
 }
 
@@ -246,7 +246,7 @@ static void test_config_options_have_one_spelling(void **state)
 {
     (void)state;
     expect_error("{\"name\":\"a\",\n\"config\":{\"env\":[\"A=b\"]}}",
-                 "line 2, column 17: key 'config.env': no such option", "'Env'");
+                 "line 2, column 17: key 'config.env': unknown option", "'Env'");
 }
 
 static void test_a_path_of_a_closure_file_is_found_by_the_files_place(void **state)
