@@ -16,6 +16,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/parallel.h"
 #include "host/lib/progress.h"
+#include "host/lib/rfc3339.h"
 #include "host/lib/stream.h"
 #include "host/machine/machine.h"
 #include "host/tree/contents.h"
@@ -104,7 +105,7 @@ static int64_t base_created(const struct state *state)
     int64_t created = 0;
     const char *text = state->base != NULL ? json_get_string(state->base->config, "created") : NULL;
 
-    if (text == NULL || !image_config_parse_time(text, &created))
+    if (text == NULL || !rfc3339_parse(text, &created))
         return 0;
     return created;
 }

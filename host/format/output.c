@@ -11,12 +11,12 @@
 #include "host/format/docker_archive_writer.h"
 #include "host/format/oci_writer.h"
 #include "host/format/v1_image.h"
-#include "host/image/image_config.h"
 #include "host/image/layer_tar.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/lib/rfc3339.h"
 #include "host/lib/temporary.h"
 
 struct layer_form_wanted output_wants_new(const struct output *output)
@@ -54,7 +54,7 @@ static struct error *write_archive(const struct image *image, const struct outpu
     const char *text = json_get_string(image->config, "created");
     int64_t created = 0;
 
-    if (text == NULL || !image_config_parse_time(text, &created))
+    if (text == NULL || !rfc3339_parse(text, &created))
         created = 0;
     if (output->format == FORMAT_DOCKER_ARCHIVE) {
         TRY(tar_writer_new(fd, output->path, output->compression, created, &writer));

@@ -34,10 +34,4 @@
 /* Appends the bytes of IMAGE's config document: as it came, or else as compact JSON. */
 void image_config_write(const struct image *image, struct buffer *out);
 
-/* Seconds since 1970 as RFC 3339 in UTC. Years 0001 to 9999. The result is the caller's. */
-char *image_config_time(int64_t seconds);
-
-/* Reads an RFC 3339 time; a fraction of a second is dropped. Returns false where TEXT is none. */
-bool image_config_parse_time(const char *text, int64_t *ret);
-
 #endif

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "host/image/architecture.h"
-#include "host/image/image_config.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/rfc3339.h"
 #include "host/spec/json_schema.h"
 #include "host/spec/spec_config.h"
 #include "host/spec/spec_error.h"
@@ -248,7 +248,7 @@ static struct error *read_time(const struct spec_key *key, const struct spec_sou
         return spec_error_type(key->name, value, "a time");
     if (strcmp(value->text, "now") == 0)
         *(int64_t *)member = source->now;
-    else if (!image_config_parse_time(value->text, member))
+    else if (!rfc3339_parse(value->text, member))
         return spec_error(key->name, value,
                           "'%.100s' must be 'now' or an RFC 3339 time such as 2024-02-29T12:00:00Z",
                           value->text);
@@ -278,7 +278,7 @@ static struct error *fill_time(const struct spec_source *source, void *member)
 
 static struct json *describe_time(const void *member)
 {
-    CLEANUP(freep) char *text = image_config_time(*(const int64_t *)member);
+    CLEANUP(freep) char *text = rfc3339_format(*(const int64_t *)member);
 
     return json_string(text);
 }
