@@ -122,20 +122,21 @@ static struct error *compare_members(const struct member *first, const struct me
     return NULL;
 }
 
+/* sink_write: adds to the hash CONTEXT. */
+static struct error *add_to_hash(void *context, const void *bytes, size_t length)
+{
+    sha256_update(context, bytes, length);
+    return NULL;
+}
+
 /* The next member of READER; its entry is NULL at the end. */
 static struct error *next_member(struct tar_reader *reader, struct member *ret)
 {
     CLEANUP(sha256_freep) struct sha256 *hash = sha256_new();
-    const void *bytes;
-    size_t length = 0;
 
     TRY(tar_reader_next(reader, &ret->entry));
-    while (ret->entry != NULL) {
-        TRY(tar_reader_data(reader, &bytes, &length));
-        if (length == 0)
-            break;
-        sha256_update(hash, bytes, length);
-    }
+    if (ret->entry != NULL)
+        TRY(tar_reader_copy(reader, (struct sink){add_to_hash, hash}));
     sha256_finish(STEAL(hash), &ret->data);
     return NULL;
 }

@@ -84,23 +84,37 @@ static char *resolve(const char *base, const char *name)
     return path.length > 0 && path.length <= NAME_LENGTH_MAX ? buffer_steal(&path) : NULL;
 }
 
-/* Keeps the data of the member that READER stands at in memory. */
-static struct error *keep_small(struct archive_index *index, struct tar_reader *reader,
-                                struct member *member)
-{
-    index->small_total += (size_t)member->size;
-    for (;;) {
-        const void *bytes;
-        size_t length = 0;
+/* Where a member's data is kept in memory. */
+struct kept {
+    const struct archive_index *index;
+    const struct member *member;
+    struct buffer *bytes;
+};
 
-        TRY(tar_reader_data(reader, &bytes, &length));
-        if (length == 0)
-            return NULL;
-        if (member->bytes.length + length > SMALL_SIZE)
-            return error_new(EXIT_INPUT, "read '%s': member '%s' is larger than its header says",
-                             index->path, member->name);
-        buffer_append(&member->bytes, bytes, length);
-    }
+/* sink_write: keeps what the member's header promises, and no more. */
+static struct error *keep(void *context, const void *bytes, size_t length)
+{
+    struct kept *kept = context;
+
+    if (kept->bytes->length + length > kept->member->size)
+        return error_new(EXIT_INPUT, "read '%s': member '%s' is larger than its header says",
+                         kept->index->path, kept->member->name);
+    buffer_append(kept->bytes, bytes, length);
+    return NULL;
+}
+
+/* Appends the data of MEMBER, which READER stands at, to OUT. */
+static struct error *keep_data(const struct archive_index *index, struct tar_reader *reader,
+                               const struct member *member, struct buffer *out)
+{
+    struct kept kept = {index, member, out};
+
+    return tar_reader_copy(reader, (struct sink){keep, &kept});
+}
+
+static struct error *write_intake(void *context, const void *bytes, size_t length)
+{
+    return layer_intake_write(context, bytes, length);
 }
 
 /* Takes in the data of the member that READER stands at. */
@@ -112,23 +126,17 @@ static struct error *take_data(struct archive_index *index, struct tar_reader *r
     CLEANUP(layer_intake_freep) struct layer_intake *intake = NULL;
 
     TRY(layer_intake_new(label, wanted, index->store, &intake));
-    for (;;) {
-        const void *bytes;
-        size_t length = 0;
-
-        TRY(tar_reader_data(reader, &bytes, &length));
-        if (length == 0)
-            break;
-        TRY(layer_intake_write(intake, bytes, length));
-    }
+    TRY(tar_reader_copy(reader, (struct sink){write_intake, intake}));
     return layer_intake_finish(STEAL(intake), ret);
 }
 
 static struct error *read_once(struct archive_index *index, struct tar_reader *reader,
                                struct member *member)
 {
-    if (member->size <= SMALL_SIZE && index->small_total + member->size <= SMALL_TOTAL_MAX)
-        return keep_small(index, reader, member);
+    if (member->size <= SMALL_SIZE && index->small_total + member->size <= SMALL_TOTAL_MAX) {
+        index->small_total += (size_t)member->size;
+        return keep_data(index, reader, member, &member->bytes);
+    }
     unsigned int wanted = index->wanted;
 
     /* It may be a document, which is read whatever is asked for. */
@@ -304,15 +312,7 @@ static struct error *read_member(void *context, const char *name, size_t max, st
         return NULL;
     }
     TRY(open_member(index, member, &reader));
-    for (;;) {
-        const void *bytes;
-        size_t length = 0;
-
-        TRY(tar_reader_data(reader, &bytes, &length));
-        if (length == 0)
-            return NULL;
-        buffer_append(out, bytes, length);
-    }
+    return keep_data(index, reader, member, out);
 }
 
 static struct error *take_small(struct archive_index *index, const struct member *member,

@@ -9,7 +9,6 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
-#include "host/lib/stream.h"
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
 
@@ -220,7 +219,9 @@ static struct error *fetch_data(struct tar_reader *reader)
     return NULL;
 }
 
-struct error *tar_reader_data(struct tar_reader *reader, const void **ret, size_t *ret_length)
+/* The next piece of the current member's data, valid until the next call; *RET_LENGTH is 0 at the
+ * end. Holes come as zeros. */
+static struct error *next_piece(struct tar_reader *reader, const void **ret, size_t *ret_length)
 {
     static const char zeros[64 << 10];
 
@@ -239,6 +240,19 @@ struct error *tar_reader_data(struct tar_reader *reader, const void **ret, size_
     reader->data_position += reader->data_length;
     reader->data_length = 0;
     return NULL;
+}
+
+struct error *tar_reader_copy(struct tar_reader *reader, struct sink sink)
+{
+    for (;;) {
+        const void *bytes;
+        size_t length = 0;
+
+        TRY(next_piece(reader, &bytes, &length));
+        if (length == 0)
+            return NULL;
+        TRY(sink.write(sink.context, bytes, length));
+    }
 }
 
 void tar_reader_free(struct tar_reader *reader)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "host/lib/error.h"
+#include "host/lib/stream.h"
 
 struct tar_reader;
 
@@ -28,10 +29,9 @@ bool tar_reader_is_seekable(const struct tar_reader *reader);
 /* Where the header of the current member starts. */
 uint64_t tar_reader_offset(const struct tar_reader *reader);
 
-/* The next piece of the current member's data, borrowed until the next call. Holes of a sparse file
- * come as zeros. *RET_LENGTH is 0 at the end. Errors: EXIT_INPUT. */
-[[nodiscard]] struct error *tar_reader_data(struct tar_reader *reader, const void **ret,
-                                            size_t *ret_length);
+/* Passes the current member's data to SINK, piece by piece. Holes of a sparse file come as zeros.
+ * Errors: EXIT_INPUT, and those of SINK. */
+[[nodiscard]] struct error *tar_reader_copy(struct tar_reader *reader, struct sink sink);
 
 void tar_reader_free(struct tar_reader *reader);
 static inline void tar_reader_freep(struct tar_reader **reader)

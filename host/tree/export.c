@@ -2,31 +2,27 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
-#include "host/lib/stream.h"
+#include "host/tar/pax_writer.h"
 #include "host/tar/tar_reader.h"
 #include "host/tree/image_merge.h"
 #include "host/tree/merged_tree.h"
 
-#define BLOCK_SIZE (1u << 20) /* bytes that go to the sink at a time */
-#define IMPLIED_MODE 0755     /* of folders that no layer has an entry for */
-#define NEARBY 8              /* headers that are cheaper to pass over than opening anew */
+#define IMPLIED_MODE 0755 /* of folders that no layer has an entry for */
+#define NEARBY 8          /* headers that are cheaper to pass over than opening anew */
 
 struct export
 {
     const struct image *image;
     int fds[IMAGE_LAYERS_MAX];
     struct tar_reader *readers[IMAGE_LAYERS_MAX]; /* each where its layer's last entry was read */
-    struct archive *archive;                      /* being written */
-    struct sink sink;
-    struct error *err; /* of the sink, while libarchive was writing */
-    bool abandoned;    /* nothing is written any more */
+    struct pax_writer *writer;
+    const char *path; /* of the entry being written */
 };
 
 /* Opens the tar of LAYER at OFFSET. */
@@ -73,16 +69,6 @@ static struct error *find_entry(struct export *export, const struct merged_inode
     return NULL;
 }
 
-static struct error *failed(struct export *export, const char *path)
-{
-    const char *cause = archive_error_string(export->archive);
-
-    if (export->err != NULL)
-        return STEAL(export->err);
-    return error_new(EXIT_OTHER, "write '%s': %s", path,
-                     cause != NULL ? cause : "libarchive failed");
-}
-
 /* Writes the header ENTRY for PATH, without what would make the stream depend on more than the
  * layers, and without names, which mean other numbers on other hosts. */
 static struct error *write_header(struct export *export, struct archive_entry *entry,
@@ -94,23 +80,20 @@ static struct error *write_header(struct export *export, struct archive_entry *e
     archive_entry_unset_atime(entry);
     archive_entry_unset_ctime(entry);
     archive_entry_unset_birthtime(entry);
-    if (archive_write_header(export->archive, entry) < ARCHIVE_WARN)
-        return failed(export, path);
+    export->path = path;
+    if (archive_write_header(pax_writer_archive(export->writer), entry) < ARCHIVE_WARN)
+        return pax_writer_error(export->writer, "write", path);
     return NULL;
 }
 
-static struct error *write_data(struct export *export, struct tar_reader *reader, const char *path)
+/* sink_write: writes data of the entry whose header was written last. */
+static struct error *write_data(void *context, const void *bytes, size_t length)
 {
-    for (;;) {
-        const void *bytes;
-        size_t length = 0;
+    struct export *export = context;
 
-        TRY(tar_reader_data(reader, &bytes, &length));
-        if (length == 0)
-            return NULL;
-        if (archive_write_data(export->archive, bytes, length) < 0)
-            return failed(export, path);
-    }
+    if (archive_write_data(pax_writer_archive(export->writer), bytes, length) < 0)
+        return pax_writer_error(export->writer, "write", export->path);
+    return NULL;
 }
 
 /* Writes a folder that no layer has an entry for. The root needs none. */
@@ -154,7 +137,7 @@ static struct error *write_inode(struct export *export, struct merged_inode *ino
     TRY(write_header(export, entry, path));
     if (archive_entry_filetype(entry) != AE_IFREG)
         return NULL;
-    return write_data(export, export->readers[inode->layer], path);
+    return tar_reader_copy(export->readers[inode->layer], (struct sink){write_data, export});
 }
 
 /* merged_visit: writes the path. */
@@ -167,55 +150,30 @@ static struct error *write_node(void *context, struct merged_node *node, const c
     return layer_context(export, node->inode->layer, write_inode(export, node->inode, path));
 }
 
-static la_ssize_t on_write(struct archive *archive, void *context, const void *bytes, size_t length)
-{
-    struct export *export = context;
-
-    if (export->abandoned)
-        return -1;
-    export->err = export->sink.write(export->sink.context, bytes, length);
-    if (export->err != NULL) {
-        archive_set_error(archive, EIO, "the output failed");
-        return -1;
-    }
-    return (la_ssize_t)length;
-}
-
-static struct error *write_all(struct export *export)
+static struct error *write_all(struct export *export, struct sink sink)
 {
     CLEANUP(merged_tree_freep) struct merged_tree *tree = NULL;
 
     TRY(image_merge(export->image, &tree));
-    /* Not pax_restricted, which would cut times to whole seconds. */
-    archive_write_set_format_pax(export->archive);
-    archive_write_set_format_option(export->archive, "pax", "xattrheader", "SCHILY");
-    archive_write_set_bytes_per_block(export->archive, BLOCK_SIZE);
-    archive_write_set_bytes_in_last_block(export->archive, 1);
-    if (archive_write_open(export->archive, export, NULL, on_write, NULL) < ARCHIVE_WARN)
-        return failed(export, "the archive");
+    TRY(pax_writer_new(PAX_FULL, sink, &export->writer));
     TRY(merged_tree_each(tree, write_node, export));
-    if (archive_write_close(export->archive) < ARCHIVE_WARN)
-        return failed(export, "the end of the archive");
+    if (archive_write_close(pax_writer_archive(export->writer)) < ARCHIVE_WARN)
+        return pax_writer_error(export->writer, "write", "the end of the archive");
     return NULL;
 }
 
 struct error *export_write(const struct image *image, struct sink sink)
 {
-    struct export export = {
-        .image = image, .archive = xallocated(archive_write_new()), .sink = sink};
+    struct export export = {.image = image};
 
     for (size_t i = 0; i < image->layer_count; i++)
         export.fds[i] = -1;
-    struct error *err = write_all(&export);
+    struct error *err = write_all(&export, sink);
 
-    /* Of an archive that failed, libarchive frees its buffer in closing it only. */
-    export.abandoned = err != NULL;
-    archive_write_close(export.archive);
-    archive_write_free(export.archive);
+    pax_writer_free(export.writer);
     for (size_t i = 0; i < image->layer_count; i++) {
         tar_reader_free(export.readers[i]);
         closep(&export.fds[i]);
     }
-    error_free(export.err);
     return err;
 }
