@@ -18,7 +18,7 @@
 
 enum { CONSUMER_HASH, CONSUMER_DECOMPRESS };
 
-/* One form on its way: its pieces go through RING to the thread that hashes, and to the file. */
+/* One form on its way: its pieces go to the file, and through RING to the thread that hashes. */
 struct stream {
     struct ring *ring;
     struct layer_intake_form form;
@@ -32,8 +32,6 @@ struct layer_intake {
     unsigned int wanted;
     struct store *store;
     bool started; /* the compression is known and the threads run */
-    char *piece;  /* of the blob's ring, being filled */
-    size_t filled;
     struct stream blob;
     struct stream tar; /* only of compressed bytes */
     struct layer_intake_result result;
@@ -66,12 +64,14 @@ static struct error *start_thread(pthread_t *ret, bool *ret_started, void *(*wor
     return NULL;
 }
 
-static struct error *emit(struct stream *stream, const char *piece, size_t length)
+/* sink_write: takes the stream's next piece, before it goes through the ring. */
+static struct error *keep_piece(void *context, const void *bytes, size_t length)
 {
+    struct stream *stream = context;
+
     if (stream->fd >= 0)
-        TRY(file_write(piece, length, stream->fd, stream->form.path));
+        TRY(file_write(bytes, length, stream->fd, stream->form.path));
     stream->form.size += length;
-    ring_commit(stream->ring, length);
     return NULL;
 }
 
@@ -105,6 +105,7 @@ static struct error *decompress_all(struct layer_intake *intake, struct ring_sou
 {
     CLEANUP(decompressor_freep) struct decompressor *decompressor = NULL;
     struct source source = {.read = read_ring, .context = ring_source};
+    uint64_t size = 0;
 
     TRY(decompressor_new(intake->name, source, &decompressor));
     for (;;) {
@@ -114,16 +115,13 @@ static struct error *decompress_all(struct layer_intake *intake, struct ring_sou
         TRY(decompressor_read(decompressor, &bytes, &length));
         if (length == 0)
             return NULL;
-        if (intake->tar.form.size + length > IMAGE_LAYER_SIZE_MAX)
+        size += length;
+        if (size > IMAGE_LAYER_SIZE_MAX)
             return error_new(EXIT_INPUT, "decompress '%s': it has more than %llu bytes",
                              intake->name, (unsigned long long)IMAGE_LAYER_SIZE_MAX);
-        for (size_t done = 0, part; done < length; done += part) {
-            part = length - done < RING_PIECE_SIZE ? length - done : RING_PIECE_SIZE;
-            memcpy(ring_space(intake->tar.ring), (const char *)bytes + done, part);
-            intake->write_error = emit(&intake->tar, (const char *)bytes + done, part);
-            if (intake->write_error != NULL)
-                return NULL;
-        }
+        intake->write_error = ring_write(intake->tar.ring, bytes, length);
+        if (intake->write_error != NULL)
+            return NULL;
     }
 }
 
@@ -134,6 +132,8 @@ static void *decompress_stream(void *argument)
     struct ring_source source = {.ring = intake->blob.ring};
 
     intake->result.damage = decompress_all(intake, &source);
+    if (intake->write_error == NULL)
+        intake->write_error = ring_flush(intake->tar.ring);
     ring_leave(intake->blob.ring, CONSUMER_DECOMPRESS);
     ring_end(intake->tar.ring);
     return NULL;
@@ -144,10 +144,10 @@ static struct error *open_file(struct layer_intake *intake, struct stream *strea
     return store_temporary(intake->store, &stream->form.path, &stream->fd);
 }
 
-/* Starts the threads: the first piece is filled, or it is all there is. */
-static struct error *start(struct layer_intake *intake)
+/* Starts the threads; the blob begins with the LENGTH bytes at PIECE. */
+static struct error *start(struct layer_intake *intake, const void *piece, size_t length)
 {
-    enum compression compression = decompression_sniff(intake->piece, intake->filled);
+    enum compression compression = decompression_sniff(piece, length);
     bool compressed = compression != COMPRESSION_NONE;
     unsigned int blob_form = compressed ? LAYER_BLOB : LAYER_BLOB | LAYER_TAR;
 
@@ -156,7 +156,7 @@ static struct error *start(struct layer_intake *intake)
     if (intake->wanted & blob_form)
         TRY(open_file(intake, &intake->blob));
     if (compressed) {
-        intake->tar.ring = ring_new(1);
+        intake->tar.ring = ring_new(1, (struct sink){keep_piece, &intake->tar});
         if (intake->wanted & LAYER_TAR)
             TRY(open_file(intake, &intake->tar));
         TRY(start_thread(&intake->tar.hasher, &intake->tar.has_hasher, hash_stream, &intake->tar));
@@ -166,6 +166,16 @@ static struct error *start(struct layer_intake *intake)
         ring_leave(intake->blob.ring, CONSUMER_DECOMPRESS);
     }
     return start_thread(&intake->blob.hasher, &intake->blob.has_hasher, hash_stream, &intake->blob);
+}
+
+/* sink_write: takes the blob's next piece. The first one tells how it is compressed. */
+static struct error *take_piece(void *context, const void *bytes, size_t length)
+{
+    struct layer_intake *intake = context;
+
+    if (!intake->started)
+        TRY(start(intake, bytes, length));
+    return keep_piece(&intake->blob, bytes, length);
 }
 
 struct error *layer_intake_new(const char *name, unsigned int wanted, struct store *store,
@@ -178,43 +188,14 @@ struct error *layer_intake_new(const char *name, unsigned int wanted, struct sto
     intake->store = store;
     intake->blob.fd = -1;
     intake->tar.fd = -1;
-    intake->blob.ring = ring_new(2);
-    intake->piece = ring_space(intake->blob.ring);
+    intake->blob.ring = ring_new(2, (struct sink){take_piece, intake});
     *ret = intake;
-    return NULL;
-}
-
-/* Sends the piece that was filled on its way. */
-static struct error *flush(struct layer_intake *intake)
-{
-    if (!intake->started)
-        TRY(start(intake));
-    if (intake->filled == 0)
-        return NULL;
-    size_t length = intake->filled;
-
-    intake->filled = 0;
-    TRY(emit(&intake->blob, intake->piece, length));
-    intake->piece = ring_space(intake->blob.ring);
     return NULL;
 }
 
 struct error *layer_intake_write(struct layer_intake *intake, const void *bytes, size_t length)
 {
-    const char *from = bytes;
-
-    while (length > 0) {
-        size_t room = RING_PIECE_SIZE - intake->filled;
-        size_t part = length < room ? length : room;
-
-        memcpy(intake->piece + intake->filled, from, part);
-        intake->filled += part;
-        from += part;
-        length -= part;
-        if (intake->filled == RING_PIECE_SIZE)
-            TRY(flush(intake));
-    }
-    return NULL;
+    return ring_write(intake->blob.ring, bytes, length);
 }
 
 /* Ends the streams and waits for the threads. */
@@ -241,7 +222,9 @@ static struct error *close_file(struct stream *stream)
 
 static struct error *finish(struct layer_intake *intake, struct layer_intake_result *ret)
 {
-    TRY(flush(intake));
+    TRY(ring_flush(intake->blob.ring));
+    if (!intake->started)
+        TRY(start(intake, "", 0));
     join(intake);
     if (intake->write_error != NULL)
         return STEAL(intake->write_error);

@@ -46,8 +46,6 @@ struct layer_writer {
     struct tarsum *tarsum;
     uint64_t received; /* bytes */
     struct ring *ring;
-    char *piece;   /* of the ring, being filled; NULL: none is */
-    size_t filled; /* bytes of it */
     struct consumer consumers[RING_CONSUMERS_MAX];
     unsigned int consumer_count;
     atomic_bool failed; /* some consumer has an error */
@@ -146,19 +144,10 @@ struct error *layer_writer_new(const char *dir, const char *name, struct layer_f
     writer->tar.fd = writer->blob.fd = -1;
     writer->tar.name = writer->blob.name = name;
     writer->check = layer_check_new();
-    writer->ring = ring_new(1u + wanted.blob + wanted.tarsum);
+    writer->ring = ring_new(1u + wanted.blob + wanted.tarsum, (struct sink){0});
     TRY(open_parts(writer, dir));
     *ret = STEAL(writer);
     return NULL;
-}
-
-/* Hands the piece that was filled to the consumers. */
-static void commit(struct layer_writer *writer)
-{
-    if (writer->filled > 0)
-        ring_commit(writer->ring, writer->filled);
-    writer->piece = NULL;
-    writer->filled = 0;
 }
 
 /* Ends the consumers. Returns the first error that one of them had, or NULL. */
@@ -187,24 +176,10 @@ static struct error *blame_guest(struct error *err)
 
 struct error *layer_writer_write(struct layer_writer *writer, const void *bytes, size_t length)
 {
-    const char *next = bytes;
-
     TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
     writer->received += length;
     progress_bytes(writer->received, 0);
-    while (length > 0) {
-        if (writer->piece == NULL)
-            writer->piece = ring_space(writer->ring);
-        size_t room = RING_PIECE_SIZE - writer->filled;
-        size_t part = length < room ? length : room;
-
-        memcpy(writer->piece + writer->filled, next, part);
-        writer->filled += part;
-        next += part;
-        length -= part;
-        if (writer->filled == RING_PIECE_SIZE)
-            commit(writer);
-    }
+    TRY(ring_write(writer->ring, bytes, length));
     if (!atomic_load(&writer->failed))
         return NULL;
     struct error *err = stop_consumers(writer);
@@ -248,7 +223,7 @@ struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret
     struct layer layer = {0};
 
     TRY(blame_guest(layer_check_finish(owned->check)));
-    commit(owned);
+    TRY(ring_flush(owned->ring));
     TRY(stop_consumers(owned));
     struct error *err = finish_parts(owned, &layer);
 

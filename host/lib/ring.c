@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
 #define PIECES 6 /* enough to even out what one thread does at a time */
@@ -20,9 +22,14 @@ struct ring {
     unsigned int consumers;
     unsigned long taken[RING_CONSUMERS_MAX]; /* pieces given back; ULONG_MAX: has left */
     bool holding[RING_CONSUMERS_MAX];        /* has a piece that it will give back */
+
+    /* The producer's alone. */
+    struct sink first;
+    char *piece;   /* being filled; NULL: none is */
+    size_t filled; /* bytes of it */
 };
 
-struct ring *ring_new(unsigned int consumers)
+struct ring *ring_new(unsigned int consumers, struct sink first)
 {
     struct ring *ring = xcalloc(1, sizeof *ring);
 
@@ -30,6 +37,7 @@ struct ring *ring_new(unsigned int consumers)
     pthread_mutex_init(&ring->mutex, NULL);
     pthread_cond_init(&ring->changed, NULL);
     ring->consumers = consumers;
+    ring->first = first;
     return ring;
 }
 
@@ -43,7 +51,8 @@ static unsigned long slowest(const struct ring *ring)
     return least;
 }
 
-char *ring_space(struct ring *ring)
+/* Waits for a free piece. Returns RING_PIECE_SIZE bytes to fill. */
+static char *wait_for_space(struct ring *ring)
 {
     unsigned long slot = ring->committed % PIECES;
 
@@ -56,14 +65,48 @@ char *ring_space(struct ring *ring)
     return ring->pieces[slot];
 }
 
-void ring_commit(struct ring *ring, size_t length)
+/* Hands the first LENGTH bytes of the piece from wait_for_space to the consumers. */
+static void commit(struct ring *ring, size_t length)
 {
-    assert(length > 0 && length <= RING_PIECE_SIZE);
     pthread_mutex_lock(&ring->mutex);
     ring->lengths[ring->committed % PIECES] = length;
     ring->committed++;
     pthread_cond_broadcast(&ring->changed);
     pthread_mutex_unlock(&ring->mutex);
+}
+
+struct error *ring_flush(struct ring *ring)
+{
+    const char *piece = STEAL(ring->piece);
+    size_t length = ring->filled;
+
+    ring->filled = 0;
+    if (length == 0)
+        return NULL;
+    if (ring->first.write != NULL)
+        TRY(ring->first.write(ring->first.context, piece, length));
+    commit(ring, length);
+    return NULL;
+}
+
+struct error *ring_write(struct ring *ring, const void *bytes, size_t length)
+{
+    const char *next = bytes;
+
+    while (length > 0) {
+        if (ring->piece == NULL)
+            ring->piece = wait_for_space(ring);
+        size_t room = RING_PIECE_SIZE - ring->filled;
+        size_t part = length < room ? length : room;
+
+        memcpy(ring->piece + ring->filled, next, part);
+        ring->filled += part;
+        next += part;
+        length -= part;
+        if (ring->filled == RING_PIECE_SIZE)
+            TRY(ring_flush(ring));
+    }
+    return NULL;
 }
 
 void ring_end(struct ring *ring)

@@ -1,30 +1,36 @@
 /*
- * A ring of buffers between threads: one producer, and consumers that each see every piece, in
- * order. Bounded: the producer waits for the slowest consumer.
+ * A stream of bytes from one thread to others: one producer, and consumers that each see every
+ * byte, in order. The bytes travel in pieces through a ring of buffers. It is bounded: the producer
+ * waits for the slowest consumer.
  *
- * The producer fills the space that ring_space gives it and commits it; ring_end ends the stream. A
- * consumer calls ring_next until it returns NULL, or ring_leave when it wants no more.
+ * The producer calls ring_write, then ring_flush and ring_end. A consumer calls ring_next until it
+ * returns NULL, or ring_leave when it needs no more.
  */
 #ifndef VMBUILD_RING_H
 #define VMBUILD_RING_H
 
 #include <stddef.h>
 
+#include "host/lib/error.h"
+#include "host/lib/stream.h"
+
 #define RING_PIECE_SIZE (512u << 10) /* bytes of a piece at most */
 #define RING_CONSUMERS_MAX 3
 
 struct ring;
 
-/* A ring for CONSUMERS (1 to RING_CONSUMERS_MAX), numbered from 0. Never returns NULL. */
-struct ring *ring_new(unsigned int consumers);
+/* Returns a ring for CONSUMERS (1 to RING_CONSUMERS_MAX), numbered from 0; never NULL. FIRST is
+ * given each piece before the consumers get it, in the producer's thread; its write may be NULL. */
+struct ring *ring_new(unsigned int consumers, struct sink first);
 
-/* Waits for a free piece. Returns RING_PIECE_SIZE bytes to fill. */
-char *ring_space(struct ring *ring);
+/* Appends LENGTH bytes to the stream. The consumers get them once a piece is full. Errors: those of
+ * FIRST. */
+[[nodiscard]] struct error *ring_write(struct ring *ring, const void *bytes, size_t length);
 
-/* Hands the first LENGTH bytes of the piece from ring_space, at least one, to the consumers. */
-void ring_commit(struct ring *ring, size_t length);
+/* Hands the piece that is not full yet, if any, to the consumers. Errors: as above. */
+[[nodiscard]] struct error *ring_flush(struct ring *ring);
 
-/* No more pieces come. May be repeated. */
+/* No more bytes come. May be repeated. */
 void ring_end(struct ring *ring);
 
 /* Gives back the piece from the call before and waits for the next one. Returns its bytes, borrowed
