@@ -49,8 +49,13 @@ $(1)/tests/libguest.a: $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.o) $(BUILD)/guest/li
 	@echo '  AR $$@'
 	$$(AR) rcs $$@ $$(filter %.o,$$^)
 
+$(1)/tests/unit/case.o: tests/unit/case.c $(BUILD)/host/flags
+	@mkdir -p $$(@D)
+	@echo '  CC $$@'
+	$(2) -MMD -MP -c -o $$@ $$<
+
 -include $$(HOST_UNDER_TEST:%.c=$(1)/tests/%.d) $$(GUEST_UNDER_TEST:%.c=$(1)/tests/%.d)
--include $$(wildcard $(1)/tests/fuzz/*.d $(1)/tests/unit/*/*.d)
+-include $$(wildcard $(1)/tests/fuzz/*.d $(1)/tests/unit/*.d $(1)/tests/unit/*/*.d)
 endef
 
 # What a test called $(1) links to, in the folder $(2).
@@ -60,10 +65,10 @@ LINK_GUEST := -Wl,--wrap=nl_langinfo
 
 # $(1): the folder; $(2): the test; $(3): compiler and its options.
 define unit_test
-$(1)/tests/$(2): tests/$(2).c $$(call library_of,$(2),$(1))
+$(1)/tests/$(2): tests/$(2).c $(1)/tests/unit/case.o $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
-	$(3) -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $(if $(filter unit/guest/%,$(2)),$(LINK_GUEST)) \
+	$(3) -MMD -MP -o $$@ $$(filter %.c %.o %.a,$$^) $(if $(filter unit/guest/%,$(2)),$(LINK_GUEST)) \
 	    $$(CMOCKA) $$(HOST_LIBS)
 endef
 
