@@ -8,9 +8,13 @@ usage: registry.py layout DIR [--layers N] [--size BYTES] [--tar]
            passes requests on to http://TARGET and makes the faults that FAULTS lists (see Fault);
            LOG gets a line for each request: METHOD PATH STATUS range=R auth=SCHEME, where R is the
            request's Range or Content-Range
-       registry.py tokens PORT_FILE KEY CERTIFICATE LOG
+       registry.py tokens PORT_FILE KEY CERTIFICATE LOG [--public PREFIX] [--tls]
            a token server (distribution's "Token Authentication"): user "user" with password
-           "secret", or refresh token "refresh"; anyone else may pull from public/*
+           "secret", or refresh token "refresh"; anyone else may pull from PREFIX* (public/);
+           with --tls it speaks HTTPS, with the same key and certificate
+       registry.py internet PORT_FILE LOG NAME=PORT...
+           a client's HTTP proxy, in front of an Internet that consists of the hosts NAME, which are
+           servers on the loopback; it refuses all others
 
 A server writes its port to PORT_FILE when it is ready.
 """
@@ -26,6 +30,9 @@ import json
 import os
 import random
 import re
+import select
+import socket
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -258,7 +265,7 @@ class Tokens(Handler):
         for scope in scopes:
             kind, name, actions = scope.split(":")
             actions = [action for action in actions.split(",")
-                       if user or (action == "pull" and name.startswith("public/"))]
+                       if user or (action == "pull" and name.startswith(self.server.public))]
             access.append({"type": kind, "name": name, "actions": actions})
         body = json.dumps({"token": self.sign(user, access, service)}).encode()
         self.answer(200, {"Content-Type": "application/json"}, body)
@@ -287,8 +294,51 @@ class Tokens(Handler):
         self.grant("user", form["scope"][0].split(" "), form["service"][0])
 
 
+class Internet(Handler):
+    def find(self, host, port):
+        """A connection to HOST, or None: the answer is given then."""
+        if host in self.server.names:
+            return socket.create_connection(("127.0.0.1", self.server.names[host]))
+        self.answer(502, {}, b"no such host: %s:%d\n" % (host.encode(), port))
+        return None
+
+    def do_CONNECT(self):
+        host, _, port = self.path.rpartition(":")
+        other = self.find(host, int(port))
+        if other is None:
+            return
+        self.record(200)
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        ends = {self.connection: other, other: self.connection}
+        while True:
+            for end in select.select(list(ends), [], [])[0]:
+                piece = end.recv(65536)
+                if not piece:
+                    other.close()
+                    return
+                ends[end].sendall(piece)
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        other = self.find(url.hostname, url.port or 80)
+        if other is None:
+            return
+        client = http.client.HTTPConnection(url.hostname)
+        client.sock = other
+        client.request("GET", urllib.parse.urlunsplit(("", "", *url[2:])))
+        response = client.getresponse()
+        self.answer(response.status, {}, response.read())
+        client.close()
+
+
 def serve(handler, port_file, log, **attributes):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if attributes.get("tls"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(attributes["certificate"], attributes["key"])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     server.log_path, server.log_lock = log, threading.Lock()
     open(log, "a").close()
@@ -314,15 +364,25 @@ def main():
     command = commands.add_parser("tokens")
     for name in ("port_file", "key", "certificate", "log"):
         command.add_argument(name)
+    command.add_argument("--public", default="public/")
+    command.add_argument("--tls", action="store_true")
+    command = commands.add_parser("internet")
+    for name in ("port_file", "log"):
+        command.add_argument(name)
+    command.add_argument("names", nargs="+")
     arguments = parser.parse_args()
     if arguments.command == "layout":
         layout(arguments)
     elif arguments.command == "proxy":
         serve(Proxy, arguments.port_file, arguments.log, target=arguments.target,
               faults=Faults(arguments.faults), moved={})
-    else:
+    elif arguments.command == "tokens":
         serve(Tokens, arguments.port_file, arguments.log, key=arguments.key,
-              certificate=arguments.certificate)
+              certificate=arguments.certificate, public=arguments.public, tls=arguments.tls)
+    else:
+        names = dict(name.split("=") for name in arguments.names)
+        serve(Internet, arguments.port_file, arguments.log,
+              names={name: int(port) for name, port in names.items()})
 
 
 if __name__ == "__main__":

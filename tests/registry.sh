@@ -23,7 +23,7 @@ wait_for() {
     return 1
 }
 
-# start_registry NAME [YAML]: a registry; sets PORT. Registries of one test share their storage.
+# start_registry NAME [YAML [PORT]]: a registry; sets PORT. Registries of one test share their storage.
 # YAML: further lines for its configuration; those of "http" come first, indented.
 start_registry() {
     local name=$1
@@ -32,7 +32,7 @@ version: 0.1
 log: {level: info}
 storage: {filesystem: {rootdirectory: $WORK/storage}, delete: {enabled: true}}
 http:
-  addr: 127.0.0.1:0
+  addr: 127.0.0.1:${3-0}
 ${2-}
 EOF
     # Its port is only in its log.
@@ -43,15 +43,44 @@ EOF
     PORT=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$WORK/$name.log")
 }
 
+# start_server NAME COMMAND ARGUMENT...: a server of registry.py; sets PORT.
+start_server() {
+    local name=$1 command=$2
+    shift 2
+    $SERVERS "$command" "$WORK/$name.port" "$@" > "$WORK/$name.err" 2>&1 &
+    SERVER_PIDS+=($!)
+    wait_for test -s "$WORK/$name.port"
+    # shellcheck disable=SC2034 # for the test
+    PORT=$(cat "$WORK/$name.port")
+}
+
 # start_proxy NAME TARGET_PORT < FAULTS: sets PORT; the requests are in $WORK/NAME.log.
 start_proxy() {
     cat > "$WORK/$1.json"
-    $SERVERS proxy "$WORK/$1.port" "127.0.0.1:$2" "$WORK/$1.json" "$WORK/$1.log" \
-        > "$WORK/$1.err" 2>&1 &
+    start_server "$1" proxy "127.0.0.1:$2" "$WORK/$1.json" "$WORK/$1.log"
+}
+
+# start_tokens NAME [OPTION...]: a token server with $WORK/server.key and server.crt; sets PORT.
+start_tokens() {
+    local name=$1
+    shift
+    start_server "$name" tokens "$WORK/server.key" "$WORK/server.crt" "$WORK/$name.log" "$@"
+}
+
+# start_internet NAME HOST=PORT...: a proxy in front of the only hosts there are; sets PORT.
+start_internet() {
+    local name=$1
+    shift
+    start_server "$name" internet "$WORK/$name.log" "$@"
+}
+
+# start_files NAME DIR: the files below DIR, over HTTP; sets PORT.
+start_files() {
+    python3 -u -m http.server --bind 127.0.0.1 --directory "$2" 0 > "$WORK/$1.log" 2>&1 &
     SERVER_PIDS+=($!)
-    wait_for test -s "$WORK/$1.port"
+    wait_for grep -q ' port ' "$WORK/$1.log"
     # shellcheck disable=SC2034 # for the test
-    PORT=$(cat "$WORK/$1.port")
+    PORT=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$WORK/$1.log")
 }
 
 # requests NAME REGEX: how many of a proxy's or token server's requests match.

@@ -1,48 +1,165 @@
 #!/bin/bash
-# Every command of README.md: those of the blocks marked sh, one after another in one folder, against a
-# registry on the port that the README names. `make demo` is run as it stands; `make check` runs this.
+# Every block of README.md, in its order, in one directory: json and bash blocks become files, the lines
+# of sh blocks are run, those of console blocks have to print what stands below them. The registries and
+# the package archive that README names are on the loopback: those of Docker and Debian behind a proxy,
+# the user's own on its port. `make demo` is run as it stands; `make check` runs this.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/registry.sh
+. "$(dirname "$0")/../registry.sh"
 
 PORT=5000
 
-need docker-registry
-need skopeo
-cat > "$WORK/registry.yml" <<END
-version: 0.1
-storage: {filesystem: {rootdirectory: $WORK/registry}}
-http: {addr: "127.0.0.1:$PORT"}
-END
-as_user sh -c "echo \$\$ > registry.pid; exec docker-registry serve registry.yml" \
-    > "$WORK/registry.log" 2>&1 &
-trap 'kill "$(cat "$WORK/registry.pid")"; remove_work' EXIT
-for _ in $(seq 100); do
-    if (exec 3<> /dev/tcp/127.0.0.1/$PORT) 2> /dev/null; then break; fi
-    sleep 0.1
-done
-ok "the base is in the registry" as_user skopeo copy --insecure-policy --dest-tls-verify=false \
-    "docker-archive:$(base debian)" "docker://localhost:$PORT/debian:12"
+need docker-registry skopeo openssl python3 dpkg-deb jq
 
-# block LANGUAGE: the lines of README's blocks in that language.
-block() {
-    awk -v "start=^\`\`\`$1\$" '/^```/ && inside { inside = 0; next } inside { print } $0 ~ start { inside = 1 }' \
-        "$TOP/README.md"
+# --- The hosts that README names
+
+# certificate NAME...: $WORK/server.crt and server.key for hosts NAME, of an authority in ca.crt.
+certificate() {
+    local names
+    names=$(printf ',DNS:%s' "$@")
+    cd "$WORK" || exit
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=authority" -keyout ca.key -out ca.crt
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout server.key -out server.csr
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
+        -out server.crt -extfile <(echo "subjectAltName=${names#,}")
 }
 
-block json > "$WORK/hello.json"
+# package NAME: a package of the archive in $WORK/debian, with one program of that name.
+package() {
+    local root=$WORK/package pool=$WORK/debian/pool
+    mkdir -p "$root/DEBIAN" "$root/usr/sbin" "$pool"
+    printf '#!/bin/sh\necho %s\n' "$1" > "$root/usr/sbin/$1"
+    chmod 755 "$root/usr/sbin/$1"
+    printf '%s\n' "Package: $1" "Version: 1" "Architecture: all" "Maintainer: nobody" \
+        "Description: stands for the real one" > "$root/DEBIAN/control"
+    dpkg-deb --root-owner-group --build "$root" "$pool/$1.deb" > /dev/null
+    cat "$root/DEBIAN/control"
+    printf '%s\n' "Filename: pool/$1.deb" "Size: $(stat -c %s "$pool/$1.deb")" \
+        "SHA256: $(sha256sum < "$pool/$1.deb" | cut -c 1-64)"
+}
+
+# archive: Debian's package archive, so far as README needs it.
+archive() {
+    local dist=$WORK/debian/dists/bookworm index=main/binary-amd64/Packages
+    mkdir -p "$dist/${index%/*}"
+    package nginx-light > "$dist/$index"
+    printf '%s\n' "Suite: bookworm" "Architectures: amd64" "Components: main" "SHA256:" \
+        " $(sha256sum < "$dist/$index" | cut -c 1-64) $(stat -c %s "$dist/$index") $index" > "$dist/Release"
+}
+
+# docker.io/library/debian:12, which trusts that archive although nobody has signed it.
+mkdir -p "$WORK/sources/etc/apt"
+echo "deb [trusted=yes] http://deb.debian.org/debian bookworm main" > "$WORK/sources/etc/apt/sources.list"
+jq -n --arg base "$(base debian)" '{name: "debian", tag: "12", fromImage: $base, contents: "sources"}' \
+    > "$WORK/debian.json"
+build debian
+exits 0 "the base image"
+start_registry plain
+ok "the base image is in a registry" skopeo copy --insecure-policy --quiet --dest-tls-verify=false \
+    "docker-archive:$WORK/debian.tar" "docker://127.0.0.1:$PORT/library/debian:12"
+
+(certificate registry-1.docker.io auth.docker.io) > "$WORK/openssl.log" 2>&1
+start_tokens tokens --public library/ --tls
+TOKENS=$PORT
+start_registry docker "  tls: {certificate: $WORK/server.crt, key: $WORK/server.key}
+auth: {token: {realm: 'https://auth.docker.io/token', service: registry.docker.io, issuer: tokens,
+  rootcertbundle: $WORK/ca.crt}}"
+DOCKER=$PORT
+archive
+start_files files "$WORK"
+FILES=$PORT
+start_internet internet "registry-1.docker.io=$DOCKER" "auth.docker.io=$TOKENS" "deb.debian.org=$FILES"
+PROXY=http://127.0.0.1:$PORT
+start_registry own "" 5000
+
+# What README calls the user's own: nothing in it but the blocks.
+as_user mkdir "$WORK/home"
 # shellcheck disable=SC2034 # for as_user
-USER_ENV=(PATH="$(dirname "$VMBUILD"):/usr/bin:/bin")
-COUNT=0
-while read -r line; do
+USER_ENV=(PATH="$(dirname "$VMBUILD"):/usr/bin:/bin" "HTTPS_PROXY=$PROXY" "http_proxy=$PROXY"
+    "SSL_CERT_FILE=$WORK/ca.crt")
+
+# --- The blocks
+
+# run_line LINE: of a block; its standard output and error.
+run_line() {
+    case $1 in
+    docker\ *) (cd "$WORK/home" && read -ra words <<< "$1" && "${words[@]}") ;;
+    *) as_user sh -c "cd home && $1" < /dev/null ;;
+    esac
+}
+
+# check_line LINE EXPECTED: LINE prints EXPECTED.
+check_line() {
     COUNT=$((COUNT + 1))
-    as_user sh -c "$line" > "$WORK/out" 2> "$WORK/err" < /dev/null
-    is "$line" "$?" 0
-done < <(block sh)
-is "all commands were found" "$COUNT" 8
-for file in debian.tar.gz hello.tar.gz rootfs.tar; do
-    ok "$file was made" test -s "$WORK/$file"
+    if [[ $1 == docker\ * ]] && [ "$(id -u)" -ne 0 ]; then
+        skip "$1" "the Docker Engine of the tests needs root"
+    else
+        is "$1" "$(run_line "$1" 2>&1)" "$2"
+    fi
+}
+
+# console: the block on standard input, of commands and what they print.
+console() {
+    local line command='' expected=''
+    while IFS= read -r line; do
+        if [[ $line == '$ '* ]]; then
+            [ -z "$command" ] || check_line "$command" "$expected"
+            command=${line#'$ '} expected=
+        else
+            expected+=${expected:+$'\n'}$line
+        fi
+    done
+    check_line "$command" "$expected"
+}
+
+# commands: the block on standard input, each line a command.
+commands() {
+    local line
+    while IFS= read -r line; do
+        run_line "$line" > "$WORK/out" 2> "$WORK/err"
+        is "$line" "$?" 0
+        COUNT=$((COUNT + 1))
+    done
+}
+
+COUNT=0 FILES_MADE=0
+language='' BLOCK='' file=''
+while IFS= read -r text; do
+    case $language/$text in
+    /\`\`\`*) language=${text#\`\`\`} language=${language:-none} BLOCK='' ;;
+    /*)
+        # The file that is mentioned last before a block is the block's.
+        name=$(grep -o '`[a-z]*\.\(json\|sh\)`' <<< "$text" | tail -n 1 | tr -d '`')
+        file=${name:-$file}
+        ;;
+    json/\`\`\` | bash/\`\`\`)
+        as_user tee "home/$file" <<< "$BLOCK" > /dev/null
+        FILES_MADE=$((FILES_MADE + 1)) language=
+        ;;
+    sh/\`\`\`) commands <<< "$BLOCK"; language= ;;
+    console/\`\`\`) console <<< "$BLOCK"; language= ;;
+    */\`\`\`) language= ;;
+    *) BLOCK+=${BLOCK:+$'\n'}$text ;;
+    esac
+done < "$TOP/README.md"
+is "all commands were found" "$COUNT" 21
+is "all files were found" "$FILES_MADE" 6
+for made in debian.tar.gz hello.tar.gz rootfs.tar hello.tar hello-layout/index.json site.tar.gz \
+    web.tar.gz tool.tar.gz app.tar.gz events.json; do
+    ok "$made was made" test -s "$WORK/home/$made"
 done
-ok "the pushed image is there" as_user skopeo inspect --tls-verify=false "docker://localhost:$PORT/hello:1"
+ok "the pushed image is there" skopeo inspect --tls-verify=false docker://localhost:5000/hello:1
+is "hello-layout is the same image" "$(skopeo inspect --config --raw "oci:$WORK/home/hello-layout:latest" | jq .rootfs)" \
+    "$(skopeo inspect --config --raw "docker-archive:$WORK/home/hello.tar" | jq .rootfs)"
+like "hello: the setuid program" "$(layer "$WORK/home/hello.tar")" '^file 4755 0:0 usr/bin/app-id$'
+like "site: the file" "$(layer "$WORK/home/site.tar.gz")" ' srv/www/index\.html$'
+like "web: the package" "$(layer "$WORK/home/web.tar.gz")" ' usr/sbin/nginx-light$'
+like "tool: what the hook made" "$(layer "$WORK/home/tool.tar.gz")" ' usr/share/tool/built$'
+unlike "tool: no trace of the share" "$(layer "$WORK/home/tool.tar.gz")" ' src(/|$)'
+is "app: made with the tool" "$(file_of "$WORK/home/app.tar.gz" etc/motd)" "hello, world"
+is "events: the last one" "$(tail -n 1 "$WORK/home/events.json" | jq -r .output)" hello.tar.gz
+is "no other host was asked for" "$(requests internet ' 502 ')" 0
 
 ok "make demo" env -u MAKEFLAGS -u MAKELEVEL make -C "$TOP" demo
 

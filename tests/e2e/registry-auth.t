@@ -110,11 +110,8 @@ is "the other host does not" "$(requests other 'auth=-')/$(requests other .)" 1/
 OPTIONS=()
 
 # --- Tokens
-$SERVERS tokens "$WORK/tokens.port" "$WORK/server.key" "$WORK/server.crt" "$WORK/tokens.log" \
-    > "$WORK/tokens.err" 2>&1 &
-SERVER_PIDS+=($!)
-wait_for test -s "$WORK/tokens.port"
-start_registry token "auth: {token: {realm: 'http://127.0.0.1:$(cat "$WORK/tokens.port")/token',
+start_tokens tokens
+start_registry token "auth: {token: {realm: 'http://127.0.0.1:$PORT/token',
   service: registry, issuer: tokens, rootcertbundle: $WORK/ca.crt}}"
 TOKEN=127.0.0.1:$PORT
 jq -n --arg host "$TOKEN/private" --arg auth "$(auth user secret)" \
