@@ -9,7 +9,7 @@
 # Further: check-asan, check-valgrind, check-slow, lint, fuzz, bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := build

@@ -121,7 +121,8 @@ fuzz: $(FUZZERS)
 # The linters, all of them even where one complains.
 C_FILES = $(shell find host guest tests -name '*.[ch]' | sort)
 SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci)
+DOCUMENTS = $(shell find . -name '*.md' -not -path './$(BUILD)/*' | sed 's,^\./,,' | sort)
 # Exported as it is: it holds quotes of both kinds.
 lint: export LINT_CFLAGS = $(HOST_CFLAGS)
 lint: $(BUILD)/host/flags
-	@tests/lint '$(C_FILES)' '$(SHELL_FILES)'
+	@tests/lint '$(C_FILES)' '$(SHELL_FILES)' '$(DOCUMENTS)'

@@ -1,6 +1,6 @@
 /*
- * Linked to every unit test: CASE=PATTERN in the environment runs the test functions whose names match
- * it ('*' and '?' as in the shell) and no others. Without it, all run.
+ * Linked to every unit test: CASE=PATTERN in the environment runs the test functions whose names
+ * match it ('*' and '?' as in the shell) and no others. Without it, all run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
