@@ -139,8 +139,8 @@ static struct error *remove_entry(const char *folder, const char *name)
     return NULL;
 }
 
-/* Removes lock files that no process holds. A process that has opened one meanwhile notices, once it
- * has the lock, that the file is gone, and makes another (store_lock). */
+/* Removes lock files that no process holds. A process that has opened one meanwhile notices, once
+ * it has the lock, that the file is gone, and makes another (store_lock). */
 static void remove_idle_locks(const char *folder)
 {
     CLEANUP(freep) char *path = xasprintf("%s/lock", folder);

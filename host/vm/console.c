@@ -6,6 +6,8 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
+#include "host/lib/progress.h"
 
 void console_append(struct console *console, const char *bytes, size_t length)
 {
@@ -64,6 +66,22 @@ bool console_is_noise(const char *line)
     return strncmp(line, start, strlen(start)) == 0;
 }
 
+void console_show(struct console *console, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != '\n' && console->line.length < CONSOLE_BYTES) {
+            buffer_append(&console->line, &bytes[i], 1);
+            continue;
+        }
+        CLEANUP(freep)
+        char *line = printable_copy(console->line.data, console->line.length, PRINTABLE_ASCII,
+                                    PRINTABLE_DROP);
+
+        progress_detail("%s: %s", console_is_noise(line) ? "libguestfs" : "guest", line);
+        buffer_free(&console->line);
+    }
+}
+
 char *console_tail(const struct console *console)
 {
     CLEANUP(freep) char *plain = plain_text(console);
@@ -88,4 +106,10 @@ bool console_out_of_memory(const struct console *console)
     /* mm/oom_kill.c of the kernel: nothing left to kill. */
     return strstr(plain, "System is deadlocked on memory") != NULL ||
            strstr(plain, "not syncing: Out of memory") != NULL;
+}
+
+void console_clear(struct console *console)
+{
+    buffer_free(&console->line);
+    *console = (struct console){0};
 }

@@ -1,10 +1,8 @@
 #include "host/vm/guest_handle.h"
 
-#include <fcntl.h>
 #include <guestfs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
@@ -22,16 +20,13 @@
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_feed.h"
 #include "host/vm/outcome.h"
+#include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
 
 /* A transfer of any length goes on as long as so many bytes pass in so many seconds: a guest that
  * sends one now and then is none that works. */
 #define TRANSFER_SECONDS 300
 #define TRANSFER_STEP (64u << 10)
-
-/* What libguestfs appends to the socket folder: "/libguestfsXXXXXX/guestfsd.sock". */
-#define SOCKET_SUFFIX_MAX 31
-#define SOCKET_NAME "guestfsd.sock"
 
 #define DESCRIPTORS 1024 /* that libguestfs and QEMU may open: a few, and two for each disk */
 
@@ -46,27 +41,8 @@ struct guest_handle {
     struct gatekeeper *gatekeeper; /* while it launches */
     struct console console;
     bool verbose;
-    struct buffer line; /* of the console, not complete yet; used where verbose */
-    char *sockets;      /* folder for sockets */
-    bool sockets_apart; /* it is a temporary of its own */
-    char *left_behind;  /* what libguestfs would leave in /tmp if it were killed; adopted */
+    struct socket_folder sockets;
 };
-
-/* Shows the lines of the console as they are completed, without what could control a terminal. */
-static void show_console(struct guest_handle *handle, const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] != '\n' && handle->line.length < CONSOLE_BYTES) {
-            if (bytes[i] >= ' ' && bytes[i] < 0x7f)
-                buffer_append(&handle->line, &bytes[i], 1);
-            continue;
-        }
-        const char *line = handle->line.data == NULL ? "" : handle->line.data;
-
-        progress_detail("%s: %s", console_is_noise(line) ? "libguestfs" : "guest", line);
-        buffer_free(&handle->line);
-    }
-}
 
 /* Without a handler libguestfs prints some of these on standard error. */
 static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
@@ -78,36 +54,10 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
     if (event == GUESTFS_EVENT_APPLIANCE) {
         console_append(&handle->console, bytes, length);
         if (handle->verbose)
-            show_console(handle, bytes, length);
+            console_show(&handle->console, bytes, length);
     } else {
         progress_detail("libguestfs: %.*s", (int)length, bytes);
     }
-}
-
-/* Root's sockets are in /tmp whatever libguestfs is told, and its folder there outlives it when it
- * is killed. QEMU's command line is the only place that names it. */
-static void adopt_socket_folder(struct guest_handle *handle, pid_t qemu)
-{
-    char command[8192];
-    CLEANUP(freep) char *path = xasprintf("/proc/%d/cmdline", (int)qemu);
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, command, sizeof command);
-    static const char key[] = "path=/tmp/libguestfs";
-
-    if (length <= 0 || geteuid() != 0 || handle->left_behind != NULL)
-        return;
-    const char *start = memmem(command, (size_t)length, key, strlen(key));
-
-    if (start == NULL)
-        return;
-    start += strlen("path=");
-    size_t rest = (size_t)(command + length - start);
-    const char *end = memmem(start, rest, "/" SOCKET_NAME, strlen("/" SOCKET_NAME));
-
-    if (end == NULL)
-        return;
-    handle->left_behind = xstrndup(start, (size_t)(end - start));
-    temporary_adopt(handle->left_behind);
 }
 
 /* The sink of the scripts' output. */
@@ -123,23 +73,7 @@ static void on_connected(void *context, pid_t qemu)
     struct guest_handle *handle = context;
 
     watchdog_set_target(handle->watchdog, qemu);
-    adopt_socket_folder(handle, qemu);
-}
-
-/* A path of a socket has little room (sockaddr_un): where the run folder's is too long, the sockets
- * get a folder in /tmp. */
-static struct error *choose_socket_folder(struct guest_handle *handle)
-{
-    const char *run = NULL;
-
-    TRY(temporary_run_folder(&run));
-    if (strlen(run) + SOCKET_SUFFIX_MAX < sizeof((struct sockaddr_un *)0)->sun_path) {
-        handle->sockets = xstrdup(run);
-        return NULL;
-    }
-    TRY(temporary_folder("/tmp", "vmbuild", &handle->sockets));
-    handle->sockets_apart = true;
-    return NULL;
+    socket_folder_adopt(&handle->sockets, qemu);
 }
 
 /* The first line of what libguestfs said last, without the name of its own call, and without
@@ -260,7 +194,7 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
                       const struct guest_attempt *attempt, const char *run)
 {
     guestfs_h *g = handle->g;
-    CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets);
+    CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets.path);
     char *const environment[] = {runtime, NULL};
     struct machine_host host = attempt->host;
     struct machine machine;
@@ -340,11 +274,11 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
 
     *ret_late = false;
     TRY(temporary_run_folder(&run));
-    TRY(guest_port_open(handle->sockets, "output", &handle->output));
-    TRY(guest_port_open(handle->sockets, "layer", &handle->layer));
+    TRY(guest_port_open(handle->sockets.path, "output", &handle->output));
+    TRY(guest_port_open(handle->sockets.path, "layer", &handle->layer));
     TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
                          handle));
-    TRY(gatekeeper_start(handle->sockets, &plan, &handle->gatekeeper));
+    TRY(gatekeeper_start(handle->sockets.path, &plan, &handle->gatekeeper));
     TRY(make_handle(&handle->g));
     if (!configure(handle, options, attempt, run)) {
         CLEANUP(freep) char *words = last_words(handle);
@@ -369,7 +303,7 @@ struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
 
     handle->verbose = verbose;
     TRY(watchdog_new(&handle->watchdog));
-    TRY(choose_socket_folder(handle));
+    TRY(socket_folder_choose(&handle->sockets));
     /* libguestfs would tell it the guest's kernel, and that every script. */
     unsetenv("TERM");
     *ret = STEAL(handle);
@@ -499,10 +433,8 @@ void guest_handle_stop(struct guest_handle *handle)
     guest_port_close(STEAL(handle->output));
     guest_port_close(STEAL(handle->layer));
     progress_output_end();
-    temporary_remove(handle->left_behind);
-    free(handle->left_behind);
-    handle->left_behind = NULL;
-    handle->console = (struct console){0};
+    socket_folder_release(&handle->sockets);
+    console_clear(&handle->console);
 }
 
 void guest_handle_free(struct guest_handle *handle)
@@ -512,9 +444,6 @@ void guest_handle_free(struct guest_handle *handle)
     if (handle->watchdog != NULL)
         guest_handle_stop(handle);
     watchdog_free(handle->watchdog);
-    if (handle->sockets_apart)
-        temporary_remove(handle->sockets);
-    buffer_free(&handle->line);
-    free(handle->sockets);
+    socket_folder_free(&handle->sockets);
     free(handle);
 }

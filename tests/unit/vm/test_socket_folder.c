@@ -1,0 +1,131 @@
+/* Where the sockets of a VM lie. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/lib/temporary.h"
+#include "host/vm/socket_folder.h"
+
+static char root[] = "/tmp/test_socket_folder.XXXXXX";
+
+/* Made once in a process, below TMPDIR, whose path is too long here. */
+static void test_long_path(void **state)
+{
+    struct socket_folder folder;
+
+    (void)state;
+    assert_null(socket_folder_choose(&folder));
+    assert_true(folder.is_apart);
+    assert_true(strlen(folder.path) + 31 < sizeof((struct sockaddr_un *)0)->sun_path);
+    assert_int_equal(access(folder.path, W_OK), 0);
+    char *path = strdup(folder.path);
+
+    socket_folder_free(&folder);
+    assert_null(folder.path);
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+}
+
+/* Starts a process with the command line that QEMU has; it waits to be killed. */
+static pid_t start_qemu(const char *socket)
+{
+    int ends[2];
+    char byte;
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", "kill -STOP $$", "qemu", "-chardev", socket, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 0); /* closed by the exec */
+    close(ends[0]);
+    return pid;
+}
+
+static void test_adopted_for_root_only(void **state)
+{
+    static const char own[] = "/tmp/libguestfsTEST42";
+    struct socket_folder folder = {0};
+    pid_t qemu = start_qemu("socket,path=/tmp/libguestfsTEST42/guestfsd.sock,id=channel0");
+
+    (void)state;
+    assert_int_equal(mkdir(own, 0700), 0);
+    socket_folder_adopt(&folder, qemu);
+    kill(qemu, SIGKILL);
+    waitpid(qemu, NULL, 0);
+    if (geteuid() == 0) {
+        assert_string_equal(folder.adopted, own);
+        socket_folder_release(&folder);
+        assert_int_equal(access(own, F_OK), -1);
+    } else {
+        assert_int_equal(rmdir(own), 0);
+    }
+    assert_null(folder.adopted);
+    socket_folder_free(&folder);
+}
+
+static void test_nothing_to_adopt(void **state)
+{
+    struct socket_folder folder = {0};
+    pid_t qemu = start_qemu("socket,path=/run/user/1/libguestfsA/guestfsd.sock,id=channel0");
+
+    (void)state;
+    socket_folder_adopt(&folder, qemu);
+    kill(qemu, SIGKILL);
+    waitpid(qemu, NULL, 0);
+    assert_null(folder.adopted);
+    socket_folder_adopt(&folder, qemu); /* it is gone */
+    assert_null(folder.adopted);
+}
+
+static int set_up(void **state)
+{
+    char path[200];
+    size_t length;
+
+    (void)state;
+    if (mkdtemp(root) == NULL)
+        return -1;
+    length = strlen(root);
+    memcpy(path, root, length);
+    path[length] = '/';
+    memset(path + length + 1, 'x', 100);
+    path[length + 101] = '\0';
+    if (mkdir(path, 0700) < 0 || setenv("TMPDIR", path, 1) < 0)
+        return -1;
+    return temporary_setup() != NULL;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temporary_remove_all();
+    temporary_remove(root);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_long_path),
+        cmocka_unit_test(test_adopted_for_root_only),
+        cmocka_unit_test(test_nothing_to_adopt),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
