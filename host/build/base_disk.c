@@ -15,8 +15,8 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* Room for file data rounded up to blocks, folders and metadata, and an inode for the smallest tar
- * entry. The file is sparse: what is not used costs nothing. */
+/* Room for file data rounded up to blocks, directories and metadata, and an inode for the smallest
+ * tar entry. The file is sparse: unused room costs nothing. */
 #define DISK_SIZE_SPARE (64 * MIB)
 #define TAR_RECORD_SIZE 512
 
@@ -53,7 +53,7 @@ static struct error *make_empty(struct store *store, struct image *image, char *
     return NULL;
 }
 
-/* A disk of before there were marks has zeros in its place. */
+/* A disk that is older than marks has zeros in its place. */
 static void read_mark(struct base_disk *disk)
 {
     CLEANUP(closep) int fd = open(disk->path, O_RDONLY | O_CLOEXEC);
@@ -74,7 +74,7 @@ static struct error *write_mark(int fd, const char *path)
 
     if (getentropy(bytes, sizeof bytes) < 0 ||
         pwrite(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return error_errno(EXIT_OTHER, "mark the base disk '%s'", path);
+        return error_errno(EXIT_OTHER, "mark base disk '%s'", path);
     return NULL;
 }
 

@@ -28,8 +28,8 @@ struct state {
     const struct build *build;
     const struct spec *spec;
     struct plan plan;
-    struct image *base;            /* NULL where the spec has no fromImage */
-    struct merged_tree *base_tree; /* its paths, once they were asked for */
+    struct image *base;            /* NULL if the spec has no fromImage */
+    struct merged_tree *base_tree; /* its paths, once they were needed */
 
     /* The VM and the disks it stands on, until end_vm. */
     struct vm *vm;
@@ -38,7 +38,7 @@ struct state {
     struct image *image;
 };
 
-/* Ends the VM, where there is one, and lets go of the base disk. There is nothing to flush and no
+/* Ends the VM, if there is one, and releases the base disk. There is nothing to flush and no
  * orderly shutdown. */
 static void end_vm(struct state *state)
 {
@@ -65,7 +65,7 @@ static struct error *check_architecture(const struct state *state)
                      state->spec->from_image, architecture);
 }
 
-/* Opens the base image. Its tars are needed only by a base disk that is not there yet, or by the
+/* Opens the base image. Its tars are needed only by a base disk that is yet to be made, or by the
  * output. */
 static struct error *open_base(struct state *state)
 {
@@ -99,7 +99,7 @@ static struct error *read_base_tree(void *context, const struct merged_tree **re
     return NULL;
 }
 
-/* The base's creation time, or 0 where it has none or a malformed one. */
+/* The base's creation time, or 0 if that is missing or malformed. */
 static int64_t base_created(const struct state *state)
 {
     int64_t created = 0;
@@ -110,7 +110,7 @@ static int64_t base_created(const struct state *state)
     return created;
 }
 
-/* The guest's clock at its start: never before the newest file of the base, so that what the script
+/* The guest's clock at its start: never before the newest file of the base, so that what a script
  * makes is not older than what it finds. */
 static int64_t guest_clock(const struct state *state)
 {
@@ -121,7 +121,7 @@ static int64_t guest_clock(const struct state *state)
     return base > state->spec->created ? base : state->spec->created;
 }
 
-/* Over a base, the guest makes folders that no source names, as they are there. */
+/* With a base, the guest makes the directories that no source names, as they are there. */
 static struct contents contents_of(struct state *state)
 {
     return (struct contents){.paths = &state->spec->contents,
@@ -229,7 +229,7 @@ static struct error *run_steps(struct state *state, struct vm *vm)
     return NULL;
 }
 
-/* Fills a new base disk and keeps it, then mounts it. *RET_DAMAGED: the store's disk is of no use.
+/* Fills a new base disk and keeps it, then mounts it. *RET_DAMAGED: the store's disk is unusable.
  */
 static struct error *use_base_disk(struct state *state, bool *ret_damaged)
 {
@@ -285,7 +285,7 @@ static struct error *launch(struct state *state)
     return NULL;
 }
 
-/* One VM from its disks to the layer. It is left to end_vm. */
+/* One VM from its disks to the layer; end_vm ends it. */
 static struct error *run_vm(struct state *state, struct layer_writer *writer, bool *ret_damaged)
 {
     if (state->plan.needs_base)
@@ -300,7 +300,7 @@ static struct error *run_vm(struct state *state, struct layer_writer *writer, bo
     return NULL;
 }
 
-/* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made anew,
+/* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made again,
  * once. */
 static struct error *build_root_layer(struct state *state, struct layer_writer *writer)
 {
@@ -309,7 +309,7 @@ static struct error *build_root_layer(struct state *state, struct layer_writer *
 
     if (err == NULL || !damaged)
         return err;
-    progress_note("the cached base disk is damaged (%s); it is made again", err->message);
+    progress_note("the cached base disk is damaged (%s); making it again", err->message);
     error_free(err);
     base_disk_discard(state->build->store, &state->disk);
     end_vm(state);
@@ -326,7 +326,7 @@ static struct error *build_pure_layer(struct state *state, struct layer_writer *
     return NULL;
 }
 
-/* Whether the image gets a layer of its own: one that only changes a base's config does not. */
+/* Whether the image gets a new layer: one that only changes a base's config does not. */
 static bool needs_layer(const struct state *state)
 {
     return state->plan.needs_vm || state->spec->contents.count > 0 ||
@@ -349,7 +349,7 @@ static struct error *make_layer(struct state *state, struct layer *ret)
     return layer_writer_finish(STEAL(writer), ret);
 }
 
-/* Moves the base's layers to the new image, which is then written with them. */
+/* Moves the base's layers to the new image. */
 static void take_base_layers(struct state *state)
 {
     struct image *base = state->base;
@@ -380,8 +380,8 @@ static struct error *make_image(struct state *state)
                              spec->created, spec->architecture, has_new_layer, image);
 }
 
-/* Work of parallel_run: to end the VM, which takes as long as writing a large file, and to write
- * the output. libguestfs, whose error handler is one thread's, stays on the thread it was on. */
+/* Work of parallel_run: ending the VM, which takes as long as writing a large file, and writing the
+ * output. libguestfs, whose error handler belongs to one thread, stays on the thread it was on. */
 static struct error *finish(void *context, size_t index, const atomic_bool *stopped)
 {
     struct state *state = context;
@@ -398,8 +398,8 @@ static struct error *run(struct state *state)
     plan_make(state->spec, &state->plan);
     if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture))
         return error_new(EXIT_INPUT,
-                         "plan image '%s': scripts run on " VM_ARCHITECTURE
-                         ", but its architecture is '%s'",
+                         "plan image '%s': scripts need " VM_ARCHITECTURE
+                         ", but the image is for '%s'",
                          state->spec->name, state->spec->architecture);
     TRY(output_check(&state->build->output));
     TRY(open_base(state));

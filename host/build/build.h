@@ -1,5 +1,5 @@
 /*
- * One build, from spec to output: the only module that knows the whole way.
+ * One build, from spec to output: the only module that knows all of its stages.
  *
  *     spec -> plan -> base layers -> scratch disk -> VM run -> layer -> image -> output
  */
@@ -21,10 +21,10 @@ struct build {
     enum accelerator accelerator;
     bool verbose;
     struct store *store;
-    struct registry_access registry; /* for a base image in one */
+    struct registry_access registry; /* for a base image in a registry */
 };
 
-/* Carries BUILD out. Errors: every code of SPEC.md; on error, no output is made or changed. */
+/* Carries BUILD out. Errors: every code of error.h; on error, no output is made or changed. */
 [[nodiscard]] struct error *build_run(const struct build *build);
 
 #endif

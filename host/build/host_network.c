@@ -11,14 +11,14 @@
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 
-#define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are looked at */
+#define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are read */
 
 static const char *const proxy_variables[] = {
     "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
 };
 
-/* What OpenSSL, curl, Python's requests and git, and Node.js look at. */
+/* Read by OpenSSL, curl, Python's requests, git and Node.js. */
 static const char *const bundle_variables[] = {
     "SSL_CERT_FILE",  "CURL_CA_BUNDLE",      "REQUESTS_CA_BUNDLE",
     "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS",
@@ -51,7 +51,7 @@ static void add_variable(struct buffer *environment, const char *name, const cha
     buffer_append(environment, "", 1);
 }
 
-/* Length of the loopback's name or address that TEXT begins with; 0 where it is none. */
+/* Returns the length of the loopback's name or address that TEXT begins with, or 0. */
 static size_t loopback_length(const char *text)
 {
     static const char *const names[] = {"localhost", "[::1]"};
@@ -76,7 +76,7 @@ char *host_network_proxy(const char *proxy, const char *gateway)
     return xasprintf("%.*s%s%s", (int)(host - proxy), proxy, gateway, host + length);
 }
 
-/* The variable that lists the hosts which are reached without a proxy names no proxy. */
+/* no_proxy lists hosts that are reached without a proxy, so it names none. */
 static void add_proxy(struct buffer *environment, const char *name, const char *gateway)
 {
     const char *value = getenv(name);
@@ -96,8 +96,7 @@ void host_network_environment(bool has_bundle, const char *gateway, struct buffe
         add_variable(environment, bundle_variables[i], GUEST_CA_BUNDLE_PATH);
 }
 
-/* Appends the lines of the file PATH for which WANTED says so. A file that is not there has none.
- */
+/* Appends the lines of the file PATH that are WANTED. A missing file has none. */
 static void copy_lines(const char *path, bool (*wanted)(const char *line), struct buffer *out)
 {
     CLEANUP(fclosep) FILE *file = fopen(path, "re");

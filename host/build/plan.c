@@ -87,8 +87,7 @@ static void set_default(struct strings *list, const char *name, const char *valu
         set_variable(list, name, strlen(name), value);
 }
 
-/* The base's Env: entries that are not NAME=VALUE are left out, as Docker leaves them to have no
- * effect. */
+/* The base's Env. Entries that are not NAME=VALUE are left out: for Docker they have no effect. */
 static void add_image_environment(struct strings *list, const struct json *image_config)
 {
     const struct json *environment = json_get(json_get(image_config, "config"), "Env");
@@ -111,12 +110,12 @@ static void add_spec_environment(struct strings *list, const struct spec *spec)
                      spec->env->items[i]->text);
     CLEANUP(freep) char *epoch = xasprintf("%" PRId64, spec->created);
 
-    /* A base image that was built with one has another time than this build. */
+    /* A base image may bring one, which is the time of its own build. */
     if (json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
         set_variable(list, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), epoch);
 }
 
-/* Writes LIST as the guest reads it, and frees it. */
+/* Appends LIST in the form that the guest reads, and frees it. */
 static void write_environment(struct strings *list, struct buffer *out)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -8,7 +8,7 @@
 #include "host/spec/spec.h"
 
 enum plan_step {
-    PLAN_UNPACK, /* base layers onto the base disk, where the cache has none */
+    PLAN_UNPACK, /* base layers onto the base disk, if the cache has none */
     PLAN_CONTENTS,
     PLAN_PRE_MOUNT,
     PLAN_MOUNT,
@@ -31,20 +31,20 @@ struct plan {
 /* Decides what a build of SPEC does. */
 void plan_make(const struct spec *spec, struct plan *ret);
 
-/* "runAsRoot", "preMount", ... as users know the step. */
+/* Returns the name by which users know STEP: "runAsRoot", "preMount", ... Static. */
 const char *plan_step_name(enum plan_step step);
 
-/* The environment of runAsRoot: the base's Env (image config, NULL: none), then the spec's, with
- * SOURCE_DATE_EPOCH, a usable PATH, HOME=/root where not set. As GUEST_JOB_ENVIRONMENT is written.
- */
+/* Appends the environment of runAsRoot: the base's Env (BASE_CONFIG is the image config, or NULL),
+ * over that the spec's and SOURCE_DATE_EPOCH, and a usable PATH and HOME=/root if not set. In the
+ * form of GUEST_JOB_ENVIRONMENT. */
 void plan_environment(const struct spec *spec, const struct json *base_config, struct buffer *out);
 
-/* The environment of hooks and extraCommands: the builder's PATH, HOME, SOURCE_DATE_EPOCH and the
- * spec's. */
+/* Appends the environment of hooks and extraCommands: the spec's and SOURCE_DATE_EPOCH, and the
+ * builder's PATH and HOME=/root if not set. */
 void plan_builder_environment(const struct spec *spec, struct buffer *out);
 
-/* Returns the plan as JSON for --dry-run, the caller's: each key of SPEC that has an effect, those of
- * the VM below "vm" (null if none is needed), and the steps, which stand for the scripts. */
+/* Returns the plan as JSON for --dry-run, the caller's: each key of SPEC that has an effect, those
+ * of the VM below "vm" (null if none is needed), and the steps, which stand for the scripts. */
 struct json *plan_describe(const struct plan *plan, const struct spec *spec);
 
 #endif

@@ -18,7 +18,7 @@
 
 #define PIECE (256u << 10) /* bytes compared at a time */
 
-/* A member of a tar with a digest of its data: all that a difference is looked for in. */
+/* A member of a tar with a digest of its data: all that is compared. */
 struct member {
     struct archive_entry *entry; /* borrowed from the reader */
     struct digest data;
@@ -151,7 +151,7 @@ static struct error *compare_readers(struct tar_reader *first, struct tar_reader
         if (one.entry == NULL && other.entry == NULL)
             return NULL;
         if (one.entry == NULL || other.entry == NULL)
-            return error_new(EXIT_OTHER, "'%s': it is in one build only",
+            return error_new(EXIT_OTHER, "'%s': in one of the two builds only",
                              archive_entry_pathname(one.entry != NULL ? one.entry : other.entry));
         TRY(compare_members(&one, &other));
     }
@@ -175,7 +175,7 @@ static struct error *compare_tars(const char *first, const char *second)
     TRY(open_tar(first, &first_fd, &one));
     TRY(open_tar(second, &second_fd, &other));
     TRY(compare_readers(one, other));
-    return error_new(EXIT_OTHER, "the same members, written in other bytes");
+    return error_new(EXIT_OTHER, "the same entries, encoded differently");
 }
 
 /* The path of the first difference between two JSON values below PATH, or NULL. The caller's. */
@@ -259,11 +259,11 @@ static struct error *find_first_difference(const struct output *first, const str
     TRY(open_output(first, store, &one));
     TRY(open_output(second, store, &other));
     TRY(compare_images(one, other));
-    return error_new(EXIT_OTHER, "the same image, written in other bytes");
+    return error_new(EXIT_OTHER, "the same image, encoded differently");
 }
 
-/* Compares two outputs by the bytes of the archives, or of the folders' files: of a layout its
- * index, which names all others by their digests. */
+/* Compares two outputs by the bytes of the archives, or of the directories' files: of a layout
+ * its index, which names all others by their digests. */
 static struct error *compare_outputs(const struct output *first, const struct output *second)
 {
     static const char *const files[][3] = {[FORMAT_DOCKER_ARCHIVE] = {""},
@@ -287,7 +287,7 @@ static struct error *compare_outputs(const struct output *first, const struct ou
     return NULL;
 }
 
-/* The first build: nothing cached, another number of processors. */
+/* The first build: an empty cache, another number of processors. */
 static struct error *build_varied(const struct build *build, const char *path)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -310,7 +310,8 @@ struct error *reproducibility_check(const struct build *build)
 
     if (strcmp(varied.path, "-") == 0 ||
         (stat(varied.path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
-        return error_new(EXIT_USAGE, "check '%s': --check compares files and folders", varied.path);
+        return error_new(EXIT_USAGE, "check '%s': --check compares only files and directories",
+                         varied.path);
     TRY(temporary_run_folder(&folder));
     CLEANUP(freep) char *path = xasprintf("%s/varied", folder);
 
@@ -319,8 +320,8 @@ struct error *reproducibility_check(const struct build *build)
     TRY(build_run(build));
     progress_start("compare");
     TRY(error_advise(error_context(compare_outputs(&varied, &build->output),
-                                   "check '%s': two builds differ", build->output.path),
-                     "README's section on reproducible contents lists usual causes"));
+                                   "check '%s': the two builds differ", build->output.path),
+                     "README's section on reproducible contents lists the usual causes"));
     progress_done();
     return NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * --check: the same image built twice, and the first difference between the two by path and field.
+ * --check: builds the same image twice and finds the first difference, by path and field.
  */
 #ifndef VMBUILD_REPRODUCIBILITY_H
 #define VMBUILD_REPRODUCIBILITY_H
@@ -8,10 +8,9 @@
 #include "host/lib/error.h"
 
 /* Carries out BUILD, after a first build under other conditions (an empty cache, another number of
- * processors, an output of another name) whose output is thrown away, and compares the two. BUILD's
- * output is written either way. Errors: those of build_run; EXIT_OTHER where the outputs' bytes
- * differ, naming the layer, the path and the field, or the config's key, where the difference is
- * there. */
+ * processors, an output of another name) whose output is discarded, and compares the two. BUILD's
+ * output is written in any case. Errors: those of build_run; EXIT_OTHER if the outputs' bytes
+ * differ, naming the layer, path and field, or the key of the config, in which they do. */
 [[nodiscard]] struct error *reproducibility_check(const struct build *build);
 
 #endif

@@ -8,8 +8,8 @@
 #include "host/lib/json.h"
 
 /* Checks CONFIG's members (OCI image-spec, "Image Configuration", `config`) and gives them the form
- * that Docker stores: a Cmd or Entrypoint that is a string becomes a list of one. Errors: EXIT_INPUT,
- * from spec_error ("line L, column C: key 'config.Env': ..."). */
+ * that Docker stores: a Cmd or Entrypoint that is a string becomes a list of one. Errors:
+ * EXIT_INPUT, from spec_error ("line L, column C: key 'config.Env': ..."). */
 [[nodiscard]] struct error *spec_config_check(struct json *config);
 
 #endif

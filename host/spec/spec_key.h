@@ -1,8 +1,8 @@
 /*
  * The keys of the spec file: one table that holds everything about each of them. Reading and
- * freeing (spec_reader.h, spec.h), defaults, --set (spec_override.h), --dry-run (spec_describe), the
- * JSON Schema (spec_schema.h), the manual page and shell completion all come from it, so that a key
- * is one row there and one member of struct spec.
+ * freeing (spec_reader.h, spec.h), defaults, --set (spec_override.h), --dry-run (spec_describe),
+ * the JSON Schema (spec_schema.h), the manual page and shell completion all come from it, so that a
+ * key is one row there and one member of struct spec.
  */
 #ifndef VMBUILD_SPEC_KEY_H
 #define VMBUILD_SPEC_KEY_H

@@ -270,7 +270,7 @@ static struct error *read_script(const struct spec_key *key, const struct spec_s
         buffer_append(&text, value->text, strlen(value->text));
     else
         return spec_error_type(key->name, value, "a string or {\"file\": PATH}");
-    if (text.length > 0) /* an empty script is none, as in dockerTools */
+    if (text.length > 0) /* an empty script counts as not given, as in dockerTools */
         *(char **)member = buffer_steal(&text);
     return NULL;
 }
@@ -344,7 +344,7 @@ static struct error *read_share(const struct spec_key *key, const struct spec_so
     return clean_target(key, target, &ret->target);
 }
 
-/* Refuses the last of SHARES, which VALUE gave, if its target overlaps an earlier one. */
+/* Refuses the last of SHARES, which is VALUE, if its target overlaps an earlier one. */
 static struct error *check_overlap(const struct spec_key *key, const struct json *value,
                                    const struct spec_shares *shares)
 {

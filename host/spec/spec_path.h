@@ -1,6 +1,6 @@
 /*
- * The kinds whose values name files of the host. A relative path is made absolute, and what it names
- * must exist. See spec_kind.h.
+ * The kinds whose values name files of the host. A relative path is made absolute, and what it
+ * names must exist. See spec_kind.h.
  */
 #ifndef VMBUILD_SPEC_PATH_H
 #define VMBUILD_SPEC_PATH_H

@@ -112,7 +112,7 @@ static void test_environment_without_base(void **state)
                              "HOME=/root\n");
 }
 
-static void test_epoch_is_this_builds_unless_the_spec_says_so(void **state)
+static void test_epoch_is_this_builds_unless_the_spec_sets_it(void **state)
 {
     struct json *base = parse("{\"config\":{\"Env\":[\"SOURCE_DATE_EPOCH=5\",\"PATH=/x\"]}}");
     struct spec spec = {.created = 77};
@@ -137,7 +137,7 @@ int main(void)
         cmocka_unit_test(test_shadow_setup_runs_in_the_image),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_environment_without_base),
-        cmocka_unit_test(test_epoch_is_this_builds_unless_the_spec_says_so),
+        cmocka_unit_test(test_epoch_is_this_builds_unless_the_spec_sets_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,7 @@ static void test_of_several_overrides_the_last_counts(void **state)
     spec_free(spec);
 }
 
-/* A value that can be none, whatever the file says, is an error of usage. */
+/* A value that is wrong whatever the file holds is an error of usage. */
 static void test_wrong_overrides(void **state)
 {
     static const struct {
@@ -211,7 +211,7 @@ static void test_wrong_overrides(void **state)
     }
 }
 
-/* A place in an option's text is not one in the file. */
+/* A place in an option's text is not a place in the file. */
 static void test_overrides_have_no_line(void **state)
 {
     const struct spec_override override = {"set", "config", "{\"Env\": 1}"};
@@ -225,7 +225,7 @@ static void test_overrides_have_no_line(void **state)
     error_free(err);
 }
 
-/* Shell commands in braces are not taken for JSON, nor is a path for anything but one. */
+/* Shell commands in braces are not taken for JSON, nor is a path. */
 static void test_overrides_of_text(void **state)
 {
     const struct spec_override overrides[] = {{"set", "preMount", "{ true; }"},
