@@ -108,7 +108,7 @@ static struct error *base_has(const struct merge *merge, const char *path, bool 
     if (merge->contents->base == NULL)
         return NULL;
     TRY(merge->contents->base(merge->contents->base_context, &tree));
-    *ret = merged_tree_find(tree, path) != NULL;
+    *ret = merged_tree_has(tree, path);
     return NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "host/tar/tar_reader.h"
 #include "host/tree/image_merge.h"
 #include "host/tree/merged_tree.h"
+#include "host/tree/path_tree.h"
 
 #define IMPLIED_MODE 0755 /* of folders that no layer has an entry for */
 #define NEARBY 8          /* headers that are cheaper to pass over than opening anew */
@@ -97,7 +98,7 @@ static struct error *write_data(void *context, const void *bytes, size_t length)
 }
 
 /* Writes a folder that no layer has an entry for. The root needs none. */
-static struct error *write_implied(struct export *export, const struct merged_node *node,
+static struct error *write_implied(struct export *export, const struct path_node *node,
                                    const char *path)
 {
     if (node->parent == NULL)
@@ -141,13 +142,15 @@ static struct error *write_inode(struct export *export, struct merged_inode *ino
 }
 
 /* merged_visit: writes the path. */
-static struct error *write_node(void *context, struct merged_node *node, const char *path)
+static struct error *write_node(void *context, struct path_node *node, const char *path)
 {
     struct export *export = context;
 
-    if (node->inode == NULL)
+    struct merged_inode *inode = node->data;
+
+    if (inode == NULL)
         return write_implied(export, node, path);
-    return layer_context(export, node->inode->layer, write_inode(export, node->inode, path));
+    return layer_context(export, inode->layer, write_inode(export, inode, path));
 }
 
 static struct error *write_all(struct export *export, struct sink sink)

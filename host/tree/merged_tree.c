@@ -1,7 +1,6 @@
 #include "host/tree/merged_tree.h"
 
 #include <assert.h>
-#include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/tree/path_tree.h"
 
 #define ENTRIES_MAX (4u << 20) /* of all layers together */
 #define DEPTH_MAX 8192         /* folders below one another: trees are freed recursively */
@@ -20,52 +20,24 @@
 #define OPAQUE ".wh..wh..opq"
 
 struct merged_tree {
-    struct merged_node root;
+    struct path_tree *paths;
     size_t entries;
 };
 
 /* A walk through the tree. */
 struct walk {
-    struct merged_tree *tree;
+    struct path_tree *paths;
     size_t layer;
     bool make; /* folders that are missing */
-    struct merged_node *node;
+    struct path_node *node;
     unsigned int depth;
     unsigned int symlinks;
 };
 
-static int by_name(const void *a, const void *b)
+/* One path less leads to the inode DATA, NULL or a node's. */
+static void unlink_inode(void *data)
 {
-    return strcmp(((const struct merged_node *)a)->name, ((const struct merged_node *)b)->name);
-}
-
-/* The child of FOLDER whose name is the first LENGTH bytes of NAME, or NULL. */
-static struct merged_node *find_child(const struct merged_node *folder, const char *name,
-                                      size_t length)
-{
-    CLEANUP(freep) char *copy = xstrndup(name, length);
-    struct merged_node key = {.name = copy};
-    struct merged_node **found = tfind(&key, &folder->children, by_name);
-
-    return found != NULL ? *found : NULL;
-}
-
-static struct merged_node *add_child(struct merged_node *folder, const char *name, size_t length,
-                                     size_t layer)
-{
-    struct merged_node *node = xcalloc(1, sizeof *node);
-
-    node->name = xstrndup(name, length);
-    node->parent = folder;
-    node->layer = layer;
-    xallocated(tsearch(node, &folder->children, by_name));
-    return node;
-}
-
-/* Takes NODE's inode from it. */
-static void unlink_inode(struct merged_node *node)
-{
-    struct merged_inode *inode = STEAL(node->inode);
+    struct merged_inode *inode = data;
 
     if (inode == NULL || --inode->paths > 0)
         return;
@@ -75,99 +47,49 @@ static void unlink_inode(struct merged_node *node)
 }
 
 /* Gives NODE a path to INODE in place of the one it had. */
-static void link_inode(struct merged_node *node, struct merged_inode *inode)
+static void link_inode(struct path_node *node, struct merged_inode *inode)
 {
     assert(inode != NULL);
     inode->paths++;
-    unlink_inode(node);
-    node->inode = inode;
+    unlink_inode(node->data);
+    node->data = inode;
 }
 
-/* Frees NODE and what is below it, whose parent no longer knows it. */
-static void free_node(void *argument)
-{
-    struct merged_node *node = argument;
-
-    tdestroy(node->children, free_node);
-    unlink_inode(node);
-    free(node->name);
-    free(node);
-}
-
-static void remove_children(struct merged_node *folder)
-{
-    tdestroy(folder->children, free_node);
-    folder->children = NULL;
-}
-
-static void remove_node(struct merged_node *node)
-{
-    tdelete(node, &node->parent->children, by_name);
-    free_node(node);
-}
-
-struct children {
-    struct merged_node **nodes;
-    size_t count, capacity;
-};
-
-static void children_free(struct children *children)
-{
-    free(children->nodes);
-}
-
-/* twalk_r's: adds each child once, in order. */
-static void collect_child(const void *item, VISIT visit, void *context)
-{
-    struct children *children = context;
-
-    if (visit != postorder && visit != leaf)
-        return;
-    if (children->count == children->capacity) {
-        children->capacity = children->capacity > 0 ? 2 * children->capacity : 16;
-        children->nodes =
-            xreallocarray(children->nodes, children->capacity, sizeof *children->nodes);
-    }
-    children->nodes[children->count++] = *(struct merged_node *const *)item;
-}
-
-static void purge_children(struct merged_node *folder, size_t layer);
+static void purge_children(struct path_tree *paths, struct path_node *folder, size_t layer);
 
 /* Removes what layers below LAYER left of NODE; NODE too unless LAYER has something of it. */
-static void purge(struct merged_node *node, size_t layer)
+static void purge(struct path_tree *paths, struct path_node *node, size_t layer)
 {
-    purge_children(node, layer);
-    if (node->layer == layer)
+    purge_children(paths, node, layer);
+    if (node->owner == layer)
         return;
     if (node->children == NULL) {
-        remove_node(node);
+        path_tree_remove(paths, node);
         return;
     }
     /* A folder of a lower layer, in which this layer put something without an entry for it. */
-    unlink_inode(node);
-    node->layer = layer;
+    unlink_inode(STEAL(node->data));
+    node->owner = layer;
 }
 
-static void purge_children(struct merged_node *folder, size_t layer)
+static void purge_children(struct path_tree *paths, struct path_node *folder, size_t layer)
 {
-    CLEANUP(children_free) struct children children = {0};
+    CLEANUP(path_nodes_free) struct path_nodes children = {0};
 
-    twalk_r(folder->children, collect_child, &children);
+    path_tree_children(folder, &children);
     for (size_t i = 0; i < children.count; i++)
-        purge(children.nodes[i], layer);
+        purge(paths, children.items[i], layer);
 }
 
 static struct error *walk_path(struct walk *walk, const char *path, size_t length);
 
-/* Goes from WALK's folder through the symlink CHILD in it. */
-static struct error *walk_symlink(struct walk *walk, const struct merged_node *child)
+/* Goes from WALK's folder through a symlink in it that leads to TARGET. */
+static struct error *walk_symlink(struct walk *walk, const char *target)
 {
-    const char *target = child->inode->symlink;
-
     if (++walk->symlinks > SYMLINKS_MAX)
         return error_new(EXIT_INPUT, "a path leads through more than %d symlinks", SYMLINKS_MAX);
     if (*target == '/') {
-        walk->node = &walk->tree->root;
+        walk->node = path_tree_root(walk->paths);
         walk->depth = 0;
     }
     return walk_path(walk, target, strlen(target));
@@ -177,19 +99,19 @@ static struct error *walk_symlink(struct walk *walk, const struct merged_node *c
  * none and none is to be made. */
 static struct error *walk_part(struct walk *walk, const char *name, size_t length)
 {
-    struct merged_node *child = find_child(walk->node, name, length);
+    struct path_node *child = path_tree_child(walk->node, name, length);
+    const struct merged_inode *inode = child != NULL ? child->data : NULL;
 
-    if (child != NULL && !child->is_folder && child->inode != NULL && child->inode->symlink != NULL)
-        return walk_symlink(walk, child);
+    if (child != NULL && !child->is_folder && inode != NULL && inode->symlink != NULL)
+        return walk_symlink(walk, inode->symlink);
     if (child == NULL || !child->is_folder) {
         if (!walk->make) {
             walk->node = NULL;
             return NULL;
         }
         if (child != NULL)
-            remove_node(child);
-        child = add_child(walk->node, name, length, walk->layer);
-        child->is_folder = true;
+            path_tree_remove(walk->paths, child);
+        child = path_tree_add(walk->node, name, length, walk->layer);
     }
     if (++walk->depth > DEPTH_MAX)
         return error_new(EXIT_INPUT, "its folders lie more than %d deep", DEPTH_MAX);
@@ -272,36 +194,36 @@ static bool is_aufs_path(const char *path)
     return false;
 }
 
-static void apply_whiteout(struct merged_node *folder, const char *name, size_t length,
-                           size_t layer)
+/* Applies the whiteout NAME of LENGTH bytes in WALK's folder. */
+static void apply_whiteout(struct walk *walk, const char *name, size_t length)
 {
     if (length == strlen(OPAQUE) && strncmp(name, OPAQUE, length) == 0) {
-        purge_children(folder, layer);
+        purge_children(walk->paths, walk->node, walk->layer);
         return;
     }
     size_t prefix = strlen(WHITEOUT);
-    struct merged_node *node = find_child(folder, name + prefix, length - prefix);
+    struct path_node *node = path_tree_child(walk->node, name + prefix, length - prefix);
 
     if (node != NULL)
-        purge(node, layer);
+        purge(walk->paths, node, walk->layer);
 }
 
 /* The inode that a hard link to TARGET shares. */
-static struct error *find_linked(struct merged_tree *tree, size_t layer, const char *target,
+static struct error *find_linked(struct path_tree *paths, size_t layer, const char *target,
                                  struct merged_inode **ret)
 {
-    struct walk walk = {.tree = tree, .layer = layer, .node = &tree->root};
+    struct walk walk = {.paths = paths, .layer = layer, .node = path_tree_root(paths)};
     size_t length;
 
     TRY(check_path(target));
     const char *last = last_part(target, &length);
 
     TRY(walk_path(&walk, target, (size_t)(last - target)));
-    struct merged_node *node = walk.node != NULL ? find_child(walk.node, last, length) : NULL;
+    struct path_node *node = walk.node != NULL ? path_tree_child(walk.node, last, length) : NULL;
 
-    if (node == NULL || node->is_folder || node->inode == NULL)
+    if (node == NULL || node->is_folder || node->data == NULL)
         return error_new(EXIT_INPUT, "a hard link leads to '%s', which is no file", target);
-    *ret = node->inode;
+    *ret = node->data;
     return NULL;
 }
 
@@ -314,7 +236,7 @@ static struct error *find_inode(struct walk *walk, uint64_t offset, struct archi
         archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
 
     if (linked != NULL)
-        return find_linked(walk->tree, walk->layer, linked, ret);
+        return find_linked(walk->paths, walk->layer, linked, ret);
     *ret = xcalloc(1, sizeof **ret);
     (*ret)->layer = walk->layer;
     (*ret)->offset = offset;
@@ -331,17 +253,17 @@ static struct error *put(struct walk *walk, const char *last, size_t length, uin
     struct merged_inode *inode = NULL;
 
     if (length == 0 && !is_folder)
-        return error_new(EXIT_INPUT, "the root is no folder");
+        return error_new(EXIT_INPUT, "the root is not a directory");
     TRY(find_inode(walk, offset, entry, &inode));
-    struct merged_node *node = length > 0 ? find_child(walk->node, last, length) : walk->node;
+    struct path_node *node = length > 0 ? path_tree_child(walk->node, last, length) : walk->node;
 
     if (node == NULL)
-        node = add_child(walk->node, last, length, walk->layer);
+        node = path_tree_add(walk->node, last, length, walk->layer);
     link_inode(node, inode);
     if (!is_folder)
-        remove_children(node);
+        path_tree_clear(walk->paths, node);
     node->is_folder = is_folder;
-    node->layer = walk->layer;
+    node->owner = walk->layer;
     return NULL;
 }
 
@@ -349,7 +271,7 @@ struct error *merged_tree_apply(struct merged_tree *tree, size_t layer, uint64_t
                                 struct archive_entry *entry)
 {
     const char *path = archive_entry_pathname(entry);
-    struct walk walk = {.tree = tree, .layer = layer, .node = &tree->root};
+    struct walk walk = {.paths = tree->paths, .layer = layer, .node = path_tree_root(tree->paths)};
     size_t length;
 
     if (++tree->entries > ENTRIES_MAX)
@@ -365,7 +287,7 @@ struct error *merged_tree_apply(struct merged_tree *tree, size_t layer, uint64_t
     if (!is_whiteout)
         return put(&walk, last, length, offset, entry);
     if (walk.node != NULL)
-        apply_whiteout(walk.node, last, length, layer);
+        apply_whiteout(&walk, last, length);
     return NULL;
 }
 
@@ -373,16 +295,15 @@ struct merged_tree *merged_tree_new(void)
 {
     struct merged_tree *tree = xcalloc(1, sizeof *tree);
 
-    tree->root.name = xstrdup("");
-    tree->root.is_folder = true;
+    tree->paths = path_tree_new(unlink_inode);
     return tree;
 }
 
-static struct error *visit_folder(struct merged_node *folder, struct buffer *path,
-                                  merged_visit visit, void *context);
+static struct error *visit_folder(struct path_node *folder, struct buffer *path, merged_visit visit,
+                                  void *context);
 
 /* Visits NODE, whose folder's path is in PATH, and what is below it. */
-static struct error *visit_node(struct merged_node *node, struct buffer *path, merged_visit visit,
+static struct error *visit_node(struct path_node *node, struct buffer *path, merged_visit visit,
                                 void *context)
 {
     size_t length = path->length;
@@ -397,14 +318,14 @@ static struct error *visit_node(struct merged_node *node, struct buffer *path, m
     return NULL;
 }
 
-static struct error *visit_folder(struct merged_node *folder, struct buffer *path,
-                                  merged_visit visit, void *context)
+static struct error *visit_folder(struct path_node *folder, struct buffer *path, merged_visit visit,
+                                  void *context)
 {
-    CLEANUP(children_free) struct children children = {0};
+    CLEANUP(path_nodes_free) struct path_nodes children = {0};
 
-    twalk_r(folder->children, collect_child, &children);
+    path_tree_children(folder, &children);
     for (size_t i = 0; i < children.count; i++)
-        TRY(visit_node(children.nodes[i], path, visit, context));
+        TRY(visit_node(children.items[i], path, visit, context));
     return NULL;
 }
 
@@ -412,31 +333,19 @@ struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit, voi
 {
     CLEANUP(buffer_free) struct buffer path = {0};
 
-    TRY(visit(context, &tree->root, "."));
-    return visit_folder(&tree->root, &path, visit, context);
+    TRY(visit(context, path_tree_root(tree->paths), "."));
+    return visit_folder(path_tree_root(tree->paths), &path, visit, context);
 }
 
 void merged_tree_free(struct merged_tree *tree)
 {
     if (tree == NULL)
         return;
-    remove_children(&tree->root);
-    unlink_inode(&tree->root);
-    free(tree->root.name);
+    path_tree_free(tree->paths);
     free(tree);
 }
 
-const struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path)
+bool merged_tree_has(const struct merged_tree *tree, const char *path)
 {
-    const struct merged_node *node = &tree->root;
-
-    while (node != NULL && *path != '\0') {
-        size_t length = strcspn(path, "/");
-
-        if (length > 0)
-            node = find_child(node, path, length);
-        path += length;
-        path += strspn(path, "/");
-    }
-    return node;
+    return path_tree_find(tree->paths, path) != NULL;
 }

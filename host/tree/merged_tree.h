@@ -20,18 +20,11 @@
 #include <stdint.h>
 
 #include "host/lib/error.h"
+#include "host/tree/path_tree.h"
 
+/* Its paths are nodes of a path_tree: the owner is the layer that changed the path last, the data is
+ * a struct merged_inode, or NULL for a folder that no layer has an entry for. */
 struct merged_tree;
-
-/* A path. */
-struct merged_node {
-    char *name; /* the last part; of the root "" */
-    struct merged_node *parent;
-    bool is_folder;
-    size_t layer;               /* that it was last changed in */
-    struct merged_inode *inode; /* NULL: a folder that no layer has an entry for */
-    void *children;             /* of tsearch, by name */
-};
 
 /* What an entry made. It lasts as long as a path leads to it. */
 struct merged_inode {
@@ -50,15 +43,15 @@ struct merged_tree *merged_tree_new(void);
 [[nodiscard]] struct error *merged_tree_apply(struct merged_tree *tree, size_t layer,
                                               uint64_t offset, struct archive_entry *entry);
 
-typedef struct error *(*merged_visit)(void *context, struct merged_node *node, const char *path);
+typedef struct error *(*merged_visit)(void *context, struct path_node *node, const char *path);
 
 /* Calls VISIT for each path: the root first, as ".", then folder by folder, each before what is in
  * it, sorted by bytes. PATH has no leading slash. Errors: the first of VISIT. */
 [[nodiscard]] struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit,
                                              void *context);
 
-/* The node at PATH, in which no symlinks are followed, or NULL. */
-const struct merged_node *merged_tree_find(const struct merged_tree *tree, const char *path);
+/* Whether there is something at PATH, in which no symlinks are followed. */
+bool merged_tree_has(const struct merged_tree *tree, const char *path);
 
 void merged_tree_free(struct merged_tree *tree);
 static inline void merged_tree_freep(struct merged_tree **tree)

@@ -1,131 +1,171 @@
 #include "host/tree/path_tree.h"
 
 #include <search.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
 struct path_tree {
     struct path_node root;
-    void (*free_data)(void *data);
+    void (*release)(void *data);
 };
 
-/* tdestroy gives no context to its callback, so it runs for one tree at a time in a thread. */
-static _Thread_local void (*destroying_free_data)(void *data);
-
-static int compare(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
     return strcmp(((const struct path_node *)a)->name, ((const struct path_node *)b)->name);
 }
 
-static void drop_data(struct path_node *node, void (*free_data)(void *data))
+static void drop_data(struct path_tree *tree, struct path_node *node)
 {
-    if (free_data != NULL && node->data != NULL)
-        free_data(node->data);
-    node->data = NULL;
+    void *data = STEAL(node->data);
+
+    if (data != NULL && tree->release != NULL)
+        tree->release(data);
 }
 
-static void destroy(void *pointer)
+/* Frees NODE and all below it; its parent no longer knows it. */
+static void free_node(struct path_tree *tree, struct path_node *node)
 {
-    struct path_node *node = pointer;
-
-    drop_data(node, destroying_free_data);
-    tdestroy(node->children, destroy);
+    path_tree_clear(tree, node);
+    drop_data(tree, node);
     free(node->name);
     free(node);
 }
 
-static void drop_children(struct path_tree *tree, struct path_node *node)
+/* Of twalk_r, which tells its callback about the tree, unlike tdestroy. */
+static void free_child(const void *item, VISIT visit, void *tree)
 {
-    destroying_free_data = tree->free_data;
-    tdestroy(node->children, destroy);
+    if (visit == postorder || visit == leaf)
+        free_node(tree, *(struct path_node *const *)item);
+}
+
+static void keep_item(void *item)
+{
+    (void)item;
+}
+
+void path_tree_clear(struct path_tree *tree, struct path_node *node)
+{
+    twalk_r(node->children, free_child, tree);
+    tdestroy(node->children, keep_item);
     node->children = NULL;
 }
 
-struct path_tree *path_tree_new(void (*free_data)(void *data))
+void path_tree_remove(struct path_tree *tree, struct path_node *node)
+{
+    tdelete(node, &node->parent->children, by_name);
+    free_node(tree, node);
+}
+
+struct path_tree *path_tree_new(void (*release)(void *data))
 {
     struct path_tree *tree = xcalloc(1, sizeof *tree);
 
-    tree->free_data = free_data;
+    tree->release = release;
+    tree->root.name = xstrdup("");
     tree->root.is_folder = true;
     tree->root.owner = PATH_TREE_IMPLIED;
     return tree;
 }
 
-/* The child of PARENT called by the LENGTH bytes at NAME, or NULL. */
-static struct path_node *find_child(const struct path_node *parent, const char *name, size_t length)
+struct path_node *path_tree_root(struct path_tree *tree)
 {
-    char *text = xstrndup(name, length);
-    struct path_node key = {.name = text};
-    struct path_node **found = tfind(&key, &parent->children, compare);
+    return &tree->root;
+}
 
-    free(text);
+struct path_node *path_tree_child(const struct path_node *folder, const char *name, size_t length)
+{
+    CLEANUP(freep) char *copy = xstrndup(name, length);
+    struct path_node key = {.name = copy};
+    struct path_node **found = tfind(&key, &folder->children, by_name);
+
     return found != NULL ? *found : NULL;
 }
 
-static struct path_node *add_child(struct path_node *parent, const char *name, size_t length)
+struct path_node *path_tree_add(struct path_node *folder, const char *name, size_t length,
+                                uint64_t owner)
 {
     struct path_node *node = xcalloc(1, sizeof *node);
 
     node->name = xstrndup(name, length);
-    node->parent = parent;
+    node->parent = folder;
     node->is_folder = true;
-    node->owner = PATH_TREE_IMPLIED;
-    xallocated(tsearch(node, &parent->children, compare));
+    node->owner = owner;
+    xallocated(tsearch(node, &folder->children, by_name));
     return node;
 }
 
-/* Calls STEP for each part of PATH, from NODE downwards, until it returns NULL. */
-static struct path_node *walk(struct path_node *node, const char *path,
-                              struct path_node *(*step)(struct path_node *, const char *, size_t))
+/* The child of FOLDER called NAME; it is made if there is none, and so is FOLDER. */
+static struct path_node *make_child(struct path_node *folder, const char *name, size_t length)
 {
+    if (!folder->is_folder) {
+        folder->is_folder = true;
+        folder->owner = PATH_TREE_IMPLIED;
+    }
+    struct path_node *child = path_tree_child(folder, name, length);
+
+    return child != NULL ? child : path_tree_add(folder, name, length, PATH_TREE_IMPLIED);
+}
+
+/* Goes from the root along PATH. MAKE: nodes that are missing; else the result may be NULL. */
+static struct path_node *walk(struct path_tree *tree, const char *path, bool make)
+{
+    struct path_node *node = &tree->root;
+
     while (node != NULL && *path != '\0') {
         size_t length = strcspn(path, "/");
 
         if (length > 0)
-            node = step(node, path, length);
+            node = make ? make_child(node, path, length) : path_tree_child(node, path, length);
         path += length;
         path += strspn(path, "/");
     }
     return node;
 }
 
-static struct path_node *find_step(struct path_node *node, const char *name, size_t length)
-{
-    return find_child(node, name, length);
-}
-
-static struct path_node *make_step(struct path_node *node, const char *name, size_t length)
-{
-    struct path_node *child;
-
-    if (!node->is_folder) {
-        node->is_folder = true;
-        node->owner = PATH_TREE_IMPLIED;
-    }
-    child = find_child(node, name, length);
-    return child != NULL ? child : add_child(node, name, length);
-}
-
 struct path_node *path_tree_put(struct path_tree *tree, const char *path, bool is_folder,
                                 uint64_t owner)
 {
-    struct path_node *node = walk(&tree->root, path, make_step);
+    struct path_node *node = walk(tree, path, true);
 
     if (!is_folder)
-        drop_children(tree, node);
-    drop_data(node, tree->free_data);
+        path_tree_clear(tree, node);
+    drop_data(tree, node);
     node->is_folder = is_folder;
     node->owner = owner;
     return node;
 }
 
-struct path_node *path_tree_find(const struct path_tree *tree, const char *path)
+struct path_node *path_tree_find(struct path_tree *tree, const char *path)
 {
-    return walk((struct path_node *)&tree->root, path, find_step);
+    return walk(tree, path, false);
+}
+
+/* Of twalk_r: adds each child once, in order. */
+static void collect_child(const void *item, VISIT visit, void *context)
+{
+    struct path_nodes *nodes = context;
+
+    if (visit != postorder && visit != leaf)
+        return;
+    if (nodes->count == nodes->capacity) {
+        nodes->capacity = nodes->capacity > 0 ? 2 * nodes->capacity : 16;
+        nodes->items = xreallocarray(nodes->items, nodes->capacity, sizeof *nodes->items);
+    }
+    nodes->items[nodes->count++] = *(struct path_node *const *)item;
+}
+
+void path_tree_children(const struct path_node *folder, struct path_nodes *ret)
+{
+    twalk_r(folder->children, collect_child, ret);
+}
+
+void path_nodes_free(struct path_nodes *nodes)
+{
+    free(nodes->items);
+    *nodes = (struct path_nodes){0};
 }
 
 char *path_tree_path(const struct path_node *node)
@@ -134,18 +174,17 @@ char *path_tree_path(const struct path_node *node)
         return xstrdup("");
     if (node->parent->parent == NULL)
         return xstrdup(node->name);
-    char *above = path_tree_path(node->parent);
-    char *path = xasprintf("%s/%s", above, node->name);
+    CLEANUP(freep) char *above = path_tree_path(node->parent);
 
-    free(above);
-    return path;
+    return xasprintf("%s/%s", above, node->name);
 }
 
 void path_tree_free(struct path_tree *tree)
 {
     if (tree == NULL)
         return;
-    drop_children(tree, &tree->root);
-    drop_data(&tree->root, tree->free_data);
+    path_tree_clear(tree, &tree->root);
+    drop_data(tree, &tree->root);
+    free(tree->root.name);
     free(tree);
 }

@@ -1,40 +1,71 @@
 /*
- * A tree of path names: who owns each path when several sources are laid over one another. Folders
- * merge; anything else replaces what stood there with all below it, and what comes to lie below a
- * non-folder turns that into an implied folder. Paths are relative, without "." or ".." parts.
+ * A tree of path names: what stands at each path when several things are laid over one another,
+ * sources over sources (contents.h) or layers over layers (merged_tree.h). Names are bytes. Nothing
+ * here touches a file system, and no symlink is followed.
  */
 #ifndef VMBUILD_PATH_TREE_H
 #define VMBUILD_PATH_TREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define PATH_TREE_IMPLIED UINT64_MAX /* the owner of a folder that no source named */
+#define PATH_TREE_IMPLIED UINT64_MAX /* the owner of a folder that nobody named */
 
 struct path_node {
-    char *name; /* the last part */
+    char *name; /* the last part; of the root "" */
     struct path_node *parent;
     void *children; /* of tsearch, by name */
     bool is_folder;
     bool emitted;   /* for the caller: already written */
-    uint64_t owner; /* the caller's number of the entry that won this path */
-    void *data;     /* the caller's, of the winning entry; freed with free_data */
+    uint64_t owner; /* the caller's number of what stands at this path */
+    void *data;     /* the caller's; released with the node */
 };
 
 struct path_tree;
 
-/* FREE_DATA frees a node's data when its entry loses the path or the tree goes; NULL: nothing to
- * free. */
-struct path_tree *path_tree_new(void (*free_data)(void *data));
+/* Returns a tree with nothing but its root, an implied folder; never NULL. RELEASE is called for
+ * the data (not NULL) of each node that goes; NULL: the data is not the tree's. */
+struct path_tree *path_tree_new(void (*release)(void *data));
 
-/* Gives PATH to entry OWNER. Returns its node; borrowed, valid until a later put replaces it. */
+/* Returns the root, borrowed. */
+struct path_node *path_tree_root(struct path_tree *tree);
+
+/* Gives PATH, which has no "." or ".." parts, to OWNER. Folders merge; anything else replaces what
+ * stood there with all below it, and what comes to lie below a non-folder turns that into an
+ * implied folder. Returns the path's node, whose data is NULL; borrowed, valid until a later put
+ * replaces it. */
 struct path_node *path_tree_put(struct path_tree *tree, const char *path, bool is_folder,
                                 uint64_t owner);
 
 /* Returns PATH's node, or NULL. */
-struct path_node *path_tree_find(const struct path_tree *tree, const char *path);
+struct path_node *path_tree_find(struct path_tree *tree, const char *path);
 
-/* NODE's path from the root, without a leading slash; the caller's. */
+/* Returns the child of FOLDER whose name is the LENGTH bytes at NAME, or NULL. */
+struct path_node *path_tree_child(const struct path_node *folder, const char *name, size_t length);
+
+/* Adds a folder of that name, which FOLDER does not have yet. Returns it, borrowed. */
+struct path_node *path_tree_add(struct path_node *folder, const char *name, size_t length,
+                                uint64_t owner);
+
+/* Removes NODE, which is not the root, with all below it. */
+void path_tree_remove(struct path_tree *tree, struct path_node *node);
+
+/* Removes all below NODE. */
+void path_tree_clear(struct path_tree *tree, struct path_node *node);
+
+/* Some nodes; a zeroed one is empty. */
+struct path_nodes {
+    struct path_node **items; /* borrowed */
+    size_t count, capacity;
+};
+
+/* Puts FOLDER's children into RET, sorted by name. */
+void path_tree_children(const struct path_node *folder, struct path_nodes *ret);
+
+void path_nodes_free(struct path_nodes *nodes);
+
+/* Returns NODE's path from the root, without a leading slash; the caller's. */
 char *path_tree_path(const struct path_node *node);
 
 void path_tree_free(struct path_tree *tree);

@@ -283,7 +283,7 @@ static void test_hostile_layers(void **state)
     } entries[] = {
         {'0', "a/../../etc/passwd", NULL, "has a '..'"},
         {'0', "..", NULL, "has a '..'"},
-        {'0', ".", NULL, "root is no folder"},
+        {'0', ".", NULL, "the root is not a directory"},
         {'1', "x", "missing", "no file"},
         {'1', "x", "../x", "has a '..'"},
     };

@@ -100,6 +100,51 @@ static void test_data_goes_with_its_entry(void **state)
     assert_int_equal(freed, 2);
 }
 
+/* merged_tree.c has a limit for this. */
+static void test_deep_tree_is_freed(void **state)
+{
+    struct path_tree *tree = path_tree_new(NULL);
+    struct path_node *node = path_tree_root(tree);
+
+    (void)state;
+    for (int i = 0; i < 8192; i++)
+        node = path_tree_add(node, "a", 1, 1);
+    path_tree_free(tree);
+}
+
+static void test_children_are_sorted(void **state)
+{
+    struct path_tree *tree = path_tree_new(NULL);
+    struct path_nodes children = {0};
+
+    (void)state;
+    path_tree_put(tree, "b", false, 1);
+    path_tree_put(tree, "c/d", false, 1);
+    path_tree_put(tree, "a", true, 1);
+    path_tree_children(path_tree_root(tree), &children);
+    assert_int_equal(children.count, 3);
+    assert_string_equal(children.items[0]->name, "a");
+    assert_string_equal(children.items[1]->name, "b");
+    assert_string_equal(children.items[2]->name, "c");
+    path_nodes_free(&children);
+    path_tree_free(tree);
+}
+
+static void test_remove(void **state)
+{
+    struct path_tree *tree = path_tree_new(count_free);
+    int data;
+
+    (void)state;
+    freed = 0;
+    path_tree_put(tree, "a/b", false, 1)->data = &data;
+    path_tree_put(tree, "a/c", false, 1)->data = &data;
+    path_tree_remove(tree, path_tree_find(tree, "a"));
+    assert_int_equal(freed, 2);
+    assert_null(path_tree_find(tree, "a"));
+    path_tree_free(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +155,9 @@ int main(void)
         cmocka_unit_test(test_folders_merge),
         cmocka_unit_test(test_path_of_node),
         cmocka_unit_test(test_data_goes_with_its_entry),
+        cmocka_unit_test(test_deep_tree_is_freed),
+        cmocka_unit_test(test_children_are_sorted),
+        cmocka_unit_test(test_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
