@@ -1,7 +1,7 @@
 /*
  * The spec: what a build is to make, as read from the spec file and the command line
- * (spec_reader.h) and validated. Each member is the value of one key, whose row in the table of keys
- * (spec_key.h) tells how it is read, shown and freed.
+ * (spec_reader.h) and validated. Each member is the value of one key, whose row in the table of
+ * keys (spec_key.h) tells how it is read, shown and freed.
  */
 #ifndef VMBUILD_SPEC_H
 #define VMBUILD_SPEC_H

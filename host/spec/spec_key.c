@@ -18,10 +18,10 @@ const struct spec_key spec_keys[] = {
         .offset = AT(name),
         .required = true,
         .summary = "Name of the image; a registry prefix is allowed.",
-        .documentation = "The name that the image has in archives and registries: lower-case parts "
-                         "separated by `/`, the first of which may be a registry such as "
-                         "`localhost:5000`.\n\n"
-                         "The last part is also the base name of the default output.",
+        .documentation =
+            "The name that the image has in archives and registries: lower-case parts separated "
+            "by `/`, the first of which may be a registry such as `localhost:5000`.\n\n"
+            "The last part is also the base name of the default output.",
     },
     {
         .name = "tag",
@@ -37,14 +37,13 @@ const struct spec_key spec_keys[] = {
         .offset = AT(from_image),
         .summary = "Base image: a path or a transport reference such as docker-archive:FILE.",
         .documentation =
-            "The base image: what scripts find, and what the new layer lies on. A path names an "
-            "image by what it holds: an archive of Docker's or OCI's form, compressed or not, or "
-            "an OCI layout. A transport says what it is: `docker-archive:FILE[:REF]`, "
-            "`oci-archive:FILE[:REF]`, `oci:DIR[:REF]` or "
-            "`docker://HOST/NAME[:TAG|@DIGEST]`.\n\n"
+            "The base image, on which the new layer is laid. The format of the image at a plain "
+            "path is recognised: a Docker or OCI archive, compressed or not, or an OCI layout. A "
+            "transport names it: `docker-archive:FILE[:REF]`, `oci-archive:FILE[:REF]`, "
+            "`oci:DIR[:REF]` or `docker://HOST/NAME[:TAG|@DIGEST]`.\n\n"
             "The image inherits the base's layers, its whole config and its architecture. Of an "
             "image for several architectures, the one for `architecture` is taken.\n\n"
-            "Without this key the image has one layer alone, and scripts start from an empty "
+            "Without this key the image has a single layer, and scripts start from an empty "
             "directory.",
     },
     {
@@ -53,9 +52,9 @@ const struct spec_key spec_keys[] = {
         .offset = AT(from_image_name),
         .otherwise = "the first",
         .summary = "Name of the image to take from an archive with several.",
-        .documentation = "Which image to take from a `fromImage` that holds several: the one of "
-                         "this name. Docker's own prefixes, `docker.io/` and `library/`, may be "
-                         "left out.",
+        .documentation =
+            "The name of the image to take from a `fromImage` that holds several. The prefixes "
+            "`docker.io/` and `library/` may be left out.",
     },
     {
         .name = "fromImageTag",
@@ -63,8 +62,7 @@ const struct spec_key spec_keys[] = {
         .offset = AT(from_image_tag),
         .otherwise = "the first",
         .summary = "Tag of the image to take from an archive with several.",
-        .documentation = "Which image to take from a `fromImage` that holds several: the one of "
-                         "this tag.",
+        .documentation = "The tag of the image to take from a `fromImage` that holds several.",
     },
     {
         .name = "contents",
@@ -73,10 +71,10 @@ const struct spec_key spec_keys[] = {
         .summary = "Directories (their contents), tarballs or files that are copied to the "
                    "layer's root.",
         .documentation =
-            "What is copied to the root of the layer before any script runs: of a directory all "
-            "that it contains, of a tarball of any compression its members, of another file the "
-            "file itself. Directories merge; of two entries with one path the later source's "
-            "counts.\n\n"
+            "What is copied to the root of the layer before any script runs. Each path is a "
+            "directory, whose contents are copied; a tarball of any compression, whose members "
+            "are; or another file. Directories are merged; if two sources have the same path, "
+            "the later one wins.\n\n"
             "All entries are owned by root and writable by their owner and group. Symlinks, hard "
             "links and extended attributes are kept.",
     },
@@ -88,8 +86,8 @@ const struct spec_key spec_keys[] = {
                    "has.",
         .documentation =
             "Paths of the host that are stored in the layer at their own absolute paths, such as "
-            "those that `nix-store -qR` prints. `{\"file\": PATH}` names a file with one path per "
-            "line. What the base image or `contents` has at a path is left as it is there.\n\n"
+            "those that `nix-store -qR` prints. `{\"file\": PATH}` names a file with one path "
+            "per line. A path that the base image or `contents` has is left out.\n\n"
             "Entries are owned by root and keep their modes, symlinks, hard links and extended "
             "attributes.",
     },
@@ -102,13 +100,13 @@ const struct spec_key spec_keys[] = {
         .documentation =
             "The `config` object of an OCI or Docker image: `Cmd`, `Entrypoint`, `Env`, "
             "`ExposedPorts`, `Labels`, `User`, `Volumes`, `WorkingDir` and so on. Names are "
-            "spelled "
-            "as in the OCI image specification; unknown ones are kept. A `Cmd` or `Entrypoint` "
-            "that is a string is a list of one.\n\n"
-            "The whole config of the base image is inherited. `Env` is merged by the names of its "
-            "variables, `Labels`, `ExposedPorts` and `Volumes` by key, and every other member "
-            "replaces the base's. A member that is null removes the base's, as does an entry of "
-            "those three that is null. Setting `Entrypoint` alone clears the base's `Cmd`.",
+            "spelled as in the OCI image specification; unknown ones are kept. A `Cmd` or "
+            "`Entrypoint` that is a string is a list of one.\n\n"
+            "The whole config of the base image is inherited. `Env` is merged by the names of "
+            "its variables, `Labels`, `ExposedPorts` and `Volumes` by key, and every other "
+            "member replaces the base's. A null member removes the base's, as does a null entry "
+            "of `Labels`, `ExposedPorts` or `Volumes`. Setting `Entrypoint` without `Cmd` clears "
+            "the base's `Cmd`.",
     },
     {
         .name = "runAsRoot",
@@ -116,16 +114,15 @@ const struct spec_key spec_keys[] = {
         .offset = AT(run_as_root),
         .summary = "Script that is run as root in the image.",
         .documentation =
-            "A script that runs as root in the image, in a VM: what it changes becomes the layer. "
-            "A first line that begins with `#!` names its interpreter in the image; without one it "
-            "runs under the image's `/bin/sh -e`. `{\"file\": PATH}` names a file that holds "
-            "it.\n\n"
-            "It sees the `Env` of the base image, over that `env` and `SOURCE_DATE_EPOCH`, and a "
-            "usable `PATH` and `HOME=/root` if they are not set. Its working directory is `/`, its "
-            "umask 022, and it has no standard input.\n\n"
-            "Build steps run in this order: contents, preMount, mount, runAsRoot, postMount, "
-            "unmount, postUmount, extraCommands, pack. Those that the spec does not need are left "
-            "out, and a spec without scripts starts no VM.",
+            "A script that runs as root in the image, in a VM; what it changes becomes the "
+            "layer. A `#!` line names its interpreter in the image; without one it runs under "
+            "the image's `/bin/sh -e`. `{\"file\": PATH}` names a file that holds the script.\n\n"
+            "Its environment is the `Env` of the base image, overridden by `env` and "
+            "`SOURCE_DATE_EPOCH`, with a usable `PATH` and `HOME=/root` if they are not set. Its "
+            "working directory is `/`, its umask is 022, and it has no standard input.\n\n"
+            "The steps of a build run in this order: contents, preMount, mount, runAsRoot, "
+            "postMount, unmount, postUmount, extraCommands, pack. Those that the spec does not "
+            "need are left out, and a spec without scripts starts no VM.",
     },
     {
         .name = "extraCommands",
@@ -143,11 +140,12 @@ const struct spec_key spec_keys[] = {
         .summary = "Shell commands before the overlay is mounted.",
         .documentation =
             "Shell commands that run before the merged view of base and layer is mounted. Such a "
-            "hook runs as root under busybox `sh -e` in the VM, but outside the image. Its working "
-            "directory is the root of the scratch disk, which holds `layer/` (what the image "
-            "gets), `image/` (the base), `mnt/` (the merged view) and `work/`.\n\n"
-            "It sees `env`, `SOURCE_DATE_EPOCH`, a `PATH` that leads to busybox and `HOME=/root`; "
-            "its umask is 022, and it has no standard input and no network.",
+            "hook runs as root under busybox `sh -e` in the VM, but outside the image. Its "
+            "working directory is the root of the scratch disk, which holds `layer/` (what the "
+            "image gets), `image/` (the base), `mnt/` (the merged view) and `work/`.\n\n"
+            "Its environment is `env` and `SOURCE_DATE_EPOCH`, with a `PATH` that leads to "
+            "busybox and `HOME=/root` if they are not set. Its umask is 022, and it has no "
+            "standard input and no network.",
     },
     {
         .name = "postMount",
@@ -163,8 +161,9 @@ const struct spec_key spec_keys[] = {
         .kind = &spec_path_script,
         .offset = AT(post_umount),
         .summary = "Shell commands after the overlay is unmounted.",
-        .documentation = "Shell commands that run after the merged view was unmounted. Everything "
-                         "else is as for `preMount`.",
+        .documentation =
+            "Shell commands that run after the merged view was unmounted. Everything else is as "
+            "for `preMount`.",
     },
     {
         .name = "shadowSetup",
@@ -172,13 +171,13 @@ const struct spec_key spec_keys[] = {
         .offset = AT(shadow_setup),
         .part = SPEC_PART_VM,
         .initial = "false",
-        .summary = "Make /etc/passwd, shadow, group, gshadow, login.defs and pam.d/other where "
+        .summary = "Create /etc/passwd, shadow, group, gshadow, login.defs and pam.d/other if "
                    "missing.",
         .documentation =
-            "Makes the files that programs such as `useradd` need, if the image lacks them, before "
-            "`runAsRoot` runs: `/etc/passwd` and `/etc/shadow` with root alone, `/etc/group` and "
-            "`/etc/gshadow` likewise, an empty `/etc/login.defs`, and an `/etc/pam.d/other` for "
-            "`pam_unix`. It works without `runAsRoot`, too.",
+            "Creates the files that programs such as `useradd` need, if the image lacks them, "
+            "before `runAsRoot` runs: `/etc/passwd` and `/etc/shadow` with root alone, "
+            "`/etc/group` and `/etc/gshadow` likewise, an empty `/etc/login.defs`, and an "
+            "`/etc/pam.d/other` for `pam_unix`. It takes effect without `runAsRoot`, too.",
     },
     {
         .name = "diskSize",
@@ -191,10 +190,9 @@ const struct spec_key spec_keys[] = {
         .most = SCRATCH_DISK_MAX_MIB,
         .summary = "Size of the scratch disk in MiB; it is sparse.",
         .documentation =
-            "The size of the scratch disk, on which the layer comes into being. The disk is "
-            "sparse, "
-            "so it takes no more room on the host than is written to it. Its journal takes up to "
-            "64 MiB of it.",
+            "The size of the scratch disk, on which the layer is made. The disk is sparse: it "
+            "takes no more room on the host than is written to it. Its journal takes up to 64 "
+            "MiB of it.",
     },
     {
         .name = "memory",
@@ -228,13 +226,13 @@ const struct spec_key spec_keys[] = {
         .summary = "User-mode network for runAsRoot.",
         .documentation =
             "Gives `runAsRoot` a user-mode network: TCP and UDP through the host, no raw sockets "
-            "and no incoming connections. The hooks have none. The gateway's address leads to the "
-            "host's loopback interface, so the script reaches services that listen there.\n\n"
-            "The script gets the host's proxy variables, in which a proxy on the loopback "
-            "interface is replaced by the gateway, and the host's name resolution and CA bundle. "
-            "None of it is stored in the image.\n\n"
-            "The guest's clock then starts at the host's time, since certificates are checked "
-            "against it, and no longer at a fixed one.",
+            "and no incoming connections. The hooks have none. The gateway's address leads to "
+            "the host's loopback interface, so the script reaches services that listen there.\n\n"
+            "The script has the host's name resolution, CA bundle and proxy variables; a proxy "
+            "on the loopback interface is replaced by the gateway. None of these is stored in "
+            "the image.\n\n"
+            "The guest's clock then starts at the host's time rather than at a fixed one, since "
+            "certificates are checked against it.",
     },
     {
         .name = "shares",
@@ -244,9 +242,9 @@ const struct spec_key spec_keys[] = {
         .summary = "Host directories that are shown read-only in the guest.",
         .documentation =
             "Directories of the host that `runAsRoot` and the hooks see read-only. `source` is a "
-            "directory of the host, `target` an absolute path in the guest, which must not be the "
-            "root directory, in `/dev`, `/proc` or `/sys`, nor in or above another target. Owners "
-            "are the host's numbers. Nothing of a share is stored in the image.\n\n"
+            "directory of the host, `target` an absolute path in the guest, which must not be "
+            "the root directory, in `/dev`, `/proc` or `/sys`, nor in or above another target. "
+            "Owners are the host's numbers. Nothing of a share is stored in the image.\n\n"
             "A hook does not see a share that would cover what it needs itself: busybox, the "
             "scratch disk or its own script.",
     },
@@ -256,9 +254,10 @@ const struct spec_key spec_keys[] = {
         .offset = AT(env),
         .part = SPEC_PART_VM,
         .summary = "Further environment of the scripts, which is never stored in the image.",
-        .documentation = "Further environment variables of `runAsRoot` and the hooks, which count "
-                         "more than those of the base image. They are never stored in the image. "
-                         "They may set `SOURCE_DATE_EPOCH`, `PATH` and `HOME`, too.",
+        .documentation =
+            "Further environment variables of `runAsRoot` and the hooks, which override the base "
+            "image's. They are never stored in the image. `SOURCE_DATE_EPOCH`, `PATH` and `HOME` "
+            "may be set, too.",
     },
     {
         .name = "created",
@@ -267,13 +266,13 @@ const struct spec_key spec_keys[] = {
         .otherwise = "SOURCE_DATE_EPOCH, else 1970-01-01T00:00:01Z",
         .summary = "Creation time; newer entries of the layer are clamped to it.",
         .documentation =
-            "The creation time of the image, as RFC 3339 has it, or `now`. Entries of the layer "
-            "that are newer are clamped to it. If it is not given, it is the time in the "
-            "environment variable `SOURCE_DATE_EPOCH`, in seconds since 1970, or else "
+            "The creation time of the image: an RFC 3339 time or `now`. Times of entries in the "
+            "layer that are later are clamped to it. The default is the environment variable "
+            "`SOURCE_DATE_EPOCH` (seconds since 1970) or, if that is not set, "
             "`1970-01-01T00:00:01Z`.\n\n"
             "For each script, the guest's clock starts at the later of this time and the base "
-            "image's creation time, or at the host's time if `network` is true. Scripts find this "
-            "time in `SOURCE_DATE_EPOCH`.",
+            "image's creation time, or at the host's time if `network` is true. Scripts find "
+            "this time in `SOURCE_DATE_EPOCH`.",
     },
     {
         .name = "stillClock",
@@ -281,12 +280,12 @@ const struct spec_key spec_keys[] = {
         .offset = AT(still_clock),
         .part = SPEC_PART_VM,
         .initial = "false",
-        .summary = "Have the clock stand still while a script runs, so that all its times are one.",
+        .summary = "Stop the clock while a script runs, so that all its times are the same.",
         .documentation =
-            "Lets the clock stand still while a script runs, so that all times that it sees or "
-            "leaves are of one second: the logs of a package manager are the same each time.\n\n"
-            "A program that waits for a time of day, and not for a period, then waits for ever, "
-            "and `make` cannot tell which of two new files is newer.",
+            "Stops the clock while a script runs, so that all times that it sees or leaves are "
+            "the same second: a package manager's logs do not differ between builds.\n\n"
+            "A program that waits for a time of day, rather than for a period, then waits "
+            "forever, and `make` cannot tell which of two new files is newer.",
     },
     {
         .name = "architecture",
@@ -295,10 +294,10 @@ const struct spec_key spec_keys[] = {
         .otherwise = "the host's",
         .summary = "Architecture of the image, as Go names it.",
         .documentation =
-            "The architecture of the image by Go's name, such as `amd64` or `arm64`. It selects "
-            "one "
-            "of a base image for several; an image with a base has the base's own. A spec with "
-            "scripts must be for `amd64` or `386`, as must the base image of `runAsRoot`.",
+            "The architecture of the image by its name in Go, such as `amd64` or `arm64`. If the "
+            "base image exists for several, this one is taken; the image then has the base's "
+            "architecture. A spec with scripts must be for `amd64` or `386`, and so must the "
+            "base image of `runAsRoot`.",
     },
     {
         .name = "timeout",
@@ -310,8 +309,9 @@ const struct spec_key spec_keys[] = {
         .least = 1,
         .most = UINT64_C(30) * 24 * 3600,
         .summary = "Time limit of each script in seconds.",
-        .documentation = "The time limit of each script. A script that runs longer is killed, and "
-                         "the build fails.",
+        .documentation =
+            "The time limit of each script. A script that runs longer is killed, and the build "
+            "fails.",
     },
 };
 
