@@ -149,32 +149,23 @@ static bool is_index_type(const char *type)
     return strcmp(type, MANIFEST_OCI_INDEX) == 0 || strcmp(type, MANIFEST_DOCKER_LIST) == 0;
 }
 
-/* TYPE as text that lasts; an unknown one is read as an image's, and the document then decides. */
-static char *known_type(const char *type)
-{
-    static char known[][64] = {MANIFEST_OCI_INDEX, MANIFEST_DOCKER_LIST, MANIFEST_DOCKER,
-                               MANIFEST_OCI};
-    size_t i = 0;
-
-    while (i + 1 < sizeof known / sizeof *known && strcmp(known[i], type) != 0)
-        i++;
-    return known[i];
-}
-
-/* Reads the manifest that *DESCRIPTOR states. Where it is an index, *DESCRIPTOR becomes the one in
- * it for the architecture, and so on. IMAGE gets the manifest's bytes. */
+/* Reads the manifest that DESCRIPTOR names; if that is an index, the one in it for CHOICE's
+ * architecture, and so on. IMAGE gets the manifest's bytes. */
 static struct error *read_manifest(const struct image_files *files,
-                                   const struct image_choice *choice, struct descriptor descriptor,
-                                   struct image *image, struct manifest *ret)
+                                   const struct image_choice *choice,
+                                   const struct descriptor *descriptor, struct image *image,
+                                   struct manifest *ret)
 {
+    CLEANUP(manifest_free) struct manifest index = {0}; /* has DESCRIPTOR, after the first */
+
     for (int depth = 0; depth < INDEX_DEPTH_MAX; depth++) {
         CLEANUP(manifest_free) struct manifest manifest = {0};
         CLEANUP(buffer_free) struct buffer bytes = {0};
-        CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, descriptor.digest.hex);
+        CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, descriptor->digest.hex);
 
-        TRY(read_blob(files, &descriptor, &bytes));
-        TRY(manifest_parse(label, bytes.data, bytes.length, descriptor.media_type, &manifest));
-        if (manifest.is_index != is_index_type(descriptor.media_type))
+        TRY(read_blob(files, descriptor, &bytes));
+        TRY(manifest_parse(label, bytes.data, bytes.length, descriptor->media_type, &manifest));
+        if (manifest.is_index != is_index_type(descriptor->media_type))
             return error_new(EXIT_INPUT, "read '%s': it is not of the type that its index says",
                              label);
         if (!manifest.is_index) {
@@ -185,12 +176,10 @@ static struct error *read_manifest(const struct image_files *files,
             manifest = (struct manifest){0};
             return NULL;
         }
-        const struct descriptor *next;
-
-        TRY(manifest_choose(&manifest, label, choice->architecture, &next));
-        descriptor.digest = next->digest;
-        descriptor.size = next->size;
-        descriptor.media_type = known_type(next->media_type);
+        TRY(manifest_choose(&manifest, label, choice->architecture, &descriptor));
+        manifest_free(&index);
+        index = manifest;
+        manifest = (struct manifest){0};
     }
     return error_new(EXIT_INPUT, "read '%s': its indexes lie more than %d deep", files->path,
                      INDEX_DEPTH_MAX);
@@ -218,8 +207,8 @@ static struct error *read_layers(const struct image_files *files, const struct m
 
 /* Reads config and layers of the image that DESCRIPTOR states. */
 static struct error *read_image(const struct image_files *files,
-                                const struct image_request *request, struct descriptor descriptor,
-                                struct image *image)
+                                const struct image_request *request,
+                                const struct descriptor *descriptor, struct image *image)
 {
     CLEANUP(manifest_free) struct manifest manifest = {0};
     CLEANUP(buffer_free) struct buffer config = {0};
@@ -258,7 +247,7 @@ struct error *oci_layout_read(const struct image_files *files, const struct imag
     if (!index.is_index || index.count == 0)
         return error_new(EXIT_INPUT, "read '%s': it lists no images", label);
     TRY(choose(files, document, &index, &wanted, image, &descriptor));
-    TRY(read_image(files, request, descriptor, image));
+    TRY(read_image(files, request, &descriptor, image));
     *ret = STEAL(image);
     return NULL;
 }

@@ -9,13 +9,11 @@
 #include <sys/stat.h>
 
 #include "host/format/docker_archive_writer.h"
+#include "host/format/layer_folder_writer.h"
 #include "host/format/oci_writer.h"
-#include "host/format/v1_image.h"
-#include "host/image/layer_tar.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
-#include "host/lib/progress.h"
 #include "host/lib/rfc3339.h"
 #include "host/lib/temporary.h"
 
@@ -219,31 +217,6 @@ struct error *output_check(const struct output *output)
     return NULL;
 }
 
-/* Fills FOLDER with the image's last layer: layer.tar, json and VERSION, as dockerTools'
- * mkPureLayer and mkRootLayer made it. */
-static struct error *fill_layer_folder(const struct image *image, struct store *store,
-                                       const char *folder)
-{
-    CLEANUP(freep) struct digest *ids = v1_image_ids(image);
-    CLEANUP(buffer_free) struct buffer json = {0};
-
-    if (image->layer_count == 0)
-        return error_new(EXIT_INPUT, "write layer: the image has none");
-    struct layer *layer = &image->layers[image->layer_count - 1];
-
-    TRY(layer_tar_need(layer, store));
-    v1_image_json(image, ids, image->layer_count - 1, &json);
-    CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0)
-        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
-    TRY(layer->is_temporary ? file_make_using_up(fd, "layer.tar", layer->tar_path, layer->size)
-                            : file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
-    progress_bytes(layer->size, layer->size);
-    TRY(file_make(fd, "json", NULL, json.data, json.length));
-    return file_make(fd, "VERSION", NULL, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION));
-}
-
 static struct error *write_folder(const struct image *image, const struct output *output,
                                   const char *path, struct store *store)
 {
@@ -257,7 +230,7 @@ static struct error *write_folder(const struct image *image, const struct output
         TRY(oci_writer_new(image, output->compression, store, &oci));
         TRY(error_context(oci_writer_fill_folder(oci, temporary), "write '%s'", path));
     } else {
-        TRY(error_context(fill_layer_folder(image, store, temporary), "write '%s'", path));
+        TRY(error_context(layer_folder_write(image, store, temporary), "write '%s'", path));
     }
     if (chmod(temporary, file_mode(0777)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", path);
