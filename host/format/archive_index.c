@@ -216,7 +216,7 @@ static struct error *scan(struct archive_index *index)
         if (entry == NULL)
             break;
         if (count == MEMBERS_MAX)
-            return error_new(EXIT_INPUT, "read '%s': it has more than %d members", index->path,
+            return error_new(EXIT_INPUT, "read '%s': more than %d members", index->path,
                              MEMBERS_MAX);
         TRY(add_entry(index, reader, entry));
     }
@@ -272,7 +272,7 @@ static struct error *need(const struct archive_index *index, const char *name, s
 {
     *ret = look_up(index, name);
     if (*ret == NULL)
-        return error_new(EXIT_INPUT, "read '%s': '%s' is not in it", index->path, name);
+        return error_new(EXIT_INPUT, "read '%s': '%s' is missing", index->path, name);
     return NULL;
 }
 
@@ -290,7 +290,7 @@ static struct error *open_member(const struct archive_index *index, const struct
     TRY(tar_reader_new(index->path, index->fd, member->offset, ret));
     TRY(tar_reader_next(*ret, &entry));
     if (entry == NULL || (uint64_t)archive_entry_size(entry) != member->size)
-        return error_new(EXIT_INPUT, "read '%s': it was changed meanwhile", index->path);
+        return error_new(EXIT_INPUT, "read '%s': it changed while it was being read", index->path);
     return NULL;
 }
 
@@ -302,7 +302,7 @@ static struct error *read_member(void *context, const char *name, size_t max, st
 
     TRY(need(index, name, &member));
     if (member->size > max)
-        return error_new(EXIT_INPUT, "read '%s': '%s' has more than %zu bytes", index->path, name,
+        return error_new(EXIT_INPUT, "read '%s': '%s' is larger than %zu bytes", index->path, name,
                          max);
     if (member->is_taken && member->taken.tar.path != NULL &&
         member->taken.compression == COMPRESSION_NONE)
@@ -341,8 +341,8 @@ static struct error *take(void *context, const char *name, unsigned int wanted,
     if (!member->is_taken)
         return take_small(index, member, wanted, ret);
     if (member->is_gone)
-        return error_new(EXIT_INPUT, "read '%s': '%s' stands for two different layers", index->path,
-                         name);
+        return error_new(EXIT_INPUT, "read '%s': '%s' is listed as two different layers",
+                         index->path, name);
     *ret = member->taken;
     member->taken = (struct layer_intake_result){0};
     member->is_gone = true;

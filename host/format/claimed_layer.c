@@ -46,20 +46,20 @@ static struct error *check(const struct claimed_layer *claim, const char *path,
 {
     if (claim->blob != NULL && result->blob.size != claim->blob_size)
         return error_new(EXIT_INPUT,
-                         "read '%s': layer '%s' has %" PRIu64 " bytes, but its manifest says "
-                         "%" PRIu64,
+                         "read '%s': layer '%s' has %" PRIu64 " bytes, but the manifest "
+                         "states %" PRIu64,
                          path, claim->file, result->blob.size, claim->blob_size);
     if (claim->blob != NULL && !digest_equal(&result->blob.digest, claim->blob))
         return error_new(EXIT_INPUT,
-                         "read '%s': layer '%s' is damaged: its digest is sha256:%s, but its "
-                         "manifest says sha256:%s",
+                         "read '%s': layer '%s' is damaged: its digest is sha256:%s, but the "
+                         "manifest states sha256:%s",
                          path, claim->file, result->blob.digest.hex, claim->blob->hex);
     if (result->damage != NULL)
         return STEAL(result->damage);
     if (claim->diff_id != NULL && !digest_equal(&result->tar.digest, claim->diff_id))
         return error_new(EXIT_INPUT,
                          "read '%s': layer '%s' is damaged: its diff ID is sha256:%s, but the "
-                         "config says sha256:%s",
+                         "config states sha256:%s",
                          path, claim->file, result->tar.digest.hex, claim->diff_id->hex);
     return NULL;
 }

@@ -50,7 +50,8 @@ static struct error *read_path(const struct image_files *files, const char *what
                                const struct json *value, const char **ret)
 {
     if (value == NULL || value->type != JSON_STRING)
-        return error_new(EXIT_INPUT, "read '" MANIFEST "' of '%s': it names no file as %s",
+        return error_new(EXIT_INPUT,
+                         "read '" MANIFEST "' of '%s': the name of %s is missing or not a string",
                          files->path, what);
     if (!is_plain_path(value->text)) {
         CLEANUP(freep)
@@ -58,8 +59,8 @@ static struct error *read_path(const struct image_files *files, const char *what
             printable_copy(value->text, strlen(value->text), PRINTABLE_ASCII, PRINTABLE_MARK);
 
         return error_new(EXIT_INPUT,
-                         "read '" MANIFEST "' of '%s': '%.100s', named as %s, is no plain relative "
-                         "path",
+                         "read '" MANIFEST "' of '%s': '%.100s', the name of %s, is not a plain "
+                         "relative path",
                          files->path, shown, what);
     }
     *ret = value->text;
@@ -101,7 +102,7 @@ static struct error *choose(const struct image_files *files, const struct json *
         return bad(files, "it lists no images");
     for (size_t i = 0; i < manifest->count; i++) {
         if (manifest->items[i]->type != JSON_OBJECT)
-            return bad(files, "an image in it is no object");
+            return bad(files, "an image is not an object");
         if (matches(manifest->items[i], choice, &names, image)) {
             *ret = manifest->items[i];
             return NULL;
@@ -133,7 +134,7 @@ static struct error *read_config(const struct image_files *files, const struct j
     struct digest actual;
     const char *name = NULL;
 
-    TRY(read_path(files, "a config", json_get(entry, "Config"), &name));
+    TRY(read_path(files, "the config", json_get(entry, "Config"), &name));
     TRY(files->read(files->context, name, MANIFEST_CONFIG_SIZE_MAX, &bytes));
     digest_of(bytes.data, bytes.length, &actual);
     if (digest_of_name(name, &stated) && !digest_equal(&stated, &actual))
@@ -156,8 +157,8 @@ static struct error *check_source(const struct image_files *files, const struct 
     if (type != NULL &&
         (strstr(type, "foreign") != NULL || strstr(type, "nondistributable") != NULL))
         return error_new(EXIT_INPUT,
-                         "read '%s': layer %s is foreign: its bytes lie elsewhere and cannot be "
-                         "had here",
+                         "read '%s': layer %s is foreign: the archive does not contain "
+                         "its bytes",
                          files->path, key);
     if (type != NULL && strstr(type, "+encrypted") != NULL)
         return error_new(EXIT_INPUT, "read '%s': layer %s is encrypted", files->path, key);
@@ -173,7 +174,8 @@ static struct error *read_layers(const struct image_files *files, const struct j
 
     if (listed != count)
         return error_new(EXIT_INPUT,
-                         "read '" MANIFEST "' of '%s': it lists %zu layers, but the config %zu",
+                         "read '" MANIFEST
+                         "' of '%s': it lists %zu layers, but the config lists %zu",
                          files->path, listed, count);
     for (size_t i = 0; i < count; i++) {
         struct claimed_layer claim = {.diff_id = &diff_ids[i]};

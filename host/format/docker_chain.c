@@ -65,7 +65,7 @@ static struct error *read_document(const struct image_files *files, const char *
     CLEANUP(buffer_free) struct buffer bytes = {0};
 
     if (!digest_is_hex(id))
-        return error_new(EXIT_INPUT, "read '%s': '%.100s' is no layer ID of 64 hex digits",
+        return error_new(EXIT_INPUT, "read '%s': '%.100s' is not a layer ID of 64 hex digits",
                          files->path, id);
     CLEANUP(freep) char *name = xasprintf("%s/json", id);
     CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, name);
@@ -73,7 +73,7 @@ static struct error *read_document(const struct image_files *files, const char *
     TRY(files->read(files->context, name, MANIFEST_CONFIG_SIZE_MAX, &bytes));
     TRY(json_parse(label, bytes.data, bytes.length, ret));
     if ((*ret)->type != JSON_OBJECT)
-        return error_new(EXIT_INPUT, "read '%s': it is no object", label);
+        return error_new(EXIT_INPUT, "read '%s': not a JSON object", label);
     return NULL;
 }
 

@@ -50,7 +50,7 @@ struct error *image_name_missing(const char *path, const struct image_choice *ch
     }
     if (names->count > NAMES_SHOWN)
         buffer_printf(&list, " and %zu more", names->count - NAMES_SHOWN);
-    return error_new(EXIT_INPUT, "find image '%s%s%s' in '%s': it holds %s",
+    return error_new(EXIT_INPUT, "find image '%s%s%s' in '%s': it contains %s",
                      choice->name != NULL ? choice->name : "",
                      choice->name != NULL && choice->tag != NULL ? ":" : "",
                      choice->tag != NULL ? choice->tag : "", path,

@@ -39,18 +39,18 @@ static struct image_choice combine(const struct reference *reference,
 static struct error *not_an_image(const struct image_files *files)
 {
     struct error *err =
-        error_new(EXIT_INPUT, "open image '%s': it is no image of the kind asked for", files->path);
+        error_new(EXIT_INPUT, "open image '%s': not an image of the requested kind", files->path);
 
     if (oci_layout_is(files))
-        return error_advise(err, "it holds an OCI layout: oci-archive:%s", files->path);
+        return error_advise(err, "it contains an OCI layout: use oci-archive:%s", files->path);
     if (docker_archive_is(files) || docker_chain_is(files))
-        return error_advise(err, "it is a Docker archive: docker-archive:%s", files->path);
+        return error_advise(err, "it is a Docker archive: use docker-archive:%s", files->path);
     error_free(err);
     return error_advise(
         error_new(EXIT_INPUT,
-                  "open image '%s': it has no manifest.json, no index.json and no repositories",
+                  "open image '%s': it contains no manifest.json, index.json or repositories",
                   files->path),
-        "expected is an archive made by `docker save`, an OCI archive or an OCI folder");
+        "expected an archive made by `docker save`, an OCI archive or an OCI layout directory");
 }
 
 /* Reads the image from the files, whatever it turns out to be. */
@@ -78,11 +78,12 @@ static struct error *open_folder(const struct reference *reference,
     TRY(oci_folder_open(reference->path, request->store, &folder));
     struct image_files files = oci_folder_files(folder);
 
-    if ((transport != TRANSPORT_OCI && transport != TRANSPORT_PATH) || !oci_layout_is(&files))
-        return error_new(
-            EXIT_INPUT, "open image '%s': it is a folder, and no OCI one%s", files.path,
-            transport == TRANSPORT_PATH || transport == TRANSPORT_OCI ? ": it has no index.json"
-                                                                      : " was asked for");
+    if (transport != TRANSPORT_OCI && transport != TRANSPORT_PATH)
+        return error_new(EXIT_INPUT, "open image '%s': a directory, not an archive", files.path);
+    if (!oci_layout_is(&files))
+        return error_new(EXIT_INPUT,
+                         "open image '%s': a directory without index.json, so not an OCI layout",
+                         files.path);
     return oci_layout_read(&files, request, ret);
 }
 
@@ -94,8 +95,8 @@ static struct error *read_archive(const struct reference *reference, int fd,
         archive_index_open(reference->path, fd, request->forms, request->store, &index);
 
     if (err != NULL && err->code == EXIT_INPUT)
-        return error_advise(err, "expected is an archive made by `docker save`, an OCI archive or "
-                                 "an OCI folder, whole and undamaged");
+        return error_advise(err, "expected an archive made by `docker save`, an OCI archive or an "
+                                 "OCI layout directory, complete and undamaged");
     TRY(err);
     struct image_files files = archive_index_files(index);
 
@@ -149,14 +150,15 @@ struct error *image_open(const struct reference *reference, const struct image_r
         bool missing = errno == ENOENT && reference->transport == TRANSPORT_PATH;
         struct error *err = error_errno(EXIT_INPUT, "open image '%s'", reference->path);
 
-        return missing ? error_advise(err, "an image in a registry is docker://HOST/NAME[:TAG]")
-                       : err;
+        return missing
+                   ? error_advise(err, "for an image in a registry, use docker://HOST/NAME[:TAG]")
+                   : err;
     }
     if (S_ISDIR(status.st_mode))
         return open_folder(reference, &combined, ret);
     if (reference->transport == TRANSPORT_OCI)
         return error_advise(
-            error_new(EXIT_INPUT, "open image '%s': it is no folder", reference->path),
-            "an OCI layout in an archive is oci-archive:%s", reference->path);
+            error_new(EXIT_INPUT, "open image '%s': not a directory", reference->path),
+            "for an OCI layout in an archive, use oci-archive:%s", reference->path);
     return open_archive(reference, fd, &combined, ret);
 }

@@ -15,7 +15,7 @@ struct error *layer_folder_write(const struct image *image, struct store *store,
     CLEANUP(buffer_free) struct buffer json = {0};
 
     if (image->layer_count == 0)
-        return error_new(EXIT_INPUT, "write layer: the image has none");
+        return error_new(EXIT_INPUT, "write layer: the image has no layers");
     struct layer *layer = &image->layers[image->layer_count - 1];
 
     TRY(layer_tar_need(layer, store));
@@ -23,7 +23,7 @@ struct error *layer_folder_write(const struct image *image, struct store *store,
     CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
-        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
+        return error_errno(EXIT_OTHER, "open directory '%s'", folder);
     TRY(layer->is_temporary ? file_make_using_up(fd, "layer.tar", layer->tar_path, layer->size)
                             : file_make(fd, "layer.tar", layer->tar_path, NULL, layer->size));
     progress_bytes(layer->size, layer->size);

@@ -44,7 +44,7 @@ static struct error *open_file(const struct oci_folder *folder, const char *name
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "open '%s/%s'", folder->path, name);
     if (!S_ISREG(status.st_mode))
-        return error_new(EXIT_INPUT, "open '%s/%s': it is no regular file", folder->path, name);
+        return error_new(EXIT_INPUT, "open '%s/%s': not a regular file", folder->path, name);
     *ret_size = (uint64_t)status.st_size;
     *ret_fd = steal_fd(&fd);
     return NULL;
@@ -158,7 +158,7 @@ static struct error *take(void *context, const char *name, unsigned int wanted,
 
     TRY(open_file(folder, name, &fd, &size));
     if (size > IMAGE_LAYER_SIZE_MAX)
-        return error_new(EXIT_INPUT, "read '%s/%s': it is too large", folder->path, name);
+        return error_new(EXIT_INPUT, "read '%s/%s': too large", folder->path, name);
     bool known = file_identity(fd, RECORDS, &before);
 
     if (known && wanted == 0 && get_record(folder->store, &before, ret))

@@ -166,7 +166,7 @@ static struct error *read_manifest(const struct image_files *files,
         TRY(read_blob(files, descriptor, &bytes));
         TRY(manifest_parse(label, bytes.data, bytes.length, descriptor->media_type, &manifest));
         if (manifest.is_index != is_index_type(descriptor->media_type))
-            return error_new(EXIT_INPUT, "read '%s': it is not of the type that its index says",
+            return error_new(EXIT_INPUT, "read '%s': its type is not the one that its index states",
                              label);
         if (!manifest.is_index) {
             image->manifest = bytes;
@@ -181,7 +181,7 @@ static struct error *read_manifest(const struct image_files *files,
         index = manifest;
         manifest = (struct manifest){0};
     }
-    return error_new(EXIT_INPUT, "read '%s': its indexes lie more than %d deep", files->path,
+    return error_new(EXIT_INPUT, "read '%s': indexes are nested more than %d deep", files->path,
                      INDEX_DEPTH_MAX);
 }
 
@@ -190,7 +190,8 @@ static struct error *read_layers(const struct image_files *files, const struct m
                                  const struct image_request *request, struct image *image)
 {
     if (manifest->count != count)
-        return error_new(EXIT_INPUT, "read '%s': the manifest lists %zu layers, but the config %zu",
+        return error_new(EXIT_INPUT,
+                         "read '%s': the manifest lists %zu layers, but the config lists %zu",
                          files->path, manifest->count, count);
     for (size_t i = 0; i < count; i++) {
         CLEANUP(freep) char *file = blob_name(&manifest->items[i].digest);

@@ -237,7 +237,7 @@ struct error *oci_writer_fill_folder(const struct oci_writer *writer, const char
     uint64_t written = 0;
 
     if (fd < 0 || mkdirat(fd, "blobs", 0777) < 0 || mkdirat(fd, "blobs/sha256", 0777) < 0)
-        return error_errno(EXIT_OTHER, "make folder '%s'", folder);
+        return error_errno(EXIT_OTHER, "create directory '%s'", folder);
     for (size_t i = 0; i < writer->count; i++) {
         const struct blob *blob = &writer->blobs[i];
         CLEANUP(freep) char *name = xasprintf("blobs/sha256/%s", blob->digest.hex);

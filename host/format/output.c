@@ -72,7 +72,7 @@ static struct error *make_temporary(const char *path, bool folder, char **ret_pa
                                : temporary_file(parent, "vmbuild", ret_path, ret_fd);
 
     return error_advise(error_context(err, "write '%s'", path),
-                        "choose another place with --output");
+                        "choose another path with --output");
 }
 
 static struct error *write_archive_file(const struct image *image, const struct output *output,
@@ -143,7 +143,7 @@ static struct error *exchange(const char *temporary, const char *target)
     struct error *err = temporary_rename(temporary, target);
 
     if (err != NULL && rename(aside, target) < 0)
-        err = error_context(err, "the former output is lost");
+        err = error_context(err, "the previous output is lost");
     return err;
 }
 
@@ -157,13 +157,13 @@ static struct error *check_folder(const struct output *output, const char *path)
     struct stat status;
 
     if (strcmp(path, "-") == 0)
-        return error_new(EXIT_USAGE, "write '-': a folder cannot go to standard output");
+        return error_new(EXIT_USAGE, "write '-': a directory cannot be written to standard output");
     if (lstat(path, &status) < 0 ||
         (S_ISDIR(status.st_mode) && is_replaceable(path, output->format)))
         return NULL;
     return error_advise(
-        error_new(EXIT_OTHER, "write '%s': it is there and is no output of this format", path),
-        "remove it, or choose another place with --output");
+        error_new(EXIT_OTHER, "write '%s': it exists and is not an output of this format", path),
+        "remove it, or choose another path with --output");
 }
 
 /* Whether PATH is a device, pipe or socket, which is written to, not replaced. */
@@ -185,7 +185,7 @@ struct error *output_temporaries(const struct output *output, char **ret, const 
     if (!to_stream)
         return error_advise(
             error_context(temporary_run_folder_in(beside, ret), "write '%s'", output->path),
-            "choose another place with --output");
+            "choose another path with --output");
     TRY(temporary_run_folder(ret_name));
     *ret = xstrdup(*ret_name);
     return NULL;
@@ -200,20 +200,20 @@ struct error *output_check(const struct output *output)
     if (is_folder_format(output->format))
         TRY(check_folder(output, path));
     else if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
-        return error_new(EXIT_USAGE, "write '-': an image is nothing for a terminal");
+        return error_new(EXIT_USAGE, "write '-': refusing to write an image to a terminal");
     else if (strcmp(path, "-") == 0 || is_stream(path))
         return NULL;
     else if (strcmp(path, output->path) != 0 ||
              (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
-        return error_advise(error_new(EXIT_OTHER, "write '%s': it names a folder", output->path),
-                            "an archive is a file: name one with --output");
+        return error_advise(error_new(EXIT_OTHER, "write '%s': it names a directory", output->path),
+                            "name a file with --output");
     if (lstat(path, &status) < 0 && errno == ENAMETOOLONG)
         return error_advise(error_errno(EXIT_OTHER, "write '%s'", output->path),
-                            "choose another name with --output");
+                            "choose another path with --output");
     if (access(parent, W_OK | X_OK) < 0)
         return error_advise(
-            error_errno(EXIT_OTHER, "write '%s': make a file in '%s'", output->path, parent),
-            "choose another place with --output");
+            error_errno(EXIT_OTHER, "write '%s': create a file in '%s'", output->path, parent),
+            "choose another path with --output");
     return NULL;
 }
 

@@ -63,14 +63,15 @@ struct error *auth_refused(struct auth *auth, const struct http_answer *answer)
 {
     if (!credential_given(&auth->credential))
         return error_advise(
-            registry_error(answer, "the registry asks for credentials, and there are none"),
-            "log in, with skopeo login %s or docker login %s, or name the file with --authfile",
+            registry_error(answer, "the registry requires credentials, and none were found"),
+            "log in with 'skopeo login %s' or 'docker login %s', or name a file with --authfile",
             auth->host, auth->host);
     CLEANUP(freep)
-    char *what = xasprintf("the registry refuses the credentials in '%s'", auth->credential.origin);
+    char *what =
+        xasprintf("the registry rejected the credentials from '%s'", auth->credential.origin);
 
     return error_advise(registry_error(answer, what),
-                        "check that they are valid, and that they give access to '%s'", auth->name);
+                        "check that they are valid and grant access to '%s'", auth->name);
 }
 
 /* Answers CHALLENGE. Called with the lock. */
@@ -91,7 +92,8 @@ static struct error *answer_challenge(struct auth *auth, const struct http_answe
             return auth_refused(auth, answer);
         header = credential_basic(&auth->credential);
     } else {
-        return error_new(EXIT_NETWORK, "the registry asks for an unknown kind of authentication");
+        return error_new(EXIT_NETWORK,
+                         "the registry requires an unsupported kind of authentication");
     }
     if (used != NULL && strcmp(used, header) == 0)
         return auth_refused(auth, answer);

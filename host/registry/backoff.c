@@ -58,10 +58,10 @@ bool backoff_again(struct backoff *backoff, const struct http_answer *answer, st
     if (asked >= 0)
         wait = asked * 1000 > BACKOFF_FIRST_MS ? asked * 1000 : BACKOFF_FIRST_MS;
     if (*err != NULL)
-        progress_detail("%s; trying again in %ld.%ld s", (*err)->message, wait / 1000,
+        progress_detail("%s; retrying in %ld.%ld s", (*err)->message, wait / 1000,
                         wait % 1000 / 100);
     else
-        progress_detail("the registry answered with status %d; trying again in %ld.%ld s",
+        progress_detail("the registry answered with status %d; retrying in %ld.%ld s",
                         answer->status, wait / 1000, wait % 1000 / 100);
     error_free(*err);
     *err = NULL;

@@ -60,7 +60,7 @@ static struct error *begin_answer(struct download *download, const struct http_a
     if (answer->status == 206 &&
         (range == NULL || sscanf(range, "bytes %" SCNu64 "-", &start) != 1 ||
          start != download->offset))
-        return error_new(EXIT_NETWORK, "the registry sent another range than it was asked for");
+        return error_new(EXIT_NETWORK, "the registry sent a different range than requested");
     if (answer->status != 206 && download->offset > 0)
         return start_anew(download);
     return NULL;
@@ -91,10 +91,11 @@ static struct error *receive(void *context, const struct http_answer *answer, co
     struct download *download = context;
 
     if (atomic_load(download->stopped))
-        return error_new(EXIT_NETWORK, "given up");
+        return error_new(EXIT_NETWORK, "aborted");
     TRY(begin_answer(download, answer));
     if (length > download->descriptor->size - download->offset)
-        return error_new(EXIT_INPUT, "it is longer than the %" PRIu64 " bytes of the manifest",
+        return error_new(EXIT_INPUT,
+                         "it is larger than the %" PRIu64 " bytes that the manifest states",
                          download->descriptor->size);
     TRY(write_all(download, bytes, length));
     sha256_update(download->hash, bytes, length);
@@ -109,15 +110,15 @@ static struct error *judge(struct download *download, struct http_answer *answer
     if (answer->status == 416) { /* what has come is not what the server has */
         answer->transient = true;
         TRY(start_anew(download));
-        return error_new(EXIT_NETWORK, "the registry does not know the range");
+        return error_new(EXIT_NETWORK, "the registry rejected the requested range");
     }
     if (answer->status != 200 && answer->status != 206)
         return NULL;
     if (download->offset == download->descriptor->size)
         return NULL;
     answer->transient = true;
-    return error_new(EXIT_NETWORK, "only %" PRIu64 " of %" PRIu64 " bytes came", download->offset,
-                     download->descriptor->size);
+    return error_new(EXIT_NETWORK, "only %" PRIu64 " of %" PRIu64 " bytes were received",
+                     download->offset, download->descriptor->size);
 }
 
 /* Transfers the bytes, in as many tries as it takes. */
@@ -149,7 +150,7 @@ static struct error *transfer(struct download *download)
         }
     }
     if (answer.status != 200 && answer.status != 206)
-        return registry_error(&answer, "the registry does not give it");
+        return registry_error(&answer, "the registry refused the request");
     return NULL;
 }
 
@@ -167,7 +168,7 @@ static struct error *fetch(struct blob_downloads *downloads, const struct descri
     sha256_finish(download.hash, &found);
     if (err != NULL || digest_equal(&found, &descriptor->digest))
         return err;
-    return error_new(EXIT_INPUT, "what the registry sent has digest " DIGEST_PREFIX "%s",
+    return error_new(EXIT_INPUT, "the registry sent content with digest " DIGEST_PREFIX "%s",
                      found.hex);
 }
 

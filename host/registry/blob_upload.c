@@ -55,7 +55,7 @@ static struct error *ask(struct upload *upload, bool *ret)
 
     TRY(repository_perform(upload->shared->repository, &request, &answer));
     if (answer.status != 200 && answer.status != 404)
-        return registry_error(&answer, "the registry does not say whether it has it");
+        return registry_error(&answer, "the registry refused to report whether it has the blob");
     *ret = answer.status == 200;
     return NULL;
 }
@@ -74,7 +74,7 @@ static struct error *keep_session(struct upload *upload, const struct http_answe
     char *session = location != NULL ? url_resolve(base, location) : NULL;
 
     if (session == NULL)
-        return error_new(EXIT_NETWORK, "the registry does not say where the upload goes on");
+        return error_new(EXIT_NETWORK, "the registry sent no valid location for the upload");
     free(upload->session);
     upload->session = session;
     return NULL;
@@ -110,7 +110,7 @@ static struct error *begin(struct upload *upload, const char *mount_source, bool
     if (answer.status != 202 && mount_source != NULL)
         return begin(upload, NULL, ret_done);
     if (answer.status != 202)
-        return registry_error(&answer, "the registry does not accept uploads");
+        return registry_error(&answer, "the registry refused to start an upload");
     return keep_session(upload, &answer, url);
 }
 
@@ -128,7 +128,7 @@ static struct error *read_range(struct upload *upload, const struct http_answer 
     if (strncmp(range, "bytes=", 6) == 0)
         range += 6;
     if (sscanf(range, "0-%" SCNu64, &last) != 1 || last >= upload->source->size)
-        return error_new(EXIT_NETWORK, "the registry has other bytes than were sent");
+        return error_new(EXIT_NETWORK, "the registry holds different bytes than were sent");
     upload->offset = last + 1;
     return NULL;
 }
@@ -173,7 +173,7 @@ static struct error *send_rest(struct upload *upload, struct http_answer *answer
     TRY(repository_exchange(upload->shared->repository, &request, answer));
     if (answer->status == 416) {
         answer->transient = true;
-        return error_new(EXIT_NETWORK, "the registry has other bytes than were sent");
+        return error_new(EXIT_NETWORK, "the registry holds different bytes than were sent");
     }
     if (answer->status != 202)
         return NULL;
@@ -192,13 +192,13 @@ static struct error *finish(struct upload *upload, bool resumed, struct http_ans
         .method = "PUT", .url = url, .content_type = OCTETS, .body = "", .answer_max = ANSWER_MAX};
 
     if (url == NULL)
-        return error_new(EXIT_NETWORK, "the registry's upload has no proper URL");
+        return error_new(EXIT_NETWORK, "the registry sent an invalid upload URL");
     TRY(repository_exchange(upload->shared->repository, &request, answer));
     if (!resumed || (answer->status != 400 && answer->status != 416))
         return NULL;
     forget_session(upload);
     answer->transient = true;
-    return registry_error(answer, "the registry has other bytes than were sent");
+    return registry_error(answer, "the registry holds different bytes than were sent");
 }
 
 /* One try to bring the upload to its end. ANSWER is the last one. */
@@ -250,7 +250,7 @@ static struct error *send(struct upload *upload)
         }
     }
     if (!is_done(&answer))
-        return registry_error(&answer, "the registry does not take it");
+        return registry_error(&answer, "the registry refused it");
     return NULL;
 }
 

@@ -56,8 +56,8 @@ static struct error *start(const char *program, int input, int output, pid_t *re
     if (cause == 0)
         return NULL;
     errno = cause;
-    return error_advise(error_errno(EXIT_NETWORK, "start it"),
-                        "install the credential helper, or take it out of the configuration");
+    return error_advise(error_errno(EXIT_NETWORK, "cannot start"),
+                        "install the credential helper, or remove it from the configuration");
 }
 
 static struct error *run(const char *program, const char *server, struct buffer *out,
@@ -90,12 +90,12 @@ static struct error *parse(const struct buffer *output, struct credential *ret)
 {
     CLEANUP(json_freep) struct json *answer = NULL;
 
-    TRY(json_parse("its answer", output->data, output->length, &answer));
+    TRY(json_parse("its output", output->data, output->length, &answer));
     const char *user = json_get_string(answer, "Username");
     const char *secret = json_get_string(answer, "Secret");
 
     if (user == NULL || secret == NULL)
-        return error_new(EXIT_NETWORK, "its answer has no Username and Secret");
+        return error_new(EXIT_NETWORK, "its output lacks a Username or a Secret");
     if (strcmp(user, TOKEN_USER) == 0) {
         ret->identity_token = xstrdup(secret);
     } else {
@@ -112,17 +112,16 @@ static struct error *get(const char *program, const char *server, struct credent
 
     TRY(run(program, server, &output, &status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return output.length > 0 ? parse(&output, ret)
-                                 : error_new(EXIT_NETWORK, "it printed nothing");
+        return output.length > 0 ? parse(&output, ret) : error_new(EXIT_NETWORK, "no output");
     if (output.data != NULL && strstr(output.data, NOT_FOUND) != NULL)
         return NULL;
     if (WIFSIGNALED(status))
-        return error_new(EXIT_NETWORK, "signal %d ended it", WTERMSIG(status));
+        return error_new(EXIT_NETWORK, "killed by signal %d", WTERMSIG(status));
     const char *text = output.data != NULL ? output.data : "";
     CLEANUP(freep)
     char *line = printable_copy(text, strcspn(text, "\n"), PRINTABLE_ASCII, PRINTABLE_DROP);
 
-    return error_new(EXIT_NETWORK, "it ended with status %d: %.200s", WEXITSTATUS(status), line);
+    return error_new(EXIT_NETWORK, "exited with status %d: %.200s", WEXITSTATUS(status), line);
 }
 
 struct error *credential_helper_get(const char *name, const char *server, struct credential *ret)
@@ -130,7 +129,7 @@ struct error *credential_helper_get(const char *name, const char *server, struct
     CLEANUP(freep) char *program = xasprintf("docker-credential-%s", name);
 
     if (*name == '\0' || strchr(name, '/') != NULL)
-        return error_new(EXIT_NETWORK, "run credential helper '%s': it has no proper name", name);
+        return error_new(EXIT_NETWORK, "run credential helper '%s': not a valid name", name);
     struct error *err = get(program, server, ret);
 
     return error_context(err, "run credential helper '%s' for '%s'", program, server);

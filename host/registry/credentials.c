@@ -78,7 +78,7 @@ static struct error *read_place(const struct place *place, struct json **ret)
     TRY(err);
     TRY(json_parse(place->path, bytes.data, bytes.length, ret));
     if ((*ret)->type != JSON_OBJECT)
-        return error_new(EXIT_INPUT, "read credentials '%s': it is no JSON object", place->path);
+        return error_new(EXIT_INPUT, "read credentials '%s': not a JSON object", place->path);
     return NULL;
 }
 
@@ -102,7 +102,7 @@ static struct error *read_entry(const struct json *entry, struct credential *ret
                       : NULL;
 
     if (colon == NULL)
-        return error_new(EXIT_INPUT, "an 'auth' is not the Base64 form of USER:PASSWORD");
+        return error_new(EXIT_INPUT, "an 'auth' entry is not USER:PASSWORD in Base64");
     ret->user = xstrndup(pair.data, (size_t)(colon - pair.data));
     ret->password = xstrdup(colon + 1);
     explicit_bzero(pair.data, pair.length);

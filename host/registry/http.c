@@ -128,8 +128,8 @@ static struct error *check_url(const struct http_client *client, const char *url
         return NULL;
     CLEANUP(freep) char *origin = url_origin(url);
 
-    return error_advise(error_new(EXIT_NETWORK, "reach '%s': it wants plain HTTP", origin),
-                        "plain HTTP to another machine has to be asked for with --plain-http");
+    return error_advise(error_new(EXIT_NETWORK, "reach '%s': plain HTTP is not allowed", origin),
+                        "plain HTTP to another machine has to be allowed with --plain-http");
 }
 
 /* Moves *URL to where ANSWER redirects. */
@@ -139,9 +139,9 @@ static struct error *follow(const struct http_client *client, const struct http_
     CLEANUP(freep) char *next = url_resolve(*url, http_header(answer, "location"));
 
     if (next == NULL)
-        return error_new(EXIT_NETWORK, "it redirects to something that is no http URL");
+        return error_new(EXIT_NETWORK, "the server redirects to an invalid URL");
     if (url_is_plain(next) && !url_is_plain(*url))
-        return error_new(EXIT_NETWORK, "it redirects from https to plain HTTP");
+        return error_new(EXIT_NETWORK, "the server redirects from HTTPS to plain HTTP");
     TRY(check_url(client, next));
     free(*url);
     *url = STEAL(next);
@@ -161,7 +161,7 @@ struct error *http_exchange(struct http_client *client, const struct http_reques
             return NULL;
         TRY(follow(client, ret, &url));
     }
-    return error_new(EXIT_NETWORK, "it redirects more than %d times", HTTP_REDIRECTS_MAX);
+    return error_new(EXIT_NETWORK, "the server redirects more than %d times", HTTP_REDIRECTS_MAX);
 }
 
 const char *http_header(const struct http_answer *answer, const char *name)

@@ -35,7 +35,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     state->header_bytes += length;
     if (state->header_bytes > HTTP_HEADERS_MAX) {
         state->err =
-            error_new(EXIT_NETWORK, "its headers are longer than %u bytes", HTTP_HEADERS_MAX);
+            error_new(EXIT_NETWORK, "the response headers exceed %u bytes", HTTP_HEADERS_MAX);
         return 0;
     }
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
@@ -68,8 +68,9 @@ static size_t on_error_body(struct state *state, const char *bytes, size_t lengt
     state->error_bytes += length;
     if (state->error_bytes <= HTTP_PASSED_OVER)
         return length;
-    state->err = error_new(EXIT_NETWORK, "it answers with status %d and more than %u bytes",
-                           state->answer->status, HTTP_PASSED_OVER);
+    state->err =
+        error_new(EXIT_NETWORK, "the server sent status %d with a body of more than %u bytes",
+                  state->answer->status, HTTP_PASSED_OVER);
     return CURL_WRITEFUNC_ERROR;
 }
 
@@ -86,14 +87,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
     answer->status = (int)status;
     if (!is_success(answer->status))
         return on_error_body(state, bytes, length);
-    if (request->receive != NULL) {
+    if (request->receive != NULL)
         state->err = request->receive(request->context, answer, bytes, length);
-    } else if (length > request->answer_max - answer->body.length) {
-        state->err =
-            error_new(EXIT_NETWORK, "its answer is longer than %zu bytes", request->answer_max);
-    } else {
+    else if (length > request->answer_max - answer->body.length)
+        state->err = error_new(EXIT_NETWORK, "the response exceeds %zu bytes", request->answer_max);
+    else
         buffer_append(&answer->body, bytes, length);
-    }
     return state->err == NULL ? length : CURL_WRITEFUNC_ERROR;
 }
 
@@ -114,8 +113,8 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *context)
                             (off_t)(request->body_offset + state->body_sent));
 
         if (got <= 0) {
-            state->err = got < 0 ? error_errno(EXIT_OTHER, "read what is to be sent")
-                                 : error_new(EXIT_OTHER, "what is to be sent became shorter");
+            state->err = got < 0 ? error_errno(EXIT_OTHER, "read the data to send")
+                                 : error_new(EXIT_OTHER, "the data to send became shorter");
             return CURL_READFUNC_ABORT;
         }
         length = (size_t)got;
@@ -261,11 +260,11 @@ static struct error *describe(const struct state *state, CURLcode code, const ch
 
     if (code == CURLE_PEER_FAILED_VERIFICATION)
         err = error_advise(err,
-                           "put the certificate of the server's authority at "
+                           "put the certificate of the server's CA at "
                            "~/.config/containers/certs.d/%s/ca.crt, or set SSL_CERT_FILE",
                            origin);
     else if (code == CURLE_SSL_CONNECT_ERROR)
-        err = error_advise(err, "a server that speaks plain HTTP is reached with --plain-http");
+        err = error_advise(err, "if the server speaks plain HTTP, use --plain-http");
     return err;
 }
 

@@ -36,14 +36,15 @@ static struct error *check_manifest(const struct http_answer *answer, const stru
 
     digest_of(answer->body.data, answer->body.length, ret);
     if (wanted->hex[0] != '\0' && !digest_equal(ret, wanted))
-        return error_new(EXIT_INPUT, "what the registry sent has digest " DIGEST_PREFIX "%s",
+        return error_new(EXIT_INPUT, "the registry sent content with digest " DIGEST_PREFIX "%s",
                          ret->hex);
     if (claimed == NULL || strncmp(claimed, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) != 0)
         return NULL;
     TRY(digest_parse(claimed, &claim));
     if (!digest_equal(ret, &claim))
         return error_new(EXIT_INPUT,
-                         "the registry names it " DIGEST_PREFIX "%s, and sent " DIGEST_PREFIX "%s",
+                         "the registry stated digest " DIGEST_PREFIX "%s, but sent " DIGEST_PREFIX
+                         "%s",
                          claim.hex, ret->hex);
     return NULL;
 }
@@ -62,7 +63,7 @@ struct error *manifest_download(struct repository *repository, const char *name,
     TRY(repository_perform(repository, &request, &answer));
     if (answer.status != 200)
         return registry_error(&answer, answer.status == 404 ? "the registry has no such image"
-                                                            : "the registry does not give it");
+                                                            : "the registry refused the request");
     TRY(check_manifest(&answer, wanted, &digest));
     TRY(keep_bytes(store, &digest, &answer.body));
     const char *type = http_header(&answer, "content-type");

@@ -91,7 +91,7 @@ static struct error *resolve(struct pull *pull)
         const struct descriptor *chosen;
 
         if (depth == INDEX_DEPTH_MAX)
-            return error_new(EXIT_INPUT, "read manifest '%s': indexes lie in indexes", name);
+            return error_new(EXIT_INPUT, "read manifest '%s': indexes are nested too deeply", name);
         TRY(manifest_choose(&pull->manifest, name, pull->request->choice.architecture, &chosen));
         wanted = chosen->digest;
         free(name);
@@ -119,8 +119,9 @@ static struct error *get_config(struct pull *pull)
     TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &bytes));
     TRY(config_document_read(name, &bytes, pull->image, &diff_ids, &count));
     if (count != pull->manifest.count)
-        return error_new(EXIT_INPUT, "read config '%s': the manifest lists %zu layers, but it %zu",
-                         name, pull->manifest.count, count);
+        return error_new(
+            EXIT_INPUT, "read config '%s': the manifest lists %zu layers, but the config lists %zu",
+            name, pull->manifest.count, count);
     for (size_t i = 0; i < count; i++)
         image_add_layer(pull->image, (struct layer){.diff_id = diff_ids[i]});
     return NULL;
@@ -161,7 +162,7 @@ static struct error *take_as_tar(struct layer *layer)
 {
     if (!digest_equal(&layer->blob.digest, &layer->diff_id))
         return error_new(EXIT_INPUT,
-                         "read layer '" DIGEST_PREFIX "%s': its diff ID in the config is "
+                         "read layer '" DIGEST_PREFIX "%s': the config states diff ID "
                          "" DIGEST_PREFIX "%s",
                          layer->blob.digest.hex, layer->diff_id.hex);
     layer->tar_path = xstrdup(layer->blob.path);

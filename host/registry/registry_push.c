@@ -230,13 +230,13 @@ static struct error *put_manifest(struct push *push, struct digest *ret_digest)
 
     TRY(repository_perform(push->uploads.repository, &request, &answer));
     if (answer.status < 200 || answer.status > 202)
-        return registry_error(&answer, "put manifest: the registry does not take it");
+        return registry_error(&answer, "put manifest: the registry refused it");
     const char *stored = http_header(&answer, "docker-content-digest");
 
     if (stored != NULL && strncmp(stored, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) == 0 &&
         strcmp(stored + strlen(DIGEST_PREFIX), digest.hex) != 0)
         return error_new(EXIT_NETWORK,
-                         "put manifest: the registry has stored other bytes than were sent");
+                         "put manifest: the registry stored different bytes than were sent");
     *ret_digest = digest;
     return NULL;
 }

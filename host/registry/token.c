@@ -72,7 +72,7 @@ static struct error *ask(struct http_client *client, const struct token_request 
         return err;
     if (answer->status == 200)
         return NULL;
-    err = registry_error(answer, "its token server refuses");
+    err = registry_error(answer, "the token server refused the request");
     if (credential_given(wanted->credential))
         err = error_advise(err, "check the credentials in '%s'", wanted->credential->origin);
     return err;
@@ -93,7 +93,7 @@ static struct error *read_token(const struct http_answer *answer, char **ret)
 {
     CLEANUP(json_freep) struct json *body = NULL;
     struct error *err =
-        json_parse("the token server's answer", answer->body.data, answer->body.length, &body);
+        json_parse("the token server's response", answer->body.data, answer->body.length, &body);
 
     if (err != NULL) {
         err->code = EXIT_NETWORK;
@@ -104,7 +104,7 @@ static struct error *read_token(const struct http_answer *answer, char **ret)
     if (token == NULL)
         token = json_get_string(body, "access_token");
     if (token == NULL || !is_token(token))
-        return error_new(EXIT_NETWORK, "the token server's answer has no proper token");
+        return error_new(EXIT_NETWORK, "the token server sent no valid token");
     *ret = xasprintf("Bearer %s", token);
     return NULL;
 }
@@ -130,7 +130,7 @@ struct error *token_get(struct http_client *client, const struct token_request *
             request.authorization = basic = credential_basic(wanted->credential);
     }
     if (url == NULL)
-        return error_new(EXIT_NETWORK, "the registry names a token server that is no http URL");
+        return error_new(EXIT_NETWORK, "the registry named a token server with an invalid URL");
     request.url = url;
     TRY(ask(client, wanted, &request, &answer));
     return read_token(&answer, ret);

@@ -80,7 +80,7 @@ for archive in several several-old; do
         is "$archive: ${choice#* }" "$STATUS $(config "$WORK/chosen.tar" '.rootfs.diff_ids | length')" \
             "0 ${choice%% *}"
     done
-    refused "$archive: none of that name" "it holds .*test/base:v1.*test/other:v" docker-archive:$archive.tar:no
+    refused "$archive: none of that name" "it contains .*test/base:v1.*test/other:v" docker-archive:$archive.tar:no
 done
 run inspect docker-archive:several.tar:test/other:v3
 is "the second tag of an image" "$(jq -r .tag "$WORK/out")" v3
@@ -258,7 +258,7 @@ refused "an encrypted layer" "is encrypted" encrypted
 layout artifact <<< 'manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"'
 refused "an artifact" "it is no image" artifact
 layout short <<< 'layers[0]["size"] += 1'
-refused "a layer of another size" "bytes, but its manifest says" short
+refused "a layer of another size" "bytes, but the manifest states" short
 layout damaged << 'EOF'
 save()
 with open(place(layers[1]), "r+b") as file:

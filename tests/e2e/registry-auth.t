@@ -51,7 +51,7 @@ as_user mkdir -p "$WORK/.config/containers/certs.d/$SECURE"
 as_user cp "$WORK/ca.crt" "$WORK/.config/containers/certs.d/$SECURE/ca.crt"
 pull_as "$SECURE/private/a"
 exits 9 "the authority of certs.d"
-says "it is trusted" "there are none"
+says "it is trusted" "none were found"
 
 # --- User name and password
 jq -n --arg host "$SECURE" --arg auth "$(auth user secret)" '{auths: {($host): {auth: $auth}}}' \
@@ -66,7 +66,7 @@ pull_as "$SECURE/private/a" "REGISTRY_AUTH_FILE=$WORK/good.json"
 exits 0 "REGISTRY_AUTH_FILE"
 pull_as "$SECURE/private/a" "REGISTRY_AUTH_FILE=$WORK/bad.json"
 exits 9 "a wrong password"
-says "the file is named" "refuses the credentials in '.*bad.json'"
+says "the file is named" "rejected the credentials from '.*bad.json'"
 unlike "the password is not shown" "$(cat "$WORK/err")" "WRONG|$(auth user WRONG)"
 as_user mkdir -p "$WORK/.docker" "$WORK/bin"
 as_user cp "$WORK/good.json" "$WORK/.docker/config.json"
@@ -126,7 +126,7 @@ is "one token is enough" "$(requests tokens .)" 1
 like "only pulling is asked for" "$(cat "$WORK/tokens.log")" "scope=repository%3[Aa]public%2[Ff]b%3[Aa]pull "
 pull_as "$TOKEN/private/a"
 exits 9 "a private repository without credentials"
-says "that there are none is said" "asks for credentials, and there are none"
+says "that there are none is said" "requires credentials, and none were found"
 says "how to log in is said here, too" "skopeo login 127.0.0.1"
 OPTIONS=(--authfile good.json)
 pull_as "$TOKEN/private/a"

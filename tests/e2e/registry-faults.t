@@ -63,7 +63,7 @@ pull_through corrupt << 'EOF'
 [{"match": "GET .*/blobs/", "do": "corrupt"}]
 EOF
 exits 3 "a blob that is not what its digest says"
-says "corrupt: the digest is named" "get blob 'sha256:.*has digest sha256:"
+says "corrupt: the digest is named" "get blob 'sha256:.*content with digest sha256:"
 leaves_nothing "corrupt" "$WORK/corrupt.tar"
 
 pull_through lie << EOF
@@ -90,13 +90,13 @@ pull_through flood << 'EOF'
 [{"match": "GET .*/manifests/", "do": "flood"}]
 EOF
 exits 9 "a manifest without end"
-says "flood: the limit is named" "longer than 4194304 bytes"
+says "flood: the limit is named" "exceeds 4194304 bytes"
 
 pull_through refusal << 'EOF'
 [{"match": "GET .*/manifests/", "do": "flood", "status": 404}]
 EOF
 exits 9 "a refusal without end"
-says "refusal: the limit is named" "status 404 and more than 1048576 bytes"
+says "refusal: the limit is named" "status 404 with a body of more than 1048576 bytes"
 
 pull_through long << 'EOF'
 [{"match": "GET .*/blobs/", "do": "flood"}]

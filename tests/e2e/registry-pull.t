@@ -158,7 +158,7 @@ exits 9 "no registry there"
 # (curl takes all of .localhost for this machine; it is not what a user means by it.)
 run pull "docker://registry.localhost:${REGISTRY#*:}/a/b:t" -o none.tar
 exits 9 "a registry without TLS that is not on the loopback by its name"
-says "what reaches it is said" "plain HTTP is reached with --plain-http"
+says "what reaches it is said" "speaks plain HTTP, use --plain-http"
 run pull "docker://registry.localhost:${REGISTRY#*:}/a/b:t" -o plain.tar --plain-http
 exits 0 "--plain-http reaches it"
 run pull "oci:$WORK/oci" -o none.tar

@@ -33,7 +33,7 @@ static void test_names_choose(void **state)
     assert_string_equal(image->tag, "1");
     image_free(image);
     expect_refusal("%s/n.tar", &(struct image_choice){.name = "some/name", .tag = "2"},
-                   "it holds some/name:1");
+                   "it contains some/name:1");
     expect_refusal("docker-archive:%s/n.tar:other", NULL, "find image 'other");
 }
 
@@ -147,14 +147,14 @@ static void test_truncation_is_found(void **state)
 static void test_hostile_manifests(void **state)
 {
     static const char *const layers_lists[][2] = {
-        {"[\"../../etc/passwd\",\"" ID_2 "/layer.tar\"]", "no plain relative path"},
-        {"[\"/etc/passwd\",\"" ID_2 "/layer.tar\"]", "no plain relative path"},
-        {"[\"a//b\",\"" ID_2 "/layer.tar\"]", "no plain relative path"},
-        {"[\"a\\nb\",\"" ID_2 "/layer.tar\"]", "no plain relative path"},
-        {"[\"\",\"" ID_2 "/layer.tar\"]", "no plain relative path"},
-        {"[1,2]", "names no file"},
+        {"[\"../../etc/passwd\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
+        {"[\"/etc/passwd\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
+        {"[\"a//b\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
+        {"[\"a\\nb\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
+        {"[\"\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
+        {"[1,2]", "missing or not a string"},
         {"[\"" ID_1 "/layer.tar\"]", "lists 1 layers"},
-        {"[\"missing\",\"" ID_2 "/layer.tar\"]", "'missing' is not in it"},
+        {"[\"missing\",\"" ID_2 "/layer.tar\"]", "'missing' is missing"},
         {"{}", "lists 0 layers"},
         {"[\"" ID_2 "/layer.tar\",\"" ID_1 "/layer.tar\"]", "damaged"},
     };
@@ -173,9 +173,9 @@ static void test_hostile_manifests(void **state)
     static const char *const manifests[][2] = {
         {"[]", "lists no images"},
         {"{}", "lists no images"},
-        {"[1]", "no object"},
-        {"[{\"Layers\":[]}]", "names no file as a config"},
-        {"[{\"Config\":\"..\"}]", "no plain"},
+        {"[1]", "an image is not an object"},
+        {"[{\"Layers\":[]}]", "the name of the config is missing"},
+        {"[{\"Config\":\"..\"}]", "not a plain"},
         {"[", "line 1"},
     };
 

@@ -70,10 +70,10 @@ static void test_what_is_no_image(void **state)
     write_file("e.tar", &bytes);
     expect_refusal("%s/e.tar", NULL, "no manifest.json");
     expect_refusal("%s/none.tar", NULL, "No such file");
-    expect_refusal("%s", NULL, "no index.json");
+    expect_refusal("%s", NULL, "without index.json");
     write_archive("e.tar");
-    expect_refusal("oci-archive:%s/e.tar", NULL, "asked for");
-    expect_refusal("oci:%s/e.tar", NULL, "no folder");
+    expect_refusal("oci-archive:%s/e.tar", NULL, "not an image of the requested kind");
+    expect_refusal("oci:%s/e.tar", NULL, "not a directory");
 }
 
 static void test_links_that_lead_nowhere(void **state)

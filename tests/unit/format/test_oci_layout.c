@@ -78,7 +78,7 @@ static void test_oci_folder(void **state)
     assert_non_null(image->layers[1].blob.path);
     assert_true(image->manifest.length > 0);
     image_free(image);
-    expect_refusal("oci:%s/oci:v2", NULL, "it holds v1");
+    expect_refusal("oci:%s/oci:v2", NULL, "it contains v1");
 }
 
 static void test_oci_encrypted_layer_is_refused(void **state)

@@ -258,7 +258,7 @@ static void test_helper_fails(void **state)
     write_file("run/containers/auth.json", 0600, "{\"credHelpers\":{\"h\":\"missing\"}}");
     expect_error(NULL, EXIT_NETWORK, "docker-credential-missing");
     write_file("run/containers/auth.json", 0600, "{\"credHelpers\":{\"h\":\"../evil\"}}");
-    expect_error(NULL, EXIT_NETWORK, "no proper name");
+    expect_error(NULL, EXIT_NETWORK, "not a valid name");
 }
 
 static void test_helper_floods(void **state)
@@ -282,7 +282,7 @@ static void test_malformed(void **state)
     write_file("run/containers/auth.json", 0600, "{");
     expect_error(NULL, EXIT_INPUT, "auth.json");
     write_file("run/containers/auth.json", 0600, "[]");
-    expect_error(NULL, EXIT_INPUT, "no JSON object");
+    expect_error(NULL, EXIT_INPUT, "not a JSON object");
     write_file("run/containers/auth.json", 0600, "{\"auths\":{\"h\":{\"auth\":\"!\"}}}");
     expect_error(NULL, EXIT_INPUT, "USER:PASSWORD");
 }
