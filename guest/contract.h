@@ -1,52 +1,56 @@
 /*
- * What the host and the guest have agreed on: names, places, limits and the calls.
+ * What the host and the guest have agreed on: calls and their words, names, places and limits.
  *
- * The host speaks to the guest through libguestfs' public API only, and the guest answers only the
+ * The host reaches the guest through libguestfs' public API alone, and the guest answers only the
  * procedures below; every other one gets a proper error reply. A build is this sequence of calls:
  *
- *   (no call)                                      init mounts GUEST_DISK_SCRATCH, and where it
- *                                                  is there GUEST_DISK_BASE and the overlay, and
- *                                                  waits on GUEST_GATE for randomness
- *   guestfs_launch                                 init reports on GUEST_CHANNEL
- *   guestfs_upload  FILE   /job/NAME               scripts, environments, resolv.conf, CA bundle
- *   guestfs_command start clock=S clamp=S
- *   guestfs_command unpack base=DEV layer=DEV ...  a base never seen: fill its disk, unmount it
- *   guestfs_command base base=DEV                  mount the base disk read-only as image/
- *   guestfs_tar_in  FILE   /layer                  the spec's contents
- *   guestfs_command hook name=preMount timeout=S clock=S [still=1] [share=TAG:TARGET ...]
- *   guestfs_command mount                          overlayfs: image/ below, layer/ above, mnt/
- *   guestfs_command run timeout=S clock=S [still=1] [network=ADDRESS/PREFIX,GATEWAY,DNS]
- *                       [share=TAG:TARGET ...] [shadow=1]
+ *   (no call)                        init mounts GUEST_DISK_SCRATCH, and GUEST_DISK_BASE with the
+ *                                    overlay if there is one, and waits on GUEST_GATE for
+ *                                    randomness
+ *   guestfs_launch                   init reports on GUEST_CHANNEL
+ *   guestfs_upload  FILE /job/NAME   scripts, environments, resolv.conf, CA bundle
+ *   guestfs_command start ...
+ *   guestfs_command unpack ...       a base never seen: fill its disk, unmount it
+ *   guestfs_command base ...         mount the base disk read-only as image/
+ *   guestfs_tar_in  FILE /layer      the spec's contents
+ *   guestfs_command hook name=preMount ...
+ *   guestfs_command mount            overlayfs: image/ below, layer/ above, mnt/
+ *   guestfs_command run ...
  *   guestfs_command hook name=postMount ...
  *   guestfs_command unmount
  *   guestfs_command hook name=postUmount ...
  *   guestfs_command hook name=extraCommands ...
- *   guestfs_command pack                           the layer as a tar, to GUEST_LAYER_PORT
+ *   guestfs_command pack             the layer as a tar, to GUEST_LAYER_PORT
  *   guestfs_shutdown
  *
- * DEV is a disk's serial number, which the host has set: GUEST_DISK_BASE, GUEST_DISK_NEW_BASE, or
- * GUEST_DISK_LAYER and the layer's number from 0. The guest looks for it in /sys/block/NAME/serial
- * (virtio-blk: all but the layers) and behind the 4-byte header of /sys/block/NAME/device/vpd_pg80
- * (the layers, which are the LUNs of SCSI target 0; they are scanned for by `unpack`, not at boot),
- * since the kernel's own names follow the order in which disks happen to be probed.
+ * Calls that a spec does not need are left out. What a guestfs_command says is a verb of
+ * GUEST_VERBS, then words KEY=VALUE of GUEST_WORDS in any order. A verb or word that is not there,
+ * a value outside its limits, and a word that is given twice without being a list are errors.
  *
- * What init has mounted by itself, `base` and `mount` find done; `tar_in`, `pack` and the hooks see
- * to it that the overlay is mounted for postMount alone.
+ * What init has mounted by itself, `base` and `mount` find done; `tar_in`, `pack` and the hooks
+ * ensure that the overlay is mounted for postMount alone.
  *
- * Stages that a spec does not need are not called. Each verb's arguments are KEY=VALUE words in any
- * order; an unknown key or verb is an error. A verb that fails to do its own work (mount, unpack,
- * ...) is a libguestfs error whose text names operation, object and cause. Where the cause is a
- * full disk, the text ends in GUEST_DISK_FULL_SUFFIX; where a base layer is at fault, it begins
- * with GUEST_BAD_LAYER_PREFIX and the layer's number from 0, then ": ".
+ * A verb that fails to do its own work (mount, unpack, ...) is a libguestfs error whose text names
+ * operation, object and cause. If the cause is a full disk, the text ends in
+ * GUEST_DISK_FULL_SUFFIX; if a base layer is at fault, it begins with GUEST_BAD_LAYER_PREFIX and
+ * the layer's number from 0, then ": ".
+ *
+ * A disk is named by its serial number, which the host has set: GUEST_DISK_BASE,
+ * GUEST_DISK_NEW_BASE, or GUEST_DISK_LAYER and the layer's number from 0. The guest looks for it in
+ * /sys/block/NAME/serial (virtio-blk: all but the layers) and behind the 4-byte header of
+ * /sys/block/NAME/device/vpd_pg80 (the layers, which are the LUNs of SCSI target 0; they are
+ * scanned for by `unpack`, not at boot), since the kernel's own names follow the order in which
+ * disks happen to be probed.
  *
  * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
  *
  * A hook sees the shares at their targets, too, but not one that lies over what it needs itself:
  * busybox, the scratch disk or its own script.
  *
- * From boot to `start` the clock is held at GUEST_CLOCK_LEAST, from there to the first script at S,
- * but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells how long a stage
- * took. It runs for scripts, from the S of each call; with still=1 it is held there, too.
+ * From boot to `start` the clock is held at GUEST_CLOCK_LEAST, from there to the first script at
+ * the time of `start`, but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells
+ * how long a stage took. It runs for scripts, from the time of each call; with `still` it is held
+ * there, too.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome
  * of the host is parsed from it):
@@ -58,15 +62,18 @@
  *
  * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT;
  * they are all written there before the call returns. The reply may still overtake them on the way,
- * so the host waits for as many bytes as the reply says. The kernel's console carries init's own
- * complaints.
+ * so the host waits for as many bytes as the reply announces. The kernel's console carries init's
+ * own complaints.
  *
  * `pack` returns "layer=N": the bytes that it has written to GUEST_LAYER_PORT, which the reply may
  * overtake as well. A port of its own is faster than guestfs_tar_out, whose protocol cuts files
- * into pieces of 8 KiB, and lets `pack` say why it failed.
+ * into pieces of 8 KiB, and lets `pack` report why it failed.
  */
 #ifndef VMBUILD_GUEST_CONTRACT_H
 #define VMBUILD_GUEST_CONTRACT_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Raised whenever the content of a base disk would differ for the same layers; part of its cache
  * key. */
@@ -78,8 +85,8 @@
 #define GUEST_LAYER_PORT "org.vmbuild.layer.0"
 #define GUEST_GATE "org.vmbuild.gate.0"
 
-/* At the gate: what the guest says when it gets there, and what opens it: this many random bytes,
- * and a byte that is not 0 where the machine has got devices since it booted. */
+/* At the gate: what the guest writes when it gets there, and what opens it: this many random bytes,
+ * and a byte that is not 0 if the machine has got devices since it booted. */
 #define GUEST_GATE_HERE "H"
 #define GUEST_GATE_SEED 64
 #define GUEST_GATE_SIZE (GUEST_GATE_SEED + 1)
@@ -89,6 +96,14 @@
 #define GUEST_DISK_BASE "base"        /* one that is filled */
 #define GUEST_DISK_NEW_BASE "newbase" /* one to be filled */
 #define GUEST_DISK_LAYER "layer"      /* then the layer's number: "layer0" is the lowest */
+
+/* The network: QEMU's user-mode stack (IPv4), which passes questions for names on to the host's
+ * resolver. The gateway's address leads to the host's loopback, too. */
+#define GUEST_NETWORK "10.0.2.0"
+#define GUEST_NETWORK_PREFIX 24 /* bits */
+#define GUEST_NETWORK_GATEWAY "10.0.2.2"
+#define GUEST_NETWORK_NAMESERVER "10.0.2.3"
+#define GUEST_NETWORK_ADDRESS "10.0.2.15"
 
 /* Uploads, and the tree that tar_in names. */
 #define GUEST_JOB_DIR "/job"
@@ -104,14 +119,14 @@
 #define GUEST_JOB_CA_BUNDLE "ca-bundle.crt" /* shown at GUEST_CA_BUNDLE_PATH, never stored */
 #define GUEST_CA_BUNDLE_PATH "/run/vmbuild/ca-bundle.crt"
 
-/* On the scratch disk, whose root is the hooks' folder. */
+/* On the scratch disk, whose root is the hooks' directory. */
 #define GUEST_SCRATCH "/disk"
 #define GUEST_SCRATCH_LAYER GUEST_SCRATCH "/layer"
 #define GUEST_SCRATCH_IMAGE GUEST_SCRATCH "/image"
 #define GUEST_SCRATCH_MNT GUEST_SCRATCH "/mnt"
 #define GUEST_SCRATCH_WORK GUEST_SCRATCH "/work"
 
-/* On a base disk: the merged tree, and the file whose presence says that it is complete. */
+/* On a base disk: the merged tree, and the file whose presence tells that it is complete. */
 #define GUEST_BASE_TREE "root"
 #define GUEST_BASE_COMPLETE "complete"
 
@@ -123,8 +138,94 @@
 #define GUEST_JOB_FILE_MAX (16u << 20) /* bytes of one uploaded file */
 #define GUEST_REPLY_MAX 256            /* bytes of the line that run, hook and pack return */
 #define GUEST_LAYERS_MAX 255           /* layers of one base image */
+#define GUEST_SHARES_MAX 64
+#define GUEST_TIMEOUT_MAX (365 * 24 * 3600) /* seconds */
+#define GUEST_NAME_MAX 64                   /* bytes of a hook's name or a disk's serial number */
 
 #define GUEST_DISK_FULL_SUFFIX ": the scratch disk is full"
 #define GUEST_BAD_LAYER_PREFIX "base layer "
+
+/*
+ * The words: X(WORD, KEY, KIND, LEAST, MOST). A number lies between LEAST and MOST, a text has as
+ * many bytes, a list (a word for each of its items) as many items. A flag is 1 or, just as if it
+ * were left out, 0.
+ */
+#define GUEST_WORDS(X)                                                                             \
+    X(CLOCK, "clock", NUMBER, 0, INT64_MAX)             /* seconds since 1970 */                   \
+    X(CLAMP, "clamp", NUMBER, INT64_MIN, INT64_MAX)     /* newest mtime of the layer */            \
+    X(TIMEOUT, "timeout", NUMBER, 1, GUEST_TIMEOUT_MAX) /* seconds */                              \
+    X(STILL, "still", FLAG, 0, 1)                       /* hold the clock */                       \
+    X(SHADOW, "shadow", FLAG, 0, 1)                     /* make what useradd and its like need */  \
+    X(NETWORK, "network", FLAG, 0, 1)                   /* set up GUEST_NETWORK */                 \
+    X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
+    X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
+    X(BASE, "base", TEXT, 1, GUEST_NAME_MAX)            /* a disk */                               \
+    X(LAYER, "layer", LIST, 0, GUEST_LAYERS_MAX)        /* disks, lowest first */
+
+/* The verbs: X(VERB, NAME, REQUIRED, OPTIONAL), the sets of words that it must and may have. */
+#define GUEST_VERBS(X)                                                                             \
+    X(START, "start", W(CLOCK) | W(CLAMP), 0)                                                      \
+    X(UNPACK, "unpack", W(BASE), W(LAYER))                                                         \
+    X(BASE, "base", W(BASE), 0)                                                                    \
+    X(MOUNT, "mount", 0, 0)                                                                        \
+    X(RUN, "run", W(TIMEOUT) | W(CLOCK), W(STILL) | W(NETWORK) | W(SHARE) | W(SHADOW))             \
+    X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK), W(STILL) | W(SHARE))                          \
+    X(UNMOUNT, "unmount", 0, 0)                                                                    \
+    X(PACK, "pack", 0, 0)
+
+/* The hooks: X(HOOK, NAME, DIRECTORY, MERGED): where each starts, and whether the overlay is
+ * mounted then. NAME is that of its spec key, too. */
+#define GUEST_HOOKS(X)                                                                             \
+    X(PRE_MOUNT, "preMount", GUEST_SCRATCH, false)                                                 \
+    X(POST_MOUNT, "postMount", GUEST_SCRATCH, true)                                                \
+    X(POST_UMOUNT, "postUmount", GUEST_SCRATCH, false)                                             \
+    X(EXTRA_COMMANDS, "extraCommands", GUEST_SCRATCH_LAYER, false)
+
+/* What follows is made from these three lists. */
+
+enum guest_kind { GUEST_FLAG, GUEST_NUMBER, GUEST_TEXT, GUEST_LIST };
+
+#define X(WORD, ...) GUEST_WORD_##WORD,
+enum guest_word { GUEST_WORD_NONE, GUEST_WORDS(X) GUEST_WORD_COUNT };
+#undef X
+
+#define X(VERB, ...) GUEST_VERB_##VERB,
+enum guest_verb { GUEST_VERBS(X) GUEST_VERB_COUNT };
+#undef X
+
+#define X(HOOK, ...) GUEST_HOOK_##HOOK,
+enum guest_hook { GUEST_HOOKS(X) GUEST_HOOK_COUNT };
+#undef X
+
+/* A set of words: bit N is the word N. */
+typedef uint64_t guest_word_set;
+
+#define GUEST_WORD_BIT(word) ((guest_word_set)1 << (word))
+_Static_assert(GUEST_WORD_COUNT <= 64, "a guest_word_set has a bit for each word");
+
+#define X(WORD, KEY, KIND, LEAST, MOST) [GUEST_WORD_##WORD] = {KEY, GUEST_##KIND, LEAST, MOST},
+static const struct guest_word_row {
+    const char *key;
+    enum guest_kind kind;
+    int64_t least, most;
+} guest_words[GUEST_WORD_COUNT] = {GUEST_WORDS(X)};
+#undef X
+
+#define W(WORD) GUEST_WORD_BIT(GUEST_WORD_##WORD)
+#define X(VERB, NAME, REQUIRED, OPTIONAL) {NAME, REQUIRED, (REQUIRED) | (OPTIONAL)},
+static const struct guest_verb_row {
+    const char *name;
+    guest_word_set required, taken;
+} guest_verbs[GUEST_VERB_COUNT] = {GUEST_VERBS(X)};
+#undef X
+#undef W
+
+#define X(HOOK, NAME, DIRECTORY, MERGED) {NAME, DIRECTORY, MERGED},
+static const struct guest_hook_row {
+    const char *name;
+    const char *directory;
+    bool merged;
+} guest_hooks[GUEST_HOOK_COUNT] = {GUEST_HOOKS(X)};
+#undef X
 
 #endif

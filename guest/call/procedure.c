@@ -12,6 +12,7 @@
 #include "guest/disk/overlay.h"
 #include "guest/lib/file.h"
 #include "guest/lib/job.h"
+#include "guest/lib/words.h"
 #include "guest/lib/worker.h"
 #include "guest/tar/path.h"
 #include "guest/tar/unpack.h"
@@ -71,7 +72,7 @@ static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
     size_t count = 0;
     size_t announced = xdr_read_u32(reader);
 
-    if (announced > VERB_WORDS_MAX)
+    if (announced > WORDS_MAX)
         reader->bad = true;
     while (!reader->bad && count < announced) {
         words[count] = xdr_read_string(reader, WIRE_ERROR_MAX);
@@ -83,7 +84,7 @@ static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
 
 static enum wire_status serve_command(struct guest *guest, struct wire_call *call)
 {
-    char *words[VERB_WORDS_MAX];
+    char *words[WORDS_MAX];
     bool bad;
     size_t count = read_words(&call->arguments, words, &bad);
     int status = bad ? fault_set(&guest->fault, EINVAL, "read the command's words")

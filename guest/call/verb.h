@@ -9,10 +9,8 @@
 
 #include "guest/call/guest.h"
 
-#define VERB_WORDS_MAX 512
-
-/* Carries out the verb WORDS[0] with the other COUNT-1 words, which may be changed. Returns 0
- * with GUEST's reply, or -1 with its fault. */
-int verb_run(struct guest *guest, char **words, size_t count);
+/* Carries out the verb TEXTS[0] with the other COUNT-1 texts, which may be changed, as its words.
+ * COUNT is at most WORDS_MAX. Returns 0 with GUEST's reply, or -1 with its fault. */
+int verb_run(struct guest *guest, char **texts, size_t count);
 
 #endif

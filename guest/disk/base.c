@@ -41,8 +41,7 @@ static int unpack_layers(void *context, struct fault *fault)
 }
 
 /* Opens the disks of the layers; what was opened is in RET in any case. */
-static int open_layers(const char *const *serials, size_t count, struct layers *ret,
-                       struct fault *fault)
+static int open_layers(char *const *serials, size_t count, struct layers *ret, struct fault *fault)
 {
     ret->fds = calloc(count ? count : 1, sizeof *ret->fds);
     if (!ret->fds)
@@ -100,7 +99,7 @@ static int fill(struct layers *layers, struct fault *fault)
     return 0;
 }
 
-int base_unpack(const char *base, const char *const *serials, size_t count, struct fault *fault)
+int base_unpack(const char *base, char *const *serials, size_t count, struct fault *fault)
 {
     struct layers layers = {0};
     int status = open_layers(serials, count, &layers, fault);

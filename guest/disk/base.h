@@ -8,7 +8,7 @@
 
 /* Fills the empty disk with the serial number BASE from the disks LAYERS, lowest first, each of
  * them a tar, and unmounts it. Returns 0, or -1 with FAULT (see contract.h for its text). */
-int base_unpack(const char *base, const char *const *layers, size_t count, struct fault *fault);
+int base_unpack(const char *base, char *const *layers, size_t count, struct fault *fault);
 
 /* Shows the tree of a filled base disk, read-only, as image/, and gives layer/ the attributes of
  * its root. Returns 0, or -1 with FAULT. */

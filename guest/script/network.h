@@ -4,11 +4,11 @@
 
 #include "guest/lib/fault.h"
 
-/* Starts the loopback interface of this network namespace. */
+/* Starts the loopback interface of this network namespace. Returns 0, or -1 with FAULT. */
 int network_start_loopback(struct fault *fault);
 
-/* Sets up the first other interface as ADDRESS/PREFIX,GATEWAY,DNS says (IPv4), and writes
- * GUEST_JOB_RESOLV_CONF for DNS where the job has none. Returns 0, or -1 with FAULT. */
-int network_start(const char *setting, struct fault *fault);
+/* Connects the first other interface to the contract's GUEST_NETWORK. Returns 0, or -1 with FAULT.
+ */
+int network_start(struct fault *fault);
 
 #endif

@@ -87,8 +87,8 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
     set_limits();
     umask(022);
     setsid();
-    if (chdir(plan->folder)) {
-        dprintf(STDERR_FILENO, "vmbuild: enter the folder '%s': %s\n", plan->folder,
+    if (chdir(plan->directory)) {
+        dprintf(STDERR_FILENO, "vmbuild: enter the directory '%s': %s\n", plan->directory,
                 strerror(errno));
         _exit(PROGRAM_NOT_RUN);
     }
@@ -108,15 +108,11 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
         return fault_set(fault, errno, "separate the script's mounts");
     if (plan->own_network && network_start_loopback(fault))
         return -1;
-    if (plan->view) {
-        return view_enter(plan->view, plan->script, fault) || (plan->shadow && shadow_set_up(fault))
-                   ? -1
-                   : 0;
-    }
-    return proc_mount("/proc", "/proc", fault) ||
-                   view_show_shares(plan->shares, plan->share_count, fault)
-               ? -1
-               : 0;
+    if (plan->view == NULL)
+        return proc_mount("/proc", "/proc", fault) || view_show_shares(plan->words, fault) ? -1 : 0;
+    if (view_enter(plan->view, plan->script, fault))
+        return -1;
+    return words_flag(plan->words, GUEST_WORD_SHADOW) ? shadow_set_up(fault) : 0;
 }
 
 /* Reaps everything until SCRIPT has ended; passes on the wish that all should. */

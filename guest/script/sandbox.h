@@ -11,17 +11,16 @@
 #include <sys/types.h>
 
 #include "guest/lib/fault.h"
+#include "guest/lib/words.h"
 #include "guest/script/view.h"
 
 struct sandbox_plan {
     const char *script;      /* its name in the job; NULL: only what goes before a script is done */
-    const struct view *view; /* NULL: in the builder's environment, with */
-    char **shares;           /* SHARE_COUNT words TAG:TARGET */
-    size_t share_count;
-    const char *folder; /* its working folder */
+    const struct view *view; /* NULL: in the builder's environment */
+    const char *directory;   /* where it starts */
+    const struct words *words; /* of the call that it is run for */
     char **environment;
     bool own_network; /* one with loopback alone */
-    bool shadow;
 };
 
 /* A running one. */

@@ -56,11 +56,11 @@ static int64_t keep_time(const struct sandbox *sandbox, enum phase *phase, int64
 
 /* Passes on output until the sandbox reports its end. Returns whether the time limit was
  * reached. */
-static bool supervise(const struct sandbox *sandbox, uint64_t timeout, struct output *output,
+static bool supervise(const struct sandbox *sandbox, int64_t timeout, struct output *output,
                       struct outcome *outcome)
 {
     enum phase phase = RUNNING;
-    int64_t deadline = milliseconds() + (int64_t)timeout * 1000;
+    int64_t deadline = milliseconds() + timeout * 1000;
     int64_t next_look = 0;
     bool open = true;
 
@@ -91,11 +91,12 @@ static bool supervise(const struct sandbox *sandbox, uint64_t timeout, struct ou
     }
 }
 
-int script_run(const struct sandbox_plan *plan, uint64_t timeout, struct output *output,
-               struct outcome *ret, struct fault *fault)
+int script_run(const struct sandbox_plan *plan, struct output *output, struct outcome *ret,
+               struct fault *fault)
 {
     struct sandbox sandbox;
     struct outcome outcome = {0};
+    int64_t timeout = words_number(plan->words, GUEST_WORD_TIMEOUT);
     uint64_t oom_kills = count_oom_kills();
 
     if (sandbox_start(plan, &sandbox, fault))

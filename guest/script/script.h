@@ -18,9 +18,9 @@ struct outcome {
     bool disk_full;
 };
 
-/* Runs PLAN for at most TIMEOUT seconds. Returns 0 whatever the script did, or -1 with FAULT where
+/* Runs PLAN for at most as long as its words allow. Returns 0 whatever the script did, or -1 with FAULT where
  * it could not be started. */
-int script_run(const struct sandbox_plan *plan, uint64_t timeout, struct output *output,
-               struct outcome *ret, struct fault *fault);
+int script_run(const struct sandbox_plan *plan, struct output *output, struct outcome *ret,
+               struct fault *fault);
 
 #endif

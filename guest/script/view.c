@@ -212,10 +212,12 @@ static bool is_over(const char *target, const char *name)
     return strncmp(target, name, common) == 0 && (end == '\0' || end == '/');
 }
 
-int view_show_shares(char **shares, size_t count, struct fault *fault)
+int view_show_shares(const struct words *words, struct fault *fault)
 {
     static const char *const needed[] = {"/bin",      "/sbin",       "/usr/bin",
                                          "/usr/sbin", GUEST_SCRATCH, GUEST_JOB_DIR};
+    size_t count;
+    char *const *shares = words_list(words, GUEST_WORD_SHARE, &count);
 
     for (size_t i = 0; i < count; i++) {
         struct view_mount share = {.target = ""};
@@ -235,11 +237,12 @@ int view_show_shares(char **shares, size_t count, struct fault *fault)
     return 0;
 }
 
-int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault)
+int view_prepare(const struct words *words, struct view *ret, struct fault *fault)
 {
+    size_t count;
+    char *const *shares = words_list(words, GUEST_WORD_SHARE, &count);
+
     *ret = (struct view){0};
-    if (count > VIEW_SHARES_MAX)
-        return fault_set(fault, E2BIG, "mount %zu shares", count);
     ret->mounts = calloc(COUNT(standard) + count, sizeof *ret->mounts);
     if (!ret->mounts || (mkdir(POINTS, 0755) && errno != EEXIST))
         return fault_set(fault, errno, "plan the script's mounts");

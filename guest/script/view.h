@@ -16,11 +16,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "guest/contract.h"
 #include "guest/lib/fault.h"
+#include "guest/lib/words.h"
 #include "guest/tar/path.h"
-
-#define VIEW_SHARES_MAX 64
 
 /* Where the script stands while it runs: on /dev, which no script cleans out. */
 #define VIEW_SCRIPT_FOLDER "/dev/vmbuild"
@@ -39,18 +37,18 @@ struct view {
     bool has_points;
 };
 
-/* Plans the mounts, with SHARES, COUNT words TAG:TARGET that stay the caller's, and makes the
- * points that are missing. Returns 0, or -1 with FAULT; view_free in any case. */
-int view_prepare(char **shares, size_t count, struct view *ret, struct fault *fault);
+/* Plans the mounts, those of the shares in WORDS among them, and makes the points that are missing.
+ * RET points into WORDS. Returns 0, or -1 with FAULT; view_free in any case. */
+int view_prepare(const struct words *words, struct view *ret, struct fault *fault);
 
 /* Mounts everything that is not yet, puts the job's file SCRIPT into VIEW_SCRIPT_FOLDER and makes
  * the view the process' root. In the namespaces of the script; SCRIPT may be NULL. Returns 0, or -1
  * with FAULT. */
 int view_enter(const struct view *view, const char *script, struct fault *fault);
 
-/* Mounts SHARES, as above, in the builder's environment, where they do not lie over what a hook
- * needs. In the namespaces of the hook. Returns 0, or -1 with FAULT. */
-int view_show_shares(char **shares, size_t count, struct fault *fault);
+/* Mounts the shares in WORDS in the builder's environment, unless they lie over what a hook needs.
+ * In the namespaces of the hook. Returns 0, or -1 with FAULT. */
+int view_show_shares(const struct words *words, struct fault *fault);
 
 /* Takes whiteouts of points, which hide nothing of the image, out of the layer. Returns 0, or -1
  * with FAULT. */

@@ -6,7 +6,7 @@
 
 #include "guest/contract.h"
 #include "host/build/base_disk.h"
-#include "host/build/host_network.h"
+#include "host/build/job.h"
 #include "host/build/plan.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
@@ -139,75 +139,23 @@ static struct error *produce_contents(void *context, struct sink sink)
     return contents_write(&contents, sink);
 }
 
-/* Gives the guest the script of KEY, where the spec has one. */
-static struct error *put_script(struct vm *vm, const char *key, const char *script)
-{
-    if (script == NULL)
-        return NULL;
-    return vm_put(vm, key, script, strlen(script));
-}
-
-static struct error *put_scripts(struct vm *vm, const struct spec *spec)
-{
-    TRY(put_script(vm, "preMount", spec->pre_mount));
-    TRY(put_script(vm, GUEST_JOB_RUN, spec->run_as_root));
-    TRY(put_script(vm, "postMount", spec->post_mount));
-    TRY(put_script(vm, "postUmount", spec->post_umount));
-    return put_script(vm, "extraCommands", spec->extra_commands);
-}
-
-/* Adds what the network needs to ENVIRONMENT and gives the guest its files. */
-static struct error *put_network(struct vm *vm, struct buffer *environment)
-{
-    CLEANUP(buffer_free) struct buffer bundle = {0}, resolv_conf = {0}, hosts = {0};
-    bool found;
-
-    TRY(host_network_ca_bundle(&bundle, &found));
-    host_network_environment(found, VM_NETWORK_GATEWAY, environment);
-    host_network_resolv_conf(VM_NETWORK_NAMESERVER, &resolv_conf);
-    host_network_hosts(&hosts);
-    TRY(vm_put(vm, GUEST_JOB_RESOLV_CONF, resolv_conf.data, resolv_conf.length));
-    TRY(vm_put(vm, GUEST_JOB_HOSTS, hosts.data, hosts.length));
-    if (found)
-        TRY(vm_put(vm, GUEST_JOB_CA_BUNDLE, bundle.data, bundle.length));
-    return NULL;
-}
-
-static struct error *put_job(const struct state *state, struct vm *vm)
-{
-    CLEANUP(buffer_free) struct buffer environment = {0}, builder = {0};
-    const struct json *config = state->base != NULL ? state->base->config : NULL;
-
-    plan_environment(state->spec, config, &environment);
-    plan_builder_environment(state->spec, &builder);
-    if (state->spec->network)
-        TRY(put_network(vm, &environment));
-    TRY(vm_put(vm, GUEST_JOB_ENVIRONMENT, environment.data, environment.length));
-    TRY(vm_put(vm, GUEST_JOB_BUILDER_ENVIRONMENT, builder.data, builder.length));
-    return put_scripts(vm, state->spec);
-}
-
 /* Carries out one step of the plan in the guest. */
 static struct error *run_step(struct state *state, struct vm *vm, enum plan_step step)
 {
-    const struct spec *spec = state->spec;
-
+    if (step >= PLAN_HOOK)
+        return vm_run_hook(vm, (enum guest_hook)(step - PLAN_HOOK));
     switch (step) {
     case PLAN_CONTENTS:
         return vm_add_contents(vm, produce_contents, state);
     case PLAN_MOUNT:
         return vm_mount_overlay(vm);
     case PLAN_RUN_AS_ROOT:
-        return vm_run_script(vm, spec->shadow_setup, spec->timeout);
+        return vm_run_script(vm);
     case PLAN_UNMOUNT:
         return vm_unmount_overlay(vm);
-    case PLAN_PRE_MOUNT:
-    case PLAN_POST_MOUNT:
-    case PLAN_POST_UMOUNT:
-    case PLAN_EXTRA_COMMANDS:
-        return vm_run_hook(vm, plan_step_name(step), spec->timeout);
     case PLAN_UNPACK: /* with the base disk, before the steps */
     case PLAN_PACK:   /* into the layer, after them */
+    case PLAN_HOOK:
     case PLAN_STEP_COUNT:
         break;
     }
@@ -255,12 +203,13 @@ static struct error *launch(struct state *state)
     const struct base_disk *disk = &state->disk;
     size_t count = state->base != NULL ? state->base->layer_count : 0;
     CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
-    CLEANUP(freep) struct vm_share *shares = xcalloc(spec->shares.count, sizeof *shares);
+    CLEANUP(freep) const char **shares = xcalloc(spec->shares.count, sizeof *shares);
+    struct call_words words = {0};
 
     for (size_t i = 0; disk->is_new && i < count; i++)
         layers[i] = state->base->layers[i].tar_path;
     for (size_t i = 0; i < spec->shares.count; i++)
-        shares[i] = (struct vm_share){spec->shares.items[i].source, spec->shares.items[i].target};
+        shares[i] = spec->shares.items[i].source;
     struct vm_options options = {.accelerator = state->build->accelerator,
                                  .memory = spec->memory,
                                  .cpus = spec->cpus,
@@ -274,13 +223,12 @@ static struct error *launch(struct state *state)
                                  .layers = layers,
                                  .layer_count = disk->is_new ? count : 0,
                                  .clock = guest_clock(state),
-                                 .still_clock = spec->still_clock,
-                                 .clamp = spec->created,
                                  .store = state->build->store,
                                  .verbose = state->build->verbose};
 
     progress_start("launch");
-    TRY(vm_launch(&options, &state->vm));
+    job_words(spec, &words);
+    TRY(vm_launch(&options, &words, &state->vm));
     progress_done();
     return NULL;
 }
@@ -292,7 +240,7 @@ static struct error *run_vm(struct state *state, struct layer_writer *writer, bo
         TRY(base_disk_open(state->build->store, state->base, &state->disk));
     TRY(launch(state));
     TRY(use_base_disk(state, ret_damaged));
-    TRY(put_job(state, state->vm));
+    TRY(job_put(state->spec, state->base != NULL ? state->base->config : NULL, state->vm));
     TRY(run_steps(state, state->vm));
     progress_start("pack");
     TRY(vm_pack_layer(state->vm, layer_writer_sink(writer)));

@@ -13,19 +13,11 @@
 const char *plan_step_name(enum plan_step step)
 {
     static const char *const names[] = {
-        [PLAN_UNPACK] = "unpack",
-        [PLAN_CONTENTS] = "contents",
-        [PLAN_PRE_MOUNT] = "preMount",
-        [PLAN_MOUNT] = "mount",
-        [PLAN_RUN_AS_ROOT] = "runAsRoot",
-        [PLAN_POST_MOUNT] = "postMount",
-        [PLAN_UNMOUNT] = "unmount",
-        [PLAN_POST_UMOUNT] = "postUmount",
-        [PLAN_EXTRA_COMMANDS] = "extraCommands",
-        [PLAN_PACK] = "pack",
+        [PLAN_UNPACK] = "unpack",         [PLAN_CONTENTS] = "contents", [PLAN_MOUNT] = "mount",
+        [PLAN_RUN_AS_ROOT] = "runAsRoot", [PLAN_UNMOUNT] = "unmount",   [PLAN_PACK] = "pack",
     };
 
-    return names[step];
+    return step < PLAN_HOOK ? names[step] : guest_hooks[step - PLAN_HOOK].name;
 }
 
 static void add_step(struct plan *plan, bool needed, enum plan_step step)
@@ -34,24 +26,31 @@ static void add_step(struct plan *plan, bool needed, enum plan_step step)
         plan->steps[plan->step_count++] = step;
 }
 
+static void add_hook(struct plan *plan, const struct spec *spec, enum guest_hook hook)
+{
+    add_step(plan, spec->hooks[hook] != NULL, (enum plan_step)(PLAN_HOOK + hook));
+}
+
 void plan_make(const struct spec *spec, struct plan *ret)
 {
     bool has_contents = spec->contents.count > 0 || spec->closure.count > 0;
     bool has_script = spec->run_as_root != NULL || spec->shadow_setup;
-    bool needs_overlay = has_script || spec->pre_mount != NULL || spec->post_mount != NULL ||
-                         spec->post_umount != NULL;
+    char *const *hooks = spec->hooks;
+    bool needs_overlay = has_script || hooks[GUEST_HOOK_PRE_MOUNT] != NULL ||
+                         hooks[GUEST_HOOK_POST_MOUNT] != NULL ||
+                         hooks[GUEST_HOOK_POST_UMOUNT] != NULL;
 
-    *ret = (struct plan){.needs_vm = needs_overlay || spec->extra_commands != NULL};
+    *ret = (struct plan){.needs_vm = needs_overlay || hooks[GUEST_HOOK_EXTRA_COMMANDS] != NULL};
     ret->needs_base = ret->needs_vm && spec->from_image != NULL;
     add_step(ret, ret->needs_base, PLAN_UNPACK);
     add_step(ret, has_contents, PLAN_CONTENTS);
-    add_step(ret, spec->pre_mount != NULL, PLAN_PRE_MOUNT);
+    add_hook(ret, spec, GUEST_HOOK_PRE_MOUNT);
     add_step(ret, needs_overlay, PLAN_MOUNT);
     add_step(ret, has_script, PLAN_RUN_AS_ROOT);
-    add_step(ret, spec->post_mount != NULL, PLAN_POST_MOUNT);
+    add_hook(ret, spec, GUEST_HOOK_POST_MOUNT);
     add_step(ret, needs_overlay, PLAN_UNMOUNT);
-    add_step(ret, spec->post_umount != NULL, PLAN_POST_UMOUNT);
-    add_step(ret, spec->extra_commands != NULL, PLAN_EXTRA_COMMANDS);
+    add_hook(ret, spec, GUEST_HOOK_POST_UMOUNT);
+    add_hook(ret, spec, GUEST_HOOK_EXTRA_COMMANDS);
     add_step(ret, ret->needs_vm, PLAN_PACK);
 }
 

@@ -4,21 +4,19 @@
 #ifndef VMBUILD_PLAN_H
 #define VMBUILD_PLAN_H
 
+#include "guest/contract.h"
 #include "host/lib/json.h"
 #include "host/spec/spec.h"
 
 enum plan_step {
     PLAN_UNPACK, /* base layers onto the base disk, if the cache has none */
     PLAN_CONTENTS,
-    PLAN_PRE_MOUNT,
     PLAN_MOUNT,
     PLAN_RUN_AS_ROOT,
-    PLAN_POST_MOUNT,
     PLAN_UNMOUNT,
-    PLAN_POST_UMOUNT,
-    PLAN_EXTRA_COMMANDS,
     PLAN_PACK,
-    PLAN_STEP_COUNT,
+    PLAN_HOOK, /* the first; PLAN_HOOK + GUEST_HOOK_POST_MOUNT is that one */
+    PLAN_STEP_COUNT = PLAN_HOOK + GUEST_HOOK_COUNT,
 };
 
 struct plan {

@@ -228,6 +228,7 @@ static struct error *boot_once(const struct options *options, double *ret_second
 {
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(vm_freep) struct vm *vm = NULL;
+    struct call_words words = {0};
     struct timespec before, after;
 
     TRY(store_open(options->cache_dir, options->no_cache, &store));
@@ -236,11 +237,11 @@ static struct error *boot_once(const struct options *options, double *ret_second
                                        .cpus = 1,
                                        .scratch_size = TRIAL_DISK_MIB * MIB,
                                        .clock = 1,
-                                       .clamp = 1,
                                        .store = store};
 
     clock_gettime(CLOCK_MONOTONIC, &before);
-    TRY(vm_launch(&machine, &vm));
+    call_words_set_number(&words, GUEST_WORD_CLAMP, 1);
+    TRY(vm_launch(&machine, &words, &vm));
     clock_gettime(CLOCK_MONOTONIC, &after);
     *ret_seconds =
         (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;

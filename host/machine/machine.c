@@ -97,16 +97,17 @@ static void add_base(struct machine *machine, const struct vm_options *options)
 static void add_network(struct machine *machine)
 {
     add(machine, "-netdev",
-        xstrdup("user,id=network,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3,dhcpstart=10.0.2.15,"
-                "ipv6=off"));
+        xasprintf("user,id=network,net=" GUEST_NETWORK "/%d,host=" GUEST_NETWORK_GATEWAY
+                  ",dns=" GUEST_NETWORK_NAMESERVER ",dhcpstart=" GUEST_NETWORK_ADDRESS ",ipv6=off",
+                  GUEST_NETWORK_PREFIX));
     add(machine, "-device",
         xstrdup("virtio-net-pci,netdev=network,mac=52:54:00:12:34:56,romfile="));
 }
 
-static void add_share(struct machine *machine, const struct vm_share *share, size_t index)
+static void add_share(struct machine *machine, const char *share, size_t index)
 {
     CLEANUP(freep) char *tag = machine_share_tag(index);
-    CLEANUP(freep) char *quoted = quote(share->source);
+    CLEANUP(freep) char *quoted = quote(share);
 
     add(machine, "-fsdev",
         xasprintf("local,id=%s,path=%s,security_model=none,multidevs=remap,readonly=on", tag,
@@ -186,7 +187,7 @@ void machine_describe(const struct vm_options *options, const struct machine_hos
     if (options->network)
         add_network(ret);
     for (size_t i = 0; i < options->share_count; i++)
-        add_share(ret, &options->shares[i], i);
+        add_share(ret, options->shares[i], i);
 }
 
 char *machine_share_tag(size_t index)

@@ -27,28 +27,17 @@
 
 struct store;
 
-/* Where the guest asks for names: QEMU's user-mode network passes questions on to the host's
- * resolver. */
-#define VM_NETWORK_NAMESERVER "10.0.2.3"
-#define VM_NETWORK_GATEWAY "10.0.2.2" /* leads to the host's loopback, too */
-
 /* What the guest's kernel and programs are built for, as Go names it. */
 #define VM_ARCHITECTURE "amd64"
-
-struct vm_share {
-    const char *source; /* absolute host folder */
-    const char *target; /* absolute path in the image */
-};
 
 struct vm_options {
     enum accelerator accelerator; /* as asked for; the VM probes */
     bool network;
     bool base_is_new; /* the base disk is empty: writable, to be filled from `layers` */
-    bool still_clock; /* the clock stands still while a script runs */
     bool verbose;     /* show the kernel's messages and libguestfs' as progress details */
     uint64_t memory;  /* MiB */
     uint64_t cpus;
-    const struct vm_share *shares;
+    const char *const *shares; /* absolute host directories */
     size_t share_count;
     uint64_t scratch_size; /* of the scratch disk, bytes */
     const char *scratch;   /* its path; vm_launch makes the file, and sets this */
@@ -58,13 +47,9 @@ struct vm_options {
         *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
     size_t layer_count;
     int64_t clock;       /* the guest's clock at its start, seconds since 1970 */
-    int64_t clamp;       /* newest mtime of the layer */
     struct store *store; /* keeps what libguestfs asked this QEMU (features, about 100 KiB), which
                             costs half a second each time, and snapshots; NULL: asked anew */
 };
-
-/* As the guest is told them: ADDRESS/PREFIX,GATEWAY,DNS. */
-#define MACHINE_NETWORK "10.0.2.15/24,10.0.2.2,10.0.2.3"
 
 /* What is known of the host when the machine is described. */
 struct machine_host {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/contract.h"
 #include "host/lib/buffer.h"
 #include "host/lib/json.h"
 #include "host/spec/spec_key.h"
@@ -35,8 +36,7 @@ struct spec {
     struct strings closure;  /* absolute paths */
     struct json *config;
     char *run_as_root; /* the script's text */
-    char *extra_commands;
-    char *pre_mount, *post_mount, *post_umount;
+    char *hooks[GUEST_HOOK_COUNT];
     bool shadow_setup;
     uint64_t disk_size; /* MiB */
     uint64_t memory;    /* MiB */

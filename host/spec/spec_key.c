@@ -127,7 +127,7 @@ const struct spec_key spec_keys[] = {
     {
         .name = "extraCommands",
         .kind = &spec_path_script,
-        .offset = AT(extra_commands),
+        .offset = AT(hooks[GUEST_HOOK_EXTRA_COMMANDS]),
         .summary = "Shell commands that are run in the layer's directory with the builder's tools.",
         .documentation =
             "Shell commands that run after everything else, in the directory that becomes the "
@@ -136,7 +136,7 @@ const struct spec_key spec_keys[] = {
     {
         .name = "preMount",
         .kind = &spec_path_script,
-        .offset = AT(pre_mount),
+        .offset = AT(hooks[GUEST_HOOK_PRE_MOUNT]),
         .summary = "Shell commands before the overlay is mounted.",
         .documentation =
             "Shell commands that run before the merged view of base and layer is mounted. Such a "
@@ -150,7 +150,7 @@ const struct spec_key spec_keys[] = {
     {
         .name = "postMount",
         .kind = &spec_path_script,
-        .offset = AT(post_mount),
+        .offset = AT(hooks[GUEST_HOOK_POST_MOUNT]),
         .summary = "Shell commands after runAsRoot, while the overlay is mounted.",
         .documentation =
             "Shell commands that run after `runAsRoot`, while the merged view is mounted at "
@@ -159,7 +159,7 @@ const struct spec_key spec_keys[] = {
     {
         .name = "postUmount",
         .kind = &spec_path_script,
-        .offset = AT(post_umount),
+        .offset = AT(hooks[GUEST_HOOK_POST_UMOUNT]),
         .summary = "Shell commands after the overlay is unmounted.",
         .documentation =
             "Shell commands that run after the merged view was unmounted. Everything else is as "

@@ -24,34 +24,31 @@
 
 struct vm {
     struct guest_handle *guest;
-    char *scratch; /* path of the scratch disk */
+    char *scratch;           /* path of the scratch disk */
+    struct call_words words; /* for each call that takes them */
     bool network;
-    bool still_clock;
     bool base_is_new;
-    int64_t clock;         /* what each script's begins at, but with a network the host's time */
-    struct strings shares; /* TAG:TARGET */
+    int64_t clock; /* what each script's begins at, but with a network the host's time */
     size_t layer_count;
     uint64_t layer_bytes; /* of the tars to unpack */
 };
 
-/* Makes the call of the single word VERB. */
-static struct error *simple_command(struct vm *vm, const char *operation, const char *verb)
+/* Calls VERB with OWN and those of the VM's words that it takes. */
+static struct error *command(struct vm *vm, const char *operation, enum guest_verb verb,
+                             const struct call_words *own, uint64_t seconds, char **ret_reply)
 {
     struct strings words = {0};
 
-    strings_add(&words, verb);
-    return guest_handle_command(vm->guest, operation, GUEST_HANDLE_CALL_SECONDS, &words, NULL);
+    call_words_write(verb, own, &vm->words, &words);
+    return guest_handle_command(vm->guest, operation, seconds, &words, ret_reply);
 }
 
-static void add_number(struct strings *words, const char *key, int64_t value)
+/* Calls VERB, which has no words of its own and takes no longer than any call. */
+static struct error *simple_command(struct vm *vm, const char *operation, enum guest_verb verb)
 {
-    strings_take(words, xasprintf("%s=%lld", key, (long long)value));
-}
+    const struct call_words none = {0};
 
-static void add_shares(const struct vm *vm, struct strings *words)
-{
-    for (size_t i = 0; i < vm->shares.count; i++)
-        strings_take(words, xasprintf("share=%s", vm->shares.items[i]));
+    return command(vm, operation, verb, &none, GUEST_HANDLE_CALL_SECONDS, NULL);
 }
 
 static uint64_t layer_bytes(const struct vm_options *options)
@@ -70,16 +67,14 @@ static uint64_t layer_bytes(const struct vm_options *options)
 /* Sets the guest's clock. */
 static struct error *start(struct vm *vm, const struct vm_options *options)
 {
-    struct strings words = {0};
+    CLEANUP(call_words_free) struct call_words own = {0};
 
-    strings_add(&words, "start");
     /* Smaller times are only ever the default of a spec without a base image, whose files get that
      * as their time anyway. */
     vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
-    add_number(&words, "clock", vm->clock);
-    add_number(&words, "clamp", options->clamp);
-    return guest_handle_command(vm->guest, "start the build in the VM", GUEST_HANDLE_CALL_SECONDS,
-                                &words, NULL);
+    call_words_set_number(&own, GUEST_WORD_CLOCK, vm->clock);
+    return command(vm, "start the build in the VM", GUEST_VERB_START, &own,
+                   GUEST_HANDLE_CALL_SECONDS, NULL);
 }
 
 /* Launches the machine of OPTIONS with a scratch disk of its own. */
@@ -94,20 +89,16 @@ static struct error *launch(struct vm *vm, const struct vm_options *options)
     return launch_guest(&with_scratch, &vm->guest);
 }
 
-struct error *vm_launch(const struct vm_options *options, struct vm **ret)
+struct error *vm_launch(const struct vm_options *options, struct call_words *words, struct vm **ret)
 {
     CLEANUP(vm_freep) struct vm *vm = xcalloc(1, sizeof *vm);
 
+    vm->words = *words;
+    *words = (struct call_words){0};
     vm->network = options->network;
-    vm->still_clock = options->still_clock;
     vm->base_is_new = options->base_is_new;
     vm->layer_count = options->layer_count;
     vm->layer_bytes = layer_bytes(options);
-    for (size_t i = 0; i < options->share_count; i++) {
-        CLEANUP(freep) char *tag = machine_share_tag(i);
-
-        strings_take(&vm->shares, xasprintf("%s:%s", tag, options->shares[i].target));
-    }
     TRY(launch(vm, options));
     TRY(start(vm, options));
     *ret = STEAL(vm);
@@ -141,28 +132,26 @@ struct error *vm_put(struct vm *vm, const char *name, const void *bytes, size_t 
 
 struct error *vm_unpack_base(struct vm *vm)
 {
-    struct strings words = {0};
+    CLEANUP(call_words_free) struct call_words own = {0};
 
-    strings_add(&words, "unpack");
-    strings_add(&words, "base=" GUEST_DISK_NEW_BASE);
+    call_words_set_text(&own, GUEST_WORD_BASE, GUEST_DISK_NEW_BASE);
     for (size_t i = 0; i < vm->layer_count; i++)
-        strings_take(&words, xasprintf("layer=%s%zu", GUEST_DISK_LAYER, i));
-    TRY(guest_handle_command(vm->guest, "unpack the base image",
-                             GUEST_HANDLE_CALL_SECONDS +
-                                 (vm->layer_bytes >> 20) * UNPACK_SECONDS_PER_MIB,
-                             &words, NULL));
+        call_words_take_item(&own, GUEST_WORD_LAYER, xasprintf("%s%zu", GUEST_DISK_LAYER, i));
+    TRY(command(vm, "unpack the base image", GUEST_VERB_UNPACK, &own,
+                GUEST_HANDLE_CALL_SECONDS + (vm->layer_bytes >> 20) * UNPACK_SECONDS_PER_MIB,
+                NULL));
     progress_bytes(vm->layer_bytes, vm->layer_bytes);
     return NULL;
 }
 
 struct error *vm_mount_base(struct vm *vm)
 {
-    struct strings words = {0};
+    CLEANUP(call_words_free) struct call_words own = {0};
 
-    strings_add(&words, "base");
-    strings_add(&words, vm->base_is_new ? "base=" GUEST_DISK_NEW_BASE : "base=" GUEST_DISK_BASE);
-    return guest_handle_command(vm->guest, "mount the base image", GUEST_HANDLE_CALL_SECONDS,
-                                &words, NULL);
+    call_words_set_text(&own, GUEST_WORD_BASE,
+                        vm->base_is_new ? GUEST_DISK_NEW_BASE : GUEST_DISK_BASE);
+    return command(vm, "mount the base image", GUEST_VERB_BASE, &own, GUEST_HANDLE_CALL_SECONDS,
+                   NULL);
 }
 
 struct error *vm_add_contents(struct vm *vm,
@@ -174,26 +163,25 @@ struct error *vm_add_contents(struct vm *vm,
 
 struct error *vm_mount_overlay(struct vm *vm)
 {
-    return simple_command(vm, "mount the overlay", "mount");
+    return simple_command(vm, "mount the overlay", GUEST_VERB_MOUNT);
 }
 
 struct error *vm_unmount_overlay(struct vm *vm)
 {
-    return simple_command(vm, "unmount the overlay", "unmount");
+    return simple_command(vm, "unmount the overlay", GUEST_VERB_UNMOUNT);
 }
 
-/* Runs the script NAME by the call of WORDS. */
-static struct error *run(struct vm *vm, const char *name, uint64_t timeout, struct strings *words)
+/* Runs the script NAME by the call of VERB with OWN, to which its clock is added. */
+static struct error *run(struct vm *vm, const char *name, enum guest_verb verb,
+                         struct call_words *own)
 {
     CLEANUP(freep) char *operation = xasprintf("run script '%s'", name);
     CLEANUP(freep) char *reply = NULL;
+    uint64_t timeout = (uint64_t)call_words_number(&vm->words, GUEST_WORD_TIMEOUT);
     struct outcome outcome;
 
-    add_number(words, "timeout", (int64_t)timeout);
-    add_number(words, "clock", vm->network ? time(NULL) : vm->clock);
-    if (vm->still_clock)
-        strings_add(words, "still=1");
-    TRY(guest_handle_command(vm->guest, operation, timeout + SCRIPT_GRACE_SECONDS, words, &reply));
+    call_words_set_number(own, GUEST_WORD_CLOCK, vm->network ? time(NULL) : vm->clock);
+    TRY(command(vm, operation, verb, own, timeout + SCRIPT_GRACE_SECONDS, &reply));
     TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));
     TRY(error_context(guest_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",
                       operation));
@@ -206,34 +194,27 @@ static struct error *run(struct vm *vm, const char *name, uint64_t timeout, stru
     return NULL;
 }
 
-struct error *vm_run_script(struct vm *vm, bool shadow_setup, uint64_t timeout)
+struct error *vm_run_script(struct vm *vm)
 {
-    struct strings words = {0};
+    CLEANUP(call_words_free) struct call_words own = {0};
 
-    strings_add(&words, "run");
-    if (vm->network)
-        strings_add(&words, "network=" MACHINE_NETWORK);
-    add_shares(vm, &words);
-    if (shadow_setup)
-        strings_add(&words, "shadow=1");
-    return run(vm, GUEST_JOB_RUN, timeout, &words);
+    return run(vm, GUEST_JOB_RUN, GUEST_VERB_RUN, &own);
 }
 
-struct error *vm_run_hook(struct vm *vm, const char *name, uint64_t timeout)
+struct error *vm_run_hook(struct vm *vm, enum guest_hook hook)
 {
-    struct strings words = {0};
+    CLEANUP(call_words_free) struct call_words own = {0};
 
-    strings_add(&words, "hook");
-    strings_take(&words, xasprintf("name=%s", name));
-    add_shares(vm, &words);
-    return run(vm, name, timeout, &words);
+    call_words_set_text(&own, GUEST_WORD_NAME, guest_hooks[hook].name);
+    return run(vm, guest_hooks[hook].name, GUEST_VERB_HOOK, &own);
 }
 
 struct error *vm_pack_layer(struct vm *vm, struct sink sink)
 {
+    const struct call_words none = {0};
     struct strings words = {0};
 
-    strings_add(&words, "pack");
+    call_words_write(GUEST_VERB_PACK, &none, &vm->words, &words);
     return guest_handle_receive_layer(vm->guest, "pack the layer", &words, sink);
 }
 
@@ -244,6 +225,6 @@ void vm_free(struct vm *vm)
     guest_handle_free(vm->guest);
     temporary_remove(vm->scratch);
     free(vm->scratch);
-    strings_free(&vm->shares);
+    call_words_free(&vm->words);
     free(vm);
 }

@@ -42,10 +42,10 @@ static void test_all_steps_in_order(void **state)
     struct spec spec = {.from_image = text,
                         .contents = {paths, 1, 2},
                         .run_as_root = text,
-                        .pre_mount = text,
-                        .post_mount = text,
-                        .post_umount = text,
-                        .extra_commands = text};
+                        .hooks[GUEST_HOOK_PRE_MOUNT] = text,
+                        .hooks[GUEST_HOOK_POST_MOUNT] = text,
+                        .hooks[GUEST_HOOK_POST_UMOUNT] = text,
+                        .hooks[GUEST_HOOK_EXTRA_COMMANDS] = text};
 
     (void)state;
     expect_steps(&spec, "unpack contents preMount mount runAsRoot postMount unmount postUmount "
@@ -54,7 +54,7 @@ static void test_all_steps_in_order(void **state)
 
 static void test_extra_commands_need_no_overlay(void **state)
 {
-    struct spec spec = {.from_image = text, .extra_commands = text};
+    struct spec spec = {.from_image = text, .hooks[GUEST_HOOK_EXTRA_COMMANDS] = text};
 
     (void)state;
     expect_steps(&spec, "unpack extraCommands pack ");

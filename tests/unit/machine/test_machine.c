@@ -143,7 +143,7 @@ static void test_new_base_has_its_layers(void **state)
 
 static void test_network_and_shares(void **state)
 {
-    static const struct vm_share shares[] = {{"/srv/a", "/a"}, {"/srv/b,c", "/b"}};
+    static const char *const shares[] = {"/srv/a", "/srv/b,c"};
     const struct vm_options options = {
         .scratch = "/run/scratch", .network = true, .shares = shares, .share_count = 2};
 

@@ -94,7 +94,7 @@ static void test_null_and_empty_script_mean_not_given(void **state)
     (void)state;
     assert_null(spec->from_image);
     assert_null(spec->run_as_root);
-    assert_null(spec->extra_commands);
+    assert_null(spec->hooks[GUEST_HOOK_EXTRA_COMMANDS]);
     assert_int_equal(spec->contents.count, 0);
     spec_free(spec);
 }
@@ -236,7 +236,7 @@ static void test_overrides_of_text(void **state)
     (void)state;
     write_file("script", "echo from a file");
     assert_null(read_with("{\"name\":\"a\"}", overrides, 3, NULL, &spec));
-    assert_string_equal(spec->pre_mount, "{ true; }");
+    assert_string_equal(spec->hooks[GUEST_HOOK_PRE_MOUNT], "{ true; }");
     assert_string_equal(spec->contents.items[0], "/");
     assert_string_equal(spec->run_as_root, "echo from a file");
     spec_free(spec);

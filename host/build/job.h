@@ -1,0 +1,22 @@
+/*
+ * The job: what the guest is told of a spec. Keys with a word of guest/contract.h go into the calls
+ * that take it; scripts, their environments and what the network needs go as files.
+ */
+#ifndef VMBUILD_JOB_H
+#define VMBUILD_JOB_H
+
+#include "host/lib/error.h"
+#include "host/lib/json.h"
+#include "host/spec/spec.h"
+#include "host/vm/call_words.h"
+#include "host/vm/vm.h"
+
+/* Fills RET, which is empty, with the words of SPEC's keys. The caller frees it. */
+void job_words(const struct spec *spec, struct call_words *ret);
+
+/* Gives the guest its files. BASE_CONFIG is the base image's config, or NULL: there is none.
+ * Errors: EXIT_INPUT if the host's CA bundle cannot be read, and those of vm_put. */
+[[nodiscard]] struct error *job_put(const struct spec *spec, const struct json *base_config,
+                                    struct vm *vm);
+
+#endif
