@@ -106,7 +106,7 @@ static int boot(struct guest *guest, struct fault *fault)
         return -1;
     guest->wire = wire_new(channel);
     guest->output.port = -1;
-    if (!guest->wire)
+    if (guest->wire == NULL)
         return fault_set(fault, ENOMEM, "open the channel");
     if (prepare(guest, fault) || gate_pass(fault))
         return -1;
@@ -133,10 +133,10 @@ int main(void)
 {
     struct guest *guest = calloc(1, sizeof *guest);
 
-    if (guest && boot(guest, &guest->fault) == 0)
+    if (guest != NULL && boot(guest, &guest->fault) == 0)
         serve(guest);
     else
-        fault_complain("%s", guest ? guest->fault.text : "out of memory");
+        fault_complain("%s", guest != NULL ? guest->fault.text : "out of memory");
     reboot(LINUX_REBOOT_CMD_POWER_OFF);
     fault_complain("power off: %s", strerror(errno));
     return 1;

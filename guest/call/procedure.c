@@ -45,7 +45,7 @@ static char *read_path(struct guest *guest, struct wire_call *call)
 {
     char *path = xdr_read_string(&call->arguments, PATH_LENGTH_MAX);
 
-    if (!path || call->optional != 0) {
+    if (path == NULL || call->optional != 0) {
         fault_set(&guest->fault, EINVAL, "read the call's arguments");
         free(path);
         return NULL;
@@ -124,7 +124,7 @@ static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit
 static enum wire_status serve_upload(struct guest *guest, struct wire_call *call)
 {
     char *path = read_path(guest, call);
-    int fd = path ? job_create(path, &guest->fault) : -1;
+    int fd = path != NULL ? job_create(path, &guest->fault) : -1;
 
     free(path);
     if (fd < 0)
@@ -193,9 +193,9 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call)
 {
     char *path = read_path(guest, call);
-    bool right = path && strcmp(path, GUEST_LAYER) == 0 && guest->started;
+    bool right = path != NULL && strcmp(path, GUEST_LAYER) == 0 && guest->started;
 
-    if (path && !right)
+    if (path != NULL && !right)
         fault_set(&guest->fault, EACCES, "unpack a tar at '%s'", path);
     free(path);
     if (!right || overlay_show(&guest->mounted, false, &guest->fault))

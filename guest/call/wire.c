@@ -12,11 +12,11 @@ struct wire *wire_new(int fd)
 {
     struct wire *wire = calloc(1, sizeof *wire);
 
-    if (!wire)
+    if (wire == NULL)
         return NULL;
     wire->fd = fd;
     wire->message = malloc(WIRE_MESSAGE_MAX);
-    if (!wire->message) {
+    if (wire->message == NULL) {
         free(wire);
         return NULL;
     }
@@ -25,7 +25,7 @@ struct wire *wire_new(int fd)
 
 void wire_free(struct wire *wire)
 {
-    if (wire) {
+    if (wire != NULL) {
         free(wire->message);
         free(wire);
     }
@@ -180,7 +180,7 @@ enum wire_status wire_reply_error(struct wire *wire, const struct wire_call *cal
     size_t length = strnlen(text, WIRE_ERROR_MAX);
     unsigned char *at = store_header(wire->message + 4, call, STATUS_ERROR);
 
-    at = xdr_store_opaque(at, name, name ? strlen(name) : 0);
+    at = xdr_store_opaque(at, name, name != NULL ? strlen(name) : 0);
     return send_message(wire, xdr_store_opaque(at, text, length));
 }
 

@@ -19,7 +19,7 @@ uint32_t xdr_read_u32(struct xdr_reader *reader)
 {
     const unsigned char *at = take(reader, 4);
 
-    return at ? xdr_load_u32(at) : 0;
+    return at != NULL ? xdr_load_u32(at) : 0;
 }
 
 uint64_t xdr_read_u64(struct xdr_reader *reader)
@@ -37,7 +37,7 @@ const unsigned char *xdr_read_opaque(struct xdr_reader *reader, size_t limit, si
         reader->bad = true;
     const unsigned char *bytes = take(reader, xdr_padded(length));
 
-    *ret_length = bytes ? length : 0;
+    *ret_length = bytes != NULL ? length : 0;
     return bytes;
 }
 
@@ -46,15 +46,15 @@ char *xdr_read_string(struct xdr_reader *reader, size_t limit)
     size_t length;
     const unsigned char *bytes = xdr_read_opaque(reader, limit, &length);
 
-    if (!bytes)
+    if (bytes == NULL)
         return NULL;
-    if (memchr(bytes, '\0', length)) {
+    if (memchr(bytes, '\0', length) != NULL) {
         reader->bad = true;
         return NULL;
     }
     char *string = malloc(length + 1);
 
-    if (!string) {
+    if (string == NULL) {
         reader->bad = true;
         return NULL;
     }

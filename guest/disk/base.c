@@ -44,7 +44,7 @@ static int unpack_layers(void *context, struct fault *fault)
 static int open_layers(char *const *serials, size_t count, struct layers *ret, struct fault *fault)
 {
     ret->fds = calloc(count ? count : 1, sizeof *ret->fds);
-    if (!ret->fds)
+    if (ret->fds == NULL)
         return fault_set(fault, ENOMEM, "open the base layers");
     if (count > 0 && device_scan_scsi(fault))
         return -1;

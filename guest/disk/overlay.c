@@ -37,8 +37,8 @@ int overlay_mount_with(const char *points, struct fault *fault)
 
     if (empty_work(fault))
         return -1;
-    snprintf(options, sizeof options, "%s%s%s%s", OPTIONS, GUEST_SCRATCH_IMAGE, points ? ":" : "",
-             points ? points : "");
+    snprintf(options, sizeof options, "%s%s%s%s", OPTIONS, GUEST_SCRATCH_IMAGE,
+             points != NULL ? ":" : "", points != NULL ? points : "");
     if (mount("overlay", GUEST_SCRATCH_MNT, "overlay", MS_NOATIME, options))
         return fault_set(fault, errno, "mount the overlay at '%s'", GUEST_SCRATCH_MNT);
     return 0;

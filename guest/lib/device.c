@@ -46,9 +46,9 @@ static bool search(const char *folder, bool (*visit)(const char *entry, void *co
     bool found = false;
     const struct dirent *entry;
 
-    while (stream && !found && (entry = readdir(stream)))
+    while (stream != NULL && !found && (entry = readdir(stream)) != NULL)
         found = entry->d_name[0] != '.' && visit(entry->d_name, context);
-    if (stream)
+    if (stream != NULL)
         closedir(stream);
     return found;
 }

@@ -61,8 +61,8 @@ static char *read_bytes(const char *name, size_t *ret_length, struct fault *faul
     size_t length = (size_t)status.st_size;
     char *bytes = malloc(length + 1);
 
-    if (!bytes || read(fd, bytes, length) != (ssize_t)length) {
-        fault_set(fault, bytes ? EIO : ENOMEM, "read '%s'", path);
+    if (bytes == NULL || read(fd, bytes, length) != (ssize_t)length) {
+        fault_set(fault, bytes != NULL ? EIO : ENOMEM, "read '%s'", path);
         free(bytes);
         close(fd);
         return NULL;
@@ -78,11 +78,11 @@ int job_environment(const char *name, char ***ret, struct fault *fault)
     size_t length = 0;
     char *bytes = job_has(name) ? read_bytes(name, &length, fault) : calloc(1, 1);
 
-    if (!bytes)
+    if (bytes == NULL)
         return -1;
     char **environment = calloc(JOB_ENVIRONMENT_MAX + 1, sizeof *environment);
 
-    if (!environment) {
+    if (environment == NULL) {
         free(bytes);
         return fault_set(fault, ENOMEM, "read '%s'", name);
     }
@@ -107,7 +107,7 @@ int job_copy(const char *name, const char *to, unsigned mode, struct fault *faul
     size_t length;
     char *bytes = read_bytes(name, &length, fault);
 
-    if (!bytes)
+    if (bytes == NULL)
         return -1;
     int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     int status = 0;

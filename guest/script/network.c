@@ -38,14 +38,14 @@ static int find_interface(char *name)
     struct if_nameindex *all = if_nameindex();
     int status = -1;
 
-    for (struct if_nameindex *at = all; at && at->if_index != 0; at++) {
+    for (struct if_nameindex *at = all; at != NULL && at->if_index != 0; at++) {
         if (strcmp(at->if_name, "lo") != 0 && strncmp(at->if_name, "tunl", 4) != 0) {
             snprintf(name, IF_NAMESIZE, "%s", at->if_name);
             status = 0;
             break;
         }
     }
-    if (all)
+    if (all != NULL)
         if_freenameindex(all);
     if (status)
         errno = ENODEV;

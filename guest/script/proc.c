@@ -28,7 +28,7 @@ static int write_cpuinfo(FILE *to)
     FILE *from = fopen("/proc/cpuinfo", "re");
     char *line = NULL;
     size_t room = 0;
-    int status = from ? 0 : -1;
+    int status = from != NULL ? 0 : -1;
 
     while (status >= 0 && getline(&line, &room, from) > 0) {
         const char *text = line;
@@ -38,7 +38,7 @@ static int write_cpuinfo(FILE *to)
                 text = fixed[i].line;
         status = fputs(text, to);
     }
-    if (from && (ferror(from) || fclose(from)))
+    if (from != NULL && (ferror(from) || fclose(from)))
         status = -1;
     free(line);
     return status;
@@ -70,7 +70,7 @@ static int cover_file(const char *proc, size_t i)
     snprintf(path, sizeof path, "%s/%s", proc, covers[i].name);
     FILE *file = fopen(source, "we");
 
-    if (!file)
+    if (file == NULL)
         return -1;
     int status = covers[i].write(file);
 

@@ -45,7 +45,7 @@ static void run_in_image(const char *name, char **environment)
     int cause = errno;
     char *end = strchr(interpreter, '\r');
 
-    if (cause == ENOENT && end) {
+    if (cause == ENOENT && end != NULL) {
         *end = '\0';
         dprintf(STDERR_FILENO,
                 "vmbuild: run '%s': a carriage return follows its interpreter '%s': end its lines "

@@ -78,7 +78,7 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
 {
     sigset_t none;
 
-    if (!plan->script)
+    if (plan->script == NULL)
         _exit(0);
     sigemptyset(&none);
     signal(SIGPIPE, SIG_DFL);

@@ -33,7 +33,7 @@ static uint64_t count_oom_kills(void)
     text[length] = '\0';
     const char *line = strstr(text, "\noom_kill ");
 
-    return line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
+    return line != NULL ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
 }
 
 /* Moves to the next phase when its time has come. Returns the milliseconds until then. */

@@ -137,7 +137,7 @@ static int make_point(const char *root, const char *place, bool is_file)
         errno = ENAMETOOLONG;
         return -1;
     }
-    for (char *slash = path + strlen(root); (slash = strchr(slash + 1, '/'));) {
+    for (char *slash = path + strlen(root); (slash = strchr(slash + 1, '/')) != NULL;) {
         *slash = '\0';
         if (mkdir(path, 0755) && errno != EEXIST)
             return -1;
@@ -194,7 +194,7 @@ static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
 {
     char *colon = strchr(share, ':');
 
-    if (!colon || colon == share || colon[1] != '/')
+    if (colon == NULL || colon == share || colon[1] != '/')
         return fault_set(fault, EINVAL, "share '%s'", share);
     *colon = '\0';
     *ret = (struct view_mount){.target = colon + 1, .source = share, .mount = mount_share};
@@ -244,10 +244,10 @@ int view_prepare(const struct words *words, struct view *ret, struct fault *faul
 
     *ret = (struct view){0};
     ret->mounts = calloc(COUNT(standard) + count, sizeof *ret->mounts);
-    if (!ret->mounts || (mkdir(POINTS, 0755) && errno != EEXIST))
+    if (ret->mounts == NULL || (mkdir(POINTS, 0755) && errno != EEXIST))
         return fault_set(fault, errno, "plan the script's mounts");
     for (size_t i = 0; i < COUNT(standard); i++)
-        if (!standard[i].source || job_has(standard[i].source))
+        if (standard[i].source == NULL || job_has(standard[i].source))
             ret->mounts[ret->count++] = standard[i];
     for (size_t i = 0; i < count; i++)
         if (plan_share(shares[i], &ret->mounts[ret->count++], fault))
@@ -284,7 +284,7 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
         if (mounted->mount(mounted, path, fault))
             return -1;
     }
-    if (script && copy_script(script, fault))
+    if (script != NULL && copy_script(script, fault))
         return -1;
     /* As switch_root does it: the initramfs cannot be pivoted away, only covered. */
     if (chdir(GUEST_SCRATCH_MNT) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") ||
@@ -299,7 +299,7 @@ static int remove_whiteouts(int layer, int image, const char *place)
     char path[PATH_MAX];
 
     snprintf(path, sizeof path, "%s/", place);
-    for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         struct stat upper, lower;
 
         *slash = '\0';

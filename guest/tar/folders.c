@@ -33,9 +33,9 @@ static int grow_times(struct folders *folders)
     struct folder_time *times = reallocarray(folders->times, room, sizeof *times);
     uint32_t *slots = calloc(room * 2, sizeof *slots);
 
-    if (times)
+    if (times != NULL)
         folders->times = times;
-    if (!times || !slots || room > UINT32_MAX / 2) {
+    if (times == NULL || slots == NULL || room > UINT32_MAX / 2) {
         free(slots);
         errno = ENOMEM;
         return -1;
@@ -61,13 +61,13 @@ static int keep_time(struct folders *folders, const char *path, uint64_t inode,
     uint32_t *slot;
     struct folder_time *known = find_time(folders, inode, &slot);
 
-    if (known && !replace)
+    if (known != NULL && !replace)
         return 0;
     char *copy = strdup(path);
 
-    if (!copy)
+    if (copy == NULL)
         return -1;
-    if (known) {
+    if (known != NULL) {
         free(known->path);
     } else {
         known = &folders->times[folders->time_count++];
@@ -94,7 +94,7 @@ static int push(struct folders *folders, int fd)
         size_t room = folders->room ? folders->room * 2 : 64;
         struct folder *open = reallocarray(folders->open, room, sizeof *open);
 
-        if (!open)
+        if (open == NULL)
             return -1;
         folders->open = open;
         folders->room = room;
@@ -286,7 +286,7 @@ static int descend(struct folders *folders, const char *name, bool create, struc
 
     if (fd < 0)
         return -1;
-    if ((create && seen && seen_add(seen, folders->open[folders->count - 1].inode, name)) ||
+    if ((create && seen != NULL && seen_add(seen, folders->open[folders->count - 1].inode, name)) ||
         path_push(&folders->path, name) || push(folders, fd)) {
         close(fd);
         cut(folders, folders->count);
@@ -300,7 +300,7 @@ const struct folder *folders_parent(struct folders *folders, const char *path, b
                                     struct seen *seen, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
+    size_t length = slash != NULL ? (size_t)(slash - path) : 0;
 
     cut_to_common(folders, path, length);
     size_t at = folders->path.length;
@@ -321,7 +321,7 @@ const struct folder *folders_parent(struct folders *folders, const char *path, b
             return NULL;
         at += part;
     }
-    *ret_name = slash ? slash + 1 : path;
+    *ret_name = slash != NULL ? slash + 1 : path;
     return &folders->open[folders->count - 1];
 }
 

@@ -7,7 +7,7 @@ static struct link_slot *find(struct link_slot *slots, size_t room, uint64_t ino
 {
     size_t at = (inode * 0x9e3779b97f4a7c15u >> 32) & (room - 1);
 
-    while (slots[at].path && slots[at].inode != inode)
+    while (slots[at].path != NULL && slots[at].inode != inode)
         at = (at + 1) & (room - 1);
     return &slots[at];
 }
@@ -17,10 +17,10 @@ static int grow(struct links *links)
     size_t room = links->room ? links->room * 2 : 256;
     struct link_slot *slots = calloc(room, sizeof *slots);
 
-    if (!slots)
+    if (slots == NULL)
         return -1;
     for (size_t i = 0; i < links->room; i++)
-        if (links->slots[i].path)
+        if (links->slots[i].path != NULL)
             *find(slots, room, links->slots[i].inode) = links->slots[i];
     free(links->slots);
     links->slots = slots;
@@ -37,11 +37,11 @@ const char *links_first(struct links *links, uint64_t inode, const char *path, i
     }
     struct link_slot *slot = find(links->slots, links->room, inode);
 
-    if (slot->path)
+    if (slot->path != NULL)
         return slot->path;
     char *copy = strdup(path);
 
-    if (!copy) {
+    if (copy == NULL) {
         *ret_error = -1;
         return NULL;
     }

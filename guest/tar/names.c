@@ -13,14 +13,14 @@ int names_add(struct names *names, const char *text, unsigned char type)
         size_t room = names->room ? names->room * 2 : 16;
         struct name *items = reallocarray(names->items, room, sizeof *items);
 
-        if (!items)
+        if (items == NULL)
             return -1;
         names->items = items;
         names->room = room;
     }
     char *copy = strdup(text);
 
-    if (!copy)
+    if (copy == NULL)
         return -1;
     names->items[names->count++] = (struct name){.text = copy, .type = type};
     return 0;
@@ -32,7 +32,7 @@ static int read_stream(DIR *stream, struct names *names)
         errno = 0;
         const struct dirent *entry = readdir(stream);
 
-        if (!entry)
+        if (entry == NULL)
             return errno ? -1 : 0;
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             names_add(names, entry->d_name, entry->d_type))
@@ -49,7 +49,7 @@ int names_read(int directory, struct names *ret)
         return -1;
     DIR *stream = fdopendir(fd);
 
-    if (!stream) {
+    if (stream == NULL) {
         close(fd);
         return -1;
     }

@@ -129,7 +129,7 @@ static size_t sort_xattr_names(struct packing *packing, size_t length, const cha
 static int add_xattr(struct packing *packing, const char *file, const char *name)
 {
     /* In a PAX record the first '=' ends the name. */
-    if (strchr(name, '=')) {
+    if (strchr(name, '=') != NULL) {
         return fault_set(packing->fault, 0,
                          "pack '%s': a layer cannot hold '%s', an extended attribute with '=' in "
                          "its name",
@@ -155,7 +155,7 @@ static int add_xattrs(struct packing *packing, int folder, const char *name)
         return length == 0 || errno == EOPNOTSUPP ? 0 : fail(packing);
     const char **names = calloc((size_t)length, sizeof *names);
 
-    if (!names)
+    if (names == NULL)
         return fail(packing);
     size_t count = sort_xattr_names(packing, (size_t)length, names);
     /* libarchive puts each new one before the others. */
@@ -304,7 +304,7 @@ static int pack_leaf(struct packing *packing, int folder, const char *name,
 
         if (error)
             return fault_set(packing->fault, ENOMEM, "pack '%s'", path_text(&packing->path));
-        if (first) {
+        if (first != NULL) {
             archive_entry_copy_hardlink(packing->entry, first);
             archive_entry_set_size(packing->entry, 0);
             return write_header(packing);
@@ -397,7 +397,7 @@ static int translate(struct packing *packing, struct level level, struct name *i
     }
     char *name = malloc(strlen(WHITEOUT_PREFIX) + strlen(item->text) + 1);
 
-    if (!name)
+    if (name == NULL)
         return -1;
     strcpy(stpcpy(name, WHITEOUT_PREFIX), item->text);
     free(item->text);
@@ -459,7 +459,7 @@ static ssize_t read_xattrs(struct packing *packing, int fd, char **ret)
     while (archive_entry_xattr_next(packing->entry, &name, &value, &size) == ARCHIVE_OK) {
         char *grown = realloc(bytes, length + strlen(name) + 1 + size);
 
-        if (!grown) {
+        if (grown == NULL) {
             free(bytes);
             return fail(packing);
         }
@@ -535,7 +535,7 @@ int pack(int layer, int image, int64_t clamp, struct pack_sink sink, struct faul
 {
     struct packing *packing = calloc(1, sizeof *packing);
 
-    if (!packing)
+    if (packing == NULL)
         return fault_set(fault, ENOMEM, "pack the layer");
     void *zeros =
         mmap(NULL, ZEROS_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -549,13 +549,14 @@ int pack(int layer, int image, int64_t clamp, struct pack_sink sink, struct faul
     packing->clamp = clamp;
     int status;
 
-    if (zeros == MAP_FAILED || !packing->archive || !packing->entry || !packing->buffer)
+    if (zeros == MAP_FAILED || packing->archive == NULL || packing->entry == NULL ||
+        packing->buffer == NULL)
         status = fault_set(fault, ENOMEM, "pack the layer");
     else
         status = pack_tree(packing, (struct level){.upper = layer, .lower = image});
     if (zeros != MAP_FAILED)
         munmap(zeros, ZEROS_SIZE);
-    if (status && packing->archive)
+    if (status && packing->archive != NULL)
         archive_write_fail(packing->archive); /* or freeing it would write a regular end */
     archive_entry_free(packing->entry);
     archive_write_free(packing->archive);

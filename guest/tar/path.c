@@ -19,7 +19,7 @@ static int grow(struct path *path, size_t needed)
         room *= 2;
     char *bytes = realloc(path->bytes, room);
 
-    if (!bytes)
+    if (bytes == NULL)
         return -1;
     path->bytes = bytes;
     path->room = room;
@@ -44,7 +44,7 @@ int path_push(struct path *path, const char *name)
 void path_cut(struct path *path, size_t length)
 {
     path->length = length;
-    if (path->bytes)
+    if (path->bytes != NULL)
         path->bytes[length] = '\0';
 }
 
@@ -56,7 +56,7 @@ void path_free(struct path *path)
 
 const char *path_text(const struct path *path)
 {
-    return path->bytes ? path->bytes : "";
+    return path->bytes != NULL ? path->bytes : "";
 }
 
 int path_normalize(char *raw, const char **ret_why)
@@ -126,7 +126,7 @@ static int resolve_step(int root, struct path *rest, struct path *ret, unsigned 
     if (strcmp(name, "..") == 0) {
         char *slash = ret->length ? strrchr(ret->bytes, '/') : NULL;
 
-        path_cut(ret, slash ? (size_t)(slash - ret->bytes) : 0);
+        path_cut(ret, slash != NULL ? (size_t)(slash - ret->bytes) : 0);
     } else if (length > 0 && strcmp(name, ".") != 0) {
         char link[PATH_MAX];
 

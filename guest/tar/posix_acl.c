@@ -37,7 +37,7 @@ static int64_t number_of(int qualifier, const char *name)
 {
     if (qualifier >= 0)
         return qualifier;
-    if (!name || !*name || strspn(name, "0123456789") != strlen(name) || strlen(name) > 10)
+    if (name == NULL || !*name || strspn(name, "0123456789") != strlen(name) || strlen(name) > 10)
         return -1;
     long long number = atoll(name);
 
@@ -65,7 +65,7 @@ void *posix_acl_encode(struct archive_entry *entry, int type, size_t *ret_length
     struct posix_acl_xattr_header *header =
         malloc(sizeof *header + (size_t)count * sizeof(struct posix_acl_xattr_entry));
 
-    if (!header)
+    if (header == NULL)
         return NULL;
     struct posix_acl_xattr_entry *entries = (struct posix_acl_xattr_entry *)(header + 1);
     size_t used = 0;

@@ -31,7 +31,7 @@ static int grow(struct seen *seen)
     size_t room = seen->room ? seen->room * 2 : 1024;
     uint64_t *slots = calloc(room, sizeof *slots);
 
-    if (!slots)
+    if (slots == NULL)
         return -1;
     for (size_t i = 0; i < seen->room; i++)
         if (seen->slots[i] != 0)

@@ -32,7 +32,7 @@ static int delete_folder(int directory, const char *name, const struct seen *see
 static int delete_name(int directory, const char *name, const struct seen *seen, uint64_t folder,
                        unsigned depth)
 {
-    bool kept = seen && seen_has(seen, folder, name);
+    bool kept = seen != NULL && seen_has(seen, folder, name);
 
     if (!kept && unlinkat(directory, name, 0) == 0)
         return 0;

@@ -155,7 +155,7 @@ static int set_acl(struct archive_entry *entry, const char *name, int type, cons
     size_t length;
     void *value = posix_acl_encode(entry, type, &length);
 
-    if (!value)
+    if (value == NULL)
         return errno ? -1 : 0;
     int status = set_xattr(name, key, value, length);
 
@@ -182,7 +182,7 @@ static int set_xattrs(struct archive_entry *entry, const struct target *target)
     size_t length;
 
     while (archive_entry_xattr_next(entry, &key, &value, &length) == ARCHIVE_OK)
-        if (key && set_xattr(target->name, key, value, length))
+        if (key != NULL && set_xattr(target->name, key, value, length))
             return -1;
     return set_acl(entry, target->name, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, POSIX_ACL_ACCESS) ||
                    set_acl(entry, target->name, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, POSIX_ACL_DEFAULT)
@@ -242,7 +242,7 @@ static int create(struct archive_entry *entry, const struct target *target, int 
     case S_IFLNK: {
         const char *link = archive_entry_symlink(entry);
 
-        return symlinkat(link ? link : "", folder, target->name);
+        return symlinkat(link != NULL ? link : "", folder, target->name);
     }
     default:
         return mknodat(folder, target->name, target->mode,
@@ -265,13 +265,13 @@ static int make_link(struct unpacking *unpacking, const struct target *target, c
                          target->path, link, why);
     }
     char *slash = strrchr(link, '/');
-    const char *name = slash ? slash + 1 : link;
+    const char *name = slash != NULL ? slash + 1 : link;
 
-    if (slash)
+    if (slash != NULL)
         *slash = '\0';
-    int from = folders_open_path(slash ? link : "");
+    int from = folders_open_path(slash != NULL ? link : "");
 
-    if (slash)
+    if (slash != NULL)
         *slash = '/';
     if (from < 0)
         return link_fail(unpacking, target, link);
@@ -342,7 +342,7 @@ static int apply_whiteout(struct unpacking *unpacking, const char *path, const c
     const char *last;
     const struct folder *folder = folders_parent(&unpacking->folders, path, false, NULL, &last);
 
-    if (!folder)
+    if (folder == NULL)
         return errno == ENOENT || errno == ENOTDIR ? 0 : fail(unpacking, path);
     int status = opaque ? tree_empty(folder->fd, &unpacking->seen)
                         : tree_delete(folder->fd, hidden, &unpacking->seen, folder->inode);
@@ -383,7 +383,7 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
     if (*path == '\0')
         return set_root(unpacking, &target);
     const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
+    const char *name = slash != NULL ? slash + 1 : path;
 
     if (unpacking->kind != UNPACK_CONTENTS &&
         strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
@@ -391,11 +391,11 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
     struct seen *seen = unpacking->kind == UNPACK_LAYER ? &unpacking->seen : NULL;
 
     target.folder = folders_parent(&unpacking->folders, path, true, seen, &target.name);
-    if (!target.folder)
+    if (target.folder == NULL)
         return fail(unpacking, path);
-    if (seen && seen_add(seen, target.folder->inode, target.name))
+    if (seen != NULL && seen_add(seen, target.folder->inode, target.name))
         return fail(unpacking, path);
-    return link ? make_link(unpacking, &target, link) : make(unpacking, &target);
+    return link != NULL ? make_link(unpacking, &target, link) : make(unpacking, &target);
 }
 
 /* Takes the entry that libarchive has read. Its strings are copied, as they are changed. */
@@ -404,13 +404,13 @@ static int take_entry(struct unpacking *unpacking)
     const char *path = archive_entry_pathname(unpacking->entry);
     const char *link = archive_entry_hardlink(unpacking->entry);
 
-    if (!path)
+    if (path == NULL)
         return fault_set(unpacking->fault, 0, "read the tar: an entry has no name");
     char *path_copy = strdup(path);
-    char *link_copy = link ? strdup(link) : NULL;
+    char *link_copy = link != NULL ? strdup(link) : NULL;
     int status;
 
-    if (!path_copy || (link && !link_copy))
+    if (path_copy == NULL || (link != NULL && link_copy == NULL))
         status = fault_set(unpacking->fault, ENOMEM, "unpack '%s'", path);
     else
         status = apply_entry(unpacking, path_copy, link_copy);
@@ -466,7 +466,8 @@ static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault 
     charset_for_reading();
     unpacking.archive = archive_read_new();
     unpacking.block = aligned_alloc(READ_ALIGNMENT, READ_SIZE);
-    if (!unpacking.archive || !unpacking.block || folders_open(&unpacking.folders, base)) {
+    if (unpacking.archive == NULL || unpacking.block == NULL ||
+        folders_open(&unpacking.folders, base)) {
         free(unpacking.block);
         archive_read_free(unpacking.archive);
         return fault_set(fault, errno, "open the tree");

@@ -45,7 +45,7 @@ static void test_normalize(void **state)
         const char *why = NULL;
 
         strcpy(raw, cases[i].raw);
-        if (cases[i].path) {
+        if (cases[i].path != NULL) {
             assert_int_equal(path_normalize(raw, &why), 0);
             assert_string_equal(raw, cases[i].path);
         } else {

@@ -22,7 +22,7 @@ static int parse(enum guest_verb verb, const char *text)
     size_t count = 0;
 
     strcpy(copy, text);
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
         texts[count++] = word;
     return words_parse(verb, texts, count, &words, &fault);
 }
