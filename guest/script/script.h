@@ -18,8 +18,8 @@ struct outcome {
     bool disk_full;
 };
 
-/* Runs PLAN for at most as long as its words allow. Returns 0 whatever the script did, or -1 with FAULT where
- * it could not be started. */
+/* Runs PLAN for at most as long as its words allow. Returns 0 whatever the script did, or -1 with
+ * FAULT if it could not be started. */
 int script_run(const struct sandbox_plan *plan, struct output *output, struct outcome *ret,
                struct fault *fault);
 

@@ -6,14 +6,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define XATTR_MAX (64u << 10) /* bytes of a list or a value: the kernel's own limit */
-#define OVERLAY_XATTRS "trusted.overlay."
-
 int attributes_copy(int from, int to)
 {
     struct stat status;
-    char list[XATTR_MAX];
-    char value[XATTR_MAX];
+    char list[ATTRIBUTES_XATTR_MAX];
+    char value[ATTRIBUTES_XATTR_MAX];
 
     if (fstat(from, &status) || fchown(to, status.st_uid, status.st_gid) ||
         fchmod(to, status.st_mode & 07777))
@@ -23,7 +20,7 @@ int attributes_copy(int from, int to)
     if (length < 0)
         return -1;
     for (const char *key = list; key < list + length; key += strlen(key) + 1) {
-        if (strncmp(key, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) == 0)
+        if (strncmp(key, ATTRIBUTES_OVERLAY, strlen(ATTRIBUTES_OVERLAY)) == 0)
             continue;
         ssize_t size = fgetxattr(from, key, value, sizeof value);
 

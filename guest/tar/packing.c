@@ -1,0 +1,103 @@
+#include "guest/tar/packing.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "guest/tar/charset.h"
+
+#define BLOCK_SIZE (256u << 10) /* bytes that libarchive hands on at once */
+
+int packing_fail(struct packing *packing)
+{
+    return fault_set(packing->fault, errno, "pack '%s'", path_text(&packing->path));
+}
+
+int packing_archive_fail(struct packing *packing)
+{
+    return fault_set(packing->fault, 0, "pack '%s': %s", path_text(&packing->path),
+                     archive_error_string(packing->archive));
+}
+
+static la_ssize_t write_block(struct archive *archive, void *context, const void *bytes,
+                              size_t length)
+{
+    struct packing *packing = context;
+
+    if (packing->sink.write(packing->sink.context, bytes, length)) {
+        archive_set_error(archive, EPIPE, "the host takes no more");
+        return -1;
+    }
+    return (la_ssize_t)length;
+}
+
+static int open_archive(struct packing *packing)
+{
+    struct archive *archive = packing->archive;
+
+    charset_for_writing();
+    if (archive_write_set_format_pax(archive) != ARCHIVE_OK ||
+        archive_write_set_format_option(archive, "pax", "xattrheader", "SCHILY") != ARCHIVE_OK ||
+        archive_write_set_bytes_per_block(archive, BLOCK_SIZE) != ARCHIVE_OK ||
+        archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
+        archive_write_open(archive, packing, NULL, write_block, NULL) != ARCHIVE_OK)
+        return packing_archive_fail(packing);
+    return 0;
+}
+
+/* Returns whether there is memory for everything. */
+static bool allocate(struct packing *packing)
+{
+    void *zeros = mmap(NULL, PACKING_ZEROS_SIZE, PROT_READ,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    packing->zeros = zeros != MAP_FAILED ? zeros : NULL;
+    packing->buffer = malloc(PACKING_READ_SIZE);
+    packing->archive = archive_write_new();
+    packing->entry = archive_entry_new();
+    return packing->zeros != NULL && packing->buffer != NULL && packing->archive != NULL &&
+           packing->entry != NULL;
+}
+
+struct packing *packing_new(int64_t clamp, struct pack_sink sink, struct fault *fault)
+{
+    struct packing *packing = calloc(1, sizeof *packing);
+
+    if (packing == NULL) {
+        fault_set(fault, ENOMEM, "pack the layer");
+        return NULL;
+    }
+    packing->sink = sink;
+    packing->fault = fault;
+    packing->clamp = clamp;
+    if (!allocate(packing))
+        fault_set(fault, ENOMEM, "pack the layer");
+    else if (open_archive(packing) == 0)
+        return packing;
+    packing_free(packing);
+    return NULL;
+}
+
+int packing_finish(struct packing *packing)
+{
+    int status = archive_write_close(packing->archive);
+
+    return status == ARCHIVE_OK ? 0 : packing_archive_fail(packing);
+}
+
+void packing_free(struct packing *packing)
+{
+    if (packing == NULL)
+        return;
+    if (packing->zeros != NULL)
+        munmap((void *)packing->zeros, PACKING_ZEROS_SIZE);
+    if (packing->archive != NULL)
+        archive_write_fail(packing->archive); /* or freeing it would write a regular end */
+    archive_entry_free(packing->entry);
+    archive_write_free(packing->archive);
+    links_free(&packing->links);
+    path_free(&packing->path);
+    free(packing->buffer);
+    free(packing);
+}
