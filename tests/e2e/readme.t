@@ -143,7 +143,7 @@ while IFS= read -r text; do
     *) BLOCK+=${BLOCK:+$'\n'}$text ;;
     esac
 done < "$TOP/README.md"
-is "all commands were found" "$COUNT" 21
+is "all commands were found" "$COUNT" 22
 is "all files were found" "$FILES_MADE" 6
 for made in debian.tar.gz hello.tar.gz rootfs.tar hello.tar hello-layout/index.json site.tar.gz \
     web.tar.gz tool.tar.gz app.tar.gz events.json; do
@@ -155,7 +155,7 @@ is "hello-layout is the same image" "$(skopeo inspect --config --raw "oci:$WORK/
 like "hello: the setuid program" "$(layer "$WORK/home/hello.tar")" '^file 4755 0:0 usr/bin/app-id$'
 like "site: the file" "$(layer "$WORK/home/site.tar.gz")" ' srv/www/index\.html$'
 like "web: the package" "$(layer "$WORK/home/web.tar.gz")" ' usr/sbin/nginx-light$'
-like "tool: what the hook made" "$(layer "$WORK/home/tool.tar.gz")" ' usr/share/tool/built$'
+like "tool: what the hook made" "$(layer "$WORK/home/tool.tar.gz")" ' etc/tool-version$'
 unlike "tool: no trace of the share" "$(layer "$WORK/home/tool.tar.gz")" ' src(/|$)'
 is "app: made with the tool" "$(file_of "$WORK/home/app.tar.gz" etc/motd)" "hello, world"
 is "events: the last one" "$(tail -n 1 "$WORK/home/events.json" | jq -r .output)" hello.tar.gz
