@@ -1,36 +1,36 @@
 /*
- * The index of a tar archive that holds an image: its members by name.
+ * The names in a tar archive that holds an image, each with the number of its member. Links lead
+ * from name to name within the index; paths are never used on the host. Of two members with one name
+ * the later counts, as in an unpacked archive.
  *
- * Archives come in any order, and `docker save` puts manifest.json last. An uncompressed file is
- * walked by its headers alone, and the members that turn out to be wanted are then read where they
- * lie. A compressed one, or a pipe, can be read only once: small members are kept in memory, large
- * ones are taken in (layer_intake.h) as they pass; what nobody asks for is dropped with the index.
- *
- * Nothing in an archive is unpacked: names are keys of the index and never paths on the host. Links
- * lead from name to name within the index.
+ * First all names are added in the archive's order, then the index is sorted, then names are found.
  */
 #ifndef VMBUILD_ARCHIVE_INDEX_H
 #define VMBUILD_ARCHIVE_INDEX_H
 
-#include "host/format/image_files.h"
-#include "host/lib/error.h"
-#include "host/store/store.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 struct archive_index;
 
-/* Reads the index of the archive PATH, open as FD (the caller's, used until the index is freed).
- * WANTED: the forms of layers that will be asked for. Errors: EXIT_INPUT (no archive, truncated,
- * damaged, beyond a limit), EXIT_DISK_FULL. */
-[[nodiscard]] struct error *archive_index_open(const char *path, int fd, unsigned int wanted,
-                                               struct store *store, struct archive_index **ret);
-
-/* The index as a files, valid as long as the index. */
-struct image_files archive_index_files(struct archive_index *index);
-
+/* Returns an empty index; the caller's. */
+struct archive_index *archive_index_new(void);
 void archive_index_free(struct archive_index *index);
-static inline void archive_index_freep(struct archive_index **index)
-{
-    archive_index_free(*index);
-}
+
+/* Adds PATH, the name of the member number MEMBER, with its "." and ".." resolved. Returns the
+ * resolved name, borrowed; NULL if no document of an image could mean PATH, which is then not added:
+ * it is absolute, unprintable, too long, or leads out of the root. */
+const char *archive_index_add_file(struct archive_index *index, const char *path, size_t member);
+
+/* Adds PATH, unless no document could mean it, as a link to TARGET: from the root (a hard link), or
+ * from PATH's directory (a symbolic link). */
+void archive_index_add_link(struct archive_index *index, const char *path, const char *target,
+                            bool from_root);
+
+/* Ends the adding. */
+void archive_index_sort(struct archive_index *index);
+
+/* Finds the member that PATH names, links followed. Returns false if there is none. */
+bool archive_index_find(const struct archive_index *index, const char *path, size_t *ret);
 
 #endif

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/format/archive_index.h"
 #include "host/format/docker_archive.h"
 #include "host/format/docker_chain.h"
+#include "host/format/image_archive.h"
 #include "host/format/image_files.h"
 #include "host/format/image_record.h"
 #include "host/format/oci_folder.h"
@@ -90,15 +90,15 @@ static struct error *open_folder(const struct reference *reference,
 static struct error *read_archive(const struct reference *reference, int fd,
                                   const struct image_request *request, struct image **ret)
 {
-    CLEANUP(archive_index_freep) struct archive_index *index = NULL;
+    CLEANUP(image_archive_freep) struct image_archive *archive = NULL;
     struct error *err =
-        archive_index_open(reference->path, fd, request->forms, request->store, &index);
+        image_archive_open(reference->path, fd, request->forms, request->store, &archive);
 
     if (err != NULL && err->code == EXIT_INPUT)
         return error_advise(err, "expected an archive made by `docker save`, an OCI archive or an "
                                  "OCI layout directory, complete and undamaged");
     TRY(err);
-    struct image_files files = archive_index_files(index);
+    struct image_files files = image_archive_files(archive);
 
     return read_files(reference->transport, &files, request, ret);
 }
