@@ -7,21 +7,18 @@
 #include "host/build/plan.h"
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
-#include "host/lib/memory.h"
-#include "host/machine/machine.h"
+#include "host/spec/spec_key.h"
 
 void job_words(const struct spec *spec, struct call_words *ret)
 {
-    call_words_set_number(ret, GUEST_WORD_CLAMP, spec->created);
-    call_words_set_number(ret, GUEST_WORD_TIMEOUT, (int64_t)spec->timeout);
-    call_words_set_flag(ret, GUEST_WORD_STILL, spec->still_clock);
-    call_words_set_flag(ret, GUEST_WORD_SHADOW, spec->shadow_setup);
-    call_words_set_flag(ret, GUEST_WORD_NETWORK, spec->network);
-    for (size_t i = 0; i < spec->shares.count; i++) {
-        CLEANUP(freep) char *tag = machine_share_tag(i);
+    for (size_t i = 0; i < spec_key_count; i++) {
+        const struct spec_key *key = &spec_keys[i];
+        struct strings values = {0};
 
-        call_words_take_item(ret, GUEST_WORD_SHARE,
-                             xasprintf("%s:%s", tag, spec->shares.items[i].target));
+        if (key->word == GUEST_WORD_NONE)
+            continue;
+        key->kind->word_values((const char *)spec + key->offset, &values);
+        call_words_take(ret, key->word, key->kind->word_kind, &values);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/contract.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/json.h"
@@ -28,6 +29,10 @@ struct spec_key {
     size_t offset; /* of its member in struct spec */
     enum spec_part part;
     bool required;
+
+    /* The word by which the guest is told of the value, in each call that takes it. GUEST_WORD_NONE:
+     * the guest is not told. */
+    enum guest_word word;
 
     /* The default: a value as --set takes it, which is read if the key is not given; or else, for
      * the documents alone, words for what holds then. NULL: none. */

@@ -1,14 +1,16 @@
 /*
  * A kind of spec key: all that depends on what form a value has. Each kind is one struct, defined
  * in spec_value.c, or in spec_path.c if its values name files of the host. Reading, freeing, --set,
- * --dry-run, the JSON Schema and the documents use nothing else of a kind, so that a new one is one
- * definition.
+ * --dry-run, the JSON Schema, the guest's words and the documents use nothing else of a kind, so
+ * that a new one is one definition.
  */
 #ifndef VMBUILD_SPEC_KIND_H
 #define VMBUILD_SPEC_KIND_H
 
 #include <stdint.h>
 
+#include "guest/contract.h"
+#include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/json.h"
 
@@ -49,6 +51,12 @@ struct spec_kind {
 
     /* The JSON Schema of a value; the caller's. */
     struct json *(*schema)(const struct spec_key *key);
+
+    /* How the guest is told of MEMBER, for keys that have a word of guest/contract.h: the kind that
+     * the word must have, and MEMBER as its values, which are added to OUT: none if it is false or
+     * not given, several only of a list. NULL: not by a word. */
+    enum guest_kind word_kind;
+    void (*word_values)(const void *member, struct strings *out);
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
+#include "host/machine/machine.h"
 #include "host/spec/json_schema.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_error.h"
@@ -364,6 +365,8 @@ static struct error *read_shares(const struct spec_key *key, const struct spec_s
 
     if (value->type != JSON_ARRAY)
         return spec_error_type(key->name, value, "a list");
+    if (value->count > GUEST_SHARES_MAX)
+        return spec_error(key->name, value, "must have at most %d items", GUEST_SHARES_MAX);
     shares->items = xcalloc(value->count, sizeof *shares->items);
     for (size_t i = 0; i < value->count; i++) {
         TRY(read_share(key, source, value->items[i], &shares->items[shares->count++]));
@@ -407,6 +410,18 @@ static struct json *shares_schema(const struct spec_key *key)
     return json_schema_list(json_schema_record(names));
 }
 
+/* TAG:TARGET, with the tags that the machine gives them. */
+static void shares_values(const void *member, struct strings *out)
+{
+    const struct spec_shares *shares = member;
+
+    for (size_t i = 0; i < shares->count; i++) {
+        CLEANUP(freep) char *tag = machine_share_tag(i);
+
+        strings_take(out, xasprintf("%s:%s", tag, shares->items[i].target));
+    }
+}
+
 const struct spec_kind spec_path_shares = {
     .type = "list of {\"source\", \"target\"}",
     .json_start = "",
@@ -414,4 +429,6 @@ const struct spec_kind spec_path_shares = {
     .free = free_shares,
     .describe = describe_shares,
     .schema = shares_schema,
+    .word_kind = GUEST_LIST,
+    .word_values = shares_values,
 };

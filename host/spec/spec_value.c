@@ -1,5 +1,6 @@
 #include "host/spec/spec_value.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,12 +83,22 @@ struct json *spec_value_string_schema(const struct spec_key *key)
     return json_schema_type("string");
 }
 
+static void string_values(const void *member, struct strings *out)
+{
+    const char *text = *(char *const *)member;
+
+    if (text != NULL)
+        strings_add(out, text);
+}
+
 const struct spec_kind spec_value_name = {
     .type = "string",
     .read = read_name,
     .free = spec_value_free_string,
     .describe = spec_value_describe_string,
     .schema = spec_value_string_schema,
+    .word_kind = GUEST_TEXT,
+    .word_values = string_values,
 };
 
 const struct spec_kind spec_value_tag = {
@@ -96,6 +107,8 @@ const struct spec_kind spec_value_tag = {
     .free = spec_value_free_string,
     .describe = spec_value_describe_string,
     .schema = spec_value_string_schema,
+    .word_kind = GUEST_TEXT,
+    .word_values = string_values,
 };
 
 const struct spec_kind spec_value_string = {
@@ -104,6 +117,8 @@ const struct spec_kind spec_value_string = {
     .free = spec_value_free_string,
     .describe = spec_value_describe_string,
     .schema = spec_value_string_schema,
+    .word_kind = GUEST_TEXT,
+    .word_values = string_values,
 };
 
 /* An architecture, as Go names it. */
@@ -146,6 +161,8 @@ const struct spec_kind spec_value_architecture = {
     .fill = fill_architecture,
     .describe = spec_value_describe_string,
     .schema = architecture_schema,
+    .word_kind = GUEST_TEXT,
+    .word_values = string_values,
 };
 
 /* true or false */
@@ -179,6 +196,12 @@ static struct json *boolean_schema(const struct spec_key *key)
     return json_schema_type("boolean");
 }
 
+static void boolean_values(const void *member, struct strings *out)
+{
+    if (*(const bool *)member)
+        strings_add(out, "1");
+}
+
 const struct spec_kind spec_value_boolean = {
     .type = "boolean",
     .json_start = "",
@@ -186,6 +209,8 @@ const struct spec_kind spec_value_boolean = {
     .judge = judge_boolean,
     .describe = describe_boolean,
     .schema = boolean_schema,
+    .word_kind = GUEST_FLAG,
+    .word_values = boolean_values,
 };
 
 /* A whole number within the limits of its key. */
@@ -230,6 +255,11 @@ static struct json *number_schema(const struct spec_key *key)
     return schema;
 }
 
+static void number_values(const void *member, struct strings *out)
+{
+    strings_take(out, xasprintf("%" PRIu64, *(const uint64_t *)member));
+}
+
 const struct spec_kind spec_value_number = {
     .type = "number",
     .json_start = "",
@@ -237,6 +267,8 @@ const struct spec_kind spec_value_number = {
     .judge = judge_number,
     .describe = describe_number,
     .schema = number_schema,
+    .word_kind = GUEST_NUMBER,
+    .word_values = number_values,
 };
 
 /* A time. */
@@ -283,12 +315,19 @@ static struct json *describe_time(const void *member)
     return json_string(text);
 }
 
+static void time_values(const void *member, struct strings *out)
+{
+    strings_take(out, xasprintf("%" PRId64, *(const int64_t *)member));
+}
+
 const struct spec_kind spec_value_time = {
     .type = "RFC 3339 time, or \"now\"",
     .read = read_time,
     .fill = fill_time,
     .describe = describe_time,
     .schema = spec_value_string_schema,
+    .word_kind = GUEST_NUMBER,
+    .word_values = time_values,
 };
 
 /* Objects. */

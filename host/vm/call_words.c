@@ -15,14 +15,6 @@ static struct strings *only(struct call_words *words, enum guest_word word, enum
     return &words->of[word];
 }
 
-void call_words_set_flag(struct call_words *words, enum guest_word word, bool value)
-{
-    struct strings *values = only(words, word, GUEST_FLAG);
-
-    if (value)
-        strings_add(values, "1");
-}
-
 void call_words_set_number(struct call_words *words, enum guest_word word, int64_t value)
 {
     strings_take(only(words, word, GUEST_NUMBER), xasprintf("%" PRId64, value));
@@ -30,16 +22,21 @@ void call_words_set_number(struct call_words *words, enum guest_word word, int64
 
 void call_words_set_text(struct call_words *words, enum guest_word word, const char *value)
 {
-    struct strings *values = only(words, word, GUEST_TEXT);
-
-    if (value != NULL)
-        strings_add(values, value);
+    strings_add(only(words, word, GUEST_TEXT), value);
 }
 
 void call_words_take_item(struct call_words *words, enum guest_word word, char *value)
 {
     assert(guest_words[word].kind == GUEST_LIST);
     strings_take(&words->of[word], value);
+}
+
+void call_words_take(struct call_words *words, enum guest_word word, enum guest_kind kind,
+                     struct strings *values)
+{
+    assert(kind == GUEST_LIST || values->count <= 1);
+    *only(words, word, kind) = *values;
+    *values = (struct strings){0};
 }
 
 int64_t call_words_number(const struct call_words *words, enum guest_word word)

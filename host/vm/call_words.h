@@ -6,7 +6,6 @@
 #ifndef VMBUILD_CALL_WORDS_H
 #define VMBUILD_CALL_WORDS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest/contract.h"
@@ -16,14 +15,17 @@ struct call_words {
     struct strings of[GUEST_WORD_COUNT]; /* values; of one that is not a list at most one */
 };
 
-/* Set WORD, which is of that kind and has no value yet: a flag that is false and a text that is
- * NULL stay without. */
-void call_words_set_flag(struct call_words *words, enum guest_word word, bool value);
+/* Set WORD, which is of that kind and has no value yet. */
 void call_words_set_number(struct call_words *words, enum guest_word word, int64_t value);
 void call_words_set_text(struct call_words *words, enum guest_word word, const char *value);
 
 /* Adds VALUE, which it takes over, to the list WORD. */
 void call_words_take_item(struct call_words *words, enum guest_word word, char *value);
+
+/* Sets WORD, which is of KIND and has no value yet, to VALUES, which it takes over: of a list all,
+ * of another kind at most one. */
+void call_words_take(struct call_words *words, enum guest_word word, enum guest_kind kind,
+                     struct strings *values);
 
 /* Returns the value of the number WORD, which is set. */
 int64_t call_words_number(const struct call_words *words, enum guest_word word);

@@ -180,6 +180,45 @@ static void test_kinds_are_complete_and_used(void **state)
     }
 }
 
+/* What a key's value may be, its word may be; and no word belongs to two keys. */
+static void test_words_are_the_contracts(void **state)
+{
+    guest_word_set used = 0, taken = 0;
+
+    (void)state;
+    for (enum guest_verb verb = 0; verb < GUEST_VERB_COUNT; verb++)
+        taken |= guest_verbs[verb].taken;
+    for (size_t i = 0; i < spec_key_count; i++) {
+        const struct spec_key *key = &spec_keys[i];
+        const struct guest_word_row *word = &guest_words[key->word];
+
+        if (key->word == GUEST_WORD_NONE)
+            continue;
+        if (key->kind->word_values == NULL || key->kind->word_kind != word->kind)
+            fail_msg("'%s': the word '%s' is of another kind", key->name, word->key);
+        if (key->kind == &spec_value_number &&
+            ((int64_t)key->least < word->least || (int64_t)key->most > word->most))
+            fail_msg("'%s': the word '%s' has other limits", key->name, word->key);
+        if ((taken & GUEST_WORD_BIT(key->word)) == 0)
+            fail_msg("'%s': no verb takes the word '%s'", key->name, word->key);
+        assert_true((used & GUEST_WORD_BIT(key->word)) == 0);
+        used |= GUEST_WORD_BIT(key->word);
+    }
+}
+
+static void test_hooks_are_the_contracts(void **state)
+{
+    (void)state;
+    for (enum guest_hook hook = 0; hook < GUEST_HOOK_COUNT; hook++) {
+        const struct spec_key *key = spec_key_find(guest_hooks[hook].name);
+
+        if (key == NULL)
+            fail_msg("the hook '%s' is not a key", guest_hooks[hook].name);
+        assert_ptr_equal(key->kind, &spec_path_script);
+        assert_int_equal(key->offset, offsetof(struct spec, hooks) + hook * sizeof(char *));
+    }
+}
+
 /* Under the address sanitizer this also shows that spec_free releases every key. */
 static void test_every_key_reaches_dry_run(void **state)
 {
@@ -295,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_rows_are_complete),
         cmocka_unit_test(test_documentation_is_well_formed),
         cmocka_unit_test(test_kinds_are_complete_and_used),
+        cmocka_unit_test(test_words_are_the_contracts),
+        cmocka_unit_test(test_hooks_are_the_contracts),
         cmocka_unit_test(test_every_key_reaches_dry_run),
         cmocka_unit_test(test_defaults_are_the_tables),
         cmocka_unit_test(test_without_a_vm_its_keys_are_not_shown),

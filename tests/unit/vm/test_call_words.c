@@ -19,11 +19,13 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
+    struct strings still = {0}, shadow = {0};
 
     call_words_set_number(&fixture->common, GUEST_WORD_CLAMP, -1);
     call_words_set_number(&fixture->common, GUEST_WORD_TIMEOUT, 60);
-    call_words_set_flag(&fixture->common, GUEST_WORD_STILL, false);
-    call_words_set_flag(&fixture->common, GUEST_WORD_SHADOW, true);
+    strings_add(&shadow, "1");
+    call_words_take(&fixture->common, GUEST_WORD_STILL, GUEST_FLAG, &still);
+    call_words_take(&fixture->common, GUEST_WORD_SHADOW, GUEST_FLAG, &shadow);
     call_words_take_item(&fixture->common, GUEST_WORD_SHARE, xstrdup("a:/a"));
     call_words_take_item(&fixture->common, GUEST_WORD_SHARE, xstrdup("b:/b"));
     *state = fixture;
@@ -90,14 +92,6 @@ static void test_number_is_read_back(void **state)
     assert_int_equal(call_words_number(&fixture->common, GUEST_WORD_CLAMP), -1);
 }
 
-static void test_text_that_is_not_there(void **state)
-{
-    struct fixture *fixture = *state;
-
-    call_words_set_text(&fixture->own, GUEST_WORD_BASE, NULL);
-    assert_int_equal(fixture->own.of[GUEST_WORD_BASE].count, 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -106,7 +100,6 @@ int main(void)
         TEST(test_own_words_and_common_ones),
         TEST(test_only_what_the_verb_takes),
         TEST(test_number_is_read_back),
-        TEST(test_text_that_is_not_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
