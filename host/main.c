@@ -2,7 +2,6 @@
  * vmbuild: parse the command line, run the command, show its error, return its exit code.
  */
 #include <fcntl.h>
-#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,9 +123,6 @@ int main(int argc, char **argv)
 
     if (!hold_standard_streams())
         return EXIT_OTHER;
-    /* File names are bytes. libarchive writes names that are UTF-8 as such in this locale, whatever
-     * the user's is. */
-    setlocale(LC_CTYPE, "C.UTF-8");
     struct error *err = options_parse(argc, argv, &options);
 
     progress_setup(options.progress, options.verbosity); /* as far as they were read */

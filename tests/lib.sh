@@ -27,6 +27,8 @@ TEST_NUMBER=0
 STATUS=
 # Further variables, and changes to those of as_user, for the program: VAR=VALUE words.
 USER_ENV=()
+# A directory that is empty for the program (where the tests run as root).
+HIDDEN=
 
 remove_work() {
     [ -n "${KEEP-}" ] || rm -rf "$WORK" || true
@@ -142,6 +144,10 @@ become_user() {
         if [ -e /dev/kvm ]; then
             # shellcheck disable=SC2016 # for the inner shell
             drop=(unshare --mount sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' sh "${drop[@]}")
+        fi
+        if [ -n "$HIDDEN" ]; then
+            # shellcheck disable=SC2016 # for the inner shell
+            drop=(unshare --mount sh -c 'mount -t tmpfs -o ro empty "$0" && exec "$@"' "$HIDDEN" "${drop[@]}")
         fi
     fi
     cd "$WORK" && exec "${drop[@]}" "${environment[@]}" "$@"

@@ -6,6 +6,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/tar/charset.h"
 
 #define BLOCK_SIZE (1u << 20) /* bytes that go to the sink at a time */
 
@@ -33,6 +34,7 @@ struct error *pax_writer_new(enum pax_form form, struct sink sink, struct pax_wr
 {
     CLEANUP(pax_writer_freep) struct pax_writer *writer = xcalloc(1, sizeof *writer);
 
+    charset_for_writing();
     writer->sink = sink;
     writer->archive = xallocated(archive_write_new());
     if (form == PAX_RESTRICTED)

@@ -1,7 +1,6 @@
 #include "host/tar/tar_reader.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +8,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/tar/charset.h"
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
 
@@ -23,7 +23,6 @@ struct tar_reader {
     uint64_t start;                    /* position of what libarchive takes for offset 0 */
     struct decompressor *decompressor; /* NULL where the file is regular and not compressed */
     struct archive *archive;
-    locale_t ascii; /* libarchive's locale while it reads headers */
     char *piece;
     struct error *err; /* of the file or the decompressor, while libarchive was reading */
 
@@ -123,7 +122,6 @@ static struct error *open_source(struct tar_reader *reader)
 static struct error *open_archive(struct tar_reader *reader)
 {
     reader->archive = xallocated(archive_read_new());
-    reader->ascii = xallocated(newlocale(LC_CTYPE_MASK, "C", (locale_t)0));
     archive_read_support_format_tar(reader->archive);
     archive_read_set_read_callback(reader->archive, on_read);
     archive_read_set_skip_callback(reader->archive, on_skip);
@@ -157,18 +155,16 @@ bool tar_reader_is_seekable(const struct tar_reader *reader)
     return reader->decompressor == NULL;
 }
 
-/* Of names in PAX records that are not ASCII libarchive warns here, and keeps their bytes. Were
- * UTF-8 the locale's charset, it would compose them into Unicode's form C, which are other
- * names. */
+/* Libarchive warns of names in PAX records that are not ASCII, and keeps their bytes. */
 static int read_header(struct tar_reader *reader, struct archive_entry **ret)
 {
-    locale_t before = uselocale(reader->ascii);
     int code;
 
+    charset_for_reading();
     do
         code = archive_read_next_header(reader->archive, ret);
     while (code == ARCHIVE_RETRY);
-    uselocale(before);
+    charset_for_writing();
     return code;
 }
 
@@ -260,8 +256,6 @@ void tar_reader_free(struct tar_reader *reader)
     if (reader == NULL)
         return;
     archive_read_free(reader->archive);
-    if (reader->ascii != (locale_t)0)
-        freelocale(reader->ascii);
     decompressor_free(reader->decompressor);
     error_free(reader->err);
     free(reader->piece);

@@ -45,6 +45,25 @@ fifo 0664 0:0 fifo
 dir 0775 0:0 var
 dir 1777 0:0 var/log"
 
+# Names in UTF-8, whether composed or not, are text in PAX records; other names are bytes.
+mkdir "$WORK/names"
+touch -d @1 "$WORK/names/gr"$'\u00fc'"n" "$WORK/names/gru"$'\u0308'"n" "$WORK/names/gr"$'\xfc'"n" "$WORK/names"
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/names"
+spec names <<< '{"name": "x", "contents": "names"}'
+build names
+exits 0 "names"
+is "names: kept to the byte" "$(layer "$WORK/names.tar" | grep -c 'gr')" 3
+if [ "$(id -u)" -eq 0 ]; then
+    cp "$WORK/names.tar" "$WORK/with-locales.tar"
+    HIDDEN=/usr/lib/locale
+    is "names: without any locale here" "$(as_user ls -A /usr/lib/locale)" ""
+    build names
+    HIDDEN=
+    ok "names: the same bytes without any locale" cmp "$WORK/names.tar" "$WORK/with-locales.tar"
+else
+    skip "names: without any locale" "it needs root"
+fi
+
 spec merged <<< '{"name": "x", "contents": ["tree", "over", "single"]}'
 build merged
 exits 0 "several"

@@ -1,7 +1,6 @@
 /* Any bytes as an input image: archives of every kind, compressed or not. What opens is
  * exported. */
 #include <fcntl.h>
-#include <locale.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,7 +24,6 @@ static void remove_store(void)
 
 static void set_up(void)
 {
-    setlocale(LC_CTYPE, "C.UTF-8");
     if (temporary_setup() != NULL || store_open(NULL, true, &store) != NULL)
         abort();
     atexit(remove_store);
