@@ -8,7 +8,7 @@
 #include "host/lib/memory.h"
 #include "host/tar/charset.h"
 
-#define BLOCK_SIZE (1u << 20) /* bytes that go to the sink at a time */
+#define BLOCK_SIZE (256u << 10) /* bytes that go to the sink at a time */
 
 struct pax_writer {
     struct archive *archive;

@@ -1,44 +1,21 @@
 #include "host/tree/contents.h"
 
-#include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
-#include <search.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
-#include "host/lib/progress.h"
-#include "host/lib/stream.h"
+#include "host/tar/archive_cleanup.h"
 #include "host/tree/contents_source.h"
+#include "host/tree/contents_target.h"
+#include "host/tree/link_group.h"
 #include "host/tree/path_tree.h"
-
-#define DATA_BLOCK_SIZE (256 << 10) /* bytes of a file read at a time */
-
-/* One name of a file, and the number of its entry. */
-struct link_name {
-    char *path;
-    uint64_t owner;
-};
-
-/* The names of one file that has several in one source, or in the closure. Its data goes to the
- * first that won its path. */
-struct link_group {
-    uint64_t scope;          /* as below */
-    uint64_t device;         /* in a tarball 0 */
-    uint64_t inode;          /* in a tarball the number of the entry with the data */
-    struct link_name *names; /* the paths, in order */
-    size_t name_count;
-    char *emitted; /* the path that was written with the data */
-};
 
 struct merge {
     const struct contents *contents;
     struct path_tree *tree;
-    void *groups; /* of tsearch */
+    struct link_groups groups;
 
     const struct contents_source *source; /* being visited */
     uint64_t scope;        /* where links are links: 0 for all of the closure, else one source */
@@ -46,57 +23,16 @@ struct merge {
     uint64_t entry_number; /* over all sources; the owner of a path in the tree */
     uint64_t names_hash;   /* of the source's names up to here */
 
-    struct archive *archive; /* being written, in the second pass: a tar stream, or files */
-    const char *folder;      /* where the files go, or NULL */
-    struct sink sink;
-    struct error *sink_error;
-    bool abandoned; /* nothing is written any more */
+    struct contents_target *target;
 };
 
-static int compare_groups(const void *left, const void *right)
-{
-    const struct link_group *a = left, *b = right;
-
-    if (a->scope != b->scope)
-        return a->scope < b->scope ? -1 : 1;
-    if (a->device != b->device)
-        return a->device < b->device ? -1 : 1;
-    if (a->inode != b->inode)
-        return a->inode < b->inode ? -1 : 1;
-    return 0;
-}
-
-static void free_group(void *pointer)
-{
-    struct link_group *group = pointer;
-
-    for (size_t i = 0; i < group->name_count; i++)
-        free(group->names[i].path);
-    free(group->names);
-    free(group->emitted);
-    free(group);
-}
-
-/* The group of the file DEVICE, INODE in the current scope, or NULL. MAKE: enters a new one. */
+/* The group of the file DEVICE, INODE in the current scope, or NULL. MAKE: adds one. */
 static struct link_group *find_group(struct merge *merge, uint64_t device, uint64_t inode,
                                      bool make)
 {
-    struct link_group key = {.scope = merge->scope, .device = device, .inode = inode};
-    struct link_group **found = tfind(&key, &merge->groups, compare_groups);
+    struct link_key key = {.scope = merge->scope, .device = device, .inode = inode};
 
-    if (found != NULL || !make)
-        return found != NULL ? *found : NULL;
-    struct link_group *group = xcalloc(1, sizeof *group);
-
-    *group = key;
-    xallocated(tsearch(group, &merge->groups, compare_groups));
-    return group;
-}
-
-static void add_link_name(struct link_group *group, const char *path, uint64_t owner)
-{
-    group->names = xreallocarray(group->names, group->name_count + 1, sizeof *group->names);
-    group->names[group->name_count++] = (struct link_name){xstrdup(path), owner};
+    return link_groups_find(&merge->groups, key, make);
 }
 
 /* Whether the image below has PATH. */
@@ -153,7 +89,7 @@ static struct error *join_group(struct merge *merge, const char *path, const cha
     if (node->data == NULL) {
         struct link_group *group = find_group(merge, 0, node->owner, true);
 
-        add_link_name(group, target, node->owner);
+        link_group_add(group, target, node->owner);
         node->data = group;
     }
     *ret = node->data;
@@ -176,7 +112,7 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
     struct link_group *group = NULL;
     bool left_out = false;
 
-    if (merge->folder == NULL && is_whiteout(path))
+    if (!contents_target_is_folder(merge->target) && is_whiteout(path))
         return error_new(EXIT_INPUT,
                          "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
                          merge->source->path, path);
@@ -192,39 +128,7 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
 
     node->data = group;
     if (group != NULL)
-        add_link_name(group, path, number);
-    return NULL;
-}
-
-static struct error *write_failed(struct merge *merge, const char *path)
-{
-    if (merge->sink_error != NULL)
-        return STEAL(merge->sink_error);
-    int cause = archive_errno(merge->archive);
-    enum exit_code code = cause == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER;
-    const char *words = archive_error_string(merge->archive);
-
-    if (merge->folder == NULL)
-        return error_new(code, "pack '%s': %s", path, words);
-    return error_new(code, "make '%s': %s: %s", path, words, strerror(cause));
-}
-
-/* Writes HEADER. In a folder, its names get the folder before them. */
-static struct error *write_header(struct merge *merge, struct archive_entry *header,
-                                  const char *path)
-{
-    const char *link = archive_entry_hardlink(header);
-
-    if (merge->folder != NULL) {
-        CLEANUP(freep) char *place = xasprintf("%s/%s", merge->folder, path);
-        CLEANUP(freep) char *target = link != NULL ? xasprintf("%s/%s", merge->folder, link) : NULL;
-
-        archive_entry_set_pathname(header, place);
-        if (link != NULL)
-            archive_entry_set_hardlink(header, target);
-    }
-    if (archive_write_header(merge->archive, header) < ARCHIVE_WARN)
-        return write_failed(merge, path);
+        link_group_add(group, path, number);
     return NULL;
 }
 
@@ -232,11 +136,12 @@ static struct error *write_header(struct merge *merge, struct archive_entry *hea
 static void make_portable(const struct merge *merge, struct archive_entry *entry)
 {
     bool add_write = !merge->contents->keep_modes && !merge->source->at_own_path;
+    bool is_file = contents_target_is_folder(merge->target);
     mode_t mode = archive_entry_mode(entry);
 
-    /* In a folder, libarchive gives setuid and setgid to the caller's own files only. */
-    archive_entry_set_uid(entry, merge->folder != NULL ? geteuid() : 0);
-    archive_entry_set_gid(entry, merge->folder != NULL ? getegid() : 0);
+    /* Of files, libarchive makes only the caller's own setuid and setgid. */
+    archive_entry_set_uid(entry, is_file ? geteuid() : 0);
+    archive_entry_set_gid(entry, is_file ? getegid() : 0);
     archive_entry_set_uname(entry, NULL);
     archive_entry_set_gname(entry, NULL);
     if (add_write && archive_entry_filetype(entry) != AE_IFLNK)
@@ -257,16 +162,14 @@ static void make_portable(const struct merge *merge, struct archive_entry *entry
 
 static struct error *write_folder(struct merge *merge, const char *path)
 {
-    struct archive_entry *entry = xallocated(archive_entry_new());
+    CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
 
     archive_entry_set_pathname(entry, path);
     archive_entry_set_mode(entry, AE_IFDIR | 0755);
     archive_entry_set_size(entry, 0);
-    archive_entry_set_mtime(entry, merge->folder == NULL ? merge->contents->clamp : 0, 0);
-    struct error *err = write_header(merge, entry, path);
-
-    archive_entry_free(entry);
-    return err;
+    archive_entry_set_mtime(
+        entry, contents_target_is_folder(merge->target) ? 0 : merge->contents->clamp, 0);
+    return contents_target_header(merge->target, entry, path);
 }
 
 /* Writes the implied folders above NODE that are not there yet, topmost first. Where a layer leaves
@@ -287,92 +190,6 @@ static struct error *write_implied_parents(struct merge *merge, struct path_node
     return there ? NULL : write_folder(merge, path);
 }
 
-/* Copies SIZE bytes of a folder's file. One that has fewer by now is an error. */
-static struct error *write_file_data(struct merge *merge, int fd, int64_t size, const char *path)
-{
-    CLEANUP(freep) char *block = xcalloc(1, DATA_BLOCK_SIZE);
-
-    for (int64_t left = size; left > 0;) {
-        size_t wanted = left < DATA_BLOCK_SIZE ? (size_t)left : DATA_BLOCK_SIZE;
-        ssize_t length = read(fd, block, wanted);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return error_errno(EXIT_INPUT, "read '%s' of '%s'", path, merge->source->path);
-        if (length == 0)
-            return error_new(EXIT_INPUT, "read '%s' of '%s': it shrank while it was read", path,
-                             merge->source->path);
-        if (archive_write_data(merge->archive, block, (size_t)length) != length)
-            return write_failed(merge, path);
-        left -= length;
-    }
-    return NULL;
-}
-
-/* Writes the hole that a sparse tarball has from START to END. */
-static struct error *write_zeros(struct merge *merge, int64_t start, int64_t end, const char *path)
-{
-    static const char zeros[DATA_BLOCK_SIZE];
-
-    while (start < end) {
-        size_t length = end - start < DATA_BLOCK_SIZE ? (size_t)(end - start) : DATA_BLOCK_SIZE;
-
-        if (archive_write_data(merge->archive, zeros, length) < 0)
-            return write_failed(merge, path);
-        start += (int64_t)length;
-    }
-    return NULL;
-}
-
-/* Copies the SIZE bytes of a tarball's file, whose holes libarchive leaves out. */
-static struct error *write_tarball_data(struct merge *merge, struct archive *tarball, int64_t size,
-                                        const char *path)
-{
-    const void *block;
-    size_t length;
-    la_int64_t offset;
-    int64_t end = 0;
-
-    for (;;) {
-        int status = archive_read_data_block(tarball, &block, &length, &offset);
-
-        if (status == ARCHIVE_EOF)
-            return write_zeros(merge, end, size, path);
-        if (status < ARCHIVE_WARN)
-            return error_new(EXIT_INPUT, "read '%s' of tarball '%s': %s", path, merge->source->path,
-                             archive_error_string(tarball));
-        TRY(write_zeros(merge, end, offset, path));
-        if (archive_write_data(merge->archive, block, length) < 0)
-            return write_failed(merge, path);
-        end = offset + (int64_t)length;
-    }
-}
-
-/* Copies the data of ENTRY, whose header was written for PATH. */
-static struct error *write_data(struct merge *merge, const struct contents_entry *entry,
-                                const char *path)
-{
-    int64_t size = archive_entry_size(entry->entry);
-
-    if (entry->tarball != NULL)
-        return write_tarball_data(merge, entry->tarball, size, path);
-    return write_file_data(merge, entry->fd, size, path);
-}
-
-/* Ends the entry PATH. What a file system or the user's rights do not allow, such as capabilities,
- * is left out with a note. */
-static struct error *finish_entry(struct merge *merge, const char *path)
-{
-    int status = archive_write_finish_entry(merge->archive);
-
-    if (status < ARCHIVE_WARN)
-        return write_failed(merge, path);
-    if (status < ARCHIVE_OK)
-        progress_note("make '%s': %s", path, archive_error_string(merge->archive));
-    return NULL;
-}
-
 /* Writes ENTRY at PATH with its data. */
 static struct error *write_entry(struct merge *merge, struct contents_entry *entry,
                                  struct path_node *node, const char *path)
@@ -387,10 +204,11 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     make_portable(merge, header);
     if (!has_data)
         archive_entry_set_size(header, 0);
-    TRY(write_header(merge, header, path));
+    TRY(contents_target_header(merge->target, header, path));
     if (has_data)
-        TRY(write_data(merge, entry, path));
-    return finish_entry(merge, path);
+        TRY(contents_entry_copy(entry, merge->source->path, path,
+                                contents_target_data(merge->target, path)));
+    return contents_target_end_entry(merge->target, path);
 }
 
 /* The data of a tarball's linked file, when its own path was lost to another entry: the first link
@@ -504,94 +322,37 @@ static struct error *visit_sources(struct merge *merge, bool with_data, contents
     return NULL;
 }
 
-static la_ssize_t pass_to_sink(struct archive *archive, void *context, const void *bytes,
-                               size_t length)
-{
-    struct merge *merge = context;
-
-    if (merge->abandoned)
-        return -1;
-    merge->sink_error = merge->sink.write(merge->sink.context, bytes, length);
-    if (merge->sink_error == NULL)
-        return (la_ssize_t)length;
-    archive_set_error(archive, EIO, "%s", merge->sink_error->message);
-    return -1;
-}
-
-/* PAX with plain ustar headers wherever they can hold the entry; xattrs as Docker and OCI tools
- * read them. */
-static struct error *open_archive(struct merge *merge)
-{
-    merge->archive = xallocated(archive_write_new());
-    archive_write_set_format_pax_restricted(merge->archive);
-    archive_write_set_format_option(merge->archive, "pax", "xattrheader", "SCHILY");
-    archive_write_set_bytes_per_block(merge->archive, DATA_BLOCK_SIZE);
-    archive_write_set_bytes_in_last_block(merge->archive, 1);
-    if (archive_write_open(merge->archive, merge, NULL, pass_to_sink, NULL) != ARCHIVE_OK)
-        return write_failed(merge, "contents");
-    return NULL;
-}
-
-/* Files are made below the folder only, whatever the sources' names and symlinks say. */
-static struct error *open_folder(struct merge *merge)
-{
-    merge->archive = xallocated(archive_write_disk_new());
-    archive_write_disk_set_options(merge->archive, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
-                                                       ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_ACL |
-                                                       ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-                                                       ARCHIVE_EXTRACT_SECURE_NODOTDOT);
-    return NULL;
-}
-
 static struct error *merge_and_write(struct merge *merge)
 {
     size_t sources = count_of(merge->contents->paths) + count_of(merge->contents->closure);
     CLEANUP(freep) uint64_t *names_hashes = xcalloc(sources, sizeof *names_hashes);
 
     TRY(visit_sources(merge, false, index_entry, names_hashes));
-    TRY(merge->folder != NULL ? open_folder(merge) : open_archive(merge));
     TRY(visit_sources(merge, true, emit_entry, names_hashes));
-    if (archive_write_close(merge->archive) < ARCHIVE_WARN)
-        return write_failed(merge, "contents");
-    return NULL;
+    return contents_target_finish(merge->target);
 }
 
-/* Of a tar that failed, libarchive frees its buffer in closing it only; of a folder that failed,
- * the modes stay as they are, so that it can be removed. */
-static void end_archive(struct merge *merge)
+/* Writes CONTENTS to TARGET, which is freed. */
+static struct error *run(const struct contents *contents, struct contents_target *target)
 {
-    if (merge->abandoned && merge->folder != NULL)
-        archive_write_fail(merge->archive);
-    else
-        archive_write_close(merge->archive);
-    archive_write_free(merge->archive);
-}
+    CLEANUP(contents_target_freep) struct contents_target *owned = target;
+    struct merge merge = {.contents = contents, .tree = path_tree_new(NULL), .target = owned};
+    struct error *err = merge_and_write(&merge);
 
-static struct error *run(struct merge *merge)
-{
-    merge->tree = path_tree_new(NULL);
-    struct error *err = merge_and_write(merge);
-
-    if (merge->archive != NULL) {
-        merge->abandoned = err != NULL;
-        end_archive(merge);
-    }
-    error_free(merge->sink_error);
-    path_tree_free(merge->tree);
-    tdestroy(merge->groups, free_group);
+    path_tree_free(merge.tree);
+    link_groups_free(&merge.groups);
     return err;
 }
 
 struct error *contents_write(const struct contents *contents, struct sink sink)
 {
-    struct merge merge = {.contents = contents, .sink = sink};
+    struct contents_target *target = NULL;
 
-    return run(&merge);
+    TRY(contents_target_tar(sink, &target));
+    return run(contents, target);
 }
 
 struct error *contents_extract(const struct contents *contents, const char *folder)
 {
-    struct merge merge = {.contents = contents, .folder = folder};
-
-    return run(&merge);
+    return run(contents, contents_target_folder(folder));
 }

@@ -14,12 +14,14 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/tar/archive_cleanup.h"
+#include "host/tree/contents_tarball.h"
+#include "host/tree/entry_path.h"
 
 #define DEPTH_MAX 512               /* folders below one another; each holds a descriptor open */
 #define XATTR_NAMES_MAX (64u << 10) /* the kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX */
 #define XATTR_VALUE_MAX (64u << 10)
-#define TAR_BLOCK_SIZE (1u << 20) /* bytes read from a tarball at a time */
-#define TAR_RECORD_SIZE 10240     /* bytes that tar(1) pads a tarball to */
+#define BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
 
 /* One visit under way. */
 struct visit {
@@ -29,16 +31,6 @@ struct visit {
     void *context;
     struct archive_entry *entry;
 };
-
-static void archive_entry_freep(struct archive_entry **entry)
-{
-    archive_entry_free(*entry);
-}
-
-static void archive_read_freep(struct archive **archive)
-{
-    archive_read_free(*archive);
-}
 
 static struct error *failed(const struct visit *visit, const char *operation, const char *path)
 {
@@ -187,165 +179,6 @@ static struct error *visit_folder(struct visit *visit, int dir, const char *path
     return NULL;
 }
 
-/* Makes PATH relative and drops empty and "." parts. Returns NULL for one with a "..", which is
- * refused. */
-static char *clean_path(const char *path)
-{
-    struct buffer clean = {0};
-
-    while (*path != '\0') {
-        size_t length = strcspn(path, "/");
-
-        if (length == 2 && memcmp(path, "..", 2) == 0) {
-            buffer_free(&clean);
-            return NULL;
-        }
-        if (length > 0 && !(length == 1 && *path == '.')) {
-            if (clean.length > 0)
-                buffer_append(&clean, "/", 1);
-            buffer_append(&clean, path, length);
-        }
-        path += length;
-        path += strspn(path, "/");
-    }
-    return buffer_steal(&clean);
-}
-
-/* Rewrites the names in a tarball's entry as contents_entry has them. *RET_ROOT: it is the root
- * itself. */
-static struct error *clean_entry(const struct visit *visit, bool *ret_root)
-{
-    const char *name = archive_entry_pathname(visit->entry);
-    const char *link = archive_entry_hardlink(visit->entry);
-    CLEANUP(freep) char *clean = name != NULL ? clean_path(name) : NULL;
-    CLEANUP(freep) char *clean_link = link != NULL ? clean_path(link) : NULL;
-
-    if (clean == NULL || (link != NULL && clean_link == NULL))
-        return error_new(EXIT_INPUT, "read tarball '%s': the name '%.200s' has a '..' in it",
-                         visit->source->path, name != NULL ? name : "");
-    *ret_root = *clean == '\0';
-    archive_entry_set_pathname(visit->entry, clean);
-    if (link != NULL)
-        archive_entry_set_hardlink(visit->entry, clean_link);
-    return NULL;
-}
-
-/* What overlayfs keeps for itself would hide files of the image below, where one unpacks the layer
- * as root. */
-static bool is_overlay_xattr(const char *name)
-{
-    return strncmp(name, "trusted.overlay.", strlen("trusted.overlay.")) == 0;
-}
-
-static void drop_overlay_xattrs(struct archive_entry *entry)
-{
-    CLEANUP(archive_entry_freep) struct archive_entry *given = NULL;
-    const char *name;
-    const void *value;
-    size_t size;
-
-    if (archive_entry_xattr_reset(entry) == 0)
-        return;
-    given = xallocated(archive_entry_clone(entry));
-    archive_entry_xattr_clear(entry);
-    archive_entry_xattr_reset(given);
-    while (archive_entry_xattr_next(given, &name, &value, &size) == ARCHIVE_OK)
-        if (!is_overlay_xattr(name))
-            archive_entry_xattr_add_entry(entry, name, value, size);
-}
-
-static struct error *tarball_failed(const struct visit *visit, struct archive *archive)
-{
-    return error_new(EXIT_INPUT, "read tarball '%s': %s", visit->source->path,
-                     archive_error_string(archive));
-}
-
-static struct error *visit_tarball(struct visit *visit, struct archive *archive)
-{
-    for (;;) {
-        int status = archive_read_next_header2(archive, visit->entry);
-        bool root = false;
-
-        if (status == ARCHIVE_EOF)
-            return NULL;
-        if (status < ARCHIVE_WARN)
-            return tarball_failed(visit, archive);
-        TRY(clean_entry(visit, &root));
-        drop_overlay_xattrs(visit->entry);
-        struct contents_entry entry = {.entry = visit->entry, .tarball = archive, .fd = -1};
-
-        if (!root)
-            TRY(visit->call(visit->context, &entry));
-    }
-}
-
-/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind
- * whatever compression it has. Returns the caller's; its header is in ENTRY where *RET_STATUS says
- * so. */
-static struct archive *open_archive(int fd, int (*format)(struct archive *),
-                                    struct archive_entry *entry, int *ret_status)
-{
-    struct archive *archive = xallocated(archive_read_new());
-
-    format(archive);
-    archive_read_support_filter_all(archive);
-    *ret_status = lseek(fd, 0, SEEK_SET) == 0 ? archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE)
-                                              : ARCHIVE_FATAL;
-    if (*ret_status == ARCHIVE_OK)
-        *ret_status = archive_read_next_header2(archive, entry);
-    return archive;
-}
-
-/* Whether the file FD, which is no tarball, can at least be decompressed; a file that is not
- * compressed can. */
-static struct error *check_compression(const struct visit *visit, int fd)
-{
-    char bytes[512];
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive =
-        open_archive(fd, archive_read_support_format_raw, visit->entry, &status);
-
-    if (archive_filter_code(archive, 0) == ARCHIVE_FILTER_NONE || status == ARCHIVE_EOF)
-        return NULL;
-    if (status < ARCHIVE_WARN || archive_read_data(archive, bytes, sizeof bytes) < 0)
-        return tarball_failed(visit, archive);
-    return NULL;
-}
-
-/* Whether all that the file FD holds is no more zeros than a tarball without entries has: one
- * record. libarchive takes a single block of them for the end of a tarball, but file systems and
- * disks begin with some, too. */
-static bool is_empty_tarball(const struct visit *visit, int fd)
-{
-    char bytes[TAR_RECORD_SIZE + 1];
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive =
-        open_archive(fd, archive_read_support_format_raw, visit->entry, &status);
-    la_ssize_t length =
-        status < ARCHIVE_WARN ? -1 : archive_read_data(archive, bytes, sizeof bytes);
-
-    for (la_ssize_t i = 0; i < length; i++)
-        if (bytes[i] != 0)
-            return false;
-    return length > 0 && length <= TAR_RECORD_SIZE;
-}
-
-/* Whether the file FD is a tarball. Errors: it is compressed, and damaged. */
-static struct error *recognise_tarball(const struct visit *visit, int fd, bool *ret)
-{
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive =
-        open_archive(fd, archive_read_support_format_tar, visit->entry, &status);
-
-    *ret = status >= ARCHIVE_WARN &&
-           (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
-           (status != ARCHIVE_EOF || is_empty_tarball(visit, fd));
-    return *ret ? NULL : check_compression(visit, fd);
-}
-
 static struct error *visit_file(struct visit *visit, int fd)
 {
     struct stat status;
@@ -374,24 +207,18 @@ static struct error *visit_file_or_tarball(struct visit *visit, int fd)
 {
     bool is_tarball = false;
 
-    TRY(recognise_tarball(visit, fd, &is_tarball));
+    TRY(contents_tarball_recognise(visit->source->path, fd, &is_tarball));
+    if (is_tarball)
+        return contents_tarball_visit(visit->source->path, fd, visit->call, visit->context);
     if (lseek(fd, 0, SEEK_SET) < 0)
         return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
-    if (!is_tarball)
-        return visit_file(visit, fd);
-    CLEANUP(archive_read_freep) struct archive *archive = xallocated(archive_read_new());
-
-    archive_read_support_format_tar(archive);
-    archive_read_support_filter_all(archive);
-    if (archive_read_open_fd(archive, fd, TAR_BLOCK_SIZE) != ARCHIVE_OK)
-        return tarball_failed(visit, archive);
-    return visit_tarball(visit, archive);
+    return visit_file(visit, fd);
 }
 
 /* A closure's path: itself, whatever kind of file it is, below the root. */
 static struct error *visit_at_own_path(struct visit *visit)
 {
-    CLEANUP(freep) char *clean = clean_path(visit->source->path);
+    CLEANUP(freep) char *clean = entry_path_clean(visit->source->path);
 
     if (clean == NULL || *clean == '\0')
         return error_new(EXIT_INPUT, "read closure path '%s': it has no name of its own",
@@ -422,4 +249,36 @@ struct error *contents_source_visit(const struct contents_source *source, bool w
         return error_new(EXIT_INPUT, "read '%s': it is no folder and no regular file",
                          source->path);
     return visit_file_or_tarball(&visit, fd);
+}
+
+/* Passes the first SIZE bytes of the file FD, NAME in the source PATH, to SINK. */
+static struct error *copy_file(const char *path, int fd, int64_t size, const char *name,
+                               struct sink sink)
+{
+    CLEANUP(freep) char *block = xcalloc(1, BLOCK_SIZE);
+
+    for (int64_t left = size; left > 0;) {
+        ssize_t length = read(fd, block, left < BLOCK_SIZE ? (size_t)left : BLOCK_SIZE);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return error_errno(EXIT_INPUT, "read '%s' of '%s'", name, path);
+        if (length == 0)
+            return error_new(EXIT_INPUT, "read '%s' of '%s': it shrank while it was read", name,
+                             path);
+        TRY(sink.write(sink.context, block, (size_t)length));
+        left -= length;
+    }
+    return NULL;
+}
+
+struct error *contents_entry_copy(const struct contents_entry *entry, const char *path,
+                                  const char *name, struct sink sink)
+{
+    int64_t size = archive_entry_size(entry->entry);
+
+    if (entry->tarball != NULL)
+        return contents_tarball_copy(path, entry->tarball, size, name, sink);
+    return copy_file(path, entry->fd, size, name, sink);
 }

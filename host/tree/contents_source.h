@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "host/lib/error.h"
+#include "host/lib/stream.h"
 
 struct contents_source {
     const char *path; /* absolute path on the host */
@@ -35,5 +36,11 @@ typedef struct error *(*contents_visit)(void *context, struct contents_entry *en
 [[nodiscard]] struct error *contents_source_visit(const struct contents_source *source,
                                                   bool with_data, contents_visit visit,
                                                   void *context);
+
+/* Passes the data of ENTRY, a regular file called NAME in the source PATH, to SINK. Errors:
+ * EXIT_INPUT (damaged, or shorter than its header says), and those of SINK. */
+[[nodiscard]] struct error *contents_entry_copy(const struct contents_entry *entry,
+                                                const char *path, const char *name,
+                                                struct sink sink);
 
 #endif

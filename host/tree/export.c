@@ -8,6 +8,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/tar/archive_cleanup.h"
 #include "host/tar/pax_writer.h"
 #include "host/tar/tar_reader.h"
 #include "host/tree/image_merge.h"
@@ -103,15 +104,12 @@ static struct error *write_implied(struct export *export, const struct path_node
 {
     if (node->parent == NULL)
         return NULL;
-    struct archive_entry *entry = xallocated(archive_entry_new());
+    CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
 
     archive_entry_set_filetype(entry, AE_IFDIR);
     archive_entry_set_perm(entry, IMPLIED_MODE);
     archive_entry_set_mtime(entry, 0, 0);
-    struct error *err = write_header(export, entry, path);
-
-    archive_entry_free(entry);
-    return err;
+    return write_header(export, entry, path);
 }
 
 /* Writes PATH as a further name of the file FIRST. */
