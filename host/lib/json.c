@@ -52,7 +52,8 @@ static void release(void *context, void *memory)
 }
 
 /* yajl does not check all that it allocates. */
-static yajl_alloc_funcs allocation = {.malloc = allocate, .realloc = reallocate, .free = release};
+static const yajl_alloc_funcs allocation = {
+    .malloc = allocate, .realloc = reallocate, .free = release};
 
 /* Counts lines and columns (bytes, from 1) up to byte OFFSET. */
 static void scan_to(struct reader *reader, size_t offset)
@@ -319,7 +320,9 @@ static void read_document(struct reader *reader)
         .yajl_end_array = on_end_array,
     };
 
-    reader->yajl = yajl_alloc(&callbacks, &allocation, reader);
+    yajl_alloc_funcs functions = allocation; /* which yajl copies */
+
+    reader->yajl = yajl_alloc(&callbacks, &functions, reader);
     yajl_status status =
         yajl_parse(reader->yajl, (const unsigned char *)reader->bytes, reader->length);
 

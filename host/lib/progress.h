@@ -2,6 +2,9 @@
  * What the user sees while vmbuild works: stages, bytes, the scripts' output, notes. All of it goes
  * to standard error (json events included); results go to standard output only. Thread-safe.
  *
+ * What is on the screen is the one state that all of a program shares, so it is a variable of the
+ * module: a stage line is rewritten whichever part of the program has something to show.
+ *
  *   tty    a stage line that is rewritten in place, script output above it
  *   plain  a line for each stage that starts and for each note; script output as it comes
  *   json   one object a line:

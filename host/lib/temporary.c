@@ -35,6 +35,7 @@ struct slot {
 
 static struct slot *table;
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t run_folder_mutex = PTHREAD_MUTEX_INITIALIZER;
 static char *run_folder;
 
 struct error *temporary_setup(void)
@@ -272,22 +273,27 @@ struct error *temporary_run_folder_in(const char *dir, char **ret)
     return NULL;
 }
 
+static struct error *make_run_folder(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    if (dir == NULL || *dir == '\0')
+        dir = "/var/tmp";
+    CLEANUP(freep) char *absolute = realpath(dir, NULL);
+    struct error *err =
+        absolute == NULL ? error_errno(EXIT_OTHER, "open the directory for temporaries '%s'", dir)
+                         : temporary_run_folder_in(absolute, &run_folder);
+
+    return error_advise(err, "set TMPDIR to a directory that you can write to");
+}
+
 struct error *temporary_run_folder(const char **ret)
 {
-    if (run_folder == NULL) {
-        const char *dir = getenv("TMPDIR");
+    pthread_mutex_lock(&run_folder_mutex);
+    struct error *err = run_folder == NULL ? make_run_folder() : NULL;
 
-        if (dir == NULL || *dir == '\0')
-            dir = "/var/tmp";
-        CLEANUP(freep) char *absolute = realpath(dir, NULL);
-
-        if (absolute == NULL)
-            return error_advise(
-                error_errno(EXIT_OTHER, "open the folder for temporaries '%s'", dir),
-                "set TMPDIR to a folder that you can write to");
-        TRY(error_advise(temporary_run_folder_in(absolute, &run_folder),
-                         "set TMPDIR to a folder that you can write to"));
-    }
-    *ret = run_folder;
-    return NULL;
+    pthread_mutex_unlock(&run_folder_mutex);
+    if (err == NULL)
+        *ret = run_folder;
+    return err;
 }

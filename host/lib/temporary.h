@@ -4,6 +4,11 @@
  * The table of them lies in memory shared between the worker and its supervisor (supervisor.h): a
  * path is entered before it is made and taken out once it is renamed to its place or removed. When
  * the worker is gone, the supervisor removes whatever the table still holds.
+ *
+ * The table and the run directory are state of the process, not of a caller: the supervisor has to
+ * find the one after any crash, and all parts of a build share the other. Nothing that a build
+ * gives depends on them. All functions but temporary_setup and temporary_remove_all may be called
+ * from several threads.
  */
 #ifndef VMBUILD_TEMPORARY_H
 #define VMBUILD_TEMPORARY_H

@@ -10,7 +10,9 @@
  * The block groups are marked as never used, and their inode tables as zeroed, which a sparse
  * file's are: so making a disk of any size writes some kilobytes, and the guest's kernel starts no
  * thread to initialise the rest. UUID, hash seed and times are fixed: the same size gives the same
- * bytes, and a folder's order in the guest is the same in every run.
+ * bytes, and a directory's order in the guest is the same in every run.
+ *
+ * libext2fs keeps a table of its messages in the process, which is set up once, at the first disk.
  */
 #ifndef VMBUILD_SCRATCH_DISK_H
 #define VMBUILD_SCRATCH_DISK_H
