@@ -28,15 +28,15 @@
 static const unsigned char code[] = {0x66, 0xb9, 0x80, 0x84, 0x1e, 0x00,
                                      0x66, 0x49, 0x75, 0xfc, 0xf4};
 
-/* What the child tells: how far it came. */
+/* What the child reports: how far it came. */
 struct report {
     enum { OPEN, VERSION, SET_UP, RUN, WORKS } stage;
-    int cause;     /* errno of the stage that failed; 0: none */
+    int cause;     /* errno of the stage that failed, or 0 */
     unsigned exit; /* how KVM_RUN ended */
 };
 
-/* One vCPU in real mode whose first instruction is at CODE_ADDRESS. Returns its file, below 0 with
- * errno on failure; RUN is its shared page. */
+/* Makes a virtual CPU in real mode whose first instruction is at CODE_ADDRESS, and sets *RUN to the
+ * page that it shares with the kernel. Returns its file, or below 0 with errno set. */
 static int make_vcpu(int kvm, struct kvm_run **run)
 {
     int vm = ioctl(kvm, KVM_CREATE_VM, 0);
@@ -97,7 +97,7 @@ static struct report probe(const char *device)
     return (struct report){.stage = WORKS};
 }
 
-/* The child: async-signal-safe calls only, since the parent may have threads. */
+/* The child. It makes async-signal-safe calls only, since the parent may have threads. */
 static _Noreturn void run_child(const char *device, int channel)
 {
     const struct itimerval limit = {.it_value.tv_usec = ACCELERATOR_PROBE_CPU_MS * 1000};
@@ -113,7 +113,7 @@ static _Noreturn void run_child(const char *device, int channel)
     _exit(write(channel, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
 }
 
-/* Returns whether a report came in time; errors of the probe itself count as none. */
+/* Returns whether a report came in time. If the probe could not be started, none did. */
 static bool run_probe(const char *device, struct report *ret)
 {
     int ends[2];
@@ -139,24 +139,24 @@ static bool run_probe(const char *device, struct report *ret)
     return reported;
 }
 
-/* Returns why the KVM of DEVICE cannot be used, the caller's; NULL where it can. */
+/* Returns why the KVM of DEVICE cannot be used, the caller's, or NULL if it can. */
 static char *reason_against(const char *device)
 {
     struct report report = {0};
 
     if (!run_probe(device, &report))
-        return xasprintf("%s opens, but a virtual CPU does not run under it", device);
+        return xasprintf("%s opens, but does not run a virtual CPU", device);
     switch (report.stage) {
     case OPEN:
         return xasprintf("%s: %s", device, strerror(report.cause));
     case VERSION:
-        return xasprintf("%s is not KVM, or not its version %d", device, KVM_API_VERSION);
+        return xasprintf("%s is not KVM, or not version %d of its API", device, KVM_API_VERSION);
     case SET_UP:
-        return xasprintf("%s makes no virtual machine: %s", device, strerror(report.cause));
+        return xasprintf("%s does not make a virtual machine: %s", device, strerror(report.cause));
     case RUN:
         if (report.cause != 0)
-            return xasprintf("%s runs no virtual CPU: %s", device, strerror(report.cause));
-        return xasprintf("%s runs a virtual CPU wrongly (exit %u)", device, report.exit);
+            return xasprintf("%s does not run a virtual CPU: %s", device, strerror(report.cause));
+        return xasprintf("%s does not run a virtual CPU correctly (exit %u)", device, report.exit);
     case WORKS:
         break;
     }
@@ -175,8 +175,8 @@ struct error *accelerator_choose(enum accelerator wanted, const char *device,
 
     if (wanted == ACCELERATOR_KVM && reason != NULL)
         return error_advise(error_new(EXIT_VM, "start the VM under KVM: %s", reason),
-                            "use --accel auto or tcg; for KVM, the user must be in the group that "
-                            "owns %s, on a host whose processor offers virtualization",
+                            "use --accel auto or tcg; KVM requires a processor with "
+                            "virtualization, and the user to be in the group that owns %s",
                             device);
     bool kvm = wanted != ACCELERATOR_TCG && reason == NULL;
 

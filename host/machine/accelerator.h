@@ -1,11 +1,11 @@
 /*
- * Which accelerator the VM runs under.
+ * The accelerator that the VM runs under: KVM if it works, else TCG, QEMU's emulation.
  *
- * /dev/kvm can lie: it may open, make a VM, and still hang a normal kernel for ever (nested or
- * paravirtual KVM). So a probe runs one vCPU in real mode through a loop that counts to two million
- * and halts. Real KVM does so within milliseconds. The probe is a child process that is killed when
- * it has used ACCELERATOR_PROBE_CPU_MS of processor time, which a lying KVM burns at once, or
- * ACCELERATOR_PROBE_MS have passed, which leaves room for a busy host. Nothing of it stays behind.
+ * A /dev/kvm that opens proves little: nested or paravirtual KVM may make a VM and then hang a
+ * normal kernel for ever. A probe therefore runs one virtual CPU in real mode through a loop that
+ * counts to two million and halts, which real KVM does within milliseconds. The probe is a child
+ * process. It is killed when it has used ACCELERATOR_PROBE_CPU_MS of processor time, which a broken
+ * KVM burns at once, or when ACCELERATOR_PROBE_MS have passed, which leaves room for a busy host.
  */
 #ifndef VMBUILD_ACCELERATOR_H
 #define VMBUILD_ACCELERATOR_H
@@ -20,15 +20,14 @@ enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
 
 struct accelerator_choice {
     enum accelerator accelerator; /* KVM or TCG */
-    char *reason; /* why not KVM, in one line; NULL under KVM or where TCG was asked for. The
-                     caller's to free. */
+    char *reason; /* why not KVM, one line, the caller's; NULL with KVM or if TCG was requested */
 };
 
-/* "KVM" or "TCG", as users know them. */
+/* Returns "KVM" or "TCG", for messages. */
 const char *accelerator_name(enum accelerator accelerator);
 
-/* Decides. DEVICE is ACCELERATOR_KVM_DEVICE but in tests. Errors: EXIT_VM where WANTED is KVM and
- * it does not work. */
+/* Chooses by WANTED, and by a probe of DEVICE unless that is TCG. DEVICE is ACCELERATOR_KVM_DEVICE
+ * except in tests. Errors: EXIT_VM if WANTED is KVM and it does not work. */
 [[nodiscard]] struct error *accelerator_choose(enum accelerator wanted, const char *device,
                                                struct accelerator_choice *ret);
 

@@ -18,18 +18,17 @@
 #define QEMU "qemu-system-x86_64"
 #define FIRMWARE "qboot.rom"
 
-/* What the kernel's version follows in its image and on its console (init/version.c). */
+/* Stands before the version in a kernel's image (the kernel's init/version.c). */
 #define BANNER "Linux version "
 #define VERSION_MAX 128
 
-/* The folder part of an absolute path; the caller's. */
+/* The directory part of an absolute path; the caller's. */
 static char *folder_of(const char *path)
 {
     return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
-/* The folder that the program lies in, or the empty text where that cannot be found. The
- * caller's. */
+/* The directory of this program, or the empty string if it cannot be found; the caller's. */
 static char *program_folder(void)
 {
     CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
@@ -49,7 +48,7 @@ static bool is_appliance(const char *folder)
     return holds(folder, APPLIANCE_KERNEL) && holds(folder, APPLIANCE_INITRAMFS);
 }
 
-/* libguestfs takes a list of folders. */
+/* Not with a colon: libguestfs takes a list of directories. */
 static struct error *take(const char *folder, char **ret)
 {
     CLEANUP(freep) char *path = realpath(folder, NULL);
@@ -62,15 +61,15 @@ static struct error *take(const char *folder, char **ret)
     return NULL;
 }
 
-/* $VMBUILD_APPLIANCE alone, where it is set. */
+/* Only this directory counts if VMBUILD_APPLIANCE is set. */
 static struct error *find_asked(const char *asked, char **ret)
 {
     if (is_appliance(asked))
         return take(asked, ret);
     return error_advise(
-        error_new(EXIT_VM, "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is not there",
+        error_new(EXIT_VM, "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is missing",
                   asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
-        "unset VMBUILD_APPLIANCE, or set it to the folder that holds both");
+        "unset VMBUILD_APPLIANCE, or set it to the directory that holds both");
 }
 
 struct error *appliance_find(char **ret)
@@ -87,10 +86,10 @@ struct error *appliance_find(char **ret)
         if (is_appliance(places[i]))
             return take(places[i], ret);
     return error_advise(
-        error_new(EXIT_VM, "find the appliance in '%s', '%s' or '%s': %s or %s is not there", built,
+        error_new(EXIT_VM, "find the appliance in '%s', '%s' or '%s': %s or %s is missing", built,
                   installed, VMBUILD_LIBDIR, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
         "run 'make' where vmbuild was built, 'make install', or set "
-        "VMBUILD_APPLIANCE to the folder");
+        "VMBUILD_APPLIANCE to its directory");
 }
 
 char *appliance_kernel_version(const char *folder)
@@ -120,7 +119,7 @@ char *appliance_kernel_version(const char *folder)
     return version;
 }
 
-/* Returns the first QEMU on $PATH; NULL for none. */
+/* Returns the first QEMU in PATH, the caller's; NULL if there is none. */
 static char *search_path(void)
 {
     const char *variable = getenv("PATH");
@@ -178,7 +177,7 @@ char *appliance_find_firmware(const char *qemu)
     return NULL;
 }
 
-/* Starts PATH --version with its standard output to FD. */
+/* Starts PATH --version with its standard output going to FD. */
 static bool start_version(const char *path, int fd, pid_t *ret)
 {
     char *const argv[] = {(char *)path, "--version", NULL};

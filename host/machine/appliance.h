@@ -1,33 +1,37 @@
 /*
- * The appliance: where the guest's kernel and initramfs lie, and the QEMU that boots them.
+ * The appliance (the guest's kernel and initramfs) and the QEMU that boots it: where they are found
+ * on this host. Nothing is kept; the environment is read at each call.
  */
 #ifndef VMBUILD_APPLIANCE_H
 #define VMBUILD_APPLIANCE_H
 
 #include "host/lib/error.h"
 
-/* The names that libguestfs knows them by, side by side in one folder. */
+/* The names by which libguestfs finds them, side by side in one directory. */
 #define APPLIANCE_KERNEL "vmlinuz.x86_64"
 #define APPLIANCE_INITRAMFS "initramfs.x86_64.img"
 
-/* Finds the folder: $VMBUILD_APPLIANCE, else build/appliance beside the program (a build
- * tree), ../lib/vmbuild from it (installed, wherever it was moved), or VMBUILD_LIBDIR. *RET is
- * absolute and the caller's. Errors: EXIT_VM naming the folder. */
+/* Finds the appliance's directory: VMBUILD_APPLIANCE in the environment; else build/appliance
+ * beside the program (a build tree), ../lib/vmbuild from it (installed, wherever it was moved), or
+ * the compiled-in VMBUILD_LIBDIR. *RET is absolute and the caller's. Errors: EXIT_VM, with advice.
+ */
 [[nodiscard]] struct error *appliance_find(char **ret);
 
-/* Returns the version of the kernel in FOLDER ("6.1.0"), the caller's; NULL where it cannot be
- * told, as of a compressed one. */
+/* Returns the version of the kernel in the directory FOLDER ("6.1.0"), the caller's; NULL if it
+ * does not show, as in a compressed kernel. */
 char *appliance_kernel_version(const char *folder);
 
-/* Finds QEMU: $VMBUILD_QEMU, else DEFAULT_PATH (libguestfs' own), else qemu-system-x86_64 on $PATH.
- * *RET is the caller's. Errors: EXIT_VM with the package to install. */
+/* Finds QEMU: VMBUILD_QEMU in the environment, else DEFAULT_PATH (libguestfs' own), else
+ * qemu-system-x86_64 in PATH. *RET is the caller's. Errors: EXIT_VM, whose advice names the package
+ * to install. */
 [[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
 
-/* Returns the path of qboot, QEMU's firmware that boots a kernel in the least time, beside the QEMU
- * at PATH; the caller's. NULL where there is none: QEMU's default firmware does as well. */
+/* Returns the path of qboot, the firmware of QEMU that boots a kernel fastest, for the program
+ * QEMU; the caller's. NULL if there is none: QEMU's default firmware will do. */
 char *appliance_find_firmware(const char *qemu);
 
-/* Returns what the QEMU at PATH says of its version, the caller's; NULL where it does not run. */
+/* Returns the first line that the QEMU at PATH prints for --version, the caller's; NULL if it does
+ * not run. */
 char *appliance_qemu_version(const char *path);
 
 #endif

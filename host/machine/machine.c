@@ -8,22 +8,21 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-/* QEMU's seccomp filter: no obsolete system calls, no more privileges, no programs, no priorities.
- */
+/* QEMU's seccomp filter: no obsolete system calls, gaining of privileges, new programs or change of
+ * priorities. */
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-/* Asks for nothing that QEMU's emulation of a CPU is slow at: where the CPU shows ERMS or FSRM,
- * kernel and C libraries copy with `rep movsb`, which it emulates byte by byte. A CPU with FSRM
- * alone, which QEMU 10 would make of "max,-erms", is one that Linux 6.1 does not boot on:
- * its memmove takes ERMS to be there, too. */
+/* A CPU without what QEMU is slow to emulate: if it has ERMS or FSRM, kernel and C libraries copy
+ * with `rep movsb`, which QEMU emulates byte by byte. Both go, since Linux 6.1 does not boot on a
+ * CPU that has FSRM alone, as "max,-erms" has in QEMU 10: its memmove assumes ERMS. */
 #define CPU_TCG "max,la57=off,-erms,-fsrm"
 
-/* Numbers of the virtio-serial ports; 1 is libguestfs' own. */
+/* Numbers of the virtio-serial ports; libguestfs uses 1. */
 #define PORT_OUTPUT 2
 #define PORT_GATE 3
 #define PORT_LAYER 4
 
-/* Of the PCI bus; beyond what QEMU gives to devices that do not ask for one. */
+/* Slots of the PCI bus, beyond those that QEMU assigns to devices without an address. */
 #define SLOT_SCRATCH "0x1e"
 #define SLOT_BASE "0x1f"
 
@@ -35,7 +34,7 @@ static void add(struct machine *machine, const char *name, char *value)
     strings_take(&machine->parameters, value);
 }
 
-/* PATH as QEMU's options take it: each comma doubled. The caller's. */
+/* Returns PATH as QEMU's options require it, with each comma doubled; the caller's. */
 static char *quote(const char *path)
 {
     struct buffer quoted = {0};
@@ -45,7 +44,7 @@ static char *quote(const char *path)
     return buffer_steal(&quoted);
 }
 
-/* The file behind a disk. */
+/* Adds the file behind a disk. */
 static void add_drive(struct machine *machine, const char *id, const char *path,
                       const char *settings)
 {
@@ -56,18 +55,18 @@ static void add_drive(struct machine *machine, const char *id, const char *path,
                   quoted));
 }
 
-/* The disk on the drive ID in SLOT of the PCI bus. The guest's kernel names disks in the order of
- * their slots.
+/* Adds the disk on the drive ID in SLOT of the PCI bus; the guest's kernel names disks in the order
+ * of their slots.
  *
- * Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU 9.1 and later
- * do not have, and which ends them where there is such a device. */
+ * Not plain virtio-blk-pci: libguestfs sets that device's property "scsi", which QEMU lacks from
+ * 9.1 on, where it makes QEMU fail if such a device exists. */
 static void add_blk(struct machine *machine, const char *id, const char *slot)
 {
     add(machine, "-device",
         xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s,addr=%s", id, id, slot));
 }
 
-/* Neither disk has to survive a crash of the host: nothing is ever synchronised. */
+/* The disk does not have to survive a crash of the host, so nothing is ever synchronised. */
 static void add_scratch(struct machine *machine, const struct vm_options *options)
 {
     add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
@@ -115,7 +114,7 @@ static void add_share(struct machine *machine, const char *share, size_t index)
     add(machine, "-device", xasprintf("virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag));
 }
 
-/* Connects the character device ID, which has a port of that name, to the socket at PATH. */
+/* Adds a virtio-serial port NAME that is connected to the socket at PATH. */
 static void add_port(struct machine *machine, const char *id, const char *name, int number,
                      const char *path)
 {
@@ -133,7 +132,7 @@ static void add_monitor(struct machine *machine, const char *path)
     add(machine, "-mon", xstrdup("chardev=monitor,mode=control"));
 }
 
-/* Each CPU a package of its own: SeaBIOS' MP table, which is all that the guest's kernel looks at,
+/* Each CPU is a separate package: SeaBIOS' MP table, which is all that the guest's kernel reads,
  * has one CPU of each package. */
 static void add_cpus(struct machine *machine, uint64_t cpus)
 {
@@ -141,9 +140,9 @@ static void add_cpus(struct machine *machine, uint64_t cpus)
         xasprintf("%" PRIu64 ",sockets=%" PRIu64 ",cores=1,threads=1", cpus, cpus));
 }
 
-/* The kernel's words. Disks on SCSI are scanned for when the guest wants them. Without the local
- * APICs' timers the PIT serves one CPU as well, but of several none would sleep less than a
- * tick. */
+/* Returns the arguments for the kernel, the caller's. SCSI disks are scanned for only when the
+ * guest needs them. One CPU does as well with the PIT as with the local APIC's timer; with several,
+ * none could then sleep for less than a tick. */
 static char *describe_append(const struct machine_host *host, uint64_t cpus)
 {
     struct buffer words = {0};

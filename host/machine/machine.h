@@ -1,19 +1,20 @@
 /*
- * The machine: what QEMU is told beyond libguestfs' own command line, and the words added to the
- * kernel's. Pure.
+ * The machine: QEMU's parameters beyond those of libguestfs, and the arguments added to the
+ * kernel's command line. Pure functions: nothing is looked up, opened or started here.
  *
  * Disks. The scratch disk and the base disk are virtio-blk devices. The layers of a new base, of
  * which there can be hundreds, are LUNs of the SCSI adapter that libguestfs adds to every machine,
- * beside LUN 0, its own placeholder. Each disk carries the serial number that guest/contract.h
- * gives it. None is a drive of libguestfs: it would put a qcow2 overlay on each read-only one.
+ * after LUN 0, its own placeholder. Each disk carries the serial number that guest/contract.h
+ * defines. None of them is a drive of libguestfs, which would put a qcow2 overlay on each read-only
+ * one.
  *
- * Time. Under TCG nothing of the guest's search for clocks and timers finds more than it is told:
- * it gets the frequency of the host's time stamp counter, which it reads, and with one CPU it keeps
- * to the one timer that costs least to set up.
+ * Time. Under TCG the guest spares itself the search for clocks and timers: it is told the
+ * frequency of the host's time stamp counter, which it reads, and with one CPU it uses the timer
+ * that costs least to set up.
  *
- * Network. QEMU's user-mode stack with fixed addresses, and none at all unless it is asked for. As
- * QEMU has it, the gateway's address leads to services that listen on the host's loopback: a script
- * with the network can reach them, and nothing else of the host.
+ * Network. QEMU's user-mode stack with fixed addresses, and only if it is requested. The gateway's
+ * address leads to services that listen on the host's loopback: a script with network access can
+ * reach them, and nothing else of the host.
  */
 #ifndef VMBUILD_MACHINE_H
 #define VMBUILD_MACHINE_H
@@ -51,33 +52,34 @@ struct vm_options {
                             costs half a second each time, and snapshots; NULL: asked anew */
 };
 
-/* What is known of the host when the machine is described. */
+/* What the machine depends on beside its options. */
 struct machine_host {
     enum accelerator accelerator; /* KVM or TCG */
     uint64_t tsc_khz;             /* frequency of the time stamp counter; 0: unknown */
-    const char *firmware; /* path of qboot, a firmware that does nothing but boot; NULL: none */
-    const char *output;   /* path of the socket that the output port is connected to */
-    const char *layer;    /* path of the layer port's socket */
-    const char *gate;     /* path of the gate's socket */
-    const char *monitor;  /* path of the socket for QEMU's monitor, or NULL: none */
-    bool resumes;         /* the VM waits at its monitor for the state of one that was saved */
+    const char *firmware;         /* path of qboot; NULL: QEMU's default firmware */
+    const char *output;           /* path of the output port's socket */
+    const char *layer;            /* path of the layer port's socket */
+    const char *gate;             /* path of the gate's socket */
+    const char *monitor;          /* path of the socket for QEMU's monitor; NULL: none */
+    bool resumes;                 /* QEMU is to wait for a saved state, which the monitor loads */
 };
 
 struct machine {
-    struct strings parameters; /* of QEMU: name and value in turn; their order does not matter */
-    char *append;              /* words for the kernel's command line */
+    struct strings parameters; /* of QEMU: name, value, name, ...; their order does not matter */
+    char *append;              /* arguments for the kernel's command line */
 };
 
-/* Whether a machine of OPTIONS has devices that a saved one has not, and the guest must look
- * for. */
+/* Whether a machine of OPTIONS has devices that a saved one lacks, so that its guest has to look
+ * for them after it has resumed. */
 bool machine_has_more_than_saved(const struct vm_options *options);
 
-/* Describes the machine of OPTIONS on HOST. One with a monitor is to be saved, or resumes: the
- * scratch disk and a filled base disk have the same places in each. */
+/* Describes the machine of OPTIONS on HOST; *RET is freed with machine_free. A machine can resume
+ * the state of another one if both have the same scratch and base disk: those have the same places
+ * in every machine. */
 void machine_describe(const struct vm_options *options, const struct machine_host *host,
                       struct machine *ret);
 
-/* The tag of share number INDEX; the caller's. */
+/* Returns the tag by which the guest mounts share number INDEX, the caller's. */
 char *machine_share_tag(size_t index);
 
 void machine_free(struct machine *machine);

@@ -10,7 +10,7 @@
 
 #include "host/lib/cleanup.h"
 
-#define MAIN_MEMORY "pc.ram" /* the block's name in each PC */
+#define MAIN_MEMORY "pc.ram" /* the block's name in QEMU's PCs */
 
 /* Sections. */
 #define SECTION_START 0x01
@@ -24,9 +24,9 @@
 #define RECORD_SIZES 0x04 /* the names and sizes of all blocks */
 #define RECORD_PAGE 0x08
 #define RECORD_END 0x10
-#define RECORD_CONTINUE 0x20 /* of the block that the record before was of: without its name */
+#define RECORD_CONTINUE 0x20 /* of the same block as the record before, whose name is left out */
 
-/* The first section of the memory begins so, but for its number. It is found in the first bytes. */
+/* How the first section of the memory begins, after its number: found in the first bytes. */
 #define RAM_START "\x03ram\0\0\0\0\0\0\0\x04"
 #define RAM_START_LENGTH (sizeof RAM_START - 1)
 #define HEAD_MAX 4096
@@ -44,7 +44,7 @@ struct copy {
     struct name block;   /* of the record just read */
     struct name written; /* of the record last written */
     uint64_t last;       /* address of the last record of the main memory */
-    bool again;          /* pages are sent a second time: each counts */
+    bool again;          /* pages are sent a second time, so empty ones count */
 };
 
 static bool get(struct copy *copy, void *bytes, size_t length)
@@ -85,7 +85,7 @@ static bool same_name(const struct name *a, const struct name *b)
     return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
-/* Copies the list of blocks, which are LEFT bytes in all. */
+/* Copies the list of blocks, whose sizes add up to LEFT bytes. */
 static bool pass_sizes(struct copy *copy, uint64_t left)
 {
     while (left > 0) {
@@ -100,8 +100,7 @@ static bool pass_sizes(struct copy *copy, uint64_t left)
     return true;
 }
 
-/* Writes the head of a record, with its block's name where the reader would take it for another's.
- */
+/* Writes the head of a record, with the name of its block unless that is the one written last. */
 static bool put_head(struct copy *copy, uint64_t word)
 {
     bool same = same_name(&copy->block, &copy->written);
@@ -111,7 +110,7 @@ static bool put_head(struct copy *copy, uint64_t word)
     return put(copy, &head, sizeof head) && (same || put_name(copy, &copy->block));
 }
 
-/* Copies a page, or drops one that holds nothing. */
+/* Copies the record of a page, or leaves it out if the page is empty. */
 static bool pass_page(struct copy *copy, uint64_t word)
 {
     uint64_t address = word & ~(PAGE_SIZE - 1);
@@ -129,7 +128,7 @@ static bool pass_page(struct copy *copy, uint64_t word)
     return put_head(copy, word) && pass(copy, is_zero ? sizeof fill : PAGE_SIZE);
 }
 
-/* Copies the memory's records up to the end of the section. */
+/* Copies the records of a section up to its end. */
 static bool pass_records(struct copy *copy)
 {
     for (;;) {
@@ -156,7 +155,7 @@ static bool pass_records(struct copy *copy)
     }
 }
 
-/* Copies up to where the memory's first section has its records. */
+/* Copies up to the first record of the first section of the memory. */
 static bool find_memory(struct copy *copy)
 {
     uint8_t head[HEAD_MAX];
@@ -199,7 +198,7 @@ static bool pass_memory(struct copy *copy)
     return head.type == SECTION_FULL;
 }
 
-/* Copies everything that is left. */
+/* Copies the rest of the stream. */
 static void pass_rest(struct copy *copy)
 {
     char bytes[BUFSIZ];
@@ -219,7 +218,7 @@ struct error *migration_stream_copy(int from, int to)
     in = in_fd < 0 ? NULL : fdopen(in_fd, "r");
     out = out_fd < 0 ? NULL : fdopen(out_fd, "w");
     if (in == NULL || out == NULL)
-        return error_errno(EXIT_OTHER, "copy the saved state");
+        return error_errno(EXIT_OTHER, "copy the VM's saved state");
     (void)steal_fd(&in_fd), (void)steal_fd(&out_fd);
     setvbuf(in, NULL, _IOFBF, COPY_SIZE);
     setvbuf(out, NULL, _IOFBF, COPY_SIZE);
@@ -233,5 +232,5 @@ struct error *migration_stream_copy(int from, int to)
     if (ferror(out) || fflush(out) != 0)
         return error_errno(errno == ENOSPC || errno == EDQUOT ? EXIT_DISK_FULL : EXIT_OTHER,
                            "write QEMU's state");
-    return understood ? NULL : error_new(EXIT_OTHER, "read QEMU's state: its form is not known");
+    return understood ? NULL : error_new(EXIT_OTHER, "read QEMU's state: unknown format");
 }

@@ -1,17 +1,19 @@
 /*
- * QEMU's migration stream, as far as the guest's memory goes: sections, which for the device "ram"
- * consist of records of a page each (QEMU's docs/devel/migration.rst, migration/ram.c). QEMU writes
- * a record for each page that holds nothing, too, and looks at each of them when it reads the
- * stream: that brings memory into being that the guest has never used.
+ * QEMU's migration stream, as far as it holds the guest's memory: a stream of sections, of which
+ * those of the device "ram" consist of records, one a page (QEMU's docs/devel/migration.rst and
+ * migration/ram.c). QEMU also writes a record for each empty page, and touches all of those when it
+ * reads the stream, which allocates memory that the guest has never used. Leaving them out makes
+ * the stream smaller and faster to load.
  */
 #ifndef VMBUILD_MIGRATION_STREAM_H
 #define VMBUILD_MIGRATION_STREAM_H
 
 #include "host/lib/error.h"
 
-/* Copies the stream from the descriptor FROM, to its end, to TO, without the records of empty pages
- * of the main memory, which is empty where the stream is read. Errors: EXIT_DISK_FULL; EXIT_OTHER,
- * also where the stream has what is not known here. */
+/* Copies the stream from the descriptor FROM, up to its end, to the descriptor TO at its position,
+ * without the records of empty pages of the main memory: the QEMU that reads it starts with empty
+ * memory. Errors: EXIT_DISK_FULL; EXIT_OTHER, also if the stream has a form that is not known here;
+ * TO then holds part of it. */
 [[nodiscard]] struct error *migration_stream_copy(int from, int to);
 
 #endif

@@ -16,7 +16,7 @@ struct monitor {
     struct buffer received; /* not consumed yet */
 };
 
-/* Takes the first whole line off what was received. Returns false where there is none. */
+/* Moves the first complete line of what was received to LINE. Returns false if there is none. */
 static bool take_line(struct monitor *monitor, struct buffer *line)
 {
     struct buffer *received = &monitor->received;
@@ -52,10 +52,10 @@ static struct error *receive(struct monitor *monitor, struct json **ret)
                              MONITOR_LINE_MAX);
         buffer_append(&monitor->received, bytes, (size_t)length);
     }
-    return json_parse("what QEMU's monitor says", line.data, line.length, ret);
+    return json_parse("QEMU's reply", line.data, line.length, ret);
 }
 
-/* Writes BYTES, the first of them with FILE. */
+/* Sends BYTES, and FILE with the first of them. */
 static struct error *transmit(const struct monitor *monitor, const char *bytes, size_t length,
                               int file)
 {
@@ -107,8 +107,8 @@ struct error *monitor_execute(struct monitor *monitor, const char *command, stru
         if (json_get(reply, "error") != NULL) {
             const char *words = json_get_string(json_get(reply, "error"), "desc");
 
-            return error_new(EXIT_VM, "have QEMU carry out '%s': %s", command,
-                             words == NULL ? "it does not say why not" : words);
+            return error_new(EXIT_VM, "execute '%s' in QEMU: %s", command,
+                             words == NULL ? "no reason given" : words);
         }
         if (json_get(reply, "return") == NULL)
             continue; /* an event */
@@ -126,7 +126,7 @@ struct error *monitor_open(int fd, struct monitor **ret)
     monitor->fd = fd;
     TRY(receive(monitor, &greeting));
     if (json_get(greeting, "QMP") == NULL)
-        return error_new(EXIT_VM, "open QEMU's monitor: it does not greet");
+        return error_new(EXIT_VM, "open QEMU's monitor: no greeting");
     TRY(monitor_execute(monitor, "qmp_capabilities", NULL, -1, NULL));
     *ret = STEAL(monitor);
     return NULL;

@@ -1,6 +1,7 @@
 /*
- * QEMU's monitor, by the QEMU Machine Protocol: JSON objects, a line each. Commands are carried out
- * one after the other; QEMU's events between their replies are passed over.
+ * QEMU's monitor, as the QEMU Machine Protocol has it: JSON objects, one a line. Commands are
+ * executed one after the other; events that QEMU sends between the replies are skipped. A monitor
+ * belongs to one thread.
  */
 #ifndef VMBUILD_MONITOR_H
 #define VMBUILD_MONITOR_H
@@ -12,18 +13,18 @@
 
 struct monitor;
 
-/* Takes the connection FD over, reads QEMU's greeting and leaves the negotiation of capabilities.
- * Errors: EXIT_VM. */
+/* Takes over the connected socket FD, which is closed even after an error, reads QEMU's greeting
+ * and enters command mode. *RET is freed with monitor_free. Errors: EXIT_VM. */
 [[nodiscard]] struct error *monitor_open(int fd, struct monitor **ret);
 
-/* Carries out COMMAND with ARGUMENTS, which are freed; NULL: none. FILE, a descriptor, goes along
- * with it where it is not below 0 (for `getfd`). *RET_RESULT (may be NULL) is the caller's. Errors:
- * EXIT_VM with QEMU's words, or since QEMU has ended. */
+/* Executes COMMAND with ARGUMENTS, which are freed; NULL: none. The descriptor FILE is passed along
+ * (for `getfd`) unless it is below 0. *RET_RESULT is QEMU's reply, the caller's; RET_RESULT may be
+ * NULL. Errors: EXIT_VM with QEMU's own words, or because QEMU has ended. */
 [[nodiscard]] struct error *monitor_execute(struct monitor *monitor, const char *command,
                                             struct json *arguments, int file,
                                             struct json **ret_result);
 
-/* Closes the connection; NULL is allowed. */
+/* Closes the connection; accepts NULL. */
 void monitor_free(struct monitor *monitor);
 static inline void monitor_freep(struct monitor **monitor)
 {

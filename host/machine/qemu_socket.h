@@ -1,6 +1,7 @@
 /*
  * A Unix socket that QEMU connects to when it starts: the host's end of one of its character
- * devices.
+ * devices. It listens from qemu_socket_listen to qemu_socket_close; QEMU may connect before anyone
+ * accepts.
  */
 #ifndef VMBUILD_QEMU_SOCKET_H
 #define VMBUILD_QEMU_SOCKET_H
@@ -15,22 +16,23 @@ struct qemu_socket {
     int listener; /* below 0: not listening */
 };
 
-/* Listens at FOLDER/NAME. Errors: EXIT_OTHER (the path is too long for a socket, no room). */
+/* Listens at FOLDER/NAME, a new file. Errors: EXIT_OTHER (the path is too long for a socket, ...),
+ * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *qemu_socket_listen(const char *folder, const char *name,
                                                struct qemu_socket *ret);
 
 /* The socket's path; borrowed. */
 const char *qemu_socket_path(const struct qemu_socket *socket);
 
-/* Waits for QEMU. *RET_PID (may be NULL): its process, 0 where the kernel does not tell. Returns
- * the connection, the caller's; below 0 once the socket was woken. */
+/* Waits for QEMU. Returns the connection, the caller's; below 0 once the socket was woken. *RET_PID
+ * is QEMU's process, or 0 if the kernel does not know it; RET_PID may be NULL. */
 int qemu_socket_accept(const struct qemu_socket *socket, pid_t *ret_pid);
 
-/* Ends the wait of whoever accepts, now or later. */
+/* Ends the wait of a thread in qemu_socket_accept, or of the next one. */
 void qemu_socket_wake(const struct qemu_socket *socket);
 
-/* Closes it and removes it from its folder; nobody may be accepting any more. One that does not
- * listen is allowed. */
+/* Stops listening and removes the file. No thread may be accepting any more. Accepts a socket that
+ * does not listen. */
 void qemu_socket_close(struct qemu_socket *socket);
 
 #endif

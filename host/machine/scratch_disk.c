@@ -22,8 +22,8 @@
 #define JOURNAL_BLOCKS_MAX (64 << 20 >> 12) /* 64 MiB: a disk of 10 GiB has as much */
 #define FIXED_TIME 1                        /* seconds since 1970; libext2fs takes 0 for "now" */
 
-/* Any fixed value does. The group descriptors' checksums depend on the UUID, the order of entries
- * in large folders on the seed. */
+/* Any fixed values will do. The checksums of group descriptors depend on the UUID, the order of
+ * entries in large directories on the seed. */
 static const unsigned char fixed_uuid[16] = {0x76, 0x6d, 0x62, 0x75, 0x69, 0x6c, 0x44, 0x00,
                                              0x80, 0x00, 0x65, 0x78, 0x74, 0x34, 0x00, 0x01};
 static const uint32_t fixed_hash_seed[4] = {0x766d6275, 0x696c4400, 0x80006578, 0x74340001};
@@ -44,7 +44,7 @@ static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t i
     param->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
     param->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX |
                               EXT4_FEATURE_COMPAT_SPARSE_SUPER2;
-    /* An extended attribute that is too large for a block gets an inode of its own. */
+    /* With EA_INODE, an extended attribute too large for a block gets its own inode. */
     param->s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |
                                 EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_EA_INODE;
     param->s_feature_ro_compat =
@@ -63,13 +63,13 @@ static void fix_identity(ext2_filsys fs)
     memcpy(super->s_uuid, fixed_uuid, sizeof fixed_uuid);
     memcpy(super->s_hash_seed, fixed_hash_seed, sizeof fixed_hash_seed);
     super->s_def_hash_version = EXT2_HASH_HALF_MD4;
-    /* Whatever char is where this was compiled. */
+    /* Whatever the compiler's char is. */
     super->s_flags &= ~(uint32_t)EXT2_FLAGS_UNSIGNED_HASH;
     super->s_flags |= EXT2_FLAGS_SIGNED_HASH;
     super->s_max_mnt_count = (uint16_t)-1;
 }
 
-/* The inode tables, which are holes, count as zeroed. */
+/* Allocates the inode tables, which are holes, and marks them as zeroed. */
 static errcode_t place_tables(ext2_filsys fs)
 {
     errcode_t err = ext2fs_allocate_tables(fs);
@@ -81,7 +81,7 @@ static errcode_t place_tables(ext2_filsys fs)
     return err;
 }
 
-/* The root folder, and the inodes that ext4 keeps for itself. */
+/* Makes the root directory, and reserves the inodes that ext4 keeps for itself. */
 static errcode_t fill(ext2_filsys fs)
 {
     errcode_t err = ext2fs_mkdir(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, NULL);
@@ -95,7 +95,7 @@ static errcode_t fill(ext2_filsys fs)
     return 0;
 }
 
-/* One that suits the disk's size: 4 MiB at least. */
+/* Adds a journal that suits the size of the disk: at least 4 MiB. */
 static errcode_t add_journal(ext2_filsys fs)
 {
     int blocks = ext2fs_default_journal_size(ext2fs_blocks_count(fs->super));
@@ -126,8 +126,8 @@ static errcode_t make(const char *path, struct ext2_super_block *param, bool jou
     return err;
 }
 
-/* libext2fs syncs what it opens, which takes as long as the disk below needs for all that others
- * wrote before: so the file system is made in memory, a few pages of it, and then copied. */
+/* libext2fs syncs the file that it opens, which may have to wait for what other processes wrote. So
+ * the file system is made in memory, where it takes a few pages, and then copied. */
 static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes, bool journal)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <x86intrin.h>
 
-#define LEAST_NS 3000000 /* reading the clock is off by less than 100 ns */
+#define LEAST_NS 3000000 /* to measure over: a reading is off by less than 100 ns */
 #define PAIRS 8          /* readings of counter and clock for one sample */
 
-/* Intel's manual, volume 3, "Invariant TSC"; AMD has it in the same place. */
+/* Intel's manual, volume 3, "Invariant TSC"; the same on AMD. */
 #define LEAF_POWER 0x80000007
 #define EDX_INVARIANT_TSC (1u << 8)
 
@@ -18,7 +18,7 @@ static bool is_invariant(void)
     return __get_cpuid(LEAF_POWER, &eax, &ebx, &ecx, &edx) == 1 && (edx & EDX_INVARIANT_TSC) != 0;
 }
 
-/* One reading of both. Returns how far apart the counter was before and after. */
+/* Reads the clock between two readings of the counter. Returns how far apart those are. */
 static uint64_t take_pair(struct tsc_sample *ret)
 {
     uint64_t before = __rdtsc();
@@ -30,7 +30,7 @@ static uint64_t take_pair(struct tsc_sample *ret)
     return apart;
 }
 
-/* Whoever is interrupted between the readings gets them far apart: so the closest pair counts. */
+/* An interruption between the readings puts them far apart, so the closest pair counts. */
 void tsc_take(struct tsc_sample *ret)
 {
     uint64_t closest = take_pair(ret);

@@ -20,7 +20,7 @@ void console_append(struct console *console, const char *bytes, size_t length)
     }
 }
 
-/* Past the escape sequence (ECMA-48) at TEXT. */
+/* Returns what follows the escape sequence (ECMA-48) at TEXT. */
 static const char *skip_escape(const char *text)
 {
     text++;
@@ -32,7 +32,7 @@ static const char *skip_escape(const char *text)
     return text;
 }
 
-/* The ring in order, with line ends but no other control characters. */
+/* Returns the ring in order, without control characters other than line ends; the caller's. */
 static char *plain_text(const struct console *console)
 {
     CLEANUP(freep) char *raw = xcalloc(CONSOLE_BYTES + 1, 1);
@@ -103,7 +103,7 @@ bool console_out_of_memory(const struct console *console)
 {
     CLEANUP(freep) char *plain = plain_text(console);
 
-    /* mm/oom_kill.c of the kernel: nothing left to kill. */
+    /* The kernel's mm/oom_kill.c, when nothing is left to kill. */
     return strstr(plain, "System is deadlocked on memory") != NULL ||
            strstr(plain, "not syncing: Out of memory") != NULL;
 }

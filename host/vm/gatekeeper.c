@@ -17,9 +17,9 @@
 #include "host/machine/monitor.h"
 #include "host/machine/qemu_socket.h"
 
-#define STATE_NAME "state" /* of the file, within QEMU */
+#define STATE_NAME "state" /* of the file in QEMU */
 
-/* Bytes a second: more than any disk takes. QEMU's own limit is made for networks. */
+/* Bytes a second: more than any disk writes. QEMU's default is meant for networks. */
 #define SAVE_BANDWIDTH (INT64_C(1) << 34)
 
 #define POLL_NS 1000000
@@ -27,14 +27,14 @@
 struct gatekeeper {
     struct gatekeeper_plan plan;
     struct qemu_socket gate, monitor;
-    int connection; /* with the gate; open until the guest has surely read from it */
+    int connection; /* to the gate; stays open so that the guest can read at any time */
     pthread_t thread;
     struct error *err;
 };
 
-/* Makes a call whose only argument is the text VALUE of KEY. */
-static struct error *call(struct monitor *monitor, const char *command, const char *key,
-                          const char *value, int file)
+/* Executes COMMAND with the single argument KEY: VALUE. */
+static struct error *execute_with(struct monitor *monitor, const char *command, const char *key,
+                                  const char *value, int file)
 {
     struct json *arguments = json_object();
 
@@ -42,8 +42,8 @@ static struct error *call(struct monitor *monitor, const char *command, const ch
     return monitor_execute(monitor, command, arguments, file, NULL);
 }
 
-/* Asks QUERY until its status is no longer one of UNDER_WAY, a NULL-ended list, and compares it
- * with WANTED. */
+/* Repeats QUERY while its status is one of UNDER_WAY, a NULL-terminated list. Fails unless it is
+ * WANTED then. */
 static struct error *await(struct monitor *monitor, const char *query, const char *const *under_way,
                            const char *wanted)
 {
@@ -60,13 +60,13 @@ static struct error *await(struct monitor *monitor, const char *query, const cha
         if (!waits && status != NULL && strcmp(status, wanted) == 0)
             return NULL;
         if (!waits)
-            return error_new(EXIT_VM, "wait for QEMU: it says '%s', not '%s'",
-                             status == NULL ? "nothing" : status, wanted);
+            return error_new(EXIT_VM, "wait for QEMU: its status is '%s', not '%s'",
+                             status == NULL ? "unknown" : status, wanted);
         nanosleep(&pause, NULL);
     }
 }
 
-/* Waits for QEMU at its monitor. */
+/* Waits for QEMU to connect its monitor. */
 static struct error *open_monitor(struct gatekeeper *gatekeeper, struct monitor **ret)
 {
     int fd = qemu_socket_accept(&gatekeeper->monitor, NULL);
@@ -76,29 +76,29 @@ static struct error *open_monitor(struct gatekeeper *gatekeeper, struct monitor 
     return monitor_open(fd, ret);
 }
 
-/* A VM that was saved standing is resumed standing. */
+/* The VM was paused when it was saved, and is paused when it is loaded. */
 static struct error *resume(struct gatekeeper *gatekeeper)
 {
     static const char *const loading[] = {"inmigrate", NULL};
     CLEANUP(monitor_freep) struct monitor *monitor = NULL;
 
     TRY(open_monitor(gatekeeper, &monitor));
-    TRY(call(monitor, "getfd", "fdname", STATE_NAME, gatekeeper->plan.state));
-    TRY(call(monitor, "migrate-incoming", "uri", "fd:" STATE_NAME, -1));
+    TRY(execute_with(monitor, "getfd", "fdname", STATE_NAME, gatekeeper->plan.state));
+    TRY(execute_with(monitor, "migrate-incoming", "uri", "fd:" STATE_NAME, -1));
     TRY(await(monitor, "query-status", loading, "paused"));
     return monitor_execute(monitor, "cont", NULL, -1, NULL);
 }
 
-/* Has QEMU write the VM's state to the descriptor TO, which is closed. */
+/* Makes QEMU write the VM's state to the descriptor TO, which is closed. */
 static struct error *begin_migration(struct monitor *monitor, int to)
 {
     CLEANUP(closep) int fd = to;
 
-    TRY(call(monitor, "getfd", "fdname", STATE_NAME, fd));
-    return call(monitor, "migrate", "uri", "fd:" STATE_NAME, -1);
+    TRY(execute_with(monitor, "getfd", "fdname", STATE_NAME, fd));
+    return execute_with(monitor, "migrate", "uri", "fd:" STATE_NAME, -1);
 }
 
-/* Standing still, the guest does not write while its memory is read. */
+/* The guest is paused, so that it does not write while its memory is read. */
 static struct error *save(struct gatekeeper *gatekeeper)
 {
     static const char *const saving[] = {"setup", "active", "device", NULL};
@@ -132,7 +132,7 @@ static struct error *await_guest(int gate)
                        : error_new(EXIT_VM, "wait for the guest at its gate: QEMU has ended");
 }
 
-/* The guest takes the key when it gets there. */
+/* Sends the key, which waits for the guest. */
 static struct error *open_gate(int gate, bool more_devices)
 {
     unsigned char key[GUEST_GATE_SIZE] = {[GUEST_GATE_SEED] = more_devices};
@@ -143,7 +143,7 @@ static struct error *open_gate(int gate, bool more_devices)
     return NULL;
 }
 
-static struct error *attend(struct gatekeeper *gatekeeper)
+static struct error *do_task(struct gatekeeper *gatekeeper)
 {
     gatekeeper->connection = qemu_socket_accept(&gatekeeper->gate, NULL);
     if (gatekeeper->connection < 0)
@@ -161,7 +161,7 @@ static void *run(void *argument)
 {
     struct gatekeeper *gatekeeper = argument;
 
-    gatekeeper->err = attend(gatekeeper);
+    gatekeeper->err = do_task(gatekeeper);
     if (gatekeeper->err != NULL || gatekeeper->plan.task == GATEKEEPER_SAVE)
         gatekeeper->plan.end(gatekeeper->plan.context);
     return NULL;

@@ -11,7 +11,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/stream.h"
 
-#define PIPE_BYTES (1 << 20) /* what an unprivileged user may ask for by default */
+#define PIPE_BYTES (1 << 20) /* the most that an unprivileged user gets by default */
 
 /* What the thread works on. */
 struct stream {
@@ -19,7 +19,7 @@ struct stream {
     int fd; /* the thread's end of the pipe */
     struct error *(*produce)(void *context, struct sink sink);
     void *producer;
-    bool refused; /* the call has stopped reading: its own error says why */
+    bool refused; /* the call has stopped reading, for which it has an error of its own */
     struct error *err;
 };
 
@@ -62,8 +62,8 @@ static void *send_stream(void *argument)
 
     stream->err =
         stream->produce(stream->producer, (struct sink){.write = write_pipe, .context = stream});
-    /* Before the pipe's end is closed, so that the call does not take it for the end of a whole
-     * file. */
+    /* Before the pipe is closed, so that the call does not take what it has read for a whole file.
+     */
     if (stream->err != NULL)
         stream->feed->cancel(stream->feed->context);
     close(stream->fd);
@@ -79,10 +79,11 @@ static struct error *run(struct stream *stream, int *other, int *ret_result)
 
     if (cause != 0) {
         close(stream->fd);
-        return error_new(EXIT_OTHER, "start a transfer's thread: %s", strerror(cause));
+        return error_new(EXIT_OTHER, "start a thread that feeds the guest: %s", strerror(cause));
     }
     *ret_result = stream->feed->call(stream->feed->context, path);
-    /* The call opened the path anew and has closed that; now the thread sees the end. */
+    /* The call has closed the file that it opened; with this one closed, the thread's writes fail.
+     */
     close(steal_fd(other));
     pthread_join(thread, NULL);
     return stream->err;

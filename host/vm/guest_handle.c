@@ -23,58 +23,26 @@
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
 
-/* A transfer of any length goes on as long as so many bytes pass in so many seconds: a guest that
- * sends one now and then is none that works. */
+/* A transfer of any length may go on as long as so many bytes pass in so many seconds: a guest that
+ * sends one now and then does not work. */
 #define TRANSFER_SECONDS 300
 #define TRANSFER_STEP (64u << 10)
 
-#define DESCRIPTORS 1024 /* that libguestfs and QEMU may open: a few, and two for each disk */
+#define DESCRIPTORS 1024 /* for libguestfs and QEMU, which open a few, and two for each disk */
 
 #define ADVICE_DISK "raise \"diskSize\" in the spec"
 #define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
 
 struct guest_handle {
-    guestfs_h *g; /* NULL before boot() */
+    guestfs_h *g; /* NULL while stopped */
     struct watchdog *watchdog;
     struct guest_port *output;
     struct guest_port *layer;
-    struct gatekeeper *gatekeeper; /* while it launches */
+    struct gatekeeper *gatekeeper; /* during a launch */
     struct console console;
     bool verbose;
     struct socket_folder sockets;
 };
-
-/* Without a handler libguestfs prints some of these on standard error. */
-static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
-                     const char *bytes, size_t length, const uint64_t *array, size_t array_length)
-{
-    struct guest_handle *handle = context;
-
-    (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
-    if (event == GUESTFS_EVENT_APPLIANCE) {
-        console_append(&handle->console, bytes, length);
-        if (handle->verbose)
-            console_show(&handle->console, bytes, length);
-    } else {
-        progress_detail("libguestfs: %.*s", (int)length, bytes);
-    }
-}
-
-/* The sink of the scripts' output. */
-static struct error *show_output(void *context, const void *bytes, size_t length)
-{
-    (void)context;
-    progress_output(bytes, length);
-    return NULL;
-}
-
-static void on_connected(void *context, pid_t qemu)
-{
-    struct guest_handle *handle = context;
-
-    watchdog_set_target(handle->watchdog, qemu);
-    socket_folder_adopt(&handle->sockets, qemu);
-}
 
 /* The first line of what libguestfs said last, without the name of its own call, and without
  * control characters: some of it comes from the guest. The caller's. */
@@ -84,7 +52,7 @@ static char *last_words(struct guest_handle *handle)
     const char *said = guestfs_last_error(handle->g);
 
     if (said == NULL)
-        return xstrdup("libguestfs does not say why");
+        return xstrdup("no reason given by libguestfs");
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (strncmp(said, calls[i], strlen(calls[i])) == 0)
             said += strlen(calls[i]);
@@ -105,8 +73,8 @@ static bool ends_with(const char *text, const char *suffix)
     return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }
 
-/* The error of a call that libguestfs says has failed. FIRED: the watchdog has killed QEMU after
- * SECONDS. */
+/* Returns the error of a call that has failed. FIRED: the watchdog has killed QEMU after SECONDS.
+ */
 static struct error *call_error(struct guest_handle *handle, const char *operation, bool fired,
                                 uint64_t seconds)
 {
@@ -131,24 +99,7 @@ static struct error *call_error(struct guest_handle *handle, const char *operati
     return with_console(handle, error_new(EXIT_OTHER, "%s: %s", operation, words));
 }
 
-struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
-                                   uint64_t seconds, struct strings *words, char **ret_reply)
-{
-    watchdog_arm(handle->watchdog, seconds);
-    char *reply = guestfs_command(handle->g, words->items);
-    bool fired = watchdog_disarm(handle->watchdog);
-
-    strings_free(words);
-    if (reply == NULL)
-        return call_error(handle, operation, fired, seconds);
-    if (ret_reply != NULL)
-        *ret_reply = reply;
-    else
-        free(reply);
-    return NULL;
-}
-
-/* A handle that takes nothing from the environment. */
+/* Makes a handle that takes nothing from the environment. */
 static struct error *make_handle(guestfs_h **ret)
 {
     *ret = guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
@@ -189,7 +140,52 @@ char *guest_handle_library_version(void)
     return text;
 }
 
-/* Sets up the handle for one launch. Returns false where libguestfs does not like something. */
+struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
+{
+    CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
+
+    handle->verbose = verbose;
+    TRY(watchdog_new(&handle->watchdog));
+    TRY(socket_folder_choose(&handle->sockets));
+    /* libguestfs would pass it on to the guest's kernel, and that to every script. */
+    unsetenv("TERM");
+    *ret = STEAL(handle);
+    return NULL;
+}
+
+/* Without a handler, libguestfs prints some of these events on standard error. */
+static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
+                     const char *bytes, size_t length, const uint64_t *array, size_t array_length)
+{
+    struct guest_handle *handle = context;
+
+    (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
+    if (event == GUESTFS_EVENT_APPLIANCE) {
+        console_append(&handle->console, bytes, length);
+        if (handle->verbose)
+            console_show(&handle->console, bytes, length);
+    } else {
+        progress_detail("libguestfs: %.*s", (int)length, bytes);
+    }
+}
+
+/* The sink of the output port. */
+static struct error *show_output(void *context, const void *bytes, size_t length)
+{
+    (void)context;
+    progress_output(bytes, length);
+    return NULL;
+}
+
+static void on_connected(void *context, pid_t qemu)
+{
+    struct guest_handle *handle = context;
+
+    watchdog_set_target(handle->watchdog, qemu);
+    socket_folder_adopt(&handle->sockets, qemu);
+}
+
+/* Sets up the handle for one launch. Returns false if libguestfs refuses something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
                       const struct guest_attempt *attempt, const char *run)
 {
@@ -220,7 +216,7 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
         guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
         guestfs_set_memsize(g, (int)options->memory) == 0 &&
         guestfs_set_smp(g, (int)options->cpus) == 0 && guestfs_set_append(g, machine.append) == 0 &&
-        /* It does not launch without a drive of its own; this one is an empty file. */
+        /* It does not launch without a drive; this one is an empty file. */
         guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0;
 
     for (size_t i = 0; good && i + 1 < machine.parameters.count; i += 2)
@@ -229,7 +225,7 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     return good;
 }
 
-/* Has libguestfs launch the VM. *RET_LATE: whether the guest did not report in time. */
+/* Lets libguestfs launch the VM. *RET_LATE: whether the guest did not report in time. */
 static struct error *run_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
                                 bool *ret_late)
 {
@@ -288,7 +284,7 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     struct error *err = run_launch(handle, attempt, ret_late);
     struct error *gatekeeper_err = gatekeeper_finish(STEAL(handle->gatekeeper));
 
-    /* What libguestfs says of a VM that was to be ended, or was no VM yet, is no news. */
+    /* Of a VM that was saved or should have resumed, the gatekeeper knows the cause. */
     if (attempt->task == GATEKEEPER_BOOT || err == NULL) {
         error_free(gatekeeper_err);
         return err;
@@ -297,16 +293,49 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     return gatekeeper_err;
 }
 
-struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
+void guest_handle_stop(struct guest_handle *handle)
 {
-    CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
+    if (handle->g != NULL) {
+        struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
 
-    handle->verbose = verbose;
-    TRY(watchdog_new(&handle->watchdog));
-    TRY(socket_folder_choose(&handle->sockets));
-    /* libguestfs would tell it the guest's kernel, and that every script. */
-    unsetenv("TERM");
-    *ret = STEAL(handle);
+        watchdog_kill(handle->watchdog);
+        guestfs_close(handle->g);
+        descriptor_limit_restore(before);
+        handle->g = NULL;
+    }
+    error_free(gatekeeper_finish(STEAL(handle->gatekeeper)));
+    guest_port_close(STEAL(handle->output));
+    guest_port_close(STEAL(handle->layer));
+    progress_output_end();
+    socket_folder_release(&handle->sockets);
+    console_clear(&handle->console);
+}
+
+void guest_handle_free(struct guest_handle *handle)
+{
+    if (handle == NULL)
+        return;
+    if (handle->watchdog != NULL)
+        guest_handle_stop(handle);
+    watchdog_free(handle->watchdog);
+    socket_folder_free(&handle->sockets);
+    free(handle);
+}
+
+struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
+                                   uint64_t seconds, struct strings *words, char **ret_reply)
+{
+    watchdog_arm(handle->watchdog, seconds);
+    char *reply = guestfs_command(handle->g, words->items);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    strings_free(words);
+    if (reply == NULL)
+        return call_error(handle, operation, fired, seconds);
+    if (ret_reply != NULL)
+        *ret_reply = reply;
+    else
+        free(reply);
     return NULL;
 }
 
@@ -329,7 +358,7 @@ struct stream {
     struct error *(*produce)(void *context, struct sink sink);
     void *producer;
     struct sink sink;
-    bool ends_qemu; /* an error of the sink does: nothing else ends the guest's call */
+    bool ends_qemu; /* if the sink fails: nothing else ends the guest's call */
     size_t passed;  /* bytes since the deadline was set */
 };
 
@@ -347,7 +376,7 @@ static void cancel_call(void *context)
     guestfs_user_cancel(stream->handle->g);
 }
 
-/* The sink between a transfer and its other end: as long as bytes pass, the guest is alive. */
+/* The sink between both ends of a transfer: as long as bytes pass, the guest is alive. */
 static struct error *pass_on(void *context, const void *bytes, size_t length)
 {
     struct stream *stream = context;
@@ -417,33 +446,4 @@ struct error *guest_handle_receive_layer(struct guest_handle *handle, const char
 struct guest_port *guest_handle_output(struct guest_handle *handle)
 {
     return handle->output;
-}
-
-void guest_handle_stop(struct guest_handle *handle)
-{
-    if (handle->g != NULL) {
-        struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
-
-        watchdog_kill(handle->watchdog);
-        guestfs_close(handle->g);
-        descriptor_limit_restore(before);
-        handle->g = NULL;
-    }
-    error_free(gatekeeper_finish(STEAL(handle->gatekeeper)));
-    guest_port_close(STEAL(handle->output));
-    guest_port_close(STEAL(handle->layer));
-    progress_output_end();
-    socket_folder_release(&handle->sockets);
-    console_clear(&handle->console);
-}
-
-void guest_handle_free(struct guest_handle *handle)
-{
-    if (handle == NULL)
-        return;
-    if (handle->watchdog != NULL)
-        guest_handle_stop(handle);
-    watchdog_free(handle->watchdog);
-    socket_folder_free(&handle->sockets);
-    free(handle);
 }

@@ -1,13 +1,17 @@
 /*
- * The guest as libguestfs lets the host reach it: a handle of libguestfs (backend direct, public
- * API only) whose appliance is ours. It starts, makes calls and ends; which way it starts is
- * launch.h's business, what the calls mean vm.h's and guest/contract.h's. The one module that knows
- * libguestfs.
+ * The guest as libguestfs lets the host reach it: a libguestfs handle (backend direct, public API
+ * only) that boots our appliance. The one module that knows libguestfs. How a VM is started is
+ * decided by launch.h; what the calls mean is defined by guest/contract.h, and used by vm.h.
  *
- * A launch that has not reported by its deadline is killed. Each call
- * has a deadline of its own, after which QEMU is killed. Where QEMU dies or the guest stops
- * answering, the error has the last lines of the guest's console as details. QEMU runs under its
- * seccomp sandbox, and in the process group of this program.
+ * States: stopped <-> running. A handle is made stopped. guest_handle_start makes it running, and
+ * the calls require that; guest_handle_stop makes it stopped again, after any error too.
+ *
+ * A launch and each call have a deadline, after which QEMU is killed (watchdog.h). If QEMU dies or
+ * the guest stops answering, the details of the error are the last lines of the guest's console
+ * (console.h). QEMU runs under its seccomp sandbox, and in the process group of this program.
+ *
+ * The handle owns everything that a running VM needs: watchdog, sockets, ports, gatekeeper and
+ * console. Its functions are called from one thread.
  */
 #ifndef VMBUILD_GUEST_HANDLE_H
 #define VMBUILD_GUEST_HANDLE_H
@@ -21,69 +25,73 @@
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_port.h"
 
-/* Seconds that a call may take which does nothing large. */
+/* Seconds that a call may take unless it moves much data. */
 #define GUEST_HANDLE_CALL_SECONDS 120
 
 struct guest_handle;
 
-/* Finds the QEMU that will be booted. *RET is the caller's. Errors: EXIT_VM. */
+/* Finds the QEMU that will be started. *RET is its path, the caller's. Errors: EXIT_VM. */
 [[nodiscard]] struct error *guest_handle_find_qemu(char **ret);
 
-/* Returns libguestfs' version, "1.48.6"; the caller's. */
+/* Returns the version of libguestfs ("1.48.6"), or "unknown"; the caller's. */
 char *guest_handle_library_version(void);
 
-/* One way to start the VM. */
+/* An attempt to start the VM; all borrowed. */
 struct guest_attempt {
-    const char *appliance;    /* folder */
-    const char *qemu;         /* path */
-    struct machine_host host; /* but for its sockets, which guest_handle_start chooses */
+    const char *appliance;    /* its directory */
+    const char *qemu;         /* its path */
+    struct machine_host host; /* without the sockets, which guest_handle_start chooses */
     enum gatekeeper_task task;
-    int state;        /* of the gatekeeper's plan; not for a boot */
+    int state;        /* the gatekeeper's file; not used by a boot */
     uint64_t seconds; /* that the guest may take to report */
 };
 
-/* A handle without a VM. VERBOSE: the kernel's messages and libguestfs' are shown as progress
+/* Makes a stopped handle, which is freed with guest_handle_free, and removes TERM from the
+ * environment. VERBOSE: messages of the guest's kernel and of libguestfs are shown as progress
  * details. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *guest_handle_new(bool verbose, struct guest_handle **ret);
 
-/* Starts the machine of OPTIONS, which are not needed afterwards; where ATTEMPT saves it, it has
- * been saved and ended when this returns. After an error there may be another attempt, once the
- * handle was stopped. *RET_LATE: whether the error is that the guest did not report in time.
+/* Starts the machine of OPTIONS, which are not needed afterwards. If ATTEMPT is to save it, it has
+ * been saved, and has ended, when this returns. After an error, the handle can be stopped and
+ * another attempt made. *RET_LATE: whether the error is that the guest did not report in time.
  * Errors: as vm_launch. */
 [[nodiscard]] struct error *guest_handle_start(struct guest_handle *handle,
                                                const struct vm_options *options,
                                                const struct guest_attempt *attempt, bool *ret_late);
 
-/* Kills QEMU, shows what it still wrote, and forgets the VM. */
+/* Kills QEMU, shows the output that is left, and releases all that the VM needed. */
 void guest_handle_stop(struct guest_handle *handle);
 
-/* Calls guestfs_command with WORDS, which are freed. OPERATION is what errors call it. *RET_REPLY
- * (may be NULL) is the caller's. Errors: EXIT_TIMEOUT after SECONDS; EXIT_VM, EXIT_MEMORY where the
- * VM ended; EXIT_INPUT, EXIT_DISK_FULL, EXIT_OTHER as the guest says. */
+/* Calls guestfs_command with WORDS, which are freed. OPERATION names it in errors. *RET_REPLY is
+ * the guest's reply, the caller's; RET_REPLY may be NULL. Errors: EXIT_TIMEOUT after SECONDS;
+ * EXIT_VM or EXIT_MEMORY if the VM has ended; EXIT_INPUT, EXIT_DISK_FULL or EXIT_OTHER as the guest
+ * reports. */
 [[nodiscard]] struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
                                                  uint64_t seconds, struct strings *words,
                                                  char **ret_reply);
 
-/* Uploads the file behind the descriptor FD to the path TARGET. */
+/* Uploads the file behind the descriptor FD to the guest's path TARGET. Errors: as
+ * guest_handle_command. */
 [[nodiscard]] struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
                                                 int fd, const char *target);
 
-/* Streams the tar that PRODUCE writes into the guest's folder TARGET. Errors of PRODUCE come first.
- */
+/* Unpacks the tar that PRODUCE(CONTEXT, sink) writes, in another thread, into the guest's directory
+ * TARGET. Errors: those of PRODUCE, else as guest_handle_command. */
 [[nodiscard]] struct error *
 guest_handle_tar_in(struct guest_handle *handle, const char *operation, const char *target,
                     struct error *(*produce)(void *context, struct sink sink), void *context);
 
-/* Calls guestfs_command with WORDS, which are freed, and hands what the guest writes to its layer
- * port meanwhile to SINK. Errors of SINK come first. */
+/* Calls guestfs_command with WORDS, which are freed, and passes what the guest writes to its layer
+ * port meanwhile to SINK, in another thread. Errors: those of SINK, else as guest_handle_command.
+ */
 [[nodiscard]] struct error *guest_handle_receive_layer(struct guest_handle *handle,
                                                        const char *operation, struct strings *words,
                                                        struct sink sink);
 
-/* The scripts' output; borrowed. */
+/* Returns the port of the scripts' output; borrowed. */
 struct guest_port *guest_handle_output(struct guest_handle *handle);
 
-/* Stops the VM, removes all it needed and frees HANDLE. NULL is allowed. */
+/* Stops the VM and frees HANDLE; accepts NULL. */
 void guest_handle_free(struct guest_handle *handle);
 static inline void guest_handle_freep(struct guest_handle **handle)
 {

@@ -16,10 +16,10 @@
 
 #define CHUNK (256u << 10) /* more than a socket holds by default */
 
-/* What limits a guest that promises more than it sends: the promised bytes are on their way
- * already, in virtio's ring (128 writes of 32 KiB at most) and in a socket, and come at once. */
+/* Limits for a guest that announces more than it sends. Announced bytes are already on their way,
+ * in virtio's ring (at most 128 writes of 32 KiB) and in a socket, and arrive at once. */
 #define ON_THE_WAY_MAX (16u << 20) /* bytes */
-#define LATE_MAX_MS 10000          /* in all, but for the time that the sink takes */
+#define LATE_MAX_MS 10000          /* in all, except for the time that the sink takes */
 
 struct guest_port {
     struct qemu_socket socket;
@@ -31,16 +31,16 @@ struct guest_port {
     bool started;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    int connection;    /* below 0: none yet, or none any more */
-    bool stopping;     /* what comes from now on is not wanted */
+    int connection;    /* below 0: not yet, or no longer */
+    bool stopping;     /* what arrives from now on is not read */
     uint64_t received; /* bytes that the sink has taken so far */
     uint64_t awaited;  /* bytes up to the end of the last wait */
-    bool taking;       /* the sink is at work, which may take a stopped terminal any time */
-    bool ended;        /* no more will come */
+    bool taking;       /* the sink is at work, for ever if the terminal is stopped */
+    bool ended;        /* no more will arrive */
     struct error *err; /* the sink's */
 };
 
-/* Accepts QEMU. Returns its connection; below 0 when the port is stopped meanwhile. */
+/* Waits for QEMU. Returns its connection, or below 0 if the port is stopped meanwhile. */
 static int accept_qemu(struct guest_port *port)
 {
     pid_t pid = 0;
@@ -51,7 +51,7 @@ static int accept_qemu(struct guest_port *port)
     return connection;
 }
 
-/* What has come before is still read. */
+/* What has arrived before is still read. */
 static void end_connection(int connection)
 {
     if (connection >= 0)
@@ -76,7 +76,7 @@ static void set_taking(struct guest_port *port, bool taking, size_t received)
     pthread_mutex_unlock(&port->mutex);
 }
 
-static void *take_in(void *argument)
+static void *pass_bytes(void *argument)
 {
     struct guest_port *port = argument;
     CLEANUP(freep) char *bytes = xcalloc(CHUNK, 1);
@@ -129,7 +129,7 @@ struct error *guest_port_start(struct guest_port *port, struct sink sink,
     port->sink = sink;
     port->connected = connected;
     port->context = context;
-    int cause = pthread_create(&port->thread, NULL, take_in, port);
+    int cause = pthread_create(&port->thread, NULL, pass_bytes, port);
 
     if (cause != 0)
         return error_new(EXIT_OTHER, "start a thread for the guest's port '%s': %s", port->name,
@@ -146,8 +146,8 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until something changes, with the mutex held, for LEFT milliseconds. Returns what is left
- * of them; where the sink is at work, all. */
+/* Waits for a change, for at most LEFT milliseconds; requires the mutex. Returns what is left of
+ * them: all if the sink was at work. */
 static int64_t await_change(struct guest_port *port, int64_t left)
 {
     bool taking = port->taking;
@@ -172,8 +172,8 @@ struct error *guest_port_wait(struct guest_port *port, uint64_t count)
     port->awaited += seen < count ? seen : count;
     pthread_mutex_unlock(&port->mutex);
     if (seen < count)
-        return error_new(EXIT_VM, "read the guest's port '%s': %llu of %llu bytes came", port->name,
-                         (unsigned long long)seen, (unsigned long long)count);
+        return error_new(EXIT_VM, "read the guest's port '%s': only %llu of %llu bytes arrived",
+                         port->name, (unsigned long long)seen, (unsigned long long)count);
     return NULL;
 }
 

@@ -1,10 +1,12 @@
 /*
- * The host's end of a port that the guest writes to: its bytes go from QEMU's socket through a
- * thread of the port's own to a sink as they come. How many they are to be the guest says elsewhere
- * (guest/contract.h).
+ * The host's end of a port that the guest writes to: a thread passes the bytes from QEMU's socket
+ * to a sink as they arrive. How many there will be, the guest reports elsewhere (guest/contract.h).
  *
- * The socket lies in a folder that only this user can enter. Whoever connects first is QEMU, and
- * the kernel says which process that is: libguestfs tells it only when the VM is up.
+ * States: open -> started -> stopped. QEMU may connect and write from the first on; the bytes then
+ * wait in the socket.
+ *
+ * The socket lies in a directory that only this user can enter, so the first process to connect is
+ * QEMU. The kernel reports its PID, which libguestfs does only when the VM is up.
  */
 #ifndef VMBUILD_GUEST_PORT_H
 #define VMBUILD_GUEST_PORT_H
@@ -17,30 +19,30 @@
 
 struct guest_port;
 
-/* Listens on a new socket FOLDER/NAME for one QEMU, which may connect and write from now on.
- * Errors: EXIT_OTHER. */
+/* Listens on a new socket FOLDER/NAME for one QEMU. *RET is freed with guest_port_close. Errors:
+ * EXIT_OTHER. */
 [[nodiscard]] struct error *guest_port_open(const char *folder, const char *name,
                                             struct guest_port **ret);
 
 /* The socket's path; borrowed. */
 const char *guest_port_path(const struct guest_port *port);
 
-/* Starts the thread, once. It calls CONNECTED(CONTEXT, pid), which may be NULL, when QEMU has
- * connected; then SINK, until that has an error. Errors: EXIT_OTHER. */
+/* Starts the thread; to be called once. The thread calls CONNECTED(CONTEXT, pid), which may be
+ * NULL, when QEMU has connected, and then SINK until that fails. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *guest_port_start(struct guest_port *port, struct sink sink,
                                              void (*connected)(void *context, pid_t pid),
                                              void *context);
 
-/* Waits until COUNT bytes more than at the end of the last wait have come and the sink has taken
- * them. Errors: EXIT_VM where they do not come within some seconds, or are more than can be on
- * their way; those of the sink are left to guest_port_stop. */
+/* Waits until the sink has taken COUNT bytes more than at the end of the last wait. Errors: EXIT_VM
+ * if they do not arrive within some seconds, or are more than can be on their way; an error of the
+ * sink is left to guest_port_stop. */
 [[nodiscard]] struct error *guest_port_wait(struct guest_port *port, uint64_t count);
 
-/* Ends the thread, once the sink has had what came until now; QEMU's later writes fail. Returns the
- * sink's error, or NULL. One that was not started is allowed. */
+/* Ends the thread when the sink has taken what has arrived until now; later writes of QEMU fail.
+ * Returns the sink's error, or NULL. Accepts a port that was not started. */
 [[nodiscard]] struct error *guest_port_stop(struct guest_port *port);
 
-/* Stops, removes the socket and frees PORT. NULL is allowed. */
+/* Stops PORT, removes the socket and frees PORT; accepts NULL. */
 void guest_port_close(struct guest_port *port);
 
 #endif

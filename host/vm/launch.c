@@ -14,12 +14,12 @@
 #include "host/machine/tsc.h"
 #include "host/vm/snapshot.h"
 
-/* Seconds that the guest may take to report. The first is for a machine in order, the second for
- * one so loaded that the first was too short. */
+/* Seconds that the guest may take to report: on a host in order, and on one so loaded that the
+ * first attempt failed. */
 #define LAUNCH_SECONDS 30
 #define LAUNCH_AGAIN_SECONDS 90
 
-/* What is found on this host. */
+/* A launch: what was requested, and what was found on this host. */
 struct launch {
     const struct vm_options *options;
     char *appliance;
@@ -37,8 +37,8 @@ static void launch_free(struct launch *launch)
     free(launch->firmware);
 }
 
-/* Finding the rest takes as long as measuring the counter has to. */
-static struct error *look_around(struct launch *launch)
+/* The counter is measured over the time that finding the rest takes. */
+static struct error *find_parts(struct launch *launch)
 {
     struct tsc_sample start;
 
@@ -75,7 +75,7 @@ static bool has_known_base(const struct vm_options *options)
     return options->base != NULL && !options->base_is_new;
 }
 
-/* The machine that is saved: without what belongs to one build. */
+/* The options of the machine that is saved: without what belongs to one build. */
 static struct vm_options bare_options(const struct vm_options *options)
 {
     return (struct vm_options){.memory = options->memory,
@@ -86,9 +86,9 @@ static struct vm_options bare_options(const struct vm_options *options)
                                .store = options->store};
 }
 
-/* Returns false where the machine has no key: a file of it is too new, its base disk is not told
- * from others, or its guest has to measure the host's time stamp counter, which may tick otherwise
- * where it resumes. */
+/* Sets *RET to the snapshot's key. Returns false if there is none: a file is too new, the base disk
+ * cannot be told from others, or the guest has to measure the host's time stamp counter, which may
+ * run at another frequency where it resumes. */
 static bool find_key(const struct launch *launch, struct digest *ret)
 {
     CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_KERNEL, launch->appliance);
@@ -103,7 +103,7 @@ static bool find_key(const struct launch *launch, struct digest *ret)
 
     if (launch->tsc_khz == 0 || (bare.base != NULL && options->base_mark == NULL))
         return false;
-    /* In place of paths, what is behind them. */
+    /* Paths are replaced by what they lead to. */
     bare.scratch = "";
     bare.base = bare.base == NULL ? NULL : options->base_mark;
     host.output = host.layer = host.gate = host.monitor = "";
@@ -117,7 +117,7 @@ static bool find_key(const struct launch *launch, struct digest *ret)
     return snapshot_key(paths, sizeof paths / sizeof *paths, &traits, ret);
 }
 
-/* Boots a VM to be saved, and saves it. *RET_LATE: its guest has not reported in time. */
+/* Boots a VM and saves it. *RET_LATE: whether the guest did not report in time. */
 static struct error *make_snapshot(const struct launch *launch, const struct digest *key,
                                    bool *ret_late)
 {
@@ -136,19 +136,19 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
     return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size, bare.scratch);
 }
 
-/* Opens the snapshot. *RET_DUE: there is none, and it is to be made now. Returns its descriptor;
- * below 0 where there is none. */
+/* Returns a descriptor of the snapshot, or below 0 if there is none. *RET_DUE: there is none, and
+ * one should be made now. */
 static int open_snapshot(const struct launch *launch, const struct digest *key, bool *ret_due)
 {
     struct store *store = launch->options->store;
     int fd = snapshot_open(store, key);
 
-    /* Where a base disk is known, it was made by a build before. */
+    /* A known base disk was made by an earlier build. */
     *ret_due = fd < 0 && snapshot_is_due(store, key, has_known_base(launch->options));
     return fd;
 }
 
-/* The same, and makes it where it is due. Of several builds one does, and the others wait. */
+/* The same, but makes a snapshot that is due. Of several builds one does, and the others wait. */
 static int obtain_snapshot(const struct launch *launch, const struct digest *key)
 {
     struct store *store = launch->options->store;
@@ -166,14 +166,14 @@ static int obtain_snapshot(const struct launch *launch, const struct digest *key
         err = make_snapshot(launch, key, &late);
     if (err == NULL)
         return due ? snapshot_open(store, key) : fd;
-    progress_detail("the VM cannot be saved: %s", err->message);
+    progress_detail("the VM could not be saved: %s", err->message);
     error_free(err);
     if (!late)
         snapshot_give_up(store, key);
     return -1;
 }
 
-static struct error *start_from(const struct launch *launch, int snapshot, bool *ret_late)
+static struct error *resume_from(const struct launch *launch, int snapshot, bool *ret_late)
 {
     const struct vm_options *options = launch->options;
     const struct guest_attempt attempt =
@@ -185,8 +185,8 @@ static struct error *start_from(const struct launch *launch, int snapshot, bool 
     return guest_handle_start(launch->handle, options, &attempt, ret_late);
 }
 
-/* Returns whether the VM runs, from a snapshot. */
-static bool resume(const struct launch *launch)
+/* Resumes the VM from a snapshot. Returns whether it runs. */
+static bool try_resume(const struct launch *launch)
 {
     struct store *store = launch->options->store;
     struct digest key;
@@ -198,11 +198,11 @@ static bool resume(const struct launch *launch)
 
     if (snapshot < 0)
         return false;
-    struct error *err = start_from(launch, snapshot, &late);
+    struct error *err = resume_from(launch, snapshot, &late);
 
     if (err == NULL)
         return true;
-    progress_detail("the VM boots, as it cannot resume: %s", err->message);
+    progress_detail("the VM could not resume, and boots: %s", err->message);
     error_free(err);
     guest_handle_stop(launch->handle);
     (late ? snapshot_drop : snapshot_give_up)(store, &key);
@@ -236,13 +236,13 @@ struct error *launch_guest(const struct vm_options *options, struct guest_handle
     CLEANUP(launch_free) struct launch launch = {.options = options};
     struct accelerator_choice choice = {0};
 
-    TRY(look_around(&launch));
+    TRY(find_parts(&launch));
     TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
     CLEANUP(freep) char *reason = choice.reason;
 
     if (reason != NULL)
         progress_note("the VM runs without KVM, slower: %s", reason);
-    if (choice.accelerator != ACCELERATOR_TCG || !resume(&launch))
+    if (choice.accelerator != ACCELERATOR_TCG || !try_resume(&launch))
         TRY(boot(&launch, choice.accelerator));
     *ret = STEAL(launch.handle);
     return NULL;

@@ -1,7 +1,9 @@
 /*
- * The launch: which accelerator, from a snapshot or by booting, and how often it is tried. Under
- * TCG a VM resumes from a snapshot where there is one (snapshot.h). Booting comes second: a guest
- * that has not reported in time is killed and booted once more, under TCG.
+ * The launch: the choice of accelerator, of resuming or booting, and of another attempt.
+ *
+ *   KVM   boots; if the guest does not report in time, it is killed and booted under TCG
+ *   TCG   resumes from a snapshot if there is one or one can be made now (snapshot.h); else, or if
+ *         that fails, boots, and boots once more if the guest does not report in time
  */
 #ifndef VMBUILD_LAUNCH_H
 #define VMBUILD_LAUNCH_H
@@ -10,7 +12,8 @@
 #include "host/machine/machine.h"
 #include "host/vm/guest_handle.h"
 
-/* Starts the machine of OPTIONS, which are not needed afterwards. Errors: as vm_launch. */
+/* Starts the VM of OPTIONS, which are not needed afterwards. *RET is freed with guest_handle_free.
+ * Errors: as vm_launch. */
 [[nodiscard]] struct error *launch_guest(const struct vm_options *options,
                                          struct guest_handle **ret);
 

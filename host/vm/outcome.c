@@ -103,7 +103,7 @@ struct error *outcome_error(const struct outcome *outcome, const char *name, uin
                             "raise \"timeout\" in the spec or --timeout");
     if (outcome->end == OUTCOME_EXITED && outcome->number == 0)
         return NULL;
-    /* Where both happened: a full disk does not kill. */
+    /* If both happened, a script that was killed ran out of memory: a full disk does not kill. */
     if (outcome->oom > 0 && (outcome->end == OUTCOME_KILLED || !outcome->full)) {
         code = EXIT_MEMORY;
         why = " after the guest ran out of memory";

@@ -11,13 +11,13 @@
 #include "host/lib/json.h"
 #include "host/store/store_record.h"
 
-/* Raised whenever a snapshot of before cannot be resumed; part of the key. */
+/* Raised when older snapshots cannot be resumed any more; part of the key. */
 #define FORMAT "2"
 
 #define RECORDS "snapshots"
 
-/* Bytes on a scratch disk that has been mounted and holds a few folders: some hundred thousand.
- * More are there only where the file system below knows no holes. */
+/* Bytes of data on a scratch disk: some hundred thousand when it has been mounted and holds a few
+ * directories. There are more only if the host's file system does not support holes. */
 #define DISK_DATA_MAX (UINT64_C(16) << 20)
 
 bool snapshot_key(const char *const *paths, size_t count, const struct buffer *traits,

@@ -1,16 +1,17 @@
 /*
- * Snapshots: a VM that has booted, has mounted its disks and waits at its gate (gatekeeper.h), kept
- * in the store: the scratch disk, with its holes, and after it the VM's saved state. A VM that
- * resumes from one starts in a fraction of the time that it takes to boot under emulation.
+ * Snapshots: the state of a VM that has booted, has mounted its disks and waits at its gate
+ * (gatekeeper.h). A VM that resumes from one starts in a fraction of the time that it takes to boot
+ * under emulation. A snapshot is one file in the store: the scratch disk, with its holes, followed
+ * by the saved state.
  *
- * A snapshot fits one make of machine alone: its key is made of everything that shapes the machine,
- * down to the very base disk. It takes longer to make than it saves once, and a store may see but
- * one build; so it is made by the second VM of its key, or by the first where the store is known to
- * be used again. Where that fails, or QEMU will not resume from it, it is given up for good; one
- * whose guest has not reported in time, which may be the host's fault, is made anew.
+ * A snapshot fits exactly one machine: its key is made of everything that shapes the machine, down
+ * to the base disk. It takes longer to make than it saves once, and a store may serve only one
+ * build; so it is made by the second VM with its key, or by the first if the store is known to be
+ * used again. If that fails, or QEMU does not resume from it, it is given up for good. If the guest
+ * does not report in time, which may be the host's fault, it is made again.
  *
- * It holds nothing of any build but the base, nor randomness that a guest goes by: the gate gives
- * it new.
+ * It holds nothing about any build but the base, and no randomness that a guest relies on, which
+ * comes through the gate.
  */
 #ifndef VMBUILD_SNAPSHOT_H
 #define VMBUILD_SNAPSHOT_H
@@ -23,42 +24,43 @@
 #include "host/lib/error.h"
 #include "host/store/store.h"
 
-/* The key of the machine that the COUNT files at PATHS make, QEMU and what it boots, and that
- * TRAITS describes. Returns false where a file has been changed too recently to be known by its
- * times. */
+/* Sets *RET to the key of the machine that TRAITS describes and that consists of the COUNT files at
+ * PATHS, QEMU and what it boots. Returns false if a file is missing, or was changed too recently to
+ * be identified by its times. */
 bool snapshot_key(const char *const *paths, size_t count, const struct buffer *traits,
                   struct digest *ret);
 
-/* Returns a descriptor of the snapshot; below 0 where there is none. */
+/* Returns a descriptor of the snapshot, the caller's, or below 0 if there is none. */
 int snapshot_open(struct store *store, const struct digest *key);
 
-/* Whether one is to be made now. Notes that a VM of this key is started. USED_AGAIN: the store has
- * served a build before. */
+/* Returns whether a snapshot should be made now, and records that a VM with this KEY is started.
+ * USED_AGAIN: the store has served a build before. */
 bool snapshot_is_due(struct store *store, const struct digest *key, bool used_again);
 
-/* Waits until no other process makes this one; then it may be there. Until *RET_FD is closed, none
- * makes it. */
+/* Waits until no other process is making this snapshot, which may then exist. No other process
+ * makes it until the caller closes *RET_FD. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *snapshot_lock(struct store *store, const struct digest *key,
                                           int *ret_fd);
 
-/* Where the state is written to, or read from, in a snapshot with a scratch disk of DISK_SIZE
- * bytes: sets the position of FD. Errors: EXIT_OTHER. */
+/* Sets the position of FD, a snapshot with a scratch disk of DISK_SIZE bytes, to the saved state.
+ * Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *snapshot_seek_state(int fd, uint64_t disk_size);
 
-/* Makes the file DISK, which loses what it holds, the scratch disk of the snapshot FD. Errors:
- * EXIT_OTHER, EXIT_DISK_FULL. */
+/* Copies the scratch disk of the snapshot FD, of DISK_SIZE bytes, to the existing file DISK, which
+ * is truncated. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
 [[nodiscard]] struct error *snapshot_restore_disk(int fd, uint64_t disk_size, const char *disk);
 
-/* Keeps the snapshot that is the store's temporary PATH, open as FD, which has the state already:
- * adds the scratch disk DISK. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+/* Publishes the store's temporary PATH, open as FD, as the snapshot KEY. It holds the saved state
+ * already; the scratch disk DISK of DISK_SIZE bytes is added. Errors: EXIT_OTHER, EXIT_DISK_FULL.
+ */
 [[nodiscard]] struct error *snapshot_keep(struct store *store, const struct digest *key,
                                           const char *path, int fd, uint64_t disk_size,
                                           const char *disk);
 
-/* Drops it; it is due again. */
+/* Removes the snapshot; it will be made again. */
 void snapshot_drop(struct store *store, const struct digest *key);
 
-/* Drops it, and makes it no more. */
+/* Removes the snapshot for good. */
 void snapshot_give_up(struct store *store, const struct digest *key);
 
 #endif

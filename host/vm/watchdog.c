@@ -11,7 +11,7 @@
 
 #include "host/lib/memory.h"
 
-#define DEADLINE_MAX (UINT64_C(1) << 32) /* seconds; far enough, and no time_t overflows */
+#define DEADLINE_MAX (UINT64_C(1) << 32) /* seconds; far away, but no time_t overflows */
 
 struct watchdog {
     pthread_t thread;
@@ -20,10 +20,10 @@ struct watchdog {
     struct timespec deadline; /* CLOCK_MONOTONIC */
     bool armed, fired, stopping;
     pid_t pid; /* 0: not known yet */
-    int pidfd; /* below 0 where the kernel has none (before 5.3) */
+    int pidfd; /* below 0: unknown, or not supported (before Linux 5.3) */
 };
 
-/* With the mutex held. The descriptor still means our QEMU when its number means another process.
+/* Requires the mutex. The descriptor still refers to QEMU when its PID refers to another process.
  */
 static void kill_target(const struct watchdog *watchdog)
 {

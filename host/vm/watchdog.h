@@ -1,10 +1,10 @@
 /*
- * The watchdog: kills QEMU where the guest does not answer in time. A thread of its own waits for
- * the deadline, since the calls of libguestfs cannot be given one; once QEMU is gone, they return
- * with an error.
+ * The watchdog: kills QEMU if the guest does not answer in time. Calls of libguestfs take no
+ * deadline, but return with an error once QEMU is gone; so a separate thread waits for the
+ * deadline.
  *
- * States: idle <-> armed -> fired -> idle. One that fires before it knows QEMU kills it as soon as
- * it does.
+ * States: idle <-> armed -> fired -> idle. If it fires before it knows the target, it kills it as
+ * soon as it does. Functions may be called from several threads.
  */
 #ifndef VMBUILD_WATCHDOG_H
 #define VMBUILD_WATCHDOG_H
@@ -17,21 +17,22 @@
 
 struct watchdog;
 
-/* Starts an idle one, with its thread. Errors: EXIT_OTHER. */
+/* Starts the thread of an idle watchdog. *RET is freed with watchdog_free. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *watchdog_new(struct watchdog **ret);
-/* Ends its thread; the target stays as it is. */
+
+/* Ends the thread; the target is left alone. Accepts NULL. */
 void watchdog_free(struct watchdog *watchdog);
 
-/* Whom to kill: PID, a running child of this process. */
+/* Sets the process to kill: PID, a running child of this process. */
 void watchdog_set_target(struct watchdog *watchdog, pid_t pid);
 
-/* Sets the deadline SECONDS from now; an armed one is moved. */
+/* Sets the deadline to SECONDS from now, also if it is armed already. */
 void watchdog_arm(struct watchdog *watchdog, uint64_t seconds);
 
-/* Returns whether it fired. */
+/* Makes it idle. Returns whether it fired. */
 bool watchdog_disarm(struct watchdog *watchdog);
 
-/* Kills the target now, where one is known. */
+/* Kills the target now, if it is known. */
 void watchdog_kill(struct watchdog *watchdog);
 
 #endif

@@ -141,7 +141,7 @@ as_user sh -c "chmod u+w '$state' && dd if=/dev/zero of='$state' bs=1000000 seek
 build_with "$WORK/cache" job
 exits 0 "a state that QEMU refuses"
 is "a state that QEMU refuses: the same bytes" "$(sum job)" "$first"
-says "a state that QEMU refuses: the reason is told to who asks" 'the VM boots, as it cannot resume'
+says "a state that QEMU refuses: the reason is shown with -v" 'the VM could not resume, and boots'
 build_with "$WORK/cache" job
 ok "it is not tried again" booted
 exits 0 "the build after it"

@@ -36,7 +36,7 @@ static void test_no_device(void **state)
 static void test_other_device(void **state)
 {
     (void)state;
-    expect_tcg("/dev/null", "/dev/null is not KVM, or not its version 12");
+    expect_tcg("/dev/null", "/dev/null is not KVM, or not version 12 of its API");
 }
 
 static void test_no_permission(void **state)
@@ -79,7 +79,7 @@ static void test_kvm_asked_for(void **state)
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
     assert_string_equal(err->message,
-                        "start the VM under KVM: /dev/null is not KVM, or not its version 12");
+                        "start the VM under KVM: /dev/null is not KVM, or not version 12 of its API");
     assert_non_null(err->advice);
     assert_null(choice.reason);
     error_free(err);

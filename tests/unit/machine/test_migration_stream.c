@@ -153,7 +153,7 @@ static void expect_unknown(size_t length)
     struct error *err = copy(length, &fd);
 
     assert_non_null(err);
-    assert_string_equal(err->message, "read QEMU's state: its form is not known");
+    assert_string_equal(err->message, "read QEMU's state: unknown format");
     error_free(err);
     close(fd);
 }

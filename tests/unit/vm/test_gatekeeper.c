@@ -230,7 +230,7 @@ static void test_failed_save_is_an_error(void **state)
     save_state(true);
     expect_command("\"query-migrate\"");
     say(monitor, "{\"return\": {\"status\": \"failed\"}}\r\n");
-    expect_error("wait for QEMU: it says 'failed', not 'completed'");
+    expect_error("wait for QEMU: its status is 'failed', not 'completed'");
     hang_up(true);
 }
 
@@ -241,7 +241,7 @@ static void test_state_of_unknown_form_is_an_error(void **state)
     struct error *err = gatekeeper_finish(gatekeeper);
 
     assert_non_null(err);
-    assert_string_equal(err->message, "read QEMU's state: its form is not known");
+    assert_string_equal(err->message, "read QEMU's state: unknown format");
     assert_int_equal(ended, 1);
     error_free(err);
     hang_up(true);
@@ -254,7 +254,7 @@ static void test_words_of_qemu_are_kept(void **state)
     greet();
     expect_command("\"getfd\"");
     say(monitor, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such thing\"}}\r\n");
-    expect_error("have QEMU carry out 'getfd': no such thing");
+    expect_error("execute 'getfd' in QEMU: no such thing");
     hang_up(true);
 }
 
@@ -263,7 +263,7 @@ static void test_what_is_no_monitor_is_an_error(void **state)
     (void)state;
     start(GATEKEEPER_RESUME, true);
     say(monitor, "{\"hello\": 1}\r\n");
-    expect_error("open QEMU's monitor: it does not greet");
+    expect_error("open QEMU's monitor: no greeting");
     hang_up(true);
 }
 

@@ -112,7 +112,7 @@ static void test_too_little_is_an_error(void **state)
 
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
-    assert_string_equal(err->message, "read the guest's port 'output': 7 of 8 bytes came");
+    assert_string_equal(err->message, "read the guest's port 'output': only 7 of 8 bytes arrived");
     error_free(err);
     guest_port_close(port);
 }
