@@ -1,6 +1,6 @@
 # vmbuild: everything is built, tested and installed from here.
 #
-#   make            the program ./vmbuild and its appliance (guest kernel and initramfs)
+#   make            the program ./vmbuild, its manual, and its appliance (guest kernel and initramfs)
 #   make deps       the Debian packages that all of this needs, with apt
 #   make demo       the main job on a real base image; installs what is missing first
 #   make check      all tests; installs what is missing first
@@ -58,7 +58,7 @@ include host/rules.mk
 include initramfs/rules.mk
 -include tests/rules.mk
 
-all: vmbuild appliance
+all: vmbuild appliance manual
 
 deps:
 
@@ -70,10 +70,16 @@ demo: all
 	scripts/demo.sh
 
 LIBDIR := $(DESTDIR)$(PREFIX)/lib/vmbuild
+SHAREDIR := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(LIBDIR)'
 	install -m 755 vmbuild '$(DESTDIR)$(PREFIX)/bin/vmbuild'
 	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
+	install -D -m 644 $(MANUAL)/vmbuild.1 '$(SHAREDIR)/man/man1/vmbuild.1'
+	install -D -m 644 $(MANUAL)/vmbuild-spec.5 '$(SHAREDIR)/man/man5/vmbuild-spec.5'
+	install -D -m 644 $(MANUAL)/vmbuild.bash '$(SHAREDIR)/bash-completion/completions/vmbuild'
+	install -D -m 644 $(MANUAL)/vmbuild.zsh '$(SHAREDIR)/zsh/site-functions/_vmbuild'
+	install -D -m 644 $(MANUAL)/vmbuild.fish '$(SHAREDIR)/fish/vendor_completions.d/vmbuild.fish'
 
 clean:
 	rm -rf $(BUILD) vmbuild

@@ -1,4 +1,5 @@
-# The host program: every C file below host/, linked to ./vmbuild. README.md has the map.
+# The host program: every C file below host/, linked to ./vmbuild, but for host/manual, which makes the
+# manual pages and the shells' completions. README.md has the map.
 
 HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd
 # Asked once, and only by targets that compile.
@@ -7,6 +8,7 @@ HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
     $(shell pkg-config --cflags $(HOST_PACKAGES)))$(HOST_CFLAGS)
 HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pthread)$(HOST_LIBS)
 HOST_SOURCES := $(sort $(shell find host -name '*.c'))
+VMBUILD_SOURCES := $(filter-out host/manual/%,$(HOST_SOURCES))
 
 # What the program is hardened with: it reads what registries and guests send. The sanitizers have
 # checks of their own. Fortified functions need an optimizing compiler.
@@ -27,13 +29,32 @@ $(BUILD)/asan/host/%.o: host/%.c $(BUILD)/host/flags
 	@echo '  CC $@'
 	$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
 
-vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
+vmbuild: $(VMBUILD_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
-$(BUILD)/asan/vmbuild: $(HOST_SOURCES:%.c=$(BUILD)/asan/%.o) $(BUILD)/host/link
+$(BUILD)/asan/vmbuild: $(VMBUILD_SOURCES:%.c=$(BUILD)/asan/%.o) $(BUILD)/host/link
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
+
+# What is made from the tables of commands, options and spec keys. The generator runs during the build:
+# where vmbuild is built for another machine, GENERATE names one that was built for this machine.
+MANUAL := $(BUILD)/manual
+MANUAL_FILES := $(addprefix $(MANUAL)/,vmbuild.1 vmbuild-spec.5 vmbuild.bash vmbuild.zsh vmbuild.fish)
+GENERATE ?= $(MANUAL)/generate
+
+$(MANUAL)/generate: $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/main.c,$(HOST_SOURCES))) $(BUILD)/host/link
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
+
+$(MANUAL_FILES): $(MANUAL)/%: host/manual/%.in $(GENERATE)
+	@mkdir -p $(@D)
+	@echo '  GEN $@'
+	$(GENERATE) $< > $@
+
+.PHONY: manual
+manual: $(MANUAL_FILES)
 
 # Changes when the compiler or its options do, PREFIX included.
 $(BUILD)/host/flags: FORCE

@@ -20,7 +20,7 @@ build='gcc libc6-dev make pkg-config
 # Test tools: TAP and unit tests, and the programs of others that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
-    docker.io podman skopeo umoci zstd python3-jsonschema faketime'
+    docker.io podman skopeo umoci zstd python3-jsonschema faketime zsh fish'
 
 # Debian 12 has Docker's client in docker.io itself.
 # shellcheck source=/dev/null
@@ -30,7 +30,7 @@ fi
 
 # Further: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
 all="$test"'
-    clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck
+    clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck mandoc
     buildah isal'
 
 case $group in

@@ -23,7 +23,7 @@ ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-jo
 # And what runs under valgrind: no VM.
 VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
 
-HOST_UNDER_TEST := $(filter-out host/main.c,$(HOST_SOURCES))
+HOST_UNDER_TEST := $(filter-out host/main.c host/manual/main.c,$(HOST_SOURCES))
 GUEST_UNDER_TEST := $(filter-out guest/main.c,$(GUEST_SOURCES))
 CMOCKA = $(shell pkg-config --cflags --libs cmocka)
 
@@ -124,5 +124,6 @@ SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts ini
 DOCUMENTS = $(shell find . -name '*.md' -not -path './$(BUILD)/*' | sed 's,^\./,,' | sort)
 # Exported as it is: it holds quotes of both kinds.
 lint: export LINT_CFLAGS = $(HOST_CFLAGS)
-lint: $(BUILD)/host/flags
-	@tests/lint '$(C_FILES)' '$(SHELL_FILES)' '$(DOCUMENTS)'
+lint: $(BUILD)/host/flags $(MANUAL_FILES)
+	@tests/lint '$(C_FILES)' '$(SHELL_FILES) $(MANUAL)/vmbuild.bash' '$(DOCUMENTS)' \
+	    '$(filter %.1 %.5,$(MANUAL_FILES))'

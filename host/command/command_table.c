@@ -49,7 +49,7 @@ const struct command command_table[COMMAND_COUNT] = {
          .arguments_max = 1,
          .summary = "fetch an image from a registry",
          .text = "Fetch an image from a registry and write it to a file or a directory. Every byte "
-                 "is checked against its digest before it is used. Its last "
+                 "is checked against its digest before it is used. The last "
                  "event with `--progress=json` has the digest of the manifest. Layers that the "
                  "cache holds are not "
                  "fetched again.",

@@ -36,7 +36,7 @@ static const struct choice accelerators[] = {
 };
 
 static const struct choice tarsum_versions[] = {
-    {"v0", TARSUM_V0, "The first one, `tarsum+sha256:`, in which times of change count."},
+    {"v0", TARSUM_V0, "`tarsum+sha256:`, the first version, in which modification times count."},
     {"v1", TARSUM_V1,
      "`tarsum.v1+sha256:`, without times and with extended attributes. This is the default."},
     {"dev", TARSUM_DEV, "`tarsum.dev+sha256:`, the same sum as v1 under another name."},

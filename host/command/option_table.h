@@ -34,13 +34,13 @@ enum option_group {
 
 struct option_row {
     const char *name; /* without the dashes */
-    char letter;      /* or 0 */
     enum option_kind kind;
     enum option_group group;
     unsigned int commands; /* that take it: a set of command_bit */
     unsigned int required; /* that cannot do without it */
-    size_t offset;         /* of the member in struct options */
     int constant;          /* of OPTION_CONSTANT */
+    char letter;           /* "-o", or 0 */
+    size_t offset;         /* of the member in struct options */
     struct argument argument;
     const char *summary; /* a phrase, for --help and completions */
     const char *text;    /* for the manual; see manual/mdoc.h for its form */

@@ -241,7 +241,7 @@ static struct error *check(const struct parser *parser)
 static struct error *parse_words(int argc, char **argv, struct options *options)
 {
     struct parser parser = {.options = options};
-    struct getopt_tables tables;
+    struct getopt_tables tables = {0};
     int code;
 
     fill_tables(options->command, &tables);
@@ -274,7 +274,7 @@ static struct error *refuse_command(const char *word)
 /* Options may come before the command, too. */
 static void move_command_first(int argc, char **argv)
 {
-    struct getopt_tables tables;
+    struct getopt_tables tables = {0};
     int code;
 
     fill_tables(NULL, &tables);
