@@ -1,5 +1,5 @@
 /*
- * Writing images: docker-archive, oci-archive, oci and layer, as SPEC.md's "Outputs" fixes them. An
+ * Writing images: docker-archive, oci-archive, oci and layer, as OUTPUTS of vmbuild(1) has them. An
  * output is written to a temporary beside its target and renamed when it is whole. What is already
  * compressed is copied (file.h), never packed again. The new layer's temporaries lie beside the
  * target, too, and are used up meanwhile, so that a build needs no more room than its output.
