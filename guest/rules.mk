@@ -3,15 +3,19 @@
 
 GUEST_SOURCES := $(sort $(shell find guest -name '*.c'))
 GUEST_INIT := $(BUILD)/guest/init
+# The same with symbols, for gdb.
+GUEST_INIT_DEBUG := $(BUILD)/guest/init.debug
 # Small, since the kernel has to load it before anything else can happen.
 GUEST_CFLAGS = $(CFLAGS_COMMON) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 # libarchive asks nl_langinfo for the charset of names; guest/tar/charset.c answers.
-GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none -s
+GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none
 # What a static libarchive refers to. Of the compressors nothing is linked in the end, as the init
 # neither packs nor unpacks compressed tars; libxml2, for a format that it does not read, would be,
 # with its client for the web.
 GUEST_LIBS = $(eval GUEST_LIBS := $(filter-out -lxml2,\
     $(shell pkg-config --libs --static libarchive)))$(GUEST_LIBS)
+
+STRIP ?= strip
 
 guest: $(GUEST_INIT)
 .PHONY: guest
@@ -21,9 +25,12 @@ $(BUILD)/guest/%.o: guest/%.c $(BUILD)/guest/flags
 	@echo '  CC $@'
 	$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-$(GUEST_INIT): $(GUEST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/guest/link
+$(GUEST_INIT_DEBUG): $(GUEST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/guest/link
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^) $(GUEST_LIBS)
+
+$(GUEST_INIT): $(GUEST_INIT_DEBUG)
+	$(STRIP) -o $@ $<
 
 # Changes when the compiler or its options do.
 $(BUILD)/guest/flags: FORCE

@@ -20,7 +20,7 @@ build='gcc libc6-dev make pkg-config
 # Test tools: TAP and unit tests, and the programs of others that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
-    docker.io podman skopeo umoci zstd python3-jsonschema faketime zsh fish'
+    docker.io podman skopeo umoci zstd python3-jsonschema faketime gdb zsh fish'
 
 # Debian 12 has Docker's client in docker.io itself.
 # shellcheck source=/dev/null
