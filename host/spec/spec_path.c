@@ -365,8 +365,6 @@ static struct error *read_shares(const struct spec_key *key, const struct spec_s
 
     if (value->type != JSON_ARRAY)
         return spec_error_type(key->name, value, "a list");
-    if (value->count > GUEST_SHARES_MAX)
-        return spec_error(key->name, value, "must have at most %d items", GUEST_SHARES_MAX);
     shares->items = xcalloc(value->count, sizeof *shares->items);
     for (size_t i = 0; i < value->count; i++) {
         TRY(read_share(key, source, value->items[i], &shares->items[shares->count++]));

@@ -6,10 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest/contract.h"
+#include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
+#include "host/spec/spec_error.h"
 
 #define STDIN_NAME "standard input" /* in messages */
 
@@ -18,13 +21,32 @@ static void *member(struct spec *spec, const struct spec_key *key)
     return (char *)spec + key->offset;
 }
 
+/* Refuses VALUE, which was stored as SPEC's KEY, if it is more than the key's word can hold. */
+static struct error *check_word(const struct spec_key *key, const struct json *value,
+                                struct spec *spec)
+{
+    const struct guest_word_row *word = &guest_words[key->word];
+    CLEANUP(strings_free) struct strings values = {0};
+
+    if (key->word == GUEST_WORD_NONE)
+        return NULL;
+    key->kind->word_values(member(spec, key), &values);
+    if (word->kind == GUEST_LIST && values.count > (size_t)word->most)
+        return spec_error(key->name, value, "must have at most %jd items", (intmax_t)word->most);
+    if (word->kind == GUEST_TEXT && values.count > 0 &&
+        strlen(values.items[0]) > (size_t)word->most)
+        return spec_error(key->name, value, "must have at most %jd bytes", (intmax_t)word->most);
+    return NULL;
+}
+
 /* Stores VALUE as SPEC's KEY, in place of what is there. */
 static struct error *read_value(const struct spec_source *source, const struct spec_key *key,
                                 struct json *value, struct spec *spec)
 {
     if (key->kind->free != NULL)
         key->kind->free(member(spec, key));
-    return key->kind->read(key, source, value, member(spec, key));
+    TRY(key->kind->read(key, source, value, member(spec, key)));
+    return check_word(key, value, spec);
 }
 
 static struct error *fill_default(const struct spec_source *source, const struct spec_key *key,

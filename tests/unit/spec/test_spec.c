@@ -331,6 +331,19 @@ static void test_shares(void **state)
                  "not a directory", NULL);
 }
 
+static void test_what_the_guest_is_told_has_its_limits(void **state)
+{
+    struct buffer text = {0};
+
+    (void)state;
+    buffer_printf(&text, "{\"name\":\"a\",\"shares\":[");
+    for (size_t i = 0; i <= GUEST_SHARES_MAX; i++)
+        buffer_printf(&text, "%s{\"source\":\"/etc\",\"target\":\"/%zu\"}", i > 0 ? "," : "", i);
+    buffer_printf(&text, "]}");
+    expect_error(text.data, "key 'shares': must have at most 64 items", NULL);
+    buffer_free(&text);
+}
+
 static void test_cmd_string_becomes_a_list(void **state)
 {
     struct spec *spec = read_spec("{\"name\":\"a\",\"config\":{\"Cmd\":\"/bin/x\",\"New\":[1]}}");
@@ -396,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_what_the_guest_is_told_has_its_limits),
         cmocka_unit_test(test_cmd_string_becomes_a_list),
         cmocka_unit_test(test_nearest),
     };
