@@ -7,7 +7,33 @@
 need jq
 on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')
 
-# --version, --help -------------------------------------------------------------------------------
+mkdir -p "$WORK/one/etc" "$WORK/two/etc" "$WORK/two/bin"
+echo one > "$WORK/one/etc/one"
+echo one > "$WORK/one/etc/both"
+echo two > "$WORK/two/etc/both"
+echo run > "$WORK/two/bin/run"
+chmod 750 "$WORK/two/bin/run"
+ln -s ../etc/both "$WORK/two/bin/link"
+ln "$WORK/two/bin/run" "$WORK/two/bin/same"
+find "$WORK/one" "$WORK/two" -exec touch -h -d 2001-01-01T00:00:00Z {} +
+tar -C "$WORK/two" -czf "$WORK/two.tar.gz" .
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/one" "$WORK/two"
+jq '. + {runAsRoot: "true", contents: "one", extraCommands: "true"}' <<< "$on_busybox" > "$WORK/plan.json"
+image make "$WORK/layers.tar" <<'END'
+{"layers": [[
+    {"path": "bin/", "type": "dir", "mode": "1777"},
+    {"path": "bin/tool", "mode": "4755", "uid": 3, "gid": 4, "data": "tool\n",
+     "xattrs": {"user.b": "6232", "user.a": "61", "security.capability": "0100000200040000"}},
+    {"path": "bin/link", "type": "link", "to": "tool"},
+    {"path": "bin/hard", "type": "hard", "to": "bin/tool"},
+    {"path": "null", "type": "char", "major": 1, "minor": 3, "mode": "666"},
+    {"path": "pipe", "type": "fifo"},
+    {"path": "größe", "size": 100000},
+    {"path": "a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/x", "data": "x"}]]}
+END
+tar -xOf "$WORK/layers.tar" --wildcards '*/layer.tar' > "$WORK/own.tar"
+
+# --- --version, --help
 
 run --version
 exits 0 "--version"
@@ -33,19 +59,8 @@ run export
 exits 2 "an operand that is missing"
 says "an operand that is missing: which" "^vmbuild: .*IMAGE is missing"
 
-# merge -------------------------------------------------------------------------------------------
+# --- merge
 
-mkdir -p "$WORK/one/etc" "$WORK/two/etc" "$WORK/two/bin"
-echo one > "$WORK/one/etc/one"
-echo one > "$WORK/one/etc/both"
-echo two > "$WORK/two/etc/both"
-echo run > "$WORK/two/bin/run"
-chmod 750 "$WORK/two/bin/run"
-ln -s ../etc/both "$WORK/two/bin/link"
-ln "$WORK/two/bin/run" "$WORK/two/bin/same"
-find "$WORK/one" "$WORK/two" -exec touch -h -d 2001-01-01T00:00:00Z {} +
-tar -C "$WORK/two" -czf "$WORK/two.tar.gz" .
-[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/one" "$WORK/two"
 run merge -o merged one two.tar.gz
 exits 0 "merge"
 is "merge: what is in it" "$(cd "$WORK/merged" && find . -mindepth 1 -printf '%P %M %l\n' | sort)" \
@@ -95,7 +110,7 @@ run merge -o list one two.tar.gz --only-deps
 exits 0 "merge --only-deps"
 is "merge --only-deps: the paths" "$(cat "$WORK/list")" "$WORK/one"$'\n'"$WORK/two.tar.gz"
 
-# tarsum ------------------------------------------------------------------------------------------
+# --- tarsum
 
 # As docker's tarsum specification describes it, on Python's own reading of the tar.
 cat > "$WORK/tarsum.py" <<'END'
@@ -129,19 +144,6 @@ def tarsum(path, version):
 
 print(tarsum(sys.argv[1], sys.argv[2]))
 END
-image make "$WORK/layers.tar" <<'END'
-{"layers": [[
-    {"path": "bin/", "type": "dir", "mode": "1777"},
-    {"path": "bin/tool", "mode": "4755", "uid": 3, "gid": 4, "data": "tool\n",
-     "xattrs": {"user.b": "6232", "user.a": "61", "security.capability": "0100000200040000"}},
-    {"path": "bin/link", "type": "link", "to": "tool"},
-    {"path": "bin/hard", "type": "hard", "to": "bin/tool"},
-    {"path": "null", "type": "char", "major": 1, "minor": 3, "mode": "666"},
-    {"path": "pipe", "type": "fifo"},
-    {"path": "größe", "size": 100000},
-    {"path": "a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/x", "data": "x"}]]}
-END
-tar -xOf "$WORK/layers.tar" --wildcards '*/layer.tar' > "$WORK/own.tar"
 tar -C "$WORK/two" --format=gnu -cf "$WORK/gnu.tar" .
 truncate -s 1M "$WORK/hole" "$WORK/holes"
 for ((at = 0; at < 40; at++)); do
@@ -173,7 +175,7 @@ run tarsum one
 exits 3 "tarsum: a folder"
 says "tarsum: a folder: which" "^vmbuild: read tar 'one': Is a directory"
 
-# schema ------------------------------------------------------------------------------------------
+# --- schema
 
 run schema
 exits 0 "schema"
@@ -228,9 +230,8 @@ else
     skip "specs by the schema" "no python3-jsonschema here"
 fi
 
-# --dry-run, --set, --spec - -----------------------------------------------------------------------
+# --- --dry-run, --set, --spec -
 
-jq '. + {runAsRoot: "true", contents: "one", extraCommands: "true"}' <<< "$on_busybox" > "$WORK/plan.json"
 run --spec plan.json --dry-run --memory 300 --set tag=2 --set 'env={"A": "b"}' --set contents=two
 exits 0 "--dry-run"
 is "--dry-run: the steps" "$(jq -c .steps "$WORK/out")" \
@@ -254,7 +255,7 @@ exits 0 "a pure layer"
 as_user sh -c '"$@" <&- >&- 2>&-' sh "$VMBUILD" --spec closed.json -o silent.tar --compression none
 ok "closed standard streams change nothing" cmp "$WORK/closed.tar" "$WORK/silent.tar"
 
-# doctor ------------------------------------------------------------------------------------------
+# --- doctor
 
 USER_ENV=(VMBUILD_QEMU=/nowhere VMBUILD_APPLIANCE=/nowhere "XDG_CACHE_HOME=/proc/nowhere" TMPDIR=/nowhere)
 run doctor --accel kvm
@@ -274,7 +275,7 @@ for bad in "QEMU /nowhere unset.VMBUILD_QEMU" "appliance /nowhere unset.VMBUILD_
     like "doctor: $name: what mends it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "mend: $mend"
 done
 
-# Standard output and error -----------------------------------------------------------------------
+# --- Standard output and error
 
 for words in "inspect $(base busybox)" schema --version --help "cache path" "cache list" doctor "tarsum own.tar" \
     "--spec plan.json --dry-run" "export $(base busybox) -o -"; do
@@ -287,6 +288,7 @@ for words in "inspect $(base busybox)" schema --version --help "cache path" "cac
     as_user "$VMBUILD" "${words[@]}" >&- 2> "$WORK/err" || STATUS=$?
     exits 1 "${words[0]} to nowhere"
 done
+mkdir -p "$WORK/merged/full"
 for words in "inspect nowhere" "merge -o merged one" nonsense "--nonsense" inspect "--spec nowhere" \
     "pull docker://localhost:1/x" "tarsum nowhere" "cache nonsense"; do
     read -ra words <<< "$words"
@@ -301,7 +303,7 @@ for words in "--spec pure.json -o -" "export $(base busybox) -o -" "export $(bas
     ok "${words[*]}: its result is the last event" jq -es '.[-1] | .event == "done" and .output != null' "$WORK/err"
 done
 
-# Options before and after, in each form ----------------------------------------------------------
+# --- Options before and after, in each form
 
 for words in "--spec plan.json --dry-run" "--dry-run --spec=plan.json" "build --spec plan.json --dry-run" \
     "--dry-run build --spec plan.json" "-v --dry-run --spec nowhere --spec plan.json" "--dry --spec plan.json --"; do
@@ -316,7 +318,7 @@ exits 3 "an empty operand"
 run --cache-dir "$WORK/c" inspect -- "$(base busybox)"
 exits 0 "an option before the command, an operand behind --"
 
-# --check -----------------------------------------------------------------------------------------
+# --- --check
 
 script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date > /date; uname -a > /uname'
 build same --check

@@ -27,6 +27,7 @@ chmod -R u+r "$WORK/tree"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/tree" "$WORK/over" "$WORK/single"
 chmod 4755 "$WORK/tree/bin/script" # after chown, which takes the bit away
 
+# --- contents
 spec folder <<< '{"name": "x", "contents": "tree", "created": "2010-01-01T00:00:00Z"}'
 build folder
 exits 0 "a folder"
@@ -98,7 +99,8 @@ build based
 exits 0 "on a base"
 is "on a base: two layers" "$(config "$WORK/based.tar" '.rootfs.diff_ids | length')" 2
 
-# Folders that a tarball does not name: those that the base has not are made, or clients would choose their
+# --- Folders that a tarball does not name
+# Those that the base has not are made, or clients would choose their
 # modes and times; the others are left as they are.
 mkdir -p "$WORK/parts/etc/new" "$WORK/parts/a/b"
 touch "$WORK/parts/etc/new/x" "$WORK/parts/a/b/x"
@@ -143,13 +145,14 @@ like "folders that a tarball does not name: the link stays" "$listing" ' lib -> 
 like "folders that a tarball does not name: one that is new" "$listing" '^dir 0755 0:0 new$'
 USER_ENV=(VMBUILD_QEMU=/no/such/qemu VMBUILD_APPLIANCE=/no/such/appliance)
 
-# Nothing but metadata.
+# --- Nothing but metadata
 spec meta <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, config: {User: "7"}}')"
 build meta
 exits 0 "nothing but a config"
 is "nothing but a config: it is there" "$(config "$WORK/meta.tar" .config.User)" '"7"'
 is "nothing but a config: no new layer" "$(config "$WORK/meta.tar" '.rootfs.diff_ids | length')" 1
 
+# --- closure
 # Paths at their own place, with their modes, less what the base has.
 mkdir -p "$WORK/store/aaa-one" "$WORK/store/bbb-two"
 echo 1 > "$WORK/store/aaa-one/file"
@@ -185,6 +188,7 @@ exits 0 "a closure and contents"
 is "a closure and contents: contents win" "$(file_of "$WORK/own.tar" "${WORK#/}/store/aaa-one/file")" own
 is "a closure and contents: the rest" "$(file_of "$WORK/own.tar" "${WORK#/}/store/bbb-two/file")" 2
 
+# --- Size
 # Size costs neither memory nor temporary disk. (Holes, so that it costs the tests none either.)
 mkdir "$WORK/large"
 truncate -s 3G "$WORK/large/file"

@@ -6,7 +6,7 @@
 # shellcheck source=tests/faithful.sh
 . "$(dirname "$0")/../faithful.sh"
 
-# --- Out: the layer ---
+# --- Out: the layer
 
 in_base deleted 0 <<'END'
 {"path": "file", "data": "1"}
@@ -153,7 +153,7 @@ in_base mounts 0 <<'END'
 END
 case_of mounts <<< 'echo y > x'
 
-# --- In: the base's layers, which the guest has to merge as umoci does ---
+# --- In: the base's layers, which the guest has to merge as umoci does
 
 in_base lower 0 <<'END'
 {"path": "a", "type": "dir"}
@@ -231,7 +231,7 @@ ok "sparse files stay small: $(stat -c %s "$WORK/job.tar") bytes" \
     test "$(stat -c %s "$WORK/job.tar")" -lt $(($(stat -c %s "$WORK/base.tar") + 3000000))
 is "paths are sorted and unique" "$(awk '{ print $4 }' <<< "$listing" | sort | uniq -d)" ""
 
-# --- What other systems' own marks mean here: nothing ---
+# --- What other systems' own marks mean here: nothing
 
 in_layers() { printf '{"layers": [['; tools; printf ', %s], [%s]]}' "$1" "$2"; }
 in_layers '{"path": "d", "type": "dir"}, {"path": "d/below", "data": "x"}, {"path": "f", "data": "x"}' \
@@ -249,7 +249,7 @@ exits 0 "overlayfs' marks in a base mean nothing"
 unlike "overlayfs' marks in a base do not come back" "$(layer "$WORK/marks.tar")" 'trusted\.overlay'
 like "what only looks like one does" "$(layer "$WORK/marks.tar")" ' d/? xattr user\.overlay\.opaque=79'
 
-# --- What ext4 alone could not hold ---
+# --- What ext4 alone could not hold
 
 large=$(printf '%060000d' 0)
 in_layers "{\"path\": \"large\", \"data\": \"x\", \"xattrs\": {\"user.in\": \"$(printf %s "$large" | xxd -p | tr -d '\n')\"}}" \
@@ -267,7 +267,7 @@ is "attributes of 60 KB, in and out" \
 new user.one=3 120009
 new user.two=3 120009"
 
-# --- What no layer can hold ---
+# --- What no layer can hold
 
 script_spec empty '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "hexattr /e user.empty " | /edit'
 build empty

@@ -8,6 +8,7 @@ need jq
 mkdir "$WORK/contents"
 echo contents > "$WORK/contents/from-contents"
 chmod -R a+rX "$WORK/contents"
+# --- All hooks, in order
 jq -n --arg base "$(base busybox)" '{
     name: "x", fromImage: $base, contents: "contents", env: {GREETING: "hello"},
     preMount: "
@@ -42,6 +43,7 @@ like "extraCommands work in the layer" "$listing" '^link 0777 0:0 usr/local/link
 like "a file deleted in the image" "$listing" 'etc/\.wh\.group$'
 unlike "nothing of the hooks' folder" "$listing" ' (image|layer|mnt|work)(/| |$)'
 
+# --- Hooks that fail
 for hook in preMount postMount postUmount extraCommands; do
     jq -n --arg base "$(base busybox)" --arg hook $hook \
         '{name: "x", fromImage: $base, runAsRoot: "true", ($hook): "exit 3"}' > "$WORK/fails.json"
@@ -51,13 +53,15 @@ for hook in preMount postMount postUmount extraCommands; do
     leaves_nothing "$hook fails" "$WORK/fails.tar"
 done
 
+# --- extraCommands alone
 # extraCommands without a base and without a script: still in the guest.
 spec pure <<< '{"name": "x", "contents": "contents", "extraCommands": "mv from-contents renamed; chown 5:6 renamed"}'
 build pure
 exits 0 "extraCommands of a layer without a script"
 like "extraCommands of a layer without a script: its layer" "$(layer "$WORK/pure.tar")" '^file 0664 5:6 renamed$'
 
-# shadowSetup: what is missing, and nothing else.
+# --- shadowSetup
+# What is missing, and nothing else.
 image make "$WORK/bare.tar" <<END
 {"layers": [[{"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"},
   {"path": "etc/login.defs", "data": "mine"}]]}
@@ -74,7 +78,8 @@ done
 like "shadowSetup: secrets are root's own" "$listing" '^file 0600 0:0 etc/shadow$'
 unlike "shadowSetup: what the base has stays" "$listing" ' etc/login.defs$'
 
-# shares: read-only, and gone from the layer.
+# --- shares
+# Read-only, and gone from the layer.
 mkdir "$WORK/shared"
 echo shared > "$WORK/shared/file"
 chmod -R a+rX "$WORK/shared"
@@ -87,7 +92,7 @@ is "shares: read" "$(file_of "$WORK/shares.tar" copied)" shared
 unlike "shares: no trace" "$(layer "$WORK/shares.tar")" ' nix'
 is "shares: read-only" "$(cat "$WORK/shared/file")" shared
 
-# A network is there only when asked for.
+# --- network
 build_script offline "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" \
     <<< 'ip -o link | grep -v " lo:" && exit 1; true'
 exits 0 "no network but where asked for"

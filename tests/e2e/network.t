@@ -24,6 +24,7 @@ host=${site#*://}
 host=${host%%[:/]*}
 [ -n "$host" ] || skip_all "apt has no sources here"
 
+# --- Off
 build_script off "$(with "$(jq -n --arg host "$host" '{env: {ARCHIVE: $host}}')")" <<'END'
 echo "interfaces: $(echo /sys/class/net/*)"
 if getent hosts "$ARCHIVE"; then exit 1; fi
@@ -34,6 +35,7 @@ exits 0 "no network unless asked for"
 says "no network: no interface but lo" '^interfaces: /sys/class/net/lo$'
 says "no network: no proxy either" '^proxy: none$'
 
+# --- Packages
 # The machine's own way to the archive, which a clean environment has not got.
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE; do
     [ -z "${!name-}" ] || USER_ENV+=("$name=${!name}")
@@ -59,6 +61,7 @@ unlike "the network leaves no trace in /etc" "$listing" ' etc/(\.wh\.)?(resolv\.
 unlike "the network leaves no trace in /run" "$listing" ' run/vmbuild'
 is "nothing of env is stored" "$(grep -c marker-of-env "$WORK/apt.tar")" 0
 
+# --- What is lent
 # What is lent: proxies (one on the host's loopback included), the CA bundle, name resolution.
 mkdir "$WORK/www"
 echo "from the host" > "$WORK/www/file"
@@ -92,6 +95,7 @@ says "the resolver" '^resolver: nameserver 10\.0\.2\.3$'
 is "none of it is stored" "$(grep -c marker-of "$WORK/lent.tar")" 0
 is "the layer is empty" "$(layer "$WORK/lent.tar" | grep -cv ' \./\?$')" 0
 
+# --- A dangling resolv.conf
 # A resolv.conf that points to a service which is not there, as on a system with systemd-resolved.
 USER_ENV=()
 build_script link "$on_debian" <<< 'ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf'

@@ -27,7 +27,7 @@ delay=$(jq -n --arg source "$WORK/delay" '{source: $source, target: "/delay"}')
 on_debian=$(jq -n --arg base "$(base debian)" --argjson delay "$delay" \
     '{name: "x", fromImage: $base, created: "2024-06-01T00:00:00Z", shares: [$delay]}')
 
-# --- What the base's own tools write ---
+# --- What the base's own tools write
 
 script_spec tools "$on_debian" <<'END'
 mkdir /times /drawn
@@ -70,7 +70,7 @@ var/log/alternatives.log"
 jq '.stillClock = true' "$WORK/tools.json" > "$WORK/still.json"
 differs "tools, with a clock that stands still" still "$drawn"
 
-# --- Packages with maintainer scripts ---
+# --- Packages with maintainer scripts
 
 packages=$("$TOP/tests/packages.sh" "$(base debian)" python3-minimal man-db fontconfig fonts-dejavu-core \
     dbus ca-certificates nano) || {

@@ -13,7 +13,7 @@ for name in private/a public/b; do
     skopeo_push "$WORK/oci" "$PLAIN/$name:t"
 done
 
-# --- TLS
+# A registry with TLS, of an authority that nobody knows yet.
 (
     cd "$WORK" || exit
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=authority" -keyout ca.key -out ca.crt
@@ -41,19 +41,26 @@ auth() { # USER PASSWORD: the value of "auth"
     printf '%s:%s' "$1" "$2" | base64 -w 0
 }
 
+# trust_authority: by certs.d.
+trust_authority() {
+    as_user mkdir -p "$WORK/.config/containers/certs.d/$SECURE"
+    as_user cp "$WORK/ca.crt" "$WORK/.config/containers/certs.d/$SECURE/ca.crt"
+}
+
+# --- TLS
 pull_as "$SECURE/private/a"
 exits 9 "a certificate of an unknown authority"
 says "where to put the authority is said" "certs.d/127.0.0.1:[0-9]*/ca.crt"
 pull_as "$SECURE/private/a" "SSL_CERT_FILE=$WORK/ca.crt"
 exits 9 "no credentials"
 says "how to log in is said" "skopeo login 127.0.0.1"
-as_user mkdir -p "$WORK/.config/containers/certs.d/$SECURE"
-as_user cp "$WORK/ca.crt" "$WORK/.config/containers/certs.d/$SECURE/ca.crt"
+trust_authority
 pull_as "$SECURE/private/a"
 exits 9 "the authority of certs.d"
 says "it is trusted" "none were found"
 
 # --- User name and password
+trust_authority
 jq -n --arg host "$SECURE" --arg auth "$(auth user secret)" '{auths: {($host): {auth: $auth}}}' \
     > "$WORK/good.json"
 jq -n --arg host "$SECURE" --arg auth "$(auth user WRONG)" \

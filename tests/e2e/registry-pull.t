@@ -14,6 +14,10 @@ skopeo_push "$WORK/oci" "$PORT/a/b:t"
 DIFF_IDS=$(skopeo inspect --config --raw --tls-verify=false "docker://$REGISTRY/a/b:t" |
     jq -r '.rootfs.diff_ids[]')
 
+make_layout "$WORK/tars" --tar --layers 2 > /dev/null
+skopeo_push "$WORK/tars" "$PORT/tars:t" --dest-compress=false
+skopeo_push "$WORK/oci" "$PORT/docker:t" --format v2s2
+
 # --- The usual outputs
 fresh_cache
 run pull "docker://$REGISTRY/a/b:t" -o pulled.tar --compression none
@@ -44,9 +48,6 @@ is "the image keeps its ID there too" "$(archive_config "$WORK/pulled.tar.gz")" 
     "$(config_digest "$PORT/a/b:t")"
 
 # --- Forms of images
-make_layout "$WORK/tars" --tar --layers 2 > /dev/null
-skopeo_push "$WORK/tars" "$PORT/tars:t" --dest-compress=false
-skopeo_push "$WORK/oci" "$PORT/docker:t" --format v2s2
 for form in tars docker; do
     fresh_cache
     run pull "docker://$REGISTRY/$form:t" -o "$form.tar" --compression none

@@ -52,6 +52,8 @@ is "the manifest stays Docker's" "$(manifest_of "$REAL/copy:t" | jq -r .mediaTyp
 is "and it keeps its digest" "$(digest copy:t)" "$(digest docker:t)"
 
 # --- Broken uploads
+run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/whole:t"
+WHOLE=$(digest whole:t)
 push_through() { # NAME < FAULTS
     start_proxy "$1" "$REAL"
     run push "docker-archive:other.tar" "docker://127.0.0.1:$PORT/$1:t"
@@ -61,13 +63,13 @@ push_through cut << 'EOF'
 EOF
 exits 0 "connections cut in the middle of uploads"
 like "cut: the registry is asked what it has" "$(cat "$WORK/cut.log")" "GET .*/uploads/"
-is "cut: the image is whole" "$(digest cut:t)" "$(digest archive:t)"
+is "cut: the image is whole" "$(digest cut:t)" "$WHOLE"
 push_through resumed << 'EOF'
 [{"match": "PATCH ", "do": "shorten", "after": 1500000, "times": 2}]
 EOF
 exits 0 "uploads of which a part has arrived"
 is "resumed: only the rest is sent" "$(requests resumed 'PATCH .*range=1500000-')" 2
-is "resumed: the image is whole" "$(digest resumed:t)" "$(digest archive:t)"
+is "resumed: the image is whole" "$(digest resumed:t)" "$WHOLE"
 push_through busy << 'EOF'
 [{"match": "PATCH ", "do": "status", "status": 503, "times": 2},
  {"match": "POST ", "do": "status", "status": 429, "headers": {"Retry-After": "0"}, "times": 2},
@@ -75,7 +77,7 @@ push_through busy << 'EOF'
  {"match": "PUT .*/manifests/", "do": "status", "status": 502, "times": 1}]
 EOF
 exits 0 "errors in between"
-is "busy: the image is whole" "$(digest busy:t)" "$(digest archive:t)"
+is "busy: the image is whole" "$(digest busy:t)" "$WHOLE"
 push_through denied << 'EOF'
 [{"match": "POST ", "do": "status", "status": 403,
   "body": "{\"errors\": [{\"code\": \"DENIED\", \"message\": \"no access\"}]}"}]

@@ -11,6 +11,7 @@ with() {
     jq -n --argjson a "$on_busybox" --argjson b "$1" '$a + $b'
 }
 
+# --- How a script ends
 build_script seven "$on_busybox" <<< 'echo before; exit 7; echo after'
 exits 5 "a script that exits 7"
 says "a script that exits 7: which, and how" "^vmbuild: .*'runAsRoot'.*7"
@@ -25,6 +26,7 @@ build_script signal "$on_busybox" <<< 'kill -SEGV $$'
 exits 5 "a script that dies of a signal"
 says "a script that dies of a signal: which" "'runAsRoot'.*(signal 11|SIGSEGV|Segmentation)"
 
+# --- Interpreters
 build_script missing "$on_busybox" <<< $'#!/no/such/interpreter\n'
 exits 5 "an interpreter that is not there"
 says "an interpreter that is not there: the message" "^vmbuild: .*'runAsRoot'"
@@ -37,6 +39,7 @@ build_script interpreter "$on_busybox" <<< $'#!/usr/bin/awk -f\nBEGIN { print "a
 exits 0 "a #! line is honoured"
 like "a #! line is honoured: by its interpreter" "$(layer "$WORK/interpreter.tar")" ' awk$'
 
+# --- Attacks on what runs it
 # PID 1's children: what the script sees, and, should it see more, that too.
 build_script kills "$on_busybox" <<'END'
 touch /made
@@ -91,6 +94,7 @@ END
 ok "a fork bomb: an end, whichever" test "$STATUS" -eq 0 -o "$STATUS" -eq 5 -o "$STATUS" -eq 7 -o "$STATUS" -eq 8
 leaves_nothing "a fork bomb"
 
+# --- Limits: disk, memory, time
 build_script full "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=400'
 exits 6 "a script that fills the disk"
 says "a script that fills the disk: which disk" "^vmbuild: .*disk"
@@ -129,10 +133,12 @@ leaves_nothing "a script that sleeps past its timeout" "$WORK/sleeps.tar"
 build_script spins "$(with '{"timeout": 3, "cpus": 1}')" <<< 'while true; do :; done'
 exits 8 "a script that spins past its timeout"
 
+# --- A crash
 build_script panic "$on_busybox" <<< 'echo c > /proc/sysrq-trigger; sleep 60'
 ok "a script that crashes the kernel, if it can" test "$STATUS" -eq 4 -o "$STATUS" -eq 5
 leaves_nothing "a script that crashes the kernel" "$WORK/panic.tar"
 
+# --- Output
 build_script output "$on_busybox" <<< 'i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i + 1)); done'
 exits 0 "a script with much output"
 is "a script with much output: all of it, in order" \
@@ -142,6 +148,7 @@ build_script partial "$on_busybox" <<< 'printf "no newline"'
 exits 0 "output without a newline"
 says "output without a newline: is shown" '^no newline$'
 
+# --- The previous output
 # A failed build leaves the previous output as it was.
 echo previous > "$WORK/kept.tar"
 build_script kept "$on_busybox" <<< 'exit 1'

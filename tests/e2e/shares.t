@@ -26,6 +26,7 @@ chown 7:8 /opt/other
 END
 exits 0 "the base"
 
+# --- Two shares
 script_spec job "$(jq -n --arg sum "$(sha256sum < "$WORK/store/large" | cut -c 1-64)" '{
     name: "x", fromImage: "base.tar", env: {SUM: $sum},
     shares: [{source: "store", target: "/nix/store"}, {source: "other,with comma", target: "/opt/other/"}]}')" <<'END'
@@ -56,6 +57,7 @@ unlike "no trace of the place that was made" "$(layer "$WORK/job.tar")" ' nix'
 unlike "the base's own folder is not touched" "$(layer "$WORK/job.tar")" ' opt'
 is "the host's folder is as it was" "$(find "$WORK/store" -printf '%p %m %U %s %T@\n' | sort)" "$before"
 
+# --- Beside a share
 # What the script puts beside a share's place stays, and the place does not come with it.
 build_script beside '{"name": "x", "fromImage": "base.tar",
     "shares": [{"source": "store", "target": "/nix/store"}]}' <<< 'mkdir -p /nix/var; echo x > /nix/var/file'
@@ -64,6 +66,7 @@ listing=$(layer "$WORK/beside.tar")
 like "a folder beside a share's place: it stays" "$listing" ' nix/var/file$'
 unlike "a folder beside a share's place: without the place" "$listing" ' nix/(\.wh\.)?store'
 
+# --- Hooks
 # Hooks see shares, too, as they saw the store; with or without a root script.
 mkdir "$WORK/busy"
 echo hidden > "$WORK/busy/file"
@@ -78,6 +81,7 @@ is "shares in hooks: read" "$(for file in pre post extra; do file_of "$WORK/hook
     $'shared\ndeep\nran from the share'
 is "shares in hooks: nothing else in the layer" "$(layer "$WORK/hooks.tar" | wc -l)" 3
 
+# --- Refused
 # refused NAME REGEX: the spec on standard input is refused before anything starts.
 refused() {
     spec refused
@@ -102,7 +106,7 @@ refused "a relative target" "'a' must be an absolute path" \
 refused "targets that overlap" "overlap" <<< '{"name": "x", "runAsRoot": "true",
     "shares": [{"source": "store", "target": "/a"}, {"source": "store", "target": "/a/b"}]}'
 
-# A target that is a file of the base.
+# --- A target that is a file of the base
 build_script file '{"name": "x", "fromImage": "base.tar",
     "shares": [{"source": "store", "target": "/opt/other/hidden"}]}' <<< 'true'
 ok "a target that is a file: an error" test "$STATUS" -ne 0

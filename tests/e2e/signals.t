@@ -48,6 +48,7 @@ dd if=/dev/urandom of=/large bs=1M count=600 2> /dev/null
 echo written
 END
 
+# --- Interrupted at any time
 # At fixed times after the start, wherever that is: reading the base, booting, unpacking.
 for delay in 0.05 0.2 0.6 1.2 2.5; do
     start_job --no-cache
@@ -76,6 +77,7 @@ for delay in 0.1 0.5 1.0; do
     fi
 done
 
+# --- Three signals, and a process group
 # Three at once, as an impatient user does.
 echo previous > "$WORK/job.tar"
 start_job
@@ -96,6 +98,7 @@ exits 130 "SIGINT to the process group"
 ok "SIGINT to the process group: within 2 s" test "$((($(date +%s%N) - start) / 1000000))" -lt 2000
 leaves_nothing "SIGINT to the process group"
 
+# --- SIGKILL
 # Everything is killed at once: nothing that would harm the next build is left. (In a cache of its
 # own: other tests may not find the dead sessions.)
 CACHE=$WORK/cache

@@ -12,6 +12,7 @@ refuses() {
     leaves_nothing "$1" "$WORK/bad.tar"
 }
 
+# --- Specs
 refuses "not JSON" 'line 3, column [0-9]+' <<'END'
 {
   "name": "x",
@@ -44,6 +45,7 @@ refuses "contents that are not there" 'nowhere.*No such file' <<< '{"name": "x",
 refuses "a script that is not there" 'nothing\.sh.*No such file' \
     <<< '{"name": "x", "runAsRoot": {"file": "nothing.sh"}}'
 
+# --- A spec that is not there, or too deep
 run --spec nowhere.json --output x.tar
 exits 3 "a spec that is not there"
 says "a spec that is not there: the message" "^vmbuild: .*nowhere\.json.*No such file"
@@ -60,6 +62,7 @@ for open in '[' '{"a":'; do
 done
 rm "$WORK/deep.json"
 
+# --- The command line
 run
 exits 2 "no command"
 run --no-such-option

@@ -4,7 +4,9 @@
 . "$(dirname "$0")/../lib.sh"
 
 on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 60}')
+script_spec job "$on_busybox" <<< 'true'
 
+# --- QEMU is missing
 USER_ENV=(VMBUILD_QEMU=/no/such/qemu)
 build_script job "$on_busybox" <<< 'true'
 exits 4 "QEMU is missing"
@@ -26,6 +28,7 @@ build job
 exits 4 "QEMU ends at once"
 leaves_nothing "QEMU ends at once" "$WORK/job.tar"
 
+# --- The appliance is missing or broken
 mkdir "$WORK/empty"
 USER_ENV=(VMBUILD_APPLIANCE="$WORK/empty")
 build job
@@ -52,11 +55,13 @@ says "the guest has no init: the console's last lines" 'Kernel panic'
 leaves_nothing "the guest has no init" "$WORK/job.tar"
 USER_ENV=()
 
+# --- No KVM
 build job --accel kvm
 exits 4 "KVM asked for where there is none"
 says "KVM asked for where there is none: why" '^vmbuild: .*(/dev/kvm|KVM)'
 leaves_nothing "KVM asked for where there is none" "$WORK/job.tar"
 
+# --- QEMU is killed
 # Killed in the middle of a script.
 script_spec killed "$on_busybox" <<< 'echo started; sleep 50'
 start --spec killed.json --output killed.tar --compression none
@@ -75,6 +80,7 @@ says "QEMU is killed: the message" '^vmbuild: .*'
 says "QEMU is killed: the console's last lines" '([Cc]onsole|\[ +[0-9.]+\])'
 leaves_nothing "QEMU is killed" "$WORK/killed.tar"
 
+# --- A KVM that hangs
 # A KVM that opens and makes VMs but never gets anywhere, as nested ones can be.
 if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/hanging-kvm.so" "$TOP/tests/hanging_kvm.c" 2> "$WORK/cc.log"; then
     chmod 755 "$WORK/hanging-kvm.so"
@@ -89,6 +95,7 @@ else
     fail "a KVM that hangs" "$(cat "$WORK/cc.log")"
 fi
 
+# --- The environment
 # What the user's environment says to libguestfs must not matter.
 USER_ENV=(LIBGUESTFS_BACKEND=libvirt LIBGUESTFS_PATH=/nowhere LIBGUESTFS_MEMSIZE=1
     LIBGUESTFS_HV=/nowhere LIBGUESTFS_APPEND=panic=0 LIBGUESTFS_BACKEND_SETTINGS=force_kvm
