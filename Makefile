@@ -35,7 +35,7 @@ endif
 WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wformat=2 -Wvla $(WERROR)
-# The prefix map keeps the folder of the build out of the binaries.
+# The prefix map keeps the directory of the build out of the binaries.
 CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map='$(CURDIR)'=. $(WARNINGS)
 CFLAGS ?= -O2 -g
 

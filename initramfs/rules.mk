@@ -1,5 +1,5 @@
 # The appliance, in the form and under the names that libguestfs expects of its "old-style"
-# appliance: a kernel and an initramfs, side by side in one folder.
+# appliance: a kernel and an initramfs, side by side in one directory.
 
 APPLIANCE := $(BUILD)/appliance
 KERNEL := $(APPLIANCE)/vmlinuz.x86_64

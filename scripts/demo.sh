@@ -11,7 +11,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/vmbuild-demo.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 
-# The tree may be in a folder that the unprivileged user cannot enter.
+# The tree may be in a directory that the unprivileged user cannot enter.
 mkdir -p "$work/bin/build" "$work/home"
 cp "$tree/vmbuild" "$work/bin/vmbuild"
 cp -r "$tree/build/appliance" "$work/bin/build/appliance"

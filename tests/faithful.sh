@@ -2,7 +2,7 @@
 # For tests that run the same script natively (chroot, as root) and through vmbuild, and compare the
 # trees as umoci unpacks them. Sourced after lib.sh.
 #
-# Every case works in a folder of its own, so that one build serves all of a file.
+# Every case works in a directory of its own, so that one build serves all of a file.
 
 need_root "a native chroot"
 need jq skopeo umoci xxd "${CC:-gcc}"
@@ -30,7 +30,7 @@ in_base() {
     sed "s,\"path\": \",&$1/,; s/^/$2 /" >> "$WORK/layers"
 }
 
-# case_of NAME < SCRIPT: what is done in the folder NAME.
+# case_of NAME < SCRIPT: what is done in the directory NAME.
 case_of() {
     CASES+=("$1")
     { echo "mkdir -p /$1; cd /$1"; cat; } >> "$WORK/script"

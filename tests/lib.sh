@@ -3,7 +3,7 @@
 #
 # A test runs the installed program as an unprivileged user: uid 65534, no capabilities, no way to
 # gain any, no /dev/kvm, a clean environment. (Where the tests do not run as root, as who they run.)
-# Its folder is $WORK, which that user owns; there stand NAME.json (specs), NAME.tar (outputs),
+# Its directory is $WORK, which that user owns; there stand NAME.json (specs), NAME.tar (outputs),
 # and tmp/, the program's TMPDIR. The cache is shared by all tests of a run.
 #
 # Form of a test: `run`, `build` or `build_script` sets STATUS and the files $WORK/out and $WORK/err;

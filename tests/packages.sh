@@ -1,6 +1,6 @@
 #!/bin/bash
 # Fetches the Debian packages that are missing from a base image for NAME... to be installed there,
-# from where the machine's own apt gets them, and prints the folder that holds them. It is made once
+# from where the machine's own apt gets them, and prints the directory that holds them. It is made once
 # per machine and kept beside the base image.
 #
 # usage: packages.sh BASE NAME...

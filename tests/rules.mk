@@ -27,7 +27,7 @@ HOST_UNDER_TEST := $(filter-out host/main.c host/manual/main.c,$(HOST_SOURCES))
 GUEST_UNDER_TEST := $(filter-out guest/main.c,$(GUEST_SOURCES))
 CMOCKA = $(shell pkg-config --cflags --libs cmocka)
 
-# $(1): a folder for objects; $(2): compiler and its options.
+# $(1): a directory for objects; $(2): compiler and its options.
 define libraries_under_test
 $(1)/tests/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $$(@D)
@@ -58,12 +58,12 @@ $(1)/tests/unit/case.o: tests/unit/case.c $(BUILD)/host/flags
 -include $$(wildcard $(1)/tests/fuzz/*.d $(1)/tests/unit/*.d $(1)/tests/unit/*/*.d)
 endef
 
-# What a test called $(1) links to, in the folder $(2).
+# What a test called $(1) links to, in the directory $(2).
 library_of = $(if $(filter unit/guest/% fuzz/fuzz_guest_%,$(1)),$(2)/tests/libguest.a) $(2)/tests/libhost.a
 # guest/tar/charset.c wants to be asked in the C library's place, as guest/rules.mk has it.
 LINK_GUEST := -Wl,--wrap=nl_langinfo
 
-# $(1): the folder; $(2): the test; $(3): compiler and its options.
+# $(1): the directory; $(2): the test; $(3): compiler and its options.
 define unit_test
 $(1)/tests/$(2): tests/$(2).c $(1)/tests/unit/case.o $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Base images that are not valid: exit code 3, and never a byte of theirs outside the program's own
-# folders.
+# Invalid base images: exit code 3, and never a byte of theirs outside the program's own
+# directories.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -59,10 +59,10 @@ repack "$WORK/good.tar" "$WORK/base.tar" 'manifest[0]["Layers"] = ["/etc/passwd"
 refuses "an absolute layer path" '/etc/passwd'
 
 repack "$WORK/good.tar" "$WORK/base.tar" 'del members[layer]'
-refuses "a layer that is not there" 'layer\.tar'
+refuses "a layer that does not exist" 'layer\.tar'
 
 repack "$WORK/good.tar" "$WORK/base.tar" 'manifest[0]["Layers"] = []'
-refuses "fewer layers than the config says" 'layer'
+refuses "fewer layers than the config lists" 'layer'
 
 repack "$WORK/good.tar" "$WORK/base.tar" 'members["manifest.json"] = b"[{"'
 refuses "a manifest that is not JSON" 'manifest\.json'
@@ -86,10 +86,10 @@ refuses "a tar that holds no image" 'not an image|manifest|neither'
 
 spec job <<< '{"name": "x", "fromImage": "good.tar", "fromImageName": "other", "config": {"Cmd": ["x"]}}'
 build job
-exits 3 "a name that the archive has not"
-says "a name that the archive has not: the message names what it has" 'test/base'
+exits 3 "a name that the archive does not have"
+says "a name that the archive does not have: the message lists those it has" 'test/base'
 
-# Layers that try to leave their folder. In the guest; the host never unpacks them.
+# Layers that try to leave their directory. In the guest; the host never unpacks them.
 # escapes NAME DESCRIPTION
 escapes() {
     image make "$WORK/base.tar" <<< "$2"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Base images as others write them, in every compression: the same image comes out.
+# Base images as other programs write them, in every compression: the result is the same image.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -10,7 +10,7 @@ gzip -1c "$WORK/none.tar" > "$WORK/gzip.tar.gz"
 xz -0c "$WORK/none.tar" > "$WORK/xz.tar.xz"
 zstd -1qc "$WORK/none.tar" > "$WORK/zstd.tar.zst"
 bzip2 -1c "$WORK/none.tar" > "$WORK/bzip2.tar.bz2"
-# What a base is called does not tell what it holds.
+# The name of a base says nothing about its format.
 cp "$WORK/gzip.tar.gz" "$WORK/misnamed.tar"
 skopeo --insecure-policy copy --quiet "docker-archive:$WORK/none.tar" \
     "docker-archive:$WORK/skopeo.tar:vmbuild-base/busybox:latest"
@@ -36,7 +36,7 @@ for form in "${forms[@]}"; do
     is "$form: the same layers" "$(config "$WORK/job.tar" .rootfs.diff_ids)" "$expected"
 done
 
-# Several layers, whiteouts in the middle, the form of 2016.
+# Several layers, whiteouts in the middle, the archive format of 2016.
 for form in docker skopeo old; do
     image make "$WORK/layers.tar" <<END
 {"form": "$form", "layers": [

@@ -11,12 +11,12 @@ mkdir -p "$other"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
 umask 077
 if as_user env TZ=Asia/Kathmandu LC_ALL=tr_TR.UTF-8 HOME=/nowhere make -s -C "$other" "${FILES[@]}" > "$WORK/log" 2>&1; then
-    pass "a build in another folder, by another user"
+    pass "a build in another directory, by another user"
     for file in "${FILES[@]}"; do
         ok "$file: the same bytes" cmp "$TOP/$file" "$other/$file"
     done
 else
-    fail "a build in another folder, by another user" "$(tail -n 5 "$WORK/log")"
+    fail "a build in another directory, by another user" "$(tail -n 5 "$WORK/log")"
 fi
 
 done_testing

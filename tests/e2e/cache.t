@@ -11,9 +11,9 @@ jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, runAsRoot: "ec
 build job --cache-dir "$cache"
 exits 0 "a cold cache"
 expected=$(sha256sum < "$WORK/job.tar")
-ok "the cache holds something" test -n "$(find "$cache" -type f -size +0)"
+ok "the cache contains something" test -n "$(find "$cache" -type f -size +0)"
 
-# rebuild NAME: gives the same bytes.
+# rebuild NAME: builds the job, which must yield the same bytes.
 rebuild() {
     rm -f "$WORK/job.tar"
     build job --cache-dir "$cache"
@@ -50,11 +50,11 @@ rm -f "$WORK/job.tar"
 STATUS=0
 as_user "$VMBUILD" --spec job.json --output job.tar --compression none --cache-dir "$cache" \
     2> "$WORK/err.other" || STATUS=$?
-exits 0 "two builds at once: the one"
+exits 0 "two builds at once: the first"
 RUN_PID=$second
 finish
-exits 0 "two builds at once: the other"
-like "two builds at once: one says that it waits" "$(cat "$WORK/err" "$WORK/err.other")" \
+exits 0 "two builds at once: the second"
+like "two builds at once: one reports that it waits" "$(cat "$WORK/err" "$WORK/err.other")" \
     "^vmbuild: waiting for another vmbuild to make the cache entry 'disks/"
 is "two builds at once: the same bytes" "$(sha256sum < "$WORK/job.tar") $(sha256sum < "$WORK/job2.tar")" \
     "$expected $expected"
@@ -78,12 +78,12 @@ image make "$WORK/base.tar" <<END
 END
 build changing --cache-dir "$cache"
 exits 0 "another base of the same name"
-ok "another base of the same name: is read anew" \
+ok "another base of the same name: it is read again" \
     test "$(config "$WORK/changing.tar" '.rootfs.diff_ids[0]')" != "$first"
 
 run cache path --cache-dir "$cache"
 exits 0 "cache path"
-is "cache path: the folder" "$(cat "$WORK/out")" "$cache"
+is "cache path: the directory" "$(cat "$WORK/out")" "$cache"
 run cache list --cache-dir "$cache"
 exits 0 "cache list"
 like "cache list: base disks and layers" "$(cat "$WORK/out")" 'disk'

@@ -56,56 +56,56 @@ for command in $commands; do
     done
 done
 run export
-exits 2 "an operand that is missing"
-says "an operand that is missing: which" "^vmbuild: .*IMAGE is missing"
+exits 2 "a missing argument"
+says "a missing argument: which" "^vmbuild: .*IMAGE is missing"
 
 # --- merge
 
 run merge -o merged one two.tar.gz
 exits 0 "merge"
-is "merge: what is in it" "$(cd "$WORK/merged" && find . -mindepth 1 -printf '%P %M %l\n' | sort)" \
+is "merge: its contents" "$(cd "$WORK/merged" && find . -mindepth 1 -printf '%P %M %l\n' | sort)" \
     "$(cd "$WORK" && { find one two -mindepth 2 -printf '%P %M %l\n'; find one two -mindepth 1 \
         -maxdepth 1 -printf '%P %M %l\n'; } | sort -u)"
-is "merge: the later one wins" "$(cat "$WORK/merged/etc/both")" two
+is "merge: the last source wins" "$(cat "$WORK/merged/etc/both")" two
 is "merge: times are kept" "$(stat -c %Y "$WORK/merged/etc/one")" 978307200
 ok "merge: hard links are kept" test "$WORK/merged/bin/run" -ef "$WORK/merged/bin/same"
 ok "merge: the sources are copied, not shared" test ! "$WORK/merged/etc/one" -ef "$WORK/one/etc/one"
 tar -C "$WORK/two" -cf "$WORK/bare.tar" bin/run
 run merge -o bare/ bare.tar
-exits 0 "merge: a folder that is yet to be made, with a slash"
-is "merge: folders that a tarball does not name have a fixed time" "$(stat -c '%a %Y' "$WORK/bare/bin")" "755 0"
+exits 0 "merge: a new directory, with a trailing slash"
+is "merge: directories that a tarball does not name have a fixed time" "$(stat -c '%a %Y' "$WORK/bare/bin")" "755 0"
 image make "$WORK/device.docker" <<< '{"layers": [[{"path": "null", "type": "char", "major": 1, "minor": 3}]]}'
 tar -xOf "$WORK/device.docker" --wildcards '*/layer.tar' > "$WORK/device.tar"
 run merge -o nothing device.tar
 exits 1 "merge: what only root can make"
 says "merge: what only root can make: why" "^vmbuild: make 'null': .*Operation not permitted"
 run merge -o merged one
-ok "merge: into a folder that is there: refused" test "$STATUS" -ne 0
-is "merge: and it is left alone" "$(cat "$WORK/merged/etc/both")" two
+ok "merge: an existing directory is refused" test "$STATUS" -ne 0
+is "merge: an existing directory is left alone" "$(cat "$WORK/merged/etc/both")" two
 mkdir -p "$WORK/sealed/store/deep"
 echo sealed > "$WORK/sealed/store/deep/program"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/sealed"
 chmod 6755 "$WORK/sealed/store/deep/program"
 chmod 555 "$WORK/sealed/store/deep" "$WORK/sealed/store"
 run merge -o opened sealed
-exits 0 "merge: folders that may not be changed"
+exits 0 "merge: read-only directories"
 is "merge: their modes are kept, setuid and setgid too" \
     "$(cd "$WORK/opened" && find . -mindepth 1 -printf '%P %m\n' | sort)" \
     "store 555
 store/deep 555
 store/deep/program 6755"
 run merge -o merged sealed
-exits 1 "merge: folders that may not be changed, into one that is there"
-leaves_nothing "merge: folders that may not be changed, into one that is there"
+exits 1 "merge: read-only directories, into an existing directory"
+leaves_nothing "merge: read-only directories, into an existing directory"
 run merge -o nothing one nowhere
-exits 3 "merge: a source that is not there"
-says "merge: a source that is not there: which" "'nowhere': No such file"
-leaves_nothing "merge: a source that is not there" "$WORK/nothing"
+exits 3 "merge: a source that does not exist"
+says "merge: a source that does not exist: which" "'nowhere': No such file"
+leaves_nothing "merge: a source that does not exist" "$WORK/nothing"
 image make "$WORK/evil" <<< '{"layers": [[{"path": "../outside", "data": "x"}]]}'
 tar -xOf "$WORK/evil" --wildcards '*/layer.tar' > "$WORK/evil.tar"
 run merge -o nothing evil.tar
-ok "merge: a tarball that leads out: refused" test "$STATUS" -eq 3
-is "merge: a tarball that leads out: it does not" "$(find "$WORK" -name nothing -o -name outside)" ""
+ok "merge: a tarball with a path outside: refused" test "$STATUS" -eq 3
+is "merge: a tarball with a path outside: nothing is written there" "$(find "$WORK" -name nothing -o -name outside)" ""
 run merge -o list one two.tar.gz --only-deps
 exits 0 "merge --only-deps"
 is "merge --only-deps: the paths" "$(cat "$WORK/list")" "$WORK/one"$'\n'"$WORK/two.tar.gz"
@@ -168,12 +168,12 @@ for compressor in gzip xz zstd bzip2; do
 done
 head -c 1500 "$WORK/own.tar" > "$WORK/cut.tar"
 run tarsum cut.tar
-exits 3 "tarsum: a tar cut off"
+exits 3 "tarsum: a truncated tar"
 run tarsum nowhere.tar
-exits 3 "tarsum: a file that is not there"
+exits 3 "tarsum: a file that does not exist"
 run tarsum one
-exits 3 "tarsum: a folder"
-says "tarsum: a folder: which" "^vmbuild: read tar 'one': Is a directory"
+exits 3 "tarsum: a directory"
+says "tarsum: a directory: which" "^vmbuild: read tar 'one': Is a directory"
 
 # --- schema
 
@@ -192,15 +192,15 @@ validates() {
         sys.exit(errors[0].message if errors else 0)' "$WORK/schema.json"
 }
 
-# agree NAME CODE: the schema and the program have one opinion of the spec on standard input, which
-# the program's exit code CODE (0 or 3) gives.
+# agree NAME CODE: the schema and the program agree on the spec on standard input;
+# CODE is the program's exit code (0 or 3).
 agree() {
     local valid=0
     spec agree
     run --spec agree.json --dry-run
     exits "$2" "$1"
     validates < "$WORK/agree.json" > "$WORK/valid" 2>&1 || valid=3
-    is "$1: the schema says so, too" "$valid" "$2" || diag < "$WORK/valid"
+    is "$1: the schema agrees" "$valid" "$2" || diag < "$WORK/valid"
 }
 if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
     echo 'echo hi' > "$WORK/script"
@@ -227,7 +227,7 @@ END
         agree "$value" 3 <<< "{\"name\": \"x\", $value}"
     done
 else
-    skip "specs by the schema" "no python3-jsonschema here"
+    skip "specs against the schema" "no python3-jsonschema here"
 fi
 
 # --- --dry-run, --set, --spec -
@@ -240,13 +240,13 @@ is "--memory and --set" "$(jq -c '[.tag, .vm.memory, .contents]' "$WORK/out")" \
     "[\"2\",300,[\"$WORK/two\"]]"
 is "--dry-run: what scripts see" "$(jq -c '[.vm.env, .vm.stillClock, .vm.shadowSetup]' "$WORK/out")" \
     '[{"A":"b"},false,false]'
-is "--dry-run: nothing is made" "$(find "$WORK" -name 'x.tar*')" ""
+is "--dry-run: no output" "$(find "$WORK" -name 'x.tar*')" ""
 STATUS=0
 as_user "$VMBUILD" --spec - --dry-run <<< '{"name": "x", "contents": "one"}' \
     > "$WORK/out" 2> "$WORK/err" || STATUS=$?
 exits 0 "--spec -"
 is "--spec -: no VM for contents" "$(jq -c '[.vm, .steps]' "$WORK/out")" '[null,["contents"]]'
-is "--spec -: paths are taken from the working folder" "$(jq -c .contents "$WORK/out")" "[\"$WORK/one\"]"
+is "--spec -: paths are taken from the working directory" "$(jq -c .contents "$WORK/out")" "[\"$WORK/one\"]"
 
 # Standard streams that are closed are not confused with the files that are opened first.
 spec closed <<< '{"name": "closed", "contents": "one"}'
@@ -263,7 +263,7 @@ USER_ENV=()
 exits 4 "doctor: nothing works"
 checks=$(grep -c '^[a-zA-Z]' "$WORK/out")
 is "doctor: why each thing matters" "$(grep -c '^ *why: ' "$WORK/out")" "$checks"
-# A device that this user may open, but is not KVM (lib.sh hides the real one so), is no matter of rights.
+# A device that this user may open, but is not KVM (lib.sh hides the real one so), is not a matter of permissions.
 mend_kvm=sudo
 if as_user test -w /dev/kvm; then
     mend_kvm=vmbuild.--accel.auto
@@ -272,7 +272,7 @@ for bad in "QEMU /nowhere unset.VMBUILD_QEMU" "appliance /nowhere unset.VMBUILD_
     "accelerator kvm $mend_kvm" "scratch /nowhere export.TMPDIR=" "cache /proc/nowhere export.XDG_CACHE_HOME="; do
     read -r name found mend <<< "$bad"
     like "doctor: $name: what was found" "$(cat "$WORK/out")" "^BAD *$name .*$found"
-    like "doctor: $name: what mends it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "mend: $mend"
+    like "doctor: $name: how to fix it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "mend: $mend"
 done
 
 # --- Standard output and error
@@ -314,23 +314,23 @@ done
 run --spec ''
 exits 2 "an empty option"
 run inspect ''
-exits 3 "an empty operand"
+exits 3 "an empty argument"
 run --cache-dir "$WORK/c" inspect -- "$(base busybox)"
-exits 0 "an option before the command, an operand behind --"
+exits 0 "an option before the command, an argument after --"
 
 # --- --check
 
 script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date > /date; uname -a > /uname'
 build same --check
-exits 0 "--check of a spec that is reproducible"
+exits 0 "--check of a reproducible spec"
 ok "--check: the image is there" image check "$WORK/same.tar"
 script_spec random "$on_busybox" <<< 'mkdir /data; cat /proc/sys/kernel/random/uuid > /data/random'
 build random --check
-exits 1 "--check of one that is not"
-says "--check of one that is not: the path and the field" "^vmbuild: .*'data/random': content: "
-leaves_nothing "--check of one that is not"
+exits 1 "--check of a spec that is not reproducible"
+says "--check of a spec that is not reproducible: the path and the field" "^vmbuild: .*'data/random': content: "
+leaves_nothing "--check of a spec that is not reproducible"
 run --spec random.json --check --format layer -o random
-exits 1 "--check of a layer that is not"
-says "--check of a layer that is not: the path and the field" "^vmbuild: .*'data/random': content: "
+exits 1 "--check of a layer that is not reproducible"
+says "--check of a layer that is not reproducible: the path and the field" "^vmbuild: .*'data/random': content: "
 
 done_testing

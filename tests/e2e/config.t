@@ -22,7 +22,7 @@ merged() {
 }
 
 is "nothing given: all is inherited" "$(merged '{}' .)" "$(config "$WORK/base.tar" .config)"
-is "Env: by name, in place, new ones behind" "$(merged '{"Env": ["B=over=1", "C=new", "A="]}' .Env)" \
+is "Env: by name, in place, new ones at the end" "$(merged '{"Env": ["B=over=1", "C=new", "A="]}' .Env)" \
     '["PATH=/bin","A=","B=over=1","EMPTY=","C=new"]'
 is "Labels: by key" "$(merged '{"Labels": {"b": "over", "d": "", "c": null}}' .Labels)" \
     '{"a":"base","b":"over","d":""}'

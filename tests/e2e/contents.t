@@ -30,10 +30,10 @@ chmod 4755 "$WORK/tree/bin/script" # after chown, which takes the bit away
 # --- contents
 spec folder <<< '{"name": "x", "contents": "tree", "created": "2010-01-01T00:00:00Z"}'
 build folder
-exits 0 "a folder"
-ok "a folder: the archive is whole" image check "$WORK/folder.tar"
+exits 0 "a directory"
+ok "a directory: the archive is whole" image check "$WORK/folder.tar"
 listing=$(layer "$WORK/folder.tar")
-is "a folder: sorted, owned by root, user- and group-writable, links kept" "$(sed 's,/$,,; s, \./, ,' <<< "$listing" | grep -v ' \.$')" \
+is "a directory: sorted, owned by root, user- and group-writable, links kept" "$(sed 's,/$,,; s, \./, ,' <<< "$listing" | grep -v ' \.$')" \
     "dir 0775 0:0 bin
 link 0777 0:0 bin/link -> ../etc/one
 file 4775 0:0 bin/script
@@ -68,9 +68,9 @@ fi
 spec merged <<< '{"name": "x", "contents": ["tree", "over", "single"]}'
 build merged
 exits 0 "several"
-is "several: the later one wins" "$(file_of "$WORK/merged.tar" etc/two)" over
-is "several: folders merge" "$(layer "$WORK/merged.tar" | grep -cE ' etc/(one|same|two|three)( |$)')" 4
-is "several: no name twice" "$(layer "$WORK/merged.tar" | awk '{ print $4 }' | sort | uniq -d)" ""
+is "several: the last one wins" "$(file_of "$WORK/merged.tar" etc/two)" over
+is "several: directories merge" "$(layer "$WORK/merged.tar" | grep -cE ' etc/(one|same|two|three)( |$)')" 4
+is "several: no duplicate names" "$(layer "$WORK/merged.tar" | awk '{ print $4 }' | sort | uniq -d)" ""
 is "several: a single file" "$(file_of "$WORK/merged.tar" single)" single
 
 for compression in none gzip xz zstd bzip2; do
@@ -82,7 +82,7 @@ for compression in none gzip xz zstd bzip2; do
     spec tarball <<< '{"name": "x", "contents": "tarball", "created": "2010-01-01T00:00:00Z"}'
     build tarball
     exits 0 "a tarball, $compression"
-    is "a tarball, $compression: as from the folder" "$(layer "$WORK/tarball.tar")" "$listing"
+    is "a tarball, $compression: as from the directory" "$(layer "$WORK/tarball.tar")" "$listing"
 done
 
 head -c 3000 "$WORK/tarball" > "$WORK/cut"
@@ -90,8 +90,8 @@ cp "$WORK/tarball" "$WORK/truncated.tar.bz2"
 truncate -s 200 "$WORK/truncated.tar.bz2"
 spec truncated <<< '{"name": "x", "contents": "truncated.tar.bz2"}'
 build truncated
-exits 3 "a tarball cut off"
-says "a tarball cut off: which" 'truncated\.tar\.bz2'
+exits 3 "a truncated tarball"
+says "a truncated tarball: which" 'truncated\.tar\.bz2'
 
 # On a base: still no VM.
 spec based <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, contents: "tree"}')"
@@ -99,7 +99,7 @@ build based
 exits 0 "on a base"
 is "on a base: two layers" "$(config "$WORK/based.tar" '.rootfs.diff_ids | length')" 2
 
-# --- Folders that a tarball does not name
+# --- Directories that a tarball does not name
 # Those that the base has not are made, or clients would choose their
 # modes and times; the others are left as they are.
 mkdir -p "$WORK/parts/etc/new" "$WORK/parts/a/b"
@@ -108,8 +108,8 @@ chmod 664 "$WORK/parts/etc/new/x" "$WORK/parts/a/b/x"
 tar -C "$WORK/parts" -cf "$WORK/parts.tar" etc/new/x a/b/x
 spec missing <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, contents: "parts.tar"}')"
 build missing
-exits 0 "folders that neither the tarball nor the base has"
-is "folders that neither the tarball nor the base has: they are made" \
+exits 0 "directories that neither the tarball nor the base has"
+is "directories that neither the tarball nor the base has: they are created" \
     "$(layer "$WORK/missing.tar" | sed 's,/$,,')" \
     "dir 0755 0:0 etc/new
 file 0664 0:0 etc/new/x
@@ -118,7 +118,7 @@ dir 0755 0:0 a/b
 file 0664 0:0 a/b/x"
 rm -r "$WORK/parts"
 
-# In the guest, over a base: a folder that the tarball does not name is as the base has it, and
+# In the guest, over a base: a directory that the tarball does not name is as the base has it, and
 # through the base's own links.
 USER_ENV=()
 image make "$WORK/odd.tar" <<'END'
@@ -134,26 +134,26 @@ touch "$WORK/parts/tmp/x" "$WORK/parts/home/me/x" "$WORK/parts/lib/x" "$WORK/par
 tar -C "$WORK/parts" -cf "$WORK/parts.tar" tmp/x home/me/x lib/x new/x
 spec implied <<< '{"name": "x", "fromImage": "odd.tar", "contents": "parts.tar", "extraCommands": "true"}'
 build implied
-exits 0 "folders that a tarball does not name"
+exits 0 "directories that a tarball does not name"
 listing=$(layer "$WORK/implied.tar" | sed 's,/$,,; s,/ , ,')
-like "folders that a tarball does not name: the sticky bit" "$listing" '^dir 1777 0:0 tmp$'
-like "folders that a tarball does not name: owner and xattrs" "$listing" \
+like "directories that a tarball does not name: the sticky bit" "$listing" '^dir 1777 0:0 tmp$'
+like "directories that a tarball does not name: owner and xattrs" "$listing" \
     '^dir 2750 7:8 home/me xattr user\.comment=68656c6c6f$'
-like "folders that a tarball does not name: through a link" "$listing" '^dir 0711 0:0 usr/lib$'
-like "folders that a tarball does not name: the file behind the link" "$listing" ' usr/lib/x$'
-like "folders that a tarball does not name: the link stays" "$listing" ' lib -> usr/lib$'
-like "folders that a tarball does not name: one that is new" "$listing" '^dir 0755 0:0 new$'
+like "directories that a tarball does not name: through a link" "$listing" '^dir 0711 0:0 usr/lib$'
+like "directories that a tarball does not name: the file behind the link" "$listing" ' usr/lib/x$'
+like "directories that a tarball does not name: the link stays" "$listing" ' lib -> usr/lib$'
+like "directories that a tarball does not name: one that is new" "$listing" '^dir 0755 0:0 new$'
 USER_ENV=(VMBUILD_QEMU=/no/such/qemu VMBUILD_APPLIANCE=/no/such/appliance)
 
 # --- Nothing but metadata
 spec meta <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, config: {User: "7"}}')"
 build meta
 exits 0 "nothing but a config"
-is "nothing but a config: it is there" "$(config "$WORK/meta.tar" .config.User)" '"7"'
+is "nothing but a config: it is set" "$(config "$WORK/meta.tar" .config.User)" '"7"'
 is "nothing but a config: no new layer" "$(config "$WORK/meta.tar" '.rootfs.diff_ids | length')" 1
 
 # --- closure
-# Paths at their own place, with their modes, less what the base has.
+# Paths are stored where they are, with their modes, except for those that the base has.
 mkdir -p "$WORK/store/aaa-one" "$WORK/store/bbb-two"
 echo 1 > "$WORK/store/aaa-one/file"
 chmod 444 "$WORK/store/aaa-one/file"
@@ -174,22 +174,22 @@ spec second <<< '{"name": "x", "fromImage": "first.tar", "closure": {"file": "pa
 build second
 exits 0 "a closure on a base"
 listing=$(layer "$WORK/second.tar")
-like "a closure on a base: what it has not" "$listing" 'bbb-two/file$'
-unlike "a closure on a base: less what it has" "$listing" 'aaa-one/file$'
-is "a closure on a base: nor the folders above" "$(grep -c '^dir' <<< "$listing")" 1
+like "a closure on a base: paths that it lacks" "$listing" 'bbb-two/file$'
+unlike "a closure on a base: no paths that it has" "$listing" 'aaa-one/file$'
+is "a closure on a base: nor their parent directories" "$(grep -c '^dir' <<< "$listing")" 1
 
-# What is in the layer already stays, as in dockerTools. Relative paths lead from the spec's folder.
+# What the layer already has is kept, as in dockerTools. Relative paths start at the spec's directory.
 mkdir -p "$WORK/own$WORK/store/aaa-one" "$WORK/specs"
 echo own > "$WORK/own$WORK/store/aaa-one/file"
 chmod -R a+rX "$WORK/own"
 spec specs/own <<< '{"name": "x", "contents": "../own", "closure": ["../store/aaa-one", ".././store/bbb-two/"]}'
 run --spec specs/own.json --output own.tar --compression none
 exits 0 "a closure and contents"
-is "a closure and contents: contents win" "$(file_of "$WORK/own.tar" "${WORK#/}/store/aaa-one/file")" own
+is "a closure and contents: contents take precedence" "$(file_of "$WORK/own.tar" "${WORK#/}/store/aaa-one/file")" own
 is "a closure and contents: the rest" "$(file_of "$WORK/own.tar" "${WORK#/}/store/bbb-two/file")" 2
 
 # --- Size
-# Size costs neither memory nor temporary disk. (Holes, so that it costs the tests none either.)
+# Size costs neither memory nor temporary disk space. (The file is sparse, so it costs the tests none either.)
 mkdir "$WORK/large"
 truncate -s 3G "$WORK/large/file"
 chmod a+rX "$WORK/large"
@@ -203,7 +203,7 @@ END
 ok "3 GB: at most 100 MB of memory (${peak:-none})" test "${peak:-1000}" -le 100
 is "3 GB: no temporary is left" "$(find "$WORK/tmp" -mindepth 1)" ""
 rm -rf "$WORK/large" "$WORK/large.tar.gz"
-# What cannot be compressed needs the output's own room, and no other.
+# What cannot be compressed needs space for the output, and no more.
 mkdir "$WORK/random"
 head -c 200M /dev/urandom > "$WORK/random/file"
 chmod -R a+rX "$WORK/random"

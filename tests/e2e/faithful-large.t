@@ -46,7 +46,7 @@ if [ "$(id -u)" -eq 0 ]; then
     tar -xf "$WORK/sparse.tar" -C "$WORK/out.d" "$(image members "$WORK/sparse.tar" | grep layer.tar | tail -n 1)"
     mkdir "$WORK/tree"
     tar -xSf "$WORK"/out.d/*/layer.tar -C "$WORK/tree" nine
-    is "9 GiB: GNU tar gets it back" "$(tail -c 4 "$WORK/tree/nine") $(stat -c %s "$WORK/tree/nine")" "end 9663676420"
+    is "9 GiB: GNU tar restores it" "$(tail -c 4 "$WORK/tree/nine") $(stat -c %s "$WORK/tree/nine")" "end 9663676420"
     rm -rf "$WORK/tree" "$WORK/out.d"
 fi
 
@@ -85,7 +85,7 @@ exits 0 "a path of 6000 bytes in the base"
 like "a path of 6000 bytes: deleted" "$(layer "$WORK/deeper.tar")" '0/\.wh\.file$'
 
 build_script many "$on_busybox" <<< "mkdir /many; cd /many; seq 1 100000 | xargs touch; rm 777"
-exits 0 "100,000 files in one folder"
-is "100,000 files in one folder: but one" "$(layer "$WORK/many.tar" | grep -c ' many/[0-9]')" 99999
+exits 0 "100,000 files in one directory"
+is "100,000 files in one directory: but one" "$(layer "$WORK/many.tar" | grep -c ' many/[0-9]')" 99999
 
 done_testing

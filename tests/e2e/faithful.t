@@ -206,8 +206,8 @@ in_base lower 2 <<'END'
 {"path": "implied/parent/file", "data": "x"}
 {"path": "fifo", "type": "fifo", "mode": "600"}
 END
-# Copied up by a mode that stays as it is, so that what the guest has of them comes back.
-# (But hard links, which overlayfs parts by copying one of them up, as it does under Docker.)
+# Copied up by a chmod that changes nothing, so that what the guest has of them comes back.
+# (Except hard links, which overlayfs separates by copying one of them up, as it does under Docker.)
 case_of lower <<'END'
 [ "$(stat -c %h hard) $(stat -c %h hard2) $(stat -c %h hard3)" = "3 3 3" ]
 find . ! -type l ! -name 'hard*' | while read -r file; do chmod "$(stat -c %a "$file")" "$file"; done
@@ -216,7 +216,7 @@ END
 compare_cases
 
 listing=$(layer "$WORK/job.tar")
-like "a folder made again is opaque" "$listing" ' opaque/dir/\.wh\.\.wh\.\.opq$'
+like "a directory made again is opaque" "$listing" ' opaque/dir/\.wh\.\.wh\.\.opq$'
 unlike "overlayfs' own marks do not leak" "$listing" 'trusted\.overlay|user\.overlay'
 is "links go to the first path, never chained" "$(awk '$1 == "hard" && $4 ~ "^links/" { print $4, $5, $6 }' <<< "$listing")" \
     "links/b/x = links/a/w
@@ -231,7 +231,7 @@ ok "sparse files stay small: $(stat -c %s "$WORK/job.tar") bytes" \
     test "$(stat -c %s "$WORK/job.tar")" -lt $(($(stat -c %s "$WORK/base.tar") + 3000000))
 is "paths are sorted and unique" "$(awk '{ print $4 }' <<< "$listing" | sort | uniq -d)" ""
 
-# --- What other systems' own marks mean here: nothing
+# --- Other systems' marks, which mean nothing here
 
 in_layers() { printf '{"layers": [['; tools; printf ', %s], [%s]]}' "$1" "$2"; }
 in_layers '{"path": "d", "type": "dir"}, {"path": "d/below", "data": "x"}, {"path": "f", "data": "x"}' \
@@ -247,7 +247,7 @@ chmod 700 /d /m /r
 END
 exits 0 "overlayfs' marks in a base mean nothing"
 unlike "overlayfs' marks in a base do not come back" "$(layer "$WORK/marks.tar")" 'trusted\.overlay'
-like "what only looks like one does" "$(layer "$WORK/marks.tar")" ' d/? xattr user\.overlay\.opaque=79'
+like "what only resembles a mark does" "$(layer "$WORK/marks.tar")" ' d/? xattr user\.overlay\.opaque=79'
 
 # --- What ext4 alone could not hold
 
@@ -272,7 +272,7 @@ new user.two=3 120009"
 script_spec empty '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "hexattr /e user.empty " | /edit'
 build empty
 exits 0 "an extended attribute without a value"
-# As it is written; Go's archive/tar, and so Docker and umoci, take an empty value for none.
+# As written here; Go's archive/tar, and so Docker and umoci, treat an empty value as none.
 like "an extended attribute without a value: is in the layer" "$(layer "$WORK/empty.tar")" ' e xattr user\.empty=$'
 
 script_spec equals '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "xattr /e user.a=b v" | /edit'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Hooks and extraCommands: their order, their folders, their tools, their errors.
+# Hooks and extraCommands: their order, their directories, their tools, their errors.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -41,7 +41,7 @@ says "all hooks: env is theirs too" '^pre hello '
 listing=$(layer "$WORK/job.tar")
 like "extraCommands work in the layer" "$listing" '^link 0777 0:0 usr/local/link -> /from-contents$'
 like "a file deleted in the image" "$listing" 'etc/\.wh\.group$'
-unlike "nothing of the hooks' folder" "$listing" ' (image|layer|mnt|work)(/| |$)'
+unlike "nothing of the hooks' directory" "$listing" ' (image|layer|mnt|work)(/| |$)'
 
 # --- Hooks that fail
 for hook in preMount postMount postUmount extraCommands; do
@@ -95,13 +95,13 @@ is "shares: read-only" "$(cat "$WORK/shared/file")" shared
 # --- network
 build_script offline "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" \
     <<< 'ip -o link | grep -v " lo:" && exit 1; true'
-exits 0 "no network but where asked for"
+exits 0 "no network unless requested"
 build_script online "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, network: true}')" <<'END'
 ip -o -4 addr | grep -v ' lo '
 ip route | grep default
 test -s /etc/resolv.conf
 END
-exits 0 "a network where asked for"
+exits 0 "a network if requested"
 unlike "a network leaves no trace" "$(layer "$WORK/online.tar")" 'etc/(resolv|hosts)'
 
 done_testing

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Images as they come: the layouts of many tools and of none, and what is refused of them.
+# Images in many layouts, those of tools and others, and what is refused of them.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -23,7 +23,7 @@ same() {
     ok "$1: the files" cmp "$WORK/expected.tar" "$WORK/exported.tar"
 }
 
-# refused NAME REGEX IMAGE: exit code 3, and words.
+# refused NAME REGEX IMAGE: exit code 3, and a message.
 refused() {
     run inspect "$3"
     exits 3 "$1"
@@ -80,7 +80,7 @@ for archive in several several-old; do
         is "$archive: ${choice#* }" "$STATUS $(config "$WORK/chosen.tar" '.rootfs.diff_ids | length')" \
             "0 ${choice%% *}"
     done
-    refused "$archive: none of that name" "it contains .*test/base:v1.*test/other:v" docker-archive:$archive.tar:no
+    refused "$archive: no image of that name" "it contains .*test/base:v1.*test/other:v" docker-archive:$archive.tar:no
 done
 run inspect docker-archive:several.tar:test/other:v3
 is "the second tag of an image" "$(jq -r .tag "$WORK/out")" v3
@@ -135,7 +135,7 @@ layout() {
 layout unnamed <<< 'del entry["annotations"]'
 same "an image without a name" unnamed
 run inspect unnamed
-is "an image without a name: it has none" "$(jq -c '[.name, .tag]' "$WORK/out")" '[null,null]'
+is "an image without a name: no name" "$(jq -c '[.name, .tag]' "$WORK/out")" '[null,null]'
 
 layout refs << 'EOF'
 save()
@@ -153,7 +153,7 @@ for ref in v1=/a v2=/a a.host/test/x:v3=/b; do
     run inspect "oci:refs:${ref%=*}"
     is "of several refs $ref" "$STATUS $(jq -r '.config.Cmd[0]' "$WORK/out")" "0 ${ref#*=}"
 done
-refused "a ref that is not there" "find image 'v9' in 'refs'" oci:refs:v9
+refused "a ref that does not exist" "find image 'v9' in 'refs'" oci:refs:v9
 
 layout nested << 'EOF'
 save()
@@ -177,7 +177,7 @@ for platform in amd64 arm64 arm64/v8 linux/arm64; do
     is "--platform $platform" "$STATUS $(jq -r .architecture "$WORK/out")" "0 $(sed 's,linux/,,; s,/v8,,' <<< $platform)"
 done
 run inspect nested --platform arm64/v7
-exits 3 "a variant that is not there"
+exits 3 "a variant that does not exist"
 spec other << 'EOF'
 {"name": "x", "fromImage": "nested", "architecture": "arm64", "contents": "docker.tar"}
 EOF
@@ -247,18 +247,18 @@ for layer in layers:
 EOF
 same "zstd frames" chunked
 layout lying <<< 'for layer in layers: layer["mediaType"] = OCI + "layer.v1.tar"'
-same "layers of another compression than their type says" lying
+same "layers compressed otherwise than their media type states" lying
 
 layout foreign <<< 'layers[0]["mediaType"] = OCI + "layer.nondistributable.v1.tar+gzip"'
 refused "a foreign layer" "is foreign" foreign
 layout urls <<< 'layers[0]["urls"] = ["https://localhost/layer"]'
-refused "a layer that lies elsewhere" "is foreign" urls
+refused "a layer stored elsewhere" "is foreign" urls
 layout encrypted <<< 'layers[0]["mediaType"] += "+encrypted"'
 refused "an encrypted layer" "is encrypted" encrypted
 layout artifact <<< 'manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"'
 refused "an artifact" "it is no image" artifact
 layout short <<< 'layers[0]["size"] += 1'
-refused "a layer of another size" "bytes, but the manifest states" short
+refused "a layer of the wrong size" "bytes, but the manifest states" short
 layout damaged << 'EOF'
 save()
 with open(place(layers[1]), "r+b") as file:
@@ -269,15 +269,15 @@ refused "a damaged layer" "is damaged" damaged
 layout missing <<< 'save(); os.unlink(place(layers[1]))'
 refused "a missing layer" "No such file" missing
 layout diff <<< 'config["rootfs"]["diff_ids"].reverse()'
-refused "layers in another order than the config's" "diff ID" diff
+refused "layers in an order other than the config's" "diff ID" diff
 
 # --- References
-refused "a transport that is not supported" "'docker-daemon:' is not supported" docker-daemon:test/base:v1
-says "a transport that is not supported: those that are" "docker-archive:FILE.*oci-archive:FILE.*oci:DIR.*docker://"
+refused "an unsupported transport" "'docker-daemon:' is not supported" docker-daemon:test/base:v1
+says "an unsupported transport: the supported ones" "docker-archive:FILE.*oci-archive:FILE.*oci:DIR.*docker://"
 spec daemon <<< '{"name": "x", "fromImage": "containers-storage:test/base:v1"}'
 build daemon
-exits 3 "fromImage of a transport that is not supported"
-says "fromImage of a transport that is not supported: those that are" "oci-archive:FILE"
+exits 3 "fromImage of an unsupported transport"
+says "fromImage of an unsupported transport: the supported ones" "oci-archive:FILE"
 refused "a digest in an archive" "by tag, not by digest" "docker-archive:docker.tar:x@sha256:$(printf %064d 1)"
 
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The main job: an unprivileged user's script does what needs root, on a real base, and the clients
-# of others see exactly that.
+# of other projects see exactly that.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -44,19 +44,19 @@ listing=$(layer "$WORK/job.tar")
 like "the user's home" "$listing" '^dir 0755 4321:4321 home/builder/?$'
 like "a block device" "$listing" '^block 0640 0:0 srv/disk 7,3$'
 like "a character device" "$listing" '^char 0600 0:0 srv/null 1,3$'
-like "setuid and setgid, owner, first of two names" "$listing" '^file 6755 4321:4321 usr/local/bin/again$'
+like "setuid and setgid, owner, the first of two names" "$listing" '^file 6755 4321:4321 usr/local/bin/again$'
 like "a hard link to the first name" "$listing" \
     '^hard 6755 4321:4321 usr/local/bin/id-of-root = usr/local/bin/again$'
 like "contents, with the owner that the script gave it" "$listing" '^file 0[0-7]{3} 123456:654321 opt/greeting$'
 like "a deleted file" "$listing" '^file 0[0-7]{3} 0:0 etc/\.wh\.debian_version$'
-like "a deleted folder" "$listing" '^file 0[0-7]{3} 0:0 usr/share/\.wh\.doc$'
+like "a deleted directory" "$listing" '^file 0[0-7]{3} 0:0 usr/share/\.wh\.doc$'
 like "a symlink" "$listing" '^link 0777 0:0 srv/release -> /etc/os-release$'
-unlike "no trace of mount points, nor of the builder's own" "$listing" \
+unlike "no trace of mount points, nor of the builder" "$listing" \
     ' (proc|sys|dev|run/vmbuild|job|etc/resolv\.conf|etc/hosts|[^ ]*\.wh\.(proc|sys|dev))(/| |$)'
 is "one new layer on the base's one" "$(config "$WORK/job.tar" '.rootfs.diff_ids | length')" 2
 is "the base layer's bytes are kept" "$(config "$WORK/job.tar" '.rootfs.diff_ids[0]')" \
     "$(config "$(base debian)" '.rootfs.diff_ids[0]')"
-is "the config: the base's, and the spec's over it" \
+is "the config: the spec's over the base's" \
     "$(config "$WORK/job.tar" '[.created, .config.Cmd, .config.WorkingDir, .config.Labels["com.example.kind"], (.config.Env | sort)]')" \
     '["2020-02-02T02:02:02Z",["/usr/bin/id","builder"],"/srv","test",["EXTRA=1","LANG=C.UTF-8","PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]]'
 unlike "env is never stored" "$(config "$WORK/job.tar")" 'STEP'
@@ -92,7 +92,7 @@ is "docker run: setuid works" \
 is "docker inspect" "$(docker inspect --format '{{json .Config.Cmd}} {{.Config.WorkingDir}} {{.Created}}' example/main:v1)" \
     '["/usr/bin/id","builder"] /srv 2020-02-02T02:02:02Z'
 docker save --output "$WORK/saved.tar" example/main:v1
-is "docker save gives the same layers" "$(config "$WORK/saved.tar" .rootfs.diff_ids)" \
+is "docker save writes the same layers" "$(config "$WORK/saved.tar" .rootfs.diff_ids)" \
     "$(config "$WORK/job.tar" .rootfs.diff_ids)"
 
 is "skopeo inspect" "$(skopeo inspect "docker-archive:$WORK/job.tar" | jq -c '[.Created, (.Layers | length), .Architecture, .Os]')" \
@@ -105,7 +105,7 @@ is "umoci: devices, modes, owners" \
 usr/local/bin/again regular file 6755 4321:4321 0,0
 opt/greeting regular file 664 123456:654321 0,0'
 ok "umoci: deleted" test ! -e "$WORK/unpacked/rootfs/usr/share/doc" -a ! -e "$WORK/unpacked/rootfs/etc/debian_version"
-ok "umoci: the base's folders stay" test -d "$WORK/unpacked/rootfs/proc" -a -d "$WORK/unpacked/rootfs/sys"
+ok "umoci: the base's directories stay" test -d "$WORK/unpacked/rootfs/proc" -a -d "$WORK/unpacked/rootfs/sys"
 
 mkdir "$WORK/podman"
 podman=(podman --root "$WORK/podman/root" --runroot "$WORK/podman/run" --storage-driver vfs)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# network: none unless asked for; with it, a script reaches the package archive as the host does, and
-# nothing that it was lent for that stays in the image.
+# network: none unless requested; with it, a script reaches the package archive as the host does, and
+# nothing that was provided for it stays in the image.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -13,7 +13,7 @@ with() {
     jq -n --argjson a "$on_debian" --argjson b "$1" '$a + $b'
 }
 
-# The archive that this machine's own apt uses: of the release itself, which is enough.
+# The archive that this machine's own apt uses; the release itself is enough.
 # shellcheck source=/dev/null
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 # shellcheck disable=SC2016 # apt's own variables
@@ -31,12 +31,12 @@ if getent hosts "$ARCHIVE"; then exit 1; fi
 if bash -c ': < /dev/tcp/10.0.2.2/80' 2> /dev/null; then exit 1; fi
 echo "proxy: ${http_proxy-none}"
 END
-exits 0 "no network unless asked for"
+exits 0 "no network unless requested"
 says "no network: no interface but lo" '^interfaces: /sys/class/net/lo$'
 says "no network: no proxy either" '^proxy: none$'
 
 # --- Packages
-# The machine's own way to the archive, which a clean environment has not got.
+# How this machine reaches the archive, which a clean environment does not contain.
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE; do
     [ -z "${!name-}" ] || USER_ENV+=("$name=${!name}")
 done
@@ -61,8 +61,8 @@ unlike "the network leaves no trace in /etc" "$listing" ' etc/(\.wh\.)?(resolv\.
 unlike "the network leaves no trace in /run" "$listing" ' run/vmbuild'
 is "nothing of env is stored" "$(grep -c marker-of-env "$WORK/apt.tar")" 0
 
-# --- What is lent
-# What is lent: proxies (one on the host's loopback included), the CA bundle, name resolution.
+# --- What the network provides
+# Proxies (one on the host's loopback included), the CA bundle, name resolution.
 mkdir "$WORK/www"
 echo "from the host" > "$WORK/www/file"
 python3 -u -m http.server --bind 127.0.0.1 --directory "$WORK/www" 0 > "$WORK/server" 2>&1 &
@@ -86,7 +86,7 @@ exec 3<> "/dev/tcp/${address%:*}/${address#*:}"
 printf 'GET /file HTTP/1.0\r\n\r\n' >&3
 cat <&3
 END
-exits 0 "what the network lends"
+exits 0 "what the network provides"
 says "proxies: one on the loopback is that of the host, env comes first" \
     "^proxies: http://10\.0\.2\.2:$port http://me:marker-of-proxy@proxy\.invalid:1 marker-of-no-proxy mine\$"
 says "a server on the host's loopback" '^from the host'
@@ -96,7 +96,7 @@ is "none of it is stored" "$(grep -c marker-of "$WORK/lent.tar")" 0
 is "the layer is empty" "$(layer "$WORK/lent.tar" | grep -cv ' \./\?$')" 0
 
 # --- A dangling resolv.conf
-# A resolv.conf that points to a service which is not there, as on a system with systemd-resolved.
+# A resolv.conf that points to a service which does not exist, as on a system with systemd-resolved.
 USER_ENV=()
 build_script link "$on_debian" <<< 'ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf'
 build_script linked '{"name": "x", "fromImage": "link.tar", "network": true}' <<'END'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The formats and compressions of outputs, read by others' programs; inspect, export, dry-run.
+# The formats and compressions of outputs, read by other programs; inspect, export, dry-run.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -12,7 +12,7 @@ build job
 exits 0 "docker-archive"
 ok "docker-archive: whole" image check "$WORK/job.tar"
 diff_ids=$(config "$WORK/job.tar" .rootfs.diff_ids)
-is "Cmd is cleared where Entrypoint is set" "$(config "$WORK/job.tar" '[.config.Entrypoint, .config.Cmd]')" \
+is "Entrypoint clears Cmd" "$(config "$WORK/job.tar" '[.config.Entrypoint, .config.Cmd]')" \
     '[["/bin/echo"],null]'
 is "history: the base's, and one more" "$(config "$WORK/job.tar" '.history | length')" 2
 
@@ -23,13 +23,13 @@ done
 is "docker-archive: skopeo sees the layers" \
     "$(skopeo inspect --config "docker-archive:$WORK/job.none" | jq -c .rootfs.diff_ids)" "$diff_ids"
 # (skopeo 1.9 reads no docker-archive that is compressed as a whole.)
-ok "docker-archive, gzip: the same within" cmp <(gzip -dc "$WORK/job.gzip") "$WORK/job.none"
-ok "docker-archive, zstd: the same within" cmp <(zstd -dc < "$WORK/job.zstd") "$WORK/job.none"
+ok "docker-archive, gzip: the same inside" cmp <(gzip -dc "$WORK/job.gzip") "$WORK/job.none"
+ok "docker-archive, zstd: the same inside" cmp <(zstd -dc < "$WORK/job.zstd") "$WORK/job.none"
 if [ "$(id -u)" -eq 0 ]; then
     like "docker-archive, gzip: docker load" "$(docker load --input "$WORK/job.gzip" 2>&1)" '^Loaded image: example/out:v2$'
 fi
 run --spec job.json --output job.quiet --compression none --progress none
-is "a build says nothing where it is to be quiet" "$(cat "$WORK/err")" ""
+is "a quiet build prints nothing" "$(cat "$WORK/err")" ""
 leaves_nothing "a build"
 run --spec job.json --output job.default
 is "gzip is the default" "$(head -c 2 "$WORK/job.default" | xxd -p)" 1f8b
@@ -49,18 +49,18 @@ done
 is "oci: the layout's version" "$(jq -r .imageLayoutVersion "$WORK/job.oci.gzip/oci-layout")" 1.0.0
 is "oci: names" "$(jq -c '.manifests[0].annotations | [.["org.opencontainers.image.ref.name"], .["io.containerd.image.name"]]' "$WORK/job.oci.gzip/index.json")" \
     '["v2","docker.io/example/out:v2"]'
-ok "oci: each blob is what its name says" bash -c \
+ok "oci: each blob matches its name" bash -c \
     'cd "$1/blobs/sha256" && for blob in *; do echo "$blob  $blob"; done | sha256sum --check --quiet' bash "$WORK/job.oci.gzip"
 
-# podman ARGUMENT...: with a store of the test's own.
+# podman ARGUMENT...: with a store for this test alone.
 podman() {
     command podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs \
         --events-backend none "$@"
 }
-# engine_reads NAME ENGINE FILE: the engine loads the file, and has the same image then.
+# engine_reads NAME ENGINE FILE: the engine loads the file, and then has the same image.
 engine_reads() {
     local name save=(save)
-    # (It cannot make Docker's form of layers compressed by zstd.)
+    # (It cannot write Docker's format with layers compressed by zstd.)
     [ "$2" = docker ] || save+=(--format oci-archive)
     ok "$1: $2 loads it" "$2" load --quiet --input "$WORK/$3"
     name=$("$2" image ls --format '{{.Repository}}:{{.Tag}}' | grep example/out)
@@ -74,7 +74,7 @@ engine_reads() {
     rm -f "$WORK/saved.tar"
 }
 if [ "$(id -u)" -eq 0 ]; then
-    # (Debian 12's Docker is older than OCI archives, and its podman reads no gzip around an archive.)
+    # (Debian 12's Docker predates OCI archives, and its podman cannot read an archive compressed with gzip.)
     for out in job.none job.gzip; do
         engine_reads "$out" docker $out
     done
@@ -83,7 +83,7 @@ if [ "$(id -u)" -eq 0 ]; then
     done
 fi
 
-# A base in OCI form: its blobs are kept.
+# A base in OCI format: its blobs are kept.
 script_spec child '{"name": "child", "fromImage": "oci:job.oci.gzip:v2"}' <<< 'echo child > /child'
 run --spec child.json --output child.oci --format oci
 exits 0 "a base in OCI form"
@@ -115,10 +115,10 @@ run --spec failing.json --output failing.tar --compression none
 exits 5 "a script that fails"
 leaves_nothing "a script that fails" "$WORK/failing.tar"
 
-# Where it cannot be written.
+# Outputs that cannot be written.
 run --spec job.json --output nowhere/job.tar
-exits 1 "into a folder that is not there"
-says "into a folder that is not there: the message" '^vmbuild: .*nowhere'
+exits 1 "into a directory that does not exist"
+says "into a directory that does not exist: the message" '^vmbuild: .*nowhere'
 mkdir "$WORK/folder"
 long=$(printf 'a%.0s' {1..300})
 for out in nowhere/job.tar folder folder/ "$long" /proc/job.tar job.json/job.tar; do
@@ -127,7 +127,7 @@ for out in nowhere/job.tar folder folder/ "$long" /proc/job.tar job.json/job.tar
         [[ ${words[*]}$out != *oci"folder"* ]] || continue # an empty folder may be replaced
         run "${words[@]}" --output "$out"
         exits 1 "${words[*]} to ${out:0:20}"
-        unlike "${words[*]} to ${out:0:20}: told before there is work" "$(cat "$WORK/err")" '^(base|read)$'
+        unlike "${words[*]} to ${out:0:20}: reported before any work" "$(cat "$WORK/err")" '^(base|read)$'
     done
 done
 if [ "$(id -u)" -eq 0 ]; then
@@ -138,7 +138,7 @@ if [ "$(id -u)" -eq 0 ]; then
     run --spec job.json --output small/job.tar --compression none
     exits 6 "the output's disk is full"
     says "the output's disk is full: which" '^vmbuild: .*small'
-    is "the output's disk is full: the former output stays, alone" \
+    is "the output's disk is full: only the previous output is there" \
         "$(ls -A "$WORK/small") $(sha256sum < "$WORK/small/job.tar")" "job.tar $previous"
     leaves_nothing "the output's disk is full"
     umount "$WORK/small"
@@ -146,7 +146,7 @@ else
     skip "the output's disk is full" "mount needs root"
 fi
 
-# All forms in, all the same out.
+# All formats in, the same out.
 for form in docker-archive:job.gzip docker-archive:job.tar:example/out:v2 oci:job.oci.zstd oci:job.oci.none:v2 \
     oci-archive:job.oci-archive.gzip:v2 job.oci-archive.zstd job.zstd job.oci.gzip; do
     run inspect "$form"
@@ -165,19 +165,19 @@ if [ "$(id -u)" -eq 0 ]; then
     is "export: what umoci unpacks" "$(diff <(image tree "$WORK/exported") <(image tree "$WORK/umoci/rootfs") | head -n 20)" ""
 fi
 
-# Saying what would be done, doing nothing.
+# Printing what would be done, doing nothing.
 rm -f "$WORK/job.tar"
 build job --dry-run
 exits 0 "--dry-run"
-ok "--dry-run: says the steps" jq -e . "$WORK/out"
-ok "--dry-run: makes nothing" test ! -e "$WORK/job.tar"
+ok "--dry-run: prints the steps" jq -e . "$WORK/out"
+ok "--dry-run: creates nothing" test ! -e "$WORK/job.tar"
 
 run --spec job.json --output job.tar --progress json
 exits 0 "--progress json"
 ok "--progress json: an object a line" bash -c 'jq -es "map(.event) | length > 3" < "$1"' bash "$WORK/err"
 build job --quiet
 exits 0 "--quiet"
-is "--quiet: says nothing" "$(cat "$WORK/err")" ""
+is "--quiet: prints nothing" "$(cat "$WORK/err")" ""
 build job --set tag=v9 --set 'config={"User":"9"}'
 exits 0 "--set"
 is "--set: over the spec" "$(config "$WORK/job.tar" .config.User) $(image members "$WORK/job.tar" | wc -l)" \

@@ -39,7 +39,7 @@ package() {
         "SHA256: $(sha256sum < "$pool/$1.deb" | cut -c 1-64)"
 }
 
-# archive: Debian's package archive, so far as README needs it.
+# archive: Debian's package archive, as far as README needs it.
 archive() {
     local dist=$WORK/debian/dists/bookworm index=main/binary-amd64/Packages
     mkdir -p "$dist/${index%/*}"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What real scripts write, in two builds: the files that differ are all listed here, so that neither
-# what is the same nor what is not can change unnoticed. README says what to do about the latter.
+# what is the same nor what is not can change unnoticed. README tells what to do about the latter.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -8,7 +8,7 @@ need jq
 
 # differs NAME SPEC EXPECTED: the layer's files whose content differs between two builds of SPEC.json:
 # on one processor and on two, with and without what is cached, a script waiting for a second and
-# for three. A name that a script drew is given as NAME.*.
+# for three. A random name is shown as NAME.*.
 differs() {
     local name=$1 spec=$2 expected=$3 seconds options=()
     for seconds in 1 3; do

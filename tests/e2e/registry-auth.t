@@ -50,10 +50,10 @@ trust_authority() {
 # --- TLS
 pull_as "$SECURE/private/a"
 exits 9 "a certificate of an unknown authority"
-says "where to put the authority is said" "certs.d/127.0.0.1:[0-9]*/ca.crt"
+says "the message names the directory for the authority" "certs.d/127.0.0.1:[0-9]*/ca.crt"
 pull_as "$SECURE/private/a" "SSL_CERT_FILE=$WORK/ca.crt"
 exits 9 "no credentials"
-says "how to log in is said" "skopeo login 127.0.0.1"
+says "the message tells how to log in" "skopeo login 127.0.0.1"
 trust_authority
 pull_as "$SECURE/private/a"
 exits 9 "the authority of certs.d"
@@ -134,7 +134,7 @@ like "only pulling is asked for" "$(cat "$WORK/tokens.log")" "scope=repository%3
 pull_as "$TOKEN/private/a"
 exits 9 "a private repository without credentials"
 says "that there are none is said" "requires credentials, and none were found"
-says "how to log in is said here, too" "skopeo login 127.0.0.1"
+says "the message tells how to log in here, too" "skopeo login 127.0.0.1"
 OPTIONS=(--authfile good.json)
 pull_as "$TOKEN/private/a"
 exits 0 "a token for user name and password, of a namespace"

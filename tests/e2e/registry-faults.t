@@ -49,20 +49,20 @@ pull_through down << 'EOF'
 [{"match": "/manifests/", "do": "status", "status": 503, "headers": {"Retry-After": "0"}}]
 EOF
 exits 9 "503 for ever"
-is "down: it is asked six times" "$(requests down 'GET .*/manifests/')" 6
+is "down: six requests are made" "$(requests down 'GET .*/manifests/')" 6
 ok "down: no output" test ! -e "$WORK/down.tar"
 
 pull_through later << 'EOF'
 [{"match": "/manifests/", "do": "status", "status": 429, "headers": {"Retry-After": "86400"},
   "body": "{\"errors\": [{\"code\": \"TOOMANYREQUESTS\", \"message\": \"pull rate limit\\u001b[31m\"}]}"}]
 EOF
-exits 9 "a wait of a day"
+exits 9 "a request to wait for a day"
 says "later: the registry's words, harmless" "TOOMANYREQUESTS: pull rate limit\\[31m"
 
 pull_through corrupt << 'EOF'
 [{"match": "GET .*/blobs/", "do": "corrupt"}]
 EOF
-exits 3 "a blob that is not what its digest says"
+exits 3 "a blob that does not match its digest"
 says "corrupt: the digest is named" "get blob 'sha256:.*content with digest sha256:"
 leaves_nothing "corrupt" "$WORK/corrupt.tar"
 
@@ -70,13 +70,13 @@ pull_through lie << EOF
 [{"match": "GET .*/manifests/", "do": "headers",
   "headers": {"Docker-Content-Digest": "sha256:$(printf %064d 1)"}}]
 EOF
-exits 3 "a manifest that is not what the registry says"
+exits 3 "a manifest that does not match the registry's digest"
 
 digest=$(manifest_of "$REAL/a/b:t" | sha256sum | cut -d ' ' -f 1)
 pull_through changed --digest "sha256:$digest" << 'EOF'
 [{"match": "GET .*/manifests/", "do": "corrupt"}]
 EOF
-exits 3 "a manifest that is not what was asked for"
+exits 3 "a manifest that does not match the requested digest"
 
 pull_through schema1 << 'EOF'
 [{"match": "GET .*/manifests/", "do": "status", "status": 200,
@@ -84,37 +84,37 @@ pull_through schema1 << 'EOF'
   "body": "{\"schemaVersion\": 1, \"name\": \"a/b\", \"tag\": \"t\", \"fsLayers\": [], \"history\": []}"}]
 EOF
 exits 3 "schema 1"
-says "schema1: it is called by its name" "schema 1"
+says "schema1: the message names it" "schema 1"
 
 pull_through flood << 'EOF'
 [{"match": "GET .*/manifests/", "do": "flood"}]
 EOF
-exits 9 "a manifest without end"
+exits 9 "a manifest without an end"
 says "flood: the limit is named" "exceeds 4194304 bytes"
 
 pull_through refusal << 'EOF'
 [{"match": "GET .*/manifests/", "do": "flood", "status": 404}]
 EOF
-exits 9 "a refusal without end"
+exits 9 "a refusal without an end"
 says "refusal: the limit is named" "status 404 with a body of more than 1048576 bytes"
 
 pull_through long << 'EOF'
 [{"match": "GET .*/blobs/", "do": "flood"}]
 EOF
-exits 3 "a blob without end"
+exits 3 "a blob without an end"
 leaves_nothing "long" "$WORK/long.tar"
 
 pull_through loop << 'EOF'
 [{"match": "GET .*/manifests/", "do": "status", "status": 307, "headers": {"Location": "/v2/a/b/manifests/t"}}]
 EOF
-exits 9 "redirects without end"
-says "loop: that is said" "redirects more than"
+exits 9 "redirects without an end"
+says "loop: the message says so" "redirects more than"
 
 pull_through downgrade << 'EOF'
 [{"match": "GET .*/manifests/", "do": "status", "status": 307, "headers": {"Location": "http://192.0.2.1/"}}]
 EOF
 exits 9 "a redirect to plain HTTP beyond the loopback"
-says "downgrade: what allows it is said" "--plain-http"
+says "downgrade: the message names the option" "--plain-http"
 
 pull_through elsewhere << 'EOF'
 [{"match": "GET .*/manifests/", "do": "status", "status": 307, "headers": {"Location": "file:///etc/passwd"}}]
@@ -128,7 +128,7 @@ EOF
 fresh_cache
 start pull "docker://127.0.0.1:$PORT/a/b:t" -o slow.tar
 wait_for grep -q "/blobs/" "$WORK/slow.log"
-# RUN_PID may be a shell that waits for the program: the oldest of its processes is the one.
+# RUN_PID may be a shell that waits for the program, which is then the oldest of its processes.
 kill -TERM "$(pgrep -o -f "vmbuild pull docker://127.0.0.1:$PORT/")"
 finish
 exits 143 "terminated"

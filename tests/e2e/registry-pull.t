@@ -1,5 +1,5 @@
 #!/bin/bash
-# Pulling from a registry: what comes is what another client sent there.
+# Pulling from a registry: what arrives is what another client sent there.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/registry.sh
@@ -29,7 +29,7 @@ is "the image has its name" "$(tar -xOf "$WORK/pulled.tar" manifest.json | jq -r
 ok "skopeo reads it" skopeo inspect "docker-archive:$WORK/pulled.tar"
 cp "$WORK/pulled.tar" "$WORK/first.tar"
 run pull "docker://$REGISTRY/a/b:t" -o pulled.tar --compression none
-ok "a warm pull gives the same bytes" cmp "$WORK/first.tar" "$WORK/pulled.tar"
+ok "a warm pull yields the same bytes" cmp "$WORK/first.tar" "$WORK/pulled.tar"
 
 fresh_cache
 run pull "docker://$REGISTRY/a/b:t" -o pulled --format oci
@@ -67,7 +67,7 @@ run pull "docker://$REGISTRY/a/b:t" --digest "$DIGEST" -o by-digest.tar --compre
 exits 0 "pull by --digest after the tag has moved"
 is "the digest decides" "$(archive_diff_ids "$WORK/by-digest.tar")" "$DIFF_IDS"
 run pull "docker://$REGISTRY/a/b:t" --digest "sha256:$(printf %064d 1)" -o none.tar
-exits 9 "pull by a digest that is not there"
+exits 9 "pull by a digest that does not exist"
 says "the digest is named" "get manifest 'sha256:0000.*no such image"
 ok "no output is made" test ! -e "$WORK/none.tar"
 run pull "docker://$REGISTRY/a/b:t" --digest "sha256:12" -o none.tar
@@ -97,10 +97,10 @@ jq -n --arg one "sha256:$(digest_of "$PORT/docker:t")" --arg two "sha256:$(diges
 fresh_cache
 run pull "docker://$REGISTRY/list:all" --platform amd64 -o amd64.tar --compression none
 exits 0 "pull from an index"
-is "the image of the platform comes" "$(archive_config "$WORK/amd64.tar")" \
+is "the platform's image is pulled" "$(archive_config "$WORK/amd64.tar")" \
     "$(config_digest "$PORT/docker:t")"
 run pull "docker://$REGISTRY/list:all" --platform arm64 -o arm64.tar --compression none
-is "the image of another platform comes" "$(archive_config "$WORK/arm64.tar")" \
+is "another platform's image is pulled" "$(archive_config "$WORK/arm64.tar")" \
     "$(config_digest "$PORT/tars:t")"
 run pull "docker://$REGISTRY/list:all" --platform s390x -o s390x.tar
 exits 3 "no image for the platform"
@@ -153,18 +153,18 @@ done
 # --- What is not there
 run pull "docker://$REGISTRY/a/b:missing" -o none.tar
 exits 9 "no such tag"
-says "the registry's own words stand" "MANIFEST_UNKNOWN"
+says "the registry's own words are kept" "MANIFEST_UNKNOWN"
 run pull "docker://127.0.0.1:1/a/b:t" -o none.tar
-exits 9 "no registry there"
+exits 9 "no registry at that address"
 # (curl takes all of .localhost for this machine; it is not what a user means by it.)
 run pull "docker://registry.localhost:${REGISTRY#*:}/a/b:t" -o none.tar
-exits 9 "a registry without TLS that is not on the loopback by its name"
-says "what reaches it is said" "speaks plain HTTP, use --plain-http"
+exits 9 "a registry without TLS whose name is not the loopback's"
+says "the message names --plain-http" "speaks plain HTTP, use --plain-http"
 run pull "docker://registry.localhost:${REGISTRY#*:}/a/b:t" -o plain.tar --plain-http
-exits 0 "--plain-http reaches it"
+exits 0 "it is reached with --plain-http"
 run pull "oci:$WORK/oci" -o none.tar
 exits 2 "not a registry"
-says "what to write is said" "docker://HOST"
+says "the message shows the syntax" "docker://HOST"
 
 # --- As a base
 fresh_cache
@@ -177,7 +177,7 @@ build based
 exits 0 "a registry's image as fromImage"
 is "its layers come first" "$(archive_diff_ids "$WORK/based.tar" | head -n 3)" "$DIFF_IDS"
 
-# A base whose blobs are all that the output needs, too large for a disk that was made by those.
+# A base of which the output needs only the blobs, and which is larger than they are.
 image make "$WORK/large.tar" << EOF
 {"layers": [[{"path": "bin/sh", "mode": "755", "hex": "$(xxd -p < /bin/busybox | tr -d '\n')"}, {"path": "z", "size": 100000000}]]}
 EOF

@@ -22,7 +22,7 @@ digest() {
 start_proxy log "$REAL" <<< '[]'
 run push "oci:oci:x" "docker://127.0.0.1:$PORT/one:t"
 exits 0 "push an OCI layout"
-is "its manifest is the one that is pushed" "$(digest one:t)" "$(cat "$WORK/oci.digest")"
+is "its manifest is pushed unchanged" "$(digest one:t)" "$(cat "$WORK/oci.digest")"
 is "each blob is sent once" "$(requests log 'PATCH ')" 4
 run push "oci:oci:x" "docker://127.0.0.1:$PORT/one:u"
 exits 0 "push it again"
@@ -37,19 +37,19 @@ exits 0 "push a docker-archive"
 is "it is of Docker's schema 2" "$(manifest_of "$REAL/archive:t" | jq -r .mediaType)" \
     application/vnd.docker.distribution.manifest.v2+json
 is "it keeps its ID" "$(config_digest "$REAL/archive:t")" "$(archive_config "$WORK/other.tar")"
-ok "skopeo takes it whole" skopeo --insecure-policy copy --quiet --src-tls-verify=false \
+ok "skopeo copies all of it" skopeo --insecure-policy copy --quiet --src-tls-verify=false \
     "docker://127.0.0.1:$REAL/archive:t" "docker-archive:$WORK/back.tar"
 is "its layers are the same" "$(archive_diff_ids "$WORK/back.tar")" \
     "$(archive_diff_ids "$WORK/other.tar")"
 run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/archive:u" --no-cache
-is "what is made of it is the same each time" "$(digest archive:u)" "$(digest archive:t)"
+is "the pushed image is the same each time" "$(digest archive:u)" "$(digest archive:t)"
 
 skopeo_push "$WORK/oci" "$REAL/docker:t" --format v2s2
 run push "docker://127.0.0.1:$REAL/docker:t" "docker://127.0.0.1:$REAL/copy:t"
 exits 0 "push from registry to registry"
 is "the manifest stays Docker's" "$(manifest_of "$REAL/copy:t" | jq -r .mediaType)" \
     application/vnd.docker.distribution.manifest.v2+json
-is "and it keeps its digest" "$(digest copy:t)" "$(digest docker:t)"
+is "and keeps its digest" "$(digest copy:t)" "$(digest docker:t)"
 
 # --- Broken uploads
 run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/whole:t"
@@ -62,12 +62,12 @@ push_through cut << 'EOF'
 [{"match": "PATCH ", "do": "cut-request", "after": 1500000, "times": 3}]
 EOF
 exits 0 "connections cut in the middle of uploads"
-like "cut: the registry is asked what it has" "$(cat "$WORK/cut.log")" "GET .*/uploads/"
+like "cut: the registry is asked for its state" "$(cat "$WORK/cut.log")" "GET .*/uploads/"
 is "cut: the image is whole" "$(digest cut:t)" "$WHOLE"
 push_through resumed << 'EOF'
 [{"match": "PATCH ", "do": "shorten", "after": 1500000, "times": 2}]
 EOF
-exits 0 "uploads of which a part has arrived"
+exits 0 "uploads that arrived in part"
 is "resumed: only the rest is sent" "$(requests resumed 'PATCH .*range=1500000-')" 2
 is "resumed: the image is whole" "$(digest resumed:t)" "$WHOLE"
 push_through busy << 'EOF'
@@ -83,12 +83,12 @@ push_through denied << 'EOF'
   "body": "{\"errors\": [{\"code\": \"DENIED\", \"message\": \"no access\"}]}"}]
 EOF
 exits 9 "a registry that refuses"
-says "denied: its words stand" "status 403.*DENIED: no access"
+says "denied: its words are kept" "status 403.*DENIED: no access"
 
 # --- Mistakes
 run push missing.tar "docker://127.0.0.1:$REAL/none:t"
-exits 3 "an image that is not there"
+exits 3 "an image that does not exist"
 run push "docker-archive:other.tar" "oci:elsewhere"
-exits 2 "a target that is no registry"
+exits 2 "a target that is not a registry"
 
 done_testing

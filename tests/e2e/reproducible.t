@@ -5,7 +5,7 @@
 
 need jq
 
-# A job twice: in folders of different names, made in another order, by times that are not taken over.
+# A job twice: in directories of different names, created in another order, with times that are not preserved.
 make_job() {
     local folder=$1 name
     shift
@@ -48,7 +48,7 @@ jq -n --arg base "$(base debian)" --arg script "$script" '{name: "x", fromImage:
     created: "2021-03-04T05:06:07Z", runAsRoot: $script}' | tee "$WORK/another folder/job.json" > "$WORK/one/job.json"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/one" "$WORK/another folder"
 
-# show_difference IMAGE OTHER: what differs, as far as it can be told.
+# show_difference IMAGE OTHER: what differs, as far as that can be shown.
 show_difference() {
     cmp "$1" "$2" 2>&1 | diag
     diff <(image sums "$1") <(image sums "$2") | head -n 20 | diag
@@ -74,7 +74,7 @@ same() {
     [ "$digest" = "$expected" ] || show_difference "$WORK/first.tar" "$WORK/job.tar"
 }
 
-same "a first build, with the cache as it is" one
+same "a first build, with the cache in its present state" one
 same "with a warm cache" one
 same "with a cold cache" one --no-cache
 same "two CPUs" one --cpus 2
@@ -89,7 +89,7 @@ if [ "$(id -u)" -eq 0 ]; then
     NOBODY=12345
     chown -R $NOBODY "$WORK"
     USER_ENV=(XDG_CACHE_HOME="$WORK/tmp")
-    same "another user, with a cache of its own" one
+    same "another user, with a separate cache" one
     rm -rf "$WORK/tmp/vmbuild"
     NOBODY=65534
     chown -R $NOBODY "$WORK"
@@ -97,11 +97,11 @@ else
     skip "another user" "it needs root"
 fi
 
-# Another day of the host's; only the clock of the day is faked, or nobody's time limit would be right.
+# Another date on the host; only the wall clock is faked, or no time limit would be right.
 faketime=$(find /usr/lib* -name libfaketimeMT.so.1 2> /dev/null | head -n 1)
 if [ -n "$faketime" ]; then
     USER_ENV=(LD_PRELOAD="$faketime" FAKETIME="@2038-02-03 04:05:06" FAKETIME_DONT_FAKE_MONOTONIC=1)
-    is "the host's day is another" "$(as_user date +%F)" 2038-02-03
+    is "the host's date differs" "$(as_user date +%F)" 2038-02-03
     same "on another day" one
 else
     skip "on another day" "no libfaketime here"
@@ -119,11 +119,11 @@ USER_ENV=()
 is "no time stamp is newer than created" "$(PYTHONPATH=$TOP/tests python3 -c 'import image, sys
 print(max(int(info.mtime) for info in image.Archive(sys.argv[1]).layer()))' "$WORK/first.tar")" 1614834367
 
-# Memory, and without that part of the script which reads how large it is.
+# Memory; without the part of the script that reads its size.
 jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, runAsRoot: "useradd user; ldconfig; ulimit -a > /limits"}' \
     > "$WORK/one/job.json"
 expected=
-same "as much memory as ever" one
+same "the same memory" one
 same "more memory" one --memory 900
 
 # Another processor, as another accelerator would show it.
@@ -133,7 +133,7 @@ chmod 755 "$WORK/other-processor"
 jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, runAsRoot: "useradd user; ldconfig; uname -a > /uname
     echo hello | sha256sum > /sum; perl -e \"print sqrt(2) . exp(1)\" > /numbers; touch /done; ls -lR /etc > /list"}' > "$WORK/one/job.json"
 expected=
-same "the processor as ever" one
+same "the same processor" one
 USER_ENV=(VMBUILD_QEMU="$WORK/other-processor")
 same "another processor" one
 USER_ENV=()

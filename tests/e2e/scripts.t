@@ -1,6 +1,6 @@
 #!/bin/bash
 # Scripts that fail, and scripts that attack what runs them: the right exit code, a message that
-# says which script and how, and nothing left.
+# names the script and the cause, and nothing left behind.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -14,9 +14,9 @@ with() {
 # --- How a script ends
 build_script seven "$on_busybox" <<< 'echo before; exit 7; echo after'
 exits 5 "a script that exits 7"
-says "a script that exits 7: which, and how" "^vmbuild: .*'runAsRoot'.*7"
+says "a script that exits 7: the message names it and its status" "^vmbuild: .*'runAsRoot'.*7"
 says "a script that exits 7: its output until then" '^before$'
-unlike "a script that exits 7: and no further" "$(cat "$WORK/err")" '^after$'
+unlike "a script that exits 7: nothing after it" "$(cat "$WORK/err")" '^after$'
 leaves_nothing "a script that exits 7" "$WORK/seven.tar"
 
 build_script fails "$on_busybox" <<< $'true\nfalse\necho after'
@@ -24,12 +24,12 @@ exits 5 "the first command that fails ends the script"
 
 build_script signal "$on_busybox" <<< 'kill -SEGV $$'
 exits 5 "a script that dies of a signal"
-says "a script that dies of a signal: which" "'runAsRoot'.*(signal 11|SIGSEGV|Segmentation)"
+says "a script that dies of a signal: the message names it" "'runAsRoot'.*(signal 11|SIGSEGV|Segmentation)"
 
 # --- Interpreters
 build_script missing "$on_busybox" <<< $'#!/no/such/interpreter\n'
-exits 5 "an interpreter that is not there"
-says "an interpreter that is not there: the message" "^vmbuild: .*'runAsRoot'"
+exits 5 "an interpreter that does not exist"
+says "an interpreter that does not exist: the message" "^vmbuild: .*'runAsRoot'"
 
 build_script windows "$on_busybox" <<< $'#!/bin/sh\r\necho x > /x\r\n'
 exits 5 "an interpreter with a carriage return"
@@ -39,8 +39,8 @@ build_script interpreter "$on_busybox" <<< $'#!/usr/bin/awk -f\nBEGIN { print "a
 exits 0 "a #! line is honoured"
 like "a #! line is honoured: by its interpreter" "$(layer "$WORK/interpreter.tar")" ' awk$'
 
-# --- Attacks on what runs it
-# PID 1's children: what the script sees, and, should it see more, that too.
+# --- Attacks on what runs the script
+# What the script can see: its own processes, and any others, should there be some.
 build_script kills "$on_busybox" <<'END'
 touch /made
 ls -l /proc/1/fd > /descriptors
@@ -91,13 +91,13 @@ bomb() { bomb | bomb & }
 bomb 2> /dev/null
 sleep 3
 END
-ok "a fork bomb: an end, whichever" test "$STATUS" -eq 0 -o "$STATUS" -eq 5 -o "$STATUS" -eq 7 -o "$STATUS" -eq 8
+ok "a fork bomb: it ends, one way or another" test "$STATUS" -eq 0 -o "$STATUS" -eq 5 -o "$STATUS" -eq 7 -o "$STATUS" -eq 8
 leaves_nothing "a fork bomb"
 
 # --- Limits: disk, memory, time
 build_script full "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=400'
 exits 6 "a script that fills the disk"
-says "a script that fills the disk: which disk" "^vmbuild: .*disk"
+says "a script that fills the disk: the message names the disk" "^vmbuild: .*disk"
 says "a script that fills the disk: what to do" 'diskSize'
 leaves_nothing "a script that fills the disk" "$WORK/full.tar"
 
@@ -126,7 +126,7 @@ END
 took=$(($(date +%s) - before))
 exits 8 "a script that sleeps past its timeout"
 says "a script that sleeps past its timeout: which, and how long" "'runAsRoot'.*3 s"
-# Booting and unpacking come on top of the 5 seconds, and other tests beside this one.
+# Booting and unpacking come on top of the 5 seconds, and other tests run at the same time.
 ok "a script that sleeps past its timeout: ended in time ($took s)" test "$took" -le 14
 leaves_nothing "a script that sleeps past its timeout" "$WORK/sleeps.tar"
 
@@ -146,10 +146,10 @@ is "a script with much output: all of it, in order" \
 
 build_script partial "$on_busybox" <<< 'printf "no newline"'
 exits 0 "output without a newline"
-says "output without a newline: is shown" '^no newline$'
+says "output without a newline: it is shown" '^no newline$'
 
 # --- The previous output
-# A failed build leaves the previous output as it was.
+# A failed build does not touch the previous output.
 echo previous > "$WORK/kept.tar"
 build_script kept "$on_busybox" <<< 'exit 1'
 exits 5 "a failed build"

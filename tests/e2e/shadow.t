@@ -1,5 +1,5 @@
 #!/bin/bash
-# shadowSetup: the files that useradd and its like need, made where they are missing.
+# shadowSetup: the files that useradd and the like need, created if they are missing.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -7,12 +7,12 @@ need jq
 
 all='etc/group etc/gshadow etc/login.defs etc/pam.d/other etc/passwd etc/shadow'
 
-# etc_files FILE: what the last layer holds below etc/: type, mode, owner, path.
+# etc_files FILE: what the last layer contains below etc/: type, mode, owner, path.
 etc_files() {
     layer "$1" | awk '$1 == "file" && $4 ~ /^etc\// { print $2, $3, $4 }' | sort -k 3
 }
 
-# An empty base, and no script: no program is there that could run.
+# An empty base, and no script: there is no program that could run.
 image make "$WORK/empty.tar" <<< '{"layers": [[{"path": "data/", "type": "dir"}]]}'
 spec alone <<< '{"name": "x", "fromImage": "empty.tar", "shadowSetup": true}'
 build alone
@@ -43,7 +43,7 @@ for file in passwd shadow group gshadow login.defs pam.d/other; do
 done
 END
 exits 0 "Debian"
-is "Debian: nothing is written anew" "$(etc_files "$WORK/debian.tar")" ""
+is "Debian: nothing is rewritten" "$(etc_files "$WORK/debian.tar")" ""
 
 build_script bare "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base}')" \
     <<< 'rm /etc/passwd* /etc/group* /etc/shadow* /etc/gshadow* /etc/login.defs /etc/pam.d/other'
@@ -56,7 +56,7 @@ exits 0 "Debian without its users"
 says "Debian without its users: useradd works" '^uid=[0-9]+\(redis\) gid=[0-9]+\(redis\)'
 like "Debian without its users: passwd" "$(file_of "$WORK/users.tar" etc/passwd)" '^redis:'
 
-# A shadow file that is there stays; one that is not is made.
+# An existing shadow file is kept; a missing one is created.
 image make "$WORK/part.tar" <<< '{"layers": [[{"path": "etc/passwd", "data": "root:x:0:0::/:/x\n"},
     {"path": "etc/group", "data": "root:x:0:\n"}, {"path": "etc/gshadow", "data": "root:*::\n"}]]}'
 spec partly <<< '{"name": "x", "fromImage": "part.tar", "shadowSetup": true}'

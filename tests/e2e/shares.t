@@ -1,5 +1,5 @@
 #!/bin/bash
-# shares: folders of the host, read-only, seen by the scripts and gone from the layer.
+# shares: directories of the host, read-only, seen by the scripts and gone from the layer.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -17,7 +17,7 @@ chmod 755 "$WORK/store/program"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK/store" "$WORK/other,with comma"
 before=$(find "$WORK/store" -printf '%p %m %U %s %T@\n' | sort)
 
-# The second share goes where the base has a folder, the first where it has none.
+# The second share's target is a directory of the base; the first one's does not exist.
 build_script base "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" <<'END'
 mkdir -p /opt/other
 echo hidden > /opt/other/hidden
@@ -51,23 +51,23 @@ says "a file of a share" '^shared$'
 says "a file behind a symbolic link" '^deep$'
 says "a file of the other share" '^other$'
 says "a program of a share" '^ran from the share$'
-is "the layer has what the script made, and no more" \
+is "the layer has what the script made, and nothing else" \
     "$(layer "$WORK/job.tar" | awk '$1 != "dir" { print $4 }')" copied
-unlike "no trace of the place that was made" "$(layer "$WORK/job.tar")" ' nix'
-unlike "the base's own folder is not touched" "$(layer "$WORK/job.tar")" ' opt'
-is "the host's folder is as it was" "$(find "$WORK/store" -printf '%p %m %U %s %T@\n' | sort)" "$before"
+unlike "no trace of the mount point" "$(layer "$WORK/job.tar")" ' nix'
+unlike "the base's own directory is not touched" "$(layer "$WORK/job.tar")" ' opt'
+is "the host's directory is as it was" "$(find "$WORK/store" -printf '%p %m %U %s %T@\n' | sort)" "$before"
 
-# --- Beside a share
-# What the script puts beside a share's place stays, and the place does not come with it.
+# --- Next to a share
+# What the script puts next to a share is kept, without the share's mount point.
 build_script beside '{"name": "x", "fromImage": "base.tar",
     "shares": [{"source": "store", "target": "/nix/store"}]}' <<< 'mkdir -p /nix/var; echo x > /nix/var/file'
-exits 0 "a folder beside a share's place"
+exits 0 "a directory next to a share"
 listing=$(layer "$WORK/beside.tar")
-like "a folder beside a share's place: it stays" "$listing" ' nix/var/file$'
-unlike "a folder beside a share's place: without the place" "$listing" ' nix/(\.wh\.)?store'
+like "a directory next to a share: it is kept" "$listing" ' nix/var/file$'
+unlike "a directory next to a share: the mount point is not" "$listing" ' nix/(\.wh\.)?store'
 
 # --- Hooks
-# Hooks see shares, too, as they saw the store; with or without a root script.
+# Hooks see shares too, with or without a root script.
 mkdir "$WORK/busy"
 echo hidden > "$WORK/busy/file"
 chmod -R a+rX "$WORK/busy"
@@ -92,12 +92,12 @@ refused() {
 mkdir "$WORK/private"
 chmod 700 "$WORK/private"
 if [ "$(id -u)" -eq 0 ]; then
-    refused "a folder that the user cannot read" "key 'shares': '.*/private': Permission denied" \
+    refused "a directory that the user cannot read" "key 'shares': '.*/private': Permission denied" \
         <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "private", "target": "/a"}]}'
 else
-    skip "a folder that the user cannot read" "not root: nobody else owns a folder"
+    skip "a directory that the user cannot read" "not root: nobody else owns a directory"
 fi
-refused "a folder that is not there" "nowhere': No such file" \
+refused "a directory that does not exist" "nowhere': No such file" \
     <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "nowhere", "target": "/a"}]}'
 refused "a file" "store/file': not a directory" \
     <<< '{"name": "x", "runAsRoot": "true", "shares": [{"source": "store/file", "target": "/a"}]}'
@@ -110,6 +110,6 @@ refused "targets that overlap" "overlap" <<< '{"name": "x", "runAsRoot": "true",
 build_script file '{"name": "x", "fromImage": "base.tar",
     "shares": [{"source": "store", "target": "/opt/other/hidden"}]}' <<< 'true'
 ok "a target that is a file: an error" test "$STATUS" -ne 0
-says "a target that is a file: which" "^vmbuild: .*'/opt/other/hidden'.*Not a directory"
+says "a target that is a file: the message names it" "^vmbuild: .*'/opt/other/hidden'.*Not a directory"
 
 done_testing

@@ -1,12 +1,11 @@
 #!/bin/bash
 # Ctrl-C and SIGTERM at every stage: 130 or 143 within 2 seconds; no QEMU, no temporary, no partial
-# output is left, and the previous output stays.
+# output is left, and the previous output is kept.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 need setpriv jq
 
-# The process to signal: the first that as_user became.
 # interrupt SIGNAL CODE NAME: signals RUN_PID and checks its end.
 interrupt() {
     local start took
@@ -17,21 +16,21 @@ interrupt() {
     exits "$2" "$3"
     ok "$3: within 2 s ($took ms)" test "$took" -lt 2000
     leaves_nothing "$3"
-    is "$3: the previous output stays" "$(cat "$WORK/job.tar")" previous
-    # None where the signal came before the program had begun.
-    ok "$3: at most one line says so" test \
+    is "$3: the previous output is kept" "$(cat "$WORK/job.tar")" previous
+    # None if the signal came before the program had started.
+    ok "$3: at most one line reports it" test \
         "$(grep -cE '^vmbuild: .*: it was (interrupted|terminated);' "$WORK/err")" -le 1
 }
 
-# In a shell without job control a background process ignores SIGINT, and so would all it starts:
-# env restores what a terminal gives.
+# In a shell without job control a background process ignores SIGINT, and so does all that it starts:
+# env restores the default, as a terminal has it.
 start_job() {
     become_user env --default-signal=INT,TERM,HUP "$VMBUILD" --spec job.json --output job.tar "$@" \
         > "$WORK/out" 2> "$WORK/err" < /dev/null &
     RUN_PID=$!
 }
 
-# wait_for TEXT: until it stands on standard error.
+# wait_for TEXT: waits until it appears on standard error.
 wait_for() {
     for _ in $(seq 600); do
         grep -q -e "$1" "$WORK/err" && return
@@ -86,7 +85,7 @@ kill -INT "$RUN_PID"
 kill -INT "$RUN_PID"
 interrupt INT 130 "three times SIGINT"
 
-# From a terminal the whole process group gets it.
+# From a terminal the whole process group receives it.
 set -m
 start_job
 set +m
@@ -99,8 +98,8 @@ ok "SIGINT to the process group: within 2 s" test "$((($(date +%s%N) - start) / 
 leaves_nothing "SIGINT to the process group"
 
 # --- SIGKILL
-# Everything is killed at once: nothing that would harm the next build is left. (In a cache of its
-# own: other tests may not find the dead sessions.)
+# Everything is killed at once: nothing that would harm the next build is left. (In a separate
+# cache: other tests must not find the dead sessions.)
 CACHE=$WORK/cache
 start_job
 wait_for '^started'

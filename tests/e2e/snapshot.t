@@ -8,7 +8,7 @@ need jq
 
 snapshots=$WORK/cache/snapshots
 
-# build_with CACHE NAME [OPTION...]: shows whether the VM resumed.
+# build_with CACHE NAME [OPTION...]: builds; `resumed` then tells whether the VM resumed.
 build_with() {
     local cache=$1 name=$2
     shift 2
@@ -45,18 +45,18 @@ ok "the third VM resumes" resumed
 is "the third build: the same bytes" "$(sum job)" "$first"
 is "still one state" "$(count)" 1
 
-# What a guest must not have twice, though the saved one had it.
+# What two guests must not share, although the saved one had it.
 jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
     runAsRoot: "cat /proc/sys/kernel/random/uuid > /uuid; head -c 32 /dev/urandom | sha256sum > /random"}' > "$WORK/random.json"
 build_with "$WORK/cache" random
 ok "a VM with random numbers resumes" resumed
 one=$(file_of "$WORK/random.tar" uuid; file_of "$WORK/random.tar" random)
 build_with "$WORK/cache" random
-ok "and once more" resumed
+ok "and again" resumed
 other=$(file_of "$WORK/random.tar" uuid; file_of "$WORK/random.tar" random)
-ok "each VM has randomness of its own" test "$other" != "$one"
+ok "each VM has its own randomness" test "$other" != "$one"
 
-# Devices that the saved machine had not got.
+# Devices that the saved machine did not have.
 jq -n --arg base "$(base busybox)" --arg share "$WORK/share" '{name: "x", fromImage: $base, network: true,
     shares: [{source: $share, target: "/share"}],
     runAsRoot: "cp /share/file /copy; ip address show > /addresses"}' > "$WORK/devices.json"
@@ -78,22 +78,22 @@ ok "without a cache the VM boots" booted
 is "a new base: the same bytes as without a cache" "$(sum cold)" "$cold"
 is "a new base: a second state" "$(count)" 2
 build_with "$WORK/cache" job
-ok "the base before: its own state is still there" resumed
-is "the base before: the same bytes" "$(sum job)" "$first"
+ok "the previous base: its state is still there" resumed
+is "the previous base: the same bytes" "$(sum job)" "$first"
 
-# A base disk that was made again holds its tree in other places, so its state is another.
+# A recreated base disk has its tree in other places, so it has another state.
 disk=$(find "$WORK/cache/disks" -type f -printf '%s %p\n' | sort -n | head -n 1 | cut -d ' ' -f 2-)
 as_user rm -f "$disk"
 build_with "$WORK/cache" job
-exits 0 "a base disk made again"
-is "a base disk made again: no state of its own yet" "$(count)" 2
-is "a base disk made again: the same bytes" "$(sum job)" "$first"
+exits 0 "a recreated base disk"
+is "a recreated base disk: no state for it yet" "$(count)" 2
+is "a recreated base disk: the same bytes" "$(sum job)" "$first"
 build_with "$WORK/cache" job
 ok "on the new base disk the second VM resumes" resumed
-is "on the new base disk: a state of its own" "$(count)" 3
+is "on the new base disk: a separate state" "$(count)" 3
 is "on the new base disk: the same bytes" "$(sum job)" "$first"
 
-# Another machine is another state.
+# Another machine has another state.
 build_with "$WORK/cache" job --cpus 2
 two=$(sum job)
 for i in second third; do
@@ -102,12 +102,12 @@ for i in second third; do
     is "two CPUs, $i build: the same bytes" "$(sum job)" "$two"
 done
 ok "two CPUs: the third VM resumes" resumed
-is "two CPUs: one state more" "$(count)" 4
+is "two CPUs: one more state" "$(count)" 4
 build_with "$WORK/cache" job
-ok "one CPU: its own state is still there" resumed
+ok "one CPU: its state is still there" resumed
 is "one CPU: the same bytes" "$(sum job)" "$first"
 
-# Of several builds at once that find no state, one makes it.
+# Of several builds at once that find no state, one creates it.
 run cache prune --cache-dir "$WORK/cache"
 build_with "$WORK/cache" job # the base disk
 pids=()
@@ -125,7 +125,7 @@ done
 is "at once: all resume" "$(cat "$WORK"/at-once[123] | grep -c -- '-incoming defer')" 3
 is "at once: one is saved" "$(cat "$WORK"/at-once[123] | grep -c -- 'chardev=monitor,mode=control')" 4
 
-# States that are no good: noticed by the store, and not noticed by it.
+# Damaged states: one that the store notices, and one that it does not.
 for state in "$snapshots"/*; do
     as_user sh -c "chmod u+w '$state' && truncate -s 1000000 '$state'"
 done
@@ -133,7 +133,7 @@ build_with "$WORK/cache" job
 exits 0 "a truncated state"
 is "a truncated state: the same bytes" "$(sum job)" "$first"
 build_with "$WORK/cache" job
-ok "a truncated state was made again" resumed
+ok "a truncated state was recreated" resumed
 state=$(find "$snapshots" -type f -size +2M)
 middle=$(($(stat -c %s "$state") / 1000000 - 10)) # the state, behind the disk, has some 35 MB
 as_user sh -c "chmod u+w '$state' && dd if=/dev/zero of='$state' bs=1000000 seek=$middle count=1 conv=notrunc status=none &&
@@ -146,7 +146,7 @@ build_with "$WORK/cache" job
 ok "it is not tried again" booted
 exits 0 "the build after it"
 
-# Room that is asked for comes from states, too.
+# Pruning removes states, too.
 run cache prune --cache-dir "$WORK/cache"
 exits 0 "cache prune"
 is "cache prune removes states" "$(count)" 0

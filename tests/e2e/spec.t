@@ -1,5 +1,5 @@
 #!/bin/bash
-# Specs that are not valid: exit code 3, one line that names the place and the cause.
+# Invalid specs: exit code 3, one line that names the place and the cause.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -21,7 +21,7 @@ refuses "not JSON" 'line 3, column [0-9]+' <<'END'
 END
 refuses "cut off" 'line 1' <<< '{"name": "x"'
 refuses "empty" 'bad\.json' < /dev/null
-refuses "something behind the end" 'line 2' <<< $'{"name": "x"}\n{"name": "y"}'
+refuses "something after the end" 'line 2' <<< $'{"name": "x"}\n{"name": "y"}'
 refuses "an array" 'object' <<< '["name"]'
 refuses "not UTF-8" 'UTF-8|utf8|invalid' < <(printf '{"name": "\xff\xfe"}')
 refuses "a wrong type" "line 2.*memory|memory.*line 2" <<'END'
@@ -33,22 +33,22 @@ refuses "an unknown key, with the nearest" 'runAsRot.*' <<< '{"name": "x", "runA
 says "the nearest known key" "runAsRoot"
 refuses "a key given twice" 'tag' <<< '{"name": "x", "tag": "a", "tag": "b"}'
 refuses "no name" 'name' <<< '{"tag": "x"}'
-refuses "a name that is none" 'UPPER' <<< '{"name": "UPPER/Case"}'
-refuses "a tag that is none" 'tag' <<< '{"name": "x", "tag": "a tag"}'
+refuses "an invalid name" 'UPPER' <<< '{"name": "UPPER/Case"}'
+refuses "an invalid tag" 'tag' <<< '{"name": "x", "tag": "a tag"}'
 refuses "a fraction where a whole number belongs" 'cpus' <<< '{"name": "x", "cpus": 1.5}'
 refuses "a number too large" 'memory' <<< '{"name": "x", "memory": 99999999999999999999}'
 refuses "no memory at all" 'memory' <<< '{"name": "x", "memory": 0}'
-refuses "a time that is none" 'created' <<< '{"name": "x", "created": "yesterday"}'
-refuses "a base that is not there" 'missing\.tar.*No such file' \
+refuses "an invalid time" 'created' <<< '{"name": "x", "created": "yesterday"}'
+refuses "a base that does not exist" 'missing\.tar.*No such file' \
     <<< '{"name": "x", "fromImage": "missing.tar", "runAsRoot": "true"}'
-refuses "contents that are not there" 'nowhere.*No such file' <<< '{"name": "x", "contents": "nowhere"}'
-refuses "a script that is not there" 'nothing\.sh.*No such file' \
+refuses "contents that do not exist" 'nowhere.*No such file' <<< '{"name": "x", "contents": "nowhere"}'
+refuses "a script that does not exist" 'nothing\.sh.*No such file' \
     <<< '{"name": "x", "runAsRoot": {"file": "nothing.sh"}}'
 
 # --- A spec that is not there, or too deep
 run --spec nowhere.json --output x.tar
-exits 3 "a spec that is not there"
-says "a spec that is not there: the message" "^vmbuild: .*nowhere\.json.*No such file"
+exits 3 "a spec that does not exist"
+says "a spec that does not exist: the message" "^vmbuild: .*nowhere\.json.*No such file"
 
 # Each opens 100 MB of arrays or objects.
 for open in '[' '{"a":'; do

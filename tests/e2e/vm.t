@@ -13,7 +13,7 @@ exits 4 "QEMU is missing"
 says "QEMU is missing: the message" '^vmbuild: .*/no/such/qemu'
 leaves_nothing "QEMU is missing" "$WORK/job.tar"
 
-# As on a machine where it is not installed at all.
+# As on a machine on which it is not installed at all.
 mkdir "$WORK/bin"
 for program in sh env; do ln -s "$(command -v $program)" "$WORK/bin/"; done
 USER_ENV=(PATH="$WORK/bin")
@@ -25,8 +25,8 @@ chmod 755 "$WORK/qemu"
 USER_ENV=(VMBUILD_QEMU="$WORK/qemu")
 rm -f "$WORK/job.tar"
 build job
-exits 4 "QEMU ends at once"
-leaves_nothing "QEMU ends at once" "$WORK/job.tar"
+exits 4 "QEMU exits immediately"
+leaves_nothing "QEMU exits immediately" "$WORK/job.tar"
 
 # --- The appliance is missing or broken
 mkdir "$WORK/empty"
@@ -36,7 +36,7 @@ exits 4 "the appliance is missing"
 says "the appliance is missing: where it was looked for" "^vmbuild: .*$WORK/empty"
 leaves_nothing "the appliance is missing" "$WORK/job.tar"
 
-# A kernel that is none: QEMU itself complains or the VM never reports.
+# Not a kernel: QEMU itself complains, or the VM never reports.
 mkdir "$WORK/broken"
 head -c 1000000 /dev/zero > "$WORK/broken/vmlinuz.x86_64"
 head -c 1000 /dev/zero > "$WORK/broken/initramfs.x86_64.img"
@@ -57,9 +57,9 @@ USER_ENV=()
 
 # --- No KVM
 build job --accel kvm
-exits 4 "KVM asked for where there is none"
-says "KVM asked for where there is none: why" '^vmbuild: .*(/dev/kvm|KVM)'
-leaves_nothing "KVM asked for where there is none" "$WORK/job.tar"
+exits 4 "--accel kvm without KVM"
+says "--accel kvm without KVM: why" '^vmbuild: .*(/dev/kvm|KVM)'
+leaves_nothing "--accel kvm without KVM" "$WORK/job.tar"
 
 # --- QEMU is killed
 # Killed in the middle of a script.
@@ -81,22 +81,22 @@ says "QEMU is killed: the console's last lines" '([Cc]onsole|\[ +[0-9.]+\])'
 leaves_nothing "QEMU is killed" "$WORK/killed.tar"
 
 # --- A KVM that hangs
-# A KVM that opens and makes VMs but never gets anywhere, as nested ones can be.
+# A KVM that opens and creates VMs but never gets anywhere, as nested ones may.
 if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/hanging-kvm.so" "$TOP/tests/hanging_kvm.c" 2> "$WORK/cc.log"; then
     chmod 755 "$WORK/hanging-kvm.so"
     USER_ENV=(LD_PRELOAD="$WORK/hanging-kvm.so")
     build_script job "$on_busybox" <<< 'true'
     exits 0 "a KVM that hangs"
-    is "a KVM that hangs: one line says so" "$(grep -c 'KVM' "$WORK/err")" 1
+    is "a KVM that hangs: one line reports it" "$(grep -c 'KVM' "$WORK/err")" 1
     build job --accel kvm
-    exits 4 "a KVM that hangs, asked for"
+    exits 4 "a KVM that hangs, requested with --accel"
     USER_ENV=()
 else
     fail "a KVM that hangs" "$(cat "$WORK/cc.log")"
 fi
 
 # --- The environment
-# What the user's environment says to libguestfs must not matter.
+# The user's environment variables for libguestfs must not matter.
 USER_ENV=(LIBGUESTFS_BACKEND=libvirt LIBGUESTFS_PATH=/nowhere LIBGUESTFS_MEMSIZE=1
     LIBGUESTFS_HV=/nowhere LIBGUESTFS_APPEND=panic=0 LIBGUESTFS_BACKEND_SETTINGS=force_kvm
     LIBGUESTFS_CACHEDIR=/nowhere LIBGUESTFS_TMPDIR=/nowhere)

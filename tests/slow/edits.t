@@ -1,5 +1,5 @@
 #!/bin/bash
-# Many random edits: SEEDS=FIRST-LAST chooses others.
+# Many random edits; SEEDS=FIRST-LAST chooses others.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/edits.sh
