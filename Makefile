@@ -15,7 +15,7 @@ DESTDIR ?=
 BUILD := build
 
 # Targets that have to work on a bare machine install their packages before anything else is even
-# expanded: what pkg-config answers below depends on them. The lists are in scripts/deps.sh. `make -n`
+# expanded, because the answers of pkg-config below depend on them. The lists are in scripts/deps.sh. `make -n`
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo
@@ -35,12 +35,12 @@ endif
 WERROR ?= -Werror
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wformat=2 -Wvla $(WERROR)
-# The prefix map keeps the directory of the build out of the binaries.
+# The prefix map keeps the build directory out of the binaries.
 CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map='$(CURDIR)'=. $(WARNINGS)
 CFLAGS ?= -O2 -g
 
-# $(call note,TEXT): for a recipe; writes TEXT to the target where it is not there already, so that
-# what depends on it is made again when the text changes, and only then.
+# $(call note,TEXT): for a recipe; writes TEXT to the target unless it has it already, so that what
+# depends on the target is rebuilt when the text changes, and only then.
 define note
 	@mkdir -p $(@D)
 	@echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
@@ -62,7 +62,8 @@ all: vmbuild appliance manual
 
 deps:
 
-# Beside Docker, buildah, skopeo, umoci and others, as root; takes about an hour. BENCH="-n 5 no_op cold".
+# Compares with Docker, buildah, skopeo, umoci and others; needs root and about an hour.
+# BENCH="-n 5 no_op cold" runs some of it.
 bench: all
 	scripts/bench.py $(BENCH)
 

@@ -1,4 +1,4 @@
-# The guest's init: a static binary from every C file below guest/. README.md has the map. Unit tests
+# The guest's init: a static binary from every C file below guest/. See README.md for the map. Unit tests
 # build the same files for the host (tests/rules.mk).
 
 GUEST_SOURCES := $(sort $(shell find guest -name '*.c'))
@@ -9,9 +9,9 @@ GUEST_INIT_DEBUG := $(BUILD)/guest/init.debug
 GUEST_CFLAGS = $(CFLAGS_COMMON) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 # libarchive asks nl_langinfo for the charset of names; guest/tar/charset.c answers.
 GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none
-# What a static libarchive refers to. Of the compressors nothing is linked in the end, as the init
-# neither packs nor unpacks compressed tars; libxml2, for a format that it does not read, would be,
-# with its client for the web.
+# What a static libarchive refers to. None of the compressors is linked in the end, as the init neither
+# packs nor unpacks compressed tars. libxml2, for a format that the init does not read, would be linked,
+# HTTP client included.
 GUEST_LIBS = $(eval GUEST_LIBS := $(filter-out -lxml2,\
     $(shell pkg-config --libs --static libarchive)))$(GUEST_LIBS)
 
@@ -36,7 +36,7 @@ $(GUEST_INIT): $(GUEST_INIT_DEBUG)
 $(BUILD)/guest/flags: FORCE
 	$(call note,$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS))
 
-# Changes when the linker's options do, or a source comes or goes.
+# Changes when the linker's options do, or a source is added or removed.
 $(BUILD)/guest/link: FORCE
 	$(call note,$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) $(GUEST_SOURCES) $(GUEST_LIBS))
 

@@ -1,8 +1,8 @@
-# The host program: every C file below host/, linked to ./vmbuild, but for host/manual, which makes the
-# manual pages and the shells' completions. README.md has the map.
+# The host program: every C file below host/, linked to ./vmbuild, except for host/manual, which makes
+# the manual pages and the shells' completions. See README.md for the map.
 
 HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd
-# Asked once, and only by targets that compile.
+# Evaluated once, and only for targets that compile.
 HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
     -DVMBUILD_VERSION='"$(VERSION)"' -DVMBUILD_LIBDIR='"$(PREFIX)/lib/vmbuild"' \
     $(shell pkg-config --cflags $(HOST_PACKAGES)))$(HOST_CFLAGS)
@@ -10,8 +10,8 @@ HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pth
 HOST_SOURCES := $(sort $(shell find host -name '*.c'))
 VMBUILD_SOURCES := $(filter-out host/manual/%,$(HOST_SOURCES))
 
-# What the program is hardened with: it reads what registries and guests send. The sanitizers have
-# checks of their own. Fortified functions need an optimizing compiler.
+# Hardening: the program reads what registries and guests send. The sanitizers have their own checks.
+# Fortified functions need an optimizing compiler.
 HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 HARDENED_LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
@@ -60,7 +60,7 @@ manual: $(MANUAL_FILES)
 $(BUILD)/host/flags: FORCE
 	$(call note,$(CC) $(HOST_CFLAGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS))
 
-# Changes when the linker's options do, or a source comes or goes.
+# Changes when the linker's options do, or a source is added or removed.
 $(BUILD)/host/link: FORCE
 	$(call note,$(CC) $(CFLAGS) $(LDFLAGS) $(HOST_SOURCES) $(HOST_LIBS))
 

@@ -4,7 +4,7 @@
 # usage: pack.sh INIT BUSYBOX OUT
 #
 # The archive depends on the bytes of INIT and BUSYBOX alone. Its entries are declared as an mtree
-# specification, so that no root is needed for the device node; the way through ustar drops the
+# specification, so that no root is needed for the device node; the conversion to ustar drops the
 # inode and device numbers that bsdtar takes from the files themselves.
 set -eu
 export LC_ALL=C
@@ -19,11 +19,11 @@ fail() {
 
 for program in "$init" "$busybox"; do
     if readelf --program-headers --wide "$program" | grep -q INTERP; then
-        fail "pack '$program': it is linked dynamically, and the guest has no libraries"
+        fail "pack '$program': it is linked dynamically, but the guest has no libraries"
     fi
 done
 
-# The name of FILE as mtree wants it: absolute, with blanks and the like in octal.
+# The name of FILE as mtree requires it: absolute, with blanks and the like in octal.
 mtree_path() {
     realpath -- "$1" | sed 's/\\/\\134/g; s/ /\\040/g; s/#/\\043/g'
 }

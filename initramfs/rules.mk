@@ -9,7 +9,7 @@ BUSYBOX ?= /bin/busybox
 .PHONY: appliance
 appliance: $(KERNEL) $(INITRAMFS)
 
-# Outside the tree there is one kernel for each key; the key says what it was built from.
+# Outside the tree there is one kernel per key, which identifies what it was built from.
 $(KERNEL): $(BUILD)/kernel.key
 	@mkdir -p $(@D)
 	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh $@

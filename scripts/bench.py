@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measures vmbuild against its goals, and beside its peers in the same run.
+"""Measures vmbuild against its goals, and next to its peers in the same run.
 
-usage: bench.py [-n RUNS] [ROW...]     run by `make bench`; as root where the peers need it
+usage: bench.py [-n RUNS] [ROW...]     run by `make bench`; as root if the peers need it
 
 Each row is a goal: medians of RUNS (at least 5), vmbuild and peer in turn, and the ratio of the
-medians. vmbuild runs as an unprivileged user, peers as who runs this. A peer that is missing is
-named, and so is a row's goal that is missed; neither fails the run.
+medians. vmbuild runs as an unprivileged user, peers as the user who runs this. A missing peer
+is reported, and so is a missed goal; neither fails the run.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def processor():
 
 
 class Missing(Exception):
-    """A peer or a right that this machine does not have."""
+    """A peer or a privilege that this machine does not have."""
 
 
 class Bench:
@@ -81,7 +81,7 @@ class Bench:
         return command
 
     def accelerator(self):
-        """What vmbuild's VMs run under here, in its own words."""
+        """The accelerator that vmbuild uses here, as it reports it."""
         report = subprocess.run(self.user_command(self.program, "doctor"), stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, text=True, cwd="/", check=False).stdout
         lines = [line.split(None, 2) for line in report.splitlines()]
@@ -101,7 +101,7 @@ class Bench:
 
     def medians(self, *actions, before=lambda: None):
         """The median seconds of each action, run in turn after one run that does not count."""
-        os.sync()  # what earlier rows wrote is not to be written back meanwhile
+        os.sync()  # nothing of earlier rows is written back meanwhile
         times = [[] for _ in actions]
         for run in range(self.runs + 1):
             for index, action in enumerate(actions):
@@ -112,8 +112,7 @@ class Bench:
         return [statistics.median(values) for values in times]
 
     def warm(self, command):
-        """Runs a build until the cache has all that it will ever have for it: the base disk, and a
-        VM that was saved."""
+        """Runs a build until the cache has everything for it: the base disk, and a saved VM."""
         for _ in range(2):
             self.seconds(command)
 
@@ -129,7 +128,7 @@ class Bench:
               flush=True)
 
     def forget_outputs(self):
-        """Every run makes a new file: to free an old one of this size costs a tenth of a second."""
+        """Every run creates a new file: freeing an old one of this size costs a tenth of a second."""
         for path in glob.glob(self.path("o*.tar*")):
             os.unlink(path)
 
@@ -144,7 +143,7 @@ class Bench:
             raise Missing(f"{programs[0]} needs root")
 
     def docker(self):
-        """The words of a docker command on an engine with the base in it."""
+        """A docker command, on an engine that has the base."""
         self.need("docker", "dockerd", root=True)
         if self.docker_dir is None:
             self.docker_dir = os.path.join(self.work, "docker")
@@ -244,7 +243,7 @@ class Bench:
         return self.user_command(*command)
 
     def first_instruction(self, command):
-        """Seconds until the script's first line of output is there."""
+        """Seconds until the script's first line of output."""
         start = time.monotonic()
         with subprocess.Popen(command, stderr=subprocess.PIPE, cwd="/") as process:
             found = None
@@ -268,7 +267,7 @@ class Bench:
     def stages(self, command):
         """Seconds and bytes of each stage of a run."""
         self.forget_outputs()
-        os.sync()  # what runs before wrote is not to be written back meanwhile
+        os.sync()  # nothing of earlier runs is written back meanwhile
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/",
                               check=True)
         events = [json.loads(line) for line in done.stderr.splitlines()]
@@ -349,7 +348,7 @@ class Bench:
         self.row("6", "pure layer of 170 MB, gzip", own, "read, sha256sum, igzip -1", theirs, 1.3)
 
     def registry(self):
-        """7. pull and export beside skopeo and umoci."""
+        """7. pull and export, compared with skopeo and umoci."""
         self.need("docker-registry", "skopeo", "umoci")
         port = 5099
         config = os.path.join(self.work, "registry.yml")
@@ -369,7 +368,7 @@ class Bench:
                                                               self.path("p"), "--format=oci")),
                     lambda: self.seconds(["sh", "-c", f"rm -rf {out} && skopeo copy --insecure-policy "
                                           f"--src-tls-verify=false {reference} oci:{out}:1"]))
-                self.row("7", "pull to an OCI folder", own, "skopeo copy", theirs, 1.0)
+                self.row("7", "pull to an OCI layout", own, "skopeo copy", theirs, 1.0)
                 unpacked = os.path.join(self.work, "unpacked")
                 own, theirs = self.medians(
                     lambda: self.seconds(self.vmbuild_command("export", f"oci:{out}:1", "-o",
@@ -384,7 +383,7 @@ class Bench:
         return self.user_command(self.program, command, "--progress=json", *words)
 
     def memory(self):
-        """8. Host memory beside QEMU for a 5 GB layer."""
+        """8. Host memory in addition to QEMU's, for a 5 GB layer."""
         spec = self.spec("memory", runAsRoot="truncate -s 5G /zeros; head -c 5G /dev/zero > /zeros")
         command = self.vmbuild("--spec", spec, "-o", self.path("o.tar"))
         peak = {"vmbuild": 0, "qemu": 0}
@@ -402,7 +401,7 @@ class Bench:
                    peak["qemu"] <= 768 * MIB)
 
     def together(self):
-        """9. Builds side by side."""
+        """9. Concurrent builds."""
         spec = self.spec("noop", runAsRoot="true")
         commands = [self.vmbuild("--spec", spec, "-o", self.path(f"o{index}.tar"), "--compression=none")
                     for index in range(8)]

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The main job on a real base image, by a user without any rights: a script that needs root.
+# The main job on a real base image, by a user without any privileges: a script that needs root.
 #
-# usage: demo.sh      after `make`; as root it steps down to an unprivileged user by itself
+# usage: demo.sh      after `make`; as root it becomes an unprivileged user by itself
 set -euo pipefail
 umask 022
 

@@ -3,7 +3,7 @@
 #
 # usage: deps.sh [build|test|all]
 #
-# Says what it installs before it does, and does nothing where everything is there.
+# Lists what it installs before it does, and does nothing if everything is there.
 set -eu
 
 group=${1:-all}
@@ -17,18 +17,18 @@ build='gcc libc6-dev make pkg-config
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
     qemu-system-x86'
 
-# Test tools: TAP and unit tests, and the programs of others that check the images.
+# Test tools: TAP and unit tests, and other projects' programs that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
     docker.io podman skopeo umoci zstd python3-jsonschema faketime gdb zsh fish'
 
-# Debian 12 has Docker's client in docker.io itself.
+# In Debian 12, docker.io contains Docker's client.
 # shellcheck source=/dev/null
 if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
     test="$test docker-cli"
 fi
 
-# Further: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
+# Also: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
 all="$test"'
     clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck mandoc
     buildah isal'
@@ -44,7 +44,7 @@ all) wanted=$all ;;
 esac
 
 if ! command -v dpkg-query > /dev/null; then
-    echo "deps: this is no Debian; install by hand what these packages hold:" >&2
+    echo "deps: this is not Debian; install by hand what these packages contain:" >&2
     # shellcheck disable=SC2086 # one word each
     printf '  %s\n' $wanted >&2
     exit 1
@@ -62,7 +62,7 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo > /dev/null; then
     as_root=sudo
 else
-    echo "deps: these packages are missing, and neither root nor sudo is there:$missing" >&2
+    echo "deps: these packages are missing, and installing them needs root or sudo:$missing" >&2
     exit 1
 fi
 

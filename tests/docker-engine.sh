@@ -1,5 +1,5 @@
 #!/bin/bash
-# A Docker Engine of the tests' own, without network, beside whatever runs on the machine.
+# A Docker Engine for the tests alone, without network, next to whatever runs on the machine.
 #
 # usage: docker-engine.sh start DIR    starts it, with all its state in DIR; does nothing if it runs
 #        docker-engine.sh stop DIR     stops it, and removes DIR
@@ -43,7 +43,7 @@ stop() {
             sleep 0.1
         done
     fi
-    # What a killed engine left mounted.
+    # What a killed engine has left mounted.
     awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
         while read -r mount; do
             umount -l "$mount" || true

@@ -2,9 +2,9 @@
  * Carries out edits of a file tree, read from standard input: the same program, run natively in a
  * chroot and by vmbuild in the guest, makes the same tree. Static, so that it runs in any image.
  *
- * One edit a line, words separated by single blanks, each byte but plain ones as \OOO:
+ * One edit per line, words separated by single blanks, bytes other than plain ones as \OOO:
  *
- *   file PATH MODE UID GID SECONDS TEXT    written anew (a file that is there is truncated)
+ *   file PATH MODE UID GID SECONDS TEXT    written anew (an existing file is truncated)
  *   append PATH SECONDS TEXT               symlink SECONDS TARGET PATH
  *   dir PATH MODE UID GID                  link OLD NEW
  *   fifo PATH MODE                         rename OLD NEW
@@ -14,14 +14,13 @@
  *   sparse PATH SIZE SECONDS TEXT          a hole, and TEXT at its end
  *   truncate PATH SIZE SECONDS             shorter, or longer by a hole
  *   hexattr PATH NAME HEX                  an extended attribute of any bytes
- *   unattr PATH NAME                       none of that name
+ *   unattr PATH NAME                       removes it
  *   touch PATH SECONDS                     socket PATH MODE
- *   move OLD NEW                           as mv(1): what cannot be renamed is made anew
- *   swap LEFT RIGHT                        in one go
- *   list PATH                              changes nothing: prints all that is there and below it
+ *   move OLD NEW                           as mv(1): copied if it cannot be renamed
+ *   swap LEFT RIGHT                        atomically
+ *   list PATH                              changes nothing: prints all at and below PATH
  *
- * An edit that the kernel refuses is left out, natively and in the guest alike; which ones were is
- * printed.
+ * An edit that the kernel refuses is skipped, natively and in the guest alike, and is printed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -154,7 +153,7 @@ static int move(const char *old, const char *new)
 
     if (rename(old, new) == 0)
         return 0;
-    /* What overlayfs says of folders that a lower layer has. */
+    /* What overlayfs returns for directories of a lower layer. */
     if (errno != EXDEV || lstat(old, &info) != 0 || mkdir(new, 0700) != 0)
         return -1;
     int count = scandir(old, &children, NULL, alphasort);

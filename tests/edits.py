@@ -30,7 +30,7 @@ DIR_MODES = ["755", "700", "1777", "2775", "000", "7777"]
 XATTRS = ["user.one", "user.two.three", "trusted.mine", "user.with.dots-and_more"]
 TIMES = [0, 1, 500000000, 1000000000, 1234567890, 1577836800, -1, -100000, -2147483648,
          2147483648, 4294967296, 5000000000]
-# Of files and folders: file capabilities without and with the user they are for, ACLs.
+# Of files and directories: file capabilities with and without a user ID, ACLs.
 HEX_XATTRS = [("security.capability", "0100000200200000000000000000000000000000", "file"),
               ("security.capability", "0100000300200000000000000000000000000000e8030000", "file"),
               ("system.posix_acl_access", "0200000001000600ffffffff02000600e803000004000400ffffffff"
@@ -114,7 +114,7 @@ def random_layer(rng, tree, first):
     made = set()
 
     def mark(path):
-        """A whiteout or an opaque marker, before or behind the entries that it does not hide."""
+        """A whiteout or an opaque marker, before or after the entries that it does not hide."""
         rng.choice([entries, last]).append({"path": path, "mode": "0"})
 
     for _ in range(rng.randint(10, 30)):
@@ -127,7 +127,7 @@ def random_layer(rng, tree, first):
             mark(folder + "/.wh." + name)
             tree.remove(victim)
             lower = {p: k for p, k in lower.items() if p in tree.kinds}
-            # Made again by nobody in this layer: a whiteout and a name cannot both be.
+            # Not recreated in this layer: a whiteout and its name cannot both exist.
             tree.kinds[victim] = "gone"
             made.add(victim)
         elif not first and choice < 0.3 and victims:
@@ -140,7 +140,7 @@ def random_layer(rng, tree, first):
                 mark(victim + "/.wh..wh..opq")
                 made.add(victim)
         elif not first and choice < 0.35 and victims:
-            # A new file, and behind it a whiteout, which is for what lies below.
+            # A new file, and after it a whiteout, which hides what is below.
             victim = rng.choice([p for p in victims if tree.kinds[p] != "dir"] or [None])
             if victim:
                 folder, name = victim.rsplit("/", 1)
@@ -149,7 +149,7 @@ def random_layer(rng, tree, first):
                 tree.kinds[victim] = "file"
                 made.add(victim)
         elif not first and choice < 0.45 and victims:
-            # Over what is there, without a whiteout: what is in a folder stays below another one.
+            # Over what exists, without a whiteout: what is in a directory is kept when another one covers it.
             entry = random_entry(rng, rng.choice(victims))
             if entry["type"] != "dir" or tree.kinds[entry["path"]] != "dir":
                 tree.remove(entry["path"])
@@ -182,14 +182,14 @@ def random_layer(rng, tree, first):
 
 class Edits:
     """Random edits of TREE. Each method is one kind: a list of edits as lists of words, or None
-    where the tree has nothing to do it to."""
+    if nothing in the tree fits."""
 
     def __init__(self, rng, tree):
         self.rng = rng
         self.tree = tree
 
     def one(self):
-        # Some are likelier than others: each more of them gives the others more to work on.
+        # Some are likelier than others: the more of them, the more the others have to work on.
         kind = self.rng.choice([
             self.file, self.file, self.file, self.rewrite, self.append, self.truncate, self.sparse,
             self.folder, self.folder, self.symlink, self.fifo, self.node, self.socket, self.link,
@@ -204,7 +204,7 @@ class Edits:
         return path
 
     def alone(self):
-        """All but hard links of the base and folders."""
+        """All but hard links of the base and directories."""
         return [p for p in self.tree.others() if self.tree.kinds[p] not in ("hard", "dir")]
 
     def single(self):
@@ -259,12 +259,12 @@ class Edits:
         return [["fifo", self.make(self.tree.new_path(), "fifo"), self.rng.choice(FILE_MODES)]]
 
     def node(self):
-        # 0:0 is a whiteout to overlayfs: never made here.
+        # 0:0 is a whiteout to overlayfs: never created here.
         return [[self.rng.choice(["char", "block"]), self.make(self.tree.new_path(), "char"),
                  self.rng.choice(FILE_MODES), self.rng.choice(["1", "259"]), "5"]]
 
     def socket(self):
-        """A new one, or one in the place of what the base has, which is to be gone all the same."""
+        """A new one, or one in place of something of the base, which has to be gone then."""
         victim = self.some(self.single()) if self.rng.random() < 0.5 else None
         if not victim:
             return [["socket", self.make(self.tree.new_path(), "socket"), "755"]]
@@ -290,7 +290,7 @@ class Edits:
         return [["rename", old, new]]
 
     def rename_folder(self):
-        """A folder of this layer's own, to a new place or onto an empty folder."""
+        """A directory that this layer created, to a new place or onto an empty directory."""
         folders = self.tree.others("dir")
         old = self.some([p for p in folders if p in self.tree.fresh])
         empty = [p for p in folders if p != old and len(self.tree.below(p)) == 1]
@@ -302,7 +302,7 @@ class Edits:
         return [["rename", old, new]]
 
     def move_folder(self):
-        """Any folder, which mv(1) copies where overlayfs does not rename it."""
+        """Any directory, which mv(1) copies if overlayfs does not rename it."""
         new = self.tree.new_path()
         old = self.some([p for p in self.tree.others("dir") if not new.startswith(p + "/") and
                          "hard" not in [self.tree.kinds[b] for b in self.tree.below(p)]])
@@ -311,7 +311,7 @@ class Edits:
         return old and [["move", old, new]]
 
     def swap(self):
-        """Two files, or a file and a folder of this layer's own."""
+        """Two files, or a file and a directory that this layer created."""
         folders = [p for p in self.tree.others("dir") if p in self.tree.fresh]
         left, right = self.some(self.alone()), self.some(self.alone() + folders)
         if not left or left == right or left.startswith(right + "/"):
@@ -337,7 +337,7 @@ class Edits:
         return [["remove", victim], (self.file_words if was_folder else self.folder_words)(victim)]
 
     def again(self):
-        """A folder, and some of what was in it, by the same names."""
+        """A directory, and some of what was in it, by the same names."""
         victim = self.some(self.tree.others("dir"))
         if not victim:
             return None
@@ -399,7 +399,7 @@ def main(seed, folder, edit):
     lines = [["list", "t"]]
     for _ in range(rng.randint(30, 160)):
         lines += edits.one()
-    # Most edits change the times of folders.
+    # Most edits change the times of directories.
     lines += [["touch", path, edits.seconds()] for path in tree.folders() if rng.random() < 0.3]
     lines += [["list", "t"]]
     with open(folder + "/edits", "w", encoding="ascii") as out:

@@ -30,7 +30,7 @@ same_edits() {
     fi
     run export edits.tar --output edits.rootfs.tar
     mkdir "$dir/exported"
-    # Of times that seem odd to it tar says so.
+    # tar warns about times that seem odd to it.
     tar -C "$dir/exported" --xattrs --xattrs-include='*' --numeric-owner -xpf "$WORK/edits.rootfs.tar" 2> "$dir/tar.log"
     # No layer can hold a socket.
     image tree "$dir/native/rootfs" "$clamp" | grep -v '^s ' > "$dir/native.tree"

@@ -2,7 +2,7 @@
 # For tests that run the same script natively (chroot, as root) and through vmbuild, and compare the
 # trees as umoci unpacks them. Sourced after lib.sh.
 #
-# Every case works in a directory of its own, so that one build serves all of a file.
+# Every case works in a separate directory, so that one build serves a whole file.
 
 need_root "a native chroot"
 need jq skopeo umoci xxd "${CC:-gcc}"
@@ -12,7 +12,7 @@ CASES=()
 : > "$WORK/script"
 : > "$WORK/layers"
 
-# What every base begins with, as entries of image.py's first layer.
+# What every base starts with, as entries of image.py's first layer.
 tools() {
     cat <<END
 {"path": "dev", "type": "dir"},
@@ -30,13 +30,13 @@ in_base() {
     sed "s,\"path\": \",&$1/,; s/^/$2 /" >> "$WORK/layers"
 }
 
-# case_of NAME < SCRIPT: what is done in the directory NAME.
+# case_of NAME < SCRIPT: the case NAME; its script runs in the directory NAME.
 case_of() {
     CASES+=("$1")
     { echo "mkdir -p /$1; cd /$1"; cat; } >> "$WORK/script"
 }
 
-# Builds and unpacks both; each case becomes one test. What the script made is given one time, but
+# Builds and unpacks both; each case becomes one test. What the script made gets one fixed time, except
 # below /times.
 compare_cases() {
     local count description=''
@@ -53,7 +53,7 @@ find / -xdev -newer /edit ! -path '/times*' ! -path '/dev/*' ! -path '/proc*' ! 
 END
     mkdir "$WORK/native"
     ok "umoci unpacks the base" unpack "$WORK/base.tar" "$WORK/native"
-    # The builds' own clock, PATH and umask.
+    # With the PATH and umask of a build.
     (umask 022 && env -i PATH=/bin HOME=/root "$(command -v chroot)" "$WORK/native/rootfs" /bin/sh -e < "$WORK/script") \
         > "$WORK/native.log" 2>&1 || fail "the script, natively" "$(tail -n 5 "$WORK/native.log")"
 

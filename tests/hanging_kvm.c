@@ -1,6 +1,6 @@
 /*
- * Preloaded in tests: /dev/kvm opens, makes a VM and a virtual CPU, and never gets anywhere, as
- * nested KVM does on some machines. What is opened in its place is a memory file.
+ * Preloaded in tests: /dev/kvm opens, creates a VM and a virtual CPU, and never gets anywhere, as
+ * nested KVM does on some machines. A memory file is opened in its place.
  */
 #include <dlfcn.h>
 #include <linux/kvm.h>

@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
-"""Makes images to build on, hostile ones included, and looks into images, for the tests.
+"""Creates images to build on, hostile ones included, and looks into images, for the tests.
 
 usage: image.py make FILE < DESCRIPTION   writes an image (see `make`)
-       image.py layer FILE [N]            lists what layer N (default -1, the last) holds
+       image.py layer FILE [N]            lists the entries of layer N (default -1, the last)
        image.py file FILE PATH [N]        the bytes of a regular file of layer N
        image.py sums FILE [N]             the digests of layer N's regular files
        image.py config FILE               the config document
        image.py members FILE              the names in the archive, in their order
-       image.py tree DIR [CLAMP]          lists a folder as `layer` lists a layer, with contents' hashes;
-                                          with CLAMP also when folders changed, those of the last
-                                          hours and those at CLAMP (seconds) as new
-       image.py check FILE                everything that a docker-archive promises of itself
+       image.py tree DIR [CLAMP]          lists a directory as `layer` lists a layer, with hashes of the
+                                          contents; with CLAMP also the times of directories, where
+                                          those of the last hours and CLAMP (seconds) are shown as new
+       image.py check FILE                checks all that holds for a docker-archive
 
 A DESCRIPTION is JSON: {"layers": [[ENTRY, ...], ...]} and any of
   "config": {...}          the config document's "config"
   "created": RFC 3339
-  "form": "docker"         docker save's own: manifest.json, repositories, ID/{layer.tar,json,VERSION}
-          "skopeo"         manifest.json, layers as DIGEST.tar beside it
+  "form": "docker"         as docker save writes it: manifest.json, repositories, ID/{layer.tar,json,VERSION}
+          "skopeo"         manifest.json, layers as DIGEST.tar next to it
           "old"            the form of 2016: repositories and the parent chain only
-          "docker25"       docker save's of version 25 and later: an OCI layout, with manifest.json
-                           and repositories beside it
+          "docker25"       as docker save of version 25 and later writes it: an OCI layout, with manifest.json
+                           and repositories next to it
   "name": "NAME:TAG"
   "compression": "none", "gzip", "xz", "zstd" or "bzip2", of the whole
 An ENTRY is {"path": P} and any of "type": "file", "dir", "link", "hard", "char", "block", "fifo";
@@ -101,8 +101,8 @@ OCI = "application/vnd.oci.image."
 
 
 def oci_members(name, tag, config, tars):
-    """The files of Docker's archives since version 25, by name. The v1 configs that it leaves among
-    the blobs are nobody's."""
+    """The files of Docker's archives since version 25, by name. Nothing refers to the v1 configs
+    that it leaves among the blobs."""
     files, v1 = {}, b'{"created":"1970-01-01T00:00:00Z","layer_id":"x"}'
 
     def blob(kind, data):
@@ -129,7 +129,7 @@ def oci_members(name, tag, config, tars):
 
 
 def make(path, description):
-    """Writes an image as a DESCRIPTION says."""
+    """Writes the image of a DESCRIPTION."""
     tars = [layer_tar(entries) for entries in description["layers"]]
     form = description.get("form", "docker")
     name, tag = description.get("name", "test/base:latest").rsplit(":", 1)
@@ -174,7 +174,7 @@ def make(path, description):
 
 
 def open_tar(file):
-    """The tar that FILE holds, whatever its compression."""
+    """The tar in FILE, whatever its compression."""
     head = file.read(8)
     file.seek(0)
     for magic, name in MAGIC:
@@ -210,7 +210,7 @@ class Archive:
 
 
 def quote(text):
-    """PATH as one word: what is not plain is escaped."""
+    """PATH as one word: special characters are escaped."""
     raw = text.encode("utf-8", "surrogateescape")
     return "".join(chr(b) if 33 <= b < 127 and b != 92 else f"\\{b:03o}" for b in raw)
 
@@ -236,7 +236,7 @@ def folder_time(mtime, clamp):
 
 
 def tree(top, clamp=None):
-    """Lines for all below the folder TOP, hard links and contents included; for comparing."""
+    """Lines for everything below the directory TOP, hard links and contents included; for comparing."""
     lines, inodes = [], {}
     for folder, folders, files in os.walk(os.fsencode(top)):
         folders.sort()
@@ -273,7 +273,7 @@ def require(condition, text):
 
 
 def check(path):
-    """What `docker save` promises, checked: digests, names, the parent chain, order, one of each."""
+    """Checks what holds for `docker save`: digests, names, the parent chain, order, one of each."""
     archive = Archive(path)
     names = archive.tar.getnames()
     require(len(names) == len(set(names)), "a name occurs twice")

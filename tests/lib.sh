@@ -2,8 +2,8 @@
 # For end-to-end tests: sourced by tests/e2e/*.t and tests/slow/*.t, which tests/run starts.
 #
 # A test runs the installed program as an unprivileged user: uid 65534, no capabilities, no way to
-# gain any, no /dev/kvm, a clean environment. (Where the tests do not run as root, as who they run.)
-# Its directory is $WORK, which that user owns; there stand NAME.json (specs), NAME.tar (outputs),
+# gain any, no /dev/kvm, a clean environment. (If the tests do not run as root: as their own user.)
+# Its directory is $WORK, which that user owns; it contains NAME.json (specs), NAME.tar (outputs),
 # and tmp/, the program's TMPDIR. The cache is shared by all tests of a run.
 #
 # Form of a test: `run`, `build` or `build_script` sets STATUS and the files $WORK/out and $WORK/err;
@@ -47,7 +47,7 @@ pass() {
     echo "ok $TEST_NUMBER - $1"
 }
 
-# fail NAME [LINES]: a failed test, with what the program said last.
+# fail NAME [LINES]: a failed test, with the end of the program's standard error.
 fail() {
     TEST_NUMBER=$((TEST_NUMBER + 1))
     echo "not ok $TEST_NUMBER - $1"
@@ -64,7 +64,7 @@ skip() {
     echo "ok $TEST_NUMBER - $1 # SKIP $2"
 }
 
-# skip_all REASON: nothing of this file can run here.
+# skip_all REASON: nothing in this file can run here.
 skip_all() {
     echo "1..0 # SKIP $1"
     exit 0
@@ -112,7 +112,7 @@ unlike() {
     fi
 }
 
-# need PROGRAM...: skips the file where one is missing.
+# need PROGRAM...: skips the file if one is missing.
 need() {
     local program
     for program; do
@@ -131,8 +131,8 @@ as_user() {
     (become_user "$@")
 }
 
-# become_user COMMAND...: the same in place of this shell. Behind `become_user ... &`, $! is COMMAND's own
-# process, which signals are then sent to.
+# become_user COMMAND...: the same in place of this shell. After `become_user ... &`, $! is COMMAND's
+# own process, to which signals can be sent.
 become_user() {
     local -a drop=() environment=(env -i PATH=/usr/bin:/bin HOME="$WORK" XDG_CACHE_HOME="$CACHE"
         TMPDIR="$WORK/tmp" LC_ALL=C.UTF-8 "${USER_ENV[@]}")
@@ -140,7 +140,7 @@ become_user() {
     if [ "$(id -u)" -eq 0 ]; then
         drop=(setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups --no-new-privs
             --bounding-set=-all --inh-caps=-all)
-        # A device that any user may open is hidden all the same.
+        # A device that any user may open is hidden as well.
         if [ -e /dev/kvm ]; then
             # shellcheck disable=SC2016 # for the inner shell
             drop=(unshare --mount sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' sh "${drop[@]}")
@@ -210,21 +210,21 @@ says() {
     like "$1" "$(cat -v "$WORK/err")" "$2"
 }
 
-# Processes of this test's program that are still there, QEMU included: they have its HOME.
+# Processes of this test's program that still exist, QEMU included: they have its HOME.
 processes_left() {
     local environ
     # shellcheck disable=SC2013 # names of /proc have no blanks
     for environ in $(grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ); do
         environ=${environ%/environ}
-        # A zombie has no command line any more, and is only waiting for its parent.
+        # A zombie has no command line any more; it is only waiting for its parent.
         [ -z "$(tr -d '\0' 2> /dev/null < "$environ/cmdline")" ] ||
             { printf '%s ' "${environ#/proc/}"; tr '\0' ' ' < "$environ/cmdline"; echo; }
     done
 }
 
 # Sessions of the store that no process holds (host/store/store_session.h). Other tests, which share the
-# cache, hold theirs, but for the moment of making them under the lock of all sessions; those vanish
-# while one looks.
+# cache, hold theirs, except while they create them under the lock of all sessions; sessions may vanish
+# during the search.
 abandoned_sessions() (
     [ -e "$CACHE/vmbuild/lock/sessions" ] || exit 0
     exec 9< "$CACHE/vmbuild/lock/sessions"
@@ -249,14 +249,14 @@ leaves_nothing() {
 
 # --- Base images ----------------------------------------------------------------------------------
 
-# base debian|busybox: the path of the base image. tests/run has made them.
+# base debian|busybox: the path of the base image, which tests/run has created.
 base() {
     readlink -f "$VMBUILD_TESTS/base-$1.tar"
 }
 
 # --- Looking into images --------------------------------------------------------------------------
 
-# layer FILE [N]: what the image's layer N (-1, the last) holds, a line an entry:
+# layer FILE [N]: the entries of the image's layer N (-1, the last), one per line:
 # TYPE MODE UID:GID PATH [-> LINK | = HARDLINK | MAJOR,MINOR] [xattr NAME=HEX]...
 layer() {
     image layer "$@"
@@ -284,7 +284,7 @@ unpack() {
     [ -d "$2/rootfs" ]
 }
 
-# docker ARGUMENT...: of the Docker Engine of this run's tests, which the first call starts.
+# docker ARGUMENT...: the client of a Docker Engine for this run's tests, which the first call starts.
 docker() {
     "$TOP/tests/docker-engine.sh" start "$VMBUILD_TESTS/docker" &&
         command docker --host "unix://$VMBUILD_TESTS/docker/socket" "$@"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Fetches the Debian packages that are missing from a base image for NAME... to be installed there,
-# from where the machine's own apt gets them, and prints the directory that holds them. It is made once
-# per machine and kept beside the base image.
+# Fetches the Debian packages that a base image lacks for NAME... to be installed there, from the sources
+# of the machine's own apt, and prints the directory that contains them. It is created once per machine
+# and kept next to the base image.
 #
 # usage: packages.sh BASE NAME...
 set -euo pipefail
@@ -16,7 +16,7 @@ base=$(readlink -f "$1")
 shift
 result=${base%.tar}-packages-$(sha256sum <<< "$*" | cut -c 1-16)
 if [ ! -e "$result" ]; then
-    [ -w "${base%/*}" ] || fail "make '$result': the folder cannot be written to"
+    [ -w "${base%/*}" ] || fail "make '$result': the directory is not writable"
     exec 9> "$result.lock"
     flock 9
 fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # For tests with registries, sourced after tests/lib.sh: real registries (Debian's docker-registry),
-# proxies that make faults, a token server. All listen on loopback, and end with the test.
+# proxies that inject faults, a token server. All listen on loopback, and end with the test.
 
 SERVERS="python3 $TOP/tests/registry.py"
 SERVER_PIDS=()
@@ -12,14 +12,14 @@ stop_servers() {
 }
 trap 'stop_servers; remove_work' EXIT
 
-# wait_for COMMAND...: until it succeeds, for half a minute.
+# wait_for COMMAND...: waits until it succeeds, for half a minute at most.
 wait_for() {
     local i
     for ((i = 0; i < 300; i++)); do
         ! "$@" 2> /dev/null || return 0
         sleep 0.1
     done
-    diag "in vain: $*"
+    diag "waited in vain for: $*"
     return 1
 }
 
@@ -35,7 +35,7 @@ http:
   addr: 127.0.0.1:${3-0}
 ${2-}
 EOF
-    # Its port is only in its log.
+    # Only its log has the port.
     OTEL_TRACES_EXPORTER=none docker-registry serve "$WORK/$name.yml" > "$WORK/$name.log" 2>&1 &
     SERVER_PIDS+=($!)
     wait_for grep -q 'listening on' "$WORK/$name.log" || diag < "$WORK/$name.log"
@@ -101,7 +101,7 @@ skopeo_push() {
         "docker://127.0.0.1:$target"
 }
 
-# fresh_cache: what the program pulls next comes from the registry.
+# fresh_cache: an empty cache, so that what the program pulls next comes from the registry.
 fresh_cache() {
     FRESH=$((${FRESH-0} + 1))
     # shellcheck disable=SC2034 # for lib.sh
@@ -109,7 +109,7 @@ fresh_cache() {
     as_user mkdir -p "$WORK/cache$FRESH"
 }
 
-# manifest_of PORT/NAME:TAG: the raw manifest that a registry has.
+# manifest_of PORT/NAME:TAG: the raw manifest in a registry.
 manifest_of() {
     skopeo inspect --raw --tls-verify=false "docker://127.0.0.1:$1"
 }
@@ -125,7 +125,7 @@ archive_config() {
         sed 's/^\([0-9a-f]*\).*/sha256:\1/'
 }
 
-# archive_diff_ids FILE: the digests of a docker-archive's layer tars as they are.
+# archive_diff_ids FILE: the digests of a docker-archive's layer tars, as stored.
 archive_diff_ids() {
     local layer
     for layer in $(tar -xOf "$1" manifest.json | jq -r '.[0].Layers[]'); do

@@ -5,9 +5,9 @@
 #                               for the host, and to what the tests themselves use of host/
 #   tests/fuzz/fuzz_X.c         libFuzzer; seeds in tests/fuzz/corpus/X; fuzz_guest_X as above
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
-#   tests/slow/*.t              the same, too slow for every day
+#   tests/slow/*.t              the same, but too slow for every day
 #
-# tests/README.md says how to run one of them. Skipped tests fail where CI=true.
+# See tests/README.md for how to run one of them. With CI=true, skipped tests fail.
 
 JOBS ?= $(shell nproc)
 # Seconds for each fuzzer.
@@ -17,17 +17,17 @@ UNIT_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/unit/*/test_*.c)))
 FUZZ_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
-# What the sanitized program runs of them.
+# Those that the sanitized program runs.
 ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
     tests/e2e/scripts.t)
-# And what runs under valgrind: no VM.
+# Those that run under valgrind: none with a VM.
 VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
 
 HOST_UNDER_TEST := $(filter-out host/main.c host/manual/main.c,$(HOST_SOURCES))
 GUEST_UNDER_TEST := $(filter-out guest/main.c,$(GUEST_SOURCES))
 CMOCKA = $(shell pkg-config --cflags --libs cmocka)
 
-# $(1): a directory for objects; $(2): compiler and its options.
+# $(1): directory of the objects; $(2): the compiler and its options.
 define libraries_under_test
 $(1)/tests/host/%.o: host/%.c $(BUILD)/host/flags
 	@mkdir -p $$(@D)
@@ -58,12 +58,12 @@ $(1)/tests/unit/case.o: tests/unit/case.c $(BUILD)/host/flags
 -include $$(wildcard $(1)/tests/fuzz/*.d $(1)/tests/unit/*.d $(1)/tests/unit/*/*.d)
 endef
 
-# What a test called $(1) links to, in the directory $(2).
+# The libraries that the test $(1) is linked to, in the directory $(2).
 library_of = $(if $(filter unit/guest/% fuzz/fuzz_guest_%,$(1)),$(2)/tests/libguest.a) $(2)/tests/libhost.a
-# guest/tar/charset.c wants to be asked in the C library's place, as guest/rules.mk has it.
+# guest/tar/charset.c replaces a function of the C library, as in guest/rules.mk.
 LINK_GUEST := -Wl,--wrap=nl_langinfo
 
-# $(1): the directory; $(2): the test; $(3): compiler and its options.
+# $(1): the directory; $(2): the test; $(3): the compiler and its options.
 define unit_test
 $(1)/tests/$(2): tests/$(2).c $(1)/tests/unit/case.o $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
@@ -95,7 +95,7 @@ FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 
 .PHONY: check-unit check-e2e
 
-# prove's summary is the last thing that is printed.
+# prove's summary comes last.
 check: all $(UNIT_TESTS)
 	@JOBS=$(JOBS) tests/run $(UNIT_TESTS) $(E2E_TESTS)
 
@@ -108,7 +108,7 @@ check-e2e: all
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)
 
-# (Not test_tsc nor test_memory: valgrind has a time stamp counter and an allocator of its own.)
+# (Except test_tsc and test_memory: valgrind has its own time stamp counter and allocator.)
 check-valgrind: all $(UNIT_TESTS)
 	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(filter-out %/test_tsc %/test_memory,$(UNIT_TESTS)) $(VALGRIND_TESTS)
 
@@ -118,11 +118,11 @@ check-slow: all
 fuzz: $(FUZZERS)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-# The linters, all of them even where one complains.
+# The linters; all of them run even if one complains.
 C_FILES = $(shell find host guest tests -name '*.[ch]' | sort)
-SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci)
+SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci --exclude='*.md')
 DOCUMENTS = $(shell find . -name '*.md' -not -path './$(BUILD)/*' | sed 's,^\./,,' | sort)
-# Exported as it is: it holds quotes of both kinds.
+# Exported, not passed as an argument: it contains quotes of both kinds.
 lint: export LINT_CFLAGS = $(HOST_CFLAGS)
 lint: $(BUILD)/host/flags $(MANUAL_FILES)
 	@tests/lint '$(C_FILES)' '$(SHELL_FILES) $(MANUAL)/vmbuild.bash' '$(DOCUMENTS)' \

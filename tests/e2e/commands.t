@@ -204,6 +204,7 @@ agree() {
 }
 if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
     echo 'echo hi' > "$WORK/script"
+    echo "$WORK/one" > "$WORK/list"
     agree "a spec with every key" 0 <<'END'
 {"timeout": 60, "architecture": "amd64", "created": "2016-04-01T00:00:00Z", "env": {"A": "b"},
  "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
