@@ -8,6 +8,7 @@
 #include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/spec/spec_reader.h"
 #include "host/store/store_pruning.h"

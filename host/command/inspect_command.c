@@ -7,6 +7,7 @@
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/store/store.h"
 #include "host/tar/compression.h"

@@ -2,6 +2,7 @@
 #include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/spec/spec_schema.h"
 
 struct error *schema_command(const struct options *options)

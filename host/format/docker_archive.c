@@ -9,6 +9,7 @@
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 

@@ -7,6 +7,7 @@
 #include "host/image/layer_blob.h"
 #include "host/image/layer_tar.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/tar/compression.h"
 

@@ -8,6 +8,7 @@
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 #define REPOSITORIES "repositories"

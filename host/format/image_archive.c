@@ -6,6 +6,7 @@
 #include "host/image/image.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 #include "host/tar/compression.h"

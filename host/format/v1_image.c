@@ -1,6 +1,7 @@
 #include "host/format/v1_image.h"
 
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 /* The time of layers that are not the last, of which nothing is known. */

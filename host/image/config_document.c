@@ -5,6 +5,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 static struct error *read_diff_ids(const char *name, const struct json *config, struct digest *ret,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/rfc3339.h"
 

@@ -6,6 +6,7 @@
 #include "host/image/image.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 #define OS_PREFIX "linux/"

@@ -1,10 +1,9 @@
 /*
- * JSON values: parsed with yajl into a tree that remembers where each value stood, changed in
- * place, and written with yajl. The one module that knows yajl.
+ * JSON values (RFC 8259): trees that are built, changed in place and freed. A value that was read
+ * from a text (json_text.h) remembers where it stood.
  *
- * A tree owns its children; json_free on the root frees all. Objects keep their members' order; a
- * repeated key is an error. Numbers keep their text, so nothing is lost. Depth, size and the number
- * of values are limited before anything is allocated for them.
+ * A tree owns its children; json_free on the root frees all. Objects keep their members' order and
+ * have each key once. Numbers keep their text, so nothing is lost.
  */
 #ifndef VMBUILD_JSON_H
 #define VMBUILD_JSON_H
@@ -12,12 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "host/lib/buffer.h"
-#include "host/lib/error.h"
-
-#define JSON_SIZE_MAX (16u << 20) /* bytes of a document */
-#define JSON_DEPTH_MAX 64
 
 enum json_type { JSON_NULL, JSON_BOOLEAN, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -31,11 +24,6 @@ struct json {
     struct json **items; /* children */
     char **keys;         /* an object's keys, one for each child */
 };
-
-/* Parses LENGTH bytes. NAME is what errors call the document. Errors: EXIT_INPUT, as
- * "read NAME: line L, column C: CAUSE" with yajl's words. *RET is the caller's. */
-[[nodiscard]] struct error *json_parse(const char *name, const char *bytes, size_t length,
-                                       struct json **ret);
 
 /* Frees VALUE and all below it. */
 void json_free(struct json *value);
@@ -61,6 +49,13 @@ struct json *json_get(const struct json *object, const char *key);
 /* The text of OBJECT's member KEY where it is a string, else NULL. Borrowed. */
 const char *json_get_string(const struct json *object, const char *key);
 
+/* Returns a new value of TYPE: null, false, without text or children. Never NULL. */
+struct json *json_new(enum json_type type);
+
+/* Appends CHILD to PARENT, an array or object. KEY: of an object, which does not have it yet; else
+ * NULL. Both are PARENT's from then on. */
+void json_adopt(struct json *parent, char *key, struct json *child);
+
 /* Sets OBJECT's member KEY to VALUE, which OBJECT owns from then on; replaces in place or appends.
  */
 void json_set(struct json *object, const char *key, struct json *value);
@@ -73,9 +68,6 @@ void json_append(struct json *array, struct json *value);
 
 /* Reads a whole number of at most MAX from a number value. Returns false where it is none. */
 bool json_to_unsigned(const struct json *value, uint64_t max, uint64_t *ret);
-
-/* Appends VALUE as compact JSON, members in their order. PRETTY: indented, with a final newline. */
-void json_write(const struct json *value, bool pretty, struct buffer *out);
 
 /* "null", "string", ... for messages. */
 const char *json_type_name(enum json_type type);

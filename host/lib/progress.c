@@ -12,6 +12,7 @@
 
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 

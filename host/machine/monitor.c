@@ -7,6 +7,7 @@
 
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 #define READ_SIZE 4096

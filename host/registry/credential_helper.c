@@ -11,6 +11,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 

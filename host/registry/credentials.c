@@ -7,6 +7,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/registry/base64.h"
 #include "host/registry/credential_helper.h"

@@ -4,6 +4,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/printable.h"
 
 /* Appends TEXT's printable characters, as many as the limit leaves room for. */

@@ -7,6 +7,7 @@
 #include "host/image/layer_tar.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/parallel.h"
 #include "host/registry/blob_upload.h"

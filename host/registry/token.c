@@ -5,6 +5,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/registry/backoff.h"
 #include "host/registry/registry_error.h"

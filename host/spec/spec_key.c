@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/machine/scratch_disk.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_path.h"

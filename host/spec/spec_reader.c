@@ -10,6 +10,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
 #include "host/spec/spec_error.h"

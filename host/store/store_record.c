@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/store/store_file.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "host/build/plan.h"
+#include "host/lib/json_text.h"
 
 /* Expects the steps of SPEC to be the names in EXPECTED, each followed by a blank. */
 static void expect_steps(const struct spec *spec, const char *expected)

@@ -20,6 +20,7 @@
 #include "host/image/image_config.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 #include "tests/unit/tar_blocks.h"

@@ -10,6 +10,7 @@
 
 #include "host/image/image_config.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 #define DIFF_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

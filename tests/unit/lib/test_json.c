@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 
 static struct json *parse(const char *text)
 {

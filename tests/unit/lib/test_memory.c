@@ -12,6 +12,7 @@
 
 #include "host/lib/digest.h"
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
 /* More than any allocator has, and less than what valgrind takes for a negative number. Volatile:

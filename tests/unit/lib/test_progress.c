@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "host/lib/json.h"
+#include "host/lib/json_text.h"
 #include "host/lib/progress.h"
 
 static int saved_stderr;

@@ -12,6 +12,7 @@
 
 #include "host/build/plan.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_key.h"
