@@ -5,7 +5,7 @@
 
 #include "host/format/claimed_layer.h"
 #include "host/format/image_name.h"
-#include "host/image/config_document.h"
+#include "host/image/image_config.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
@@ -143,7 +143,7 @@ static struct error *read_config(const struct image_files *files, const struct j
                          files->path, name, actual.hex);
     CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, name);
 
-    return config_document_read(label, &bytes, image, ret_diff_ids, ret_count);
+    return image_config_read(label, &bytes, image, ret_diff_ids, ret_count);
 }
 
 /* Refuses a layer whose bytes are not in the archive because they may not be given away: Docker

@@ -5,7 +5,7 @@
 
 #include "host/format/claimed_layer.h"
 #include "host/format/image_name.h"
-#include "host/image/config_document.h"
+#include "host/image/image_config.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
@@ -221,7 +221,7 @@ static struct error *read_image(const struct image_files *files,
     TRY(read_blob(files, &manifest.config, &config));
     CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, manifest.config.digest.hex);
 
-    TRY(config_document_read(label, &config, image, &diff_ids, &count));
+    TRY(image_config_read(label, &config, image, &diff_ids, &count));
     return read_layers(files, &manifest, diff_ids, count, request, image);
 }
 

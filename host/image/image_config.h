@@ -1,26 +1,39 @@
 /*
- * The config document of the new image: the base's whole document, with the spec's `config` over
- * its `config`. Pure.
+ * The config document of an image (OCI image-spec, "Image Configuration"; also Docker's): read as
+ * its source has it, made for the new image, and written.
+ *
+ * The new one is the base's whole document, with the spec's `config` over its `config`:
  *
  *   Env                             merged by variable name
  *   Labels, Volumes, ExposedPorts   merged by key
- *   Cmd                             cleared where the spec sets Entrypoint and no Cmd, like Docker
+ *   Cmd                             cleared if the spec sets Entrypoint and no Cmd, as Docker does
  *   any other key                   the spec's replaces the base's
  *   null                            removes the base's key, or its entry in one of the maps
  *
  * created is the spec's; architecture, variant and os stay the base's. rootfs and history are
- * extended by the new layer. History is optional in OCI, but where there is one its entries without
- * `empty_layer` stand for the layers: a base's that is too short is filled up, and one with more
- * entries than layers is not taken over. What Docker noted of the container and the build that made
- * the base, or of its v1 ID, would not be true of the new image and is dropped.
+ * extended by the new layer. History is optional in OCI. In a history, the entries without
+ * `empty_layer` stand for the layers: if the base's is too short, it is filled up; if it has more
+ * such entries than layers, it is dropped. Docker's notes on the container and the build that made
+ * the base, and on its v1 ID, would not be true of the new image and are dropped too.
  */
 #ifndef VMBUILD_IMAGE_CONFIG_H
 #define VMBUILD_IMAGE_CONFIG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "host/image/image.h"
+#include "host/lib/buffer.h"
+#include "host/lib/digest.h"
+#include "host/lib/error.h"
 #include "host/lib/json.h"
+
+/* Parses BYTES, which NAME calls for errors, and gives document and bytes to IMAGE. BYTES is empty
+ * afterwards. *RET_DIFF_IDS is an array of *RET_COUNT, the caller's. Errors: EXIT_INPUT if it is not
+ * a config, not for Linux, or has more than IMAGE_LAYERS_MAX layers. */
+[[nodiscard]] struct error *image_config_read(const char *name, struct buffer *bytes,
+                                              struct image *image, struct digest **ret_diff_ids,
+                                              size_t *ret_count);
 
 /* Makes IMAGE->config from BASE (NULL: none), SPEC_CONFIG (NULL or the spec's `config` object),
  * CREATED (seconds since 1970), ARCHITECTURE (GOARCH, where the base says none) and IMAGE->layers,

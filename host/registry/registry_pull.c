@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "host/image/config_document.h"
+#include "host/image/image_config.h"
 #include "host/image/layer_tar.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
@@ -117,7 +117,7 @@ static struct error *get_config(struct pull *pull)
         TRY(blob_download(&pull->downloads, config, &never, &path));
     }
     TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &bytes));
-    TRY(config_document_read(name, &bytes, pull->image, &diff_ids, &count));
+    TRY(image_config_read(name, &bytes, pull->image, &diff_ids, &count));
     if (count != pull->manifest.count)
         return error_new(
             EXIT_INPUT, "read config '%s': the manifest lists %zu layers, but the config lists %zu",
