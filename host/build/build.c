@@ -49,7 +49,7 @@ static void end_vm(struct state *state)
 /* Whether programs for ARCHITECTURE run in the guest. */
 static bool runs_in_guest(const char *architecture)
 {
-    return strcmp(architecture, VM_ARCHITECTURE) == 0 || strcmp(architecture, "386") == 0;
+    return strcmp(architecture, MACHINE_ARCHITECTURE) == 0 || strcmp(architecture, "386") == 0;
 }
 
 /* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
@@ -60,7 +60,7 @@ static struct error *check_architecture(const struct state *state)
     if (state->spec->run_as_root == NULL || architecture == NULL || runs_in_guest(architecture))
         return NULL;
     return error_new(EXIT_INPUT,
-                     "open image '%s': runAsRoot needs programs for " VM_ARCHITECTURE
+                     "open image '%s': runAsRoot needs programs for " MACHINE_ARCHITECTURE
                      ", but the image is for '%.40s'",
                      state->spec->from_image, architecture);
 }
@@ -210,21 +210,21 @@ static struct error *launch(struct state *state)
         layers[i] = state->base->layers[i].tar_path;
     for (size_t i = 0; i < spec->shares.count; i++)
         shares[i] = spec->shares.items[i].source;
-    struct vm_options options = {.accelerator = state->build->accelerator,
-                                 .memory = spec->memory,
-                                 .cpus = spec->cpus,
-                                 .network = spec->network,
-                                 .shares = shares,
-                                 .share_count = spec->shares.count,
-                                 .scratch_size = spec->disk_size << 20,
-                                 .base = disk->path,
-                                 .base_mark = base_disk_mark(disk),
-                                 .base_is_new = disk->is_new,
-                                 .layers = layers,
-                                 .layer_count = disk->is_new ? count : 0,
-                                 .clock = guest_clock(state),
-                                 .store = state->build->store,
-                                 .verbose = state->build->verbose};
+    const struct vm_options options = {.machine = {.memory = spec->memory,
+                                                   .cpus = spec->cpus,
+                                                   .network = spec->network,
+                                                   .shares = shares,
+                                                   .share_count = spec->shares.count,
+                                                   .base = disk->path,
+                                                   .base_is_new = disk->is_new,
+                                                   .layers = layers,
+                                                   .layer_count = disk->is_new ? count : 0},
+                                       .accelerator = state->build->accelerator,
+                                       .scratch_size = spec->disk_size << 20,
+                                       .base_mark = base_disk_mark(disk),
+                                       .clock = guest_clock(state),
+                                       .store = state->build->store,
+                                       .verbose = state->build->verbose};
 
     progress_start("launch");
     job_words(spec, &words);
@@ -346,7 +346,7 @@ static struct error *run(struct state *state)
     plan_make(state->spec, &state->plan);
     if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture))
         return error_new(EXIT_INPUT,
-                         "plan image '%s': scripts need " VM_ARCHITECTURE
+                         "plan image '%s': scripts need " MACHINE_ARCHITECTURE
                          ", but the image is for '%s'",
                          state->spec->name, state->spec->architecture);
     TRY(output_check(&state->build->output));

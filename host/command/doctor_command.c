@@ -232,9 +232,8 @@ static struct error *boot_once(const struct options *options, double *ret_second
     struct timespec before, after;
 
     TRY(store_open(options->cache_dir, options->no_cache, &store));
-    const struct vm_options machine = {.accelerator = options->accelerator,
-                                       .memory = GUEST_MEMORY_MIB,
-                                       .cpus = 1,
+    const struct vm_options machine = {.machine = {.memory = GUEST_MEMORY_MIB, .cpus = 1},
+                                       .accelerator = options->accelerator,
                                        .scratch_size = TRIAL_DISK_MIB * MIB,
                                        .clock = 1,
                                        .store = store};

@@ -67,13 +67,13 @@ static void add_blk(struct machine *machine, const char *id, const char *slot)
 }
 
 /* The disk does not have to survive a crash of the host, so nothing is ever synchronised. */
-static void add_scratch(struct machine *machine, const struct vm_options *options)
+static void add_scratch(struct machine *machine, const struct machine_options *options)
 {
     add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
     add_blk(machine, GUEST_DISK_SCRATCH, SLOT_SCRATCH);
 }
 
-static void add_new_base(struct machine *machine, const struct vm_options *options)
+static void add_new_base(struct machine *machine, const struct machine_options *options)
 {
     add_drive(machine, GUEST_DISK_NEW_BASE, options->base, "cache=unsafe");
     add_blk(machine, GUEST_DISK_NEW_BASE, SLOT_BASE);
@@ -87,7 +87,7 @@ static void add_new_base(struct machine *machine, const struct vm_options *optio
     }
 }
 
-static void add_base(struct machine *machine, const struct vm_options *options)
+static void add_base(struct machine *machine, const struct machine_options *options)
 {
     add_drive(machine, GUEST_DISK_BASE, options->base, "readonly=on");
     add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
@@ -156,13 +156,13 @@ static char *describe_append(const struct machine_host *host, uint64_t cpus)
     return buffer_steal(&words);
 }
 
-bool machine_has_more_than_saved(const struct vm_options *options)
+bool machine_has_more_than_saved(const struct machine_options *options)
 {
     return options->network || options->share_count > 0 ||
            (options->base != NULL && options->base_is_new);
 }
 
-void machine_describe(const struct vm_options *options, const struct machine_host *host,
+void machine_describe(const struct machine_options *options, const struct machine_host *host,
                       struct machine *ret)
 {
     *ret = (struct machine){.append = describe_append(host, options->cpus)};

@@ -26,30 +26,21 @@
 #include "host/lib/buffer.h"
 #include "host/machine/accelerator.h"
 
-struct store;
-
 /* What the guest's kernel and programs are built for, as Go names it. */
-#define VM_ARCHITECTURE "amd64"
+#define MACHINE_ARCHITECTURE "amd64"
 
-struct vm_options {
-    enum accelerator accelerator; /* as asked for; the VM probes */
-    bool network;
-    bool base_is_new; /* the base disk is empty: writable, to be filled from `layers` */
-    bool verbose;     /* show the kernel's messages and libguestfs' as progress details */
-    uint64_t memory;  /* MiB */
+/* What is requested of a machine; all borrowed. */
+struct machine_options {
+    uint64_t memory; /* MiB */
     uint64_t cpus;
-    const char *const *shares; /* absolute host directories */
+    bool network;
+    const char *const *shares; /* absolute directories of the host */
     size_t share_count;
-    uint64_t scratch_size; /* of the scratch disk, bytes */
-    const char *scratch;   /* its path; vm_launch makes the file, and sets this */
-    const char *base;      /* path of the base disk, or NULL: no base image */
-    const char *base_mark; /* tells the base disk from all others; NULL: nothing does */
-    const char *const
-        *layers; /* paths of uncompressed layer tars, lowest first; used where base_is_new */
+    const char *scratch;       /* path of the scratch disk */
+    const char *base;          /* path of the base disk; NULL: no base image */
+    bool base_is_new;          /* the base disk is writable and empty, to be filled from `layers` */
+    const char *const *layers; /* paths of uncompressed layer tars, lowest first */
     size_t layer_count;
-    int64_t clock;       /* the guest's clock at its start, seconds since 1970 */
-    struct store *store; /* keeps what libguestfs asked this QEMU (features, about 100 KiB), which
-                            costs half a second each time, and snapshots; NULL: asked anew */
 };
 
 /* What the machine depends on beside its options. */
@@ -71,12 +62,12 @@ struct machine {
 
 /* Whether a machine of OPTIONS has devices that a saved one lacks, so that its guest has to look
  * for them after it has resumed. */
-bool machine_has_more_than_saved(const struct vm_options *options);
+bool machine_has_more_than_saved(const struct machine_options *options);
 
 /* Describes the machine of OPTIONS on HOST; *RET is freed with machine_free. A machine can resume
  * the state of another one if both have the same scratch and base disk: those have the same places
  * in every machine. */
-void machine_describe(const struct vm_options *options, const struct machine_host *host,
+void machine_describe(const struct machine_options *options, const struct machine_host *host,
                       struct machine *ret);
 
 /* Returns the tag by which the guest mounts share number INDEX, the caller's. */

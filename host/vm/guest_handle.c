@@ -204,7 +204,7 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     host.gate = gatekeeper_gate(handle->gatekeeper);
     host.monitor = gatekeeper_monitor(handle->gatekeeper);
     host.resumes = attempt->task == GATEKEEPER_RESUME;
-    machine_describe(options, &host, &machine);
+    machine_describe(&options->machine, &host, &machine);
     bool good =
         guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
         guestfs_set_cachedir(g, options->store == NULL ? run : store_folder(options->store)) == 0 &&
@@ -214,8 +214,9 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
             0 &&
         guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
         guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
-        guestfs_set_memsize(g, (int)options->memory) == 0 &&
-        guestfs_set_smp(g, (int)options->cpus) == 0 && guestfs_set_append(g, machine.append) == 0 &&
+        guestfs_set_memsize(g, (int)options->machine.memory) == 0 &&
+        guestfs_set_smp(g, (int)options->machine.cpus) == 0 &&
+        guestfs_set_append(g, machine.append) == 0 &&
         /* It does not launch without a drive; this one is an empty file. */
         guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0;
 
@@ -261,8 +262,9 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
                                  const struct guest_attempt *attempt, bool *ret_late)
 {
     const struct gatekeeper_plan plan = {.task = attempt->task,
-                                         .more_devices = attempt->task == GATEKEEPER_RESUME &&
-                                                         machine_has_more_than_saved(options),
+                                         .more_devices =
+                                             attempt->task == GATEKEEPER_RESUME &&
+                                             machine_has_more_than_saved(&options->machine),
                                          .state = attempt->state,
                                          .end = end_qemu,
                                          .context = handle};

@@ -24,6 +24,7 @@
 #include "host/machine/machine.h"
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_port.h"
+#include "host/vm/vm_options.h"
 
 /* Seconds that a call may take unless it moves much data. */
 #define GUEST_HANDLE_CALL_SECONDS 120

@@ -67,23 +67,47 @@ static struct guest_attempt make_attempt(const struct launch *launch, enum accel
 
 static struct error *make_disk(const struct launch *launch)
 {
-    return scratch_disk_make(launch->options->scratch, launch->options->scratch_size);
+    return scratch_disk_make(launch->options->machine.scratch, launch->options->scratch_size);
 }
 
-static bool has_known_base(const struct vm_options *options)
+static bool has_known_base(const struct machine_options *machine)
 {
-    return options->base != NULL && !options->base_is_new;
+    return machine->base != NULL && !machine->base_is_new;
 }
 
-/* The options of the machine that is saved: without what belongs to one build. */
+/* The options of the VM that is saved: without what belongs to one build. */
 static struct vm_options bare_options(const struct vm_options *options)
 {
-    return (struct vm_options){.memory = options->memory,
-                               .cpus = options->cpus,
+    const struct machine_options *machine = &options->machine;
+
+    return (struct vm_options){.machine = {.memory = machine->memory,
+                                           .cpus = machine->cpus,
+                                           .scratch = machine->scratch,
+                                           .base = has_known_base(machine) ? machine->base : NULL},
                                .verbose = options->verbose,
-                               .scratch = options->scratch,
-                               .base = has_known_base(options) ? options->base : NULL,
                                .store = options->store};
+}
+
+/* Appends to TRAITS all that shapes the VM that is saved, except for its files. In place of paths
+ * it has what they lead to. */
+static void describe_traits(const struct launch *launch, struct buffer *traits)
+{
+    const struct vm_options *options = launch->options;
+    CLEANUP(freep) char *library = guest_handle_library_version();
+    struct machine_options bare = bare_options(options).machine;
+    struct machine_host host = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, -1).host;
+    struct machine machine;
+
+    bare.scratch = "";
+    bare.base = bare.base == NULL ? NULL : options->base_mark;
+    host.output = host.layer = host.gate = host.monitor = "";
+    machine_describe(&bare, &host, &machine);
+    buffer_printf(traits, "libguestfs %s, %llu MiB, disk of %llu, %s", library,
+                  (unsigned long long)bare.memory, (unsigned long long)options->scratch_size,
+                  machine.append);
+    for (size_t i = 0; i < machine.parameters.count; i++)
+        buffer_printf(traits, " %s", machine.parameters.items[i]);
+    machine_free(&machine);
 }
 
 /* Sets *RET to the snapshot's key. Returns false if there is none: a file is too new, the base disk
@@ -93,27 +117,13 @@ static bool find_key(const struct launch *launch, struct digest *ret)
 {
     CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_KERNEL, launch->appliance);
     CLEANUP(freep) char *initramfs = xasprintf("%s/" APPLIANCE_INITRAMFS, launch->appliance);
-    CLEANUP(freep) char *library = guest_handle_library_version();
     CLEANUP(buffer_free) struct buffer traits = {0};
     const char *const paths[] = {launch->qemu, kernel, initramfs};
-    const struct vm_options *options = launch->options;
-    struct vm_options bare = bare_options(options);
-    struct machine_host host = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, -1).host;
-    struct machine machine;
 
-    if (launch->tsc_khz == 0 || (bare.base != NULL && options->base_mark == NULL))
+    if (launch->tsc_khz == 0 ||
+        (has_known_base(&launch->options->machine) && launch->options->base_mark == NULL))
         return false;
-    /* Paths are replaced by what they lead to. */
-    bare.scratch = "";
-    bare.base = bare.base == NULL ? NULL : options->base_mark;
-    host.output = host.layer = host.gate = host.monitor = "";
-    machine_describe(&bare, &host, &machine);
-    buffer_printf(&traits, "libguestfs %s, %llu MiB, disk of %llu, %s", library,
-                  (unsigned long long)options->memory, (unsigned long long)options->scratch_size,
-                  machine.append);
-    for (size_t i = 0; i < machine.parameters.count; i++)
-        buffer_printf(&traits, " %s", machine.parameters.items[i]);
-    machine_free(&machine);
+    describe_traits(launch, &traits);
     return snapshot_key(paths, sizeof paths / sizeof *paths, &traits, ret);
 }
 
@@ -133,7 +143,8 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
 
     guest_handle_stop(launch->handle);
     TRY(err);
-    return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size, bare.scratch);
+    return snapshot_keep(bare.store, key, path, fd, launch->options->scratch_size,
+                         bare.machine.scratch);
 }
 
 /* Returns a descriptor of the snapshot, or below 0 if there is none. *RET_DUE: there is none, and
@@ -144,7 +155,7 @@ static int open_snapshot(const struct launch *launch, const struct digest *key, 
     int fd = snapshot_open(store, key);
 
     /* A known base disk was made by an earlier build. */
-    *ret_due = fd < 0 && snapshot_is_due(store, key, has_known_base(launch->options));
+    *ret_due = fd < 0 && snapshot_is_due(store, key, has_known_base(&launch->options->machine));
     return fd;
 }
 
@@ -180,7 +191,7 @@ static struct error *resume_from(const struct launch *launch, int snapshot, bool
         make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_RESUME, snapshot);
 
     *ret_late = false;
-    TRY(snapshot_restore_disk(snapshot, options->scratch_size, options->scratch));
+    TRY(snapshot_restore_disk(snapshot, options->scratch_size, options->machine.scratch));
     TRY(snapshot_seek_state(snapshot, options->scratch_size));
     return guest_handle_start(launch->handle, options, &attempt, ret_late);
 }

@@ -9,8 +9,8 @@
 #define VMBUILD_LAUNCH_H
 
 #include "host/lib/error.h"
-#include "host/machine/machine.h"
 #include "host/vm/guest_handle.h"
+#include "host/vm/vm_options.h"
 
 /* Starts the VM of OPTIONS, which are not needed afterwards. *RET is freed with guest_handle_free.
  * Errors: as vm_launch. */

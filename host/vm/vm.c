@@ -19,16 +19,16 @@
 #include "host/vm/launch.h"
 #include "host/vm/outcome.h"
 
-#define UNPACK_SECONDS_PER_MIB 1 /* beside those of any call */
-#define SCRIPT_GRACE_SECONDS 4 /* beyond a script's own limit, which the guest sees to within two */
+#define UNPACK_SECONDS_PER_MIB 1 /* in addition to those of any call */
+#define SCRIPT_GRACE_SECONDS 4   /* after a script's limit, which the guest enforces within two */
 
 struct vm {
     struct guest_handle *guest;
     char *scratch;           /* path of the scratch disk */
-    struct call_words words; /* for each call that takes them */
+    struct call_words words; /* for every call that takes them */
     bool network;
     bool base_is_new;
-    int64_t clock; /* what each script's begins at, but with a network the host's time */
+    int64_t clock; /* of the guest as a script starts; with the network, the host's time is used */
     size_t layer_count;
     uint64_t layer_bytes; /* of the tars to unpack */
 };
@@ -43,7 +43,7 @@ static struct error *command(struct vm *vm, const char *operation, enum guest_ve
     return guest_handle_command(vm->guest, operation, seconds, &words, ret_reply);
 }
 
-/* Calls VERB, which has no words of its own and takes no longer than any call. */
+/* Calls VERB, which takes no words of its own and does nothing large. */
 static struct error *simple_command(struct vm *vm, const char *operation, enum guest_verb verb)
 {
     const struct call_words none = {0};
@@ -55,29 +55,29 @@ static uint64_t layer_bytes(const struct vm_options *options)
 {
     uint64_t bytes = 0;
 
-    for (size_t i = 0; i < options->layer_count; i++) {
+    for (size_t i = 0; i < options->machine.layer_count; i++) {
         struct stat status;
 
-        if (stat(options->layers[i], &status) == 0)
+        if (stat(options->machine.layers[i], &status) == 0)
             bytes += (uint64_t)status.st_size;
     }
     return bytes;
 }
 
-/* Sets the guest's clock. */
+/* Starts the guest's part of the build, and its clock. */
 static struct error *start(struct vm *vm, const struct vm_options *options)
 {
     CLEANUP(call_words_free) struct call_words own = {0};
 
-    /* Smaller times are only ever the default of a spec without a base image, whose files get that
-     * as their time anyway. */
+    /* Only the default of a spec without a base image is an earlier time; its files get that time
+     * whatever the clock shows. */
     vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
     call_words_set_number(&own, GUEST_WORD_CLOCK, vm->clock);
     return command(vm, "start the build in the VM", GUEST_VERB_START, &own,
                    GUEST_HANDLE_CALL_SECONDS, NULL);
 }
 
-/* Launches the machine of OPTIONS with a scratch disk of its own. */
+/* Launches the VM of OPTIONS with a new scratch disk. */
 static struct error *launch(struct vm *vm, const struct vm_options *options)
 {
     struct vm_options with_scratch = *options;
@@ -85,7 +85,7 @@ static struct error *launch(struct vm *vm, const struct vm_options *options)
 
     TRY(temporary_run_folder(&folder));
     TRY(temporary_file(folder, "scratch", &vm->scratch, NULL));
-    with_scratch.scratch = vm->scratch;
+    with_scratch.machine.scratch = vm->scratch;
     return launch_guest(&with_scratch, &vm->guest);
 }
 
@@ -95,9 +95,9 @@ struct error *vm_launch(const struct vm_options *options, struct call_words *wor
 
     vm->words = *words;
     *words = (struct call_words){0};
-    vm->network = options->network;
-    vm->base_is_new = options->base_is_new;
-    vm->layer_count = options->layer_count;
+    vm->network = options->machine.network;
+    vm->base_is_new = options->machine.base_is_new;
+    vm->layer_count = options->machine.layer_count;
     vm->layer_bytes = layer_bytes(options);
     TRY(launch(vm, options));
     TRY(start(vm, options));
@@ -105,7 +105,18 @@ struct error *vm_launch(const struct vm_options *options, struct call_words *wor
     return NULL;
 }
 
-/* libguestfs uploads files; this one lives in memory. */
+void vm_free(struct vm *vm)
+{
+    if (vm == NULL)
+        return;
+    guest_handle_free(vm->guest);
+    temporary_remove(vm->scratch);
+    free(vm->scratch);
+    call_words_free(&vm->words);
+    free(vm);
+}
+
+/* Makes a file in memory of the LENGTH bytes, since libguestfs uploads only files. */
 static struct error *memory_file(const void *bytes, size_t length, int *ret_fd)
 {
     CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC);
@@ -120,12 +131,11 @@ static struct error *memory_file(const void *bytes, size_t length, int *ret_fd)
 struct error *vm_put(struct vm *vm, const char *name, const void *bytes, size_t length)
 {
     CLEANUP(closep) int fd = -1;
-    CLEANUP(freep) char *operation = xasprintf("give the guest '%s'", name);
+    CLEANUP(freep) char *operation = xasprintf("upload '%s' to the guest", name);
     CLEANUP(freep) char *target = xasprintf("%s/%s", GUEST_JOB_DIR, name);
 
     if (length > GUEST_JOB_FILE_MAX)
-        return error_new(EXIT_INPUT, "%s: it is larger than %u bytes", operation,
-                         GUEST_JOB_FILE_MAX);
+        return error_new(EXIT_INPUT, "%s: larger than %u bytes", operation, GUEST_JOB_FILE_MAX);
     TRY(error_context(memory_file(bytes, length, &fd), "%s", operation));
     return guest_handle_upload(vm->guest, operation, fd, target);
 }
@@ -171,7 +181,7 @@ struct error *vm_unmount_overlay(struct vm *vm)
     return simple_command(vm, "unmount the overlay", GUEST_VERB_UNMOUNT);
 }
 
-/* Runs the script NAME by the call of VERB with OWN, to which its clock is added. */
+/* Runs the script NAME by calling VERB with OWN, to which the clock is added. */
 static struct error *run(struct vm *vm, const char *name, enum guest_verb verb,
                          struct call_words *own)
 {
@@ -216,15 +226,4 @@ struct error *vm_pack_layer(struct vm *vm, struct sink sink)
 
     call_words_write(GUEST_VERB_PACK, &none, &vm->words, &words);
     return guest_handle_receive_layer(vm->guest, "pack the layer", &words, sink);
-}
-
-void vm_free(struct vm *vm)
-{
-    if (vm == NULL)
-        return;
-    guest_handle_free(vm->guest);
-    temporary_remove(vm->scratch);
-    free(vm->scratch);
-    call_words_free(&vm->words);
-    free(vm);
 }

@@ -1,10 +1,18 @@
 /*
  * The VM run: boots the appliance, makes the calls of guest/contract.h in the order that the build
- * asks for, and ends it. How the guest is reached is guest_handle.h's business, what the machine is
- * made of machine.h's, how a call is put into words call_words.h's.
+ * asks for, and ends it.
  *
- * A script's time limit is enforced by the guest; one that does not answer a few seconds after the
- * limit is killed.
+ * The layers below: launch.h decides how the VM is started, guest_handle.h reaches the guest,
+ * call_words.h puts a call into words, outcome.h reads the replies, and machine.h describes what
+ * QEMU is to emulate.
+ *
+ * A VM owns its scratch disk and everything of the running QEMU; vm_free releases it at any time,
+ * also after an error. Calls are made from one thread. After an error of EXIT_VM, EXIT_MEMORY or
+ * EXIT_TIMEOUT the VM may have ended, and later calls then fail. A script's time limit is enforced
+ * by the guest; a guest that does not answer a few seconds after it is killed.
+ *
+ * Errors of all calls: EXIT_VM, EXIT_MEMORY or EXIT_TIMEOUT, if the VM has ended, has run out of
+ * memory or does not answer; EXIT_OTHER with the guest's own words; and those named below.
  */
 #ifndef VMBUILD_VM_H
 #define VMBUILD_VM_H
@@ -14,52 +22,56 @@
 #include "guest/contract.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
-#include "host/machine/machine.h"
 #include "host/vm/call_words.h"
+#include "host/vm/vm_options.h"
 
 struct vm;
 
-/* Boots. OPTIONS are not needed afterwards. WORDS go into each call whose verb takes them; the VM
- * takes them over in any case. Errors: EXIT_VM (QEMU missing or killed, appliance missing, no
- * report in time, KVM asked for and not usable), with advice. */
+/* Starts a VM, which is freed with vm_free. OPTIONS are not needed afterwards. WORDS go into each
+ * call whose verb takes them; the VM takes them over, after an error too. Errors: EXIT_VM (QEMU
+ * missing or killed, appliance missing, no report in time, KVM required but not usable), with
+ * advice. */
 [[nodiscard]] struct error *vm_launch(const struct vm_options *options, struct call_words *words,
                                       struct vm **ret);
 
-/* Gives the guest a file of its job (guest/contract.h GUEST_JOB_*). */
-[[nodiscard]] struct error *vm_put(struct vm *vm, const char *name, const void *bytes,
-                                   size_t length);
-
-/* Unpacks the layers onto the new base disk and unmounts it: the disk file is whole when this
- * returns, and the host may copy it before it lets the spec's scripts run. Errors: EXIT_INPUT
- * naming the layer's number, EXIT_DISK_FULL. */
-[[nodiscard]] struct error *vm_unpack_base(struct vm *vm);
-
-/* Mounts the base disk read-only. */
-[[nodiscard]] struct error *vm_mount_base(struct vm *vm);
-
-/* Streams a tar into layer/: PRODUCE writes it to the sink it is given, in a thread of its own. */
-[[nodiscard]] struct error *
-vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct sink sink),
-                void *context);
-
-/* Mounts the merged view at mnt/, and unmounts it. Errors: EXIT_OTHER with the guest's words. */
-[[nodiscard]] struct error *vm_mount_overlay(struct vm *vm);
-[[nodiscard]] struct error *vm_unmount_overlay(struct vm *vm);
-
-/* Runs runAsRoot, or HOOK. Errors: EXIT_SCRIPT ("run script 'runAsRoot': it exited with status 7"),
- * EXIT_DISK_FULL, EXIT_MEMORY, EXIT_TIMEOUT, EXIT_VM. */
-[[nodiscard]] struct error *vm_run_script(struct vm *vm);
-[[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook);
-
-/* Streams the layer as a tar into SINK as it arrives. */
-[[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sink sink);
-
-/* Ends the VM at once, whatever its state, shows what it still wrote, removes the scratch disk and
- * frees VM. The disks are not unmounted: a new base disk is whole since vm_unpack_base. */
+/* Ends the VM at once, whatever its state, shows the output that is left, removes the scratch disk
+ * and frees VM; accepts NULL. The disks are not unmounted: a new base disk is complete since
+ * vm_unpack_base. */
 void vm_free(struct vm *vm);
 static inline void vm_freep(struct vm **vm)
 {
     vm_free(*vm);
 }
+
+/* Uploads LENGTH bytes as the file NAME of the guest's job (GUEST_JOB_*). Errors: EXIT_INPUT if it
+ * is too large. */
+[[nodiscard]] struct error *vm_put(struct vm *vm, const char *name, const void *bytes,
+                                   size_t length);
+
+/* Unpacks the layers onto the new base disk and unmounts it: the disk file is then complete, and
+ * the host can copy it before the scripts of the spec run. Errors: EXIT_INPUT with the layer's
+ * number, EXIT_DISK_FULL. */
+[[nodiscard]] struct error *vm_unpack_base(struct vm *vm);
+
+/* Mounts the base disk read-only. */
+[[nodiscard]] struct error *vm_mount_base(struct vm *vm);
+
+/* Unpacks the tar that PRODUCE(CONTEXT, sink) writes, in another thread, into the upper directory.
+ * Errors: those of PRODUCE, EXIT_DISK_FULL. */
+[[nodiscard]] struct error *
+vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct sink sink),
+                void *context);
+
+/* Mounts and unmounts the merged view. */
+[[nodiscard]] struct error *vm_mount_overlay(struct vm *vm);
+[[nodiscard]] struct error *vm_unmount_overlay(struct vm *vm);
+
+/* Runs runAsRoot, or HOOK. Errors: EXIT_SCRIPT ("run script 'runAsRoot': it exited with status 7"),
+ * EXIT_DISK_FULL, EXIT_MEMORY and EXIT_TIMEOUT, also of the script alone. */
+[[nodiscard]] struct error *vm_run_script(struct vm *vm);
+[[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook);
+
+/* Passes the layer to SINK as a tar, as it arrives, from another thread. Errors: those of SINK. */
+[[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sink sink);
 
 #endif

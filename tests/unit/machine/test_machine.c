@@ -12,7 +12,7 @@
 
 static struct machine machine;
 
-static void describe(const struct vm_options *options, enum accelerator accelerator)
+static void describe(const struct machine_options *options, enum accelerator accelerator)
 {
     const struct machine_host host = {.accelerator = accelerator,
                                       .tsc_khz = 2096000,
@@ -43,7 +43,7 @@ static int forget(void **state)
 
 static void test_least(void **state)
 {
-    const struct vm_options options = {.scratch = "/run/scratch"};
+    const struct machine_options options = {.scratch = "/run/scratch"};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
@@ -62,7 +62,7 @@ static void test_least(void **state)
 
 static void test_tcg_is_told_what_it_need_not_find_out(void **state)
 {
-    const struct vm_options options = {.scratch = "/run/scratch"};
+    const struct machine_options options = {.scratch = "/run/scratch"};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
@@ -77,7 +77,7 @@ static void test_tcg_is_told_what_it_need_not_find_out(void **state)
 
 static void test_several_cpus_are_packages_with_timers(void **state)
 {
-    const struct vm_options options = {.scratch = "/run/scratch", .cpus = 2};
+    const struct machine_options options = {.scratch = "/run/scratch", .cpus = 2};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
@@ -91,7 +91,7 @@ static void test_several_cpus_are_packages_with_timers(void **state)
 
 static void test_unknown_frequency_and_firmware(void **state)
 {
-    const struct vm_options options = {.scratch = "/run/scratch"};
+    const struct machine_options options = {.scratch = "/run/scratch"};
     const struct machine_host host = {.accelerator = ACCELERATOR_TCG,
                                       .output = "/run/output",
                                       .layer = "/run/layer",
@@ -113,7 +113,7 @@ static void test_unknown_frequency_and_firmware(void **state)
 
 static void test_known_base_is_read_only(void **state)
 {
-    const struct vm_options options = {.scratch = "/run/scratch", .base = "/cache/a,b"};
+    const struct machine_options options = {.scratch = "/run/scratch", .base = "/cache/a,b"};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
@@ -125,11 +125,11 @@ static void test_known_base_is_read_only(void **state)
 static void test_new_base_has_its_layers(void **state)
 {
     static const char *const layers[] = {"/cache/one", "/cache/two"};
-    const struct vm_options options = {.scratch = "/run/scratch",
-                                       .base = "/cache/base",
-                                       .base_is_new = true,
-                                       .layers = layers,
-                                       .layer_count = 2};
+    const struct machine_options options = {.scratch = "/run/scratch",
+                                            .base = "/cache/base",
+                                            .base_is_new = true,
+                                            .layers = layers,
+                                            .layer_count = 2};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
@@ -144,7 +144,7 @@ static void test_new_base_has_its_layers(void **state)
 static void test_network_and_shares(void **state)
 {
     static const char *const shares[] = {"/srv/a", "/srv/b,c"};
-    const struct vm_options options = {
+    const struct machine_options options = {
         .scratch = "/run/scratch", .network = true, .shares = shares, .share_count = 2};
 
     (void)state;
@@ -160,8 +160,8 @@ static void test_network_and_shares(void **state)
  * place. */
 static void test_saved_machine_has_nothing_of_a_build(void **state)
 {
-    const struct vm_options options = {.scratch = "/run/one", .base = "/cache/base"};
-    const struct vm_options build = {.scratch = "/run/other", .base = "/cache/base"};
+    const struct machine_options options = {.scratch = "/run/one", .base = "/cache/base"};
+    const struct machine_options build = {.scratch = "/run/other", .base = "/cache/base"};
     const struct machine_host saved = {.accelerator = ACCELERATOR_TCG,
                                        .output = "/o",
                                        .layer = "/l",
@@ -190,8 +190,8 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
 
 static void test_what_a_saved_machine_has_not_is_known(void **state)
 {
-    const struct vm_options plain = {.scratch = "/run/scratch", .base = "/cache/base"};
-    struct vm_options more = plain;
+    const struct machine_options plain = {.scratch = "/run/scratch", .base = "/cache/base"};
+    struct machine_options more = plain;
 
     (void)state;
     assert_false(machine_has_more_than_saved(&plain));

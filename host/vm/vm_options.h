@@ -1,0 +1,26 @@
+/*
+ * What is requested of a VM run, handed down from vm_launch to the launch and the handle of the
+ * guest. All of it is borrowed until vm_launch returns.
+ */
+#ifndef VMBUILD_VM_OPTIONS_H
+#define VMBUILD_VM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/machine/accelerator.h"
+#include "host/machine/machine.h"
+#include "host/store/store.h"
+
+struct vm_options {
+    struct machine_options machine; /* vm_launch makes the scratch disk and sets its path */
+    enum accelerator accelerator;   /* as requested: which one is used, a probe decides */
+    bool verbose; /* messages of the kernel and of libguestfs are shown as progress details */
+    uint64_t scratch_size; /* of the scratch disk, bytes */
+    const char *base_mark; /* identifies the base disk among all others; NULL: nothing does */
+    int64_t clock;         /* the guest's clock at its start, seconds since 1970 */
+    struct store *store;   /* for snapshots, and for what libguestfs found out about QEMU (100 KiB),
+                              which takes half a second each time; NULL: none */
+};
+
+#endif
