@@ -1,5 +1,5 @@
 /* A spec file, alone and with an override of each kind of value. What it names is looked for in a
- * folder that is not there, so that nothing of the host is read. */
+ * directory that does not exist, so that nothing of the host is read. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -103,7 +103,7 @@ static inline struct buffer make_archive(const char *manifest)
     return tar;
 }
 
-/* Writes the file NAME in the test's folder; frees BYTES. */
+/* Writes the file NAME in the test's directory; frees BYTES. */
 static inline void write_file(const char *name, struct buffer *bytes)
 {
     char *path = xasprintf("%s/%s", folder, name);
@@ -140,7 +140,7 @@ static inline struct buffer compress(struct buffer *bytes, int filter)
     return out;
 }
 
-/* Opens what REFERENCE_TEXT, in which %s stands for the test's folder, refers to. */
+/* Opens what REFERENCE_TEXT, in which %s stands for the test's directory, refers to. */
 static inline struct error *open_choice(const char *reference_text,
                                         const struct image_choice *choice, unsigned int forms,
                                         struct image **ret)

@@ -61,7 +61,7 @@ static inline void tar_blocks_data(struct buffer *tar, const void *bytes, size_t
     buffer_append(tar, zeros, (512 - length % 512) % 512);
 }
 
-/* Appends an extended header of TYPE ('x', 'g', 'L', 'K') that holds TEXT. */
+/* Appends an extended header of TYPE ('x', 'g', 'L', 'K') that contains TEXT. */
 static inline void tar_blocks_extension(struct buffer *tar, char type, const char *text)
 {
     tar_blocks_header(tar, (struct tar_block){.name = "ext", .size = strlen(text), .type = type});

@@ -11,7 +11,7 @@
 #include "host/lib/memory.h"
 #include "tests/unit/input_image.h"
 
-/* A blob in the OCI folder; returns its descriptor, the caller's. */
+/* Puts a blob into the OCI layout; returns its descriptor, the caller's. */
 static char *write_blob(struct buffer *bytes, const char *type)
 {
     struct digest digest;
@@ -26,7 +26,7 @@ static char *write_blob(struct buffer *bytes, const char *type)
                      digest.hex, length);
 }
 
-/* Writes an OCI folder, its second layer compressed, of TYPE. */
+/* Writes an OCI layout, its second layer compressed, of TYPE. */
 static void write_oci(const char *type)
 {
     struct buffer copies[LAYERS] = {{0}};

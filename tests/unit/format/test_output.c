@@ -420,7 +420,7 @@ static void test_output_with_more_in_it_is_kept(void **state)
     assert_int_equal(access(file, F_OK), 0);
 }
 
-/* The name of a folder is refused before the work, be it there or not. */
+/* The name of a directory is refused before any work, whether it exists or not. */
 static void test_archive_named_as_folder(void **state)
 {
     struct fixture *fixture = *state;

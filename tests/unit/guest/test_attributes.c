@@ -1,4 +1,4 @@
-/* Copying a folder's attributes to another. Owners and trusted attributes need root. */
+/* Copying a directory's attributes to another. Owners and trusted attributes need root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -161,7 +161,7 @@ static void expect_refused(const char *words)
         fail_msg("'%s' is not in '%s'", words, fault.text);
 }
 
-/* By the bytes of whole paths: a folder's come where its name and a '/' would. */
+/* By the bytes of whole paths: a directory's entries come where its name and a '/' would. */
 static void test_order(void **state)
 {
     (void)state;
@@ -189,7 +189,7 @@ static void test_same_bytes_whatever_the_order_of_creation(void **state)
     buffer_free(&first);
 }
 
-/* The root is packed where it is not as the image's. */
+/* The root is packed if it differs from the image's. */
 static void test_root(void **state)
 {
     (void)state;
@@ -218,7 +218,7 @@ static void test_opaque_folders(void **state)
         fprintf(stderr, "# skipped: trusted attributes cannot be set\n");
         skip();
     }
-    /* x: the opaque folder hides it already, so the device is just one. */
+    /* x: the opaque directory hides it already, so the device is just one. */
     expect_packed("d d/\nf d/.wh..wh..opq\nc d/x\nf d/y\nd new/\n");
     assert_null(memmem(tar.data, tar.length, "trusted.overlay", strlen("trusted.overlay")));
 }
@@ -293,7 +293,7 @@ static void test_sparse_file(void **state)
     archive_read_free(archive);
 }
 
-/* Names are any bytes, and depth has a limit of its own. */
+/* Names are any bytes, and depth has a separate limit. */
 static void test_hostile_names(void **state)
 {
     (void)state;

@@ -74,7 +74,7 @@ static void test_normalize_limits(void **state)
     free(raw);
 }
 
-/* A new folder as *STATE, an int *. */
+/* A new directory as *STATE, an int *. */
 static int make_folder(void **state)
 {
     char name[] = "/tmp/test_guest_path.XXXXXX";

@@ -161,7 +161,7 @@ static void test_dotdot_is_refused(void **state)
     run("test -z \"$(ls -A outside)\"");
 }
 
-/* A whiteout hides what lower layers brought, also where the layer's own entries come before it. */
+/* A whiteout hides what lower layers brought, also if the layer's own entries come before it. */
 static void test_whiteouts(void **state)
 {
     struct buffer tar = {0};
@@ -182,7 +182,7 @@ static void test_whiteouts(void **state)
     run("test -f tree/a/kept");
 }
 
-/* A folder that is open by way of a link is not what the link's name means once that is hidden. */
+/* A directory opened through a link is not what the link's name means once the link is hidden. */
 static void test_whiteout_of_a_link_on_the_way(void **state)
 {
     struct buffer tar = {0};

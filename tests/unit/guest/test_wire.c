@@ -209,7 +209,7 @@ static void test_bad_chunks_lose_the_connection(void **state)
 
     SAY(fixture, 8, 2, 0);
     assert_int_equal(wire_receive_chunk(fixture->wire, &bytes, &length), WIRE_LOST);
-    SAY(fixture, 8, 0, 4); /* says 4 bytes, has none */
+    SAY(fixture, 8, 0, 4); /* states 4 bytes, has none */
     assert_int_equal(wire_receive_chunk(fixture->wire, &bytes, &length), WIRE_LOST);
     SAY(fixture, 8, 0, WIRE_CHUNK_MAX + 4);
     assert_int_equal(wire_receive_chunk(fixture->wire, &bytes, &length), WIRE_LOST);

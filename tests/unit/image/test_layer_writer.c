@@ -36,7 +36,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    return rmdir(folder); /* fails where a test left something */
+    return rmdir(folder); /* fails if a test left something */
 }
 
 static struct error *write_all(const struct buffer *tar, size_t piece, struct layer *ret)

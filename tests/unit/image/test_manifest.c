@@ -70,7 +70,7 @@ static void test_write(void **state)
     manifest_free(&manifest);
 }
 
-/* Documents without mediaType are what the content type says. */
+/* Documents without a mediaType are of the content type's kind. */
 static void test_content_type(void **state)
 {
     static const char text[] = "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[]}";

@@ -29,7 +29,7 @@ static int make_file(const char *folder, char *path)
     return fd;
 }
 
-/* Data at 4 MiB and, where AT_END, in the last bytes; holes elsewhere. */
+/* Data at 4 MiB and, if AT_END, in the last bytes; holes elsewhere. */
 static void fill(int fd, bool at_end)
 {
     static char part[PART];
@@ -85,7 +85,7 @@ static void test_between_file_systems(void **state)
     copy_between("/dev/shm", "/var/tmp", false);
 }
 
-/* Where the first bytes of a file are copied into another, its further bytes are left alone. */
+/* Copying the first bytes of a file into another leaves the other's further bytes alone. */
 static void test_copies_a_part(void **state)
 {
     static char bytes[PART], expected[PART];

@@ -26,7 +26,7 @@ struct ending {
     char printed[200]; /* on standard error */
 };
 
-/* Runs ACT in a process of its own, where it leaves no heap behind that a checker would look at. */
+/* Runs ACT in a separate process, where it leaves no heap behind that a checker would look at. */
 static struct ending run_apart(void (*act)(void))
 {
     struct ending ending = {0};

@@ -48,7 +48,7 @@ static void test_colours(void **state)
     assert_made("\033", PRINTABLE_COLOURS, PRINTABLE_ESCAPE, "\\x1b");
 }
 
-/* Nothing is read behind the length that was given, and a NUL is a byte like others. */
+/* Nothing is read after the given length, and a NUL is a byte like others. */
 static void test_length(void **state)
 {
     struct buffer out = {0};

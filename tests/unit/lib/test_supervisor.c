@@ -87,7 +87,7 @@ static void test_killed_worker_is_an_error(void **state)
     assert_int_equal(supervise(kill_itself, NULL), EXIT_OTHER);
 }
 
-/* Leaves a process in a session of its own behind, as an agent does that a helper starts. */
+/* Leaves a process in a separate session behind, as an agent does that a helper starts. */
 static int start_agent(void *argument)
 {
     (void)argument;
@@ -108,7 +108,7 @@ static void test_agents_are_left_alone(void **state)
 {
     (void)state;
     shared->grandchild = 0;
-    alarm(20); /* where it is waited for, that never ends */
+    alarm(20); /* a wait for it would never end */
     assert_int_equal(supervise(start_agent, NULL), EXIT_DONE);
     alarm(0);
     assert_int_equal(kill(shared->grandchild, SIGKILL), 0);

@@ -88,7 +88,7 @@ static char *make_folder(const char *name)
     return path;
 }
 
-/* An output's temporary folder, of a build that goes on, may lie where run folders do. */
+/* The temporary directory of a running build's output may be next to run directories. */
 static void test_only_abandoned_run_folders_are_removed(void **state)
 {
     char *abandoned = make_folder(".vmbuild-run.abcdefghij");

@@ -1,4 +1,4 @@
-/* The choice of the accelerator, with devices that are no usable KVM, and with this host's own. */
+/* The choice of the accelerator, with devices that are not a usable KVM and with this host's. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,8 +78,8 @@ static void test_kvm_asked_for(void **state)
     (void)state;
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_VM);
-    assert_string_equal(err->message,
-                        "start the VM under KVM: /dev/null is not KVM, or not version 12 of its API");
+    assert_string_equal(
+        err->message, "start the VM under KVM: /dev/null is not KVM, or not version 12 of its API");
     assert_non_null(err->advice);
     assert_null(choice.reason);
     error_free(err);

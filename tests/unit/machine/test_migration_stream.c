@@ -57,7 +57,7 @@ static void add_name(struct stream *stream, const char *name)
     add(stream, name, strlen(name));
 }
 
-/* A record of a page; NAME is NULL where it continues. FILL: 0 for an empty one. */
+/* A record of a page; NAME is NULL if it continues. FILL: 0 for an empty one. */
 static void add_page(struct stream *stream, uint64_t address, const char *name, int fill)
 {
     add_word(stream, address | (fill ? PAGE : ZERO) | (name == NULL ? CONTINUE : 0));
@@ -116,7 +116,7 @@ static int forget(void **state)
     return 0;
 }
 
-/* Copies the first LENGTH bytes of what is given. Returns the error; *RET_COPY has the copy. */
+/* Copies the first LENGTH bytes of the input. Returns the error; *RET_COPY has the copy. */
 static struct error *copy(size_t length, int *ret_copy)
 {
     int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);

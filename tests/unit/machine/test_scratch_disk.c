@@ -35,7 +35,7 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-/* An empty file in the folder. */
+/* An empty file in the directory. */
 static char *empty_file(const char *name)
 {
     char *path = xasprintf("%s/%s", folder, name);

@@ -17,7 +17,7 @@
 #include "host/registry/base64.h"
 #include "host/registry/credentials.h"
 
-/* A home of its own for each test. */
+/* A separate home for each test. */
 static char home[] = "/tmp/test_credentials.XXXXXX";
 
 static void write_file(const char *name, mode_t mode, const char *text)
@@ -80,7 +80,7 @@ static int tear_down(void **state)
     return status;
 }
 
-/* The user found is USER, or there is none where that is NULL. */
+/* The user found is USER, or none if USER is NULL. */
 static void expect(const char *auth_file, const char *host, const char *name, const char *user)
 {
     struct credential found = {0};

@@ -16,7 +16,7 @@
 #include "host/spec/spec_key.h"
 #include "host/spec/spec_reader.h"
 
-static char *folder; /* of the test; holds spec.json and what it names */
+static char *folder; /* of the test; contains spec.json and what it names */
 
 static void write_file(const char *name, const char *text)
 {
@@ -182,7 +182,7 @@ static void test_of_several_overrides_the_last_counts(void **state)
     spec_free(spec);
 }
 
-/* A value that is wrong whatever the file holds is an error of usage. */
+/* A value that is wrong whatever the file contains is a usage error. */
 static void test_wrong_overrides(void **state)
 {
     static const struct {

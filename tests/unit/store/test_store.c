@@ -35,7 +35,7 @@ static struct store *open_store(void)
     return store;
 }
 
-/* Publishes TEXT under KEY, or where that is NULL under its digest. */
+/* Publishes TEXT under KEY, or under its digest if KEY is NULL. */
 static void publish(struct store *store, enum store_kind kind, const char *key, const char *text)
 {
     struct digest digest;
@@ -173,7 +173,7 @@ static const char *last_fact(const char *name)
     return word;
 }
 
-/* Where the host crashed before the kernel had written a disk, half of it may be there. */
+/* If the host crashed before the kernel had written a disk, half of it may be there. */
 static void test_disk_that_may_be_cut_short_is_dropped(void **state)
 {
     static const char other_boot[] = "00000000-0000-0000-0000-000000000000";
@@ -260,7 +260,7 @@ static void test_session_folder_goes_with_the_store(void **state)
     free(path);
 }
 
-/* A child that opens the store, makes a temporary, says so and waits to be killed. */
+/* A child that opens the store, creates a temporary, reports it and waits to be killed. */
 
 static pid_t start_child(const char *publishes)
 {
@@ -312,7 +312,7 @@ static void test_killed_session_is_removed_and_living_one_kept(void **state)
     kill_child(living);
 }
 
-/* As where this process has no descriptor left to open its file with. */
+/* As if this process had no descriptor left to open its file with. */
 static void test_session_that_cannot_be_looked_at_is_kept(void **state)
 {
     char *command = xasprintf("mkdir -p '%s/sessions/.session.odd/uses'", folder);

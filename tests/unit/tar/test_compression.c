@@ -57,7 +57,7 @@ static void make_input(size_t length, struct buffer *out)
     out->length = length;
 }
 
-/* Compresses IN, given in pieces of at most PIECE bytes. */
+/* Compresses IN in pieces of at most PIECE bytes. */
 static void compress(enum compression compression, const struct buffer *in, size_t piece,
                      struct buffer *out)
 {

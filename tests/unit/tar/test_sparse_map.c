@@ -105,7 +105,7 @@ static void test_refused(void **state)
     expect_refused("2000000\n", "", 5);
 }
 
-/* A map that was given beforehand. */
+/* A map that is known beforehand. */
 static void test_given_regions(void **state)
 {
     struct buffer out = {0};

@@ -1,4 +1,4 @@
-/* Tarsums. Where a sum is said to be Docker's, it is the one that the tests of its pkg/tarsum
+/* Tarsums. A sum that is said to be Docker's is the one that the tests of its pkg/tarsum
  * expect for the same entry. */
 #include <setjmp.h>
 #include <stdarg.h>

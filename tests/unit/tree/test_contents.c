@@ -53,7 +53,7 @@ static void describe(struct archive *archive, struct archive_entry *entry, struc
     buffer_printf(out, "\n");
 }
 
-/* Packs PATHS (a NULL-ended list below the folder) and describes what the tar holds. The
+/* Packs PATHS (a NULL-ended list below the directory) and describes the tar's contents. The
  * caller's. */
 static char *pack(const char *const *paths, const struct contents *options, struct buffer *tar)
 {
@@ -133,7 +133,7 @@ static void test_tarball(void **state)
                                                "f 664 0 1 etc/c = c\n");
 }
 
-/* The layer of a file with holes is the same, whether a folder or a tarball of either form has
+/* The layer of a file with holes is the same, whether a directory or a tarball of either form has
  * it. */
 static void test_sparse_file(void **state)
 {
@@ -195,7 +195,7 @@ static void test_hard_link_whose_first_name_is_lost(void **state)
     expect((const char *[]){"a", "b", NULL}, expected);
 }
 
-/* What `tar -r` appends stands in the place of what came before, and is no link to it. */
+/* What `tar -r` appends replaces what came before, and is not a link to it. */
 static void test_hard_links_of_an_appended_tarball(void **state)
 {
     (void)state;
@@ -210,7 +210,7 @@ static void test_hard_links_of_an_appended_tarball(void **state)
                                             "f 664 0 1 g = 3\n");
 }
 
-/* refused NAME WORD: the tarball is no valid source, and the message says WORD. */
+/* refused NAME WORD: the tarball is not a valid source, and the message contains WORD. */
 static void refused(const char *name, const char *word)
 {
     struct strings list = {0};

@@ -37,7 +37,7 @@ static int make_folder(void **state)
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
-/* Fails where the gatekeeper has left a socket behind. */
+/* Fails if the gatekeeper has left a socket behind. */
 static int remove_folder(void **state)
 {
     (void)state;
@@ -76,7 +76,7 @@ static void say(int fd, const char *text)
 }
 
 /* Reads a command line, which has to contain TEXT. Returns the descriptor that came with it; -1
- * where none did. */
+ * if none did. */
 static int expect_command(const char *text)
 {
     char line[1024] = "";
@@ -200,7 +200,7 @@ static void write_state(int fd, bool whole)
     close(fd);
 }
 
-/* Leads a save up to where QEMU has written the state. */
+/* Takes a save to the point where QEMU has written the state. */
 static void save_state(bool whole)
 {
     start(GATEKEEPER_SAVE, false);

@@ -40,7 +40,7 @@ static int make_folder(void **state)
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
-/* Fails where the port has left its socket behind. */
+/* Fails if the port has left its socket behind. */
 static int remove_folder(void **state)
 {
     (void)state;
@@ -156,7 +156,7 @@ static void test_dripping_output_is_an_error(void **state)
     (void)state;
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(pthread_create(&thread, NULL, drip, &fd), 0);
-    alarm(60); /* where it is waited for, that never ends */
+    alarm(60); /* a wait for it would never end */
     expect_refusal(1000000);
     alarm(0);
     shutdown(fd, SHUT_RDWR);

@@ -1,4 +1,4 @@
-/* Snapshots: when one is due, and what it gives back. */
+/* Snapshots: when one is due, and what it restores. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
