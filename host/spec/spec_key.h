@@ -30,8 +30,8 @@ struct spec_key {
     enum spec_part part;
     bool required;
 
-    /* The word by which the guest is told of the value, in each call that takes it. GUEST_WORD_NONE:
-     * the guest is not told. */
+    /* The word that tells the guest of the value, in each call that takes it. GUEST_WORD_NONE: the
+     * guest is not told. */
     enum guest_word word;
 
     /* The default: a value as --set takes it, which is read if the key is not given; or else, for
