@@ -16,8 +16,8 @@ struct auth {
     const char *auth_file;
     char *host, *name;
     struct strings scopes;
-    pthread_mutex_t lock; /* of what follows */
-    bool searched;        /* for credentials */
+    pthread_mutex_t lock; /* guards what follows */
+    bool searched;        /* whether credentials were looked for */
     struct credential credential;
     char *header;
 };
@@ -74,7 +74,7 @@ struct error *auth_refused(struct auth *auth, const struct http_answer *answer)
                         "check that they are valid and grant access to '%s'", auth->name);
 }
 
-/* Answers CHALLENGE. Called with the lock. */
+/* Takes up CHALLENGE, which is ANSWER's, and sets the header. The caller holds the lock. */
 static struct error *answer_challenge(struct auth *auth, const struct http_answer *answer,
                                       const struct challenge *challenge, const char *used)
 {
@@ -109,7 +109,7 @@ struct error *auth_challenged(struct auth *auth, const struct http_answer *answe
 
     challenge_parse(answer, &challenge);
     pthread_mutex_lock(&auth->lock);
-    /* Where another thread has been here meanwhile, its header is the one to try. */
+    /* If another thread was faster, its header is the one to try. */
     bool current =
         auth->header == NULL ? used == NULL : used != NULL && strcmp(used, auth->header) == 0;
 

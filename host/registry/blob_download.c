@@ -12,7 +12,7 @@
 #include "host/registry/backoff.h"
 #include "host/registry/registry_error.h"
 
-/* A blob under way. */
+/* A download in progress. */
 struct download {
     struct blob_downloads *shared;
     const struct descriptor *descriptor;
@@ -20,7 +20,7 @@ struct download {
     int fd;
     uint64_t offset; /* bytes written and hashed */
     struct sha256 *hash;
-    bool answered; /* the try under way has brought bytes */
+    bool answered; /* the current try has received bytes */
 };
 
 static void count(struct download *download, uint64_t bytes)
@@ -36,8 +36,8 @@ static struct error *write_failed(const struct blob_downloads *downloads)
     return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(downloads->store));
 }
 
-/* Forgets what has come. */
-static struct error *start_anew(struct download *download)
+/* Drops what was received, to start again. */
+static struct error *restart(struct download *download)
 {
     if (ftruncate(download->fd, 0) != 0)
         return write_failed(download->shared);
@@ -48,7 +48,7 @@ static struct error *start_anew(struct download *download)
     return NULL;
 }
 
-/* Checks, before the first byte of an answer is used, where it begins. */
+/* Checks where an answer begins, before its first byte is used. */
 static struct error *begin_answer(struct download *download, const struct http_answer *answer)
 {
     const char *range = http_header(answer, "content-range");
@@ -62,7 +62,7 @@ static struct error *begin_answer(struct download *download, const struct http_a
          start != download->offset))
         return error_new(EXIT_NETWORK, "the registry sent a different range than requested");
     if (answer->status != 206 && download->offset > 0)
-        return start_anew(download);
+        return restart(download);
     return NULL;
 }
 
@@ -104,12 +104,13 @@ static struct error *receive(void *context, const struct http_answer *answer, co
     return NULL;
 }
 
-/* Judges an answer that came whole. */
+/* Judges an answer that was received completely. */
 static struct error *judge(struct download *download, struct http_answer *answer)
 {
-    if (answer->status == 416) { /* what has come is not what the server has */
+    if (answer->status ==
+        416) { /* the bytes so far do not belong to the server's blob */
         answer->transient = true;
-        TRY(start_anew(download));
+        TRY(restart(download));
         return error_new(EXIT_NETWORK, "the registry rejected the requested range");
     }
     if (answer->status != 200 && answer->status != 206)
@@ -187,7 +188,7 @@ static struct error *fetch_into_store(struct blob_downloads *downloads,
     return store_publish(downloads->store, STORE_BLOB, descriptor->digest.hex, temporary, ret_path);
 }
 
-/* The entry's path where it is there and has the manifest's size. */
+/* Returns the entry's path if there is one of the manifest's size, else NULL; the caller's. */
 static char *find(struct blob_downloads *downloads, const struct descriptor *descriptor)
 {
     CLEANUP(freep) char *path = store_find(downloads->store, STORE_BLOB, descriptor->digest.hex);

@@ -15,28 +15,28 @@
 #define ANSWER_MAX (64u << 10)
 #define OCTETS "application/octet-stream"
 
-/* An upload under way. */
+/* An upload in progress. */
 struct upload {
     struct blob_uploads *shared;
     const struct blob_source *source;
     const atomic_bool *stopped;
     int fd;
-    char *session;    /* the URL for the next request, or NULL: to be begun */
+    char *session;    /* the URL of the next request, or NULL: not yet begun */
     uint64_t offset;  /* bytes that the registry has */
-    uint64_t counted; /* bytes that progress has been told of */
+    uint64_t counted; /* bytes reported as progress */
 };
 
 static void count(struct upload *upload, uint64_t sent)
 {
     struct blob_uploads *shared = upload->shared;
-    uint64_t more = sent - upload->counted; /* wraps where fewer have arrived than were sent */
+    uint64_t more = sent - upload->counted; /* wraps if fewer have arrived than were sent */
     uint64_t done = atomic_fetch_add(&shared->done, more) + more;
 
     upload->counted = sent;
     progress_bytes(done, shared->total);
 }
 
-/* http_sent: TOTAL bytes of the request's body are on their way. */
+/* http_sent: SENT bytes of the request's body have been sent. */
 static void on_sent(void *context, uint64_t sent)
 {
     struct upload *upload = context;
@@ -66,7 +66,7 @@ static void forget_session(struct upload *upload)
     upload->offset = 0;
 }
 
-/* Takes from ANSWER where the upload goes on. BASE is the URL that was asked. */
+/* Takes the URL of the next request from ANSWER. BASE is the URL that was requested. */
 static struct error *keep_session(struct upload *upload, const struct http_answer *answer,
                                   const char *base)
 {
@@ -80,7 +80,7 @@ static struct error *keep_session(struct upload *upload, const struct http_answe
     return NULL;
 }
 
-/* The URL that begins an upload; the caller's. */
+/* Returns the URL that begins an upload; the caller's. */
 static char *begin_url(const struct upload *upload, const char *mount_source)
 {
     CLEANUP(freep) char *url = repository_url(upload->shared->repository, "blobs/uploads/");
@@ -93,8 +93,8 @@ static char *begin_url(const struct upload *upload, const char *mount_source)
     return mount != NULL ? url_add_query(mount, "from", mount_source) : NULL;
 }
 
-/* Begins the upload, or has the blob mounted: then *RET_DONE is true. A registry that does not
- * mount begins an upload, or refuses and is asked again without. */
+/* Begins the upload, or has the blob mounted, and then *RET_DONE is true. A registry that does not
+ * mount begins an upload instead, or refuses, and then gets a request without the mount. */
 static struct error *begin(struct upload *upload, const char *mount_source, bool *ret_done)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};
@@ -114,13 +114,13 @@ static struct error *begin(struct upload *upload, const char *mount_source, bool
     return keep_session(upload, &answer, url);
 }
 
-/* Reads how much the registry has: "Range: 0-N", N being the last byte's number. */
+/* Reads how much the registry has from "Range: 0-N", where N is the last byte's number. */
 static struct error *read_range(struct upload *upload, const struct http_answer *answer)
 {
     const char *range = http_header(answer, "range");
     uint64_t last = 0;
 
-    /* "0-0" is one byte, but registries say so as well where nothing has arrived. */
+    /* "0-0" means one byte, but registries send it as well if nothing has arrived. */
     if (range == NULL || strcmp(range, "0-0") == 0 || strcmp(range, "bytes=0-0") == 0) {
         forget_session(upload);
         return NULL;
@@ -133,7 +133,8 @@ static struct error *read_range(struct upload *upload, const struct http_answer 
     return NULL;
 }
 
-/* Asks, after a break, where to go on. An upload that the registry has forgotten is begun anew. */
+/* After a broken connection, asks where to resume. An upload that the registry has forgotten is
+ * begun again. */
 static struct error *recover(struct upload *upload)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};
@@ -182,8 +183,9 @@ static struct error *send_rest(struct upload *upload, struct http_answer *answer
     return NULL;
 }
 
-/* Ends the upload; the registry then checks the digest. RESUMED: the bytes went in several pieces,
- * and those that were under way at a break may have arrived twice: then it is begun anew. */
+/* Ends the upload, whereupon the registry checks the digest. RESUMED: the bytes were sent in
+ * several pieces. Those in flight when the connection broke may have arrived twice, and then the
+ * upload is begun again. */
 static struct error *finish(struct upload *upload, bool resumed, struct http_answer *answer)
 {
     CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", upload->source->digest.hex);
@@ -201,13 +203,14 @@ static struct error *finish(struct upload *upload, bool resumed, struct http_ans
     return registry_error(answer, "the registry holds different bytes than were sent");
 }
 
-/* One try to bring the upload to its end. ANSWER is the last one. */
+/* Makes one attempt to finish the upload. *ANSWER is the last answer. AGAIN: it is not the first
+ * attempt. */
 static struct error *try_once(struct upload *upload, bool again, struct http_answer *answer)
 {
     bool done = false;
 
     if (again) {
-        TRY(ask(upload, &done)); /* the answer to the last request may be what was lost */
+        TRY(ask(upload, &done)); /* the lost answer may have been the one that reports success */
         if (done)
             return NULL;
     }

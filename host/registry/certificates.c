@@ -10,7 +10,7 @@
 
 static const char *const system_folders[] = {"/etc/containers/certs.d", "/etc/docker/certs.d"};
 
-/* Appends the file PATH and an end of line. */
+/* Appends the file PATH and a newline. */
 static struct error *append_file(const char *path, struct buffer *out)
 {
     TRY(file_read(path, "certificates", CERTIFICATES_SIZE_MAX, EXIT_OTHER, out));
@@ -25,7 +25,7 @@ static bool has_suffix(const char *name, const char *suffix)
     return length > tail && strcmp(name + length - tail, suffix) == 0;
 }
 
-/* The folder of HOST in the first certs.d that has one, or NULL; the caller's. */
+/* Returns the directory of HOST in the first certs.d that has one, or NULL; the caller's. */
 static char *host_folder(const char *host)
 {
     CLEANUP(strings_free) struct strings parents = {0};
@@ -106,7 +106,8 @@ static struct error *find(const char *host, const char *default_file, struct cer
         return NULL;
     TRY(read_host_folder(folder, ret));
 
-    /* The host's authorities stand beside the others: libraries take one list, so join them. */
+    /* The host's authorities are trusted beside the others. Libraries accept one list, so join
+     * them. */
     const char *usual = ret->file != NULL ? ret->file : default_file;
 
     if (ret->authorities.length > 0 && usual != NULL && access(usual, R_OK) == 0)

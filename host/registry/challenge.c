@@ -9,7 +9,7 @@
 
 #define CHALLENGE_HEADER "www-authenticate:"
 
-/* RFC 9110, 5.6.2. */
+/* Returns the length of the token at TEXT, or 0 (RFC 9110, 5.6.2). */
 static size_t token_length(const char *text)
 {
     return strspn(text, "!#$%&'*+-.^_`|~0123456789"
@@ -21,7 +21,8 @@ static void skip(const char **text, const char *characters)
     *text += strspn(*text, characters);
 }
 
-/* Reads a token or a quoted string at *TEXT. Returns the caller's, or NULL where there is none. */
+/* Reads a token or a quoted string at *TEXT. Returns it, the caller's, or NULL if there is
+ * neither. */
 static char *read_value(const char **text)
 {
     if (**text != '"') {
@@ -45,8 +46,7 @@ static char *read_value(const char **text)
     return buffer_steal(&value);
 }
 
-/* Takes up the parameter NAME=VALUE of a Bearer challenge. VALUE is the caller's from then on only
- * where it is not kept. */
+/* Keeps the parameter NAME=VALUE of a Bearer challenge, or frees VALUE. */
 static void keep_parameter(struct challenge *challenge, const char *name, char *value)
 {
     char **place = strcasecmp(name, "realm") == 0     ? &challenge->realm

@@ -15,13 +15,14 @@
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 
-/* What helpers print, with status 1, for a server that they do not know. */
+/* What helpers print, with status 1, about a server that they do not know. */
 #define NOT_FOUND "credentials not found"
 
-/* The user name by which a helper says that the secret is an identity token. */
+/* The user name with which a helper marks the secret as an identity token. */
 #define TOKEN_USER "<token>"
 
-/* A file in memory with SERVER: unlike a pipe it never breaks when the helper does not read it. */
+/* Makes a file in memory with SERVER. Unlike a pipe it does not break if the helper never reads
+ * it. */
 static struct error *make_input(const char *server, int *ret)
 {
     CLEANUP(closep) int fd = memfd_create("server", MFD_CLOEXEC);
@@ -33,8 +34,8 @@ static struct error *make_input(const char *server, int *ret)
     return NULL;
 }
 
-/* Starts PROGRAM with standard input and output on the given descriptors, and with SIGPIPE, which
- * this process ignores, as programs expect it. */
+/* Starts PROGRAM with the given standard input and output, and with the default action for SIGPIPE,
+ * which this process ignores. */
 static struct error *start(const char *program, int input, int output, pid_t *ret)
 {
     posix_spawn_file_actions_t actions;
@@ -78,7 +79,7 @@ static struct error *run(const char *program, const char *server, struct buffer 
     close(ends[1]);
     if (err != NULL)
         return err;
-    /* More than the limit is left unread, and closing the pipe ends the helper. */
+    /* Output beyond the limit is not read; closing the pipe then ends the helper. */
     err = error_context(file_read_open(from, CREDENTIAL_HELPER_OUTPUT_MAX, EXIT_NETWORK, out),
                         "read its output");
     close(steal_fd(&from));

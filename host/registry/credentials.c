@@ -12,8 +12,8 @@
 #include "host/registry/base64.h"
 #include "host/registry/credential_helper.h"
 
-/* Docker's registry is "docker.io" to users, has these names besides, and its helpers know it by
- * the URL of its first version. */
+/* Users call Docker's registry "docker.io". It has these names besides, and credential helpers know
+ * it by the URL of its first version. */
 #define DOCKER_HOST "docker.io"
 #define DOCKER_SERVER "https://index.docker.io/v1/"
 
@@ -21,8 +21,8 @@ static const char *const docker_names[] = {"index.docker.io", "registry-1.docker
 
 struct place {
     char *path;
-    bool asked_for; /* must be there */
-    bool legacy;    /* ~/.dockercfg: the entries alone */
+    bool asked_for; /* it is an error if it does not exist */
+    bool legacy;    /* ~/.dockercfg: the entries without "auths" around them */
 };
 
 #define PLACES_MAX 4
@@ -34,7 +34,8 @@ static const char *environment(const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* A path below $VARIABLE, or below ~/FALLBACK without it; NULL where HOME is not set either. */
+/* Returns a path below $VARIABLE, or below ~/FALLBACK if that is not set; NULL if HOME is not set
+ * either. The caller's. */
 static char *below(const char *variable, const char *fallback, const char *file)
 {
     const char *folder = environment(variable), *home = environment("HOME");
@@ -64,7 +65,7 @@ static size_t list_places(const char *auth_file, struct place places[PLACES_MAX]
     return count;
 }
 
-/* *RET is NULL where there is no such file. */
+/* *RET is NULL if there is no such file. */
 static struct error *read_place(const struct place *place, struct json **ret)
 {
     CLEANUP(buffer_free) struct buffer bytes = {0};
@@ -83,8 +84,8 @@ static struct error *read_place(const struct place *place, struct json **ret)
     return NULL;
 }
 
-/* Reads an entry of "auths". *RET stays empty where the entry holds nothing, as those do whose
- * secret a helper keeps. */
+/* Reads an entry of "auths". *RET stays empty if the entry has no secret, as when a helper keeps
+ * it. */
 static struct error *read_entry(const struct json *entry, struct credential *ret)
 {
     const char *token = json_get_string(entry, "identitytoken");
@@ -110,13 +111,14 @@ static struct error *read_entry(const struct json *entry, struct credential *ret
     return NULL;
 }
 
-/* The registry's one name: without scheme and path, and Docker's by its usual one. The caller's. */
+/* Returns the registry of an entry's key: without scheme and path, and "docker.io" for each of
+ * Docker's names. The caller's. */
 static char *registry_of(const char *key, bool legacy)
 {
     const char *host = strncmp(key, "https://", 8) == 0  ? key + 8
                        : strncmp(key, "http://", 7) == 0 ? key + 7
                                                          : key;
-    /* With neither scheme nor the legacy form, what follows a '/' is a namespace. */
+    /* Without a scheme, and not in the legacy form, a '/' begins a namespace. */
     size_t length = host != key || legacy ? strcspn(host, "/") : strlen(host);
     CLEANUP(freep) char *name = xstrndup(host, length);
 
@@ -126,7 +128,7 @@ static char *registry_of(const char *key, bool legacy)
     return STEAL(name);
 }
 
-/* Looks for the longest namespace of HOST/NAME. */
+/* Looks for the longest namespace that contains HOST/NAME. */
 static struct error *search_namespaces(const struct json *entries, const char *host,
                                        const char *name, struct credential *ret)
 {
@@ -142,7 +144,7 @@ static struct error *search_namespaces(const struct json *entries, const char *h
     }
 }
 
-/* Looks for HOST under its other spellings. */
+/* Looks for HOST in its other spellings. */
 static struct error *search_urls(const struct json *entries, const char *host, bool legacy,
                                  struct credential *ret)
 {

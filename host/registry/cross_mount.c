@@ -8,7 +8,7 @@
 
 #define KIND "repositories"
 
-/* The record is an array of [HOST, NAME], the newest last. */
+/* The record is an array of [HOST, NAME], oldest first. */
 static bool is_repository(const struct json *entry, const struct reference *reference)
 {
     return strcmp(entry->items[0]->text, reference->host) == 0 &&

@@ -11,19 +11,19 @@
 #include "host/registry/http_transfer.h"
 #include "host/registry/url.h"
 
-#define IDLE_MAX 16 /* connections kept for the next exchange */
+#define IDLE_MAX 16 /* idle connections kept for later exchanges */
 
 struct http_client {
     bool plain_allowed;
     struct certificates certificates;
     atomic_bool reached;  /* the server has answered before */
-    pthread_mutex_t lock; /* of what follows */
-    CURL *idle[IDLE_MAX]; /* handles with their live connections */
+    pthread_mutex_t lock; /* guards what follows */
+    CURL *idle[IDLE_MAX]; /* handles with their open connections */
     size_t idle_count;
 };
 
-/* libcurl has to be initialized once per process, before its first use (curl_global_init(3)). This
- * is no input to anything: the result is the same for every client. */
+/* libcurl must be initialized once per process, before its first use (curl_global_init(3)). This is
+ * not hidden input: the result is the same for every client. */
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_result;
 
@@ -69,7 +69,7 @@ static CURL *take_handle(struct http_client *client)
     return curl != NULL ? curl : curl_easy_init();
 }
 
-/* Connections outlive the reset of their handle's options. */
+/* Resetting a handle's options keeps its connections. */
 static void give_handle(struct http_client *client, CURL *curl)
 {
     curl_easy_reset(curl);
@@ -82,7 +82,7 @@ static void give_handle(struct http_client *client, CURL *curl)
     curl_easy_cleanup(curl);
 }
 
-/* One request without redirects. */
+/* Makes one request, following no redirect. */
 static struct error *exchange_once(struct http_client *client, const struct http_request *request,
                                    const char *url, struct http_answer *ret)
 {
@@ -104,7 +104,7 @@ static struct error *exchange_once(struct http_client *client, const struct http
     return err;
 }
 
-/* Only requests that send no body are redirected: a body may hold secrets. */
+/* Only requests without a body are redirected: a body may hold secrets. */
 static bool is_redirect(const struct http_answer *answer, const char *method)
 {
     if (http_header(answer, "location") == NULL ||
@@ -132,7 +132,7 @@ static struct error *check_url(const struct http_client *client, const char *url
                         "plain HTTP to another machine has to be allowed with --plain-http");
 }
 
-/* Moves *URL to where ANSWER redirects. */
+/* Sets *URL to the target of ANSWER's redirect. */
 static struct error *follow(const struct http_client *client, const struct http_answer *answer,
                             char **url)
 {

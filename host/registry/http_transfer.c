@@ -6,16 +6,16 @@
 #include "host/lib/memory.h"
 #include "host/registry/url.h"
 
-#define BUFFER_SIZE (512l << 10) /* the largest that curl takes */
+#define BUFFER_SIZE (512l << 10) /* the largest that curl accepts */
 
-/* A transfer under way. */
+/* A transfer in progress. */
 struct state {
     const struct http_request *request;
     struct http_answer *answer;
     CURL *curl;
     size_t header_bytes;
     uint64_t body_sent;
-    uint64_t error_bytes; /* of a body that goes with an error status */
+    uint64_t error_bytes; /* of the body of an error status */
     struct error *err;    /* why a callback gave up, or NULL */
     char words[CURL_ERROR_SIZE];
 };
@@ -25,8 +25,7 @@ static bool is_success(int status)
     return status >= 200 && status <= 299;
 }
 
-/* CURLOPT_HEADERFUNCTION: a line at a time. A status line starts the headers anew (100 Continue).
- */
+/* CURLOPT_HEADERFUNCTION: one line. A status line starts the headers again (100 Continue). */
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     struct state *state = context;
@@ -57,8 +56,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     return length;
 }
 
-/* Keeps what an error's body begins with, and reads on to its end, so that the connection can be
- * kept; an end that does not come is not waited for. Returns as on_body. */
+/* Keeps the beginning of an error's body, and reads on to its end so that the connection can be
+ * reused, within a limit. Returns as on_body does. */
 static size_t on_error_body(struct state *state, const char *bytes, size_t length)
 {
     struct buffer *body = &state->answer->body;
@@ -125,8 +124,8 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *context)
     return length;
 }
 
-/* CURLOPT_SEEKFUNCTION: a kept connection has turned out dead, and curl would send the body again.
- * What PATCH has sent may have arrived, and would then be there twice. */
+/* CURLOPT_SEEKFUNCTION: a reused connection turned out to be dead, and curl would send the body
+ * again. What PATCH has sent may have arrived, and would then be stored twice. */
 static int on_seek(void *context, curl_off_t offset, int origin)
 {
     struct state *state = context;
@@ -145,8 +144,8 @@ static void add_header(struct curl_slist **list, const char *name, const char *v
     *list = xallocated(curl_slist_append(*list, line));
 }
 
-/* The request's own headers, and none of those that curl would add: no "Expect", which costs a
- * second where the server does not know it. AUTHORIZED: the URL is of the request's origin. */
+/* Returns the request's own headers, and none of those that curl would add, such as "Expect", which
+ * costs a second if the server does not know it. AUTHORIZED: the URL has the request's origin. */
 static struct curl_slist *make_headers(const struct http_request *request, bool authorized)
 {
     struct curl_slist *list = NULL;
@@ -214,7 +213,7 @@ static void set_options(const struct http_transfer *transfer, struct state *stat
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_STALL_SECONDS);
-    if (url_is_loopback(transfer->url)) /* no proxy can reach it */
+    if (url_is_loopback(transfer->url)) /* a proxy could not reach it */
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, state);
@@ -230,8 +229,8 @@ static void set_options(const struct http_transfer *transfer, struct state *stat
     set_method(curl, state->request);
 }
 
-/* Failures of the connection, not of what was asked for: another try may do better. A server that
- * cannot be found is one that was mistyped, unless it was there a moment ago. */
+/* Returns whether the connection failed, rather than the request, so that another try may succeed.
+ * A server that cannot be reached is taken for a typing error unless it has answered before. */
 static bool is_transient(CURLcode code, bool reached)
 {
     switch (code) {

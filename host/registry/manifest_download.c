@@ -12,7 +12,7 @@
 
 #define ACCEPT MANIFEST_OCI ", " MANIFEST_DOCKER ", " MANIFEST_OCI_INDEX ", " MANIFEST_DOCKER_LIST
 
-/* Publishes small bytes, whose digest is DIGEST, in the store. */
+/* Publishes BYTES in the store. DIGEST is theirs. */
 static struct error *keep_bytes(struct store *store, const struct digest *digest,
                                 const struct buffer *bytes)
 {
@@ -26,8 +26,8 @@ static struct error *keep_bytes(struct store *store, const struct digest *digest
     return store_publish(store, STORE_BLOB, digest->hex, temporary, NULL);
 }
 
-/* Checks that the bytes of ANSWER are those that were asked for, WANTED (empty: by tag), and those
- * that the registry says it sends. */
+/* Checks the digest of ANSWER's body against WANTED (empty: requested by tag) and against the one
+ * that the registry states. *RET is the digest. */
 static struct error *check_manifest(const struct http_answer *answer, const struct digest *wanted,
                                     struct digest *ret)
 {

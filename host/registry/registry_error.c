@@ -7,7 +7,7 @@
 #include "host/lib/json_text.h"
 #include "host/lib/printable.h"
 
-/* Appends TEXT's printable characters, as many as the limit leaves room for. */
+/* Appends TEXT's printable characters, up to the limit. */
 static void append_words(struct buffer *out, const char *text)
 {
     printable_append(out, text, strlen(text), PRINTABLE_ASCII, PRINTABLE_DROP);

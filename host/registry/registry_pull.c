@@ -20,15 +20,15 @@
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
 
-/* An index may list indexes; nobody needs more than one such step. */
+/* An index may list indexes; one such step is all that is seen in practice. */
 #define INDEX_DEPTH_MAX 2
 
-/* A pull under way. */
+/* A pull in progress. */
 struct pull {
     const struct reference *reference;
     const struct image_request *request;
     struct store *store;           /* the request's */
-    struct repository *repository; /* NULL until something has to be asked */
+    struct repository *repository; /* NULL until a request is necessary */
     struct buffer bytes;           /* of the manifest */
     struct manifest manifest;
     struct image *image;
@@ -43,7 +43,7 @@ static void pull_free(struct pull *pull)
     image_free(pull->image);
 }
 
-/* Opens the repository at the first need: what is named by digest may all be in the store. */
+/* Opens the repository when it is first needed: what is named by digest may all be in the store. */
 static struct error *connect_repository(struct pull *pull)
 {
     struct repository_options options = {.access = &pull->request->registry};
@@ -60,7 +60,7 @@ static struct error *ask_manifest(struct pull *pull, const char *name, const str
     return manifest_download(pull->repository, name, wanted, pull->store, &pull->bytes, ret_type);
 }
 
-/* Reads the manifest NAME, from the store where WANTED names it there. */
+/* Reads the manifest NAME, from the store if WANTED is there. */
 static struct error *get_manifest(struct pull *pull, const char *name, const struct digest *wanted)
 {
     CLEANUP(freep) char *type = NULL;
@@ -76,7 +76,7 @@ static struct error *get_manifest(struct pull *pull, const char *name, const str
     return manifest_parse(name, pull->bytes.data, pull->bytes.length, type, &pull->manifest);
 }
 
-/* Gets the manifest of the image, through an index where there is one. */
+/* Gets the manifest of the image, by way of an index if there is one. */
 static struct error *resolve(struct pull *pull)
 {
     const struct reference *reference = pull->reference;
@@ -127,8 +127,8 @@ static struct error *get_config(struct pull *pull)
     return NULL;
 }
 
-/* The layer's tar where the store has it and nothing else is asked for: then nothing has to
- * come. */
+/* Finds the layer's tar in the store. Returns false if it is not there, or if its blob is requested
+ * as well, so that there is something to download. */
 static bool find_tar(struct pull *pull, struct layer *layer)
 {
     struct stat status;
@@ -144,7 +144,7 @@ static bool find_tar(struct pull *pull, struct layer *layer)
     return true;
 }
 
-/* Media types name a layer's compression, and some lie. */
+/* Reads the compression from the file: media types name it too, but some are wrong. */
 static struct error *sniff_file(const char *path, enum compression *ret)
 {
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -157,7 +157,7 @@ static struct error *sniff_file(const char *path, enum compression *ret)
     return NULL;
 }
 
-/* A blob that is not compressed is the tar. */
+/* An uncompressed blob is the tar itself. */
 static struct error *take_as_tar(struct layer *layer)
 {
     if (!digest_equal(&layer->blob.digest, &layer->diff_id))
@@ -188,7 +188,7 @@ static struct error *get_layer(struct pull *pull, size_t index, const atomic_boo
     return NULL;
 }
 
-/* Whether the layer INDEX is the same blob as one before it. */
+/* Returns whether the layer INDEX is the same blob as one before it. */
 static bool is_repeated(const struct pull *pull, size_t index)
 {
     const struct descriptor *items = pull->manifest.items;
@@ -205,7 +205,7 @@ static struct error *get_new_layer(void *context, size_t index, const atomic_boo
     return is_repeated(context, index) ? NULL : get_layer(context, index, stopped);
 }
 
-/* What the manifest says of the layers, where nobody wants their bytes. */
+/* Fills in what the manifest says about the layers, for a request without their bytes. */
 static void describe_layers(struct pull *pull)
 {
     for (size_t i = 0; i < pull->image->layer_count; i++) {
@@ -240,12 +240,13 @@ static struct error *get_layers(struct pull *pull)
         TRY(connect_repository(pull));
     pull->downloads.repository = pull->repository;
     TRY(parallel_run(image->layer_count, REGISTRY_TRANSFERS, get_new_layer, pull));
-    for (size_t i = 0; i < image->layer_count; i++) /* the repeated ones are in the store now */
+    for (size_t i = 0; i < image->layer_count; i++) /* repeated ones are in the store by now */
         TRY(get_layer(pull, i, &never));
     return NULL;
 }
 
-/* The name as Docker's users know it: without "docker.io", and without "library/" there. */
+/* Returns the name as Docker's users know it, without "docker.io" and its "library/"; the
+ * caller's. */
 static char *familiar_name(const struct reference *reference)
 {
     const char *name = reference->name;

@@ -24,7 +24,7 @@
 
 #define ANSWER_MAX (64u << 10)
 
-/* A push under way. Its blobs are the layers, then the config. */
+/* A push in progress. Its blobs are the layers, then the config. */
 struct push {
     const struct image *image;
     const struct reference *reference;
@@ -50,7 +50,7 @@ static void push_free(struct push *push)
     repository_free(push->uploads.repository);
 }
 
-/* The blob of a layer as it is, if that can be pushed. */
+/* Takes the layer's blob as it is. Returns false if it cannot be pushed. */
 static bool take_blob(const struct layer *layer, struct blob_source *ret)
 {
     if (layer->blob.path == NULL || (layer->blob.compression != COMPRESSION_GZIP &&
@@ -62,7 +62,7 @@ static bool take_blob(const struct layer *layer, struct blob_source *ret)
     return true;
 }
 
-/* Chooses what is pushed of each layer of an image that has no manifest, compressing tars. */
+/* Chooses the blob of each layer of an image without a manifest, compressing tars. */
 static struct error *choose_blobs(struct push *push)
 {
     for (size_t i = 0; i < push->image->layer_count; i++) {
@@ -127,8 +127,8 @@ static void make_manifest(struct push *push)
     push->manifest_type = oci ? MANIFEST_OCI : MANIFEST_DOCKER;
 }
 
-/* Takes the blobs that the image's own manifest names. Returns false where they are not all at
- * hand. */
+/* Takes the blobs that the image's own manifest names. Returns false if one of them is not
+ * available. */
 static bool take_manifest(struct push *push)
 {
     const struct image *image = push->image;
@@ -162,7 +162,7 @@ static bool take_manifest(struct push *push)
     return true;
 }
 
-/* Adds where each layer could be mounted from, and collects these repositories in SOURCES. */
+/* Finds where each layer could be mounted from, and collects these repositories in SOURCES. */
 static void find_mount_sources(struct push *push, struct strings *sources)
 {
     for (size_t i = 0; i < push->image->layer_count; i++) {
@@ -173,7 +173,7 @@ static void find_mount_sources(struct push *push, struct strings *sources)
         strings_take(&push->owned, source);
         bool known = strings_contain(sources, source);
 
-        /* Each is one more scope that a token is asked for. */
+        /* Each adds a scope to the token that is requested. */
         if (!known && sources->count == CROSS_MOUNT_SOURCES_MAX)
             continue;
         if (!known)

@@ -9,11 +9,12 @@
 #include "host/registry/backoff.h"
 #include "host/registry/url.h"
 
-/* Docker's registry answers at another name than users know it by. */
+/* Docker's registry answers at a different name from the one that users write. */
 #define DOCKER_HOST "docker.io"
 #define DOCKER_API_HOST "registry-1.docker.io"
 
-/* A token may have run out, and the one that replaces it may be too narrow: no more than that. */
+/* The token may have expired, and its replacement may be too narrow. More challenges than that are
+ * a refusal. */
 #define CHALLENGES_MAX 2
 
 #define PING_MAX (64u << 10)
@@ -37,8 +38,8 @@ static struct auth *make_auth(struct http_client *client, const struct reference
     return auth_new(client, options->access->auth_file, reference->host, reference->name, &scopes);
 }
 
-/* Sets *RET to whether a server at URL, which is loopback and https, speaks no TLS. Other failures
- * are left to the first request that matters. */
+/* Returns whether a server at URL, which is https on loopback, does not speak TLS. Other failures
+ * are left to the first real request. */
 static bool lacks_tls(struct http_client *client, const char *url)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};

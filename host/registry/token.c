@@ -13,7 +13,7 @@
 
 #define CLIENT_ID "vmbuild" /* of OAuth2; token servers only log it */
 
-/* The form of a request for a token by a refresh token. The caller's. */
+/* Returns the form that requests a token for an identity token; the caller's. */
 static char *refresh_form(const struct token_request *wanted)
 {
     CLEANUP(buffer_free) struct buffer form = {0}, scopes = {0};
@@ -32,7 +32,8 @@ static char *refresh_form(const struct token_request *wanted)
     return buffer_steal(&form);
 }
 
-/* The realm's URL with the query of a request for a token; NULL where it is no URL. */
+/* Returns the realm's URL with the query that requests a token, or NULL if it is not a URL; the
+ * caller's. */
 static char *token_url(const struct token_request *wanted)
 {
     char *url = url_resolve(wanted->challenge->realm, "");
@@ -56,7 +57,7 @@ static char *token_url(const struct token_request *wanted)
     return url;
 }
 
-/* Asks the token server, as often as it takes. */
+/* Asks the token server, with retries. */
 static struct error *ask(struct http_client *client, const struct token_request *wanted,
                          const struct http_request *request, struct http_answer *answer)
 {
@@ -89,7 +90,7 @@ static bool is_token(const char *text)
     return length > 0 && length <= TOKEN_LENGTH_MAX;
 }
 
-/* Reads the token out of a token server's answer. *RET is the header; the caller's. */
+/* Reads the token from a token server's answer. *RET is the header's value; the caller's. */
 static struct error *read_token(const struct http_answer *answer, char **ret)
 {
     CLEANUP(json_freep) struct json *body = NULL;

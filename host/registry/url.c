@@ -19,7 +19,7 @@ static void curl_freep(char **text)
     curl_free(*text);
 }
 
-/* Returns TEXT parsed, or NULL; the caller's. */
+/* Returns TEXT parsed, the caller's; NULL if it is not a URL. */
 static CURLU *parse(const char *text)
 {
     CLEANUP(url_cleanupp) CURLU *url = xallocated(curl_url());
@@ -29,7 +29,8 @@ static CURLU *parse(const char *text)
     return STEAL(url);
 }
 
-/* Returns URL as text, without credentials and fragment; NULL where it is not http or https. */
+/* Returns URL as text, without credentials and fragment, the caller's; NULL unless it is http or
+ * https. */
 static char *format(CURLU *url)
 {
     CLEANUP(curl_freep) char *scheme = NULL;
@@ -50,7 +51,7 @@ char *url_resolve(const char *base, const char *target)
 {
     CLEANUP(url_cleanupp) CURLU *url = parse(base);
 
-    /* Nothing means the base itself (RFC 3986, 5.2.2); curl would drop its last part. */
+    /* An empty reference means the base itself (RFC 3986, 5.2.2); curl would drop its last part. */
     if (url == NULL || strlen(target) > URL_MAX ||
         (*target != '\0' && curl_url_set(url, CURLUPART_URL, target, 0) != 0))
         return NULL;
@@ -75,7 +76,7 @@ char *url_add_query(const char *url, const char *name, const char *value)
     return format(parsed);
 }
 
-/* Returns whether PART of both is there and the same. */
+/* Returns whether both have PART and it is the same. */
 static bool same(CURLU *a, CURLU *b, CURLUPart part)
 {
     CLEANUP(curl_freep) char *of_a = NULL;
