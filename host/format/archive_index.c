@@ -7,19 +7,19 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-#define NAME_LENGTH_MAX 1024 /* names of an image's files have some 80 */
+#define NAME_LENGTH_MAX 1024 /* an image's own names have about 80 bytes */
 #define LINKS_MAX 8          /* from name to name */
 #define NOWHERE "/"          /* a name that no member has */
 
 struct name {
     char *text;
     char *link;      /* the name that it stands for, or NULL */
-    size_t sequence; /* in the archive: of two of one name the later counts */
+    size_t sequence; /* in the archive: of two equal names the later counts */
     size_t member;   /* unless it is a link */
 };
 
 struct archive_index {
-    struct name *names; /* sorted by text and sequence once all are there */
+    struct name *names; /* sorted by text and sequence at the end */
     size_t count, capacity;
 };
 
@@ -40,7 +40,7 @@ void archive_index_free(struct archive_index *index)
     free(index);
 }
 
-/* Whether NAME could be one that an image's documents mean; no other gets into messages. */
+/* Returns whether NAME is printable: no other is meant by an image's documents, or may be shown. */
 static bool is_printable(const char *name)
 {
     for (; *name != '\0'; name++)
@@ -49,9 +49,9 @@ static bool is_printable(const char *name)
     return true;
 }
 
-/* NAME without "." parts and with its ".." parts resolved, below the folder of BASE (NULL: the
- * root). Returns NULL where it is absolute, unprintable, leads out of the root, or is the root; the
- * caller's. */
+/* Returns NAME without "." parts and with its ".." parts resolved, below the directory of BASE
+ * (NULL: the root); the caller's. Returns NULL if it is absolute, unprintable or too long, leads
+ * out of the root, or is the root. */
 static char *resolve(const char *base, const char *name)
 {
     const char *slash = base != NULL ? strrchr(base, '/') : NULL;

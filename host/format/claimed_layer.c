@@ -14,8 +14,8 @@ static char *copy(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
-/* The layer of IMAGE that is the same as CLAIM, or NULL. Images repeat layers, empty ones above
- * all. */
+/* Returns the layer of IMAGE that is the same as CLAIM, or NULL. Images repeat layers, in
+ * particular empty ones. */
 static const struct layer *find_same(const struct claimed_layer *claim, const struct image *image)
 {
     for (size_t i = 0; i < image->layer_count && claim->diff_id != NULL; i++) {
@@ -40,7 +40,7 @@ static void add_copy(struct image *image, const struct layer *layer)
     image_add_layer(image, same);
 }
 
-/* Holds what came in against what was claimed. */
+/* Compares what was taken in with what was claimed. */
 static struct error *check(const struct claimed_layer *claim, const char *path,
                            struct layer_intake_result *result)
 {
@@ -64,7 +64,7 @@ static struct error *check(const struct claimed_layer *claim, const char *path,
     return NULL;
 }
 
-/* Publishes FORM, unless *PATH says that the store has it. */
+/* Publishes FORM, unless *PATH is set: then the store has it. */
 static struct error *publish(struct store *store, struct layer_intake_form *form, char **path)
 {
     if (*path != NULL || form->path == NULL)
@@ -75,7 +75,7 @@ static struct error *publish(struct store *store, struct layer_intake_form *form
     return NULL;
 }
 
-/* Makes LAYER, which may have paths already, of a checked RESULT. */
+/* Fills in LAYER, which may have paths already, from RESULT, which was checked. */
 static struct error *make_layer(const struct claimed_layer *claim,
                                 const struct image_request *request,
                                 struct layer_intake_result *result, struct layer *layer)
@@ -105,7 +105,7 @@ static char *find_in_store(struct store *store, const struct digest *digest)
     return digest != NULL ? store_find(store, STORE_BLOB, digest->hex) : NULL;
 }
 
-/* Looks for the forms in the store. Returns those that are missing. */
+/* Looks for the requested forms in the store. Returns those that are missing. */
 static unsigned int find_forms(const struct claimed_layer *claim,
                                const struct image_request *request, struct layer *layer)
 {

@@ -28,7 +28,7 @@ static struct error *bad(const struct image_files *files, const char *cause)
 }
 
 /* Names in manifest.json are plain relative paths of printable characters. They are only ever
- * compared with the archive's names, but one that tries to be more is no accident. */
+ * compared with the archive's names, but one that is anything else was made to do harm. */
 static bool is_plain_path(const char *path)
 {
     while (true) {
@@ -46,7 +46,8 @@ static bool is_plain_path(const char *path)
     }
 }
 
-/* The string VALUE as a name of a file in the archive. */
+/* Reads VALUE as the name of a file in the archive. WHAT the file is, for errors. *RET is
+ * borrowed. */
 static struct error *read_path(const struct image_files *files, const char *what,
                                const struct json *value, const char **ret)
 {
@@ -68,8 +69,8 @@ static struct error *read_path(const struct image_files *files, const char *what
     return NULL;
 }
 
-/* Whether ENTRY of manifest.json is what CHOICE asks for; then its name and tag, if any. Adds its
- * names to NAMES. */
+/* Returns whether ENTRY of manifest.json is the image that CHOICE asks for, and then sets IMAGE's
+ * name and tag, if it has any. Adds the names of ENTRY to NAMES. */
 static bool matches(const struct json *entry, const struct image_choice *choice,
                     struct strings *names, struct image *image)
 {
@@ -112,7 +113,8 @@ static struct error *choose(const struct image_files *files, const struct json *
     return image_name_missing(files->path, choice, &names);
 }
 
-/* The digest that a file's NAME states: HEX, HEX.json or blobs/sha256/HEX. */
+/* Reads the digest from a file's NAME: HEX, HEX.json or blobs/sha256/HEX. Returns false if it has
+ * none. */
 static bool digest_of_name(const char *name, struct digest *ret)
 {
     const char *slash = strrchr(name, '/');
@@ -146,7 +148,7 @@ static struct error *read_config(const struct image_files *files, const struct j
     return image_config_read(label, &bytes, image, ret_diff_ids, ret_count);
 }
 
-/* Refuses a layer whose bytes are not in the archive because they may not be given away: Docker
+/* Refuses a layer whose bytes are not in the archive because they must not be distributed: Docker
  * lists those in LayerSources, by diff ID. */
 static struct error *check_source(const struct image_files *files, const struct json *entry,
                                   const struct digest *diff_id)

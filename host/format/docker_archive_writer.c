@@ -47,7 +47,7 @@ static struct error *write_manifest(const struct image *image, const struct dige
     return write_json(writer, "manifest.json", manifest);
 }
 
-/* The older index: the last layer's ID by name and tag. */
+/* Writes the older index: the last layer's ID by name and tag. */
 static struct error *write_repositories(const struct image *image, const struct digest *ids,
                                         struct tar_writer *writer)
 {
@@ -64,8 +64,8 @@ static struct error *write_repositories(const struct image *image, const struct 
     return write_json(writer, "repositories", repositories);
 }
 
-/* Whether LAYER was compressed as it streamed in. The compressor gives the same bytes for the same
- * tar whenever it runs. */
+/* Returns whether LAYER was compressed as it streamed in. The compressor always produces the same
+ * bytes from the same tar. */
 static bool is_packed(const struct layer *layer, enum compression compression)
 {
     return compression != COMPRESSION_NONE && layer->blob.is_own &&

@@ -13,7 +13,7 @@
 
 #define REPOSITORIES "repositories"
 
-/* The layers' json documents, top first. */
+/* The layers' json documents, top layer first. */
 struct chain {
     char *ids[IMAGE_LAYERS_MAX];
     struct json *documents[IMAGE_LAYERS_MAX];
@@ -33,7 +33,7 @@ bool docker_chain_is(const struct image_files *files)
     return files->has(files->context, REPOSITORIES);
 }
 
-/* Finds the layer ID of CHOICE. */
+/* Finds the ID of the top layer of the image that CHOICE asks for. *RET is borrowed. */
 static struct error *choose(const struct image_files *files, const struct json *repositories,
                             const struct image_choice *choice, struct image *image,
                             const char **ret)
@@ -78,7 +78,7 @@ static struct error *read_document(const struct image_files *files, const char *
     return NULL;
 }
 
-/* Follows the chain of parents from the layer TOP. A chain that bites its tail is too long. */
+/* Follows the chain of parents from the layer TOP. A cycle ends at the limit. */
 static struct error *read_chain(const struct image_files *files, const char *top,
                                 struct chain *chain)
 {
@@ -102,7 +102,7 @@ static struct error *read_chain(const struct image_files *files, const char *top
     return NULL;
 }
 
-/* Copies the member KEY of FROM, if it is there, as NEW_KEY. */
+/* Copies the member KEY of FROM, if there is one, as NEW_KEY. */
 static void copy_member(struct json *to, const char *new_key, const struct json *from,
                         const char *key)
 {
@@ -112,8 +112,8 @@ static void copy_member(struct json *to, const char *new_key, const struct json 
         json_set(to, new_key, json_copy(value));
 }
 
-/* What the layer of DOCUMENT was created by: its container's command, joined by spaces as Docker
- * does when it turns such an image into one of today's. */
+/* Adds what the layer was created by: its container's command, joined by spaces as Docker does when
+ * it converts such an image. */
 static void add_created_by(struct json *history, const struct json *document)
 {
     const struct json *command = json_get(json_get(document, "container_config"), "Cmd");
@@ -137,7 +137,7 @@ static struct json *make_history(const struct json *document)
     return history;
 }
 
-/* Makes the config of an image whose layers are all there. */
+/* Returns the config of an image whose layers are complete; the caller's. */
 static struct json *make_config(const struct chain *chain, const struct image *image)
 {
     const struct json *top = chain->documents[0];

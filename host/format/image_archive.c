@@ -17,15 +17,15 @@
 #define SMALL_TOTAL_MAX (32u << 20) /* ... together up to this */
 
 struct member {
-    const char *name; /* the index's */
+    const char *name; /* borrowed from the index */
     uint64_t size;
-    uint64_t offset; /* of the header, if the archive is seekable */
+    uint64_t offset; /* of the header; if the archive is seekable */
 
-    /* If it is not: */
+    /* If it is not seekable: */
     struct buffer bytes;              /* a small one */
     struct layer_intake_result taken; /* a large one */
     bool is_taken;
-    bool is_gone; /* given to the caller */
+    bool is_gone; /* handed to the caller */
 };
 
 struct image_archive {
@@ -40,14 +40,14 @@ struct image_archive {
     size_t small_total;
 };
 
-/* Where a member's data is kept in memory. */
+/* A member's data on its way into memory. */
 struct kept {
     const struct image_archive *archive;
     const struct member *member;
     struct buffer *bytes;
 };
 
-/* sink_write: keeps what the member's header promises, and no more. */
+/* sink_write: appends the data, but no more than the member's header states. */
 static struct error *keep(void *context, const void *bytes, size_t length)
 {
     struct kept *kept = context;
@@ -95,7 +95,7 @@ static struct error *read_once(struct image_archive *archive, struct tar_reader 
     }
     unsigned int wanted = archive->wanted;
 
-    /* It may be a document, which is read whatever is asked for. */
+    /* It may be a document, which is read whatever forms are requested. */
     if (member->size <= JSON_SIZE_MAX)
         wanted |= LAYER_BLOB;
     TRY(take_data(archive, reader, member->name, wanted, &member->taken));

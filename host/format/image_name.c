@@ -6,7 +6,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 
-#define NAMES_SHOWN 12 /* of those that an archive has, in an error */
+#define NAMES_SHOWN 12 /* of an archive's names, in an error */
 
 void image_name_split(const char *text, char **ret_name, char **ret_tag)
 {
@@ -18,7 +18,7 @@ void image_name_split(const char *text, char **ret_name, char **ret_tag)
     *ret_tag = colon != NULL ? xstrdup(colon + 1) : NULL;
 }
 
-/* NAME without what Docker leaves out of the names of its own registry. */
+/* Returns NAME without what Docker omits from the names of its own registry. */
 static const char *familiar(const char *name)
 {
     static const char *const prefixes[] = {"docker.io/", "index.docker.io/", "library/"};

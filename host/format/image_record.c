@@ -60,7 +60,7 @@ static bool get_digest(const struct json *object, const char *key, struct digest
     return true;
 }
 
-/* Reads what is recorded of LAYER's blob, which may be nothing. */
+/* Reads the record of LAYER's blob, if there is one. */
 static bool get_blob(const struct json *record, struct layer *layer)
 {
     uint64_t compression;
@@ -75,7 +75,7 @@ static bool get_blob(const struct json *record, struct layer *layer)
     return true;
 }
 
-/* Finds the forms of LAYER in the store. A tar that is missing can be made of the blob. */
+/* Finds the requested forms of LAYER in the store. A missing tar can be made from the blob. */
 static bool find_forms(struct store *store, unsigned int forms, struct layer *layer)
 {
     bool has_blob = layer->blob.digest.hex[0] != '\0';

@@ -53,7 +53,7 @@ static struct error *not_an_image(const struct image_files *files)
         "expected an archive made by `docker save`, an OCI archive or an OCI layout directory");
 }
 
-/* Reads the image from the files, whatever it turns out to be. */
+/* Reads the image from FILES, whatever kind it turns out to be, of those that TRANSPORT allows. */
 static struct error *read_files(enum transport transport, const struct image_files *files,
                                 const struct image_request *request, struct image **ret)
 {
@@ -103,7 +103,7 @@ static struct error *read_archive(const struct reference *reference, int fd,
     return read_files(reference->transport, &files, request, ret);
 }
 
-/* What an archive is read for, as far as it decides what is found. */
+/* Returns everything beside the archive itself that decides which image is read; the caller's. */
 static char *purpose_of(enum transport transport, const struct image_choice *choice)
 {
     return xasprintf("image/1 %d %s\n%s\n%s", (int)transport,
@@ -111,8 +111,8 @@ static char *purpose_of(enum transport transport, const struct image_choice *cho
                      choice->tag != NULL ? choice->tag : "", choice->architecture);
 }
 
-/* Opens an archive. While one process reads it, others with the same wish wait and then find what
- * it has recorded. */
+/* Opens an archive. While one process reads it, others with the same request wait, and then find
+ * what it has recorded. */
 static struct error *open_archive(const struct reference *reference, int fd,
                                   const struct image_request *request, struct image **ret)
 {

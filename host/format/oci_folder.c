@@ -20,7 +20,7 @@
 #define BLOBS "blobs/sha256/"
 #define INDEX "index.json"
 #define READ_PIECE (1u << 20)
-#define RECORDS "blobs" /* kind of the store's records of blobs' identities */
+#define RECORDS "blobs" /* kind of the store's records, by the identity of a blob's file */
 
 struct oci_folder {
     char *path;
@@ -28,8 +28,9 @@ struct oci_folder {
     struct store *store;
 };
 
-/* Opens the file NAME of the folder; EXIT_INPUT where it is not there or no regular file. Symlinks
- * are followed: tools make layouts of them, and the bytes have to match their digest anyway. */
+/* Opens the file NAME of the layout. Symlinks are followed: some tools make layouts of them, and
+ * the bytes have to match their digest anyway. Errors: EXIT_INPUT (missing, or not a regular
+ * file). */
 static struct error *open_file(const struct oci_folder *folder, const char *name, int *ret_fd,
                                uint64_t *ret_size)
 {
@@ -95,7 +96,7 @@ static bool get_form(const struct json *record, const char *key, struct layer_in
     return json_to_unsigned(json_get(form, "size"), IMAGE_LAYER_SIZE_MAX, &ret->size);
 }
 
-/* What the blob with the identity KEY was found to be. */
+/* Reads the record of the blob whose file has the identity KEY. Returns false if there is none. */
 static bool get_record(struct store *store, const struct digest *key,
                        struct layer_intake_result *ret)
 {

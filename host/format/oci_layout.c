@@ -13,7 +13,7 @@
 #include "host/lib/memory.h"
 
 #define INDEX "index.json"
-#define INDEX_DEPTH_MAX 4 /* indexes within one another */
+#define INDEX_DEPTH_MAX 4 /* nested indexes */
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define CONTAINERD_NAME "io.containerd.image.name"
 
@@ -27,7 +27,7 @@ static char *blob_name(const struct digest *digest)
     return xasprintf("blobs/sha256/%s", digest->hex);
 }
 
-/* Reads the document that DESCRIPTOR states and checks its digest. */
+/* Reads the document that DESCRIPTOR names and checks its digest. */
 static struct error *read_blob(const struct image_files *files, const struct descriptor *descriptor,
                                struct buffer *out)
 {
@@ -54,7 +54,7 @@ static void annotated_free(struct annotated *annotated)
     free(annotated->tag);
 }
 
-/* A ref.name is free text: tools put a tag there, or a whole name. */
+/* A ref.name is free text: some tools put a tag there, others a whole name. */
 static struct annotated read_names(const struct json *item)
 {
     const struct json *annotations = json_get(item, "annotations");
@@ -71,8 +71,8 @@ static struct annotated read_names(const struct json *item)
     return names;
 }
 
-/* Whether CHOICE asks for the image of ITEM. What skopeo calls it, "oci:DIR:REF", is the ref.name
- * as it stands, which comes here as a tag or a name alone. */
+/* Returns whether CHOICE asks for the image of ITEM. In skopeo's "oci:DIR:REF", REF is the ref.name
+ * as it stands; it arrives here as a tag alone or a name alone. */
 static bool matches(const struct json *item, const struct annotated *names,
                     const struct image_choice *choice)
 {
@@ -95,8 +95,8 @@ static void add_names(struct strings *list, const struct json *item, const struc
         strings_add(list, ref);
 }
 
-/* The best of the CANDIDATES: the first for the architecture, else the first without a platform,
- * else the first. */
+/* Returns the best of the CANDIDATES: the first for the architecture, else the first without a
+ * platform, else the first. */
 static const struct descriptor *best_of(const struct manifest *candidates,
                                         const struct image_choice *choice)
 {
@@ -111,7 +111,7 @@ static const struct descriptor *best_of(const struct manifest *candidates,
     return best != NULL ? best : &candidates->items[0];
 }
 
-/* Chooses among the images of index.json; sets IMAGE's names. */
+/* Chooses among the images of index.json, and sets IMAGE's name and tag. */
 static struct error *choose(const struct image_files *files, const struct json *document,
                             struct manifest *index, const struct image_choice *choice,
                             struct image *image, struct descriptor *ret)
@@ -207,7 +207,7 @@ static struct error *read_layers(const struct image_files *files, const struct m
     return NULL;
 }
 
-/* Reads config and layers of the image that DESCRIPTOR states. */
+/* Reads config and layers of the image that DESCRIPTOR names. */
 static struct error *read_image(const struct image_files *files,
                                 const struct image_request *request,
                                 const struct descriptor *descriptor, struct image *image)
@@ -237,7 +237,7 @@ struct error *oci_layout_read(const struct image_files *files, const struct imag
     struct image_choice wanted = request->choice;
     struct descriptor descriptor;
 
-    /* A REF that is a whole name is one, whichever annotation has it. */
+    /* A REF that is a whole name is compared as one, whichever annotation has it. */
     if (wanted.name == NULL && wanted.tag != NULL && strpbrk(wanted.tag, "/:") != NULL) {
         image_name_split(wanted.tag, &split.name, &split.tag);
         wanted.name = split.name;

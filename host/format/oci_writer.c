@@ -19,22 +19,22 @@
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
-/* A blob: the bytes of a document, or those of a file. */
+/* A blob: the bytes of a document or of a file. */
 struct blob {
     struct digest digest;
     uint64_t size;
     char *bytes;       /* or NULL */
     char *path;        /* or NULL */
-    bool is_temporary; /* the path's file is to be used up */
+    bool is_temporary; /* the file at path is used up */
 };
 
 struct oci_writer {
-    struct blob *blobs; /* sorted by digest, each one once */
+    struct blob *blobs; /* sorted by digest, without repetitions */
     size_t count;
     struct buffer index;
 };
 
-/* Adds a document's bytes, which move to the writer. */
+/* Adds a document's bytes, which become the writer's. */
 static void add_document(struct oci_writer *writer, struct buffer *bytes)
 {
     struct blob *blob = &writer->blobs[writer->count++];
@@ -57,7 +57,7 @@ static const char *layer_type(enum compression compression)
     case COMPRESSION_BZIP2:
         break;
     }
-    return NULL; /* OCI has none, so such a blob cannot be kept */
+    return NULL; /* OCI has no type for it, so such a blob cannot be kept */
 }
 
 /* Adds the blob of LAYER and describes it in *RET. */
@@ -112,8 +112,8 @@ static struct error *add_blobs(struct oci_writer *writer, const struct image *im
     return NULL;
 }
 
-/* Puts the manifest that the image came with in place of the one that was made, where that one says
- * the same of its blobs. */
+/* Replaces the manifest that was made by the one that the image came with, if that one describes
+ * the same blobs. */
 static struct error *keep_manifest(struct oci_writer *writer, const struct image *image)
 {
     struct blob *made = &writer->blobs[writer->count - 1];
@@ -135,7 +135,8 @@ static struct error *keep_manifest(struct oci_writer *writer, const struct image
     return NULL;
 }
 
-/* The name as containerd has it: with a registry, and `library/` for Docker Hub's own. */
+/* Returns the name as containerd has it, with a registry, and `library/` for Docker Hub's own; the
+ * caller's. */
 static char *full_name(const char *name, const char *tag)
 {
     const char *slash = strchr(name, '/');
@@ -204,7 +205,7 @@ static int compare(const void *a, const void *b)
     return strcmp(left->digest.hex, right->digest.hex);
 }
 
-/* Sorts the blobs; a layer may stand in an image more than once. */
+/* Sorts the blobs and drops repetitions: an image may contain a layer more than once. */
 static void sort_blobs(struct oci_writer *writer)
 {
     size_t kept = 0;

@@ -41,7 +41,7 @@ unsigned int output_wants_base(const struct output *output)
     case FORMAT_LAYER:
         break;
     }
-    return LAYER_TAR; /* no base layer is written, but pulled images have no other */
+    return LAYER_TAR; /* no base layer is written, but the base disk is made from them */
 }
 
 static struct error *write_archive(const struct image *image, const struct output *output,
@@ -101,8 +101,8 @@ static struct error *write_archive_stream(const struct image *image, const struc
     return NULL;
 }
 
-/* Whether all that the folder PATH holds are names that an output of FORMAT has: then it may make
- * room for another. */
+/* Returns whether the directory PATH contains only names that an output of FORMAT has. Then it may
+ * be replaced by another one. */
 static bool is_replaceable(const char *path, enum output_format format)
 {
     static const char *const oci[] = {".", "..", "oci-layout", "index.json", "blobs", NULL};
@@ -125,7 +125,7 @@ static bool is_replaceable(const char *path, enum output_format format)
     return is_own;
 }
 
-/* Puts the folder TEMPORARY in the place of TARGET, which is a folder, and removes that one. */
+/* Replaces the directory TARGET by the directory TEMPORARY, and removes the old one. */
 static struct error *exchange(const char *temporary, const char *target)
 {
     CLEANUP(temporary_removep) char *aside = NULL;
@@ -136,7 +136,7 @@ static struct error *exchange(const char *temporary, const char *target)
     }
     if (errno != EINVAL && errno != ENOSYS)
         return error_errno(EXIT_OTHER, "rename '%s' to '%s'", temporary, target);
-    /* A file system without exchange: for a moment the target is not there. */
+    /* The file system cannot exchange directories: for a moment TARGET does not exist. */
     TRY(make_temporary(target, true, &aside, NULL));
     if (rename(target, aside) < 0)
         return error_errno(EXIT_OTHER, "rename '%s' to '%s'", target, aside);
@@ -166,7 +166,7 @@ static struct error *check_folder(const struct output *output, const char *path)
         "remove it, or choose another path with --output");
 }
 
-/* Whether PATH is a device, pipe or socket, which is written to, not replaced. */
+/* Returns whether PATH is a device, pipe or socket, which is written to and not replaced. */
 static bool is_stream(const char *path)
 {
     struct stat status;

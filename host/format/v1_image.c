@@ -4,7 +4,7 @@
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 
-/* The time of layers that are not the last, of which nothing is known. */
+/* The time of all layers but the last, for which none is recorded. */
 #define NO_TIME "1970-01-01T00:00:00Z"
 
 static void set_copy(struct json *document, const struct json *config, const char *key)

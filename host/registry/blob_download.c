@@ -107,8 +107,7 @@ static struct error *receive(void *context, const struct http_answer *answer, co
 /* Judges an answer that was received completely. */
 static struct error *judge(struct download *download, struct http_answer *answer)
 {
-    if (answer->status ==
-        416) { /* the bytes so far do not belong to the server's blob */
+    if (answer->status == 416) { /* what was received does not belong to the server's blob */
         answer->transient = true;
         TRY(restart(download));
         return error_new(EXIT_NETWORK, "the registry rejected the requested range");
