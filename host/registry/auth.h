@@ -1,11 +1,11 @@
 /*
- * Authentication for one repository: what goes into the Authorization header, as the registry's
- * challenge (WWW-Authenticate) asks for it. With "Basic" that is user name and password; with
- * "Bearer" a token from the token server that the challenge names (distribution's "Token
- * Authentication" and "OAuth2" specifications), with the user's credentials or anonymously.
+ * Authentication for one repository: the value of the Authorization header, as the registry's
+ * challenge requires it (challenge.h). For "Basic" it is made from the user's credential; for
+ * "Bearer" it shows a token (token.h).
  *
- * Nothing is sent before a registry asks. Tokens run out, so the same exchange happens again
- * whenever a 401 comes; threads that share an auth get a new token once.
+ * Nothing is sent until the registry asks for it. Tokens expire, so the exchange is repeated
+ * whenever a request is answered with status 401. Any thread may use an auth; of those that are
+ * challenged at the same time, one gets the new header for all.
  */
 #ifndef VMBUILD_AUTH_H
 #define VMBUILD_AUTH_H
@@ -16,24 +16,24 @@
 
 struct auth;
 
-/* Makes the authentication for repository NAME at HOST. SCOPES are those that a token is asked for;
- * they are moved out. AUTH_FILE is for credentials_find; it and CLIENT stay the caller's and
- * outlive the auth. */
+/* Returns the authentication for repository NAME at HOST, the caller's. SCOPES, which a token is
+ * requested for, become its own. AUTH_FILE is for credentials_find; it and CLIENT stay the caller's
+ * and must outlive the auth. */
 struct auth *auth_new(struct http_client *client, const char *auth_file, const char *host,
                       const char *name, struct strings *scopes);
 void auth_free(struct auth *auth);
 
-/* Returns the header's value for the next request, or NULL; the caller's. */
+/* Returns the header's value for the next request, or NULL if none is needed; the caller's. */
 char *auth_header(struct auth *auth);
 
-/* Takes up ANSWER, whose status is 401, to a request that had the header USED (or NULL). After
- * success auth_header gives another value. Errors: EXIT_NETWORK, EXIT_INPUT; among them that the
- * registry has refused what there is. */
+/* Takes up ANSWER, with status 401, to a request that was sent with the header USED (or NULL).
+ * Afterwards auth_header returns another value. Errors: EXIT_NETWORK, among others if the registry
+ * rejected everything there is; EXIT_INPUT, of credentials_find. */
 [[nodiscard]] struct error *auth_challenged(struct auth *auth, const struct http_answer *answer,
                                             const char *used);
 
-/* The error for ANSWER, whose status is 401 whatever the registry was told. Not while other threads
- * use AUTH for the first time. */
+/* Returns the error for ANSWER, whose status is 401 although auth_challenged took up earlier
+ * ones. */
 [[nodiscard]] struct error *auth_refused(struct auth *auth, const struct http_answer *answer);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Trying again: how often, and how long to wait before. Each further try waits twice as long, or as
- * long as the server asks for (Retry-After, in seconds or as a date).
+ * How often a request is tried, and how long to wait before each try: twice as long as before the
+ * last one, or as long as the server asks for (Retry-After, in seconds or as a date).
  */
 #ifndef VMBUILD_BACKOFF_H
 #define VMBUILD_BACKOFF_H
@@ -10,19 +10,19 @@
 
 #define BACKOFF_TRIES_MAX 6
 #define BACKOFF_FIRST_MS 500
-#define BACKOFF_WAIT_MAX_SECONDS 120 /* a server that asks for more is given up */
+#define BACKOFF_WAIT_MAX_SECONDS 120 /* the request has failed if the server asks for more */
 
 struct backoff {
-    unsigned int tries; /* failed in a row; a caller whose tries get on sets it to 0 */
+    unsigned int tries; /* failed in a row; set to 0 by callers that made progress */
 };
 
-/* Judges a try: *ERR is its error or NULL, ANSWER what came. Returns true after having waited,
- * where it is to be repeated: the connection broke, or the status is 429, 500, 502, 503 or 504;
- * *ERR is then freed and NULL. False where the try stands as it is. */
+/* Decides whether a try is repeated: if the connection broke, or the status is 429, 500, 502, 503
+ * or 504, and there are tries left. *ERR is the try's error or NULL, ANSWER what was received. If
+ * so, waits, frees *ERR, sets it to NULL, and returns true. */
 bool backoff_again(struct backoff *backoff, const struct http_answer *answer, struct error **err);
 
-/* How long a server asks to wait. HEADER: Retry-After's value (RFC 9110, 10.2.3). NOW: seconds
- * since 1970. Returns seconds, at least 0; -1 where HEADER says nothing. */
+/* Returns how many seconds a server asks to wait, at least 0; -1 if HEADER is malformed. HEADER:
+ * the value of Retry-After (RFC 9110, 10.2.3). NOW: seconds since 1970. */
 long backoff_retry_after(const char *header, long long now);
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * Base64 (RFC 4648, section 4), as HTTP's Basic scheme and credential files use it.
- */
+/* Base64 (RFC 4648, section 4), for HTTP's Basic scheme and credential files. */
 #ifndef VMBUILD_BASE64_H
 #define VMBUILD_BASE64_H
 
@@ -9,11 +7,11 @@
 
 #include "host/lib/buffer.h"
 
-/* Appends LENGTH bytes, encoded with padding. */
+/* Appends LENGTH bytes to OUT, encoded with padding. */
 void base64_encode(const void *bytes, size_t length, struct buffer *out);
 
-/* Appends what TEXT encodes, padded or not. Returns false where it is not Base64; OUT may then have
- * grown. */
+/* Appends the bytes that TEXT encodes, padded or not, to OUT. Returns false if it is not Base64;
+ * OUT may have grown. */
 bool base64_decode(const char *text, struct buffer *out);
 
 #endif

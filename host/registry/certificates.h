@@ -1,12 +1,13 @@
 /*
- * Which certificates TLS trusts and shows, in the places that skopeo, podman and Docker look at:
+ * The certificates that TLS trusts and presents, from the places where skopeo, podman and Docker
+ * look:
  *
- *   $SSL_CERT_FILE, $SSL_CERT_DIR   the authorities, else the system's own
+ *   $SSL_CERT_FILE, $SSL_CERT_DIR   the authorities, in place of the system's
  *   certs.d/HOST[:PORT]/NAME.crt    further authorities, for that host
  *   certs.d/HOST[:PORT]/NAME.cert   a client certificate, with its key in NAME.key
  *
  * certs.d is the first of ~/.config/containers/certs.d, /etc/containers/certs.d and
- * /etc/docker/certs.d that has a folder for the host.
+ * /etc/docker/certs.d that has a directory for the host.
  */
 #ifndef VMBUILD_CERTIFICATES_H
 #define VMBUILD_CERTIFICATES_H
@@ -18,15 +19,15 @@
 
 struct certificates {
     char *file;                /* PEM file of authorities, or NULL: the library's own default */
-    char *folder;              /* hashed folder of authorities, or NULL */
-    struct buffer authorities; /* PEM; not empty: in place of FILE */
+    char *folder;              /* hashed directory of authorities, or NULL */
+    struct buffer authorities; /* PEM; if not empty, it replaces FILE */
     char *client_certificate;  /* path, or NULL */
-    char *client_key;          /* path, or NULL: in the file of the certificate */
+    char *client_key;          /* path, or NULL: it is in the certificate's file */
 };
 
-/* Looks for the certificates of HOST (HOST[:PORT]). DEFAULT_FILE is the file of authorities that
- * the TLS library uses by default, or NULL. Errors: EXIT_OTHER where a file that is there cannot be
- * read. */
+/* Finds the certificates for HOST (HOST[:PORT]). DEFAULT_FILE is the file of authorities that the
+ * TLS library uses by default, or NULL. *RET is freed by certificates_free. Errors: EXIT_OTHER if a
+ * file exists but cannot be read. */
 [[nodiscard]] struct error *certificates_find(const char *host, const char *default_file,
                                               struct certificates *ret);
 

@@ -1,6 +1,6 @@
 /*
- * How a server wants a request authorized: the WWW-Authenticate headers of an answer with status 401
- * (RFC 9110, 11.6.1), as far as registries use them.
+ * How a server requires requests to be authorized: the WWW-Authenticate headers of an answer with
+ * status 401 (RFC 9110, 11.6.1), as far as registries use them.
  */
 #ifndef VMBUILD_CHALLENGE_H
 #define VMBUILD_CHALLENGE_H
@@ -16,7 +16,7 @@ struct challenge {
 };
 
 /* Reads all WWW-Authenticate headers of ANSWER; malformed ones are skipped. Of several parameters
- * with one name the first counts. */
+ * with one name the first counts. *RET is freed by challenge_free. */
 void challenge_parse(const struct http_answer *answer, struct challenge *ret);
 
 /* Frees the members and zeroes CHALLENGE. */

@@ -1,6 +1,7 @@
 /*
- * Who a user is for a registry: a user name with its password, or an identity token. Where they are
- * found is credentials.h's. Secrets never become part of a message, and are overwritten when freed.
+ * A user's credential for a registry: a user name with its password, or an identity token.
+ * credentials.h finds it. Secrets are never part of a message, and are overwritten when they are
+ * freed.
  */
 #ifndef VMBUILD_CREDENTIAL_H
 #define VMBUILD_CREDENTIAL_H

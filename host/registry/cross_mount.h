@@ -1,7 +1,7 @@
 /*
- * Where else a registry has a blob: the repositories that it was pulled from or pushed to before,
- * kept as records of the store. A push can ask a registry to take the blob from there
- * ("cross-mount") instead of sending it.
+ * Remembers which repositories have a blob: those that it was pulled from or pushed to, kept as
+ * records of the store. A push can ask the registry to take the blob from there ("cross-mount")
+ * instead of sending it.
  */
 #ifndef VMBUILD_CROSS_MOUNT_H
 #define VMBUILD_CROSS_MOUNT_H
@@ -10,14 +10,14 @@
 #include "host/lib/digest.h"
 #include "host/store/store.h"
 
-#define CROSS_MOUNT_SOURCES_MAX 8 /* of one blob; the newest stay */
+#define CROSS_MOUNT_SOURCES_MAX 8 /* of one blob; the newest are kept */
 
-/* Notes that the repository of REFERENCE has BLOB. */
+/* Records that the repository of REFERENCE has BLOB. Failures are not errors. */
 void cross_mount_add(struct store *store, const struct digest *blob,
                      const struct reference *reference);
 
-/* Another repository than REFERENCE's, of the same registry, that has BLOB. Returns its name, or
- * NULL; the caller's. */
+/* Returns the name of another repository, of the same registry as REFERENCE, that had BLOB; NULL if
+ * none is recorded. The caller's. */
 char *cross_mount_find(struct store *store, const struct digest *blob,
                        const struct reference *reference);
 

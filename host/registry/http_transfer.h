@@ -1,7 +1,7 @@
 /*
- * One HTTP request and its answer over a handle of libcurl: the request made into curl's options,
- * the answer taken in within http.h's limits, curl's failures made into errors. Redirects, and the
- * handles with their connections, are the client's (http.h).
+ * One HTTP request and its answer over a handle of libcurl: turns the request into curl's options,
+ * receives the answer within the limits of http.h, and turns curl's failures into errors.
+ * Redirects, and the handles with their connections, belong to the client (http.h).
  */
 #ifndef VMBUILD_HTTP_TRANSFER_H
 #define VMBUILD_HTTP_TRANSFER_H
@@ -16,15 +16,15 @@
 /* All borrowed. */
 struct http_transfer {
     const struct http_request *request;
-    const char *url; /* the request's own, or where that was redirected to */
+    const char *url; /* the request's own, or the target of a redirect */
     bool authorized; /* whether URL may see the request's authorization */
     bool reached;    /* the server has answered before: failing to connect may be transient */
     const struct certificates *certificates;
 };
 
-/* Carries TRANSFER out over CURL, whose options are all at their defaults before, and left set.
- * *RET, zeroed before, holds an answer, as far as there was one, also on error. Errors:
- * EXIT_NETWORK, with curl's words; EXIT_OTHER; those of the request's receiver. */
+/* Carries out TRANSFER over CURL, whose options must be at their defaults, and are left set. *RET,
+ * zeroed before, is the answer, as far as one was received, also on error. Errors: as
+ * http_exchange. */
 [[nodiscard]] struct error *http_transfer_perform(CURL *curl, const struct http_transfer *transfer,
                                                   struct http_answer *ret);
 

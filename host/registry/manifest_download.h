@@ -1,6 +1,7 @@
 /*
- * A manifest from a registry (distribution-spec 1.1, "Pulling manifests"), kept in the store as well.
- * The counterpart for blobs is blob_download.h; manifests are small, so they come whole.
+ * Downloads a manifest from a registry (distribution-spec 1.1, "Pulling manifests"), and keeps it
+ * in the store. Its counterpart for blobs is blob_download.h; manifests are small enough for
+ * memory.
  */
 #ifndef VMBUILD_MANIFEST_DOWNLOAD_H
 #define VMBUILD_MANIFEST_DOWNLOAD_H

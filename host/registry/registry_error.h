@@ -1,8 +1,7 @@
 /*
- * What a registry says when it refuses: the "errors" document of the distribution specification
- * ("Error Codes"), or the token server's "error" and "error_description", as one line for people.
- * The words are the registry's, and may be hostile: unprintable bytes are left out, and they are
- * cut.
+ * Turns a registry's refusal into an error: the "errors" document of the distribution specification
+ * ("Error Codes"), or a token server's "error" and "error_description", as one line for people. The
+ * text is the registry's and may be hostile, so it is cut, and unprintable bytes are left out.
  */
 #ifndef VMBUILD_REGISTRY_ERROR_H
 #define VMBUILD_REGISTRY_ERROR_H
@@ -12,8 +11,8 @@
 
 #define REGISTRY_ERROR_WORDS_MAX 300
 
-/* Makes the error for ANSWER, whose status is not the one hoped for: "WHAT (status N): WORDS". The
- * code is EXIT_NETWORK. Never returns NULL. */
+/* Returns the error for ANSWER, whose status is not the expected one: "WHAT (status N): WORDS". Its
+ * code is EXIT_NETWORK. */
 [[nodiscard]] struct error *registry_error(const struct http_answer *answer, const char *what);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * Images from registries, by the OCI distribution API (distribution-spec 1.1, "Pull"); the other
- * way is registry_push.h. What is found is kept in the store under its digest, manifests included:
- * an image that is named by digest and was pulled before needs no registry.
+ * Pulls images from registries by the OCI distribution API (distribution-spec 1.1, "Pull"); its
+ * counterpart is registry_push.h. Everything that is downloaded is kept in the store under its
+ * digest, manifests included, so an image that is named by digest and was pulled before needs no
+ * registry.
  *
- * Answers are hostile: sizes are limited (http.h, manifest.h), and nothing is used before its
+ * Registries may be hostile: sizes are limited (http.h, manifest.h), and nothing is used before its
  * digest was checked.
  */
 #ifndef VMBUILD_REGISTRY_PULL_H
@@ -14,14 +15,14 @@
 #include "host/image/reference.h"
 #include "host/lib/error.h"
 
-#define REGISTRY_TRANSFERS 4 /* blobs under way at once */
+#define REGISTRY_TRANSFERS 4 /* blobs that are transferred at the same time */
 
 /* Pulls the image that REFERENCE names into the store of REQUEST; from an index, the image for the
- * architecture of its choice, whose name and tag are not looked at. If no form of the layers is
+ * architecture of its choice, whose name and tag are ignored. If no form of the layers is
  * requested, the layers are only described, as their manifest has them. If REFERENCE has a digest,
- * the registry is asked for that, and the tag only becomes the image's. Errors: EXIT_NETWORK;
- * EXIT_INPUT if there is no image for the architecture, if what was received does not match its
- * digest, or is refused (manifest.h); EXIT_DISK_FULL (the cache's). *RET is the caller's. */
+ * the image is requested by that, and the tag is only recorded. Errors: EXIT_NETWORK; EXIT_INPUT if
+ * there is no image for the architecture, if something received does not match its digest, or is
+ * refused (manifest.h); EXIT_DISK_FULL (the cache's). *RET is the caller's. */
 [[nodiscard]] struct error *registry_pull(const struct reference *reference,
                                           const struct image_request *request, struct image **ret);
 

@@ -1,10 +1,11 @@
 /*
- * Images to registries, by the OCI distribution API (distribution-spec 1.1, "Push"): the blobs,
- * four at a time (blob_upload.h), then the manifest.
+ * Pushes images to registries by the OCI distribution API (distribution-spec 1.1, "Push"): first
+ * the blobs, several at a time (blob_upload.h), then the manifest.
  *
- * An image that is as it came from an OCI layout or a registry keeps its manifest, and with it its
- * digest and media types. Any other gets a manifest of Docker's schema 2, which every registry
- * takes, with layers compressed by gzip; of OCI where a layer is compressed by zstd.
+ * An unchanged image from an OCI layout or a registry keeps its manifest, and thereby its digest
+ * and media types. Any other image gets a manifest of Docker's schema 2, which every registry
+ * accepts, with layers compressed by gzip; or an OCI manifest if one of its layers is compressed by
+ * zstd.
  */
 #ifndef VMBUILD_REGISTRY_PUSH_H
 #define VMBUILD_REGISTRY_PUSH_H

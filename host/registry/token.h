@@ -1,7 +1,8 @@
 /*
  * Tokens of the Bearer scheme, from the token server that a registry's challenge names (the
  * distribution project's "Token Authentication" and "OAuth2"): for the user's credential, or
- * anonymously. With an identity token the server is sent a form, else a query and the Basic scheme.
+ * anonymous ones. An identity token is sent in a form; a user name and password are sent by the
+ * Basic scheme, with a query.
  */
 #ifndef VMBUILD_TOKEN_H
 #define VMBUILD_TOKEN_H
@@ -22,8 +23,8 @@ struct token_request {
     const struct strings *scopes;
 };
 
-/* Gets a token through CLIENT, trying again as backoff.h has it. *RET is the value of the
- * Authorization header that shows it; the caller's. Errors: EXIT_NETWORK. */
+/* Gets a token through CLIENT, with retries (backoff.h). *RET is the value of the Authorization
+ * header that shows it; the caller's. Errors: EXIT_NETWORK. */
 [[nodiscard]] struct error *token_get(struct http_client *client,
                                       const struct token_request *wanted, char **ret);
 

@@ -1,7 +1,7 @@
 /*
- * URLs, as far as http and the registry need them; libcurl's parser does the reading. Every URL
- * that comes out of here is absolute, http or https, at most URL_MAX bytes, and holds neither
- * user name nor password: a server has no say in what credentials are sent.
+ * URLs, as far as HTTP and registries need them, parsed by libcurl. Every URL that is returned is
+ * absolute, http or https, at most URL_MAX bytes long, and contains neither user name nor password:
+ * a server cannot decide which credentials are sent.
  */
 #ifndef VMBUILD_URL_H
 #define VMBUILD_URL_H
@@ -10,15 +10,15 @@
 
 #define URL_MAX (16u << 10) /* bytes; signed URLs of object stores reach some KiB */
 
-/* TARGET as it is to be understood in an answer to a request for the absolute URL BASE. Returns the
- * absolute URL, the caller's; NULL where it is none. */
+/* Resolves TARGET, as sent in an answer to a request for the absolute URL BASE. Returns the
+ * absolute URL, the caller's; NULL if it is not a URL. */
 char *url_resolve(const char *base, const char *target);
 
-/* URL with the query parameter NAME=VALUE appended, VALUE escaped. Returns the caller's; NULL where
- * URL is none. */
+/* Returns URL with the query parameter NAME=VALUE appended, VALUE escaped; NULL if URL is not one.
+ * The caller's. */
 char *url_add_query(const char *url, const char *name, const char *value);
 
-/* TEXT escaped for a form or a query. The result is the caller's. */
+/* Returns TEXT escaped for a form or a query; the caller's. */
 char *url_escape(const char *text);
 
 /* Returns whether the two URLs have the same scheme, host and port. */
@@ -30,8 +30,8 @@ bool url_is_plain(const char *url);
 /* Returns whether URL's host is this machine: localhost, 127.0.0.0/8 or [::1]. */
 bool url_is_loopback(const char *url);
 
-/* URL's HOST[:PORT] for messages: no path and no query, which may be signed. The result is the caller's.
- */
+/* Returns URL's HOST[:PORT] for messages: no path and no query, which may be signed. The
+ * caller's. */
 char *url_origin(const char *url);
 
 #endif
