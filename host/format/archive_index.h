@@ -1,9 +1,9 @@
 /*
  * The names in a tar archive that holds an image, each with the number of its member. Links lead
- * from name to name within the index; paths are never used on the host. Of two members with one name
- * the later counts, as in an unpacked archive.
+ * from name to name within the index; names are never used as paths on the host. Of two members
+ * with one name the later counts, as in an unpacked archive.
  *
- * First all names are added in the archive's order, then the index is sorted, then names are found.
+ * An index is filled in the archive's order, then sorted, then searched.
  */
 #ifndef VMBUILD_ARCHIVE_INDEX_H
 #define VMBUILD_ARCHIVE_INDEX_H
@@ -18,8 +18,8 @@ struct archive_index *archive_index_new(void);
 void archive_index_free(struct archive_index *index);
 
 /* Adds PATH, the name of the member number MEMBER, with its "." and ".." resolved. Returns the
- * resolved name, borrowed; NULL if no document of an image could mean PATH, which is then not added:
- * it is absolute, unprintable, too long, or leads out of the root. */
+ * resolved name, borrowed. PATH is not added, and NULL returned, if no document of an image could
+ * mean it: it is absolute, unprintable or too long, or leads out of the root. */
 const char *archive_index_add_file(struct archive_index *index, const char *path, size_t member);
 
 /* Adds PATH, unless no document could mean it, as a link to TARGET: from the root (a hard link), or

@@ -1,6 +1,6 @@
 /*
- * A layer as the documents of its image claim it to be, and getting it: taken in from the files,
- * held against the claims, and only then published in the store.
+ * A layer as the documents of its image claim it to be. Its bytes are taken in from the image's
+ * files, compared with the claims, and only then published in the store.
  */
 #ifndef VMBUILD_CLAIMED_LAYER_H
 #define VMBUILD_CLAIMED_LAYER_H
@@ -15,17 +15,17 @@
 #include "host/lib/error.h"
 
 struct claimed_layer {
-    const char *file;             /* in the files */
-    const struct digest *diff_id; /* or NULL where no document says */
-    const struct digest *blob;    /* digest of the bytes as they are, or NULL */
-    uint64_t blob_size;           /* where blob is not NULL */
-    bool keeps_blob;              /* uncompressed bytes are a blob of an OCI image too */
+    const char *file;             /* its name among the image's files */
+    const struct digest *diff_id; /* or NULL if no document states it */
+    const struct digest *blob;    /* digest of the bytes as they are in the file, or NULL */
+    uint64_t blob_size;           /* if blob is not NULL */
+    bool keeps_blob;              /* whether uncompressed bytes are a blob too, as in OCI images */
 };
 
-/* Gets the layer in the forms of REQUEST and appends it to IMAGE. Forms that the store has are not
- * written again, but the file's bytes are checked all the same. An uncompressed layer has a
- * tar_path whatever form is requested. Errors: EXIT_INPUT (damaged, or not what was claimed),
- * EXIT_DISK_FULL. */
+/* Gets the layer from FILES, in the forms of REQUEST, and appends it to IMAGE. Forms that the store
+ * has are not written again, but the file's bytes are checked all the same. An uncompressed layer
+ * gets a tar_path whatever forms are requested. Errors: EXIT_INPUT (damaged, or not what was
+ * claimed), EXIT_DISK_FULL. */
 [[nodiscard]] struct error *claimed_layer_get(const struct claimed_layer *claim,
                                               const struct image_files *files,
                                               const struct image_request *request,

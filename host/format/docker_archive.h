@@ -1,7 +1,8 @@
 /*
- * Docker's archives, as `docker save` and its kin write them (moby, image/tarexport; the format has
- * no other specification). manifest.json lists the images, each with the names of its config and of
- * its layers, base first. Older archives without that file are docker_chain.h's.
+ * Reads Docker's archives, as `docker save` and others write them (moby, image/tarexport; the
+ * format has no other specification). manifest.json lists the images, each with the names of its
+ * config and of its layers, base first. Older archives without that file are read by
+ * docker_chain.h.
  */
 #ifndef VMBUILD_DOCKER_ARCHIVE_H
 #define VMBUILD_DOCKER_ARCHIVE_H

@@ -1,8 +1,8 @@
 /*
- * The docker-archive of an image, as `docker save` writes it: manifest.json, the config by its
- * digest, `repositories`, and for each layer a folder ID/{VERSION,json,layer.tar}. The small
- * documents come first, so that a reader of a compressed archive finds them without unpacking all
- * of it.
+ * Writes an image as a docker-archive, as `docker save` does: manifest.json, the config named by
+ * its digest, `repositories`, and for each layer a directory ID/ with VERSION, json and layer.tar.
+ * The small documents come first, so that a reader of a compressed archive finds them without
+ * decompressing all of it.
  */
 #ifndef VMBUILD_DOCKER_ARCHIVE_WRITER_H
 #define VMBUILD_DOCKER_ARCHIVE_WRITER_H

@@ -1,8 +1,8 @@
 /*
- * Docker's archives of 2016 and before, without a manifest.json (moby, image/tarexport, "legacy"):
- * `repositories` leads from names and tags to layer IDs, and each layer has ID/json, which names its
- * parent, and ID/layer.tar. The image is the chain of parents, and its config is made from the
- * layers' json.
+ * Reads Docker's archives of 2016 and before, which have no manifest.json (moby, image/tarexport,
+ * "legacy"). `repositories` leads from names and tags to layer IDs. Each layer has ID/json, which
+ * names its parent, and ID/layer.tar. The image is the chain of parents, and its config is made
+ * from the layers' json.
  */
 #ifndef VMBUILD_DOCKER_CHAIN_H
 #define VMBUILD_DOCKER_CHAIN_H

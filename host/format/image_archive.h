@@ -1,10 +1,11 @@
 /*
  * An image in a tar archive, as files (image_files.h).
  *
- * Archives come in any order, and `docker save` puts manifest.json last. In an uncompressed file only
- * the headers are read at first, and then the members that turn out to be needed, from their places.
- * A compressed file or a pipe can be read only once: small members are kept in memory, large ones are
- * taken in (layer_intake.h) as they pass, and what nobody asks for is dropped with the archive.
+ * Archives are in any order, and `docker save` puts manifest.json last. In an uncompressed file
+ * only the headers are read at first; members are then read from their places when they are needed.
+ * A compressed file or a pipe can be read only once: small members are kept in memory, large ones
+ * are taken in (layer_intake.h) as they pass, and those that nobody requests are dropped with the
+ * archive.
  *
  * Nothing is unpacked: names are keys of an index (archive_index.h) and never paths on the host.
  */

@@ -1,6 +1,7 @@
 /*
- * A files: the named files that an image is kept in, be it an archive (archive_index.h) or an OCI
- * folder (oci_folder.h). Names are relative paths as the image's own documents write them.
+ * The named files that an image consists of, wherever they are: in an archive (image_archive.h) or
+ * a directory (oci_folder.h). The readers of all formats work on these. Names are relative paths,
+ * as the image's own documents write them.
  */
 #ifndef VMBUILD_IMAGE_FILES_H
 #define VMBUILD_IMAGE_FILES_H
@@ -14,17 +15,17 @@
 #include "host/lib/error.h"
 
 struct image_files {
-    const char *path; /* of the archive or folder, for messages; borrowed */
+    const char *path; /* of the archive or directory, for messages; borrowed */
     void *context;
 
     bool (*has)(void *context, const char *name);
 
-    /* Appends the bytes of NAME to OUT. Errors: EXIT_INPUT where it is missing or has more than MAX
+    /* Appends the bytes of NAME to OUT. Errors: EXIT_INPUT if it is missing or has more than MAX
      * bytes. */
     struct error *(*read)(void *context, const char *name, size_t max, struct buffer *out);
 
-    /* Takes the bytes of NAME in; WANTED: enum layer_form bits. A file can be taken once. Errors:
-     * EXIT_INPUT, EXIT_DISK_FULL. *RET is the caller's. */
+    /* Takes in the bytes of NAME, in the forms WANTED (enum layer_form bits). A file can be taken
+     * in only once. *RET is the caller's. Errors: EXIT_INPUT, EXIT_DISK_FULL. */
     struct error *(*take)(void *context, const char *name, unsigned int wanted,
                           struct layer_intake_result *ret);
 };

@@ -1,6 +1,6 @@
 /*
- * The names that images have inside archives, and choosing one by them. "debian", "library/debian"
- * and "docker.io/library/debian" are one name, as Docker has it.
+ * The names of images inside archives, and how one image is chosen by its name. "debian",
+ * "library/debian" and "docker.io/library/debian" are the same name, as they are for Docker.
  */
 #ifndef VMBUILD_IMAGE_NAME_H
 #define VMBUILD_IMAGE_NAME_H
@@ -11,15 +11,16 @@
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 
-/* Splits TEXT, "NAME[:TAG]"; a registry's port is part of the name. *RET_TAG is NULL where there is
- * none. Both are the caller's. */
+/* Splits TEXT, "NAME[:TAG]"; a registry's port is part of the name. *RET_TAG is NULL if there is no
+ * tag. Both are the caller's. */
 void image_name_split(const char *text, char **ret_name, char **ret_tag);
 
-/* Whether the image called NAME, TAG (or NULL) is the one that CHOICE asks for: a CHOICE without
- * name or without tag takes any. */
+/* Returns whether CHOICE asks for the image called NAME, TAG (each may be NULL). A CHOICE without a
+ * name or without a tag accepts any. */
 bool image_name_matches(const char *name, const char *tag, const struct image_choice *choice);
 
-/* The error for a CHOICE that is not in the archive or folder PATH, which has NAMES. */
+/* Returns the error for a CHOICE that is not in the archive or directory PATH. It lists NAMES,
+ * which are sorted. */
 [[nodiscard]] struct error *image_name_missing(const char *path, const struct image_choice *choice,
                                                struct strings *names);
 

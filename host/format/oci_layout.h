@@ -1,6 +1,6 @@
 /*
- * OCI image layouts (image-spec 1.1, "Image Layout"), in an archive or a folder: index.json lists
- * images and further indexes, by digest; blobs/sha256/HEX are the bytes.
+ * Reads OCI image layouts (image-spec 1.1, "Image Layout"), in an archive or a directory.
+ * index.json lists images and further indexes by digest; blobs/sha256/HEX are their bytes.
  */
 #ifndef VMBUILD_OCI_LAYOUT_H
 #define VMBUILD_OCI_LAYOUT_H

@@ -1,7 +1,9 @@
 /*
- * The OCI image layout (image-spec 1.1, "Image Layout") of an image: its blobs, sorted by digest,
- * `index.json` and `oci-layout`, for a folder or an archive. Layers that came as blobs keep their
- * bytes and digests; others are compressed. An unchanged image with an OCI manifest keeps that too.
+ * Writes an image as an OCI image layout (image-spec 1.1, "Image Layout"), into a directory or an
+ * archive: its blobs, sorted by digest, `index.json` and `oci-layout`.
+ *
+ * Layers that came as blobs keep their bytes and digests; others are compressed. An unchanged image
+ * that has an OCI manifest keeps that as well.
  */
 #ifndef VMBUILD_OCI_WRITER_H
 #define VMBUILD_OCI_WRITER_H
@@ -14,16 +16,16 @@
 
 struct oci_writer;
 
-/* Makes IMAGE's documents; layers without a blob get one in COMPRESSION, in STORE. Errors:
- * EXIT_DISK_FULL (the cache's), EXIT_OTHER. */
+/* Makes IMAGE's documents, and for each layer without a blob one in COMPRESSION, kept in STORE.
+ * *RET is freed by oci_writer_free. Errors: EXIT_DISK_FULL (the cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *oci_writer_new(const struct image *image, enum compression compression,
                                            struct store *store, struct oci_writer **ret);
 
-/* Fills FOLDER, which is empty. */
+/* Fills FOLDER, an empty directory. Errors: EXIT_DISK_FULL (the output's), EXIT_OTHER. */
 [[nodiscard]] struct error *oci_writer_fill_folder(const struct oci_writer *writer,
                                                    const char *folder);
 
-/* Adds the files to ARCHIVE, which is not compressed. */
+/* Adds the files to ARCHIVE, which is not compressed. Errors: as oci_writer_fill_folder. */
 [[nodiscard]] struct error *oci_writer_fill_archive(const struct oci_writer *writer,
                                                     struct tar_writer *archive);
 

@@ -1,8 +1,11 @@
 /*
- * Writing images: docker-archive, oci-archive, oci and layer, as OUTPUTS of vmbuild(1) has them. An
- * output is written to a temporary beside its target and renamed when it is whole. What is already
- * compressed is copied (file.h), never packed again. The new layer's temporaries lie beside the
- * target, too, and are used up meanwhile, so that a build needs no more room than its output.
+ * Writes images: docker-archive, oci-archive, oci and layer, as described in OUTPUTS of vmbuild(1).
+ * The writer of each format makes the contents; this module decides where they go.
+ *
+ * An output is written to a temporary beside its target and renamed when it is complete, so that a
+ * target is either the old output or the new one. Compressed data is copied (file.h), never
+ * compressed again. The new layer's temporaries are also beside the target, and are used up in the
+ * process, so that a build needs no more room than its output.
  */
 #ifndef VMBUILD_OUTPUT_H
 #define VMBUILD_OUTPUT_H
@@ -17,31 +20,32 @@ enum output_format { FORMAT_DOCKER_ARCHIVE, FORMAT_OCI_ARCHIVE, FORMAT_OCI, FORM
 
 struct output {
     enum output_format format;
-    enum compression
-        compression; /* of the whole docker-archive; of each layer in OCI formats; NONE for layer */
-    const char *path; /* the target: a file, or a folder for oci and layer; "-" is standard output
-                         for archives */
+
+    /* Of a whole docker-archive; of each layer in OCI formats; NONE for layer. */
+    enum compression compression;
+
+    /* The target: a file, or a directory for oci and layer; "-" is standard output for archives. */
+    const char *path;
 };
 
-/* Which forms output_write will want of the new layer, and of the base layers (enum layer_form
+/* Return the forms in which output_write needs the new layer, and the base layers (enum layer_form
  * bits). */
 struct layer_form_wanted output_wants_new(const struct output *output);
 unsigned int output_wants_base(const struct output *output);
 
-/* A folder for the new layer's temporaries; the caller's to free. It is on the output's own disk,
- * which must have room for the layer anyway, unless the output is a stream. *RET_NAME, borrowed, is
- * what errors name. */
+/* Makes a directory for the new layer's temporaries: on the output's file system, which must have
+ * room for the layer anyway, unless the output is a stream. *RET is its path, the caller's to free;
+ * *RET_NAME, borrowed, is what errors call it. */
 [[nodiscard]] struct error *output_temporaries(const struct output *output, char **ret,
                                                const char **ret_name);
 
-/* Checks what can be told before there is an image: the target's folder is there and may be written
- * to, and what is at the target may be replaced: an archive by an archive, a folder where it is
- * empty or such an output. Errors: EXIT_USAGE, EXIT_OTHER. */
+/* Checks what can be checked before there is an image: that the target's directory exists and is
+ * writable, and that what is at the target may be replaced: an archive by an archive, a directory
+ * if it is empty or such an output. Errors: EXIT_USAGE, EXIT_OTHER. */
 [[nodiscard]] struct error *output_check(const struct output *output);
 
-/* Writes IMAGE. Derived forms of base layers are kept in STORE. Errors: EXIT_DISK_FULL (the
- * output's or the cache's), EXIT_OTHER. An existing target is replaced only by the whole new one.
- */
+/* Writes IMAGE. Derived forms of base layers are kept in STORE. On error an existing target stays
+ * as it is. Errors: EXIT_DISK_FULL (the output's or the cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *output_write(const struct image *image, const struct output *output,
                                          struct store *store);
 
