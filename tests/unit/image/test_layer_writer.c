@@ -16,6 +16,7 @@
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/tar_blocks.h"
 
 static const struct layer_form_wanted everything = {.tar = true,
@@ -23,21 +24,6 @@ static const struct layer_form_wanted everything = {.tar = true,
                                                     .blob_digest = true,
                                                     .compression = COMPRESSION_GZIP,
                                                     .tarsum = true};
-
-static char folder[] = "/tmp/vmbuild-test-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    assert_null(temporary_setup());
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder); /* fails if a test left something */
-}
 
 static struct error *write_all(const struct buffer *tar, size_t piece, struct layer *ret)
 {
@@ -254,6 +240,12 @@ static void test_full_disk(void **state)
     layer_writer_free(writer);
 }
 
+static int set_up(void **state)
+{
+    assert_null(temporary_setup());
+    return make_folder(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,5 +255,5 @@ int main(void)
         cmocka_unit_test(test_full_disk),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, set_up, remove_empty_folder);
 }

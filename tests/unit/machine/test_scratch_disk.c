@@ -18,22 +18,9 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/machine/scratch_disk.h"
+#include "tests/unit/folder.h"
 
 #define MIB (UINT64_C(1) << 20)
-
-static char folder[] = "/tmp/vmbuild-test-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
 
 /* An empty file in the directory. */
 static char *empty_file(const char *name)
@@ -196,5 +183,5 @@ int main(void)
         cmocka_unit_test(test_too_many_inodes_is_an_error),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_empty_folder);
 }

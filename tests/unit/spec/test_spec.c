@@ -15,8 +15,7 @@
 #include "host/spec/spec.h"
 #include "host/spec/spec_key.h"
 #include "host/spec/spec_reader.h"
-
-static char *folder; /* of the test; contains spec.json and what it names */
+#include "tests/unit/folder.h"
 
 static void write_file(const char *name, const char *text)
 {
@@ -362,30 +361,6 @@ static void test_nearest(void **state)
     assert_string_equal(nearest_word("fromimage", spec_key_name, spec_key_count), "fromImage");
     assert_string_equal(nearest_word("content", spec_key_name, spec_key_count), "contents");
     assert_null(nearest_word("xyzzy", spec_key_name, spec_key_count));
-}
-
-static int make_folder(void **state)
-{
-    char template[] = "/tmp/test_spec.XXXXXX";
-
-    (void)state;
-    char *made = mkdtemp(template);
-
-    if (made == NULL)
-        return -1;
-    folder = realpath(made, NULL);
-    return folder == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    char *command = xasprintf("rm -rf '%s'", folder);
-    int status = system(command);
-
-    (void)state;
-    free(command);
-    free(folder);
-    return status;
 }
 
 int main(void)

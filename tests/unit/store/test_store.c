@@ -22,8 +22,7 @@
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
 #include "host/store/store_record.h"
-
-static char folder[] = "/tmp/test_store.XXXXXX";
+#include "tests/unit/folder.h"
 
 #define DISK_KEY "0123456789abcdef"
 
@@ -498,18 +497,7 @@ static void test_throw_away_store_leaves_nothing(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
-    return mkdtemp(folder) == NULL || temporary_setup() != NULL;
-}
-
-static int tear_down(void **state)
-{
-    char *command = xasprintf("rm -rf '%s'", folder);
-    int status = system(command);
-
-    (void)state;
-    free(command);
-    return status;
+    return make_folder(state) != 0 || temporary_setup() != NULL;
 }
 
 int main(void)
@@ -535,5 +523,5 @@ int main(void)
         cmocka_unit_test(test_throw_away_store_leaves_nothing),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -14,8 +14,7 @@
 
 #include "host/lib/memory.h"
 #include "host/tree/contents.h"
-
-static char *folder; /* of the test, removed afterwards */
+#include "tests/unit/folder.h"
 
 static void run(const char *command)
 {
@@ -307,18 +306,10 @@ static void test_extract(void **state)
     strings_free(&list);
 }
 
-static int make_folder(void **state)
+static int set_up(void **state)
 {
-    char template[] = "/tmp/test_contents.XXXXXX";
-
-    (void)state;
     umask(022);
-    char *made = mkdtemp(template);
-
-    if (made == NULL)
-        return -1;
-    folder = xstrdup(made);
-    return 0;
+    return make_folder(state);
 }
 
 static struct error *refuse(void *context, const void *bytes, size_t length)
@@ -345,18 +336,7 @@ static void test_sink_that_fails(void **state)
     strings_free(&list);
 }
 
-static int remove_folder(void **state)
-{
-    char *command = xasprintf("rm -rf '%s'", folder);
-    int status = system(command);
-
-    (void)state;
-    free(command);
-    free(folder);
-    return status;
-}
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, remove_folder)
 
 int main(void)
 {

@@ -16,9 +16,8 @@
 #include "host/lib/memory.h"
 #include "host/tar/charset.h"
 #include "host/tree/export.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/tar_blocks.h"
-
-static char folder[] = "/tmp/test_export.XXXXXX";
 
 /* Writes LAYER, ended here, as layer NUMBER of IMAGE; frees it. */
 static void add_layer(struct image *image, struct buffer *layer)
@@ -339,22 +338,6 @@ static void test_sink_that_fails(void **state)
     free(content);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int tear_down(void **state)
-{
-    char *command = xasprintf("rm -rf '%s'", folder);
-    int status = system(command);
-
-    (void)state;
-    free(command);
-    return status;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,5 +355,5 @@ int main(void)
         cmocka_unit_test(test_sink_that_fails),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -16,10 +16,10 @@
 
 #include "guest/contract.h"
 #include "host/vm/gatekeeper.h"
+#include "tests/unit/folder.h"
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
 
-static char folder[] = "/tmp/vmbuild-test-XXXXXX";
 static struct gatekeeper *gatekeeper;
 static int state_file;
 static atomic_int ended;
@@ -29,19 +29,6 @@ static void end_qemu(void *context)
 {
     (void)context;
     atomic_fetch_add(&ended, 1);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-/* Fails if the gatekeeper has left a socket behind. */
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
 }
 
 static int connect_to(const char *path)
@@ -321,5 +308,5 @@ int main(void)
         cmocka_unit_test(test_path_that_is_too_long_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_empty_folder);
 }

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "host/vm/guest_port.h"
+#include "tests/unit/folder.h"
 
-static char folder[] = "/tmp/vmbuild-test-XXXXXX";
 static struct guest_port *port;
 static volatile pid_t connected;
 static size_t taken; /* bytes */
@@ -32,19 +32,6 @@ static struct error *take(void *context, const void *bytes, size_t length)
     (void)context, (void)bytes;
     taken += length;
     return taken > room ? error_new(EXIT_DISK_FULL, "no room") : NULL;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-/* Fails if the port has left its socket behind. */
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
 }
 
 static int open_port(void **state)
@@ -234,5 +221,5 @@ int main(void)
         cmocka_unit_test(test_path_without_room_is_an_error),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_empty_folder);
 }
