@@ -1,5 +1,5 @@
 /*
- * vmbuild: parse the command line, run the command, show its error, return its exit code.
+ * vmbuild: parses the command line, runs the command, shows its error and returns its exit code.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -53,8 +53,8 @@ static int show_help(const struct options *options)
     return code;
 }
 
-/* Puts what is typed on the terminal, up to its end, in the place of standard input. The worker,
- * which is not in the terminal's foreground group, may not read from it. */
+/* Replaces standard input by all that is typed on the terminal. The worker, which is not in the
+ * terminal's foreground process group, may not read from it. */
 static struct error *take_typed_input(void)
 {
     char bytes[4096];
@@ -62,14 +62,14 @@ static struct error *take_typed_input(void)
     CLEANUP(closep) int fd = memfd_create("standard input", MFD_CLOEXEC);
 
     if (fd < 0)
-        return error_errno(EXIT_OTHER, "keep standard input");
+        return error_errno(EXIT_OTHER, "save standard input");
     while ((length = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
         if (write(fd, bytes, (size_t)length) != length)
-            return error_errno(EXIT_OTHER, "keep standard input");
+            return error_errno(EXIT_OTHER, "save standard input");
     if (length < 0)
         return error_errno(EXIT_INPUT, "read standard input");
     if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
-        return error_errno(EXIT_OTHER, "keep standard input");
+        return error_errno(EXIT_OTHER, "save standard input");
     return NULL;
 }
 
@@ -80,14 +80,14 @@ static struct error *prepare(const struct options *options)
     return temporary_setup();
 }
 
-/* Returns the exit code. The supervisor itself says nothing of the signal that ended the work. */
+/* Returns the exit code. The supervisor itself does not report the signal that ended the work. */
 static int run_supervised(struct options *options)
 {
     int code = supervise(run_command, options);
 
     if (code != EXIT_INTERRUPTED && code != EXIT_TERMINATED)
         return code;
-    return finish(error_new(code, "run command '%s': it was %s; nothing is left behind",
+    return finish(error_new(code, "run command '%s': %s; nothing is left behind",
                             options->command->name,
                             code == EXIT_INTERRUPTED ? "interrupted" : "terminated"));
 }
@@ -105,9 +105,9 @@ static int run(struct options *options)
     return err != NULL ? finish(err) : run_supervised(options);
 }
 
-/* Opens /dev/null in the place of standard streams that are closed: else the first files that are
- * opened would be taken for them, and messages be written into an image. It is open the wrong way,
- * so that reading and writing fail as before. */
+/* Opens /dev/null in place of standard streams that are closed: otherwise the first files to be
+ * opened would take their numbers, and messages would be written into an image. It is opened in the
+ * wrong direction, so that reading and writing fail as before. */
 static bool hold_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         return EXIT_OTHER;
     struct error *err = options_parse(argc, argv, &options);
 
-    progress_setup(options.progress, options.verbosity); /* as far as they were read */
+    progress_setup(options.progress, options.verbosity); /* as far as they were parsed */
     int code = err != NULL ? finish(err) : run(&options);
 
     options_free(&options);

@@ -29,7 +29,7 @@ static struct error *show_path(const struct options *options)
     return print(line);
 }
 
-/* Bytes on the disk, when it was last used, whether it is in use, name. */
+/* Appends a line: bytes on the disk, time of last use, whether it is in use, name. */
 static void append_entry(const struct store_entry *entry, struct buffer *out)
 {
     time_t used = (time_t)entry->used;
@@ -42,7 +42,7 @@ static void append_entry(const struct store_entry *entry, struct buffer *out)
                   entry->in_use ? "in use" : "", entry->name);
 }
 
-/* A line for each entry, and one for all. */
+/* Prints a line for each entry and one for their sum. */
 static struct error *list(const struct options *options)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -58,12 +58,12 @@ static struct error *list(const struct options *options)
         total += entries[i].disk_size;
     }
     store_entries_free(entries, count);
-    buffer_printf(&text, "%15" PRIu64 "  in %zu entries, of at most %" PRIu64 " MiB, in %s\n",
-                  total, count, store_limit(store) / MIB, store_folder(store));
+    buffer_printf(&text, "%15" PRIu64 "  in %zu entries, limit %" PRIu64 " MiB, in %s\n", total,
+                  count, store_limit(store) / MIB, store_folder(store));
     return print(text.data);
 }
 
-/* Without --limit everything that no running build uses goes. */
+/* Without --limit, removes everything that no running build uses. */
 static struct error *prune(const struct options *options)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -77,7 +77,7 @@ static struct error *prune(const struct options *options)
         limit = strtoull(options->limit, &end, 10);
         if (errno != 0 || *end != '\0' || options->limit[0] < '0' || options->limit[0] > '9' ||
             limit > UINT64_MAX / MIB)
-            return error_new(EXIT_USAGE, "read option '--limit': '%s' is not a number of MiB",
+            return error_new(EXIT_USAGE, "read option '--limit': '%s' must be a number of MiB",
                              options->limit);
     }
     TRY(store_open(options->cache_dir, false, &store));

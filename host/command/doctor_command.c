@@ -1,6 +1,6 @@
 /*
- * vmbuild doctor: what this host offers. Each check says what it found, why that matters and, where
- * something is wrong, the command that mends it. The last one boots the VM for real.
+ * vmbuild doctor: what this host offers. Each check reports what it found, why that matters and, if
+ * something is wrong, the command that fixes it. The last one boots a VM.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,15 +32,15 @@
 #define SCRATCH_FREE_ENOUGH (2048 * MIB) /* an ordinary one with a base image */
 #define GUEST_MEMORY_MIB 512             /* the spec's default */
 #define TRIAL_DISK_MIB 64
-#define MEND_SCRATCH "export TMPDIR=/a/folder/with/more/room"
+#define FIX_SCRATCH "export TMPDIR=/a/directory/with/more/room"
 
 enum state { GOOD, SLOW, BAD };
 
-/* What one check found. Its texts are its own. */
+/* What one check found. It owns its texts. */
 struct finding {
     enum state state;
     char *found;
-    char *mend; /* NULL where there is nothing to mend */
+    char *fix; /* the command that fixes it, or NULL */
 };
 
 struct check {
@@ -49,18 +49,17 @@ struct check {
     struct finding (*look)(const struct options *options);
 };
 
-/* The finding of a check that an error has ended, and the command that mends it, or NULL. ERR is
- * freed. */
-static struct finding from_error(struct error *err, const char *mend)
+/* Returns the finding of a check that ended with ERR, which is freed. FIX may be NULL. */
+static struct finding from_error(struct error *err, const char *fix)
 {
     struct finding finding = {
-        .state = BAD, .found = xstrdup(err->message), .mend = mend == NULL ? NULL : xstrdup(mend)};
+        .state = BAD, .found = xstrdup(err->message), .fix = fix == NULL ? NULL : xstrdup(fix)};
 
     error_free(err);
     return finding;
 }
 
-/* Where VARIABLE leads the program astray, the command that ends that, else OTHER. */
+/* Returns the command that unsets VARIABLE if it is set, else OTHER. Static. */
 static const char *unset_or(const char *variable, const char *other)
 {
     static char text[64];
@@ -86,8 +85,8 @@ static struct finding look_at_qemu(const struct options *options)
 
     if (version == NULL)
         return (struct finding){.state = BAD,
-                                .found = xasprintf("%s does not run", path),
-                                .mend = xasprintf("%s --version", path)};
+                                .found = xasprintf("%s cannot be run", path),
+                                .fix = xasprintf("%s --version", path)};
     return (struct finding){.found = xasprintf("%s: %s", path, version)};
 }
 
@@ -99,11 +98,12 @@ static struct finding look_at_libguestfs(const struct options *options)
     return (struct finding){.found = xasprintf("version %s", version)};
 }
 
-/* The command that lets this user use KVM; NULL where it is there, but does not work. */
-static const char *mend_kvm(void)
+/* Returns the command that lets this user use KVM; NULL if the device is accessible and yet does
+ * not work. */
+static const char *fix_kvm(void)
 {
     if (access(ACCELERATOR_KVM_DEVICE, F_OK) < 0)
-        return "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nested ones";
+        return "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nesting";
     if (access(ACCELERATOR_KVM_DEVICE, R_OK | W_OK) < 0)
         return "sudo usermod -aG kvm \"$USER\"   # then log in again";
     return NULL;
@@ -113,19 +113,19 @@ static struct finding look_at_accelerator(const struct options *options)
 {
     struct accelerator_choice choice = {0};
     struct error *err = accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice);
-    const char *mend = mend_kvm();
+    const char *fix = fix_kvm();
 
     if (err != NULL)
-        return from_error(err, mend != NULL ? mend : "vmbuild --accel auto ...   # emulation");
+        return from_error(err, fix != NULL ? fix : "vmbuild --accel auto ...   # emulation");
     CLEANUP(freep) char *reason = choice.reason;
 
     if (choice.accelerator == ACCELERATOR_KVM)
         return (struct finding){.found = xstrdup("KVM")};
     if (reason == NULL)
-        return (struct finding){.state = SLOW, .found = xstrdup("TCG, as asked for")};
+        return (struct finding){.state = SLOW, .found = xstrdup("TCG, as requested")};
     return (struct finding){.state = SLOW,
                             .found = xasprintf("TCG: %s", reason),
-                            .mend = mend == NULL ? NULL : xstrdup(mend)};
+                            .fix = fix == NULL ? NULL : xstrdup(fix)};
 }
 
 static struct finding look_at_appliance(const struct options *options)
@@ -135,15 +135,16 @@ static struct finding look_at_appliance(const struct options *options)
 
     (void)options;
     if (err != NULL)
-        return from_error(err, unset_or("VMBUILD_APPLIANCE",
-                                        "make install   # in the folder where vmbuild was built"));
+        return from_error(err,
+                          unset_or("VMBUILD_APPLIANCE",
+                                   "make install   # in the directory where vmbuild was built"));
     CLEANUP(freep) char *version = appliance_kernel_version(folder);
 
-    return (struct finding){
-        .found = xasprintf("%s, Linux %s", folder, version != NULL ? version : "of some version")};
+    return (struct finding){.found = xasprintf("%s, Linux %s", folder,
+                                               version != NULL ? version : "(unknown version)")};
 }
 
-/* Bytes free to this user where PATH is; 0 where that cannot be told. */
+/* Returns the bytes that this user may still write where PATH is; 0 if that is unknown. */
 static uint64_t free_space(const char *path)
 {
     struct statvfs status;
@@ -163,8 +164,8 @@ static struct finding look_at_cache(const struct options *options)
         err = store_list(store, &entries, &count);
     if (err != NULL)
         return from_error(err, options->cache_dir != NULL
-                                   ? "vmbuild doctor --cache-dir /a/folder/of/yours"
-                                   : "export XDG_CACHE_HOME=/a/folder/of/yours");
+                                   ? "vmbuild doctor --cache-dir /a/directory/of/yours"
+                                   : "export XDG_CACHE_HOME=/a/directory/of/yours");
     for (size_t i = 0; i < count; i++)
         size += entries[i].disk_size;
     store_entries_free(entries, count);
@@ -182,7 +183,7 @@ static struct finding look_at_scratch(const struct options *options)
 
     (void)options;
     if (err != NULL)
-        return from_error(err, MEND_SCRATCH);
+        return from_error(err, FIX_SCRATCH);
     uint64_t room = free_space(folder);
     int parent = (int)(strrchr(folder, '/') - folder);
     struct finding finding = {
@@ -192,11 +193,11 @@ static struct finding look_at_scratch(const struct options *options)
         .found = xasprintf("%.*s: %" PRIu64 " MiB free", parent, folder, room / MIB)};
 
     if (finding.state != GOOD)
-        finding.mend = xstrdup(MEND_SCRATCH);
+        finding.fix = xstrdup(FIX_SCRATCH);
     return finding;
 }
 
-/* A field of /proc/meminfo in MiB; 0 where it cannot be read. */
+/* Returns a field of /proc/meminfo in MiB; 0 if it cannot be read. */
 static uint64_t memory_field(const char *name)
 {
     CLEANUP(fclosep) FILE *file = fopen("/proc/meminfo", "re");
@@ -213,14 +214,14 @@ static struct finding look_at_memory(const struct options *options)
     uint64_t available = memory_field("MemAvailable:");
 
     (void)options;
-    return (struct finding){.state = available < GUEST_MEMORY_MIB ? BAD : GOOD,
-                            .found = xasprintf("%" PRIu64 " MiB available, %d MiB for a VM by "
-                                               "default",
-                                               available, GUEST_MEMORY_MIB),
-                            .mend =
-                                available < GUEST_MEMORY_MIB
-                                    ? xstrdup("vmbuild --memory 256 ...   # or end other programs")
-                                    : NULL};
+    return (struct finding){
+        .state = available < GUEST_MEMORY_MIB ? BAD : GOOD,
+        .found = xasprintf("%" PRIu64 " MiB available; a VM takes %d MiB by "
+                           "default",
+                           available, GUEST_MEMORY_MIB),
+        .fix = available < GUEST_MEMORY_MIB
+                   ? xstrdup("vmbuild --memory 256 ...   # or close other programs")
+                   : NULL};
 }
 
 /* Boots a VM with a small disk and ends it. */
@@ -266,21 +267,20 @@ static struct finding look_at_boot(const struct options *options)
 }
 
 static const struct check checks[] = {
-    {"QEMU", "it runs the VM in which a build works", look_at_qemu},
-    {"libguestfs", "it starts the VM and carries files in and out", look_at_libguestfs},
-    {"appliance", "the VM's kernel and init, which come with vmbuild", look_at_appliance},
+    {"QEMU", "runs the VM in which scripts run", look_at_qemu},
+    {"libguestfs", "starts the VM, and copies files in and out", look_at_libguestfs},
+    {"appliance", "the kernel and the init of the VM, which come with vmbuild", look_at_appliance},
     {"accelerator",
-     "with KVM the VM runs at the processor's own speed, without it several times "
-     "slower; the results are the same",
+     "with KVM a VM runs at the speed of the processor, without it several times slower; the "
+     "results are the same",
      look_at_accelerator},
-    {"memory", "a VM takes it from the host", look_at_memory},
-    {"scratch", "a build's disk grows here by what is written to it", look_at_scratch},
-    {"cache", "unpacked base images and layers are kept here; builds without it start afresh",
-     look_at_cache},
+    {"memory", "a VM takes its memory from the host", look_at_memory},
+    {"scratch", "the disk of a build is here and grows by what is written to it", look_at_scratch},
+    {"cache", "unpacked base images and layers are kept here for later builds", look_at_cache},
 };
 
-/* Tried only where all others are not bad. */
-static const struct check trial = {"VM", "everything above at work", look_at_boot};
+/* Tried only if no other check found something bad. */
+static const struct check trial = {"VM", "everything above, working together", look_at_boot};
 
 static struct error *show(const struct check *check, const struct finding *finding)
 {
@@ -289,12 +289,12 @@ static struct error *show(const struct check *check, const struct finding *findi
 
     buffer_printf(&text, "%-4s  %-11s  %s\n", words[finding->state], check->name, finding->found);
     buffer_printf(&text, "      %-11s  why: %s\n", "", check->why);
-    if (finding->mend != NULL)
-        buffer_printf(&text, "      %-11s  mend: %s\n", "", finding->mend);
+    if (finding->fix != NULL)
+        buffer_printf(&text, "      %-11s  fix: %s\n", "", finding->fix);
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }
 
-/* Counts in *BAD where the check found something bad. */
+/* Carries CHECK out, shows what it found, and adds one to *BAD if that is bad. */
 static struct error *carry_out(const struct check *check, const struct options *options,
                                size_t *bad)
 {
@@ -303,7 +303,7 @@ static struct error *carry_out(const struct check *check, const struct options *
 
     *bad += finding.state == BAD;
     free(finding.found);
-    free(finding.mend);
+    free(finding.fix);
     return err;
 }
 
@@ -317,6 +317,6 @@ struct error *doctor_command(const struct options *options)
         TRY(carry_out(&trial, options, &bad));
     if (bad == 0)
         return NULL;
-    return error_advise(error_new(EXIT_VM, "check this host: builds will not work here"),
-                        "mend what is marked BAD above");
+    return error_advise(error_new(EXIT_VM, "check this host: builds cannot work here"),
+                        "fix what is marked BAD above");
 }

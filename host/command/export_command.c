@@ -44,7 +44,7 @@ static struct error *write_to(const struct image *image, const char *name, int f
     return export_write(image, (struct sink){.write = write_bytes, .context = &target});
 }
 
-/* Writes to standard output, or to what can only be written where it is: a device, a FIFO. */
+/* Writes to standard output, a device or a FIFO, none of which can be replaced by a rename. */
 static struct error *write_in_place(const struct image *image, const char *path)
 {
     CLEANUP(closep) int opened = -1;
@@ -53,14 +53,14 @@ static struct error *write_in_place(const struct image *image, const char *path)
         return write_to(image, "standard output", STDOUT_FILENO);
     opened = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (opened < 0)
-        return error_errno(EXIT_OTHER, "open the output '%s'", path);
+        return error_errno(EXIT_OTHER, "open output '%s'", path);
     TRY(write_to(image, path, opened));
     if (close(steal_fd(&opened)) < 0)
-        return error_errno(EXIT_OTHER, "write the output '%s'", path);
+        return error_errno(EXIT_OTHER, "write output '%s'", path);
     return NULL;
 }
 
-/* Writes to a temporary beside PATH, which becomes PATH once it is whole. */
+/* Writes to a temporary next to PATH, which is renamed to PATH once it is complete. */
 static struct error *write_file(const struct image *image, const char *path)
 {
     CLEANUP(freep) char *folder = file_folder(path);
@@ -68,10 +68,10 @@ static struct error *write_file(const struct image *image, const char *path)
     CLEANUP(closep) int fd = -1;
 
     TRY(error_context(temporary_file(folder, "vmbuild-export", &temporary, &fd),
-                      "write the output '%s'", path));
+                      "write output '%s'", path));
     TRY(write_to(image, path, fd));
     if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
-        return error_errno(EXIT_OTHER, "write the output '%s'", path);
+        return error_errno(EXIT_OTHER, "write output '%s'", path);
     return temporary_rename(temporary, path);
 }
 

@@ -24,13 +24,13 @@ static struct json *digest_text(const struct digest *digest)
     return json_string(text);
 }
 
-/* Whether it is known how large LAYER is without compression: in a registry nobody has looked. */
+/* Whether the uncompressed size of LAYER is known: it is not if the layer is only in a registry. */
 static bool is_measured(const struct layer *layer)
 {
     return layer->size > 0;
 }
 
-/* A layer as the image has it: an uncompressed one is its own blob. */
+/* Returns LAYER as the image has it; an uncompressed layer is its own blob. The caller frees it. */
 static struct json *describe_layer(const struct layer *layer)
 {
     bool has_blob = layer->blob.digest.hex[0] != '\0';

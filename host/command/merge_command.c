@@ -14,31 +14,31 @@
 #include "host/lib/temporary.h"
 #include "host/tree/contents.h"
 
-/* OPERANDS as absolute paths that exist. */
-static struct error *find_sources(const struct strings *operands, struct strings *ret)
+/* Sets *RET to ARGUMENTS as absolute paths. Errors: EXIT_INPUT if one does not exist. */
+static struct error *find_sources(const struct strings *arguments, struct strings *ret)
 {
-    for (size_t i = 0; i < operands->count; i++) {
-        char *path = realpath(operands->items[i], NULL);
+    for (size_t i = 0; i < arguments->count; i++) {
+        char *path = realpath(arguments->items[i], NULL);
 
         if (path == NULL)
-            return error_errno(EXIT_INPUT, "open '%s'", operands->items[i]);
+            return error_errno(EXIT_INPUT, "open '%s'", arguments->items[i]);
         strings_take(ret, path);
     }
     return NULL;
 }
 
-/* The absolute path of the folder in which OUTPUT will be. */
+/* Sets *RET, which the caller frees, to the absolute path of OUTPUT's directory. */
 static struct error *find_parent(const char *output, char **ret)
 {
     CLEANUP(freep) char *folder = file_folder(output);
 
     *ret = realpath(folder, NULL);
     if (*ret == NULL)
-        return error_errno(EXIT_OTHER, "open folder '%s'", folder);
+        return error_errno(EXIT_OTHER, "open directory '%s'", folder);
     return NULL;
 }
 
-/* Makes the list of SOURCES in the file OUTPUT: what mergeDrvs with onlyDeps made. */
+/* Writes the list of SOURCES to the file OUTPUT, as mergeDrvs with onlyDeps does. */
 static struct error *write_list(const struct strings *sources, const char *parent,
                                 const char *output)
 {
@@ -57,7 +57,7 @@ static struct error *write_list(const struct strings *sources, const char *paren
     return temporary_rename(path, output);
 }
 
-/* Makes the merged tree beside OUTPUT and renames it, which must not be there. */
+/* Makes the merged tree next to OUTPUT, which must not exist, and renames it to that. */
 static struct error *write_folder(const struct strings *sources, const char *parent,
                                   const char *output)
 {
@@ -69,7 +69,7 @@ static struct error *write_folder(const struct strings *sources, const char *par
     if (chmod(path, 0755) < 0)
         return error_errno(EXIT_OTHER, "set the mode of '%s'", path);
     return error_advise(temporary_rename(path, output),
-                        "remove '%s' first, or choose another place with -o", output);
+                        "remove '%s' first, or choose another path with -o", output);
 }
 
 struct error *merge_command(const struct options *options)

@@ -10,7 +10,7 @@
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
 
-/* Parses REF, which has to name a registry, and --digest, which pins it. */
+/* Reads REF, which must be in a registry, and --digest, which pins it. */
 static struct error *read_reference(const struct options *options, struct reference *ret)
 {
     const char *text = options->arguments.items[0];
@@ -19,14 +19,15 @@ static struct error *read_reference(const struct options *options, struct refere
     TRY(reference_parse(text, ret));
     if (ret->transport != TRANSPORT_DOCKER)
         return error_advise(
-            error_new(EXIT_USAGE, "read reference '%s': it names no registry", text),
-            "write docker://HOST/NAME[:TAG|@DIGEST]");
+            error_new(EXIT_USAGE, "read reference '%s': not an image in a registry", text),
+            "use docker://HOST/NAME[:TAG|@DIGEST]");
     if (options->digest == NULL)
         return NULL;
     struct error *err = digest_parse(options->digest, &pinned);
 
     if (err == NULL && ret->digest.hex[0] != '\0' && !digest_equal(&ret->digest, &pinned))
-        err = error_new(EXIT_USAGE, "read option '--digest': '%s' has another digest", text);
+        err = error_new(EXIT_USAGE, "read option '--digest': reference '%s' has a different digest",
+                        text);
     if (err != NULL)
         err->code = EXIT_USAGE;
     ret->digest = pinned;

@@ -33,9 +33,9 @@ struct error *push_command(const struct options *options)
     TRY(reference_parse(options->arguments.items[0], &source));
     TRY(reference_parse(options->arguments.items[1], &target));
     if (target.transport != TRANSPORT_DOCKER)
-        return error_advise(error_new(EXIT_USAGE, "read reference '%s': it names no registry",
+        return error_advise(error_new(EXIT_USAGE, "read reference '%s': not an image in a registry",
                                       options->arguments.items[1]),
-                            "write docker://HOST/NAME[:TAG]");
+                            "use docker://HOST/NAME[:TAG]");
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, LAYER_BLOB, store);
 

@@ -265,15 +265,15 @@ exits 4 "doctor: nothing works"
 checks=$(grep -c '^[a-zA-Z]' "$WORK/out")
 is "doctor: why each thing matters" "$(grep -c '^ *why: ' "$WORK/out")" "$checks"
 # A device that this user may open, but is not KVM (lib.sh hides the real one so), is not a matter of permissions.
-mend_kvm=sudo
+fix_kvm=sudo
 if as_user test -w /dev/kvm; then
-    mend_kvm=vmbuild.--accel.auto
+    fix_kvm=vmbuild.--accel.auto
 fi
 for bad in "QEMU /nowhere unset.VMBUILD_QEMU" "appliance /nowhere unset.VMBUILD_APPLIANCE" \
-    "accelerator kvm $mend_kvm" "scratch /nowhere export.TMPDIR=" "cache /proc/nowhere export.XDG_CACHE_HOME="; do
-    read -r name found mend <<< "$bad"
+    "accelerator kvm $fix_kvm" "scratch /nowhere export.TMPDIR=" "cache /proc/nowhere export.XDG_CACHE_HOME="; do
+    read -r name found fix <<< "$bad"
     like "doctor: $name: what was found" "$(cat "$WORK/out")" "^BAD *$name .*$found"
-    like "doctor: $name: how to fix it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "mend: $mend"
+    like "doctor: $name: how to fix it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "fix: $fix"
 done
 
 # --- Standard output and error
