@@ -19,7 +19,7 @@ interrupt() {
     is "$3: the previous output is kept" "$(cat "$WORK/job.tar")" previous
     # None if the signal came before the program had started.
     ok "$3: at most one line reports it" test \
-        "$(grep -cE '^vmbuild: .*: it was (interrupted|terminated);' "$WORK/err")" -le 1
+        "$(grep -cE '^vmbuild: .*: (interrupted|terminated);' "$WORK/err")" -le 1
 }
 
 # In a shell without job control a background process ignores SIGINT, and so does all that it starts:
