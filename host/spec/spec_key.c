@@ -123,7 +123,7 @@ const struct spec_key spec_keys[] = {
             "working directory is `/`, its umask is 022, and it has no standard input.\n\n"
             "The steps of a build run in this order: contents, preMount, mount, runAsRoot, "
             "postMount, unmount, postUmount, extraCommands, pack. Those that the spec does not "
-            "need are left out, and a spec without scripts starts no VM.",
+            "need are left out, and a spec with neither scripts nor `shadowSetup` starts no VM.",
     },
     {
         .name = "extraCommands",
@@ -217,7 +217,7 @@ const struct spec_key spec_keys[] = {
         .least = 1,
         .most = 32,
         .summary = "Processors of the VM.",
-        .documentation = "How many processors the VM has.",
+        .documentation = "The number of processors of the VM.",
     },
     {
         .name = "network",
