@@ -215,9 +215,9 @@ const struct option_row option_table[] = {
      .group = OPTION_GROUP_IMAGE,
      .commands = IMAGES,
      MEMBER(plain_http),
-     .summary = "allow registries without TLS beyond the loopback",
-     .text = "Use HTTP for registries that do not offer TLS. Without this option that is done for "
-             "the loopback interface only."},
+     .summary = "reach registries by HTTP instead of HTTPS",
+     .text = "Reach registries by HTTP instead of HTTPS. Without this option that is done only on "
+             "the loopback interface, and only if the registry does not speak TLS."},
     {.name = "cache-dir",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_CACHE,
