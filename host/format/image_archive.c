@@ -227,7 +227,7 @@ static struct error *read_member(void *context, const char *name, size_t max, st
                          name, max);
     if (member->is_taken && member->taken.tar.path != NULL &&
         member->taken.compression == COMPRESSION_NONE)
-        return file_read(member->taken.tar.path, "the cache's", max, EXIT_OTHER, out);
+        return file_read(member->taken.tar.path, "the cache entry", max, EXIT_OTHER, out);
     if (!archive->seekable) {
         buffer_append(out, member->bytes.data, member->bytes.length);
         return NULL;

@@ -21,7 +21,7 @@ static struct error *read_diff_ids(const char *name, const struct json *config, 
         const struct json *item = list->items[i];
 
         if (item->type != JSON_STRING)
-            return error_new(EXIT_INPUT, "read config '%s': a diff ID is no string", name);
+            return error_new(EXIT_INPUT, "read config '%s': a diff ID is not a string", name);
         TRY(error_context(digest_parse(item->text, &ret[i]), "read config '%s'", name));
     }
     return NULL;
@@ -39,21 +39,20 @@ struct error *image_config_read(const char *name, struct buffer *bytes, struct i
     const char *os = json_get_string(config, "os");
 
     if (config->type != JSON_OBJECT || rootfs == NULL)
-        return error_new(EXIT_INPUT, "read config '%s': it is no image's config: it has no rootfs",
+        return error_new(EXIT_INPUT, "read config '%s': not an image config: rootfs is missing",
                          name);
     if (type != NULL && strcmp(type, "layers") != 0)
-        return error_new(EXIT_INPUT, "read config '%s': its rootfs is not made of layers", name);
+        return error_new(EXIT_INPUT, "read config '%s': rootfs is not of type 'layers'", name);
     if (os != NULL && strcmp(os, "linux") != 0)
-        return error_new(EXIT_INPUT,
-                         "read config '%s': it is an image for another system than Linux", name);
+        return error_new(EXIT_INPUT, "read config '%s': the image is not for Linux", name);
     /* Go writes an empty list as null. */
     if (list != NULL && list->type != JSON_ARRAY && list->type != JSON_NULL)
-        return error_new(EXIT_INPUT, "read config '%s': rootfs.diff_ids is no array", name);
+        return error_new(EXIT_INPUT, "read config '%s': rootfs.diff_ids is not an array", name);
     size_t count = list != NULL && list->type == JSON_ARRAY ? list->count : 0;
 
     if (count > IMAGE_LAYERS_MAX)
-        return error_new(EXIT_INPUT, "read config '%s': it has %zu layers, more than %d", name,
-                         count, IMAGE_LAYERS_MAX);
+        return error_new(EXIT_INPUT, "read config '%s': %zu layers, more than the limit of %d",
+                         name, count, IMAGE_LAYERS_MAX);
     CLEANUP(freep) struct digest *diff_ids = xcalloc(count, sizeof *diff_ids);
 
     TRY(read_diff_ids(name, config, diff_ids, count));
@@ -70,7 +69,7 @@ static struct error *require(const struct json *value, enum json_type type, cons
 {
     if (value == NULL || value->type == JSON_NULL || value->type == type)
         return NULL;
-    return error_new(EXIT_INPUT, "read config of '%s': %s is %s, not %s", whose, key,
+    return error_new(EXIT_INPUT, "read config of '%s': %s is of type %s, not %s", whose, key,
                      json_type_name(value->type), json_type_name(type));
 }
 
@@ -80,7 +79,7 @@ static struct error *check_env(const struct json *env, const char *whose)
     TRY(require(env, JSON_ARRAY, whose, "Env"));
     for (size_t i = 0; env != NULL && i < env->count; i++) {
         if (env->items[i]->type != JSON_STRING)
-            return error_new(EXIT_INPUT, "read config of '%s': Env holds %s, not only strings",
+            return error_new(EXIT_INPUT, "read config of '%s': Env contains %s, not only strings",
                              whose, json_type_name(env->items[i]->type));
     }
     return NULL;
@@ -202,7 +201,8 @@ static struct error *count_history(const struct json *history, size_t *ret)
         const struct json *empty = json_get(history->items[i], "empty_layer");
 
         if (history->items[i]->type != JSON_OBJECT)
-            return error_new(EXIT_INPUT, "read config of '%s': history holds %s, not only objects",
+            return error_new(EXIT_INPUT,
+                             "read config of '%s': history contains %s, not only objects",
                              BASE_NAME, json_type_name(history->items[i]->type));
         TRY(require(empty, JSON_BOOLEAN, BASE_NAME, "history's empty_layer"));
         *ret += empty == NULL || empty->type == JSON_NULL || !empty->boolean;

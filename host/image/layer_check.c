@@ -36,7 +36,7 @@ static const char *fault_of_path(const char *path)
         size_t length = strcspn(part, "/");
 
         if (length == 2 && part[0] == '.' && part[1] == '.')
-            return "it holds '..'";
+            return "it contains '..'";
         part += length;
     }
     return NULL;
@@ -50,7 +50,7 @@ static struct error *check_entry(void *context, const struct tar_entry *entry)
     if (fault != NULL)
         return error_new(EXIT_INPUT, "the path '%.200s' is not allowed: %s", entry->name, fault);
     if (entry->name_has_nul)
-        return error_new(EXIT_INPUT, "the path '%.200s' holds a NUL byte", entry->name);
+        return error_new(EXIT_INPUT, "the path '%.200s' contains a NUL byte", entry->name);
     if (entry->type == '\0' || strchr("0123456", entry->type) == NULL)
         return error_new(EXIT_INPUT, "'%.200s' has the unknown type 0x%02x", entry->name,
                          (unsigned char)entry->type);
@@ -61,7 +61,7 @@ static struct error *check_entry(void *context, const struct tar_entry *entry)
                              entry->name, fault);
     }
     if (entry->type != '0' && entry->size != 0)
-        return error_new(EXIT_INPUT, "'%.200s' has a size but is no regular file", entry->name);
+        return error_new(EXIT_INPUT, "'%.200s' has a size but is not a regular file", entry->name);
     if (!in_range(entry->uid, ID_MAX) || !in_range(entry->gid, ID_MAX) ||
         !in_range(entry->mode, MODE_MAX) || !in_range(entry->major, MAJOR_MAX) ||
         !in_range(entry->minor, MINOR_MAX))
@@ -85,7 +85,7 @@ struct error *layer_check_write(struct layer_check *check, const void *bytes, si
 {
     check->size += length;
     if (check->size > IMAGE_LAYER_SIZE_MAX)
-        return error_new(EXIT_INPUT, "it has more than %" PRIu64 " bytes", IMAGE_LAYER_SIZE_MAX);
+        return error_new(EXIT_INPUT, "larger than %" PRIu64 " bytes", IMAGE_LAYER_SIZE_MAX);
     return tar_stream_write(check->stream, bytes, length);
 }
 

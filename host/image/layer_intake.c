@@ -117,8 +117,8 @@ static struct error *decompress_all(struct layer_intake *intake, struct ring_sou
             return NULL;
         size += length;
         if (size > IMAGE_LAYER_SIZE_MAX)
-            return error_new(EXIT_INPUT, "decompress '%s': it has more than %llu bytes",
-                             intake->name, (unsigned long long)IMAGE_LAYER_SIZE_MAX);
+            return error_new(EXIT_INPUT, "decompress '%s': larger than %llu bytes", intake->name,
+                             (unsigned long long)IMAGE_LAYER_SIZE_MAX);
         intake->write_error = ring_write(intake->tar.ring, bytes, length);
         if (intake->write_error != NULL)
             return NULL;
@@ -216,7 +216,7 @@ static void join(struct layer_intake *intake)
 static struct error *close_file(struct stream *stream)
 {
     if (stream->fd >= 0 && close(steal_fd(&stream->fd)) < 0)
-        return error_errno(EXIT_OTHER, "write the cache's '%s'", stream->form.path);
+        return error_errno(EXIT_OTHER, "write the cache entry '%s'", stream->form.path);
     return NULL;
 }
 

@@ -21,11 +21,11 @@ static struct error *take_file(const char *path, struct store *store,
     ssize_t got;
 
     if (fd < 0)
-        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
+        return error_errno(EXIT_OTHER, "open the cache entry '%s'", path);
     TRY(layer_intake_new(path, LAYER_TAR, store, &intake));
     while ((got = read(fd, piece, READ_PIECE)) != 0) {
         if (got < 0 && errno != EINTR)
-            return error_errno(EXIT_OTHER, "read the cache's '%s'", path);
+            return error_errno(EXIT_OTHER, "read the cache entry '%s'", path);
         if (got > 0)
             TRY(layer_intake_write(intake, piece, (size_t)got));
     }
@@ -38,7 +38,7 @@ static struct error *measure(struct layer *layer)
     struct stat status;
 
     if (stat(layer->tar_path, &status) < 0)
-        return error_errno(EXIT_OTHER, "read the cache's '%s'", layer->tar_path);
+        return error_errno(EXIT_OTHER, "read the cache entry '%s'", layer->tar_path);
     layer->size = (uint64_t)status.st_size;
     return NULL;
 }
@@ -55,7 +55,7 @@ struct error *layer_tar_need(struct layer *layer, struct store *store)
     if (layer->tar_path != NULL)
         return measure(layer);
     if (layer->blob.path == NULL)
-        return error_new(EXIT_OTHER, "decompress layer 'sha256:%s': the cache lost it",
+        return error_new(EXIT_OTHER, "decompress layer 'sha256:%s': it is no longer in the cache",
                          layer->diff_id.hex);
     TRY(take_file(layer->blob.path, store, &result));
     if (result.damage != NULL)
@@ -63,7 +63,7 @@ struct error *layer_tar_need(struct layer *layer, struct store *store)
     if (!digest_equal(&result.tar.digest, &layer->diff_id))
         return error_new(EXIT_INPUT,
                          "decompress layer 'sha256:%s': its diff ID is sha256:%s, but the config "
-                         "says sha256:%s",
+                         "states sha256:%s",
                          layer->blob.digest.hex, result.tar.digest.hex, layer->diff_id.hex);
     layer->size = result.tar.size;
     TRY(store_publish(store, STORE_BLOB, layer->diff_id.hex, result.tar.path, &layer->tar_path));

@@ -171,7 +171,7 @@ static struct error *blame_guest(struct error *err)
 {
     if (err != NULL)
         err->code = EXIT_VM;
-    return error_context(err, "receive 'layer': the guest sent no valid layer");
+    return error_context(err, "receive the layer: the guest sent an invalid layer");
 }
 
 struct error *layer_writer_write(struct layer_writer *writer, const void *bytes, size_t length)
@@ -184,7 +184,7 @@ struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
         return NULL;
     struct error *err = stop_consumers(writer);
 
-    return err != NULL ? err : error_new(EXIT_OTHER, "write the layer: it failed before");
+    return err != NULL ? err : error_new(EXIT_OTHER, "write the layer: an earlier write failed");
 }
 
 static struct error *write_layer(void *context, const void *bytes, size_t length)

@@ -80,12 +80,12 @@ static struct error *read_descriptor(const char *name, const struct json *value,
     const struct json *platform = json_get(value, "platform");
 
     if (type == NULL || !is_media_type(type) || digest == NULL)
-        return bad(name, "a descriptor lacks its mediaType or digest");
+        return bad(name, "a descriptor lacks mediaType or digest");
     ret->media_type = xstrdup(type);
     TRY(error_context(digest_parse(digest, &ret->digest), "read manifest '%s'", name));
     if (!json_to_unsigned(json_get(value, "size"), size_max, &ret->size))
         return error_new(EXIT_INPUT,
-                         "read manifest '%s': the size of '%s' is missing, or more than %ju", name,
+                         "read manifest '%s': the size of '%s' is missing or larger than %ju", name,
                          digest, (uintmax_t)size_max);
     ret->os = copy_string(platform, "os");
     ret->architecture = copy_string(platform, "architecture");
@@ -97,7 +97,7 @@ static struct error *check_config(const char *name, const struct descriptor *con
 {
     if (IS_ONE_OF(config->media_type, config_types))
         return NULL;
-    return error_new(EXIT_INPUT, "read manifest '%s': it is no image: its config has type '%s'",
+    return error_new(EXIT_INPUT, "read manifest '%s': not an image: its config is of type '%s'",
                      name, config->media_type);
 }
 
@@ -110,11 +110,11 @@ static struct error *check_layer(const char *name, const struct json *value,
 
     if (strstr(type, "nondistributable") != NULL || strstr(type, ".foreign.") != NULL ||
         (urls != NULL && urls->type == JSON_ARRAY && urls->count > 0))
-        fault = "is foreign: it lies elsewhere, and may not be distributed";
+        fault = "is a foreign layer, which may not be distributed";
     else if (strstr(type, "+encrypted") != NULL)
         fault = "is encrypted";
     else if (!IS_ONE_OF(type, layer_types))
-        fault = "is no layer of an image";
+        fault = "is not an image layer";
     if (fault == NULL)
         return NULL;
     return error_new(EXIT_INPUT, "read manifest '%s': layer '" DIGEST_PREFIX "%s' of type '%s' %s",
@@ -131,15 +131,15 @@ static struct error *read_type(const char *name, const struct json *document,
     uint64_t version = 0;
 
     if (document->type != JSON_OBJECT)
-        return bad(name, "it is no JSON object");
+        return bad(name, "not a JSON object");
     if (type == NULL)
         type = content_type != NULL ? content_type : "";
     json_to_unsigned(json_get(document, "schemaVersion"), 100, &version);
     if (version == 1 || has_prefix(type, SCHEMA_1))
-        return error_advise(bad(name, "it is of Docker's schema 1, which has no digests of layers"),
-                            "push the image again with a Docker of 2016 or newer");
+        return error_advise(bad(name, "it uses Docker's schema 1, which has no layer digests"),
+                            "push the image again with Docker 1.10 or later");
     if (version != 2)
-        return bad(name, "its schemaVersion is not 2");
+        return bad(name, "schemaVersion is not 2");
     if (manifests != NULL && (layers != NULL || json_get(document, "config") != NULL))
         return bad(name, "it is both an image and an index");
     ret->is_index = manifests != NULL;
@@ -150,7 +150,7 @@ static struct error *read_type(const char *name, const struct json *document,
                                       : MANIFEST_OCI;
 
     if (json_get_string(document, "mediaType") != NULL && strcmp(type, found) != 0)
-        return bad(name, "its mediaType is not that of what it holds");
+        return bad(name, "mediaType does not match the content");
     ret->media_type = xstrdup(found);
     return NULL;
 }
@@ -161,9 +161,9 @@ static struct error *read_items(const char *name, const struct json *list, struc
     uint64_t size_max = ret->is_index ? MANIFEST_SIZE_MAX : IMAGE_LAYER_SIZE_MAX;
 
     if (list == NULL || list->type != JSON_ARRAY)
-        return bad(name, "it has no list of layers or images");
+        return bad(name, "it lists neither layers nor images");
     if (list->count > max)
-        return error_new(EXIT_INPUT, "read manifest '%s': it has %zu %s, more than %zu", name,
+        return error_new(EXIT_INPUT, "read manifest '%s': %zu %s, more than the limit of %zu", name,
                          list->count, ret->is_index ? "images" : "layers", max);
     ret->items = xcalloc(list->count, sizeof *ret->items);
     for (size_t i = 0; i < list->count; i++) {
@@ -195,7 +195,7 @@ struct error *manifest_parse(const char *name, const char *bytes, size_t length,
     struct manifest manifest = {0};
 
     if (length > MANIFEST_SIZE_MAX)
-        return error_new(EXIT_INPUT, "read manifest '%s': more than %u bytes", name,
+        return error_new(EXIT_INPUT, "read manifest '%s': larger than %u bytes", name,
                          MANIFEST_SIZE_MAX);
     TRY(json_parse(name, bytes, length, &document));
     struct error *err = read_document(name, document, content_type, &manifest);
@@ -275,8 +275,8 @@ struct error *manifest_choose(const struct manifest *index, const char *name,
     if (best == NULL) {
         CLEANUP(freep) char *platforms = list_platforms(index);
 
-        return error_new(EXIT_INPUT, "choose image of '%s': none for linux/%s, only for %s", name,
-                         architecture, *platforms != '\0' ? platforms : "no platform");
+        return error_new(EXIT_INPUT, "choose an image of '%s': none for linux/%s, only for %s",
+                         name, architecture, *platforms != '\0' ? platforms : "no platform");
     }
     *ret = best;
     return NULL;

@@ -129,18 +129,17 @@ struct error *reference_check_name(const char *name)
     const char *path = name;
 
     if (strlen(name) > NAME_MAX_LENGTH)
-        return error_new(EXIT_INPUT, "read image name '%.40s...': it has more than %d characters",
-                         name, NAME_MAX_LENGTH);
+        return error_new(EXIT_INPUT, "read image name '%.40s...': longer than %d characters", name,
+                         NAME_MAX_LENGTH);
     if (name[first] == '/' && names_registry(name, first)) {
         if (!is_domain(name, first))
-            return error_new(EXIT_INPUT, "read image name '%s': '%.*s' is no registry host", name,
-                             (int)first, name);
+            return error_new(EXIT_INPUT, "read image name '%s': '%.*s' is not a registry host",
+                             name, (int)first, name);
         path = name + first + 1;
     }
     if (!is_path(path))
-        return error_advise(
-            error_new(EXIT_INPUT, "read image name '%s': it is not a valid name", name),
-            "use lower-case letters, digits and '.', '_', '-', '/' between them");
+        return error_advise(error_new(EXIT_INPUT, "read image name '%s': not a valid name", name),
+                            "use lower-case letters and digits, separated by '.', '_', '-' or '/'");
     return NULL;
 }
 
@@ -151,8 +150,8 @@ struct error *reference_check_tag(const char *tag)
 
     if (length == 0 || tag[length] != '\0' || length > TAG_MAX_LENGTH || *tag == '.' || *tag == '-')
         return error_advise(
-            error_new(EXIT_INPUT, "read image tag '%.140s': it is not a valid tag", tag),
-            "use at most %d letters, digits, '_', '.' and '-', the first no '.' or '-'",
+            error_new(EXIT_INPUT, "read image tag '%.140s': not a valid tag", tag),
+            "use at most %d letters, digits, '_', '.' and '-', not beginning with '.' or '-'",
             TAG_MAX_LENGTH);
     return NULL;
 }
@@ -252,7 +251,7 @@ static struct error *parse(const char *text, struct reference *reference)
         return parse_file(text + length, reference);
     }
     if (*text == '\0')
-        return error_new(EXIT_INPUT, "it is empty");
+        return error_new(EXIT_INPUT, "must not be empty");
     TRY(check_foreign(text));
     reference->path = xstrdup(text);
     return NULL;

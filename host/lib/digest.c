@@ -88,8 +88,8 @@ struct error *digest_parse(const char *text, struct digest *ret)
     size_t prefix = strlen(DIGEST_PREFIX);
 
     if (strncmp(text, DIGEST_PREFIX, prefix) != 0 || !digest_is_hex(text + prefix))
-        return error_new(EXIT_INPUT, "read digest '%.100s': it is not 'sha256:' and 64 hex digits",
-                         text);
+        return error_new(
+            EXIT_INPUT, "read digest '%.100s': expected 'sha256:' and 64 hexadecimal digits", text);
     memcpy(ret->hex, text + prefix, DIGEST_HEX_LENGTH + 1);
     return NULL;
 }

@@ -31,7 +31,7 @@ struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buf
             return NULL;
         out->length += (size_t)got;
         if (out->length - start > max)
-            return error_new(code, "it has more than %zu bytes", max);
+            return error_new(code, "larger than %zu bytes", max);
     }
 }
 
@@ -73,7 +73,7 @@ struct error *file_write(const void *bytes, size_t length, int to, const char *t
 
 static struct error *ends_early(const char *from)
 {
-    return error_new(EXIT_OTHER, "read '%s': it is shorter than it was", from);
+    return error_new(EXIT_OTHER, "read '%s': it has become shorter", from);
 }
 
 /* Copies inside the kernel as long as that works. *LEFT is what remains. */
@@ -132,7 +132,7 @@ static struct error *open_whole(const char *from, uint64_t size, int flags, int 
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_OTHER, "read '%s'", from);
     if ((uint64_t)status.st_size != size)
-        return error_new(EXIT_OTHER, "read '%s': it is not of the size that it was", from);
+        return error_new(EXIT_OTHER, "read '%s': its size has changed", from);
     *ret_fd = steal_fd(&fd);
     return NULL;
 }
@@ -178,8 +178,8 @@ struct error *file_copy_data(int from, const char *from_name, uint64_t size, uin
         uint64_t length = (uint64_t)((hole < end ? hole : end) - data);
 
         if (length > left)
-            return error_new(EXIT_OTHER, "copy '%s': it has more than %llu bytes of data",
-                             from_name, (unsigned long long)max);
+            return error_new(EXIT_OTHER, "copy '%s': more than %llu bytes of data", from_name,
+                             (unsigned long long)max);
         left -= length;
         if (lseek(to, data, SEEK_SET) < 0)
             return error_errno(EXIT_OTHER, "write '%s'", to_name);

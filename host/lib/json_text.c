@@ -161,7 +161,7 @@ static const char *find_fault(const struct reader *reader, const char *text, siz
     if (has_lone_surrogate(reader))
         return "half a surrogate pair";
     /* yajl looks at the number of continuation bytes only. */
-    return utf8_is_valid(text, length) ? NULL : "bytes that are no UTF-8";
+    return utf8_is_valid(text, length) ? NULL : "bytes that are not UTF-8";
 }
 
 /* Refuses the text of LENGTH bytes of the current token where it is none. WHAT names the token. */
@@ -172,7 +172,7 @@ static int check_text(struct reader *reader, const char *what, const unsigned ch
 
     if (fault == NULL)
         return 1;
-    CLEANUP(freep) char *cause = xasprintf("%s has %s in it", what, fault);
+    CLEANUP(freep) char *cause = xasprintf("%s contains %s", what, fault);
 
     return fail(reader, cause);
 }
@@ -252,7 +252,7 @@ static int on_end_map(void *context)
     if (repeated == NULL)
         return 1;
     CLEANUP(freep)
-    char *cause = xasprintf("the object that begins in line %u has the key '%.100s' twice",
+    char *cause = xasprintf("the object that begins on line %u has the key '%.100s' twice",
                             object->line, repeated);
 
     return fail(reader, cause);
@@ -314,8 +314,7 @@ struct error *json_parse(const char *name, const char *bytes, size_t length, str
     struct reader reader = {.name = name, .bytes = bytes, .length = length, .line = 1, .column = 1};
 
     if (length > JSON_SIZE_MAX)
-        return error_new(EXIT_INPUT, "read %s: it is larger than %u MiB", name,
-                         JSON_SIZE_MAX >> 20);
+        return error_new(EXIT_INPUT, "read %s: larger than %u MiB", name, JSON_SIZE_MAX >> 20);
     read_document(&reader);
     free(reader.key);
     if (reader.err != NULL) {

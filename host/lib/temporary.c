@@ -44,7 +44,7 @@ struct error *temporary_setup(void)
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (shared == MAP_FAILED)
-        return error_errno(EXIT_OTHER, "map the table of temporaries");
+        return error_errno(EXIT_OTHER, "map the table of temporary files");
     table = shared;
     return NULL;
 }
@@ -112,10 +112,11 @@ static struct error *make_entered(const char *dir, const char *prefix, bool fold
         CLEANUP(freep) char *path = random_path(dir, prefix);
 
         if (strlen(path) >= PATH_MAX)
-            return error_new(EXIT_OTHER, "make a temporary in '%s': the path is too long", dir);
+            return error_new(EXIT_OTHER, "make a temporary file in '%s': the path is too long",
+                             dir);
         if (enter(path) == NULL)
-            return error_new(EXIT_OTHER, "make temporary '%s': more than %d are in use", path,
-                             SLOTS);
+            return error_new(EXIT_OTHER, "make the temporary file '%s': more than %d are in use",
+                             path, SLOTS);
         int fd = make(path, folder);
 
         if (fd >= 0) {
@@ -125,9 +126,10 @@ static struct error *make_entered(const char *dir, const char *prefix, bool fold
         }
         leave(path);
         if (errno != EEXIST)
-            return error_errno(EXIT_OTHER, "make a temporary in '%s'", dir);
+            return error_errno(EXIT_OTHER, "make a temporary file in '%s'", dir);
     }
-    return error_new(EXIT_OTHER, "make a temporary in '%s': every name tried is taken", dir);
+    return error_new(EXIT_OTHER, "make a temporary file in '%s': every name that was tried exists",
+                     dir);
 }
 
 struct error *temporary_file(const char *dir, const char *prefix, char **ret_path, int *ret_fd)
@@ -281,8 +283,9 @@ static struct error *make_run_folder(void)
         dir = "/var/tmp";
     CLEANUP(freep) char *absolute = realpath(dir, NULL);
     struct error *err =
-        absolute == NULL ? error_errno(EXIT_OTHER, "open the directory for temporaries '%s'", dir)
-                         : temporary_run_folder_in(absolute, &run_folder);
+        absolute == NULL
+            ? error_errno(EXIT_OTHER, "open the directory for temporary files '%s'", dir)
+            : temporary_run_folder_in(absolute, &run_folder);
 
     return error_advise(err, "set TMPDIR to a directory that you can write to");
 }

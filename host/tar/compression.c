@@ -101,7 +101,7 @@ struct error *compressor_new(enum compression compression, struct sink sink,
         break;
     case COMPRESSION_XZ:
     case COMPRESSION_BZIP2:
-        return error_new(EXIT_USAGE, "compress with '%s': it is only read, never written",
+        return error_new(EXIT_USAGE, "compress with '%s': this format can be read but not written",
                          compression_name(compression));
     }
     *ret = STEAL(compressor);

@@ -125,7 +125,7 @@ static struct error *open_filter(struct decompressor *decompressor)
         return failed(decompressor);
     /* libarchive would go on: the filter found, and the empty one that reads the source. */
     if (archive_filter_count(archive) > 2)
-        return error_new(EXIT_INPUT, "decompress '%s': it is compressed more than once",
+        return error_new(EXIT_INPUT, "decompress '%s': compressed more than once",
                          decompressor->name);
     return NULL;
 }

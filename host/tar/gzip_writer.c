@@ -59,10 +59,10 @@ struct error *gzip_writer_new(struct sink sink, struct gzip_writer **ret)
 {
     if (!__builtin_cpu_supports("sse4.2"))
         return error_advise(
-            error_new(EXIT_OTHER, "compress with 'gzip': this CPU has no SSE4.2, without which "
-                                  "ISA-L does not give the same bytes as elsewhere"),
-            "use --compression zstd or --compression none; under a virtual machine monitor, "
-            "choose a newer CPU model");
+            error_new(EXIT_OTHER, "compress with 'gzip': this CPU lacks SSE4.2, without which "
+                                  "ISA-L does not produce the same bytes as on other hosts"),
+            "use --compression zstd or --compression none; inside a virtual machine, "
+            "give it a newer CPU model");
     struct gzip_writer *writer = xcalloc(1, sizeof *writer);
 
     writer->sink = sink;

@@ -124,7 +124,7 @@ static struct error *apply_sparse(const struct record *record, struct tar_string
     if (strcmp(key, "realsize") == 0)
         return set_number(record, &entry->size);
     return error_new(EXIT_INPUT,
-                     "it holds a sparse file in a form other than GNU's 1.0 and its oldest");
+                     "a sparse file is in a format other than GNU's 1.0 and its oldest");
 }
 
 static struct error *apply_record(struct record *record, struct tar_strings *strings,

@@ -45,7 +45,7 @@ struct sparse_map *sparse_map_new(uint64_t real_size, uint64_t stored_size, stru
 
 static struct error *bad(const char *cause)
 {
-    return error_new(EXIT_INPUT, "the map of a sparse file is not in order: %s", cause);
+    return error_new(EXIT_INPUT, "the map of a sparse file is invalid: %s", cause);
 }
 
 static struct error *tell(struct sparse_map *map, const void *bytes, size_t length)
@@ -81,12 +81,12 @@ static struct error *check_regions(const struct sparse_map *map, uint64_t map_si
 
         if (region->offset < end || region->offset > map->real_size ||
             region->length > map->real_size - region->offset)
-            return bad("its regions overlap or leave the file");
+            return bad("its regions overlap or exceed the file");
         end = region->offset + region->length;
         sum += region->length;
     }
     if (map_size > map->stored_size || sum != map->stored_size - map_size)
-        return bad("its regions are not the bytes that follow");
+        return bad("its regions do not match the data");
     return NULL;
 }
 
@@ -126,11 +126,11 @@ static struct error *read_map(struct sparse_map *map, char byte)
     map->stored++;
     if (is_complete(map)) {
         if (byte != '\0')
-            return bad("something follows its last number");
+            return bad("data after its last number");
     } else if (byte == '\n') {
         TRY(end_number(map));
     } else if (byte < '0' || byte > '9' || map->digits == DIGITS_MAX) {
-        return bad("it holds no number");
+        return bad("expected a number");
     } else {
         map->number[map->digits++] = byte;
     }
@@ -145,7 +145,7 @@ struct error *sparse_map_add(struct sparse_map *map, int64_t offset, int64_t len
     if (map->count == REGIONS_MAX)
         return bad("it has too many regions");
     if (offset < 0 || length < 0)
-        return bad("it holds a negative number");
+        return bad("it contains a negative number");
     map->regions = xreallocarray(map->regions, map->count + 1, sizeof *map->regions);
     map->regions[map->count++] = (struct region){(uint64_t)offset, (uint64_t)length};
     return NULL;
@@ -165,7 +165,7 @@ static struct error *read_region(struct sparse_map *map, const char *bytes, size
            map->position >= map->regions[map->region].offset + map->regions[map->region].length)
         map->region++;
     if (map->region == map->count)
-        return bad("more bytes follow than its regions have");
+        return bad("more data than in its regions");
     const struct region *region = &map->regions[map->region];
 
     TRY(tell_zeros(map, region->offset));
@@ -196,7 +196,7 @@ struct error *sparse_map_write(struct sparse_map *map, const void *bytes, size_t
 struct error *sparse_map_finish(struct sparse_map *map)
 {
     if (map->in_map || map->stored != map->stored_size)
-        return bad("it is cut off");
+        return bad("it is truncated");
     return tell_zeros(map, map->real_size);
 }
 

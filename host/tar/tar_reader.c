@@ -94,8 +94,7 @@ static struct error *failed(struct tar_reader *reader)
     if (reader->err != NULL)
         return STEAL(reader->err);
     if (archive_format(reader->archive) == 0)
-        return error_new(EXIT_INPUT, "read '%s': it is not recognised as a tar archive",
-                         reader->path);
+        return error_new(EXIT_INPUT, "read '%s': not a tar archive", reader->path);
     return error_new(EXIT_INPUT, "read '%s': %s", reader->path,
                      cause != NULL ? cause : "damaged archive");
 }

@@ -86,7 +86,7 @@ static struct error *begin_extension(struct tar_stream *stream, const struct tar
                                      struct buffer *extension)
 {
     if ((uint64_t)entry->stored_size > TAR_EXTENSION_MAX)
-        return at(stream, error_new(EXIT_INPUT, "an extended header has more than %u bytes",
+        return at(stream, error_new(EXIT_INPUT, "an extended header is larger than %u bytes",
                                     TAR_EXTENSION_MAX));
     extension->length = 0;
     stream->extension = extension;
@@ -99,7 +99,7 @@ static struct error *begin_extension(struct tar_stream *stream, const struct tar
 static struct error *tell(struct tar_stream *stream, struct tar_entry *entry)
 {
     if (++stream->entries > TAR_ENTRIES_MAX)
-        return at(stream, error_new(EXIT_INPUT, "there are more than %u entries", TAR_ENTRIES_MAX));
+        return at(stream, error_new(EXIT_INPUT, "more than %u entries", TAR_ENTRIES_MAX));
     return stream->events.entry(stream->events.context, entry);
 }
 
@@ -136,7 +136,7 @@ static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *e
     if (entry->data_left_out)
         told.write = NULL;
     if (entry->size < entry->stored_size && entry->type == 'S')
-        return error_new(EXIT_INPUT, "more of a sparse file is stored than it has");
+        return error_new(EXIT_INPUT, "a sparse file has more data than its size");
     stream->sparse_size = (uint64_t)entry->stored_size;
     stream->sparse = sparse_map_new((uint64_t)entry->size, stream->sparse_size, told);
     return NULL;
@@ -187,7 +187,7 @@ static struct error *handle_header(struct tar_stream *stream)
     if (is_zero(stream->block, TAR_BLOCK))
         return handle_zero_block(stream);
     if (stream->one_zero)
-        return at(stream, error_new(EXIT_INPUT, "a single block of zeros stands between entries"));
+        return at(stream, error_new(EXIT_INPUT, "a single zero block between entries"));
     TRY(at(stream, tar_header_read(stream->block, extension != NULL ? &none : &stream->extensions,
                                    &stream->strings, &entry)));
     if (extension != NULL)
@@ -230,7 +230,7 @@ static struct error *step(struct tar_stream *stream, const unsigned char *bytes,
         return NULL;
     case AT_END:
         if (stream->strict && !is_zero(bytes, used))
-            return at(stream, error_new(EXIT_INPUT, "something follows the end of the archive"));
+            return at(stream, error_new(EXIT_INPUT, "data after the end of the archive"));
         return NULL;
     case IN_EXTENSION:
     case IN_DATA:
@@ -271,7 +271,7 @@ struct error *tar_stream_finish(struct tar_stream *stream)
         return NULL;
     if (between && !stream->strict)
         return NULL;
-    return at(stream, error_new(EXIT_INPUT, "the archive is cut off"));
+    return at(stream, error_new(EXIT_INPUT, "the archive is truncated"));
 }
 
 void tar_stream_free(struct tar_stream *stream)

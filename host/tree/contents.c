@@ -83,7 +83,7 @@ static struct error *join_group(struct merge *merge, const char *path, const cha
 
     if (node == NULL || node->is_folder || node->owner < merge->first_number)
         return error_new(EXIT_INPUT,
-                         "read tarball '%s': '%s' is a hard link to '%s', which is no file that "
+                         "read tarball '%s': '%s' is a hard link to '%s', which is not a file that "
                          "comes before it",
                          merge->source->path, path, target);
     if (node->data == NULL) {
@@ -114,7 +114,7 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
 
     if (!contents_target_is_folder(merge->target) && is_whiteout(path))
         return error_new(EXIT_INPUT,
-                         "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
+                         "read '%s': a layer cannot contain '%s', whose name begins with '.wh.'",
                          merge->source->path, path);
     TRY(is_left_out(merge, path, &left_out));
     if (left_out)
@@ -290,7 +290,7 @@ static struct error *visit_source(struct merge *merge, bool with_data, contents_
     merge->names_hash = UINT64_C(0xcbf29ce484222325);
     TRY(contents_source_visit(merge->source, with_data, visit, merge));
     if (with_data && merge->names_hash != *names_hash)
-        return error_new(EXIT_INPUT, "read '%s': files came or went while it was read",
+        return error_new(EXIT_INPUT, "read '%s': files were added or removed while it was read",
                          merge->source->path);
     *names_hash = merge->names_hash;
     return NULL;

@@ -116,13 +116,13 @@ static struct error *list_folder(const struct visit *visit, int fd, const char *
     CLEANUP(closedirp) DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
 
     if (dir == NULL)
-        return failed(visit, "list", path);
+        return failed(visit, "list the directory", path);
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
 
         if (entry == NULL && errno != 0)
-            return failed(visit, "list", path);
+            return failed(visit, "list the directory", path);
         if (entry == NULL)
             break;
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -142,10 +142,10 @@ static struct error *visit_name(struct visit *visit, int dir, const char *name, 
     struct stat status;
 
     if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return failed(visit, "look at", path);
+        return failed(visit, "read", path);
     if (S_ISSOCK(status.st_mode)) {
         if (visit->with_data)
-            progress_note("left out '%s' of '%s': a layer cannot hold a socket", path,
+            progress_note("left out '%s' of '%s': a layer cannot contain a socket", path,
                           visit->source->path);
         return NULL;
     }
@@ -156,7 +156,7 @@ static struct error *visit_name(struct visit *visit, int dir, const char *name, 
     int child = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (child < 0)
-        return failed(visit, "open the folder", path);
+        return failed(visit, "open the directory", path);
     return visit_folder(visit, child, path, depth + 1);
 }
 
@@ -166,7 +166,7 @@ static struct error *visit_folder(struct visit *visit, int dir, const char *path
     CLEANUP(strings_free) struct strings names = {0};
 
     if (depth > DEPTH_MAX)
-        return error_new(EXIT_INPUT, "read '%s': more than %d folders below one another",
+        return error_new(EXIT_INPUT, "read '%s': directories are nested more than %d deep",
                          visit->source->path, DEPTH_MAX);
     TRY(list_folder(visit, dir, path, &names));
     for (size_t i = 0; i < names.count; i++) {
@@ -221,7 +221,7 @@ static struct error *visit_at_own_path(struct visit *visit)
     CLEANUP(freep) char *clean = entry_path_clean(visit->source->path);
 
     if (clean == NULL || *clean == '\0')
-        return error_new(EXIT_INPUT, "read closure path '%s': it has no name of its own",
+        return error_new(EXIT_INPUT, "read closure path '%s': not the path of a file below '/'",
                          visit->source->path);
     CLEANUP(closep) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -246,7 +246,7 @@ struct error *contents_source_visit(const struct contents_source *source, bool w
     if (S_ISDIR(status.st_mode))
         return visit_folder(&visit, fd, "", 0);
     if (!S_ISREG(status.st_mode))
-        return error_new(EXIT_INPUT, "read '%s': it is no folder and no regular file",
+        return error_new(EXIT_INPUT, "read '%s': neither a directory nor a regular file",
                          source->path);
     return visit_file_or_tarball(&visit, fd);
 }

@@ -90,7 +90,7 @@ static struct error *clean_names(const char *path, struct archive_entry *entry, 
     CLEANUP(freep) char *clean_link = link != NULL ? entry_path_clean(link) : NULL;
 
     if (clean == NULL || (link != NULL && clean_link == NULL))
-        return error_new(EXIT_INPUT, "read tarball '%s': the name '%.200s' has a '..' in it", path,
+        return error_new(EXIT_INPUT, "read tarball '%s': the name '%.200s' contains '..'", path,
                          name != NULL ? name : "");
     *ret_root = *clean == '\0';
     archive_entry_set_pathname(entry, clean);

@@ -36,7 +36,7 @@ static struct error *open_layer(struct export *export, size_t layer, uint64_t of
     if (export->fds[layer] < 0)
         export->fds[layer] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (export->fds[layer] < 0)
-        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
+        return error_errno(EXIT_OTHER, "open the cache entry '%s'", path);
     return tar_reader_new(path, export->fds[layer], offset, &export->readers[layer]);
 }
 
@@ -67,7 +67,7 @@ static struct error *find_entry(struct export *export, const struct merged_inode
     TRY(open_layer(export, inode->layer, inode->offset));
     TRY(tar_reader_next(export->readers[inode->layer], ret));
     if (*ret == NULL)
-        return error_new(EXIT_OTHER, "the cache's file was changed meanwhile");
+        return error_new(EXIT_OTHER, "the cache entry changed during the export");
     return NULL;
 }
 

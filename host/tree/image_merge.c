@@ -12,7 +12,7 @@ static struct error *apply_layer(const struct image *image, size_t layer, struct
     CLEANUP(tar_reader_freep) struct tar_reader *reader = NULL;
 
     if (fd < 0)
-        return error_errno(EXIT_OTHER, "open the cache's '%s'", path);
+        return error_errno(EXIT_OTHER, "open the cache entry '%s'", path);
     TRY(tar_reader_new(path, fd, 0, &reader));
     for (;;) {
         struct archive_entry *entry = NULL;

@@ -114,7 +114,7 @@ static struct error *walk_part(struct walk *walk, const char *name, size_t lengt
         child = path_tree_add(walk->node, name, length, walk->layer);
     }
     if (++walk->depth > DEPTH_MAX)
-        return error_new(EXIT_INPUT, "its folders lie more than %d deep", DEPTH_MAX);
+        return error_new(EXIT_INPUT, "directories are nested more than %d deep", DEPTH_MAX);
     walk->node = child;
     return NULL;
 }
@@ -166,12 +166,12 @@ static struct error *check_path(const char *path)
     if (path == NULL)
         return error_new(EXIT_INPUT, "an entry has no name");
     if (strlen(path) > PATH_LENGTH_MAX)
-        return error_new(EXIT_INPUT, "a path has more than %u bytes", PATH_LENGTH_MAX);
+        return error_new(EXIT_INPUT, "a path is longer than %u bytes", PATH_LENGTH_MAX);
     for (const char *part = path; *part != '\0';) {
         size_t length = strcspn(part, "/");
 
         if (length == 2 && strncmp(part, "..", 2) == 0)
-            return error_new(EXIT_INPUT, "path '%s' has a '..'", path);
+            return error_new(EXIT_INPUT, "path '%s' contains '..'", path);
         part += length;
         part += strspn(part, "/");
     }
@@ -222,7 +222,7 @@ static struct error *find_linked(struct path_tree *paths, size_t layer, const ch
     struct path_node *node = walk.node != NULL ? path_tree_child(walk.node, last, length) : NULL;
 
     if (node == NULL || node->is_folder || node->data == NULL)
-        return error_new(EXIT_INPUT, "a hard link leads to '%s', which is no file", target);
+        return error_new(EXIT_INPUT, "a hard link leads to '%s', which is not a file", target);
     *ret = node->data;
     return NULL;
 }

@@ -190,7 +190,7 @@ build arm64
 exits 3 "a script on an image for another processor"
 says "a script on an image for another processor: why" "runAsRoot needs programs for amd64, .* for 'arm64'"
 layout windows <<< 'config["os"] = "windows"'
-refused "an image for another system" "another system than Linux" windows
+refused "an image for another system" "the image is not for Linux" windows
 
 layout empty << 'EOF'
 layers.clear()
@@ -256,7 +256,7 @@ refused "a layer stored elsewhere" "is foreign" urls
 layout encrypted <<< 'layers[0]["mediaType"] += "+encrypted"'
 refused "an encrypted layer" "is encrypted" encrypted
 layout artifact <<< 'manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"'
-refused "an artifact" "it is no image" artifact
+refused "an artifact" "not an image" artifact
 layout short <<< 'layers[0]["size"] += 1'
 refused "a layer of the wrong size" "bytes, but the manifest states" short
 layout damaged << 'EOF'

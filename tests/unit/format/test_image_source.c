@@ -61,10 +61,10 @@ static void test_what_is_no_image(void **state)
 
     (void)state;
     write_file("e.tar", &bytes);
-    expect_refusal("%s/e.tar", NULL, "not recognised as a tar");
+    expect_refusal("%s/e.tar", NULL, "not a tar archive");
     buffer_printf(&bytes, "%2000s", "text");
     write_file("e.tar", &bytes);
-    expect_refusal("%s/e.tar", NULL, "not recognised as a tar");
+    expect_refusal("%s/e.tar", NULL, "not a tar archive");
     add_text(&bytes, "etc/passwd", "root");
     tar_blocks_end(&bytes);
     write_file("e.tar", &bytes);

@@ -166,16 +166,16 @@ static void refuse(const char *base, const char *spec, const char *message)
 static void test_malformed(void **state)
 {
     (void)state;
-    refuse("[]", NULL, "read config of 'base image': the document is array, not object");
-    refuse("{\"config\":1}", NULL, "read config of 'base image': config is number, not object");
+    refuse("[]", NULL, "read config of 'base image': the document is of type array, not object");
+    refuse("{\"config\":1}", NULL, "read config of 'base image': config is of type number, not object");
     refuse("{\"config\":{\"Env\":{}}}", "{\"Env\":[]}",
-           "read config of 'base image': Env is object, not array");
+           "read config of 'base image': Env is of type object, not array");
     refuse("{\"config\":{\"Env\":[1]}}", "{\"Env\":[]}",
-           "read config of 'base image': Env holds number, not only strings");
-    refuse("{}", "{\"Env\":[null]}", "read config of 'spec': Env holds null, not only strings");
-    refuse("{}", "{\"Labels\":[]}", "read config of 'spec': Labels is array, not object");
+           "read config of 'base image': Env contains number, not only strings");
+    refuse("{}", "{\"Env\":[null]}", "read config of 'spec': Env contains null, not only strings");
+    refuse("{}", "{\"Labels\":[]}", "read config of 'spec': Labels is of type array, not object");
     refuse("{\"history\":[1]}", NULL,
-           "read config of 'base image': history holds number, not only objects");
+           "read config of 'base image': history contains number, not only objects");
 }
 
 int main(void)

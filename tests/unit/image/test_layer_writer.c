@@ -115,7 +115,7 @@ static void refuse(const struct buffer *tar, const char *cause)
 {
     struct layer layer = {0};
     CLEANUP(freep)
-    char *expected = xasprintf("receive 'layer': the guest sent no valid layer: %s", cause);
+    char *expected = xasprintf("receive the layer: the guest sent an invalid layer: %s", cause);
     struct error *err = write_all(tar, 65536, &layer);
 
     assert_non_null(err);
@@ -139,14 +139,14 @@ static void test_refused_entries(void **state)
     refuse_entry((struct tar_block){.name = "/etc/passwd"},
                  "the path '/etc/passwd' is not allowed: it is absolute");
     refuse_entry((struct tar_block){.name = "a/../../b"},
-                 "the path 'a/../../b' is not allowed: it holds '..'");
-    refuse_entry((struct tar_block){.name = ".."}, "the path '..' is not allowed: it holds '..'");
+                 "the path 'a/../../b' is not allowed: it contains '..'");
+    refuse_entry((struct tar_block){.name = ".."}, "the path '..' is not allowed: it contains '..'");
     refuse_entry((struct tar_block){.name = ""}, "the path '' is not allowed: it is empty");
     refuse_entry((struct tar_block){.name = "a", .link = "/b", .type = '1'},
                  "the target of hard link 'a' is not allowed: it is absolute");
     refuse_entry((struct tar_block){.name = "a", .type = 'V'}, "'a' has the unknown type 0x56");
     refuse_entry((struct tar_block){.name = "a", .type = '5', .size = 512},
-                 "'a' has a size but is no regular file");
+                 "'a' has a size but is not a regular file");
     refuse_entry((struct tar_block){.name = "a", .mode = 0100644},
                  "'a' has an owner, mode or device out of range");
     refuse_entry((struct tar_block){.name = "a", .type = 'S'}, "'a' has the unknown type 0x53");
@@ -158,7 +158,7 @@ static void test_refused_extensions(void **state)
         const char *records, *cause;
     } cases[] = {
         {"9 path=/\n", "the path '/' is not allowed: it is absolute"},
-        {"13 path=a/..\n", "the path 'a/..' is not allowed: it holds '..'"},
+        {"13 path=a/..\n", "the path 'a/..' is not allowed: it contains '..'"},
         {"99 path=a\n", "at byte 1536: the PAX header has a malformed record"},
         {"10 path=a", "at byte 1536: the PAX header has a malformed record"},
         {"7 path\n", "at byte 1536: the PAX header has a record without a key"},
@@ -186,14 +186,14 @@ static void test_refused_streams(void **state)
     CLEANUP(buffer_free) struct buffer tar = {0};
 
     (void)state;
-    refuse(&tar, "at byte 0: the archive is cut off");
+    refuse(&tar, "at byte 0: the archive is truncated");
     tar_blocks_header(&tar, (struct tar_block){.name = "a", .size = 1});
-    refuse(&tar, "at byte 512: the archive is cut off");
+    refuse(&tar, "at byte 512: the archive is truncated");
     tar_blocks_data(&tar, "x", 1);
-    refuse(&tar, "at byte 1024: the archive is cut off");
+    refuse(&tar, "at byte 1024: the archive is truncated");
     tar_blocks_end(&tar);
     buffer_append(&tar, "x", 1);
-    refuse(&tar, "at byte 2049: something follows the end of the archive");
+    refuse(&tar, "at byte 2049: data after the end of the archive");
     tar.data[512 + 1024] = 'x'; /* the first block of zeros */
     tar.length = 2048;
     tar.data[0] = 'b';
@@ -206,7 +206,7 @@ static void test_huge_extension(void **state)
 
     (void)state;
     tar_blocks_header(&tar, (struct tar_block){.name = "a", .type = 'x', .size = 5 << 20});
-    refuse(&tar, "at byte 512: an extended header has more than 4194304 bytes");
+    refuse(&tar, "at byte 512: an extended header is larger than 4194304 bytes");
 }
 
 /* A consumer that fails stops the stream with its own error. */

@@ -111,7 +111,7 @@ static void test_layers_refused(void **state)
                  "\",\"size\":9,\"urls\":[\"https://a/\"]}"),
            NULL, "foreign");
     refuse(IMAGE(LAYER(GZIP "+encrypted")), NULL, "encrypted");
-    refuse(IMAGE(LAYER("text/html")), NULL, "no layer");
+    refuse(IMAGE(LAYER("text/html")), NULL, "not an image layer");
 }
 
 static void test_artifact(void **state)
@@ -119,15 +119,15 @@ static void test_artifact(void **state)
     (void)state;
     refuse("{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config\","
            "\"digest\":\"sha256:" HEX_A "\",\"size\":7},\"layers\":[]}",
-           NULL, "no image");
+           NULL, "not an image");
 }
 
 static void test_malformed(void **state)
 {
     (void)state;
-    refuse("[]", NULL, "no JSON object");
+    refuse("[]", NULL, "not a JSON object");
     refuse("{\"schemaVersion\":3}", NULL, "schemaVersion");
-    refuse("{\"schemaVersion\":2,\"config\":" CONFIG "}", NULL, "no list");
+    refuse("{\"schemaVersion\":2,\"config\":" CONFIG "}", NULL, "neither layers nor images");
     refuse(IMAGE("{\"digest\":\"sha256:" HEX_B "\",\"size\":9}"), NULL, "mediaType");
     refuse(IMAGE("{\"mediaType\":\"" GZIP "\",\"digest\":\"md5:x\",\"size\":9}"), NULL, "digest");
     refuse(IMAGE("{\"mediaType\":\"" GZIP "\",\"digest\":\"sha256:" HEX_B "\",\"size\":-1}"), NULL,

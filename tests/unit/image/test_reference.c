@@ -131,7 +131,7 @@ static void test_the_limit_is_that_of_the_whole_name(void **state)
 
     (void)state;
     assert_non_null(err);
-    assert_non_null(strstr(err->message, "more than 255 characters"));
+    assert_non_null(strstr(err->message, "longer than 255 characters"));
     error_free(err);
     free(name);
     name = xasprintf("docker://name%0230d", 0);

@@ -268,7 +268,7 @@ static void test_only_read_formats(void **state)
 
     (void)state;
     assert_non_null(err);
-    assert_string_equal(err->message, "compress with 'xz': it is only read, never written");
+    assert_string_equal(err->message, "compress with 'xz': this format can be read but not written");
     error_free(err);
     assert_null(compressor);
 }

@@ -220,7 +220,7 @@ static void test_cut_off(void **state)
 
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_INPUT);
-    assert_string_equal(err->message, "at byte 700: the archive is cut off");
+    assert_string_equal(err->message, "at byte 700: the archive is truncated");
     error_free(err);
 }
 
