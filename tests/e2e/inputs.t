@@ -250,9 +250,9 @@ layout lying <<< 'for layer in layers: layer["mediaType"] = OCI + "layer.v1.tar"
 same "layers compressed otherwise than their media type states" lying
 
 layout foreign <<< 'layers[0]["mediaType"] = OCI + "layer.nondistributable.v1.tar+gzip"'
-refused "a foreign layer" "is foreign" foreign
+refused "a foreign layer" "is a foreign layer" foreign
 layout urls <<< 'layers[0]["urls"] = ["https://localhost/layer"]'
-refused "a layer stored elsewhere" "is foreign" urls
+refused "a layer stored elsewhere" "is a foreign layer" urls
 layout encrypted <<< 'layers[0]["mediaType"] += "+encrypted"'
 refused "an encrypted layer" "is encrypted" encrypted
 layout artifact <<< 'manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"'
