@@ -35,18 +35,14 @@ struct report {
     unsigned exit; /* how KVM_RUN ended */
 };
 
-/* Makes a virtual CPU in real mode whose first instruction is at CODE_ADDRESS, and sets *RUN to the
- * page that it shares with the kernel. Returns its file, or below 0 with errno set. */
-static int make_vcpu(int kvm, struct kvm_run **run)
+/* Gives VM one page of memory at CODE_ADDRESS, which holds the code. Returns false with errno set.
+ */
+static bool load_code(int vm)
 {
-    int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-
-    if (vm < 0 || ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
-        return -1;
     void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (memory == MAP_FAILED)
-        return -1;
+        return false;
     memcpy(memory, code, sizeof code);
     struct kvm_userspace_memory_region region = {
         .guest_phys_addr = CODE_ADDRESS,
@@ -54,7 +50,29 @@ static int make_vcpu(int kvm, struct kvm_run **run)
         .userspace_addr = (uintptr_t)memory,
     };
 
-    if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+    return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) == 0;
+}
+
+/* Lets VCPU begin at CODE_ADDRESS in real mode. Returns false with errno set. */
+static bool set_start(int vcpu)
+{
+    struct kvm_sregs special;
+    struct kvm_regs registers = {.rip = CODE_ADDRESS, .rflags = 2 /* the bit that is always 1 */};
+
+    if (ioctl(vcpu, KVM_GET_SREGS, &special) < 0)
+        return false;
+    special.cs.base = 0;
+    special.cs.selector = 0;
+    return ioctl(vcpu, KVM_SET_SREGS, &special) == 0 && ioctl(vcpu, KVM_SET_REGS, &registers) == 0;
+}
+
+/* Makes a virtual CPU that is ready to run the code, and sets *RUN to the page that it shares with
+ * the kernel. Returns its file, or below 0 with errno set. */
+static int make_vcpu(int kvm, struct kvm_run **run)
+{
+    int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+    if (vm < 0 || ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 || !load_code(vm))
         return -1;
     int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
     int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -64,16 +82,7 @@ static int make_vcpu(int kvm, struct kvm_run **run)
     *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     if (*run == MAP_FAILED)
         return -1;
-    struct kvm_sregs special;
-    struct kvm_regs registers = {.rip = CODE_ADDRESS, .rflags = 2 /* the bit that is always 1 */};
-
-    if (ioctl(vcpu, KVM_GET_SREGS, &special) < 0)
-        return -1;
-    special.cs.base = 0;
-    special.cs.selector = 0;
-    if (ioctl(vcpu, KVM_SET_SREGS, &special) < 0 || ioctl(vcpu, KVM_SET_REGS, &registers) < 0)
-        return -1;
-    return vcpu;
+    return set_start(vcpu) ? vcpu : -1;
 }
 
 /* Runs the probe in this process. */

@@ -44,8 +44,8 @@ struct guest_handle {
     struct socket_folder sockets;
 };
 
-/* The first line of what libguestfs said last, without the name of its own call, and without
- * control characters: some of it comes from the guest. The caller's. */
+/* Returns the first line of the last error of libguestfs, without the name of its call and without
+ * control characters, since part of it comes from the guest; the caller's. */
 static char *last_words(struct guest_handle *handle)
 {
     static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
@@ -185,6 +185,28 @@ static void on_connected(void *context, pid_t qemu)
     socket_folder_adopt(&handle->sockets, qemu);
 }
 
+/* Sets what the machine has beyond the defaults of libguestfs. Returns false if it refuses that. */
+static bool configure_machine(struct guest_handle *handle, const struct vm_options *options,
+                              const struct guest_attempt *attempt)
+{
+    struct machine_host host = attempt->host;
+    struct machine machine;
+
+    host.output = guest_port_path(handle->output);
+    host.layer = guest_port_path(handle->layer);
+    host.gate = gatekeeper_gate(handle->gatekeeper);
+    host.monitor = gatekeeper_monitor(handle->gatekeeper);
+    host.resumes = attempt->task == GATEKEEPER_RESUME;
+    machine_describe(&options->machine, &host, &machine);
+    bool done = guestfs_set_append(handle->g, machine.append) == 0;
+
+    for (size_t i = 0; done && i + 1 < machine.parameters.count; i += 2)
+        done = guestfs_config(handle->g, machine.parameters.items[i],
+                              machine.parameters.items[i + 1]) == 0;
+    machine_free(&machine);
+    return done;
+}
+
 /* Sets up the handle for one launch. Returns false if libguestfs refuses something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
                       const struct guest_attempt *attempt, const char *run)
@@ -192,38 +214,24 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     guestfs_h *g = handle->g;
     CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets.path);
     char *const environment[] = {runtime, NULL};
-    struct machine_host host = attempt->host;
-    struct machine machine;
+    const char *cache = options->store == NULL ? run : store_folder(options->store);
+    const char *accelerator =
+        attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg";
 
     guestfs_set_event_callback(g, on_event,
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
                                0, handle);
-    host.output = guest_port_path(handle->output);
-    host.layer = guest_port_path(handle->layer);
-    host.gate = gatekeeper_gate(handle->gatekeeper);
-    host.monitor = gatekeeper_monitor(handle->gatekeeper);
-    host.resumes = attempt->task == GATEKEEPER_RESUME;
-    machine_describe(&options->machine, &host, &machine);
-    bool good =
-        guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
-        guestfs_set_cachedir(g, options->store == NULL ? run : store_folder(options->store)) == 0 &&
-        guestfs_set_backend(g, "direct") == 0 &&
-        guestfs_set_backend_setting(
-            g, attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg", "1") ==
-            0 &&
-        guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
-        guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
-        guestfs_set_memsize(g, (int)options->machine.memory) == 0 &&
-        guestfs_set_smp(g, (int)options->machine.cpus) == 0 &&
-        guestfs_set_append(g, machine.append) == 0 &&
-        /* It does not launch without a drive; this one is an empty file. */
-        guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0;
-
-    for (size_t i = 0; good && i + 1 < machine.parameters.count; i += 2)
-        good = guestfs_config(g, machine.parameters.items[i], machine.parameters.items[i + 1]) == 0;
-    machine_free(&machine);
-    return good;
+    return guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
+           guestfs_set_cachedir(g, cache) == 0 && guestfs_set_backend(g, "direct") == 0 &&
+           guestfs_set_backend_setting(g, accelerator, "1") == 0 &&
+           guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
+           guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
+           guestfs_set_memsize(g, (int)options->machine.memory) == 0 &&
+           guestfs_set_smp(g, (int)options->machine.cpus) == 0 &&
+           /* It does not launch without a drive; this one is an empty file. */
+           guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0 &&
+           configure_machine(handle, options, attempt);
 }
 
 /* Lets libguestfs launch the VM. *RET_LATE: whether the guest did not report in time. */
