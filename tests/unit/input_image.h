@@ -65,7 +65,7 @@ static inline void make_layers(void)
     free(large);
 }
 
-/* The config of an image of layers FIRST and SECOND; the caller's. */
+/* Returns the config of an image of the layers FIRST and SECOND; the caller's. */
 static inline char *make_config(int first, int second)
 {
     return xasprintf("{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"A=b\"]},"
@@ -81,8 +81,8 @@ static inline char *config_name(const char *config)
     return xasprintf("%s.json", digest.hex);
 }
 
-/* An archive as `docker save` writes it, manifest.json last, with MANIFEST (or NULL for the usual
- * one). */
+/* Returns an archive as `docker save` writes it, manifest.json last, with MANIFEST (or NULL for the
+ * usual one). */
 static inline struct buffer make_archive(const char *manifest)
 {
     struct buffer tar = {0};
@@ -115,7 +115,7 @@ static inline void write_file(const char *name, struct buffer *bytes)
     buffer_free(bytes);
 }
 
-/* BYTES compressed by libarchive's FILTER; frees them. */
+/* Returns BYTES compressed by libarchive's FILTER; frees them. */
 static inline struct buffer compress(struct buffer *bytes, int filter)
 {
     struct buffer out = {0};
@@ -140,7 +140,7 @@ static inline struct buffer compress(struct buffer *bytes, int filter)
     return out;
 }
 
-/* Opens what REFERENCE_TEXT, in which %s stands for the test's directory, refers to. */
+/* Opens the image that REFERENCE_TEXT refers to; %s stands for the test's directory. */
 static inline struct error *open_choice(const char *reference_text,
                                         const struct image_choice *choice, unsigned int forms,
                                         struct image **ret)
@@ -162,7 +162,7 @@ static inline struct error *open_choice(const char *reference_text,
     return err;
 }
 
-/* The test archive is as it should be. */
+/* Checks that REFERENCE is the test image, complete. */
 static inline void expect_image(const char *reference, unsigned int forms)
 {
     struct image *image = NULL;
@@ -186,7 +186,7 @@ static inline void expect_image(const char *reference, unsigned int forms)
     image_free(image);
 }
 
-/* Opening fails with EXIT_INPUT and a message that has WORDS. */
+/* Checks that opening fails with EXIT_INPUT and a message that contains WORDS. */
 static inline void expect_refusal(const char *reference, const struct image_choice *choice,
                                   const char *words)
 {
@@ -196,7 +196,7 @@ static inline void expect_refusal(const char *reference, const struct image_choi
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_INPUT);
     if (strstr(err->message, words) == NULL)
-        fail_msg("'%s' has no '%s'", err->message, words);
+        fail_msg("'%s' does not contain '%s'", err->message, words);
     error_free(err);
     assert_null(image);
 }

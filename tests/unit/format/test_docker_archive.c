@@ -1,4 +1,5 @@
-/* Archives as `docker save` writes them, of today and of 2016: whole, damaged and hostile. */
+/* Archives as `docker save` writes them, current ones and those of 2016: complete, damaged and
+ * hostile. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +38,7 @@ static void test_names_choose(void **state)
     expect_refusal("docker-archive:%s/n.tar:other", NULL, "find image 'other");
 }
 
-/* `docker save` of 2020 has symlinks for layers that it has already written. */
+/* `docker save` of 2020 writes symlinks for layers that it has already written. */
 static void test_linked_layers(void **state)
 {
     struct buffer tar = {0};

@@ -1,4 +1,4 @@
-/* Which kind of input a file or directory is, compressed or not, and what is not an input. */
+/* Which kind of input a file or directory is, compressed or not, and which files are not images. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static void test_compressed_as_a_whole(void **state)
 }
 
 /* A compressed archive is read once: a document that is too large for memory is kept elsewhere,
- * also if the layers are not needed. */
+ * even if no form of the layers is requested. */
 static void test_large_document_in_a_compressed_archive(void **state)
 {
     char *config = make_config(0, 1);

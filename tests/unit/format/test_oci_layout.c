@@ -1,4 +1,4 @@
-/* Folders in the OCI image layout. */
+/* Directories in the OCI image layout. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Outputs of every format, written from a base layer in the store and a new one, and read back with
- * libarchive. */
+/* Outputs of every format, written from a base layer in the store and a new layer, and read back
+ * with libarchive. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -97,7 +97,7 @@ static void make_tar(const char *text, struct buffer *tar)
     tar_blocks_end(tar);
 }
 
-/* A layer as a base brings it: its tar is in the store. */
+/* A layer as it comes from a base image: its tar is in the store. */
 static struct layer base_layer(struct fixture *fixture, const char *text)
 {
     CLEANUP(buffer_free) struct buffer tar = {0};
@@ -211,7 +211,7 @@ static void check_digest(const char *text, const struct buffer *bytes)
     assert_string_equal(text, expected);
 }
 
-/* Checks everything that manifest.json leads to. */
+/* Checks everything that manifest.json refers to. */
 static void check_docker_archive(const struct parts *parts, size_t layer_count)
 {
     CLEANUP(json_freep) struct json *manifest = json_of(part_of(parts, "manifest.json"));
@@ -269,14 +269,14 @@ static void test_docker_archive(void **state)
     check_docker(*state, COMPRESSION_GZIP, 0);
 }
 
-/* IDs go by the place in the chain, so one layer may stand in it twice. */
+/* IDs depend on the place in the chain, so one layer may occur in it twice. */
 static void test_repeated_layer(void **state)
 {
     check_docker(*state, COMPRESSION_NONE, 3);
     check_docker(*state, COMPRESSION_GZIP, 3);
 }
 
-/* A blob that the index leads to, checked against its name. */
+/* Reads a blob that the index refers to, and checks it against its name. */
 static const struct buffer *blob_of(const struct parts *parts, const struct json *descriptor)
 {
     const char *digest = json_get_string(descriptor, "digest");
@@ -401,7 +401,7 @@ static void test_other_folders_are_kept(void **state)
     }
 }
 
-/* What the user has put into an output is not the program's to remove. */
+/* What a user has put into an output directory must not be removed. */
 static void test_output_with_more_in_it_is_kept(void **state)
 {
     struct fixture *fixture = *state;
@@ -462,7 +462,7 @@ static void test_layer_folder(void **state)
     assert_non_null(json_get(document, "checksum"));
 }
 
-/* The same bytes from a store that has the compressed base layer and from one that has not. */
+/* The same bytes are written from a store with the compressed base layer and from one without. */
 static void test_warm_and_cold_store(void **state)
 {
     struct fixture *fixture = *state;

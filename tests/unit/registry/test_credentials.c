@@ -38,7 +38,7 @@ static void write_file(const char *name, mode_t mode, const char *text)
     free(path);
 }
 
-/* NAME becomes a file with an entry for KEY, whose user is USER. */
+/* Writes the file NAME with an entry for KEY, whose user is USER. */
 static void write_auth(const char *name, const char *key, const char *user)
 {
     struct buffer pair = {0};
@@ -80,7 +80,7 @@ static int tear_down(void **state)
     return status;
 }
 
-/* The user found is USER, or none if USER is NULL. */
+/* Checks that the user found is USER, or none if USER is NULL. */
 static void expect(const char *auth_file, const char *host, const char *name, const char *user)
 {
     struct credential found = {0};
@@ -106,7 +106,7 @@ static void expect_error(const char *auth_file, enum exit_code code, const char 
     assert_non_null(err);
     assert_int_equal(err->code, code);
     if (strstr(err->message, words) == NULL)
-        fail_msg("'%s' does not say '%s'", err->message, words);
+        fail_msg("'%s' does not contain '%s'", err->message, words);
     error_free(err);
 }
 
@@ -155,7 +155,7 @@ static void test_variables(void **state)
     free(docker);
 }
 
-/* A file without anything for the registry leaves it to the next. */
+/* A file without an entry for the registry leaves it to the next file. */
 static void test_next_file(void **state)
 {
     (void)state;
@@ -267,7 +267,8 @@ static void test_helper_floods(void **state)
     write_helper("flood", "exec yes");
     write_file("run/containers/auth.json", 0600, "{\"credHelpers\":{\"h\":\"flood\"}}");
     expect_error(NULL, EXIT_NETWORK, "read its output: larger than");
-    /* One that looks at no error is ended by SIGPIPE, although this process ignores it. */
+    /* A helper that ignores errors is ended by SIGPIPE, although this process ignores that
+     * signal. */
     signal(SIGPIPE, SIG_IGN);
     write_helper("flood",
                  "while :; do echo 0123456789012345678901234567890123456789; done 2> /dev/null");

@@ -46,7 +46,7 @@ static void test_resolve_refuses(void **state)
     free(longest);
 }
 
-/* What a server puts into a URL is not sent as credentials. */
+/* Credentials that a server puts into a URL are not sent. */
 static void test_resolve_drops_credentials(void **state)
 {
     (void)state;
@@ -58,7 +58,7 @@ static void test_add_query(void **state)
     char *url = url_add_query("https://a/u?_state=x%3D", "digest", "sha256:ab&c");
 
     (void)state;
-    /* curl's versions differ in the case of the hex digits. */
+    /* curl's versions differ in the case of hex digits. */
     assert_int_equal(strcasecmp(url, "https://a/u?_state=x%3D&digest=sha256%3Aab%26c"), 0);
     free(url);
 }
