@@ -279,7 +279,7 @@ static bool needs_layer(const struct state *state)
 {
     return state->plan.needs_vm || state->spec->contents.count > 0 ||
            state->spec->closure.count > 0 || state->base == NULL ||
-           state->build->output.format == FORMAT_LAYER;
+           output_format_row(state->build->output.format)->is_layer;
 }
 
 static struct error *make_layer(struct state *state, struct layer *ret)

@@ -266,12 +266,9 @@ static struct error *find_first_difference(const struct output *first, const str
  * its index, which names all others by their digests. */
 static struct error *compare_outputs(const struct output *first, const struct output *second)
 {
-    static const char *const files[][3] = {[FORMAT_DOCKER_ARCHIVE] = {""},
-                                           [FORMAT_OCI_ARCHIVE] = {""},
-                                           [FORMAT_OCI] = {"/index.json"},
-                                           [FORMAT_LAYER] = {"/layer.tar", "/json"}};
+    const struct output_format_row *format = output_format_row(first->format);
 
-    for (const char *const *file = files[first->format]; *file != NULL; file++) {
+    for (const char *const *file = format->compared; *file != NULL; file++) {
         CLEANUP(freep) char *one = xasprintf("%s%s", first->path, *file);
         CLEANUP(freep) char *other = xasprintf("%s%s", second->path, *file);
         bool identical = false;
@@ -279,7 +276,7 @@ static struct error *compare_outputs(const struct output *first, const struct ou
         TRY(are_identical(one, other, &identical));
         if (identical)
             continue;
-        if (first->format != FORMAT_LAYER)
+        if (!format->is_layer)
             return find_first_difference(first, second);
         return strcmp(*file, "/json") == 0 ? error_new(EXIT_OTHER, "the layer's json")
                                            : compare_tars(one, other);

@@ -230,7 +230,8 @@ static struct error *check(const struct parser *parser)
         return NULL;
     for (size_t i = 0; i < option_count; i++)
         if (parser->given[i] && option_table[i].offset == offsetof(struct options, compression) &&
-            options->format == FORMAT_LAYER && options->compression != COMPRESSION_NONE)
+            output_format_row(options->format)->is_layer &&
+            options->compression != COMPRESSION_NONE)
             return error_new(EXIT_USAGE,
                              "read option '--compression': format 'layer' is not compressed");
     TRY(check_arguments(options));
@@ -333,9 +334,11 @@ struct error *options_parse(int argc, char **argv, struct options *ret)
 /* What the name of the output ends in. */
 static const char *extension(const struct options *options)
 {
-    if (options->format == FORMAT_OCI || options->format == FORMAT_LAYER)
+    const struct output_format_row *format = output_format_row(options->format);
+
+    if (format->is_folder)
         return "";
-    if (options->format == FORMAT_OCI_ARCHIVE || options->compression == COMPRESSION_NONE)
+    if (!format->is_compressed || options->compression == COMPRESSION_NONE)
         return ".tar";
     return options->compression == COMPRESSION_ZSTD ? ".tar.zst" : ".tar.gz";
 }

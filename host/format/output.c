@@ -19,29 +19,20 @@
 
 struct layer_form_wanted output_wants_new(const struct output *output)
 {
-    bool packed = output->format != FORMAT_LAYER && output->compression != COMPRESSION_NONE;
-    bool has_v1_json = output->format == FORMAT_DOCKER_ARCHIVE || output->format == FORMAT_LAYER;
+    const struct output_format_row *format = output_format_row(output->format);
+    bool packed = !format->is_layer && output->compression != COMPRESSION_NONE;
 
     return (struct layer_form_wanted){.tar = !packed,
                                       .blob = packed,
-                                      .blob_digest = output->format != FORMAT_DOCKER_ARCHIVE,
+                                      .blob_digest = format->names_blobs,
                                       .compression =
                                           packed ? output->compression : COMPRESSION_NONE,
-                                      .tarsum = has_v1_json};
+                                      .tarsum = format->has_tarsum};
 }
 
 unsigned int output_wants_base(const struct output *output)
 {
-    switch (output->format) {
-    case FORMAT_DOCKER_ARCHIVE:
-        return LAYER_TAR;
-    case FORMAT_OCI_ARCHIVE:
-    case FORMAT_OCI:
-        return LAYER_BLOB;
-    case FORMAT_LAYER:
-        break;
-    }
-    return LAYER_TAR; /* no base layer is written, but the base disk is made from them */
+    return output_format_row(output->format)->needed;
 }
 
 static struct error *write_archive(const struct image *image, const struct output *output,
@@ -105,17 +96,17 @@ static struct error *write_archive_stream(const struct image *image, const struc
  * be replaced by another one. */
 static bool is_replaceable(const char *path, enum output_format format)
 {
-    static const char *const oci[] = {".", "..", "oci-layout", "index.json", "blobs", NULL};
-    static const char *const layer[] = {".", "..", "layer.tar", "json", "VERSION", NULL};
     DIR *dir = opendir(path);
     bool is_own = dir != NULL;
 
     while (is_own) {
         const struct dirent *entry = readdir(dir);
-        const char *const *name = format == FORMAT_OCI ? oci : layer;
+        const char *const *name = output_format_row(format)->members;
 
         if (entry == NULL)
             break;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
         while (*name != NULL && strcmp(*name, entry->d_name) != 0)
             name++;
         is_own = *name != NULL;
@@ -149,7 +140,7 @@ static struct error *exchange(const char *temporary, const char *target)
 
 static bool is_folder_format(enum output_format format)
 {
-    return format == FORMAT_OCI || format == FORMAT_LAYER;
+    return output_format_row(format)->is_folder;
 }
 
 static struct error *check_folder(const struct output *output, const char *path)

@@ -10,13 +10,12 @@
 #ifndef VMBUILD_OUTPUT_H
 #define VMBUILD_OUTPUT_H
 
+#include "host/format/output_format.h"
 #include "host/image/image.h"
 #include "host/image/layer_writer.h"
 #include "host/lib/error.h"
 #include "host/store/store.h"
 #include "host/tar/compression.h"
-
-enum output_format { FORMAT_DOCKER_ARCHIVE, FORMAT_OCI_ARCHIVE, FORMAT_OCI, FORMAT_LAYER };
 
 struct output {
     enum output_format format;

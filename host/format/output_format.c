@@ -1,0 +1,43 @@
+#include "host/format/output_format.h"
+
+#include <stddef.h>
+
+#include "host/image/image.h"
+
+static const struct output_format_row rows[] = {
+    [FORMAT_DOCKER_ARCHIVE] =
+        {
+            .is_compressed = true,
+            .has_tarsum = true,
+            .needed = LAYER_TAR,
+            .compared = {""},
+        },
+    [FORMAT_OCI_ARCHIVE] =
+        {
+            .names_blobs = true,
+            .needed = LAYER_BLOB,
+            .compared = {""},
+        },
+    [FORMAT_OCI] =
+        {
+            .is_folder = true,
+            .names_blobs = true,
+            .needed = LAYER_BLOB,
+            .members = {"oci-layout", "index.json", "blobs"},
+            .compared = {"/index.json"}, /* it names all other files by their digests */
+        },
+    [FORMAT_LAYER] =
+        {
+            .is_folder = true,
+            .is_layer = true,
+            .has_tarsum = true,
+            .needed = LAYER_TAR, /* not written, but the base disk is made from them */
+            .members = {"layer.tar", "json", "VERSION"},
+            .compared = {"/layer.tar", "/json"},
+        },
+};
+
+const struct output_format_row *output_format_row(enum output_format format)
+{
+    return &rows[format];
+}
