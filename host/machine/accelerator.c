@@ -161,7 +161,8 @@ static char *reason_against(const char *device)
     case VERSION:
         return xasprintf("%s is not KVM, or not version %d of its API", device, KVM_API_VERSION);
     case SET_UP:
-        return xasprintf("%s does not make a virtual machine: %s", device, strerror(report.cause));
+        return xasprintf("%s does not create a virtual machine: %s", device,
+                         strerror(report.cause));
     case RUN:
         if (report.cause != 0)
             return xasprintf("%s does not run a virtual CPU: %s", device, strerror(report.cause));

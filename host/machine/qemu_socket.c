@@ -14,13 +14,13 @@ struct error *qemu_socket_listen(const char *folder, const char *name, struct qe
     struct qemu_socket made = {.address.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof made.address.sun_path)
-        return error_new(EXIT_OTHER, "make the socket '%s': its path is too long", path);
+        return error_new(EXIT_OTHER, "create the socket '%s': its path is too long", path);
     memcpy(made.address.sun_path, path, strlen(path) + 1);
     CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&made.address, sizeof made.address) < 0 ||
         listen(fd, 1) < 0)
-        return error_errno(EXIT_OTHER, "make the socket '%s'", path);
+        return error_errno(EXIT_OTHER, "create the socket '%s'", path);
     made.listener = steal_fd(&fd);
     *ret = made;
     return NULL;

@@ -139,7 +139,7 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
     if (blocks > UINT32_MAX)
         blocks = UINT32_MAX; /* without the 64bit feature: 16 TiB less one block */
     if (to < 0 || memory < 0 || ftruncate(memory, (off_t)(blocks * BLOCK_SIZE)) < 0)
-        return error_errno(EXIT_OTHER, "make the disk '%s'", path);
+        return error_errno(EXIT_OTHER, "create the disk '%s'", path);
     CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", memory);
 
     pthread_once(&once, initialize_ext2_error_table);
@@ -147,9 +147,9 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
     errcode_t err = make(name, &param, journal);
 
     if (err != 0)
-        return error_new(err == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "make the disk '%s': %s",
+        return error_new(err == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "create the disk '%s': %s",
                          path, error_message(err));
-    return error_context(file_copy_sparse(name, to, path), "make the disk '%s'", path);
+    return error_context(file_copy_sparse(name, to, path), "create the disk '%s'", path);
 }
 
 struct error *scratch_disk_make(const char *path, uint64_t size)

@@ -223,7 +223,7 @@ static bool take_lock(int fd, const char *name)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (errno == EWOULDBLOCK)
-        progress_note("waiting for another vmbuild to make the cache entry '%s'", name);
+        progress_note("waiting for another vmbuild to create the cache entry '%s'", name);
     while (flock(fd, LOCK_EX) < 0)
         if (errno != EINTR)
             return false;

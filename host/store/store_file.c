@@ -24,12 +24,12 @@ struct error *store_file_make_folders(const char *path)
     const char *slash = strrchr(path, '/');
 
     if (errno != ENOENT || slash == NULL || slash == path)
-        return error_errno(EXIT_OTHER, "make the cache directory '%s'", path);
+        return error_errno(EXIT_OTHER, "create the cache directory '%s'", path);
     CLEANUP(freep) char *above = xstrndup(path, (size_t)(slash - path));
 
     TRY(store_file_make_folders(above));
     if (mkdir(path, FOLDER_MODE) < 0 && errno != EEXIST)
-        return error_errno(EXIT_OTHER, "make the cache directory '%s'", path);
+        return error_errno(EXIT_OTHER, "create the cache directory '%s'", path);
     return NULL;
 }
 

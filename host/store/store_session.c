@@ -101,7 +101,7 @@ static struct error *make_folder(const char *folder, struct store_session *sessi
 
     session->uses_fd = open(uses, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     if (session->uses_fd < 0 || lock(session->uses_fd, LOCK_EX) < 0)
-        return error_errno(EXIT_OTHER, "make and lock '%s'", uses);
+        return error_errno(EXIT_OTHER, "create and lock '%s'", uses);
     return NULL;
 }
 
@@ -165,7 +165,7 @@ struct error *store_session_temporary(struct store_session *session, char **ret_
 
     *ret_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (*ret_fd < 0)
-        return error_errno(EXIT_OTHER, "make the temporary '%s' in the cache", path);
+        return error_errno(EXIT_OTHER, "create the temporary '%s' in the cache", path);
     *ret_path = STEAL(path);
     return NULL;
 }

@@ -112,7 +112,7 @@ static struct error *save(struct gatekeeper *gatekeeper)
     json_set(bandwidth, "max-bandwidth", json_integer(SAVE_BANDWIDTH));
     TRY(monitor_execute(monitor, "migrate-set-parameters", bandwidth, -1, NULL));
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(EXIT_VM, "make a pipe for QEMU");
+        return error_errno(EXIT_VM, "create a pipe for QEMU");
     CLEANUP(closep) int from = ends[0];
 
     TRY(begin_migration(monitor, ends[1]));

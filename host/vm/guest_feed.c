@@ -28,7 +28,7 @@ static struct error *make_pipe(int *ret_read, int *ret_write)
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(EXIT_OTHER, "make a pipe");
+        return error_errno(EXIT_OTHER, "create a pipe");
     (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* only speed depends on it */
     *ret_read = ends[0];
     *ret_write = ends[1];

@@ -122,7 +122,7 @@ static struct error *memory_file(const void *bytes, size_t length, int *ret_fd)
     CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC);
 
     if (fd < 0)
-        return error_errno(EXIT_OTHER, "make a file in memory");
+        return error_errno(EXIT_OTHER, "create a file in memory");
     TRY(file_write(bytes, length, fd, "a file in memory"));
     *ret_fd = steal_fd(&fd);
     return NULL;

@@ -55,7 +55,7 @@ RUN_PID=$second
 finish
 exits 0 "two builds at once: the second"
 like "two builds at once: one reports that it waits" "$(cat "$WORK/err" "$WORK/err.other")" \
-    "^vmbuild: waiting for another vmbuild to make the cache entry 'disks/"
+    "^vmbuild: waiting for another vmbuild to create the cache entry 'disks/"
 is "two builds at once: the same bytes" "$(sha256sum < "$WORK/job.tar") $(sha256sum < "$WORK/job2.tar")" \
     "$expected $expected"
 

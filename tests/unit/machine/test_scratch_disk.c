@@ -154,7 +154,7 @@ static void test_missing_file_is_an_error(void **state)
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_OTHER);
     assert_string_equal(err->message,
-                        "make the disk '/nonexistent/disk': No such file or directory");
+                        "create the disk '/nonexistent/disk': No such file or directory");
     error_free(err);
 }
 
