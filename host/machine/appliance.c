@@ -36,6 +36,13 @@ static char *program_folder(void)
     return program != NULL ? folder_of(program) : xstrdup("");
 }
 
+/* The folder of a release or an installation that has what belongs to the program at FOLDER. The
+ * caller's. */
+static char *library_folder(const char *folder)
+{
+    return xasprintf("%s/../lib/vmbuild", folder);
+}
+
 static bool holds(const char *folder, const char *name)
 {
     CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
@@ -48,15 +55,12 @@ static bool is_appliance(const char *folder)
     return holds(folder, APPLIANCE_KERNEL) && holds(folder, APPLIANCE_INITRAMFS);
 }
 
-/* Not with a colon: libguestfs takes a list of directories. */
 static struct error *take(const char *folder, char **ret)
 {
     CLEANUP(freep) char *path = realpath(folder, NULL);
 
     if (path == NULL)
         return error_errno(EXIT_VM, "find the appliance in '%s'", folder);
-    if (strchr(path, ':') != NULL)
-        return error_new(EXIT_VM, "find the appliance in '%s': its path contains a colon", path);
     *ret = STEAL(path);
     return NULL;
 }
@@ -77,7 +81,7 @@ struct error *appliance_find(char **ret)
     const char *asked = getenv("VMBUILD_APPLIANCE");
     CLEANUP(freep) char *program = program_folder();
     CLEANUP(freep) char *built = xasprintf("%s/build/appliance", program);
-    CLEANUP(freep) char *installed = xasprintf("%s/../lib/vmbuild", program);
+    CLEANUP(freep) char *installed = library_folder(program);
     const char *const places[] = {built, installed, VMBUILD_LIBDIR};
 
     if (asked != NULL && *asked != '\0')
@@ -119,6 +123,17 @@ char *appliance_kernel_version(const char *folder)
     return version;
 }
 
+/* Returns the QEMU of the release that the program is part of, the caller's; NULL if there is none.
+ */
+static char *bundled_qemu(void)
+{
+    CLEANUP(freep) char *program = program_folder();
+    CLEANUP(freep) char *library = library_folder(program);
+    CLEANUP(freep) char *path = xasprintf("%s/" QEMU, library);
+
+    return access(path, X_OK) == 0 ? realpath(path, NULL) : NULL;
+}
+
 /* Returns the first QEMU in PATH, the caller's; NULL if there is none. */
 static char *search_path(void)
 {
@@ -148,6 +163,9 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
         *ret = xstrdup(asked);
         return NULL;
     }
+    *ret = bundled_qemu();
+    if (*ret != NULL)
+        return NULL;
     if (access(default_path, X_OK) == 0) {
         *ret = xstrdup(default_path);
         return NULL;
@@ -165,13 +183,17 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
 
 char *appliance_find_firmware(const char *qemu)
 {
+    /* Seen from QEMU's folder: in a release, in an installation. */
+    static const char *const places[] = {"", "/../share/qemu"};
     CLEANUP(freep) char *program = realpath(qemu, NULL);
-    CLEANUP(freep) char *folder = program == NULL ? NULL : folder_of(program);
-    CLEANUP(freep)
-    char *beside = folder == NULL ? NULL : xasprintf("%s/../share/qemu/" FIRMWARE, folder);
+    CLEANUP(freep) char *folder = program != NULL ? folder_of(program) : NULL;
 
-    if (beside != NULL && access(beside, R_OK) == 0)
-        return STEAL(beside);
+    for (size_t i = 0; folder != NULL && i < sizeof places / sizeof *places; i++) {
+        CLEANUP(freep) char *path = xasprintf("%s%s/" FIRMWARE, folder, places[i]);
+
+        if (access(path, R_OK) == 0)
+            return STEAL(path);
+    }
     if (access("/usr/share/qemu/" FIRMWARE, R_OK) == 0)
         return xstrdup("/usr/share/qemu/" FIRMWARE);
     return NULL;

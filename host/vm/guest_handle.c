@@ -277,16 +277,23 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
                                          .end = end_qemu,
                                          .context = handle};
     const char *run = NULL;
+    struct guest_attempt linked = *attempt;
+    CLEANUP(freep) char *qemu = NULL;
+    CLEANUP(freep) char *appliance = NULL;
 
     *ret_late = false;
     TRY(temporary_run_folder(&run));
+    TRY(socket_folder_link(&handle->sockets, "qemu-system", attempt->qemu, &qemu));
+    TRY(socket_folder_link(&handle->sockets, "appliance", attempt->appliance, &appliance));
+    linked.qemu = qemu;
+    linked.appliance = appliance;
     TRY(guest_port_open(handle->sockets.path, "output", &handle->output));
     TRY(guest_port_open(handle->sockets.path, "layer", &handle->layer));
     TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
                          handle));
     TRY(gatekeeper_start(handle->sockets.path, &plan, &handle->gatekeeper));
     TRY(make_handle(&handle->g));
-    if (!configure(handle, options, attempt, run)) {
+    if (!configure(handle, options, &linked, run)) {
         CLEANUP(freep) char *words = last_words(handle);
 
         return error_new(EXIT_VM, "configure the VM: %s", words);

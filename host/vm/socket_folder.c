@@ -2,15 +2,15 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 
-/* What libguestfs appends to the directory: "/libguestfsXXXXXX/guestfsd.sock". */
-#define SUFFIX_MAX 31
+/* Of the directory: libguestfs appends "/libguestfsXXXXXX/guestfsd.sock" for a socket, and composes a
+ * command that must not be longer than 256 bytes around "/qemu-system". */
+#define PATH_LENGTH_MAX 63
 #define SOCKET_NAME "guestfsd.sock"
 
 #define COMMAND_MAX 8192 /* bytes of QEMU's command line that are searched */
@@ -21,12 +21,24 @@ struct error *socket_folder_choose(struct socket_folder *ret)
 
     *ret = (struct socket_folder){0};
     TRY(temporary_run_folder(&run));
-    if (strlen(run) + SUFFIX_MAX < sizeof((struct sockaddr_un *)0)->sun_path) {
+    if (strlen(run) <= PATH_LENGTH_MAX && strpbrk(run, ",:") == NULL) {
         ret->path = xstrdup(run);
         return NULL;
     }
     TRY(temporary_folder("/tmp", "vmbuild", &ret->path));
     ret->is_apart = true;
+    return NULL;
+}
+
+struct error *socket_folder_link(const struct socket_folder *folder, const char *name,
+                                 const char *path, char **ret)
+{
+    CLEANUP(freep) char *link = xasprintf("%s/%s", folder->path, name);
+
+    unlink(link);
+    if (symlink(path, link) < 0)
+        return error_errno(EXIT_OTHER, "link '%s' to '%s'", link, path);
+    *ret = STEAL(link);
     return NULL;
 }
 

@@ -1,8 +1,13 @@
 /*
- * The directory of the VM's sockets, and the one that libguestfs makes for its own.
+ * The directory of the VM's sockets, and the one that libguestfs makes for its own. Its path is short
+ * and plain.
  *
  * A Unix socket's path has little room (sockaddr_un). The sockets lie in the build's own temporary
  * directory unless its path is too long, and else in a temporary directory of their own in /tmp.
+ *
+ * libguestfs overruns its buffer (command.c: add_string) if the path of QEMU is long, takes a list of
+ * directories for the appliance, split at colons, and doubles commas for an option of QEMU that does not
+ * undouble them. So it is given links in this directory.
  *
  * libguestfs makes a directory below the one it is given, and removes it when its handle is closed.
  * For root, though, it makes it in /tmp, whatever it is given, and if this process is killed, it
@@ -25,6 +30,11 @@ struct socket_folder {
 
 /* Chooses the directory, and makes it if need be. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *socket_folder_choose(struct socket_folder *ret);
+
+/* Makes the link NAME to PATH, in place of an earlier one. *RET is its path, the caller's. Errors:
+ * EXIT_OTHER. */
+[[nodiscard]] struct error *socket_folder_link(const struct socket_folder *folder, const char *name,
+                                               const char *path, char **ret);
 
 /* Adopts the directory of libguestfs that the process QEMU uses, if it would stay behind. May be
  * called from any thread while no other function is. */

@@ -20,6 +20,23 @@ USER_ENV=(PATH="$WORK/bin")
 build job
 ok "QEMU is not on the PATH: found all the same, or exit code 4" test "$STATUS" -eq 4 -o "$STATUS" -eq 0
 
+# What a release brings along comes first, wherever it lies.
+release="$WORK/a release: größer, with a long name that libguestfs has no room for, and for which it gets another one"
+mkdir -p "$release/bin" "$release/lib/vmbuild"
+cp "$VMBUILD" "$release/bin/vmbuild"
+cp "$(dirname "$VMBUILD")"/../lib/vmbuild/*.x86_64* "$release/lib/vmbuild/"
+printf '#!/bin/sh\nexec qemu-system-x86_64 "$@"\n' > "$release/lib/vmbuild/qemu-system-x86_64"
+chmod -R a+rX "$release"
+chmod 755 "$release/lib/vmbuild/qemu-system-x86_64"
+installed=$VMBUILD VMBUILD=$release/bin/vmbuild
+USER_ENV=()
+build job
+exits 0 "a release"
+run doctor
+is "a release: its own QEMU and appliance" "$(grep -cF "$release/lib/vmbuild" "$WORK/out")" 2
+rm -r "$release"
+VMBUILD=$installed
+
 printf '#!/bin/sh\nexit 1\n' > "$WORK/qemu"
 chmod 755 "$WORK/qemu"
 USER_ENV=(VMBUILD_QEMU="$WORK/qemu")

@@ -29,6 +29,14 @@ static void test_long_path(void **state)
     assert_true(folder.is_apart);
     assert_true(strlen(folder.path) + 31 < sizeof((struct sockaddr_un *)0)->sun_path);
     assert_int_equal(access(folder.path, W_OK), 0);
+    char *link = NULL;
+
+    assert_null(socket_folder_link(&folder, "qemu-system", "/nowhere", &link));
+    free(link);
+    assert_null(socket_folder_link(&folder, "qemu-system", "/bin/sh", &link));
+    assert_true(strlen(link) <= 75);
+    assert_int_equal(access(link, X_OK), 0);
+    free(link);
     char *path = strdup(folder.path);
 
     socket_folder_free(&folder);
