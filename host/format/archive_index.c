@@ -82,7 +82,7 @@ static char *resolve(const char *base, const char *name)
     return path.length > 0 && path.length <= NAME_LENGTH_MAX ? buffer_steal(&path) : NULL;
 }
 
-static struct name *add_name(struct archive_index *index, char *text)
+static struct name *add_name(struct archive_index *index)
 {
     if (index->count == index->capacity) {
         index->capacity = index->capacity > 0 ? 2 * index->capacity : 64;
@@ -90,7 +90,7 @@ static struct name *add_name(struct archive_index *index, char *text)
     }
     struct name *name = &index->names[index->count];
 
-    *name = (struct name){.text = text, .sequence = index->count++};
+    *name = (struct name){.sequence = index->count++};
     return name;
 }
 
@@ -100,7 +100,10 @@ const char *archive_index_add_file(struct archive_index *index, const char *path
 
     if (text == NULL)
         return NULL;
-    add_name(index, text)->member = member;
+    struct name *name = add_name(index);
+
+    name->text = text;
+    name->member = member;
     return text;
 }
 
@@ -112,8 +115,10 @@ void archive_index_add_link(struct archive_index *index, const char *path, const
     if (text == NULL)
         return;
     char *link = resolve(from_root ? NULL : text, target);
+    struct name *name = add_name(index);
 
-    add_name(index, text)->link = link != NULL ? link : xstrdup(NOWHERE);
+    name->text = text;
+    name->link = link != NULL ? link : xstrdup(NOWHERE);
 }
 
 static int by_text(const void *a, const void *b)

@@ -83,11 +83,12 @@ static struct error *keep_session(struct upload *upload, const struct http_answe
 /* Returns the URL that begins an upload; the caller's. */
 static char *begin_url(const struct upload *upload, const char *mount_source)
 {
-    CLEANUP(freep) char *url = repository_url(upload->shared->repository, "blobs/uploads/");
-    CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", upload->source->digest.hex);
+    char *plain = repository_url(upload->shared->repository, "blobs/uploads/");
 
     if (mount_source == NULL)
-        return STEAL(url);
+        return plain;
+    CLEANUP(freep) char *url = plain;
+    CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", upload->source->digest.hex);
     CLEANUP(freep) char *mount = url_add_query(url, "mount", digest);
 
     return mount != NULL ? url_add_query(mount, "from", mount_source) : NULL;
