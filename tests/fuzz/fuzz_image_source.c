@@ -10,6 +10,7 @@
 #include "host/format/image_source.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
+#include "host/store/store.h"
 #include "host/tree/export.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,11 +1,11 @@
-/* A registry's manifest, and the challenge of its answer. */
+/* A registry's manifest, and the challenge of its response. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "host/image/manifest.h"
 #include "host/lib/memory.h"
-#include "host/registry/auth.h"
+#include "host/registry/challenge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
