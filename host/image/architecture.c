@@ -44,7 +44,7 @@ const char *architecture_of_host(void)
     static struct utsname host;
 
     if (uname(&host) < 0)
-        return "amd64"; /* cannot be: it fails only for a bad address */
+        return "amd64"; /* impossible: uname fails only for a bad address */
     const char *name = architecture_of_machine(host.machine);
 
     return name != NULL ? name : host.machine;

@@ -1,5 +1,5 @@
 /*
- * An image in memory: its config and its layers, wherever their bytes lie. Every input becomes one
+ * An image in memory: its config and its layers, wherever their bytes are. Every input becomes one
  * of these and every output is written from one. Layer files are in the content store or are
  * temporaries; an image only names them.
  */
@@ -20,10 +20,10 @@
 struct layer {
     struct digest diff_id; /* of the uncompressed tar */
     uint64_t size;         /* bytes of the uncompressed tar */
-    char *tar_path;        /* the uncompressed tar, or NULL where it was never needed */
+    char *tar_path;        /* the uncompressed tar, or NULL if it was never needed */
 
-    /* The blob as it came from an OCI image or a registry, or as it was compressed when it streamed
-     * in; OCI outputs keep these bytes. Where there is none, path is NULL. */
+    /* The blob as it came from an OCI image or a registry, or as it was compressed while it
+     * streamed in; OCI outputs keep these bytes. The path is NULL if there is none. */
     struct {
         char *path;
         struct digest digest; /* empty for a new layer of a format that does not name blobs */
@@ -32,7 +32,7 @@ struct layer {
         bool is_own; /* made by compressor_new, and so the same bytes for the same tar */
     } blob;
 
-    bool is_temporary; /* its files are this run's own, and used up by the output */
+    bool is_temporary; /* its files belong to this run, and the output uses them up */
     char *tarsum;      /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
 };
 
@@ -41,8 +41,8 @@ struct image {
     char *tag;           /* or NULL */
     struct json *config; /* the OCI/Docker image config document: architecture, os, config, rootfs,
                              history */
-    /* Where the image is as it came, the bytes of its config document and of its manifest, so that
-     * its ID and digest stay what they were; else empty. The type is the manifest's media type. */
+    /* If the image is unchanged, the bytes of its config document and of its manifest, so that its
+     * ID and digest stay the same; else empty. The type is the manifest's media type. */
     struct buffer config_bytes;
     struct buffer manifest;
     char *manifest_type;
@@ -50,10 +50,10 @@ struct image {
     size_t layer_count;
 };
 
-/* Which forms of the layers the caller will use: the others may be left unmade. */
+/* Which forms of the layers the caller will use: the others need not be made. */
 enum layer_form {
     LAYER_TAR = 1,  /* layer.tar_path */
-    LAYER_BLOB = 2, /* layer.blob, where the source has one */
+    LAYER_BLOB = 2, /* layer.blob, if the source has one */
 };
 
 /* Appends a layer, whose members the image owns from then on. */

@@ -236,7 +236,7 @@ static struct error *make_history(const struct json *base, size_t base_layers, c
     return NULL;
 }
 
-/* Drops what is only true of the base. */
+/* Drops what is true only of the base. */
 static void drop_base_only(struct json *document)
 {
     static const char *const keys[] = {"id",

@@ -28,23 +28,23 @@
 #include "host/lib/error.h"
 #include "host/lib/json.h"
 
-/* Parses BYTES, which NAME calls for errors, and gives document and bytes to IMAGE. BYTES is empty
- * afterwards. *RET_DIFF_IDS is an array of *RET_COUNT, the caller's. Errors: EXIT_INPUT if it is not
- * a config, not for Linux, or has more than IMAGE_LAYERS_MAX layers. */
+/* Parses BYTES, which errors call NAME, and gives document and bytes to IMAGE. BYTES is empty
+ * afterwards. *RET_DIFF_IDS is an array of *RET_COUNT, the caller's. Errors: EXIT_INPUT if it is
+ * not a config, not for Linux, or has more than IMAGE_LAYERS_MAX layers. */
 [[nodiscard]] struct error *image_config_read(const char *name, struct buffer *bytes,
                                               struct image *image, struct digest **ret_diff_ids,
                                               size_t *ret_count);
 
 /* Makes IMAGE->config from BASE (NULL: none), SPEC_CONFIG (NULL or the spec's `config` object),
- * CREATED (seconds since 1970), ARCHITECTURE (GOARCH, where the base says none) and IMAGE->layers,
- * the last of which is the new one where HAS_NEW_LAYER. Errors: EXIT_INPUT where the base's or the
- * spec's config is malformed. */
+ * CREATED (seconds since 1970), ARCHITECTURE (GOARCH, for a base that names none) and
+ * IMAGE->layers, the last of which is the new one if HAS_NEW_LAYER. Errors: EXIT_INPUT if the
+ * base's or the spec's config is malformed. */
 [[nodiscard]] struct error *image_config_make(const struct json *base,
                                               const struct json *spec_config, int64_t created,
                                               const char *architecture, bool has_new_layer,
                                               struct image *image);
 
-/* Appends the bytes of IMAGE's config document: as it came, or else as compact JSON. */
+/* Appends the bytes of IMAGE's config document: unchanged if it has them, else as compact JSON. */
 void image_config_write(const struct image *image, struct buffer *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A request for an image: which one of those that a reference leads to, what its reader needs of the
- * layers, and the means to get them. It travels from image_open through every format and to the
+ * A request for an image: which one of those that a reference leads to, what its reader needs of
+ * the layers, and the means to get them. It travels from image_open through every format and to the
  * registry unchanged, so nothing that decides what is read lies outside of it. It owns nothing: all
  * pointers are the caller's and outlive the call.
  */

@@ -59,7 +59,7 @@ static char *record_kind(enum compression compression)
     return xasprintf("blob-%s", version);
 }
 
-/* Looks for a blob that was made before. *RET's path stays NULL where there is none. */
+/* Looks for a blob that was made before. *RET's path stays NULL if there is none. */
 static void find(const char *kind, const struct digest *diff_id, struct store *store,
                  struct layer_blob *ret)
 {

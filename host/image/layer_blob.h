@@ -1,6 +1,6 @@
 /*
- * A layer's tar as a compressed blob of its own, for registries: made once, kept in the store under
- * its digest, with a record that leads from the diff ID to it.
+ * A layer's tar as a compressed blob, for registries: made once and kept in the store under its
+ * digest, with a record that leads from the diff ID to it.
  */
 #ifndef VMBUILD_LAYER_BLOB_H
 #define VMBUILD_LAYER_BLOB_H

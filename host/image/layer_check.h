@@ -1,8 +1,8 @@
 /*
- * Whether a tar is a layer that this program may pass on: what the guest sends is not trusted.
- * Paths are relative, without `..`, and of limited length; types are those that layers have;
- * owners, modes, device numbers and sizes are in range; the archive ends as it should, with nothing
- * behind.
+ * Checks whether a tar is a layer that this program may pass on: what the guest sends is not
+ * trusted. Paths are relative, without `..`, and of limited length; types are those that layers
+ * have; owners, modes, device numbers and sizes are in range; the archive ends correctly, with
+ * nothing after its end.
  */
 #ifndef VMBUILD_LAYER_CHECK_H
 #define VMBUILD_LAYER_CHECK_H
@@ -18,11 +18,11 @@ struct layer_check;
 /* Never returns NULL. */
 struct layer_check *layer_check_new(void);
 
-/* The next bytes of the tar. Errors: EXIT_INPUT, naming the entry. */
+/* Takes the next bytes of the tar. Errors: EXIT_INPUT, naming the entry. */
 [[nodiscard]] struct error *layer_check_write(struct layer_check *check, const void *bytes,
                                               size_t length);
 
-/* The tar is over. CHECK is still to be freed. */
+/* To be called at the end of the tar. Errors: as above. CHECK is still to be freed. */
 [[nodiscard]] struct error *layer_check_finish(struct layer_check *check);
 
 void layer_check_free(struct layer_check *check);

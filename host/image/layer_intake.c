@@ -22,7 +22,7 @@ enum { CONSUMER_HASH, CONSUMER_DECOMPRESS };
 struct stream {
     struct ring *ring;
     struct layer_intake_form form;
-    int fd; /* below 0 where it is not written */
+    int fd; /* below 0 if it is not written */
     pthread_t hasher;
     bool has_hasher;
 };
@@ -99,7 +99,7 @@ static ssize_t read_ring(void *context, void *buffer, size_t capacity, struct er
     return (ssize_t)length;
 }
 
-/* Decompresses until the end. Returns why the bytes are damaged, or NULL; errors of writing go to
+/* Decompresses until the end. Returns why the bytes are damaged, or NULL; write errors go to
  * INTAKE->write_error. */
 static struct error *decompress_all(struct layer_intake *intake, struct ring_source *ring_source)
 {
@@ -168,7 +168,7 @@ static struct error *start(struct layer_intake *intake, const void *piece, size_
     return start_thread(&intake->blob.hasher, &intake->blob.has_hasher, hash_stream, &intake->blob);
 }
 
-/* sink_write: takes the blob's next piece. The first one tells how it is compressed. */
+/* sink_write: takes the blob's next piece. The first one determines the compression. */
 static struct error *take_piece(void *context, const void *bytes, size_t length)
 {
     struct layer_intake *intake = context;

@@ -1,9 +1,10 @@
 /*
  * An intake: the bytes of one layer, taken in once, as they come.
  *
- * While they stream in they are hashed, told compressed or not, decompressed and hashed again, and
- * what is wanted of both forms is written to temporaries of the store; hashing and decompressing
- * run on threads of their own. Nobody uses the temporaries before the digests have been compared.
+ * While they stream in they are hashed, their compression is recognised, and they are decompressed
+ * and hashed again. The forms that are wanted are written to temporaries of the store. Hashing and
+ * decompressing run on separate threads. The temporaries are not used before the digests have been
+ * compared.
  */
 #ifndef VMBUILD_LAYER_INTAKE_H
 #define VMBUILD_LAYER_INTAKE_H
@@ -23,20 +24,20 @@ struct layer_intake;
 struct layer_intake_form {
     struct digest digest;
     uint64_t size;
-    char *path; /* a temporary of the store, or NULL where it was not wanted */
+    char *path; /* a temporary of the store, or NULL if it was not wanted */
 };
 
+/* If the bytes came uncompressed, tar and blob are the same, and the path, if either form was
+ * wanted, is that of tar. */
 struct layer_intake_result {
     enum compression compression;
     struct layer_intake_form blob; /* as they came */
-    struct layer_intake_form
-        tar;              /* decompressed; where they came uncompressed the same as blob, and
-                                the one path, if either was wanted, is this one's */
-    struct error *damage; /* why they do not decompress, or NULL; tar is then not valid */
+    struct layer_intake_form tar;  /* decompressed */
+    struct error *damage;          /* why they do not decompress, or NULL; tar is then not valid */
 };
 
 /* Starts an intake. NAME is what errors call the bytes. WANTED: enum layer_form bits of the forms
- * to write (image_source.h). */
+ * to write (image.h). */
 [[nodiscard]] struct error *layer_intake_new(const char *name, unsigned int wanted,
                                              struct store *store, struct layer_intake **ret);
 
@@ -44,19 +45,19 @@ struct layer_intake_result {
 [[nodiscard]] struct error *layer_intake_write(struct layer_intake *intake, const void *bytes,
                                                size_t length);
 
-/* Ends it and frees INTAKE, also on error. Damaged bytes are no error here: see the result, which
- * the caller owns. */
+/* Ends the intake and frees INTAKE, also on error. Damaged bytes are not an error here, but part of
+ * the result, which the caller owns. */
 [[nodiscard]] struct error *layer_intake_finish(struct layer_intake *intake,
                                                 struct layer_intake_result *ret);
 
-/* Gives up. */
+/* Abandons it. */
 void layer_intake_free(struct layer_intake *intake);
 static inline void layer_intake_freep(struct layer_intake **intake)
 {
     layer_intake_free(*intake);
 }
 
-/* Removes the temporaries that are left, and frees. */
+/* Removes the temporaries that are left, and frees the rest. */
 void layer_intake_result_free(struct layer_intake_result *result);
 
 #endif

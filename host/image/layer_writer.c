@@ -16,20 +16,20 @@
 #include "host/lib/temporary.h"
 #include "host/tar/tarsum.h"
 
-/* A legacy checksum is not worth hashing the zeros of a larger hole, such as lastlog of a huge
- * UID. */
+/* A legacy checksum is not worth hashing the zeros of a larger hole, such as that of lastlog with a
+ * huge UID. */
 #define TARSUM_HOLES_MAX (UINT64_C(1) << 30)
 
-/* A file under way, with the digest of what it holds. */
+/* A file in progress, with the digest of its content. */
 struct file {
     char *path;
     const char *name;    /* for errors */
     int fd;              /* below 0: nothing is kept */
-    struct sha256 *hash; /* NULL: nobody asks for its digest */
+    struct sha256 *hash; /* NULL: its digest is not needed */
     uint64_t size;
 };
 
-/* One that reads every piece of the tar, on a thread of its own, until it has an error. */
+/* A consumer that reads every piece of the tar, on a separate thread, until it fails. */
 struct consumer {
     struct layer_writer *writer;
     unsigned int number; /* in the ring */
@@ -48,7 +48,7 @@ struct layer_writer {
     struct ring *ring;
     struct consumer consumers[RING_CONSUMERS_MAX];
     unsigned int consumer_count;
-    atomic_bool failed; /* some consumer has an error */
+    atomic_bool failed; /* a consumer has failed */
 };
 
 static struct error *file_append(struct file *file, const void *bytes, size_t length)
@@ -150,7 +150,7 @@ struct error *layer_writer_new(const char *dir, const char *name, struct layer_f
     return NULL;
 }
 
-/* Ends the consumers. Returns the first error that one of them had, or NULL. */
+/* Ends the consumers. Returns the first error of any, or NULL. */
 static struct error *stop_consumers(struct layer_writer *writer)
 {
     struct error *err = NULL;
@@ -166,7 +166,7 @@ static struct error *stop_consumers(struct layer_writer *writer)
     return err;
 }
 
-/* The checker's error, as one of the guest's. */
+/* Turns an error of the check into one that blames the guest. */
 static struct error *blame_guest(struct error *err)
 {
     if (err != NULL)

@@ -208,7 +208,7 @@ struct error *manifest_parse(const char *name, const char *bytes, size_t length,
     return NULL;
 }
 
-/* The variant that an architecture has where none is named, or NULL. */
+/* Returns the variant of an architecture if none is named, or NULL. */
 static const char *usual_variant(const char *architecture)
 {
     if (strcmp(architecture, "arm64") == 0)
@@ -216,8 +216,8 @@ static const char *usual_variant(const char *architecture)
     return strcmp(architecture, "arm") == 0 ? "v7" : NULL;
 }
 
-/* How well ITEM suits: 0 not at all. One that names no platform may suit any, as an index in an
- * index does. */
+/* Returns how well ITEM fits: 0 not at all. An entry that names no platform may fit any, such as an
+ * index in an index. */
 static int rate(const struct descriptor *item, const char *architecture, size_t length,
                 const char *variant)
 {

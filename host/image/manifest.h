@@ -2,10 +2,10 @@
  * Manifests and indexes: OCI image-spec 1.1 ("Image Manifest", "Image Index") and Docker's
  * "Image Manifest Version 2, Schema 2" with its manifest list. Pure: bytes in, bytes out.
  *
- * A document says what it is by `mediaType`; the content type that came with it is used only where
- * it does not. One that could be read as both an image and an index is refused, since two readers
- * would see two things (CVE-2021-41190). So are schema 1, artifacts that are no images, layers that
- * lie elsewhere (foreign, non-distributable) and encrypted ones.
+ * A document's `mediaType` is its type; the content type that came with it counts only if there is
+ * none. A document that could be read as both an image and an index is refused, since two readers
+ * would see different things (CVE-2021-41190). So are schema 1, artifacts that are not images,
+ * foreign (non-distributable) layers and encrypted ones.
  */
 #ifndef VMBUILD_MANIFEST_H
 #define VMBUILD_MANIFEST_H
@@ -32,7 +32,7 @@ struct descriptor {
     char *media_type;
     struct digest digest;
     uint64_t size;
-    char *os, *architecture, *variant; /* of an index's entry; NULL where not given */
+    char *os, *architecture, *variant; /* of an index's entry; NULL if not given */
 };
 
 struct manifest {
@@ -48,18 +48,18 @@ struct manifest {
 [[nodiscard]] struct error *manifest_parse(const char *name, const char *bytes, size_t length,
                                            const char *content_type, struct manifest *ret);
 
-/* The entry of INDEX for Linux on ARCHITECTURE (GOARCH name, "linux/" before it allowed; with
- * "/VARIANT" only that variant). Without one, the usual variant of the architecture is preferred,
- * then the first that is there, then the first that names no platform. *RET is borrowed. Errors:
- * EXIT_INPUT, which lists what there is. */
+/* Finds the entry of INDEX for Linux on ARCHITECTURE (GOARCH name, "linux/" before it allowed; with
+ * "/VARIANT" only that variant). Without a variant, the usual one of the architecture is preferred,
+ * then the first that exists, then the first entry that names no platform. *RET is borrowed.
+ * Errors: EXIT_INPUT, which lists the platforms that exist. */
 [[nodiscard]] struct error *manifest_choose(const struct manifest *index, const char *name,
                                             const char *architecture,
                                             const struct descriptor **ret);
 
-/* The compression that the media type of LAYER, an image's, names. */
+/* Returns the compression that the media type of LAYER, an image's, names. */
 enum compression manifest_layer_compression(const struct descriptor *layer);
 
-/* Writes an image's manifest, MANIFEST->items being its layers. Appends to OUT. */
+/* Appends an image's manifest to OUT. MANIFEST->items are its layers. */
 void manifest_write(const struct manifest *manifest, struct buffer *out);
 
 void manifest_free(struct manifest *manifest);

@@ -23,8 +23,8 @@ static const struct {
     {"docker://", TRANSPORT_DOCKER},
 };
 
-/* Further ones of containers-transports(5), and what people type for docker://. A file whose name
- * begins so is ./NAME. */
+/* Other transports of containers-transports(5), and what people type for docker://. A file whose
+ * name begins with one of these is ./NAME. */
 static const char *const foreign_transports[] = {
     "containers-storage:",
     "dir:",
@@ -41,7 +41,7 @@ static bool is_lower_alphanumeric(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Length of the separator at TEXT: ".", "_", "__" or dashes; 0 where it is none. */
+/* Returns the length of the separator at TEXT: ".", "_", "__" or dashes; 0 if there is none. */
 static size_t separator_length(const char *text)
 {
     if (*text == '.')
@@ -102,7 +102,7 @@ static bool is_domain(const char *text, size_t length)
 }
 
 /* Whether the first component, LENGTH bytes of NAME, is a registry and not a part of the path: as
- * Docker and skopeo tell them apart. */
+ * Docker and skopeo distinguish them. */
 static bool names_registry(const char *name, size_t length)
 {
     return memchr(name, '.', length) != NULL || memchr(name, ':', length) != NULL || *name == '[' ||
@@ -200,7 +200,7 @@ static struct error *parse_registry(const char *text, struct reference *referenc
     }
     if (reference->tag == NULL && *reference->digest.hex == '\0')
         reference->tag = xstrdup("latest");
-    /* The limit is that of the name with all that stands for itself. */
+    /* The limit applies to the name after its default parts were added. */
     CLEANUP(freep) char *full = xasprintf("%s/%s", reference->host, reference->name);
 
     return reference_check_name(full);
@@ -226,7 +226,7 @@ static struct error *parse_file(const char *text, struct reference *reference)
     return NULL;
 }
 
-/* Refuses what can only be meant as a reference of a kind that is not read here. */
+/* Refuses what can only be a reference of an unsupported kind. */
 static struct error *check_foreign(const char *text)
 {
     for (size_t i = 0; i < sizeof foreign_transports / sizeof *foreign_transports; i++)

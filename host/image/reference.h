@@ -6,7 +6,7 @@
  *     oci:DIR[:REF]
  *     docker://HOST/NAME[:TAG|@DIGEST]
  *
- * A plain path has TRANSPORT_PATH and is recognised by what it holds. Pure: nothing is opened here.
+ * A plain path has TRANSPORT_PATH and is recognised by its content. Pure: nothing is opened here.
  */
 #ifndef VMBUILD_REFERENCE_H
 #define VMBUILD_REFERENCE_H
@@ -26,15 +26,15 @@ enum transport {
 
 struct reference {
     enum transport transport;
-    char *path; /* of a file or folder; NULL for a registry */
+    char *path; /* of a file or directory; NULL for a registry */
     char *host; /* registry HOST[:PORT]; "docker.io" has its API host substituted by the registry */
     char *name; /* repository name within the registry, or the image name after FILE:, or NULL */
     char *tag;  /* or NULL */
     struct digest digest; /* or empty */
 };
 
-/* Parses TEXT, of one of the forms above. *RET is freed by reference_free. Errors: EXIT_INPUT,
- * naming the part that is wrong. */
+/* Parses TEXT, one of the forms above. *RET is freed by reference_free. Errors: EXIT_INPUT, naming
+ * the part that is wrong. */
 [[nodiscard]] struct error *reference_parse(const char *text, struct reference *ret);
 
 /* Checks NAME (the spec's `name`: a repository name, registry prefix allowed) and TAG by the
@@ -42,7 +42,7 @@ struct reference {
 [[nodiscard]] struct error *reference_check_name(const char *name);
 [[nodiscard]] struct error *reference_check_tag(const char *tag);
 
-/* REFERENCE as text, as reference_parse reads it. The result is the caller's. */
+/* Returns REFERENCE as text, as reference_parse reads it; the caller's. */
 char *reference_format(const struct reference *reference);
 
 void reference_free(struct reference *reference);

@@ -1,7 +1,7 @@
 /*
  * Two growable things: bytes (struct buffer) and a list of strings (struct strings). A zeroed one
- * is empty and valid; the owner frees it. A buffer's bytes are always followed by a NUL that is not
- * counted.
+ * is empty and valid; the owner frees it. A buffer's bytes are always followed by a NUL, which does
+ * not count.
  */
 #ifndef VMBUILD_BUFFER_H
 #define VMBUILD_BUFFER_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 struct buffer {
-    char *data; /* NULL until something was appended */
+    char *data; /* NULL until something is appended */
     size_t length;
     size_t capacity;
 };
@@ -18,7 +18,7 @@ struct buffer {
 /* Appends LENGTH bytes. */
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 
-/* Appends text formatted as printf does. */
+/* Appends formatted text, as printf does. */
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -26,13 +26,13 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
  */
 char *buffer_reserve(struct buffer *buffer, size_t length);
 
-/* Returns the bytes, NUL-ended, owned by the caller; the buffer is empty afterwards. */
+/* Returns the bytes, NUL-terminated and owned by the caller; the buffer is empty afterwards. */
 char *buffer_steal(struct buffer *buffer);
 
 void buffer_free(struct buffer *buffer);
 
 struct strings {
-    char **items; /* NULL-ended once something was added */
+    char **items; /* NULL-terminated once something is added */
     size_t count;
     size_t capacity;
 };

@@ -1,13 +1,13 @@
 /*
- * Cleanup attributes: what a variable owns is released where its scope ends, unless it was stolen.
- * Each keeps errno and accepts the empty value.
+ * Cleanup attributes: what a variable owns is released at the end of its scope, unless it was
+ * stolen. Each keeps errno and accepts the empty value.
  *
  *     CLEANUP(freep) char *path = ...;
  *     CLEANUP(closep) int fd = -1;
  *     *ret = STEAL(path);
  *
- * What a module hands out has an X_free, which releases all that it owns, and an X_freep for
- * CLEANUP where others use it so. They too accept the empty value: NULL, or a zeroed struct.
+ * A module's type X has an X_free, which releases all that it owns, and an X_freep if others use it
+ * with CLEANUP. They too accept the empty value: NULL, or a zeroed struct.
  */
 #ifndef VMBUILD_CLEANUP_H
 #define VMBUILD_CLEANUP_H
@@ -28,7 +28,7 @@
         stolen_;                                                                                   \
     })
 
-/* For any pointer to memory of malloc. */
+/* For any pointer to memory from malloc. */
 static inline void freep(void *pointer)
 {
     int saved = errno;

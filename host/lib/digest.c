@@ -35,7 +35,7 @@ struct sha256 *sha256_new(void)
     return hash;
 }
 
-/* Past its start, a digest of OpenSSL allocates nothing and cannot fail. */
+/* Once started, a digest of OpenSSL allocates nothing and cannot fail. */
 static void require(bool done)
 {
     assert(done);

@@ -4,8 +4,8 @@
  * A function that can fail returns `struct error *`: NULL for success, else an error that the
  * caller owns and either returns (adding its context once) or frees. Only main prints one and exits
  * with its code. The message is one line, "OPERATION 'OBJECT': CAUSE", where CAUSE keeps the words
- * of the library that failed. The advice is one line that says what to do; details are further
- * lines, such as the end of the guest's console.
+ * of the library that failed. The advice is one line on what to do; details are further lines, such
+ * as the end of the guest's console.
  *
  * Allocation failure is not an error value: memory.h ends the program.
  */
@@ -20,7 +20,7 @@ enum exit_code {
     EXIT_INPUT = 3,     /* the spec or an input image is not valid */
     EXIT_VM = 4,        /* the VM did not start */
     EXIT_SCRIPT = 5,    /* a script in the guest failed */
-    EXIT_DISK_FULL = 6, /* the guest's, the output's or the cache's disk; the message says which */
+    EXIT_DISK_FULL = 6, /* the guest's, the output's or the cache's disk; the message names it */
     EXIT_MEMORY = 7,    /* the guest ran out of memory */
     EXIT_TIMEOUT = 8,
     EXIT_NETWORK = 9, /* a registry or the network failed */
@@ -35,8 +35,8 @@ struct error {
     char *details; /* lines, or NULL */
 };
 
-/* Makes an error with CODE and a message built as printf does. Never returns NULL; the caller owns
- * it. */
+/* Makes an error with CODE and a message formatted as printf does. Never returns NULL; the caller
+ * owns it. */
 [[nodiscard]] struct error *error_new(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -64,7 +64,7 @@ static inline void error_freep(struct error **err)
     error_free(*err);
 }
 
-/* Leaves the calling function with the error of EXPRESSION, if any. */
+/* Returns from the calling function with the error of EXPRESSION, if any. */
 #define TRY(expression)                                                                            \
     do {                                                                                           \
         struct error *try_error_ = (expression);                                                   \

@@ -13,7 +13,7 @@
 
 #define READ_PIECE (64u << 10)
 #define COPY_PIECE (1u << 20)
-#define KERNEL_PIECE (1u << 30) /* copy_file_range takes less than 2 GiB at once */
+#define KERNEL_PIECE (1u << 30) /* copy_file_range copies less than 2 GiB at once */
 #define USE_UP_PIECE (64u << 20)
 
 struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buffer *out)
@@ -158,7 +158,7 @@ struct error *file_use_up(const char *from, uint64_t size, int to, const char *t
         uint64_t length = size - at < USE_UP_PIECE ? size - at : USE_UP_PIECE;
 
         TRY(copy_bytes(from, from_fd, length, to, to_name));
-        /* Where this cannot be done, the room is free again when the temporary is removed. */
+        /* If this cannot be done, the space is freed when the temporary is removed. */
         (void)fallocate(from_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
                         (off_t)length);
     }
@@ -185,7 +185,7 @@ struct error *file_copy_data(int from, const char *from_name, uint64_t size, uin
             return error_errno(EXIT_OTHER, "write '%s'", to_name);
         TRY(copy_bytes(from_name, from, length, to, to_name));
     }
-    if (data < 0 && errno != ENXIO) /* which says that only a hole is left */
+    if (data < 0 && errno != ENXIO) /* which means that only a hole is left */
         return error_errno(EXIT_OTHER, "read '%s'", from_name);
     return NULL;
 }
@@ -224,7 +224,7 @@ char *file_without_slash(const char *path)
 
 mode_t file_mode(mode_t mode)
 {
-    mode_t mask = umask(077); /* it can be read only by setting it */
+    mode_t mask = umask(077); /* the umask can only be read by setting it */
 
     umask(mask);
     return mode & ~mask;

@@ -1,6 +1,6 @@
 /*
- * Files: small ones read whole, bytes written to the last, and copies as cheap as the file systems
- * allow: shared extents, a copy inside the kernel, or else read and write.
+ * Files: small ones read as a whole, writes that are complete, and copies as cheap as the file
+ * systems allow: shared extents, a copy inside the kernel, or else read and write.
  */
 #ifndef VMBUILD_FILE_H
 #define VMBUILD_FILE_H
@@ -12,14 +12,14 @@
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 
-/* Appends the bytes that FD has left to OUT. Errors, which name no object: CODE where they cannot
- * be read or are more than MAX. */
+/* Appends the rest of FD's bytes to OUT. Errors, which name no object: CODE if they cannot be read
+ * or are more than MAX. */
 [[nodiscard]] struct error *file_read_open(int fd, size_t max, enum exit_code code,
                                            struct buffer *out);
 
 /* Appends the bytes of the file PATH to OUT. WHAT names its kind for errors ("certificates").
- * Errors: CODE where it cannot be read or has more than MAX bytes; errno is open's where that
- * failed, else 0, so that a caller may let a missing file pass (ENOENT). */
+ * Errors: CODE if it cannot be read or has more than MAX bytes; errno is that of open if open
+ * failed, else 0, so that a caller can tolerate a missing file (ENOENT). */
 [[nodiscard]] struct error *file_read(const char *path, const char *what, size_t max,
                                       enum exit_code code, struct buffer *out);
 
@@ -28,11 +28,11 @@
 [[nodiscard]] struct error *file_write(const void *bytes, size_t length, int to,
                                        const char *to_name);
 
-/* Appends the SIZE bytes of the file FROM at TO's position. Errors: EXIT_OTHER where FROM cannot be
+/* Appends the SIZE bytes of the file FROM at TO's position. Errors: EXIT_OTHER if FROM cannot be
  * read or is not of that size; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name);
 
-/* The same, and uses up FROM, a temporary: what was copied takes no more room on its disk, where
+/* The same, and uses up FROM, a temporary: what was copied no longer takes space on its disk, if
  * the file system can free it. */
 [[nodiscard]] struct error *file_use_up(const char *from, uint64_t size, int to,
                                         const char *to_name);
@@ -41,23 +41,24 @@
  * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_sparse(const char *from, int to, const char *to_name);
 
-/* Copies the data of the first SIZE bytes of FROM to the same places in TO, and leaves out holes.
- * Errors: EXIT_OTHER, also where there is more data than MAX bytes; EXIT_DISK_FULL. */
+/* Copies the data of the first SIZE bytes of FROM to the same places in TO, without holes. Errors:
+ * EXIT_OTHER, also if there are more than MAX bytes of data; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_data(int from, const char *from_name, uint64_t size,
                                            uint64_t max, int to, const char *to_name);
 
-/* The folder that PATH, which has no slash at its end, is in: "." where it names none. The
+/* Returns the directory that PATH, which has no slash at its end, is in: "." if it names none. The
  * caller's. */
 char *file_folder(const char *path);
 
-/* PATH without slashes at its end, for a folder that is yet to be made. The caller's. */
+/* Returns PATH without slashes at its end, for a directory that is still to be made. The caller's.
+ */
 char *file_without_slash(const char *path);
 
-/* MODE less this process's umask, for a file that was made with another mode. */
+/* Returns MODE less this process's umask, for a file that was made with another mode. */
 mode_t file_mode(mode_t mode);
 
-/* Makes the new file NAME in the folder DIR_FD (mode 0666 less the umask). Its content is the file
- * FROM of SIZE bytes, or where that is NULL the SIZE bytes at BYTES. Errors: as above. */
+/* Makes the new file NAME in the directory DIR_FD (mode 0666 less the umask). Its content is the
+ * file FROM of SIZE bytes, or, if that is NULL, the SIZE bytes at BYTES. Errors: as above. */
 [[nodiscard]] struct error *file_make(int dir_fd, const char *name, const char *from,
                                       const void *bytes, uint64_t size);
 

@@ -9,7 +9,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-#define TOO_YOUNG 2 /* seconds: file systems' times are as coarse as that (FAT) */
+#define TOO_YOUNG 2 /* seconds: the times of some file systems are as coarse as that (FAT) */
 
 bool file_identity(int fd, const char *purpose, struct digest *ret)
 {

@@ -16,9 +16,9 @@ enum json_type { JSON_NULL, JSON_BOOLEAN, JSON_NUMBER, JSON_STRING, JSON_ARRAY, 
 
 struct json {
     enum json_type type;
-    unsigned int line, column; /* from 1; 0 where the value was not parsed */
+    unsigned int line, column; /* from 1; 0 if the value was not parsed */
     bool boolean;
-    char *text;   /* of a string (NUL-ended, no NUL inside) or a number */
+    char *text;   /* of a string (NUL-terminated, no NUL inside) or a number */
     size_t count; /* of an array's or object's children */
     size_t capacity;
     struct json **items; /* children */
@@ -42,11 +42,11 @@ struct json *json_array(void);
 struct json *json_object(void);
 struct json *json_copy(const struct json *value);
 
-/* The member of OBJECT called KEY, or NULL; also NULL where OBJECT is NULL or no object. Borrowed.
- */
+/* Returns the member of OBJECT called KEY, borrowed; NULL if there is none, or OBJECT is NULL or
+ * not an object. */
 struct json *json_get(const struct json *object, const char *key);
 
-/* The text of OBJECT's member KEY where it is a string, else NULL. Borrowed. */
+/* Returns the text of OBJECT's member KEY, borrowed; NULL if it is not a string. */
 const char *json_get_string(const struct json *object, const char *key);
 
 /* Returns a new value of TYPE: null, false, without text or children. Never NULL. */
@@ -66,7 +66,7 @@ void json_remove(struct json *object, const char *key);
 /* Appends VALUE, which ARRAY owns from then on. */
 void json_append(struct json *array, struct json *value);
 
-/* Reads a whole number of at most MAX from a number value. Returns false where it is none. */
+/* Reads a whole number of at most MAX from a number value. Returns false if it is not one. */
 bool json_to_unsigned(const struct json *value, uint64_t max, uint64_t *ret);
 
 /* "null", "string", ... for messages. */

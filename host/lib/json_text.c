@@ -64,7 +64,7 @@ static void scan_to(struct reader *reader, size_t offset)
     }
 }
 
-/* Moves to where the current token begins: after the last one and what separates them. */
+/* Moves to the start of the current token: after the last one and what separates them. */
 static void scan_to_token(struct reader *reader)
 {
     size_t start = reader->token_end;
@@ -122,8 +122,8 @@ static int on_number(void *context, const char *text, size_t length)
     return place(context, value);
 }
 
-/* The code unit of the escape at TEXT, or 0 where that is none of \uXXXX, whose digits yajl has
- * seen. */
+/* Returns the code unit of the escape \uXXXX at TEXT, whose digits yajl has checked; 0 if it is
+ * something else. */
 static unsigned long escaped_unit(const char *text)
 {
     char digits[5] = {0};
@@ -135,11 +135,11 @@ static unsigned long escaped_unit(const char *text)
 }
 
 /* Whether the token that scan_to_token has just reached has a \uD8xx without its \uDCxx, or the
- * other way round (RFC 8259, section 8.2): no UTF-8 can say that, and yajl makes something else of
- * it. */
+ * other way round (RFC 8259, section 8.2): UTF-8 cannot express that, and yajl turns it into
+ * something else. */
 static bool has_lone_surrogate(const struct reader *reader)
 {
-    bool high_before = false; /* the escape right before was the first half of a pair */
+    bool high_before = false; /* the previous escape was the first half of a pair */
 
     for (size_t i = reader->scanned; i < reader->token_end;) {
         unsigned long unit = escaped_unit(reader->bytes + i);
@@ -153,18 +153,18 @@ static bool has_lone_surrogate(const struct reader *reader)
     return false;
 }
 
-/* What is wrong with the text of LENGTH bytes of the current token, or NULL. */
+/* Returns what is wrong with the current token's text of LENGTH bytes, or NULL. */
 static const char *find_fault(const struct reader *reader, const char *text, size_t length)
 {
     if (memchr(text, '\0', length) != NULL)
         return "a NUL character";
     if (has_lone_surrogate(reader))
         return "half a surrogate pair";
-    /* yajl looks at the number of continuation bytes only. */
+    /* yajl checks only the number of continuation bytes. */
     return utf8_is_valid(text, length) ? NULL : "bytes that are not UTF-8";
 }
 
-/* Refuses the text of LENGTH bytes of the current token where it is none. WHAT names the token. */
+/* Fails if the current token's LENGTH bytes are not valid text. WHAT names the token. */
 static int check_text(struct reader *reader, const char *what, const unsigned char *text,
                       size_t length)
 {
@@ -227,7 +227,7 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A key that OBJECT has twice, or NULL. Borrowed. */
+/* Returns a key that OBJECT has twice, borrowed, or NULL. */
 static const char *find_repeated_key(const struct json *object)
 {
     CLEANUP(freep) char **sorted = xcalloc(object->count, sizeof *sorted);
@@ -267,7 +267,7 @@ static int on_end_array(void *context)
     return 1;
 }
 
-/* yajl's own words, of which it has one or two lines, as part of one line. */
+/* Fails with yajl's own words, one or two lines, as part of one line. */
 static void fail_with_yajl(struct reader *reader)
 {
     unsigned char *text = yajl_get_error(reader->yajl, 0, NULL, 0);

@@ -3,10 +3,10 @@
  *
  *     vmbuild: allocate memory: the host has none left
  *
- * and exits with code 1, whichever thread it happens in: nothing that runs could go on without the
- * memory, and what has to be removed is removed by the supervising process (supervisor.h). The
- * memory that these functions return is freed with free(). A length that comes from outside is
- * checked against a named limit by the caller before it gets here.
+ * and exits with code 1, in whichever thread it happens: nothing could go on without the memory,
+ * and the supervising process removes what has to be removed (supervisor.h). The memory that these
+ * functions return is freed with free(). A length that comes from outside is checked against a
+ * named limit by the caller before it gets here.
  */
 #ifndef VMBUILD_MEMORY_H
 #define VMBUILD_MEMORY_H

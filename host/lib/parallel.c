@@ -13,7 +13,7 @@ struct team {
     atomic_bool stopped;
 };
 
-/* Takes the next index. Returns false where there is none, or no use. */
+/* Takes the next index. Returns false if there is none, or no use in it. */
 static bool take(struct team *team, size_t *ret)
 {
     pthread_mutex_lock(&team->lock);
@@ -66,7 +66,8 @@ struct error *parallel_run(size_t count, size_t threads, parallel_work work, voi
     pthread_mutex_init(&team.lock, NULL);
     bool has_first = take(&team, &first); /* before the others can */
 
-    /* The caller's own thread is one of them, so that the work is done even where none starts. */
+    /* The caller's thread is one of them, so that the work is done even if no other can be started.
+     */
     while (started + 1 < threads && started + 1 < count &&
            pthread_create(&members[started], NULL, member, &team) == 0)
         started++;

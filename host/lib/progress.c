@@ -16,15 +16,15 @@
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 
-#define LINE_MAX_BYTES 8192   /* of a script's line; longer ones are shown in parts */
-#define BYTES_INTERVAL 0.1    /* seconds between two shown byte counts */
+#define LINE_MAX_BYTES 8192   /* of a script's line; longer lines are shown in parts */
+#define BYTES_INTERVAL 0.1    /* seconds between two byte counts shown */
 #define ERASE_LINE "\r\033[K" /* ECMA-48: back to column 1, erase to the end */
 
 static struct {
     pthread_mutex_t mutex;
     enum progress_mode mode;
     int verbosity;
-    char *stage; /* under way, or NULL */
+    char *stage; /* in progress, or NULL */
     double stage_start;
     uint64_t stage_bytes;
     double bytes_shown;  /* when */
@@ -48,8 +48,8 @@ void progress_setup(enum progress_mode mode, int verbosity)
     progress.verbosity = verbosity;
 }
 
-/* Writes TEXT to standard error in one go, which another program may have made one that does not
- * wait. Nobody can be told when that fails. */
+/* Writes TEXT to standard error, which another program may have set to non-blocking. There is
+ * nowhere to report a failure. */
 static void show(const char *text, size_t length)
 {
     struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -66,7 +66,7 @@ static void show(const char *text, size_t length)
     }
 }
 
-/* Shows TEXT as a line of its own, above the stage line of a terminal. */
+/* Shows TEXT as a line, above the stage line of a terminal. */
 static void show_line(const char *text)
 {
     struct buffer line = {0};
@@ -276,7 +276,7 @@ static char *make_lines_harmless(const char *prefix, const char *text)
     return buffer_steal(&out);
 }
 
-/* Names of files and the words of libguestfs may be in a note. */
+/* A note may contain file names and words of libguestfs. */
 static void __attribute__((format(printf, 2, 0)))
 show_note(const char *kind, const char *format, va_list args)
 {
@@ -318,7 +318,7 @@ void progress_detail(const char *format, ...)
     va_end(args);
 }
 
-/* An error's message and advice are a line each, whatever names are in them. */
+/* An error's message and advice are one line each, whatever names they contain. */
 static void show_error_event(const struct error *err)
 {
     const char *texts[] = {err->message, err->advice};

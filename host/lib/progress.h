@@ -1,9 +1,9 @@
 /*
- * What the user sees while vmbuild works: stages, bytes, the scripts' output, notes. All of it goes
+ * What the user sees while vmbuild runs: stages, bytes, the scripts' output, notes. All of it goes
  * to standard error (json events included); results go to standard output only. Thread-safe.
  *
- * What is on the screen is the one state that all of a program shares, so it is a variable of the
- * module: a stage line is rewritten whichever part of the program has something to show.
+ * What is on the screen is state that the whole program shares, so it is a variable of the module:
+ * the stage line is rewritten whichever part of the program has something to show.
  *
  *   tty    a stage line that is rewritten in place, script output above it
  *   plain  a line for each stage that starts and for each note; script output as it comes
@@ -25,23 +25,23 @@
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 
-/* Chooses the mode (AUTO: tty where standard error is a terminal, else plain). VERBOSITY: -1 quiet
+/* Chooses the mode (AUTO: tty if standard error is a terminal, else plain). VERBOSITY: -1 quiet
  * (script output and errors only), 0, 1 verbose (details such as QEMU's command line, kept cache
  * entries). */
 void progress_setup(enum progress_mode mode, int verbosity);
 
-/* A stage starts; the one before it must be done. NAME is a word or two, the same in every mode. */
+/* Starts a stage; the one before must be done. NAME is a word or two, the same in every mode. */
 void progress_start(const char *name);
 
-/* Bytes of the current stage so far; TOTAL 0 where unknown. Cheap: shown at most ten times a
- * second. */
+/* Reports the bytes of the current stage so far; TOTAL is 0 if unknown. Cheap: shown at most ten
+ * times a second. */
 void progress_bytes(uint64_t done, uint64_t total);
 
-/* The current stage is done. */
+/* Ends the current stage. */
 void progress_done(void);
 
-/* LENGTH bytes that a script wrote, in any pieces; shown line by line, unprintable bytes made
- * harmless on a terminal. progress_output_end shows what is left of a last line. */
+/* Shows LENGTH bytes that a script wrote, in pieces of any size, line by line; on a terminal,
+ * unprintable bytes are made harmless. progress_output_end shows what is left of a last line. */
 void progress_output(const char *bytes, size_t length);
 void progress_output_end(void);
 

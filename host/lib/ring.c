@@ -10,7 +10,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-#define PIECES 6 /* enough to even out what one thread does at a time */
+#define PIECES 6 /* enough to even out the threads' bursts */
 
 struct ring {
     pthread_mutex_t mutex;
@@ -20,8 +20,8 @@ struct ring {
     unsigned long committed; /* pieces so far */
     bool ended;
     unsigned int consumers;
-    unsigned long taken[RING_CONSUMERS_MAX]; /* pieces given back; ULONG_MAX: has left */
-    bool holding[RING_CONSUMERS_MAX];        /* has a piece that it will give back */
+    unsigned long taken[RING_CONSUMERS_MAX]; /* pieces released; ULONG_MAX: has left */
+    bool holding[RING_CONSUMERS_MAX];        /* has a piece that it will release */
 
     /* The producer's alone. */
     struct sink first;

@@ -33,7 +33,7 @@ struct ring *ring_new(unsigned int consumers, struct sink first);
 /* No more bytes come. May be repeated. */
 void ring_end(struct ring *ring);
 
-/* Gives back the piece from the call before and waits for the next one. Returns its bytes, borrowed
+/* Releases the piece of the previous call and waits for the next one. Returns its bytes, borrowed
  * until the next call, or NULL at the end. */
 const char *ring_next(struct ring *ring, unsigned int consumer, size_t *ret_length);
 

@@ -1,5 +1,5 @@
 /*
- * Streams of bytes: where they come from and where they go, whatever lies behind.
+ * Streams of bytes: where they come from and where they go, whatever that is.
  */
 #ifndef VMBUILD_STREAM_H
 #define VMBUILD_STREAM_H
@@ -16,8 +16,8 @@ struct sink {
     void *context;
 };
 
-/* Where a stream's bytes come from. Returns bytes read into BUFFER, 0 at the end; errors by *ERR.
- */
+/* Where a stream's bytes come from. Returns the number of bytes read into BUFFER, 0 at the end;
+ * below 0 with *ERR set. */
 typedef ssize_t (*source_read)(void *context, void *buffer, size_t capacity, struct error **err);
 struct source {
     source_read read;

@@ -19,8 +19,8 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* The signals that the supervisor waits for: it never has a handler run in the middle of anything.
- * Of those that nohup(1) had ignored none: sigwait returns an ignored signal, too. */
+/* The signals that the supervisor waits for, so that no handler ever runs in the middle of
+ * anything. Those that nohup(1) ignores are left out: sigwait returns ignored signals, too. */
 static void watched_signals(sigset_t *set)
 {
     static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
@@ -32,8 +32,8 @@ static void watched_signals(sigset_t *set)
         sigdelset(set, SIGHUP);
 }
 
-/* What the child does before and after WORK. SIGTTOU and SIGTTIN are ignored because its group is
- * not the terminal's foreground group, although it does the user's foreground work. */
+/* Runs the child: what is done before and after WORK. SIGTTOU and SIGTTIN are ignored because its
+ * group is not the terminal's foreground group, although it does the user's foreground work. */
 static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(void *),
                        void *argument)
 {
@@ -51,9 +51,9 @@ static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(voi
     _exit(code);
 }
 
-/* Kills what is left of the group and waits until every process of it, reparented to us, is gone.
- * One that left the group is no part of the work, as the agent that a credential helper starts for
- * the user's session: it stays, and nobody waits for it. */
+/* Kills what is left of the group and waits until every process of it, reparented to us, is gone. A
+ * process that left the group is not part of the work, such as the agent that a credential helper
+ * starts for the user's session: it stays, and is not waited for. */
 static void end_group(pid_t group)
 {
     kill(-group, SIGKILL);
@@ -61,7 +61,7 @@ static void end_group(pid_t group)
         ;
 }
 
-/* Stops the group as Ctrl-Z stops a foreground job, until the shell continues us. */
+/* Stops the group, as Ctrl-Z stops a foreground job, until the shell continues us. */
 static void stop_with_group(pid_t group)
 {
     kill(-group, SIGSTOP);
@@ -83,8 +83,8 @@ static int code_of_end(const siginfo_t *end)
     return EXIT_OTHER;
 }
 
-/* Waits until the worker has ended or a signal asks us to end. It is not reaped here: as long as it
- * is not, its number, which is its group's, is nobody else's. */
+/* Waits until the worker has ended or a signal asks us to end. It is not reaped here: until it is,
+ * its number, which is also that of its group, is not used again. */
 static int await_end(pid_t worker, const sigset_t *watched)
 {
     for (;;) {
@@ -112,8 +112,7 @@ int supervise(int (*work)(void *argument), void *argument)
     pid_t supervisor = getpid();
 
     watched_signals(&watched);
-    signal(SIGCHLD,
-           SIG_DFL); /* ignored ones, which a parent may have left so, are never delivered */
+    signal(SIGCHLD, SIG_DFL); /* a signal that a parent process ignored would never be delivered */
     sigprocmask(SIG_BLOCK, &watched, &before);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     fflush(NULL);

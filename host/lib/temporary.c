@@ -20,14 +20,14 @@
 #define SLOTS 64      /* temporaries at a time; a build needs about ten */
 #define NAME_TRIES 64 /* random names before giving up */
 
-/* Run folders are told by their name, which no other temporary has: an output's own lies beside the
- * output, which may be in the same folder, and nobody locks it. */
+/* Run directories are recognised by their name, which no other temporary has: that of an output
+ * lies beside the output, which may be in the same directory, and is not locked. */
 #define RUN_FOLDER_PREFIX "vmbuild-run"
 #define RUN_FOLDER_NAME "." RUN_FOLDER_PREFIX "." /* as random_path makes it */
-#define ABANDONED_SECONDS 2 /* the age from which an unlocked one is nobody's */
+#define ABANDONED_SECONDS 2 /* seconds after which an unlocked one is abandoned */
 
-/* A path is valid for the supervisor, which reads the table when the worker may have been killed at
- * any instruction, once `used` is set: that is done last. */
+/* For the supervisor, which reads the table when the worker may have been killed at any
+ * instruction, a path is valid once `used` is set: that is done last. */
 struct slot {
     _Atomic bool used;
     char path[PATH_MAX];
@@ -49,7 +49,7 @@ struct error *temporary_setup(void)
     return NULL;
 }
 
-/* Enters PATH into the table. Returns its slot, or NULL where the table is full. */
+/* Enters PATH into the table. Returns its slot, or NULL if the table is full. */
 static struct slot *enter(const char *path)
 {
     struct slot *found = NULL;
@@ -69,7 +69,7 @@ static struct slot *enter(const char *path)
 void temporary_adopt(const char *path)
 {
     if (strlen(path) < PATH_MAX)
-        (void)enter(path); /* a full table only means that a killed program leaves it behind */
+        (void)enter(path); /* a full table only means that a killed program would leave it behind */
 }
 
 static void leave(const char *path)
@@ -81,7 +81,7 @@ static void leave(const char *path)
     pthread_mutex_unlock(&table_mutex);
 }
 
-/* The folder part and the last part of a name that nobody can guess. */
+/* Returns a path in DIR with a name that cannot be guessed. */
 static char *random_path(const char *dir, const char *prefix)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -96,7 +96,7 @@ static char *random_path(const char *dir, const char *prefix)
     return xasprintf("%s/.%s.%s", dir, prefix, suffix);
 }
 
-/* Makes the file or folder PATH. Returns a descriptor of the file, 0 for a folder, below 0 on
+/* Makes the file or directory PATH. Returns a descriptor of the file, 0 for a directory, below 0 on
  * error. */
 static int make(const char *path, bool folder)
 {
@@ -161,7 +161,7 @@ struct error *temporary_rename(const char *path, const char *target)
 
 static void remove_at(int dir, const char *name);
 
-/* Removes what the folder FD (owned here) holds. */
+/* Removes what is in the directory FD, which is closed. */
 static void remove_children(int fd)
 {
     DIR *dir = fdopendir(fd);
@@ -176,13 +176,13 @@ static void remove_children(int fd)
     closedir(dir);
 }
 
-/* Removes NAME in the folder DIR, and what is in it. Errors are passed over: there is nobody to
- * tell. */
+/* Removes NAME in the directory DIR, and what is in it. Errors are ignored: there is nowhere to
+ * report them. */
 static void remove_at(int dir, const char *name)
 {
     if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
         return;
-    /* A merged folder may be one that even its owner may not change. */
+    /* A merged directory may be one that even its owner may not change. */
     if (errno == EISDIR && fchmodat(dir, name, 0700, 0) < 0)
         return;
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -223,7 +223,7 @@ void temporary_remove_all(void)
     }
 }
 
-/* Holds the lock that tells others that the folder PATH is in use, until this process ends. */
+/* Takes the lock that marks the directory PATH as in use, until this process ends. */
 static void hold_lock(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -232,7 +232,7 @@ static void hold_lock(const char *path)
         close(fd);
 }
 
-/* Whether the folder NAME in DIR was left by a build that was killed together with its
+/* Whether the directory NAME in DIR was left by a build that was killed together with its
  * supervisor. */
 static bool is_abandoned(int dir, const char *name, time_t now)
 {
@@ -248,7 +248,7 @@ static bool is_abandoned(int dir, const char *name, time_t now)
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Removes abandoned run folders in the folder PATH. */
+/* Removes abandoned run directories in the directory PATH. */
 static void remove_abandoned(const char *path)
 {
     DIR *dir = opendir(path);

@@ -9,8 +9,8 @@
 #include "host/lib/memory.h"
 #include "host/tar/gzip_writer.h"
 
-/* zstd's output is the same on every CPU and for any number of workers but none, as long as the
- * size of their jobs is fixed (zstd.h, ZSTD_c_nbWorkers). */
+/* zstd's output is the same on every CPU and for any number of workers above 0, as long as the size
+ * of their jobs is fixed (zstd.h, ZSTD_c_nbWorkers). */
 #define ZSTD_LEVEL 3
 #define ZSTD_JOB_SIZE (2 << 20)
 #define ZSTD_WORKERS_MAX 4
@@ -65,7 +65,7 @@ static struct error *zstd_start(struct compressor *compressor)
     return zstd_check(ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_jobSize, ZSTD_JOB_SIZE));
 }
 
-/* Gives zstd LENGTH bytes, and with ZSTD_e_end all that it still holds back to the sink. */
+/* Passes LENGTH bytes to zstd and, with ZSTD_e_end, all that zstd still holds to the sink. */
 static struct error *zstd_pass(struct compressor *compressor, const void *bytes, size_t length,
                                ZSTD_EndDirective directive)
 {

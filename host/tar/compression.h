@@ -2,7 +2,7 @@
  * Compression of layers and archives. Writing: gzip (ISA-L), zstd, or none, as streams whose bytes
  * depend on nothing but the input: not on the CPU, the number of threads or the size of the pieces
  * written. gzip members and zstd frames may be joined end to end, so a finished piece is never
- * compressed again. Reading is decompression.h's.
+ * compressed again. For reading see decompression.h.
  */
 #ifndef VMBUILD_COMPRESSION_H
 #define VMBUILD_COMPRESSION_H
@@ -24,8 +24,8 @@ enum compression {
 /* "none", "gzip", "zstd", ... */
 const char *compression_name(enum compression compression);
 
-/* Names the way of compressing, with the library's version: changes whenever the bytes would. Fit
- * for a file name; the caller's. */
+/* Returns a name of the method of compression with the library's version, which changes whenever
+ * the bytes would. Suitable for a file name; the caller's. */
 char *compression_version(enum compression compression);
 
 struct compressor;
@@ -34,8 +34,8 @@ struct compressor;
 [[nodiscard]] struct error *compressor_new(enum compression compression, struct sink sink,
                                            struct compressor **ret);
 
-/* Compresses LENGTH bytes more; what comes of them may reach the sink later. Errors: the sink's,
- * and EXIT_OTHER with the library's words. */
+/* Compresses LENGTH more bytes; the result may reach the sink later. Errors: the sink's, and
+ * EXIT_OTHER with the library's words. */
 [[nodiscard]] struct error *compressor_write(struct compressor *compressor, const void *bytes,
                                              size_t length);
 

@@ -10,15 +10,15 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-#define INPUT_SIZE (256u << 10) /* bytes that are asked of the source at a time */
+#define INPUT_SIZE (256u << 10) /* bytes requested from the source at a time */
 
 struct decompressor {
     char *name;
     struct source source;
     enum compression compression;
-    struct archive *archive; /* NULL where nothing is to be decompressed */
+    struct archive *archive; /* NULL if nothing is to be decompressed */
     char *input;
-    size_t input_length; /* bytes in `input` that were read ahead */
+    size_t input_length; /* bytes of `input` that were read ahead */
     bool ended;
     struct error *err; /* of the source, while libarchive was reading */
 };
@@ -50,7 +50,7 @@ enum compression decompression_sniff(const void *bytes, size_t length)
     return COMPRESSION_NONE;
 }
 
-/* Reads ahead until the compression can be told. */
+/* Reads ahead as far as the compression can be recognised. */
 static struct error *fill_magic(struct decompressor *decompressor)
 {
     while (decompressor->input_length < DECOMPRESSION_MAGIC_SIZE) {
@@ -123,7 +123,8 @@ static struct error *open_filter(struct decompressor *decompressor)
         decompressor->ended = true;
     else if (code < ARCHIVE_WARN)
         return failed(decompressor);
-    /* libarchive would go on: the filter found, and the empty one that reads the source. */
+    /* libarchive would apply more: two are the filter found and the empty one that reads the
+     * source. */
     if (archive_filter_count(archive) > 2)
         return error_new(EXIT_INPUT, "decompress '%s': compressed more than once",
                          decompressor->name);

@@ -1,7 +1,7 @@
 /*
- * Decompression: a stream of bytes that may be compressed with gzip, xz, zstd or bzip2, told by the
- * first bytes, or not at all. Joined gzip members, zstd frames, xz and bzip2 streams are one. A
- * stream that ends too early is an error.
+ * Decompression of a stream of bytes that may be compressed with gzip, xz, zstd or bzip2, or not at
+ * all; the first bytes tell. Concatenated gzip members, zstd frames, xz and bzip2 streams count as
+ * one. A stream that ends too early is an error.
  */
 #ifndef VMBUILD_DECOMPRESSION_H
 #define VMBUILD_DECOMPRESSION_H
@@ -12,8 +12,8 @@
 #include "host/lib/stream.h"
 #include "host/tar/compression.h"
 
-/* Tells the compression by the first LENGTH bytes of a stream; DECOMPRESSION_MAGIC_SIZE are enough.
- */
+/* Returns the compression, by the first LENGTH bytes of a stream; DECOMPRESSION_MAGIC_SIZE are
+ * enough. */
 #define DECOMPRESSION_MAGIC_SIZE 10
 enum compression decompression_sniff(const void *bytes, size_t length);
 
@@ -24,8 +24,8 @@ struct decompressor;
 [[nodiscard]] struct error *decompressor_new(const char *name, struct source source,
                                              struct decompressor **ret);
 
-/* The next piece, borrowed until the next call; *RET_LENGTH is 0 at the end. Bytes that are
- * compressed twice are EXIT_INPUT. */
+/* Returns the next piece, borrowed until the next call; *RET_LENGTH is 0 at the end. Errors:
+ * EXIT_INPUT, also for bytes that are compressed twice, and those of the source. */
 [[nodiscard]] struct error *decompressor_read(struct decompressor *decompressor, const void **ret,
                                               size_t *ret_length);
 

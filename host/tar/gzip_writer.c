@@ -14,12 +14,14 @@
 #define LEVEL 1
 #define LEVEL_BUFFER_SIZE ISAL_DEF_LVL1_DEFAULT
 #define BLOCK_SIZE (512u << 10)
-/* ISA-L 2.30 takes the hash of a block's third byte from a register that still holds the address of
- * the stream (isal_deflate_icf_body_hash_hist_*, where there is no history yet). Some blocks then
- * differ from one process to the next: with data that shows it 38 of 60,000, of real ones about one
- * in 5,000. Its routine for the last 16 bytes of an input does not, so it gets the first 16. */
+/* ISA-L 2.30 takes the hash of a block's third byte from a register that still contains the address
+ * of the stream (isal_deflate_icf_body_hash_hist_*, when there is no history yet). Some blocks then
+ * differ from one process to the next: 38 of 60,000 with data chosen to show it, about one in 5,000
+ * with real data. Its routine for the last 16 bytes of an input does not do this, so it is given
+ * the first 16. */
 #define HEAD_SIZE 16
-/* Deflate grows what it cannot compress by less than this; pages never reached cost nothing. */
+/* What deflate cannot compress grows by less than this; pages that are never touched cost nothing.
+ */
 #define OUT_SIZE (2 * BLOCK_SIZE)
 #define THREADS_MAX 4
 #define SLOTS (2 * THREADS_MAX)
@@ -34,8 +36,9 @@ struct slot {
     bool done;
 };
 
-/* Blocks go round the slots: filled and submitted by the caller, taken by the threads, collected by
- * the caller. The counters only grow: collected <= taken <= submitted <= collected + SLOTS. */
+/* Blocks go through the slots in turn: filled and submitted by the caller, taken by the threads,
+ * collected by the caller. The counters only grow: collected <= taken <= submitted <= collected +
+ * SLOTS. */
 struct gzip_writer {
     struct sink sink;
     struct slot slots[SLOTS];
@@ -79,7 +82,7 @@ struct workspace {
     uint8_t level_buffer[LEVEL_BUFFER_SIZE];
 };
 
-/* Gives STREAM the next LENGTH bytes and takes all that comes of them. */
+/* Gives STREAM the next LENGTH bytes and takes all its output. */
 static void deflate(struct isal_zstream *stream, size_t length, uint16_t flush)
 {
     stream->avail_in = (uint32_t)length;
@@ -91,7 +94,7 @@ static void deflate(struct isal_zstream *stream, size_t length, uint16_t flush)
     assert(status == COMP_OK && stream->avail_in == 0 && stream->avail_out > 0);
 }
 
-/* Compresses the block of SLOT, its first bytes on their own (HEAD_SIZE). */
+/* Compresses the block of SLOT, its first bytes separately (HEAD_SIZE). */
 static void compress_block(struct slot *slot, struct workspace *workspace)
 {
     struct isal_zstream *stream = &workspace->stream;
@@ -143,7 +146,7 @@ static struct error *start_threads(struct gzip_writer *writer)
         int cause = pthread_create(&writer->threads[writer->thread_count], NULL, work, writer);
 
         if (cause != 0 && writer->thread_count > 0)
-            break; /* those that run are enough */
+            break; /* those that were started are enough */
         if (cause != 0)
             return error_new(EXIT_OTHER, "start a thread for 'gzip': %s", strerror(cause));
         writer->thread_count++;
@@ -161,7 +164,7 @@ static struct error *write_header(struct gzip_writer *writer)
     return writer->sink.write(writer->sink.context, header, sizeof header);
 }
 
-/* Writes the oldest submitted block, once it is done. WAIT: false to leave one that is not. */
+/* Writes the oldest submitted block once it is done. WAIT: false to leave it if it is not. */
 static struct error *collect(struct gzip_writer *writer, bool wait)
 {
     struct slot *slot = &writer->slots[writer->collected % SLOTS];
@@ -217,7 +220,7 @@ struct error *gzip_writer_write(struct gzip_writer *writer, const void *bytes, s
     return NULL;
 }
 
-/* The whole input is less than a block, and not worth a thread. */
+/* The whole input is smaller than a block, and not worth a thread. */
 static struct error *write_single_block(struct gzip_writer *writer, struct slot *slot)
 {
     CLEANUP(freep) struct workspace *workspace = xcalloc(1, sizeof *workspace);

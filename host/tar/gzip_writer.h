@@ -4,15 +4,15 @@
  *
  * The input is cut into blocks of a fixed size. Each becomes a run of deflate blocks that refers to
  * nothing before it and ends at a byte boundary (a "full flush"), so that threads can make them in
- * any order; they are written in the order of the input, from the thread that calls. The header has
- * no name, no time, and OS 255 (unknown).
+ * any order; they are written in the order of the input, from the calling thread. The header has no
+ * name, no time, and OS 255 (unknown).
  *
- * ISA-L chooses its routines by the CPU. At its levels 1 and 2 all of them that need SSE4.2 give
- * the same bytes (compared on 250 MB: emulated Nehalem, Sandy Bridge, Haswell, Skylake, "max", and
- * a host with AVX-512); those for older CPUs give others, and so do all at level 3. Hence level 1,
- * and an error on a CPU without SSE4.2. 200 MB of /usr/lib on one core of an EPYC: level 0 310 MB/s
- * to 41.4 %, level 1 353 MB/s to 37.2 %, level 2 315 MB/s to 36.7 %; libdeflate's level 1, which
- * knows no such difference, 161 MB/s to 35.1 %.
+ * ISA-L chooses its routines by the CPU. At its levels 1 and 2, all of those that need SSE4.2
+ * produce the same bytes (compared on 250 MB: emulated Nehalem, Sandy Bridge, Haswell, Skylake,
+ * "max", and a host with AVX-512); those for older CPUs produce others, and so do all at level 3.
+ * Hence level 1, and an error on a CPU without SSE4.2. 200 MB of /usr/lib on one core of an EPYC:
+ * level 0 310 MB/s to 41.4 %, level 1 353 MB/s to 37.2 %, level 2 315 MB/s to 36.7 %; libdeflate's
+ * level 1, which has no such differences, 161 MB/s to 35.1 %.
  */
 #ifndef VMBUILD_GZIP_WRITER_H
 #define VMBUILD_GZIP_WRITER_H
@@ -21,13 +21,13 @@
 
 struct gzip_writer;
 
-/* Names the bytes: ISA-L's version, the level and the size of blocks. */
+/* Returns what the bytes depend on: ISA-L's version, the level and the block size. */
 const char *gzip_writer_version(void);
 
-/* Starts a member into SINK. Errors: EXIT_OTHER where this CPU would give other bytes. */
+/* Starts a member into SINK. Errors: EXIT_OTHER if this CPU would produce other bytes. */
 [[nodiscard]] struct error *gzip_writer_new(struct sink sink, struct gzip_writer **ret);
 
-/* Compresses LENGTH bytes more. Errors: the sink's; EXIT_OTHER where no thread can be started. */
+/* Compresses LENGTH more bytes. Errors: the sink's; EXIT_OTHER if no thread can be started. */
 [[nodiscard]] struct error *gzip_writer_write(struct gzip_writer *writer, const void *bytes,
                                               size_t length);
 

@@ -81,7 +81,7 @@ static void set_text(const struct record *record, struct buffer *text)
     buffer_append(text, record->value, record->value_length);
 }
 
-/* Puts an xattr into its place; a later record of the same name wins. */
+/* Inserts an xattr in order; a later record of the same name wins. */
 static struct error *set_xattr(const struct record *record, struct tar_strings *strings,
                                struct tar_entry *entry)
 {
@@ -106,7 +106,8 @@ static struct error *set_xattr(const struct record *record, struct tar_strings *
     return NULL;
 }
 
-/* The records of a sparse file. Only the form 1.0 is known, which GNU tar and libarchive write. */
+/* Applies a record of a sparse file. Only format 1.0 is known, which GNU tar and libarchive write.
+ */
 static struct error *apply_sparse(const struct record *record, struct tar_strings *strings,
                                   struct tar_entry *entry)
 {
@@ -137,7 +138,7 @@ static struct error *apply_record(struct record *record, struct tar_strings *str
     if (strncmp(key, SPARSE_PREFIX, strlen(SPARSE_PREFIX)) == 0)
         return apply_sparse(record, strings, entry);
     if (record->value_length == 0)
-        return NULL; /* the header's own value stands */
+        return NULL; /* the header's own value remains */
     if (strcmp(key, "path") == 0)
         set_text(record, &strings->name);
     else if (strcmp(key, "linkpath") == 0)

@@ -3,7 +3,7 @@
  * the entries alone. Extended attributes are stored as Docker and the OCI tools read them, in
  * SCHILY.xattr records.
  *
- * Entries are written with libarchive's own functions, to the archive that the writer holds.
+ * Entries are written with libarchive's own functions, to the writer's archive.
  */
 #ifndef VMBUILD_PAX_WRITER_H
 #define VMBUILD_PAX_WRITER_H
@@ -14,7 +14,7 @@
 #include "host/lib/stream.h"
 
 enum pax_form {
-    PAX_RESTRICTED, /* a plain ustar header wherever it can hold the entry, whole seconds included */
+    PAX_RESTRICTED, /* a plain ustar header wherever it can hold the entry; whole seconds */
     PAX_FULL        /* times keep their fractions of a second */
 };
 
@@ -32,8 +32,8 @@ struct archive *pax_writer_archive(const struct pax_writer *writer);
 [[nodiscard]] struct error *pax_writer_error(struct pax_writer *writer, const char *operation,
                                              const char *path);
 
-/* Frees WRITER. Nothing more is passed to SINK; an archive that is to be whole was closed before,
- * with archive_write_close. */
+/* Frees WRITER. Nothing more is passed to SINK: to complete the archive, call archive_write_close
+ * first. */
 void pax_writer_free(struct pax_writer *writer);
 static inline void pax_writer_freep(struct pax_writer **writer)
 {

@@ -23,10 +23,10 @@ struct sparse_map {
     char number[DIGITS_MAX + 1]; /* of the map, not complete yet */
     size_t digits;
     bool has_count;
-    bool in_map;  /* until the last number, and the block it stands in, are over */
-    size_t count; /* of regions that the map announced */
+    bool in_map;  /* until the last number and its block have ended */
+    size_t count; /* of regions, as the map announced */
     struct region *regions;
-    size_t numbers; /* of them that were read */
+    size_t numbers; /* of those read so far */
 
     size_t region;     /* being filled */
     uint64_t position; /* in the file */
@@ -70,8 +70,8 @@ static struct error *tell_zeros(struct sparse_map *map, uint64_t end)
     return NULL;
 }
 
-/* The regions follow one another, within the file, and their bytes are what is stored behind the
- * map. */
+/* Checks that the regions are in order and within the file, and that their bytes are all that is
+ * stored after the map. */
 static struct error *check_regions(const struct sparse_map *map, uint64_t map_size)
 {
     uint64_t end = 0, sum = 0;
@@ -120,7 +120,7 @@ static struct error *end_number(struct sparse_map *map)
     return NULL;
 }
 
-/* A byte of the map, or of what fills its last block. */
+/* Takes a byte of the map, or of the padding of its last block. */
 static struct error *read_map(struct sparse_map *map, char byte)
 {
     map->stored++;
@@ -157,7 +157,7 @@ struct error *sparse_map_begin(struct sparse_map *map)
     return check_regions(map, 0);
 }
 
-/* The next bytes of the regions. *RET_USED is how many belong to the present one. */
+/* Takes the next bytes of the regions. *RET_USED is how many of them belong to the current one. */
 static struct error *read_region(struct sparse_map *map, const char *bytes, size_t length,
                                  size_t *ret_used)
 {

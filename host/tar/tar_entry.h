@@ -1,6 +1,6 @@
 /*
  * One entry of a tar, as the readers report it and the writers take it: a header with its extended
- * headers already applied. A value that owns nothing; its strings belong to whoever filled it in.
+ * headers already applied. It owns nothing; its strings belong to whatever filled it in.
  */
 #ifndef VMBUILD_TAR_ENTRY_H
 #define VMBUILD_TAR_ENTRY_H
@@ -27,14 +27,14 @@ struct tar_entry {
     uint64_t offset; /* of the header in the stream */
     int64_t mode, uid, gid;
     int64_t size;        /* of the file, holes included */
-    int64_t stored_size; /* of what stands for it in the stream: less if it is sparse */
+    int64_t stored_size; /* as stored in the stream: less if it is sparse */
     int64_t mtime;       /* seconds, rounded down */
     int64_t major, minor;
     char type;                      /* '0' for both forms of regular files */
     bool has_data;                  /* `stored_size` bytes follow */
-    bool is_sparse;                 /* in GNU's PAX form 1.0, or its oldest, type 'S' */
+    bool is_sparse;                 /* in GNU's PAX format 1.0, or its oldest, type 'S' */
     bool data_left_out;             /* its holes are larger than holes_max: no data is reported */
-    bool name_has_nul;              /* name or link held a NUL byte, which ended it */
+    bool name_has_nul;              /* name or link contained a NUL byte, which ended it */
     const struct tar_xattr *xattrs; /* sorted by name */
     size_t xattr_count;
 };

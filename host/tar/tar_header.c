@@ -5,7 +5,7 @@
 
 #include "host/tar/pax_records.h"
 
-/* Where the fields lie (POSIX ustar; star's and GNU's own). */
+/* Where the fields are (POSIX ustar; those of star and GNU). */
 struct field {
     size_t at, size;
 };
@@ -57,7 +57,7 @@ static bool parse_binary(const unsigned char *bytes, size_t size, int64_t *ret)
     return true;
 }
 
-/* Octal digits among spaces and NULs; all blank is 0. */
+/* Octal digits among spaces and NULs; a blank field is 0. */
 static bool parse_octal(const unsigned char *bytes, size_t size, int64_t *ret)
 {
     size_t at = 0;
@@ -86,7 +86,8 @@ static struct error *parse_number(const unsigned char *block, struct field field
     return valid ? NULL : error_new(EXIT_INPUT, "the header's %s is not a number", what);
 }
 
-/* The sum is taken over the block with its own field blank; old tars took it over signed chars. */
+/* The checksum is that of the block with its own field blank; old tars computed it over signed
+ * chars. */
 static struct error *check_sum(const unsigned char *block)
 {
     int64_t given = 0, sum = 0, signed_sum = 0;
@@ -141,7 +142,7 @@ static struct error *read_block(const unsigned char *block, struct tar_strings *
 
 static const char *text_of(struct buffer *buffer)
 {
-    buffer_append(buffer, "", 0); /* an empty one has no bytes yet */
+    buffer_append(buffer, "", 0); /* an empty buffer has no bytes yet */
     return buffer->data;
 }
 
@@ -174,8 +175,8 @@ static void apply_long(const struct buffer *from, struct buffer *to)
     buffer_append(to, from->data, strnlen(from->data, from->length));
 }
 
-/* The file's size is what is stored, but of a sparse one, whose name is in a record too, except in
- * the older form. */
+/* The file's size is the stored size, except for a sparse file, whose size and name are in records,
+ * or in the older format in the header. */
 static struct error *settle_size(const unsigned char *block, struct tar_strings *strings,
                                  struct tar_entry *entry)
 {
@@ -208,7 +209,7 @@ struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
     apply_long(&extensions->long_name, &strings->name);
     apply_long(&extensions->long_link, &strings->link);
     lend(strings, ret);
-    if (ret->type == '\0') { /* V7's regular file, or folder by its final slash */
+    if (ret->type == '\0') { /* V7's regular file, or directory if it ends in a slash */
         size_t length = strings->name.length;
 
         ret->type = length > 0 && strings->name.data[length - 1] == '/' ? '5' : '0';

@@ -1,6 +1,6 @@
 /*
  * One header block of a tar, and the extensions (PAX records, GNU long names) that came before it,
- * made into an entry. Pure; the streaming is tar_stream's.
+ * made into an entry. Pure; for streams see tar_stream.h.
  */
 #ifndef VMBUILD_TAR_HEADER_H
 #define VMBUILD_TAR_HEADER_H
@@ -19,23 +19,23 @@ struct tar_extensions {
 /* The strings of an entry. Zeroed: none. */
 struct tar_strings {
     struct buffer name, link, user, group, records;
-    struct buffer sparse_name; /* the name of a sparse file, whose header has another one */
+    struct buffer sparse_name; /* the name of a sparse file, whose header has another */
     struct tar_xattr *xattrs;
 };
 
-/* Reads BLOCK, checksum included, with EXTENSIONS over it. The entry's strings are in STRINGS.
+/* Reads BLOCK, checks its checksum and applies EXTENSIONS. The entry's strings are in STRINGS.
  * Errors: EXIT_INPUT. */
 [[nodiscard]] struct error *tar_header_read(const unsigned char block[TAR_BLOCK],
                                             const struct tar_extensions *extensions,
                                             struct tar_strings *strings, struct tar_entry *ret);
 
-/* Gives MAP the regions that BLOCK has of GNU's older form, type 'S': the file's header, or a block
- * that continues its map. *RET_MORE: another one follows. Errors: EXIT_INPUT. */
+/* Adds the regions in BLOCK, of GNU's older format (type 'S'), to MAP. BLOCK is the file's header,
+ * or a block that continues its map. *RET_MORE: another one follows. Errors: EXIT_INPUT. */
 [[nodiscard]] struct error *tar_header_read_regions(const unsigned char block[TAR_BLOCK],
                                                     bool is_header, struct sparse_map *map,
                                                     bool *ret_more);
 
-/* The entry that Go makes of a global PAX header called by BLOCK with the records PAX. */
+/* Makes the entry that Go makes of a global PAX header: BLOCK, with the records PAX. */
 [[nodiscard]] struct error *tar_header_read_global(const unsigned char block[TAR_BLOCK],
                                                    const struct buffer *pax,
                                                    struct tar_strings *strings,

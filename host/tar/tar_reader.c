@@ -20,18 +20,18 @@ struct tar_reader {
     bool is_regular;
     uint64_t position; /* in the file */
     uint64_t file_size;
-    uint64_t start;                    /* position of what libarchive takes for offset 0 */
-    struct decompressor *decompressor; /* NULL where the file is regular and not compressed */
+    uint64_t start;                    /* position of libarchive's offset 0 */
+    struct decompressor *decompressor; /* NULL if the file is regular and not compressed */
     struct archive *archive;
     char *piece;
     struct error *err; /* of the file or the decompressor, while libarchive was reading */
 
     /* The current member. */
     uint64_t header_offset;
-    uint64_t data_position; /* bytes given out */
-    const char *data;       /* what libarchive gave and the caller has not got yet */
+    uint64_t data_position; /* bytes passed on */
+    const char *data;       /* from libarchive, not passed on yet */
     size_t data_length;
-    uint64_t data_offset; /* where it belongs */
+    uint64_t data_offset; /* its offset in the member */
     uint64_t size;
     bool data_ended;
 };
@@ -72,7 +72,7 @@ static la_ssize_t on_read(struct archive *archive, void *context, const void **r
     return got;
 }
 
-/* Skips without reading, never beyond the end: libarchive then notices what is missing. */
+/* Skips without reading, never beyond the end, so that libarchive notices what is missing. */
 static la_int64_t on_skip(struct archive *archive, void *context, la_int64_t request)
 {
     struct tar_reader *reader = context;
@@ -99,7 +99,7 @@ static struct error *failed(struct tar_reader *reader)
                      cause != NULL ? cause : "damaged archive");
 }
 
-/* Tells whether the file is compressed. */
+/* Sets up the decompressor if the file is compressed. */
 static struct error *open_source(struct tar_reader *reader)
 {
     struct source source = {.read = read_file, .context = reader};
@@ -154,7 +154,7 @@ bool tar_reader_is_seekable(const struct tar_reader *reader)
     return reader->decompressor == NULL;
 }
 
-/* Libarchive warns of names in PAX records that are not ASCII, and keeps their bytes. */
+/* libarchive warns about names in PAX records that are not ASCII, and keeps their bytes. */
 static int read_header(struct tar_reader *reader, struct archive_entry **ret)
 {
     int code;

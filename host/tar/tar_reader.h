@@ -1,6 +1,6 @@
 /*
- * Reading a tar file, compressed or not, with libarchive. Names are bytes: libarchive's conversion
- * between character sets is kept out. An uncompressed file is skipped through by seeking.
+ * Reading a tar file, compressed or not, with libarchive. Names are bytes: libarchive does not
+ * convert them (charset.h). In an uncompressed file, data is skipped by seeking.
  */
 #ifndef VMBUILD_TAR_READER_H
 #define VMBUILD_TAR_READER_H

@@ -15,7 +15,7 @@ enum state {
     IN_REGIONS,   /* collecting a block that continues the map of a sparse file */
     IN_DATA,      /* passing an entry's data on */
     IN_PADDING,   /* up to the next block */
-    AT_END,       /* after two blocks of zeros */
+    AT_END,       /* after two zero blocks */
 };
 
 struct tar_stream {
@@ -27,15 +27,15 @@ struct tar_stream {
     uint64_t offset; /* bytes of the stream so far */
     uint64_t left;   /* bytes of the extension or data still to come */
     size_t padding;  /* bytes after them up to the next block */
-    bool one_zero;   /* the block before was all zeros */
+    bool one_zero;   /* the previous block was all zeros */
     uint32_t entries;
     struct buffer *extension; /* where the extension's data goes */
     struct tar_extensions extensions;
     struct buffer global;                  /* the data of a 'g' header */
     unsigned char global_block[TAR_BLOCK]; /* its header */
     struct tar_strings strings;
-    struct sparse_map *sparse; /* of the entry whose data is passing, or NULL */
-    uint64_t sparse_size;      /* bytes that are stored of it */
+    struct sparse_map *sparse; /* of the entry whose data is passed on, or NULL */
+    uint64_t sparse_size;      /* its stored bytes */
 };
 
 struct tar_stream *tar_stream_new(struct tar_events events, bool strict)
@@ -122,10 +122,10 @@ static struct error *handle_zero_block(struct tar_stream *stream)
     return NULL;
 }
 
-/* Gets ready for a sparse file's data, whose map is checked even where its bytes are not told. */
+/* Prepares for a sparse file's data, whose map is checked even if its bytes are not reported. */
 static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *entry)
 {
-    struct sink told = {stream->events.data, stream->events.context};
+    struct sink reported = {stream->events.data, stream->events.context};
 
     if (!entry->is_sparse)
         return NULL;
@@ -134,11 +134,11 @@ static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *e
     entry->data_left_out = stream->events.holes_max > 0 && entry->size > entry->stored_size &&
                            (uint64_t)(entry->size - entry->stored_size) > stream->events.holes_max;
     if (entry->data_left_out)
-        told.write = NULL;
+        reported.write = NULL;
     if (entry->size < entry->stored_size && entry->type == 'S')
         return error_new(EXIT_INPUT, "a sparse file has more data than its size");
     stream->sparse_size = (uint64_t)entry->stored_size;
-    stream->sparse = sparse_map_new((uint64_t)entry->size, stream->sparse_size, told);
+    stream->sparse = sparse_map_new((uint64_t)entry->size, stream->sparse_size, reported);
     return NULL;
 }
 
@@ -151,7 +151,7 @@ static struct error *end_sparse(struct tar_stream *stream)
     return err;
 }
 
-/* Passes an entry's data on; the last of it where LEFT is 0. */
+/* Passes an entry's data on; it is the last if LEFT is 0. */
 static struct error *pass_data(struct tar_stream *stream, const void *bytes, size_t length)
 {
     if (stream->sparse == NULL)
@@ -162,8 +162,8 @@ static struct error *pass_data(struct tar_stream *stream, const void *bytes, siz
     return stream->left == 0 ? end_sparse(stream) : NULL;
 }
 
-/* Reads the regions of a sparse file that BLOCK, its header or what continues that, has. After the
- * last the data begins. */
+/* Reads the regions of a sparse file in BLOCK, its header or a block that continues it. The data
+ * follows the last of these. */
 static struct error *read_regions(struct tar_stream *stream, bool is_header)
 {
     bool more = false;
@@ -202,7 +202,7 @@ static struct error *handle_header(struct tar_stream *stream)
     return entry.type == 'S' ? read_regions(stream, true) : NULL;
 }
 
-/* Handles what it can of LENGTH bytes in the present state. *RET_USED is how many, never 0. */
+/* Handles as many of LENGTH bytes as the current state allows. *RET_USED is how many, never 0. */
 static struct error *step(struct tar_stream *stream, const unsigned char *bytes, size_t length,
                           size_t *ret_used)
 {

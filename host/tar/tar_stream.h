@@ -1,8 +1,8 @@
 /*
- * A tar read as it streams by, in pieces of any size: ustar, PAX, GNU long names, star and V7
- * headers, understood as Go's archive/tar does, since that is what Docker and the OCI tools read
- * layers with. Entries are told with their extended headers already applied; the data follows in
- * pieces. Nothing is kept but one header and its extensions, all of limited size.
+ * A tar read as a stream, in pieces of any size: ustar, PAX, GNU long names, star and V7 headers,
+ * understood as Go's archive/tar does, since Docker and the OCI tools read layers with that.
+ * Entries are reported with their extended headers already applied; the data follows in pieces.
+ * Only one header and its extensions are kept, all of limited size.
  */
 #ifndef VMBUILD_TAR_STREAM_H
 #define VMBUILD_TAR_STREAM_H
@@ -22,20 +22,21 @@ struct tar_events {
     /* ENTRY and its strings are borrowed until the callback returns. */
     struct error *(*entry)(void *context, const struct tar_entry *entry);
     struct error *(*data)(void *context, const void *bytes, size_t length); /* or NULL */
-    uint64_t holes_max; /* of a sparse file whose data is told, holes as zeros; 0: any */
+    uint64_t holes_max; /* of a sparse file whose data is reported, holes as zeros; 0: any */
 };
 
 struct tar_stream;
 
-/* STRICT: the stream must end in two blocks of zeros and hold nothing but zeros after them. Else,
- * as Go has it, the end of the stream between two entries will do and the rest is passed over. */
+/* STRICT: the stream must end in two zero blocks, with nothing but zeros after them. Otherwise, as
+ * in Go, the stream may end between two entries, and what follows the end is ignored. */
 struct tar_stream *tar_stream_new(struct tar_events events, bool strict);
 
-/* The next bytes. Errors: EXIT_INPUT ("at byte N: ..."), or what a callback returned. */
+/* Takes the next bytes. Errors: EXIT_INPUT ("at byte N: ..."), or those of a callback. */
 [[nodiscard]] struct error *tar_stream_write(struct tar_stream *stream, const void *bytes,
                                              size_t length);
 
-/* The stream is over. Errors: EXIT_INPUT where it ends too early. STREAM is still to be freed. */
+/* To be called at the end of the stream. Errors: EXIT_INPUT if it ends too early. STREAM is still
+ * to be freed. */
 [[nodiscard]] struct error *tar_stream_finish(struct tar_stream *stream);
 
 void tar_stream_free(struct tar_stream *stream);

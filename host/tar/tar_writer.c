@@ -27,7 +27,7 @@ struct tar_writer {
     enum compression compression;
     int64_t mtime;
     uint64_t size;                 /* bytes of the tar so far, before compression */
-    struct compressor *compressor; /* of the member under way; NULL: none is */
+    struct compressor *compressor; /* of the current member; NULL: there is none */
 };
 
 static struct error *write_packed(void *context, const void *bytes, size_t length)
@@ -43,7 +43,7 @@ static void count(struct tar_writer *writer, uint64_t length)
     progress_bytes(writer->size, 0);
 }
 
-/* Writes bytes of the tar itself, into the member under way. */
+/* Writes bytes of the tar itself into the current member. */
 static struct error *write_bytes(struct tar_writer *writer, const void *bytes, size_t length)
 {
     if (writer->compressor == NULL)
@@ -53,7 +53,7 @@ static struct error *write_bytes(struct tar_writer *writer, const void *bytes, s
     return compressor_write(writer->compressor, bytes, length);
 }
 
-/* Ends the member under way, so that what is written next starts one. */
+/* Ends the current member, so that what is written next starts another. */
 static struct error *end_member(struct tar_writer *writer)
 {
     if (writer->compressor == NULL)
@@ -61,7 +61,7 @@ static struct error *end_member(struct tar_writer *writer)
     return compressor_finish(STEAL(writer->compressor));
 }
 
-/* SIZE in octal, or in GNU's base-256 from 8 GiB on, which all readers of today know. */
+/* Writes SIZE in octal or, from 8 GiB on, in GNU's base-256, which all of today's readers know. */
 static void put_size(char field[12], uint64_t size)
 {
     if (size <= OCTAL_SIZE_MAX) {

@@ -1,9 +1,9 @@
 /*
  * A tar of an image's parts, written to a file or pipe, compressed as a whole or not. Entries
- * belong to root, have no owner's names and one fixed mtime.
+ * belong to root, without owner names, and have one fixed mtime.
  *
- * gzip members and zstd frames may be joined: what is there already compressed is copied as a
- * member of its own, and the entries between such members are compressed into one.
+ * gzip members and zstd frames may be joined: what is already compressed is copied as a separate
+ * member, and the entries between such members are compressed into one.
  */
 #ifndef VMBUILD_TAR_WRITER_H
 #define VMBUILD_TAR_WRITER_H
@@ -17,12 +17,12 @@
 
 struct tar_writer;
 
-/* Starts an archive at FD's position; FD stays the caller's. NAME is what errors call it. MTIME in
- * seconds since 1970; an earlier one becomes 0. Errors: EXIT_OTHER. */
+/* Starts an archive at FD's position; FD stays the caller's. NAME is what errors call it. MTIME is
+ * in seconds since 1970; an earlier one becomes 0. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *tar_writer_new(int fd, const char *name, enum compression compression,
                                            int64_t mtime, struct tar_writer **ret);
 
-/* Adds the folder PATH, which ends in a slash. Paths are at most 100 bytes. */
+/* Adds the directory PATH, which ends in a slash. Paths are at most 100 bytes. */
 [[nodiscard]] struct error *tar_writer_folder(struct tar_writer *writer, const char *path);
 
 /* Adds a file of LENGTH bytes. */
@@ -34,7 +34,7 @@ struct tar_writer;
 [[nodiscard]] struct error *tar_writer_file(struct tar_writer *writer, const char *path,
                                             const char *from, uint64_t size, bool use_up);
 
-/* Adds a file of SIZE bytes, which the file FROM of PACKED_SIZE bytes holds in the archive's own
+/* Adds a file of SIZE bytes, which the file FROM of PACKED_SIZE bytes contains in the archive's own
  * compression. USE_UP: as above. */
 [[nodiscard]] struct error *tar_writer_packed(struct tar_writer *writer, const char *path,
                                               uint64_t size, const char *from, uint64_t packed_size,

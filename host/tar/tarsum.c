@@ -21,7 +21,7 @@ struct sum {
 struct tarsum {
     enum tarsum_version version;
     struct tar_stream *stream;
-    struct sha256 *hash; /* of the present entry, or NULL before the first */
+    struct sha256 *hash; /* of the current entry, or NULL before the first */
     uint64_t name_key;   /* its own */
     struct sum *sums;
     size_t count, capacity;
@@ -29,7 +29,7 @@ struct tarsum {
     bool given_up; /* holes were too large */
 };
 
-/* The present entry is over. */
+/* Ends the current entry. */
 static void end_entry(struct tarsum *sum)
 {
     if (sum->hash == NULL)
@@ -45,7 +45,7 @@ static void end_entry(struct tarsum *sum)
     sha256_finish(STEAL(sum->hash), &next->digest);
 }
 
-/* Takes the last part off CLEAN. Returns whether there was one that is no "..". */
+/* Takes the last part off CLEAN. Returns whether there was one other than "..". */
 static bool drop_part(struct buffer *clean)
 {
     size_t length = clean->length;
@@ -58,9 +58,9 @@ static bool drop_part(struct buffer *clean)
     return true;
 }
 
-/* A number for NAME as Go's path.Clean leaves it, which takes out `.` and `..` parts and doubled or
- * final slashes. Each part that is left has a slash before it, and an absolute name one at its
- * end. */
+/* Returns a number for NAME as Go's path.Clean leaves it, which removes `.` and `..` parts and
+ * doubled or final slashes. Each remaining part has a slash before it, and an absolute name one at
+ * its end. */
 static uint64_t key_of(const char *name)
 {
     CLEANUP(buffer_free) struct buffer clean = {0};
@@ -85,8 +85,8 @@ static uint64_t key_of(const char *name)
     return strtoull(digest.hex, NULL, 16);
 }
 
-/* The header's fields in the order of the specification, each name with its value and nothing
- * between. Versions after 0 leave mtime out and add the xattrs, sorted by name. */
+/* Adds the header's fields in the order of the specification, each name with its value and nothing
+ * between them. Versions after 0 omit mtime and add the xattrs, sorted by name. */
 static void add_fields(struct tarsum *sum, const struct tar_entry *entry)
 {
     struct buffer *out = &sum->fields;
@@ -165,8 +165,8 @@ static int by_position(const void *a, const void *b)
     return left->position < right->position ? -1 : left->position > right->position;
 }
 
-/* Entries of the same name count in the order in which the tar has them, in the places that their
- * sums have among the others'. SUMS are sorted by digest. */
+/* Entries of the same name are put in the order of the tar, in the places that their sums have
+ * among the others. SUMS are sorted by digest. */
 static void order_namesakes(struct sum *sums, size_t count)
 {
     CLEANUP(freep) struct sum **places = xcalloc(count, sizeof *places);

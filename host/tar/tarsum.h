@@ -16,15 +16,15 @@ enum tarsum_version { TARSUM_V0, TARSUM_V1, TARSUM_DEV };
 
 struct tarsum;
 
-/* HOLES_MAX: a sum over sparse files with more bytes than that in holes, which count as zeros,
- * takes too long to be worth it; 0: any. */
+/* Starts a sum. HOLES_MAX: with more bytes than that in holes of sparse files, which count as
+ * zeros, the sum would take too long to be worth it; 0: no limit. Never returns NULL. */
 struct tarsum *tarsum_new(enum tarsum_version version, uint64_t holes_max);
 
-/* The next bytes of the uncompressed tar. Errors: EXIT_INPUT where they are no tar. */
+/* Takes the next bytes of the uncompressed tar. Errors: EXIT_INPUT if they are not a tar. */
 [[nodiscard]] struct error *tarsum_update(struct tarsum *sum, const void *bytes, size_t length);
 
-/* *RET becomes "tarsum.v1+sha256:HEX" (the caller's), or NULL where holes were larger than
- * HOLES_MAX. Frees SUM, also on error. */
+/* *RET becomes "tarsum.v1+sha256:HEX" (the caller's), or NULL if holes were larger than HOLES_MAX.
+ * Frees SUM, also on error. */
 [[nodiscard]] struct error *tarsum_finish(struct tarsum *sum, char **ret);
 
 void tarsum_free(struct tarsum *sum);

@@ -18,10 +18,10 @@ struct merge {
     struct link_groups groups;
 
     const struct contents_source *source; /* being visited */
-    uint64_t scope;        /* where links are links: 0 for all of the closure, else one source */
-    uint64_t first_number; /* of the source's entries */
-    uint64_t entry_number; /* over all sources; the owner of a path in the tree */
-    uint64_t names_hash;   /* of the source's names up to here */
+    uint64_t scope;                       /* see struct link_key */
+    uint64_t first_number;                /* of the source's entries */
+    uint64_t entry_number;                /* over all sources; the owner of a path in the tree */
+    uint64_t names_hash;                  /* of the source's names up to here */
 
     struct contents_target *target;
 };
@@ -54,7 +54,7 @@ static struct error *is_left_out(const struct merge *merge, const char *path, bo
     return merge->source->at_own_path ? base_has(merge, path, ret) : NULL;
 }
 
-/* Counts an entry of the source under way. Returns its number. */
+/* Counts an entry of the current source. Returns its number. */
 static uint64_t begin_entry(struct merge *merge, const char *path)
 {
     for (const char *byte = path;; byte++) { /* FNV-1a */
@@ -65,7 +65,7 @@ static uint64_t begin_entry(struct merge *merge, const char *path)
     return merge->entry_number++;
 }
 
-/* The group of a folder's file that has more than one name, or NULL. */
+/* Returns the group of a directory's file that has more than one name, or NULL. */
 static struct link_group *group_of_inode(struct merge *merge, struct archive_entry *entry,
                                          bool make)
 {
@@ -75,7 +75,8 @@ static struct link_group *group_of_inode(struct merge *merge, struct archive_ent
                       (uint64_t)archive_entry_ino64(entry), make);
 }
 
-/* The group that the hard link at PATH to TARGET joins: the file that TARGET is so far. */
+/* Finds the group that the hard link at PATH to TARGET joins: that of the file that TARGET is so
+ * far. */
 static struct error *join_group(struct merge *merge, const char *path, const char *target,
                                 struct link_group **ret)
 {
@@ -102,7 +103,7 @@ static bool is_whiteout(const char *path)
     return strncmp(path, ".wh.", strlen(".wh.")) == 0 || strstr(path, "/.wh.") != NULL;
 }
 
-/* First pass: gives the entry's path to it, and notes links. */
+/* First pass: gives the entry its path, and records links. */
 static struct error *index_entry(void *context, struct contents_entry *entry)
 {
     struct merge *merge = context;
@@ -132,14 +133,14 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
     return NULL;
 }
 
-/* Sets what is the same for every entry of a layer: owner, clamped time, nothing of the host. */
+/* Sets what is the same for all entries of a layer: owner, clamped time, nothing of the host. */
 static void make_portable(const struct merge *merge, struct archive_entry *entry)
 {
     bool add_write = !merge->contents->keep_modes && !merge->source->at_own_path;
     bool is_file = contents_target_is_folder(merge->target);
     mode_t mode = archive_entry_mode(entry);
 
-    /* Of files, libarchive makes only the caller's own setuid and setgid. */
+    /* libarchive sets setuid and setgid only on the caller's own files. */
     archive_entry_set_uid(entry, is_file ? geteuid() : 0);
     archive_entry_set_gid(entry, is_file ? getegid() : 0);
     archive_entry_set_uname(entry, NULL);
@@ -156,7 +157,8 @@ static void make_portable(const struct merge *merge, struct archive_entry *entry
     archive_entry_set_fflags(entry, 0, 0);
     archive_entry_copy_mac_metadata(entry, NULL, 0);
     archive_entry_set_nlink(entry, 1);
-    /* A file's holes are no part of what it holds: from a folder they are not known either. */
+    /* A file's holes are not part of its content; for files of a directory they are not known
+     * either. */
     archive_entry_sparse_clear(entry);
 }
 
@@ -172,8 +174,8 @@ static struct error *write_folder(struct merge *merge, const char *path)
     return contents_target_header(merge->target, entry, path);
 }
 
-/* Writes the implied folders above NODE that are not there yet, topmost first. Where a layer leaves
- * them out, it is the client that chooses their modes and times. */
+/* Writes the implied directories above NODE that are not there yet, topmost first. If a layer
+ * omitted them, the client would choose their modes and times. */
 static struct error *write_implied_parents(struct merge *merge, struct path_node *node)
 {
     struct path_node *parent = node->parent;
@@ -211,8 +213,8 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     return contents_target_end_entry(merge->target, path);
 }
 
-/* The data of a tarball's linked file, when its own path was lost to another entry: the first link
- * name that won its path gets it. */
+/* Writes a tarball's linked file that lost its own path to another entry: the first of its links
+ * that won a path gets the data. */
 static struct error *promote_link(struct merge *merge, struct contents_entry *entry,
                                   struct link_group *group)
 {
@@ -235,7 +237,7 @@ static void make_link(struct archive_entry *header, const char *target)
     archive_entry_acl_clear(header);
 }
 
-/* An entry of a file with several names, which won PATH. */
+/* Writes an entry of a file with several names, which won PATH. */
 static struct error *write_linked(struct merge *merge, struct contents_entry *entry,
                                   struct link_group *group, struct path_node *node,
                                   const char *path)
@@ -249,8 +251,8 @@ static struct error *write_linked(struct merge *merge, struct contents_entry *en
     return write_entry(merge, entry, node, path);
 }
 
-/* The group that entry NUMBER belongs to, or NULL. NODE, of its path, is NULL where it lost
- * that. */
+/* The group that entry NUMBER belongs to, or NULL. NODE, that of its path, is NULL if it lost the
+ * path. */
 static struct link_group *group_of_entry(struct merge *merge, const struct contents_entry *entry,
                                          const struct path_node *node, uint64_t number)
 {
@@ -301,7 +303,7 @@ static size_t count_of(const struct strings *list)
     return list != NULL ? list->count : 0;
 }
 
-/* Visits all sources in order; the closure first, as what is at a path already stands there. */
+/* Visits all sources in order, the closure first. */
 static struct error *visit_sources(struct merge *merge, bool with_data, contents_visit visit,
                                    uint64_t *names_hashes)
 {

@@ -1,11 +1,12 @@
 /*
  * `contents` and `closure` as one deterministic tar stream: what mkPureLayer makes, without a VM.
  *
- * Sources are folders (their contents), tarballs (any compression) and single files. Owners become
- * root, modes gain ug+w (closure paths keep theirs), symlinks, hard links and xattrs are kept,
- * mtimes are clamped. Later sources win, and all of them over the closure; folders merge. Two
- * passes: the first reads names and decides which entry wins each path, the second streams. Memory
- * grows with the number of names, never with their sizes, and nothing is unpacked to disk.
+ * Sources are directories (their contents), tarballs (any compression) and single files. Owners
+ * become root, modes gain ug+w (closure paths keep theirs), mtimes are clamped; symlinks, hard
+ * links and xattrs are kept. Later sources win, and all of them over the closure; directories
+ * merge. Two passes: the first reads names and decides which entry wins each path, the second
+ * streams. Memory grows with the number of names, never with their sizes, and nothing is unpacked
+ * to disk.
  */
 #ifndef VMBUILD_CONTENTS_H
 #define VMBUILD_CONTENTS_H
@@ -17,27 +18,26 @@
 #include "host/lib/stream.h"
 #include "host/tree/merged_tree.h"
 
-/* Gives the paths of the image below, borrowed. It is asked only where they matter. */
+/* Returns the paths of the image below, borrowed. It is called only if they matter. */
 typedef struct error *(*contents_base)(void *context, const struct merged_tree **ret);
 
 struct contents {
     const struct strings *paths;   /* absolute paths of `contents` */
     const struct strings *closure; /* absolute paths of `closure` */
-    contents_base
-        base; /* entries of the closure at its paths are left out; NULL: no image is below */
+    contents_base base; /* the closure omits what is at its paths; NULL: there is no image below */
     void *base_context;
     int64_t clamp;   /* newest mtime allowed, seconds since 1970 */
-    bool bare;       /* folders that no source names are left to who unpacks the layer; else they
-                        are written unless the base has them */
+    bool bare;       /* directories that no source names are left to the program that unpacks the
+                      * layer; otherwise they are written unless the base has them */
     bool keep_modes; /* do not add ug+w */
 };
 
-/* Streams the tar into SINK, its two zero blocks included. Errors: EXIT_INPUT for a source that is
- * missing, damaged or changed while it was read, naming it. */
+/* Streams the tar into SINK, its two zero blocks included. Errors: EXIT_INPUT, naming the source,
+ * if it is missing, damaged or changes while it is read. */
 [[nodiscard]] struct error *contents_write(const struct contents *contents, struct sink sink);
 
-/* Makes the merged tree in FOLDER, an absolute path without symlinks to an empty folder, with
- * modes, times and xattrs but the caller's own user as owner. Errors: as above; EXIT_DISK_FULL. */
+/* Makes the merged tree in FOLDER, an absolute path without symlinks to an empty directory, with
+ * modes, times and xattrs, but owned by the caller's user. Errors: as above; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *contents_extract(const struct contents *contents, const char *folder);
 
 #endif

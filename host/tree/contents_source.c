@@ -18,12 +18,12 @@
 #include "host/tree/contents_tarball.h"
 #include "host/tree/entry_path.h"
 
-#define DEPTH_MAX 512               /* folders below one another; each holds a descriptor open */
+#define DEPTH_MAX 512               /* levels of directories; each has a descriptor open */
 #define XATTR_NAMES_MAX (64u << 10) /* the kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX */
 #define XATTR_VALUE_MAX (64u << 10)
 #define BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
 
-/* One visit under way. */
+/* A visit in progress. */
 struct visit {
     const struct contents_source *source;
     bool with_data;
@@ -37,8 +37,8 @@ static struct error *failed(const struct visit *visit, const char *operation, co
     return error_errno(EXIT_INPUT, "%s '%s' of '%s'", operation, path, visit->source->path);
 }
 
-/* Which xattrs are the file's own: not those that the host's security module or file system keeps
- * for itself, and not those that only root can read. */
+/* Whether an xattr belongs to the file: not one that the host's security module or file system
+ * keeps, nor one that only root can read. */
 static bool is_portable_xattr(const char *name)
 {
     return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0 ||
@@ -108,7 +108,7 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
     return visit->call(visit->context, &entry);
 }
 
-/* Names in DIR (owned here), sorted. */
+/* Lists the names in the directory FD, sorted. */
 static struct error *list_folder(const struct visit *visit, int fd, const char *path,
                                  struct strings *ret)
 {
@@ -135,7 +135,7 @@ static struct error *list_folder(const struct visit *visit, int fd, const char *
 static struct error *visit_folder(struct visit *visit, int dir, const char *path,
                                   unsigned int depth);
 
-/* Visits NAME in DIR and, if it is a folder, all below it. */
+/* Visits NAME in DIR and, if it is a directory, all below it. */
 static struct error *visit_name(struct visit *visit, int dir, const char *name, const char *path,
                                 unsigned int depth)
 {
@@ -215,7 +215,7 @@ static struct error *visit_file_or_tarball(struct visit *visit, int fd)
     return visit_file(visit, fd);
 }
 
-/* A closure's path: itself, whatever kind of file it is, below the root. */
+/* Visits a closure's path itself, whatever kind of file it is, below the root. */
 static struct error *visit_at_own_path(struct visit *visit)
 {
     CLEANUP(freep) char *clean = entry_path_clean(visit->source->path);

@@ -17,9 +17,8 @@ static struct error *failed(const char *path, struct archive *archive)
     return error_new(EXIT_INPUT, "read tarball '%s': %s", path, archive_error_string(archive));
 }
 
-/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) behind
- * whatever compression it has. Returns the caller's; its header is in ENTRY if *RET_STATUS is good.
- */
+/* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) in any
+ * compression. Returns the caller's; its header is in ENTRY if *RET_STATUS is good. */
 static struct archive *open_archive(int fd, int (*format)(struct archive *),
                                     struct archive_entry *entry, int *ret_status)
 {
@@ -99,8 +98,7 @@ static struct error *clean_names(const char *path, struct archive_entry *entry, 
     return NULL;
 }
 
-/* What overlayfs keeps for itself would hide files of the image below if somebody unpacked the
- * layer as root. */
+/* overlayfs' own xattrs would hide files of the image below if the layer were unpacked as root. */
 static bool is_overlay_xattr(const char *name)
 {
     return strncmp(name, "trusted.overlay.", strlen("trusted.overlay.")) == 0;

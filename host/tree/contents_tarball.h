@@ -12,8 +12,8 @@
 #include "host/lib/stream.h"
 #include "host/tree/contents_source.h"
 
-/* Whether the file PATH, open as FD, is a tarball. FD's position changes. Errors: EXIT_INPUT if it is
- * compressed, and damaged. */
+/* Whether the file PATH, open as FD, is a tarball. FD's position changes. Errors: EXIT_INPUT if it
+ * is compressed and damaged. */
 [[nodiscard]] struct error *contents_tarball_recognise(const char *path, int fd, bool *ret);
 
 /* Calls VISIT for each entry of the tarball. FD's position changes. Errors: EXIT_INPUT (damaged, a
@@ -21,8 +21,8 @@
 [[nodiscard]] struct error *contents_tarball_visit(const char *path, int fd, contents_visit visit,
                                                    void *context);
 
-/* Passes the SIZE bytes of the entry NAME that TARBALL, the file PATH, stands at to SINK; holes come
- * as zeros. Errors: EXIT_INPUT, and those of SINK. */
+/* Passes the SIZE bytes of TARBALL's current entry to SINK; holes come as zeros. PATH is the
+ * tarball's and NAME the entry's, for errors: EXIT_INPUT, and those of SINK. */
 [[nodiscard]] struct error *contents_tarball_copy(const char *path, struct archive *tarball,
                                                   int64_t size, const char *name, struct sink sink);
 

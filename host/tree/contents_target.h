@@ -1,9 +1,9 @@
 /*
- * Where contents go: into a layer, as a tar stream, or into a directory of the host, as files. Both
+ * Where contents go: into a layer, as a tar stream, or into a directory on the host, as files. Both
  * are written with libarchive, entry by entry: header, data, end.
  *
- * In a directory, files are made below it only, whatever the sources' names and symlinks are. Its
- * files belong to the user who runs the program.
+ * Files are made below the directory only, whatever the sources' names and symlinks are. They
+ * belong to the user who runs the program.
  */
 #ifndef VMBUILD_CONTENTS_TARGET_H
 #define VMBUILD_CONTENTS_TARGET_H

@@ -15,8 +15,8 @@
 #include "host/tree/merged_tree.h"
 #include "host/tree/path_tree.h"
 
-#define IMPLIED_MODE 0755 /* of folders that no layer has an entry for */
-#define NEARBY 8          /* headers that are cheaper to pass over than opening anew */
+#define IMPLIED_MODE 0755 /* of directories for which no layer has an entry */
+#define NEARBY 8          /* headers that are cheaper to skip than to reopen the layer */
 
 struct export
 {
@@ -40,7 +40,7 @@ static struct error *open_layer(struct export *export, size_t layer, uint64_t of
     return tar_reader_new(path, export->fds[layer], offset, &export->readers[layer]);
 }
 
-/* Says which layer is at fault, where it is the layer's. */
+/* Names the layer if the fault is the layer's. */
 static struct error *layer_context(struct export *export, size_t layer, struct error *err)
 {
     if (err == NULL || err->code != EXIT_INPUT)
@@ -48,7 +48,7 @@ static struct error *layer_context(struct export *export, size_t layer, struct e
     return error_context(err, "export layer 'sha256:%s'", export->image->layers[layer].diff_id.hex);
 }
 
-/* Finds the entry of INODE. Layers are mostly sorted as the output is, so it is mostly one of the
+/* Finds the entry of INODE. Layers are mostly sorted like the output, so it is mostly one of the
  * next. */
 static struct error *find_entry(struct export *export, const struct merged_inode *inode,
                                 struct archive_entry **ret)
@@ -72,7 +72,7 @@ static struct error *find_entry(struct export *export, const struct merged_inode
 }
 
 /* Writes the header ENTRY for PATH, without what would make the stream depend on more than the
- * layers, and without names, which mean other numbers on other hosts. */
+ * layers, and without owner names, which mean other numbers on other hosts. */
 static struct error *write_header(struct export *export, struct archive_entry *entry,
                                   const char *path)
 {
@@ -98,7 +98,7 @@ static struct error *write_data(void *context, const void *bytes, size_t length)
     return NULL;
 }
 
-/* Writes a folder that no layer has an entry for. The root needs none. */
+/* Writes a directory for which no layer has an entry. The root needs none. */
 static struct error *write_implied(struct export *export, const struct path_node *node,
                                    const char *path)
 {

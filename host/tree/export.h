@@ -1,16 +1,16 @@
 /*
  * Export: all layers of an image merged into one tar stream.
  *
- * It needs no VM. What makes a build step need one is running foreign code as root on a real file
+ * It needs no VM. A build step needs one because it runs foreign code as root on a real file
  * system; here tar headers are only read, compared and written again, so nothing of the image ever
- * becomes a file on the host, and no right that the user lacks (owners, devices, capabilities) is
- * needed to name it in a header. It is also much faster: the layers are read twice, once by their
- * headers alone to see which entry wins each path (merged_tree.h), once to copy the winners.
+ * becomes a file on the host, and naming owners, devices or capabilities in a header needs no
+ * privileges. It is also much faster: the layers are read twice, once by their headers alone to
+ * find which entry wins each path (merged_tree.h), and once to copy the winners.
  *
- * The stream depends on the layers' bytes alone. Entries are sorted, folders before what is in
- * them, so that unpackers that set a folder's time when they leave it set it last. Owners are
- * numbers only; access and change times are left out. Folders that no layer has an entry for are
- * root's, 0755.
+ * The stream depends on the layers' bytes alone. Entries are sorted, directories before what is in
+ * them, so that a program that sets a directory's time on leaving it sets it last. Owners are
+ * numbers only; access and change times are left out. Directories for which no layer has an entry
+ * belong to root, with mode 0755.
  */
 #ifndef VMBUILD_EXPORT_H
 #define VMBUILD_EXPORT_H
@@ -20,7 +20,7 @@
 #include "host/lib/stream.h"
 
 /* Writes IMAGE, all of whose layers have their tar_path, into SINK. Errors: EXIT_INPUT (a layer is
- * no valid tar, or names paths out of the root), and SINK's. */
+ * not a valid tar, or has paths outside the root), and those of SINK. */
 [[nodiscard]] struct error *export_write(const struct image *image, struct sink sink);
 
 #endif

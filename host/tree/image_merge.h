@@ -1,5 +1,5 @@
 /*
- * The merged tree of an image: its layers' headers read and applied to one another.
+ * The merged tree of an image: its layers' headers, read and applied to one another.
  */
 #ifndef VMBUILD_IMAGE_MERGE_H
 #define VMBUILD_IMAGE_MERGE_H
@@ -8,8 +8,8 @@
 #include "host/lib/error.h"
 #include "host/tree/merged_tree.h"
 
-/* Merges all of IMAGE's layers, which have their tar_path. *RET is the caller's. Errors: EXIT_INPUT
- * where a layer is no valid tar, naming it, and those of merged_tree_apply. */
+/* Merges all of IMAGE's layers, which have their tar_path. *RET is the caller's. Errors:
+ * EXIT_INPUT, naming the layer, if it is not a valid tar, and those of merged_tree_apply. */
 [[nodiscard]] struct error *image_merge(const struct image *image, struct merged_tree **ret);
 
 #endif

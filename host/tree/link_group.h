@@ -1,6 +1,6 @@
 /*
- * Files with several names. The names of one file in one source are a group; the data goes to one of
- * them, the others become hard links to it.
+ * Files with several names. The names of one file in one source are a group; the data goes to one
+ * of them, the others become hard links to it.
  */
 #ifndef VMBUILD_LINK_GROUP_H
 #define VMBUILD_LINK_GROUP_H
@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What tells one file from others. */
+/* What distinguishes a file from others. */
 struct link_key {
-    uint64_t scope;  /* where links are links: 0 for all of the closure, else one source */
-    uint64_t device; /* in a tarball 0 */
-    uint64_t inode;  /* in a tarball the number of the entry with the data */
+    uint64_t scope;  /* where links count as links: 0 for all of the closure, else one source */
+    uint64_t device; /* 0 in a tarball */
+    uint64_t inode;  /* in a tarball, the number of the entry with the data */
 };
 
 /* One name of a file, and the number of its entry. */

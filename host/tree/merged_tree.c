@@ -11,9 +11,9 @@
 #include "host/tree/path_tree.h"
 
 #define ENTRIES_MAX (4u << 20) /* of all layers together */
-#define DEPTH_MAX 8192         /* folders below one another: trees are freed recursively */
+#define DEPTH_MAX 8192         /* levels of directories: trees are freed recursively */
 #define PATH_LENGTH_MAX (64u << 10)
-#define SYMLINKS_MAX 40 /* in one path, as Linux has it */
+#define SYMLINKS_MAX 40 /* in one path, as in Linux */
 
 #define WHITEOUT ".wh."
 #define WHITEOUT_META ".wh..wh."
@@ -28,13 +28,13 @@ struct merged_tree {
 struct walk {
     struct path_tree *paths;
     size_t layer;
-    bool make; /* folders that are missing */
+    bool make; /* directories that are missing */
     struct path_node *node;
     unsigned int depth;
     unsigned int symlinks;
 };
 
-/* One path less leads to the inode DATA, NULL or a node's. */
+/* Releases the inode DATA, which one path less leads to; NULL is allowed. */
 static void unlink_inode(void *data)
 {
     struct merged_inode *inode = data;
@@ -46,7 +46,7 @@ static void unlink_inode(void *data)
     free(inode);
 }
 
-/* Gives NODE a path to INODE in place of the one it had. */
+/* Makes NODE a path to INODE in place of the one it had. */
 static void link_inode(struct path_node *node, struct merged_inode *inode)
 {
     assert(inode != NULL);
@@ -67,7 +67,7 @@ static void purge(struct path_tree *paths, struct path_node *node, size_t layer)
         path_tree_remove(paths, node);
         return;
     }
-    /* A folder of a lower layer, in which this layer put something without an entry for it. */
+    /* A directory of a lower layer in which this layer put something, without an entry for it. */
     unlink_inode(STEAL(node->data));
     node->owner = layer;
 }
@@ -83,7 +83,7 @@ static void purge_children(struct path_tree *paths, struct path_node *folder, si
 
 static struct error *walk_path(struct walk *walk, const char *path, size_t length);
 
-/* Goes from WALK's folder through a symlink in it that leads to TARGET. */
+/* Goes from WALK's directory through a symlink in it that leads to TARGET. */
 static struct error *walk_symlink(struct walk *walk, const char *target)
 {
     if (++walk->symlinks > SYMLINKS_MAX)
@@ -95,8 +95,8 @@ static struct error *walk_symlink(struct walk *walk, const char *target)
     return walk_path(walk, target, strlen(target));
 }
 
-/* Goes from WALK's folder to its child NAME, a folder. The node is NULL afterwards where there is
- * none and none is to be made. */
+/* Goes from WALK's directory to its child NAME, a directory. The node is NULL afterwards if there
+ * is none and none is to be made. */
 static struct error *walk_part(struct walk *walk, const char *name, size_t length)
 {
     struct path_node *child = path_tree_child(walk->node, name, length);
@@ -119,7 +119,7 @@ static struct error *walk_part(struct walk *walk, const char *name, size_t lengt
     return NULL;
 }
 
-/* Goes along the folders of PATH. ".." of a symlink's target stops at the root. */
+/* Goes along the directories of PATH. ".." in a symlink's target stops at the root. */
 static struct error *walk_path(struct walk *walk, const char *path, size_t length)
 {
     const char *end = path + length;
@@ -160,7 +160,7 @@ static const char *last_part(const char *path, size_t *ret_length)
     return last;
 }
 
-/* A layer's names stay within the root, and name no part of aufs. */
+/* Refuses names that lead out of the root. */
 static struct error *check_path(const char *path)
 {
     if (path == NULL)
@@ -178,7 +178,7 @@ static struct error *check_path(const char *path)
     return NULL;
 }
 
-/* Whether PATH is within what aufs kept for itself in layers, such as .wh..wh.plnk. */
+/* Whether PATH is within aufs' own files in layers, such as .wh..wh.plnk. */
 static bool is_aufs_path(const char *path)
 {
     for (const char *part = path; *part != '\0';) {
@@ -194,7 +194,7 @@ static bool is_aufs_path(const char *path)
     return false;
 }
 
-/* Applies the whiteout NAME of LENGTH bytes in WALK's folder. */
+/* Applies the whiteout NAME of LENGTH bytes in WALK's directory. */
 static void apply_whiteout(struct walk *walk, const char *name, size_t length)
 {
     if (length == strlen(OPAQUE) && strncmp(name, OPAQUE, length) == 0) {
@@ -227,7 +227,7 @@ static struct error *find_linked(struct path_tree *paths, size_t layer, const ch
     return NULL;
 }
 
-/* What ENTRY at OFFSET makes: nothing new where it is a hard link. */
+/* Finds the inode that ENTRY at OFFSET makes; a hard link shares an existing one. */
 static struct error *find_inode(struct walk *walk, uint64_t offset, struct archive_entry *entry,
                                 struct merged_inode **ret)
 {
@@ -244,7 +244,7 @@ static struct error *find_inode(struct walk *walk, uint64_t offset, struct archi
     return NULL;
 }
 
-/* Puts the entry at the name LAST of LENGTH bytes in WALK's folder. */
+/* Puts the entry at the name LAST of LENGTH bytes in WALK's directory. */
 static struct error *put(struct walk *walk, const char *last, size_t length, uint64_t offset,
                          struct archive_entry *entry)
 {
@@ -302,7 +302,7 @@ struct merged_tree *merged_tree_new(void)
 static struct error *visit_folder(struct path_node *folder, struct buffer *path, merged_visit visit,
                                   void *context);
 
-/* Visits NODE, whose folder's path is in PATH, and what is below it. */
+/* Visits NODE, whose directory's path is in PATH, and what is below it. */
 static struct error *visit_node(struct path_node *node, struct buffer *path, merged_visit visit,
                                 void *context)
 {

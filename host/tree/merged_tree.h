@@ -1,13 +1,14 @@
 /*
- * The merged tree: what all layers of an image are together, as an index of paths. Entries are
- * applied layer by layer, base first, each with its place (layer and offset of its header in it).
- * Afterwards each path that is left leads to the place of the entry that won it; several paths to
- * one for hard links.
+ * The merged tree: all layers of an image together, as an index of paths. Entries are applied layer
+ * by layer, base first, each with its place (the layer, and the offset of its header there).
+ * Afterwards each remaining path leads to the place of the entry that won it; for hard links,
+ * several paths lead to one place.
  *
- * Rules (OCI image-spec, "Image Layer Filesystem Changeset"): folders merge, anything else replaces
- * what was there; `.wh.NAME` removes NAME, and `.wh..wh..opq` all in its folder, of lower layers
- * only, wherever in its own layer it stands. A path that leads through a symlink of a lower layer
- * is resolved within the image's root, as clients that unpack onto one tree do.
+ * Rules (OCI image-spec, "Image Layer Filesystem Changeset"): directories merge, anything else
+ * replaces what was there; `.wh.NAME` removes NAME, and `.wh..wh..opq` removes everything in its
+ * directory, but only of lower layers, wherever in its own layer it is. A path that leads through a
+ * symlink of a lower layer is resolved within the image's root, as in clients that unpack all
+ * layers onto one tree.
  *
  * Nothing here touches a file system. Names are bytes.
  */
@@ -22,8 +23,8 @@
 #include "host/lib/error.h"
 #include "host/tree/path_tree.h"
 
-/* Its paths are nodes of a path_tree: the owner is the layer that changed the path last, the data is
- * a struct merged_inode, or NULL for a folder that no layer has an entry for. */
+/* Its paths are nodes of a path_tree: the owner is the layer that changed the path last, the data
+ * is a struct merged_inode, or NULL for a directory for which no layer has an entry. */
 struct merged_tree;
 
 /* What an entry made. It lasts as long as a path leads to it. */
@@ -32,21 +33,21 @@ struct merged_inode {
     uint64_t offset; /* of the entry's header in the layer's tar */
     size_t paths;
     char *symlink; /* the target of a symlink, else NULL */
-    char *first;   /* for the visitor: the path it was first met at; freed with the inode */
+    char *first;   /* for the visitor: the path where it was first met; freed with the inode */
 };
 
-/* Returns one with nothing but its root; never NULL. */
+/* Returns a tree with nothing but its root; never NULL. */
 struct merged_tree *merged_tree_new(void);
 
-/* Applies ENTRY, whose header is at OFFSET of layer LAYER (from 0, never falling). Errors:
- * EXIT_INPUT (a path that leads out of the root, a hard link to nothing, beyond a limit). */
+/* Applies ENTRY, whose header is at OFFSET of layer LAYER (from 0, never decreasing). Errors:
+ * EXIT_INPUT (a path outside the root, a hard link to nothing, a limit exceeded). */
 [[nodiscard]] struct error *merged_tree_apply(struct merged_tree *tree, size_t layer,
                                               uint64_t offset, struct archive_entry *entry);
 
 typedef struct error *(*merged_visit)(void *context, struct path_node *node, const char *path);
 
-/* Calls VISIT for each path: the root first, as ".", then folder by folder, each before what is in
- * it, sorted by bytes. PATH has no leading slash. Errors: the first of VISIT. */
+/* Calls VISIT for each path: the root first, as ".", then directory by directory, each before what
+ * is in it, sorted by bytes. PATH has no leading slash. Errors: the first of VISIT. */
 [[nodiscard]] struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit,
                                              void *context);
 

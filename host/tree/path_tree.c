@@ -34,7 +34,7 @@ static void free_node(struct path_tree *tree, struct path_node *node)
     free(node);
 }
 
-/* Of twalk_r, which tells its callback about the tree, unlike tdestroy. */
+/* For twalk_r which, unlike tdestroy, passes a context on. */
 static void free_child(const void *item, VISIT visit, void *tree)
 {
     if (visit == postorder || visit == leaf)
@@ -143,7 +143,7 @@ struct path_node *path_tree_find(struct path_tree *tree, const char *path)
     return walk(tree, path, false);
 }
 
-/* Of twalk_r: adds each child once, in order. */
+/* For twalk_r: adds each child once, in order. */
 static void collect_child(const void *item, VISIT visit, void *context)
 {
     struct path_nodes *nodes = context;

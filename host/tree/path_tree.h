@@ -1,7 +1,7 @@
 /*
- * A tree of path names: what stands at each path when several things are laid over one another,
- * sources over sources (contents.h) or layers over layers (merged_tree.h). Names are bytes. Nothing
- * here touches a file system, and no symlink is followed.
+ * A tree of path names: what is at each path when several things are laid over one another, sources
+ * over sources (contents.h) or layers over layers (merged_tree.h). Names are bytes. Nothing here
+ * touches a file system, and no symlink is followed.
  */
 #ifndef VMBUILD_PATH_TREE_H
 #define VMBUILD_PATH_TREE_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PATH_TREE_IMPLIED UINT64_MAX /* the owner of a folder that nobody named */
+#define PATH_TREE_IMPLIED UINT64_MAX /* the owner of a directory that was never named */
 
 struct path_node {
     char *name; /* the last part; of the root "" */
@@ -18,22 +18,22 @@ struct path_node {
     void *children; /* of tsearch, by name */
     bool is_folder;
     bool emitted;   /* for the caller: already written */
-    uint64_t owner; /* the caller's number of what stands at this path */
+    uint64_t owner; /* the caller's number of what is at this path */
     void *data;     /* the caller's; released with the node */
 };
 
 struct path_tree;
 
-/* Returns a tree with nothing but its root, an implied folder; never NULL. RELEASE is called for
+/* Returns a tree with nothing but its root, an implied directory; never NULL. RELEASE is called for
  * the data (not NULL) of each node that goes; NULL: the data is not the tree's. */
 struct path_tree *path_tree_new(void (*release)(void *data));
 
 /* Returns the root, borrowed. */
 struct path_node *path_tree_root(struct path_tree *tree);
 
-/* Gives PATH, which has no "." or ".." parts, to OWNER. Folders merge; anything else replaces what
- * stood there with all below it, and what comes to lie below a non-folder turns that into an
- * implied folder. Returns the path's node, whose data is NULL; borrowed, valid until a later put
+/* Gives PATH, which has no "." or ".." parts, to OWNER. Directories merge; anything else replaces
+ * what was there with all below it, and what is put below something else turns that into an implied
+ * directory. Returns the path's node, whose data is NULL; borrowed, valid until a later put
  * replaces it. */
 struct path_node *path_tree_put(struct path_tree *tree, const char *path, bool is_folder,
                                 uint64_t owner);
@@ -44,7 +44,7 @@ struct path_node *path_tree_find(struct path_tree *tree, const char *path);
 /* Returns the child of FOLDER whose name is the LENGTH bytes at NAME, or NULL. */
 struct path_node *path_tree_child(const struct path_node *folder, const char *name, size_t length);
 
-/* Adds a folder of that name, which FOLDER does not have yet. Returns it, borrowed. */
+/* Adds a directory of that name, which FOLDER does not contain yet. Returns it, borrowed. */
 struct path_node *path_tree_add(struct path_node *folder, const char *name, size_t length,
                                 uint64_t owner);
 
