@@ -39,8 +39,8 @@ const struct command command_table[COMMAND_COUNT] = {
          .summary = "write the whole file system of an image as one tar",
          .text =
              "Merge all layers of the image into one tar, as a container would see them. Whiteouts "
-             "are applied, entries are sorted, and owners are numbers only. The tar is not "
-             "compressed, and depends on nothing but the layers. No virtual machine is needed.",
+             "are applied, entries are sorted, and owners are numbers only. The tar depends on "
+             "nothing but the layers. No virtual machine is needed.",
          .supervised = true},
     [COMMAND_PULL] =
         {.name = "pull",

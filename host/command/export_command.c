@@ -37,11 +37,24 @@ static struct error *write_bytes(void *context, const void *bytes, size_t length
     return NULL;
 }
 
+static struct error *compress_bytes(void *context, const void *bytes, size_t length)
+{
+    return compressor_write(context, bytes, length);
+}
+
+/* Writes the tar to FD, compressed if NAME, which errors call it, ends so. */
 static struct error *write_to(const struct image *image, const char *name, int fd)
 {
     struct target target = {.name = name, .fd = fd};
+    struct sink sink = {.write = write_bytes, .context = &target};
+    CLEANUP(compressor_freep) struct compressor *compressor = NULL;
+    enum compression compression;
 
-    return export_write(image, (struct sink){.write = write_bytes, .context = &target});
+    if (!output_named_compression(name, &compression) || compression == COMPRESSION_NONE)
+        return export_write(image, sink);
+    TRY(compressor_new(compression, sink, &compressor));
+    TRY(export_write(image, (struct sink){compress_bytes, compressor}));
+    return compressor_finish(STEAL(compressor));
 }
 
 /* Writes to standard output, a device or a FIFO, none of which can be replaced by a rename. */

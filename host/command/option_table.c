@@ -21,7 +21,7 @@ static const struct choice formats[] = {
 };
 
 static const struct choice compressions[] = {
-    {"gzip", COMPRESSION_GZIP, "This is the default."},
+    {"gzip", COMPRESSION_GZIP, "This is the default for any other name."},
     {"zstd", COMPRESSION_ZSTD, "Faster and smaller, but not every client reads it."},
     {"none", COMPRESSION_NONE,
      "The fastest, and the only one that skopeo and podman of Debian 12 read in a docker-archive."},
@@ -142,7 +142,9 @@ const struct option_row option_table[] = {
      MEMBER(output),
      .argument = {"FILE", ARGUMENT_FILE, NULL},
      .summary = "where the tar goes; '-' is standard output",
-     .text = "Where the tar goes. With `-` it goes to standard output."},
+     .text =
+         "Where the tar goes. With `-` it goes to standard output. It is compressed if its name "
+         "ends in `.tar.gz`, `.tgz` or `.tar.zst`."},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -174,9 +176,12 @@ const struct option_row option_table[] = {
      .commands = BIT(BUILD) | BIT(PULL),
      MEMBER(compression),
      .argument = {"COMPRESSION", ARGUMENT_CHOICE, compressions},
-     .summary = "how the image is compressed (default: gzip)",
+     .summary = "how the image is compressed (default: by the output's name)",
      .text = "How the image is compressed: a docker-archive as a whole, OCI layers one by one. "
-             "The format `layer` is not compressed."},
+             "The format `layer` is not compressed. By default the name of a docker-archive "
+             "decides: `.tar` is not compressed, `.tar.gz` and `.tgz` are compressed with gzip, "
+             "and `.tar.zst` with zstd. A name that stands for another compression than this "
+             "option is an error."},
     {.name = "version",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_OUTPUT,

@@ -221,20 +221,58 @@ static struct error *check_arguments(const struct options *options)
     return NULL;
 }
 
+/* Whether the command line has the option with the member at OFFSET. */
+static bool is_given(const struct parser *parser, size_t offset)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (parser->given[i] && option_table[i].offset == offset)
+            return true;
+    return false;
+}
+
+/* Lets the name of the output decide how a docker-archive is compressed, unless --compression does.
+ * Refuses a name that would not be true of the file. */
+static struct error *choose_compression(const struct parser *parser)
+{
+    struct options *options = parser->options;
+    const struct output_format_row *format = output_format_row(options->format);
+    bool is_chosen = is_given(parser, offsetof(struct options, compression));
+    enum compression named;
+
+    if (format->is_layer && is_chosen && options->compression != COMPRESSION_NONE)
+        return error_new(EXIT_USAGE,
+                         "read option '--compression': format 'layer' is not compressed");
+    if (format->is_folder || options->output == NULL ||
+        !output_named_compression(options->output, &named))
+        return NULL;
+    if (!format->is_compressed && named != COMPRESSION_NONE)
+        return error_advise(
+            error_new(EXIT_USAGE,
+                      "read option '--output': '%s' is the name of a compressed file, but with "
+                      "'--format oci-archive' only the layers in it are compressed",
+                      options->output),
+            "choose a name that ends in '.tar'");
+    if (!format->is_compressed)
+        return NULL;
+    if (is_chosen && options->compression != named)
+        return error_advise(
+            error_new(EXIT_USAGE,
+                      "read option '--compression': '%s' contradicts the name of the output '%s', "
+                      "which stands for '%s'",
+                      compression_name(options->compression), options->output,
+                      compression_name(named)),
+            "leave '--compression' out, or choose another name with --output");
+    options->compression = named;
+    return NULL;
+}
+
 /* Checks what one option or argument alone does not show. */
 static struct error *check(const struct parser *parser)
 {
-    const struct options *options = parser->options;
-
-    if (options->help)
+    if (parser->options->help)
         return NULL;
-    for (size_t i = 0; i < option_count; i++)
-        if (parser->given[i] && option_table[i].offset == offsetof(struct options, compression) &&
-            output_format_row(options->format)->is_layer &&
-            options->compression != COMPRESSION_NONE)
-            return error_new(EXIT_USAGE,
-                             "read option '--compression': format 'layer' is not compressed");
-    TRY(check_arguments(options));
+    TRY(choose_compression(parser));
+    TRY(check_arguments(parser->options));
     return check_required(parser);
 }
 

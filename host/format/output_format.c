@@ -1,6 +1,8 @@
 #include "host/format/output_format.h"
 
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
 
 #include "host/image/image.h"
 
@@ -40,4 +42,30 @@ static const struct output_format_row rows[] = {
 const struct output_format_row *output_format_row(enum output_format format)
 {
     return &rows[format];
+}
+
+bool output_named_compression(const char *path, enum compression *ret)
+{
+    static const struct {
+        const char *end;
+        enum compression compression;
+    } ends[] = {
+        {".tar", COMPRESSION_NONE},
+        {".tar.gz", COMPRESSION_GZIP},
+        {".tgz", COMPRESSION_GZIP},
+        {".tar.zst", COMPRESSION_ZSTD},
+    };
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i].end);
+
+        if (length <= end || strcasecmp(name + length - end, ends[i].end) != 0)
+            continue;
+        *ret = ends[i].compression;
+        return true;
+    }
+    return false;
 }

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "host/tar/compression.h"
+
 enum output_format { FORMAT_DOCKER_ARCHIVE, FORMAT_OCI_ARCHIVE, FORMAT_OCI, FORMAT_LAYER };
 
 /* Lists end with NULL. */
@@ -25,5 +27,9 @@ struct output_format_row {
 
 /* Returns the row of FORMAT; never NULL. */
 const struct output_format_row *output_format_row(enum output_format format);
+
+/* Sets *RET to the compression that the file name PATH stands for by its end: ".tar", ".tar.gz",
+ * ".tgz" or ".tar.zst". Returns false if it ends otherwise. */
+bool output_named_compression(const char *path, enum compression *ret);
 
 #endif

@@ -33,6 +33,19 @@ is "a quiet build prints nothing" "$(cat "$WORK/err")" ""
 leaves_nothing "a build"
 run --spec job.json --output job.default
 is "gzip is the default" "$(head -c 2 "$WORK/job.default" | xxd -p)" 1f8b
+for name in named.tar=none named.tar.gz=gzip named.tgz=gzip named.tar.zst=zstd; do
+    run --spec job.json --output "${name%=*}"
+    ok "the name ${name%=*} decides" cmp "$WORK/${name%=*}" "$WORK/job.${name#*=}"
+done
+is "a name in .tar: skopeo reads it" \
+    "$(skopeo inspect --config "docker-archive:$WORK/named.tar" | jq -c .rootfs.diff_ids)" "$diff_ids"
+run --spec job.json --output wrong.tar --compression gzip
+exits 2 "a name that contradicts --compression"
+says "a name that contradicts --compression: both" "'gzip' contradicts .*'wrong.tar'"
+leaves_nothing "a name that contradicts --compression" "$WORK/wrong.tar"
+run export named.tar -o exported.tar
+run export named.tar -o exported.tar.gz
+ok "export to a name in .tar.gz" cmp <(gzip -dc "$WORK/exported.tar.gz") "$WORK/exported.tar"
 
 for compression in gzip zstd none; do
     for format in oci oci-archive; do

@@ -197,6 +197,72 @@ static void test_default_output(void **state)
     options_free(&options);
 }
 
+/* The compression that the words "vmbuild --spec x -o NAME" lead to. */
+static enum compression compression_of(const char *name)
+{
+    struct options options;
+
+    assert_null(parse(&options, "--spec", "x", "-o", name, END));
+    options_free(&options);
+    assert_null(parse(&options, "pull", "docker://a/b", "-o", name, END));
+
+    enum compression compression = options.compression;
+
+    options_free(&options);
+    return compression;
+}
+
+static void test_the_name_of_the_output_decides(void **state)
+{
+    (void)state;
+    assert_int_equal(compression_of("a/x.tar"), COMPRESSION_NONE);
+    assert_int_equal(compression_of("x.tar.gz"), COMPRESSION_GZIP);
+    assert_int_equal(compression_of("x.tgz"), COMPRESSION_GZIP);
+    assert_int_equal(compression_of("x.tar.zst"), COMPRESSION_ZSTD);
+    assert_int_equal(compression_of("X.TAR"), COMPRESSION_NONE);
+    assert_int_equal(compression_of("x"), COMPRESSION_GZIP);
+    assert_int_equal(compression_of("x.tar.d"), COMPRESSION_GZIP);
+    assert_int_equal(compression_of(".tar"), COMPRESSION_GZIP);
+    assert_int_equal(compression_of("-"), COMPRESSION_GZIP);
+    assert_int_equal(compression_of("/dev/null"), COMPRESSION_GZIP);
+}
+
+static void test_a_name_that_would_be_wrong(void **state)
+{
+    static const struct {
+        const char *format, *compression, *name;
+    } wrong[] = {
+        {"docker-archive", "gzip", "x.tar"}, {"docker-archive", "zstd", "x.tar.gz"},
+        {"docker-archive", "none", "x.tgz"}, {"docker-archive", "gzip", "x.tar.zst"},
+        {"oci-archive", "gzip", "x.tar.gz"}, {"oci-archive", "zstd", "x.tar.zst"},
+    };
+    struct options options;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        expect_usage_error(parse(&options, "--spec", "x", "--format", wrong[i].format,
+                                 "--compression", wrong[i].compression, "-o", wrong[i].name, END),
+                           wrong[i].name, NULL);
+        options_free(&options);
+    }
+    expect_usage_error(parse(&options, "--spec", "x", "--compression=zstd", "-o", "x.tar", END),
+                       "'zstd' contradicts the name of the output 'x.tar', which stands for 'none'",
+                       "leave '--compression' out");
+    options_free(&options);
+    assert_null(parse(&options, "--spec", "x", "--compression=none", "-o", "x.tar", END));
+    options_free(&options);
+    assert_null(parse(&options, "--spec", "x", "--format=oci-archive", "--compression=zstd", "-o",
+                      "x.tar", END));
+    assert_int_equal(options.compression, COMPRESSION_ZSTD);
+    options_free(&options);
+    assert_null(parse(&options, "--spec", "x", "--format=oci", "-o", "x.tar", END));
+    assert_int_equal(options.compression, COMPRESSION_GZIP);
+    options_free(&options);
+    expect_usage_error(parse(&options, "--spec", "x", "--format=oci-archive", "-o", "x.tgz", END),
+                       "--format oci-archive", "'.tar'");
+    options_free(&options);
+}
+
 static void test_help_names_every_option_and_command(void **state)
 {
     struct options options;
@@ -312,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_options_before_the_command),
         cmocka_unit_test(test_a_layer_is_not_compressed),
         cmocka_unit_test(test_default_output),
+        cmocka_unit_test(test_the_name_of_the_output_decides),
+        cmocka_unit_test(test_a_name_that_would_be_wrong),
         cmocka_unit_test(test_help_names_every_option_and_command),
         cmocka_unit_test(test_what_is_required),
         cmocka_unit_test(test_every_command_is_described),
