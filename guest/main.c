@@ -1,6 +1,7 @@
 /*
- * Init of the guest: mounts, then the channel, then serving calls until the host goes away. Up to
- * the channel, a failure ends the VM with a line on the console; after it, failures are replies.
+ * Init of the guest, PID 1: boots up to the gate, waits there for the host, reports, and serves its
+ * calls until it goes away. A failure before the report ends the VM with a line on the console;
+ * after it, init never gives up: failures are replies. README.md tells the whole life.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,12 +52,12 @@ static int mount_all(struct fault *fault)
                   mounts[i].options))
             return fault_set(fault, errno, "mount '%s'", mounts[i].place);
     if (mkdir(GUEST_SCRATCH, 0755) && errno != EEXIST)
-        return fault_set(fault, errno, "make the folder '%s'", GUEST_SCRATCH);
+        return fault_set(fault, errno, "create the directory '%s'", GUEST_SCRATCH);
     return 0;
 }
 
-/* What makes init outlive its scripts: it is never killed for want of memory, runs before them, and
- * no broken connection ends it. Children start from the usual priority. */
+/* Lets init outlive its scripts: it is never killed for want of memory, runs before them, and is
+ * not ended by a broken connection. Children start with the usual priority. */
 static int protect(struct fault *fault)
 {
     struct sched_param none = {0};
@@ -72,16 +73,16 @@ static int protect(struct fault *fault)
     return 0;
 }
 
-/* Programs that put addresses of theirs into files, or order by them, do so the same each time. */
+/* Programs that put addresses into files, or sort by them, then do so the same each time. */
 static int fix_addresses(struct fault *fault)
 {
     return file_write_setting("/proc/sys/kernel/randomize_va_space", "0")
-               ? fault_set(fault, errno, "fix the addresses of programs")
+               ? fault_set(fault, errno, "turn off the randomization of addresses")
                : 0;
 }
 
-/* What nearly every job needs: done before the gate, it is part of what is saved there. A base disk
- * that cannot be used is the business of the verb that asks for it. */
+/* Prepares what nearly every job needs: before the gate, so that it is part of a saved VM. If the
+ * base disk cannot be used, the verb that asks for it reports it. */
 static int prepare(struct guest *guest, struct fault *fault)
 {
     struct fault ignored;
@@ -94,7 +95,7 @@ static int prepare(struct guest *guest, struct fault *fault)
     return 0;
 }
 
-/* Everything up to the point from which init may not give up. */
+/* Everything up to the point after which init may not give up. Returns 0, or -1 with FAULT. */
 static int boot(struct guest *guest, struct fault *fault)
 {
     if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
@@ -120,7 +121,7 @@ static void serve(struct guest *guest)
 
     while (status == WIRE_OK) {
         status = procedure_serve(guest, &call);
-        /* Orphans of the workers. */
+        /* Orphans, of the workers. */
         while (waitpid(-1, NULL, WNOHANG) > 0) {
         }
         if (status == WIRE_OK)

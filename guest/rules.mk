@@ -7,8 +7,7 @@ GUEST_INIT := $(BUILD)/guest/init
 GUEST_INIT_DEBUG := $(BUILD)/guest/init.debug
 # Small, since the kernel has to load it before anything else can happen.
 GUEST_CFLAGS = $(CFLAGS_COMMON) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
-# libarchive asks nl_langinfo for the charset of names; guest/tar/charset.c answers.
-GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--wrap=nl_langinfo -Wl,--build-id=none
+GUEST_LDFLAGS := -static -Wl,--gc-sections -Wl,--build-id=none
 # What a static libarchive refers to. None of the compressors is linked in the end, as the init neither
 # packs nor unpacks compressed tars. libxml2, for a format that the init does not read, would be linked,
 # HTTP client included.

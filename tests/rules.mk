@@ -60,15 +60,13 @@ endef
 
 # The libraries that the test $(1) is linked to, in the directory $(2).
 library_of = $(if $(filter unit/guest/% fuzz/fuzz_guest_%,$(1)),$(2)/tests/libguest.a) $(2)/tests/libhost.a
-# guest/tar/charset.c replaces a function of the C library, as in guest/rules.mk.
-LINK_GUEST := -Wl,--wrap=nl_langinfo
 
 # $(1): the directory; $(2): the test; $(3): the compiler and its options.
 define unit_test
 $(1)/tests/$(2): tests/$(2).c $(1)/tests/unit/case.o $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
-	$(3) -MMD -MP -o $$@ $$(filter %.c %.o %.a,$$^) $(if $(filter unit/guest/%,$(2)),$(LINK_GUEST)) \
+	$(3) -MMD -MP -o $$@ $$(filter %.c %.o %.a,$$^) \
 	    $$(CMOCKA) $$(HOST_LIBS)
 endef
 

@@ -11,7 +11,7 @@
 #include "guest/lib/device.h"
 #include "guest/lib/file.h"
 
-/* As random(4) has it for RNDADDENTROPY. */
+/* What RNDADDENTROPY takes; see random(4). */
 struct randomness {
     int bits;
     int size;
@@ -34,7 +34,7 @@ static int read_all(int fd, unsigned char *bytes, size_t length)
     return 0;
 }
 
-/* What the kernel gives from now on depends on SEED. Returns 0, or -1 with errno. */
+/* Makes the kernel's random numbers depend on SEED from now on. Returns 0, or -1 with errno. */
 static int seed_kernel(const struct randomness *seed)
 {
     int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
@@ -68,6 +68,6 @@ int gate_pass(struct fault *fault)
         return fault_set(fault, cause, "pass the gate");
     memcpy(seed.bytes, key, GUEST_GATE_SEED);
     if (seed_kernel(&seed))
-        return fault_set(fault, errno, "give the kernel randomness");
+        return fault_set(fault, errno, "seed the kernel's random numbers");
     return key[GUEST_GATE_SEED] ? device_scan_pci(fault) : 0;
 }

@@ -1,4 +1,7 @@
-/* What init knows between two calls of the host. */
+/*
+ * The state of init between two calls of the host. There is one, which main() makes; each verb
+ * changes what it is about, and leaves its reply or its fault here.
+ */
 #ifndef VMBUILD_GUEST_GUEST_H
 #define VMBUILD_GUEST_GUEST_H
 
@@ -18,10 +21,10 @@ struct guest {
     int64_t clamp;
     bool started;
     bool base_mounted;
-    bool mounted;                /* the plain merged view, at mnt/; overlay_show sees to it */
+    bool mounted;                /* the plain merged view, at mnt/; overlay_show keeps it */
     bool networked;              /* the network is set up */
-    struct fault fault;          /* of the call that is being served */
-    char reply[GUEST_REPLY_MAX]; /* of the verb that is being served */
+    struct fault fault;          /* of the current call */
+    char reply[GUEST_REPLY_MAX]; /* of the current verb */
 };
 
 #endif

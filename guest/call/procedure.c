@@ -32,7 +32,7 @@ static enum wire_status reply_fault(struct guest *guest, const struct wire_call 
     return wire_reply_error(guest->wire, call, guest->fault.code, guest->fault.text);
 }
 
-/* Refuses a call that brings a file: the file first, then an error. */
+/* Refuses a call that carries a file: first the file, then with an error. */
 static enum wire_status refuse_file(struct guest *guest, const struct wire_call *call)
 {
     enum wire_status status = wire_refuse_file(guest->wire);
@@ -40,13 +40,14 @@ static enum wire_status refuse_file(struct guest *guest, const struct wire_call 
     return status == WIRE_OK ? reply_fault(guest, call) : status;
 }
 
-/* The one string argument of a call that has no optional ones set. NULL with GUEST's fault. */
+/* Returns the one string argument of a call without optional ones, which the caller frees, or NULL
+ * with GUEST's fault. */
 static char *read_path(struct guest *guest, struct wire_call *call)
 {
     char *path = xdr_read_string(&call->arguments, PATH_LENGTH_MAX);
 
     if (path == NULL || call->optional != 0) {
-        fault_set(&guest->fault, EINVAL, "read the call's arguments");
+        fault_set(&guest->fault, EINVAL, "read the arguments of the call");
         free(path);
         return NULL;
     }
@@ -66,7 +67,7 @@ static enum wire_status serve_sync(struct guest *guest, struct wire_call *call)
     return wire_reply(guest->wire, call);
 }
 
-/* Reads the list of words. Returns their number; *RET_BAD is set where it is malformed. */
+/* Reads the list of words. Returns their number; *RET_BAD tells whether it is malformed. */
 static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
 {
     size_t count = 0;
@@ -87,7 +88,7 @@ static enum wire_status serve_command(struct guest *guest, struct wire_call *cal
     char *words[WORDS_MAX];
     bool bad;
     size_t count = read_words(&call->arguments, words, &bad);
-    int status = bad ? fault_set(&guest->fault, EINVAL, "read the command's words")
+    int status = bad ? fault_set(&guest->fault, EINVAL, "read the words of the command")
                      : verb_run(guest, words, count);
 
     for (size_t i = 0; i < count; i++)
@@ -95,8 +96,8 @@ static enum wire_status serve_command(struct guest *guest, struct wire_call *cal
     return status ? reply_fault(guest, call) : wire_reply_string(guest->wire, call, guest->reply);
 }
 
-/* Writes the incoming file to FD, at most LIMIT bytes. WIRE_END when it is whole; WIRE_OK when it
- * cannot be written, with GUEST's fault, and more of it may come. */
+/* Writes the incoming file to FD, at most LIMIT bytes. Returns WIRE_END once it is whole; WIRE_OK,
+ * with GUEST's fault, if it cannot be written and more of it may come. */
 static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit)
 {
     const unsigned char *bytes;
@@ -112,7 +113,7 @@ static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit
             return WIRE_OK;
         }
         if (file_write_all(fd, bytes, length)) {
-            fault_set(&guest->fault, errno, "write the file that comes in");
+            fault_set(&guest->fault, errno, "write the incoming file");
             return WIRE_OK;
         }
     }
@@ -132,7 +133,7 @@ static enum wire_status serve_upload(struct guest *guest, struct wire_call *call
     enum wire_status status = receive_file(guest, fd, GUEST_JOB_FILE_MAX);
 
     if (close(fd) && status == WIRE_END) {
-        fault_set(&guest->fault, errno, "write the file that comes in");
+        fault_set(&guest->fault, errno, "write the incoming file");
         status = WIRE_CANCELLED;
     }
     switch (status) {
@@ -161,13 +162,14 @@ static int unpack_contents(void *context, struct fault *fault)
     close(image);
     if (status)
         return fault_prefix(fault, "unpack the contents: ");
-    /* What stands behind the tar's end is padding. */
+    /* What follows the end of the tar is padding. */
     while (read(source, rest, sizeof rest) > 0) {
     }
     return 0;
 }
 
-/* Feeds the incoming tar to a worker. Returns as receive_file, WIRE_END with *RET_STATUS. */
+/* Feeds the incoming tar to a worker. Returns what receive_file does, with *RET_STATUS if the
+ * worker was started. */
 static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 {
     int pipe_fds[2];
@@ -184,7 +186,7 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 
     close(pipe_fds[1]);
     if (started == 0) {
-        /* Its fault says more than that of the broken pipe. */
+        /* Its fault tells more than that of the broken pipe. */
         *ret_status = worker_wait(&worker, &guest->fault);
     }
     return status;
@@ -228,6 +230,6 @@ enum wire_status procedure_serve(struct guest *guest, struct wire_call *call)
     for (size_t i = 0; i < sizeof procedures / sizeof *procedures; i++)
         if (procedures[i].number == call->procedure)
             return procedures[i].serve(guest, call);
-    fault_set(&guest->fault, ENOSYS, "procedure %u", call->procedure);
+    fault_set(&guest->fault, ENOSYS, "find procedure %u", call->procedure);
     return reply_fault(guest, call);
 }

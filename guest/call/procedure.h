@@ -4,7 +4,8 @@
 
 #include "guest/call/guest.h"
 
-/* Serves CALL, with a reply in any case. WIRE_LOST: the connection is out of step. */
+/* Serves CALL and replies in any case. Returns WIRE_OK, or WIRE_LOST if the connection is out of
+ * step. */
 enum wire_status procedure_serve(struct guest *guest, struct wire_call *call);
 
 #endif

@@ -18,7 +18,7 @@
 #include "guest/script/network.h"
 #include "guest/script/script.h"
 
-/* For a script: what date(1) tells it must not hang on how long the stages before it took. */
+/* For a script, for which the time must not depend on how long the stages before it took. */
 static int start_clock(struct guest *guest, const struct words *words)
 {
     int64_t seconds = words_number(words, GUEST_WORD_CLOCK);
@@ -46,7 +46,7 @@ static int unpack_base(struct guest *guest, const struct words *words)
     size_t count;
     char *const *layers = words_list(words, GUEST_WORD_LAYER, &count);
 
-    /* Scripts see the times of change on this disk, which must not tell what spec it was first made
+    /* Scripts see the ctimes on this disk, which must not depend on the spec that it was first made
      * for. */
     if (clock_hold(GUEST_CLOCK_LEAST, &guest->fault))
         return -1;
@@ -68,7 +68,7 @@ static int mount_base(struct guest *guest, const struct words *words)
     return 0;
 }
 
-/* The line of the contract. */
+/* Writes the reply that the contract prescribes. */
 static void describe(struct guest *guest, const struct outcome *outcome)
 {
     char ending[32] = "timeout";
@@ -161,8 +161,8 @@ static int run_hook(struct guest *guest, const struct words *words)
 
     if (hook == NULL)
         return fault_set(&guest->fault, EINVAL, "run the hook '%s'", name);
-    /* The network is for the root script. As long as there is none to keep from a hook, a
-     * namespace would only cost time. */
+    /* The network is for the root script. Without one to keep from the hook, a namespace would only
+     * cost time. */
     struct sandbox_plan plan = {
         .script = hook->name,
         .directory = hook->directory,
@@ -230,7 +230,7 @@ int verb_run(struct guest *guest, char **texts, size_t count)
     enum guest_verb verb = find_verb(texts[0]);
 
     if (verb == GUEST_VERB_COUNT)
-        return fault_set(&guest->fault, ENOSYS, "the verb '%s'", texts[0]);
+        return fault_set(&guest->fault, ENOSYS, "find the verb '%s'", texts[0]);
     if (words_parse(verb, texts + 1, count - 1, &words, &guest->fault))
         return -1;
     if (!guest->started && verb != GUEST_VERB_START)

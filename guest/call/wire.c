@@ -46,7 +46,7 @@ static enum wire_status write_all(struct wire *wire, const unsigned char *bytes,
     return WIRE_OK;
 }
 
-/* Reads LENGTH bytes. WIRE_END when the connection ended before the first of them. */
+/* Reads LENGTH bytes. Returns WIRE_END if the connection ended before the first of them. */
 static enum wire_status read_all(struct wire *wire, unsigned char *bytes, size_t length)
 {
     bool any = false;
@@ -117,7 +117,7 @@ enum wire_status wire_receive(struct wire *wire, struct wire_call *call)
         uint32_t direction = xdr_read_u32(&reader);
 
         call->serial = xdr_read_u32(&reader);
-        xdr_read_u64(&reader); /* a hint of the file's size, for progress bars */
+        xdr_read_u64(&reader); /* the expected size of the file, for progress bars */
         call->optional = xdr_read_u64(&reader);
         uint32_t call_status = xdr_read_u32(&reader);
 
@@ -127,7 +127,7 @@ enum wire_status wire_receive(struct wire *wire, struct wire_call *call)
         if (program == WIRE_PROGRAM && version == WIRE_VERSION && direction == DIRECTION_CALL &&
             call_status == STATUS_OK)
             return WIRE_OK;
-        status = wire_reply_error(wire, call, EPROTO, "this is not a call of protocol version 4");
+        status = wire_reply_error(wire, call, EPROTO, "not a call of protocol version 4");
         if (status != WIRE_OK)
             return status;
     }
@@ -147,7 +147,7 @@ static unsigned char *store_header(unsigned char *at, const struct wire_call *ca
     return at;
 }
 
-/* Sends what store_header began at message + 4 and what follows it up to END. */
+/* Sends the message that store_header began at message + 4 and that ends at END. */
 static enum wire_status send_message(struct wire *wire, const unsigned char *end)
 {
     size_t length = (size_t)(end - wire->message);

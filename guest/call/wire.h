@@ -3,12 +3,12 @@
  * are those of its guestfs_protocol.x, version 4).
  *
  * The library sends one call at a time: a length word, a header of 40 bytes, the arguments. A call
- * that carries a file is followed by its chunks, then comes the reply. A length word may also be a
- * flag: the daemon sends the cancel flag where it takes no more of a file. The protocol's files
- * that go the other way are not used.
+ * that carries a file is followed by its chunks, then comes the reply. Instead of a length word
+ * there may be a flag: the daemon sends the cancel flag to refuse the rest of a file. Files in the
+ * other direction are not used.
  *
- * A wire belongs to a file descriptor, which the caller keeps and closes; it has no other state, so
- * that it runs over a virtio-serial port in the guest and over a socket in a test.
+ * A wire belongs to a file descriptor, which the caller keeps and closes. It has no other state, so
+ * it works over a virtio-serial port in the guest and over a socket in a test.
  */
 #ifndef VMBUILD_GUEST_WIRE_H
 #define VMBUILD_GUEST_WIRE_H
@@ -46,35 +46,35 @@ enum wire_status {
     WIRE_OK = 0,
     WIRE_END,       /* of the file, or of the connection */
     WIRE_CANCELLED, /* by the library */
-    WIRE_LOST,      /* the connection is broken or out of step; nothing more can be said on it */
+    WIRE_LOST,      /* the connection is broken or out of step, and of no more use */
 };
 
-/* A wire over FD. Returns NULL when memory is short. */
+/* Returns a new wire over FD, or NULL if memory is short. */
 struct wire *wire_new(int fd);
 void wire_free(struct wire *wire);
 
 /* Tells the library that the daemon is up. */
 enum wire_status wire_launch(struct wire *wire);
 
-/* Waits for the next call. Those that are not calls of this protocol's version get an error reply
- * here. WIRE_END: the library has gone. CALL's arguments point into WIRE, up to the next
- * receive. */
+/* Waits for the next call; messages that are not calls of this protocol's version get an error
+ * reply here. Returns WIRE_END if the library has gone. CALL's arguments point into WIRE and are
+ * valid until the next receive. */
 enum wire_status wire_receive(struct wire *wire, struct wire_call *call);
 
-/* Replies to CALL: success without a result, with a string, or an error with errno value CODE (0:
- * none). */
+/* Reply to CALL: with success, with a string, or with an error of errno value CODE (0: none). */
 enum wire_status wire_reply(struct wire *wire, const struct wire_call *call);
 enum wire_status wire_reply_string(struct wire *wire, const struct wire_call *call,
                                    const char *string);
 enum wire_status wire_reply_error(struct wire *wire, const struct wire_call *call, int code,
                                   const char *text);
 
-/* The next chunk of the file that comes in: WIRE_OK with at least one byte, at *RET_BYTES until the
- * next receive; WIRE_END, WIRE_CANCELLED or WIRE_LOST. */
+/* Receives the next chunk of the incoming file. Returns WIRE_OK with at least one byte at
+ * *RET_BYTES, valid until the next receive; WIRE_END, WIRE_CANCELLED or WIRE_LOST. */
 enum wire_status wire_receive_chunk(struct wire *wire, const unsigned char **ret_bytes,
                                     size_t *ret_length);
 
-/* Takes no more of the file that comes in: tells the library, and reads until it has stopped. */
+/* Refuses the rest of the incoming file: tells the library, and reads until it has stopped. Returns
+ * WIRE_OK or WIRE_LOST. */
 enum wire_status wire_refuse_file(struct wire *wire);
 
 #endif

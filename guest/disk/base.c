@@ -23,7 +23,7 @@ struct layers {
     size_t count;
 };
 
-/* A worker's work, so that it may chroot. */
+/* Done by a worker, since it chroots. */
 static int unpack_layers(void *context, struct fault *fault)
 {
     const struct layers *layers = context;
@@ -40,7 +40,7 @@ static int unpack_layers(void *context, struct fault *fault)
     return 0;
 }
 
-/* Opens the disks of the layers; what was opened is in RET in any case. */
+/* Opens the disks of the layers. What was opened is in RET even on failure. */
 static int open_layers(char *const *serials, size_t count, struct layers *ret, struct fault *fault)
 {
     ret->fds = calloc(count ? count : 1, sizeof *ret->fds);
@@ -85,11 +85,11 @@ static int mount_base(const char *serial, unsigned long flags, struct fault *fau
 /* Everything between the mount of the new disk and its unmount. */
 static int fill(struct layers *layers, struct fault *fault)
 {
-    /* The root may have no entry in any layer: its mtime must not tell when it was made. */
+    /* If no layer has an entry for the root, its mtime must not depend on when it was made. */
     const struct timespec times[2] = {{0}, {0}};
 
     if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0))
-        return fault_set(fault, errno, "make the folder '%s'", TREE);
+        return fault_set(fault, errno, "create the directory '%s'", TREE);
     if (worker_run(unpack_layers, layers, fault))
         return -1;
     int fd = open(COMPLETE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -110,12 +110,12 @@ int base_unpack(const char *base, char *const *serials, size_t count, struct fau
             status = fault_set(fault, errno, "unmount the base disk");
     }
     close_layers(&layers);
-    /* Scripts are to see the same disks as those of a build that finds the base unpacked. */
+    /* Scripts must see the same disks as in a build that finds the base unpacked. */
     return status == 0 ? device_forget_scsi(fault) : status;
 }
 
-/* Copies owner, mode, mtime and attributes of the image's root to layer/, which is the root of the
- * merged view. What the base has none of, image/ as an empty folder stands for. */
+/* Copies owner, mode, mtime and extended attributes of image/ to layer/, which is the root of the
+ * merged view. */
 static int copy_root(struct fault *fault)
 {
     struct stat status;
@@ -142,7 +142,7 @@ int base_mount(const char *base, struct fault *fault)
     if (mount_base(base, MS_RDONLY, fault))
         return -1;
     if (access(COMPLETE, F_OK))
-        return fault_set(fault, errno, "use the base disk: it is not complete");
+        return fault_set(fault, errno, "use the base disk: not complete");
     if (mount(TREE, GUEST_SCRATCH_IMAGE, NULL, MS_BIND, NULL))
         return fault_set(fault, errno, "show the base disk at '%s'", GUEST_SCRATCH_IMAGE);
     return copy_root(fault);

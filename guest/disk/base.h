@@ -1,4 +1,7 @@
-/* The base disk: one merged tree of all base layers, unpacked once and then only read. */
+/*
+ * The base disk: one merged tree of all base layers. It is filled once, unmounted, and from then on
+ * only mounted read-only, by many builds.
+ */
 #ifndef VMBUILD_GUEST_BASE_H
 #define VMBUILD_GUEST_BASE_H
 
@@ -6,12 +9,13 @@
 
 #include "guest/lib/fault.h"
 
-/* Fills the empty disk with the serial number BASE from the disks LAYERS, lowest first, each of
- * them a tar, and unmounts it. Returns 0, or -1 with FAULT (see contract.h for its text). */
+/* Fills the empty disk with the serial number BASE from the COUNT disks with the serial numbers
+ * LAYERS, lowest first, each of them a tar, and unmounts it. Returns 0, or -1 with FAULT (see
+ * contract.h for its text). */
 int base_unpack(const char *base, char *const *layers, size_t count, struct fault *fault);
 
-/* Shows the tree of a filled base disk, read-only, as image/, and gives layer/ the attributes of
- * its root. Returns 0, or -1 with FAULT. */
+/* Mounts the tree of the filled disk BASE read-only at image/, and gives layer/ the metadata of its
+ * root. Returns 0, or -1 with FAULT. */
 int base_mount(const char *base, struct fault *fault);
 
 #endif

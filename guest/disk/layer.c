@@ -12,7 +12,7 @@
 #include "guest/lib/worker.h"
 #include "guest/tar/pack.h"
 
-/* What the worker works on. */
+/* A layer on its way. */
 struct sending {
     struct output *output;
     int64_t clamp;
@@ -44,7 +44,7 @@ static void note(void *context, const char *text, const char *path)
 static int send_layer(void *context, struct fault *fault)
 {
     struct sending *sending = context;
-    /* A hook may have put a link in its place. */
+    /* A hook may have replaced it by a link. */
     int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 

@@ -11,14 +11,14 @@
 
 /*
  * The layer must hold whole files under their own names, so that it can be packed from the upper
- * folder alone: no redirects, no metadata-only copies. "volatile" leaves out every sync of the
- * upper file system, which is thrown away with the VM; dpkg alone asks for thousands.
+ * directory alone: no redirects, no metadata-only copies. "volatile" omits each sync of the upper
+ * file system, which is discarded with the VM; dpkg alone makes thousands.
  */
 #define OPTIONS                                                                                    \
     "upperdir=" GUEST_SCRATCH_LAYER ",workdir=" GUEST_SCRATCH_WORK                                 \
     ",redirect_dir=off,metacopy=off,index=off,xino=off,volatile,lowerdir="
 
-/* A volatile mount marks its work folder so that it is not used again after a crash. */
+/* A volatile mount marks its work directory to keep it from being used again after a crash. */
 static int empty_work(struct fault *fault)
 {
     int work = open(GUEST_SCRATCH_WORK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,4 +1,7 @@
-/* The merged view: the base image below, the layer above. */
+/*
+ * The merged view: the base image below, the layer above. The plain view is mounted whenever init
+ * has nothing else to do with the layer; a script that needs mount points gets a view of its own.
+ */
 #ifndef VMBUILD_GUEST_OVERLAY_H
 #define VMBUILD_GUEST_OVERLAY_H
 
@@ -6,12 +9,12 @@
 
 #include "guest/lib/fault.h"
 
-/* Mounts the view at mnt/ with POINTS, a further folder below the image. Returns 0, or -1 with
- * FAULT. */
+/* Mounts the view at mnt/ with POINTS, another directory below the image, or NULL. Returns 0, or -1
+ * with FAULT. */
 int overlay_mount_with(const char *points, struct fault *fault);
 
-/* Mounts the plain view at mnt/, or unmounts it, where it is not as WANTED yet. *MOUNTED is kept up
- * to date. Returns 0, or -1 with FAULT, as where a process still stands in the view. */
+/* Mounts the plain view at mnt/ or unmounts it, if *MOUNTED is not as WANTED yet, and updates
+ * *MOUNTED. Returns 0, or -1 with FAULT, such as when a process still uses the view. */
 int overlay_show(bool *mounted, bool wanted, struct fault *fault);
 
 #endif

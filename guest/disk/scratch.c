@@ -9,11 +9,11 @@
 #include "guest/contract.h"
 #include "guest/lib/device.h"
 
-#define FULL_BELOW (1u << 20) /* bytes: less than this is not worth calling room */
+#define FULL_BELOW (1u << 20) /* bytes: less than this counts as none */
 
-/* The disk is thrown away: nothing on it has to survive a crash. So its journal is written when it
- * is full, and data when the kernel wants its memory back or after half a minute: not where a file
- * that was truncated is closed, or one renamed over another. */
+/* The disk is discarded: nothing on it has to survive a crash. So its journal is written when it is
+ * full, and data when the kernel needs the memory or after half a minute, but not when a truncated
+ * file is closed or a file is renamed over another. */
 #define OPTIONS "nobarrier,noinit_itable,noauto_da_alloc,data=writeback,commit=100000"
 
 static const char *const folders[] = {
@@ -31,12 +31,12 @@ int scratch_mount(struct fault *fault)
         return -1;
     if (mount(device, GUEST_SCRATCH, "ext4", MS_NOATIME, OPTIONS))
         return fault_set(fault, errno, "mount the scratch disk '%s'", device);
-    /* Exactly: the clock, though held, is ahead by some ticks. */
+    /* Set exactly, since the clock, though held, is some ticks ahead. */
     const struct timespec times[2] = {{.tv_sec = GUEST_CLOCK_LEAST}, {.tv_sec = GUEST_CLOCK_LEAST}};
 
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (mkdir(folders[i], 0755) || utimensat(AT_FDCWD, folders[i], times, 0))
-            return fault_set(fault, errno, "make the folder '%s'", folders[i]);
+            return fault_set(fault, errno, "create the directory '%s'", folders[i]);
     return 0;
 }
 

@@ -1,4 +1,7 @@
-/* The scratch disk: holds the layer, and fills up when a script writes too much. */
+/*
+ * The scratch disk, on which the layer comes into being. Its root is the hooks' directory. It fills
+ * up if a script writes too much, and is discarded with the VM.
+ */
 #ifndef VMBUILD_GUEST_SCRATCH_H
 #define VMBUILD_GUEST_SCRATCH_H
 
@@ -6,14 +9,14 @@
 
 #include "guest/lib/fault.h"
 
-/* Mounts the disk GUEST_DISK_SCRATCH and makes its folders. Returns 0, or -1 with FAULT. */
+/* Mounts the disk GUEST_DISK_SCRATCH and creates its directories. Returns 0, or -1 with FAULT. */
 int scratch_mount(struct fault *fault);
 
-/* Gives the layer's root the time that it is, through the merged view where that is MERGED; then
- * it keeps its mtime, which is the image's. Returns 0, or -1 with FAULT. */
+/* Sets the times of the layer's root to the current one, through the merged view if that is
+ * MERGED, in which case it keeps its mtime, which is the image's. Returns 0, or -1 with FAULT. */
 int scratch_touch_layer(bool merged, struct fault *fault);
 
-/* Whether no room is left on it. */
+/* Returns whether no room is left on it. */
 bool scratch_is_full(void);
 
 #endif

@@ -17,7 +17,7 @@
 #define UEVENT_GROUP_KERNEL 1
 #define VPD_HEADER 4 /* bytes before the serial number in page 0x80 */
 
-/* Whether the file PATH holds WANTED, from byte SKIP on, and at most blanks after it. */
+/* Returns whether the file PATH holds WANTED from byte SKIP on, and nothing but blanks after it. */
 static bool file_says(const char *path, size_t skip, const char *wanted)
 {
     char text[256];
@@ -32,13 +32,13 @@ static bool file_says(const char *path, size_t skip, const char *wanted)
     return memcmp(text + skip, wanted, wanted_length) == 0 && rest[strspn(rest, " \n")] == '\0';
 }
 
-/* What is looked for, and where it is found. */
+/* A device that is looked for. */
 struct lookup {
     const char *name;
-    char *path; /* of DEVICE_PATH_MAX bytes */
+    char *path; /* where it was found; DEVICE_PATH_MAX bytes */
 };
 
-/* Calls VISIT for each entry of FOLDER until it returns true. */
+/* Calls VISIT for each entry of FOLDER until it returns true. Returns whether it did. */
 static bool search(const char *folder, bool (*visit)(const char *entry, void *context),
                    void *context)
 {
@@ -68,14 +68,15 @@ static bool look_for_port(struct lookup *lookup)
     return search("/sys/class/virtio-ports", is_port, lookup);
 }
 
-/* Whether the kernel lets it be opened: a disk's node is there, and its serial number told, some
- * time before (device_add_disk() of the kernel's block/genhd.c, which sends its event last). */
+/* Returns whether the kernel lets the disk be opened: its node and its serial number are there some
+ * time before that (device_add_disk() of the kernel's block/genhd.c, which sends its event
+ * last). */
 static bool is_ready(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
-        return errno != ENOENT && errno != ENXIO; /* that, whoever uses it reports */
+        return errno != ENOENT && errno != ENXIO; /* which its user will report */
     close(fd);
     return true;
 }
@@ -109,7 +110,8 @@ static long milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Looks, and looks again after each of the kernel's events, for DEVICE_WAIT_MS. */
+/* Looks, and looks again after each event of the kernel, for DEVICE_WAIT_MS. Returns 0, or -1 with
+ * FAULT. */
 static int find(bool (*look_for)(struct lookup *lookup), struct lookup *lookup, struct fault *fault)
 {
     if (look_for(lookup))
@@ -127,7 +129,7 @@ static int find(bool (*look_for)(struct lookup *lookup), struct lookup *lookup, 
     long deadline = milliseconds() + DEVICE_WAIT_MS;
     bool found;
 
-    /* Again first: it may have come before there was somebody to listen. */
+    /* First again, since it may have come before the socket was bound. */
     while (!(found = look_for(lookup))) {
         long left = deadline - milliseconds();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -178,7 +180,7 @@ int device_scan_pci(struct fault *fault)
                : 0;
 }
 
-/* Returns true, which ends the search, when it failed. */
+/* Returns true, which ends the search, if it failed. */
 static bool scan_host(const char *entry, void *targets)
 {
     char path[DEVICE_PATH_MAX];

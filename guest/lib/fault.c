@@ -8,7 +8,7 @@
 
 #include "guest/contract.h"
 
-/* The text is one line of a terminal, whatever bytes a file's name has. */
+/* Keeps the text one line on a terminal, whatever bytes a file's name has. */
 static void make_printable(char *text)
 {
     for (; *text; text++)
@@ -50,8 +50,7 @@ int fault_prefix(struct fault *fault, const char *format, ...)
     va_end(arguments);
     size_t added = (size_t)length < sizeof prefix ? (size_t)length : sizeof prefix - 1;
 
-    /* Where both do not fit, the middle goes: the end of the text may be a suffix of the
-     * contract. */
+    /* If both do not fit, the middle is dropped: the text may end in a suffix of the contract. */
     size_t kept = strlen(fault->text);
     size_t skipped = added + kept < sizeof fault->text ? 0 : added + kept + 1 - sizeof fault->text;
 
@@ -72,7 +71,7 @@ void fault_complain(const char *format, ...)
     size_t used = (size_t)length < sizeof line - 1 ? (size_t)length : sizeof line - 2;
 
     line[used] = '\n';
-    /* The console is the last resort: there is nobody left to tell of its failure. */
+    /* The console is the last resort: its own failure cannot be reported. */
     if (dprintf(STDERR_FILENO, "init: %.*s", (int)used + 1, line) < 0)
         return;
 }

@@ -13,7 +13,7 @@ long file_read(const char *path, char *bytes, size_t room)
 
     if (fd < 0)
         return -1;
-    /* A file of /proc gives a page at a time. */
+    /* A file of /proc is read a page at a time. */
     while (length < room && got > 0) {
         got = read(fd, bytes + length, room - length);
         length += got > 0 ? (size_t)got : 0;

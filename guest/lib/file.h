@@ -4,15 +4,15 @@
 
 #include <stddef.h>
 
-/* Reads the file at PATH into BYTES, of ROOM bytes, up to its end or as far as there is room.
- * Returns how many bytes there are, or -1 with errno. */
+/* Reads the file at PATH into BYTES, which has room for ROOM bytes, up to its end or as far as they
+ * fit. Returns the number of bytes, or -1 with errno. */
 long file_read(const char *path, char *bytes, size_t room);
 
 /* Writes LENGTH bytes at FD's position. Returns 0, or -1 with errno. */
 int file_write_all(int fd, const void *bytes, size_t length);
 
-/* Writes TEXT to the file at PATH, one of the kernel's, in one call as those want it. Returns 0, or
- * -1 with errno. */
+/* Writes TEXT to the file at PATH, one of the kernel's, in the one call that those require. Returns
+ * 0, or -1 with errno. */
 int file_write_setting(const char *path, const char *text);
 
 #endif

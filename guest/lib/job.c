@@ -42,8 +42,8 @@ bool job_has(const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* Reads the file NAME as new memory, with a NUL byte behind it that *RET_LENGTH does not count.
- * NULL with FAULT. */
+/* Returns the bytes of the file NAME, followed by a NUL byte that *RET_LENGTH does not count, in
+ * new memory, or NULL with FAULT. */
 static char *read_bytes(const char *name, size_t *ret_length, struct fault *fault)
 {
     char path[128];

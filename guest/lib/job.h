@@ -1,4 +1,7 @@
-/* The files of the job, as the host uploads them. They are kept in memory. */
+/*
+ * The files of the job: scripts, their environments, and what the network needs. The host uploads
+ * them before the verbs that need them; they are kept in memory.
+ */
 #ifndef VMBUILD_GUEST_JOB_H
 #define VMBUILD_GUEST_JOB_H
 
@@ -9,18 +12,19 @@
 
 #define JOB_ENVIRONMENT_MAX 4096 /* variables */
 
-/* Opens GUEST_JOB_DIR/NAME, given as PATH, to be written anew. Returns a descriptor, or -1 with
- * FAULT where PATH is another place. */
+/* Creates the file PATH, or empties it. Returns a descriptor, or -1 with FAULT, also if PATH is not
+ * GUEST_JOB_DIR/NAME. */
 int job_create(const char *path, struct fault *fault);
 
-/* Whether the job has the file NAME. */
+/* Returns whether the job has the file NAME. */
 bool job_has(const char *name);
 
-/* Reads an environment: a new array, ended by NULL, whose strings are all in (*RET)[0]'s memory. A
- * file that is missing is an empty environment. Returns 0, or -1 with FAULT. */
+/* Reads the file NAME as an environment: *RET is a new array, ended by NULL, whose strings all lie
+ * in the memory of (*RET)[0]; the caller frees both. A missing file is an empty environment.
+ * Returns 0, or -1 with FAULT. */
 int job_environment(const char *name, char ***ret, struct fault *fault);
 
-/* Copies the file NAME to the new file TO. Returns 0, or -1 with FAULT. */
+/* Copies the file NAME to the new file TO with MODE. Returns 0, or -1 with FAULT. */
 int job_copy(const char *name, const char *to, unsigned mode, struct fault *fault);
 
 #endif

@@ -49,7 +49,7 @@ void output_write(struct output *output)
     }
 }
 
-/* Writes what is pending, however long the host takes to read it. */
+/* Writes everything that is pending, however long the host takes to read it. */
 static void flush(struct output *output)
 {
     while (output_pending(output)) {

@@ -1,4 +1,8 @@
-/* The port that carries the scripts' output to the user. */
+/*
+ * The port that carries the scripts' output to the user. The buffer holds what was read from a
+ * script and is not written yet; a script is read only while that is empty, so that a slow host
+ * slows the script down.
+ */
 #ifndef VMBUILD_GUEST_OUTPUT_H
 #define VMBUILD_GUEST_OUTPUT_H
 
@@ -8,19 +12,18 @@
 
 #include "guest/lib/fault.h"
 
-/* What was read from a script and is not written yet. */
 struct output {
-    int port;
-    uint64_t written; /* bytes, ever */
+    int port;         /* -1: not open yet */
+    uint64_t written; /* bytes, in all */
     size_t start;
     size_t end;
     unsigned char bytes[32u << 10]; /* as many as the kernel takes in one write */
 };
 
-/* Opens the port. Returns 0, or -1 with FAULT. */
+/* Opens the port, unless it is open. Returns 0, or -1 with FAULT. */
 int output_open(struct output *output, struct fault *fault);
 
-/* Reads from FD. Only when nothing is pending. Returns false at its end. */
+/* Reads from FD; nothing may be pending. Returns false at its end. */
 bool output_read(struct output *output, int fd);
 
 static inline bool output_pending(const struct output *output)
@@ -28,13 +31,14 @@ static inline bool output_pending(const struct output *output)
     return output->start < output->end;
 }
 
-/* Writes what the port takes now. When the host has closed its end, what is pending is dropped. */
+/* Writes as much as the port takes now. If the host has closed its end, what is pending is
+ * dropped. */
 void output_write(struct output *output);
 
-/* Reads FD, all of whose writers have ended, to its end, and writes everything out. */
+/* Reads FD, all of whose writers have ended, to its end, and writes everything. */
 void output_drain(struct output *output, int fd);
 
-/* Writes TEXT to the port, as a line of init's own. */
+/* Writes the line "vmbuild: TEXT" to the port. */
 void output_note(struct output *output, const char *text);
 
 #endif

@@ -93,7 +93,7 @@ int worker_wait(struct worker *worker, struct fault *fault)
     if (reported)
         return -1;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return fault_set(fault, ENOMEM, "the kernel ended the process that did the work");
+        return fault_set(fault, ENOMEM, "the kernel killed the process that did the work");
     return fault_set(fault, 0, "the process that did the work ended with wait status %#x", status);
 }
 

@@ -1,7 +1,6 @@
 /*
- * Work in a process of its own: what handles hostile bytes or much memory must not take PID 1 with
- * it, and may chroot. The worker is no child of the script and has no access to the wire unless its
- * work is given it.
+ * Work in a separate process: what handles hostile bytes or much memory must not take PID 1 with
+ * it, and may chroot. If it fails, it passes its fault to init through a pipe.
  */
 #ifndef VMBUILD_GUEST_WORKER_H
 #define VMBUILD_GUEST_WORKER_H
@@ -17,18 +16,18 @@ struct worker {
     int report; /* read end */
 };
 
-/* Starts WORK(CONTEXT) with umask 0. CLOSED is a descriptor that the worker must not keep open, or
- * -1. Returns 0, or -1 with FAULT. */
+/* Starts WORK(CONTEXT) with umask 0. CLOSED is a descriptor that is closed in the worker, or -1.
+ * Returns 0, or -1 with FAULT. */
 int worker_start(struct worker *ret, worker_function *work, void *context, int closed,
                  struct fault *fault);
 
-/* Waits for its end. Returns what the work did: 0, or -1 with FAULT. */
+/* Waits for the end of WORKER. Returns what its work did: 0, or -1 with FAULT. */
 int worker_wait(struct worker *worker, struct fault *fault);
 
-/* Both. */
+/* Starts WORK and waits for its end. */
 int worker_run(worker_function *work, void *context, struct fault *fault);
 
-/* Makes this process one that the kernel may kill for want of memory, as PID 1 may not be. */
+/* Lets the kernel kill this process if memory is short, which PID 1 is protected from. */
 void worker_become_killable(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What the keeper is told; it answers with an errno, or 0. */
+/* What the keeper is told; it answers with 0 or an errno. */
 struct order {
     int64_t seconds;
     bool hold;
@@ -24,7 +24,7 @@ static int set(int64_t seconds)
     return clock_settime(CLOCK_REALTIME, &time) ? errno : 0;
 }
 
-/* It alone sets the clock, so none of its returns to the held time comes after an order. */
+/* The keeper. It alone sets the clock, so it never returns to the held time after a newer order. */
 __attribute__((noreturn)) static void keep(int channel)
 {
     struct order order = {0};

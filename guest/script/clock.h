@@ -1,11 +1,11 @@
 /*
- * The guest's wall clock. It is set and then runs; or it is held, so that all that happens
- * meanwhile gets times of one and the same second. No clock of the kernel's can be stopped, so a
- * process of its own, the keeper, sets it back every CLOCK_HOLD_MS. (The clocks that measure
- * intervals always run.)
+ * The guest's wall clock. It is set and then runs, or it is held, so that everything that happens
+ * meanwhile gets times of the same second. The kernel's clock cannot be stopped, so a separate
+ * process, the keeper, sets it back every CLOCK_HOLD_MS. (The clocks that measure intervals always
+ * run.)
  *
- * A held clock goes back by so much each time, and who waits for a later time of day waits for
- * ever.
+ * A held clock goes back by so much each time, and a program that waits for a later time of day
+ * waits for ever.
  */
 #ifndef VMBUILD_GUEST_CLOCK_H
 #define VMBUILD_GUEST_CLOCK_H

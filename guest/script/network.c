@@ -32,7 +32,7 @@ static void set_address(struct sockaddr *ret, in_addr_t address)
     memcpy(ret, &value, sizeof value);
 }
 
-/* The name of the first interface that is not loopback. */
+/* Writes the name of the first interface but loopback to NAME. Returns 0, or -1 with errno. */
 static int find_interface(char *name)
 {
     struct if_nameindex *all = if_nameindex();

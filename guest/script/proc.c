@@ -16,7 +16,7 @@ static int write_cmdline(FILE *to)
     return fputs("\n", to);
 }
 
-/* Copies the kernel's description, with a speed on which all its fields agree. */
+/* Copies the kernel's description, with one fixed speed in all its fields. */
 static int write_cpuinfo(FILE *to)
 {
     static const struct {
@@ -46,13 +46,13 @@ static int write_cpuinfo(FILE *to)
 
 static const struct {
     const char *name;
-    int (*write)(FILE *to); /* returns a negative number with errno where it fails */
+    int (*write)(FILE *to); /* returns a negative number with errno on failure */
 } covers[] = {
     {"cmdline", write_cmdline},
     {"cpuinfo", write_cpuinfo},
 };
 
-/* Makes SOURCE the read-only file at PATH. Returns 0 or -1 with errno. */
+/* Mounts SOURCE read-only over the file PATH. Returns 0, or -1 with errno. */
 static int cover(const char *source, const char *path)
 {
     return mount(source, path, NULL, MS_BIND, NULL) ||
@@ -61,7 +61,7 @@ static int cover(const char *source, const char *path)
                : 0;
 }
 
-/* Writes the file that lies over PROC's own file I, anew each time. Returns 0 or -1 with errno. */
+/* Writes cover I anew and mounts it over the file of PROC. Returns 0, or -1 with errno. */
 static int cover_file(const char *proc, size_t i)
 {
     char source[PATH_MAX], path[PATH_MAX];
@@ -88,7 +88,7 @@ int proc_mount(const char *path, const char *target, struct fault *fault)
     if (access(trigger, F_OK) == 0 && cover(trigger, trigger))
         return fault_set(fault, errno, "guard '%s/sysrq-trigger'", target);
     if (mkdir(COVERS, 0755) && errno != EEXIST)
-        return fault_set(fault, errno, "make the folder '%s'", COVERS);
+        return fault_set(fault, errno, "create the directory '%s'", COVERS);
     for (size_t i = 0; i < sizeof covers / sizeof *covers; i++)
         if (cover_file(path, i))
             return fault_set(fault, errno, "cover '%s/%s'", target, covers[i].name);

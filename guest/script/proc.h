@@ -1,12 +1,15 @@
-/* The /proc of scripts: without what would end the VM, or tell one machine from another. */
+/*
+ * The /proc of scripts: without what would end the VM, or what differs between hosts. Files of the
+ * kernel are covered by others that are written anew each time.
+ */
 #ifndef VMBUILD_GUEST_PROC_H
 #define VMBUILD_GUEST_PROC_H
 
 #include "guest/lib/fault.h"
 
-/* Mounts it at PATH, the script's own TARGET, in the caller's mount namespace; PATH is below the
- * initramfs. The processors' speed is a fixed one, the kernel's command line empty: both are
- * measured or chosen anew by each host. Returns 0, or -1 with FAULT. */
+/* Mounts it at PATH, which is TARGET to the script, in the caller's mount namespace. The speed of
+ * the processors is fixed and the kernel's command line empty, as both depend on the host. Returns
+ * 0, or -1 with FAULT. */
 int proc_mount(const char *path, const char *target, struct fault *fault);
 
 #endif

@@ -10,9 +10,10 @@
 #include "guest/lib/file.h"
 #include "guest/script/view.h"
 
-#define LINE_MAX_BYTES 256 /* of "#!", as the kernel has it */
+#define LINE_MAX_BYTES 256 /* of a "#!" line: the kernel's own limit */
 
-/* Fills INTERPRETER from the first line of the script at PATH. Returns whether it begins "#!". */
+/* Reads INTERPRETER, which has ROOM bytes, from the first line of the script at PATH. Returns
+ * whether that begins with "#!". */
 static bool read_interpreter(const char *path, char *interpreter, size_t room)
 {
     char line[LINE_MAX_BYTES];
@@ -48,7 +49,7 @@ static void run_in_image(const char *name, char **environment)
     if (cause == ENOENT && end != NULL) {
         *end = '\0';
         dprintf(STDERR_FILENO,
-                "vmbuild: run '%s': a carriage return follows its interpreter '%s': end its lines "
+                "vmbuild: run '%s': a carriage return follows its interpreter '%s'; end its lines "
                 "with a newline alone\n",
                 name, interpreter);
     } else if (cause == ENOENT && access(interpreter, F_OK)) {

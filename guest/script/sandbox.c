@@ -29,7 +29,7 @@
 #define CGROUP "/sys/fs/cgroup/script"
 #define TERMINATE 'T'
 
-/* What the sandbox's init tells: that the script ended, or that it could not be started. */
+/* How the sandbox's init reports that the script ended, or that it could not be started. */
 struct report {
     bool started;
     int status;
@@ -44,7 +44,7 @@ int sandbox_set_up_cgroup(struct fault *fault)
     if (length < 0)
         return fault_set(fault, errno, "read threads-max");
     text[length] = '\0';
-    /* The kernel's own limit follows the memory; half of it leaves room for everything else. */
+    /* The kernel's own limit depends on the memory; half of it leaves room for everything else. */
     char limit[32];
 
     snprintf(limit, sizeof limit, "%ld", atol(text) / 2);
@@ -63,7 +63,7 @@ static void set_limits(void)
     } limits[] = {
         {RLIMIT_NOFILE, {1024, 524288}},
         {RLIMIT_CORE, {0, RLIM_INFINITY}},
-        /* The kernel's own follow the size of the memory. */
+        /* The kernel's own depend on the size of the memory. */
         {RLIMIT_NPROC, {RLIM_INFINITY, RLIM_INFINITY}},
         {RLIMIT_SIGPENDING, {RLIM_INFINITY, RLIM_INFINITY}},
     };
@@ -73,7 +73,7 @@ static void set_limits(void)
             dprintf(STDERR_FILENO, "vmbuild: set a resource limit: %s\n", strerror(errno));
 }
 
-/* Becomes the script. Standard output and error are the output's pipe already. */
+/* Becomes the script. Standard output and error already lead to the output's pipe. */
 __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
 {
     sigset_t none;
@@ -95,7 +95,7 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
     program_run(plan->script, plan->view != NULL, plan->environment);
 }
 
-/* Prepares all that the script finds when it starts. */
+/* Prepares everything that the script finds when it starts. Returns 0, or -1 with FAULT. */
 static int set_up(const struct sandbox_plan *plan, int output, struct fault *fault)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -115,7 +115,8 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
     return words_flag(plan->words, GUEST_WORD_SHADOW) ? shadow_set_up(fault) : 0;
 }
 
-/* Reaps everything until SCRIPT has ended; passes on the wish that all should. */
+/* Reaps everything until SCRIPT has ended, and passes on SIGTERM if CHANNEL asks for it. Returns
+ * the script's wait status. */
 static int reap(pid_t script, int signals, int channel)
 {
     struct pollfd poll_fds[] = {
@@ -145,9 +146,9 @@ static int reap(pid_t script, int signals, int channel)
     }
 }
 
-/* Closes all descriptors but the standard ones and these two. The guest's init has the channel to
- * the host among its own, and a script may take those of this process, which has no exec to close
- * them (pidfd_getfd(2)). */
+/* Closes all descriptors but the standard ones and these two. This process is forked from init and
+ * never executes another program; without this, a script could take init's channel to the host from
+ * it (pidfd_getfd(2)). */
 static int close_others(int one, int other)
 {
     unsigned low = (unsigned)(one < other ? one : other);
@@ -194,8 +195,9 @@ __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, i
     _exit(written == (ssize_t)sizeof report ? 0 : 1);
 }
 
-/* Forks into new namespaces and the cgroup. To join that one later would wait for every CPU to pass
- * through the scheduler (cgroup_attach_lock), some 100 ms in a quiet guest. */
+/* Forks into new namespaces and the cgroup. Joining that later would wait until each CPU has passed
+ * through the scheduler (cgroup_attach_lock), some 100 ms in a quiet guest. Returns what fork
+ * does. */
 static pid_t clone_into_sandbox(bool own_network)
 {
     int cgroup = open(CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -252,7 +254,7 @@ void sandbox_terminate(const struct sandbox *sandbox)
 {
     char word = TERMINATE;
 
-    /* Nobody left to hear it: then there is nothing to terminate. */
+    /* If nothing listens any more, there is nothing to terminate. */
     if (send(sandbox->channel, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return;
 }
@@ -273,14 +275,15 @@ int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
         if (errno != EINTR)
             return fault_set(fault, errno, "wait for the script");
     if (got != (ssize_t)sizeof report) {
-        /* Its init was ended with it: by this init, or by reboot(2), which the kernel makes a
+        /* Its init ended with it: by this init, or by reboot(2), which the kernel turns into a
          * signal to the init of the caller's namespace. */
         *ret_status = status;
         return 0;
     }
     if (!report.started) {
         *fault = report.fault;
-        fault->text[FAULT_TEXT_MAX - 1] = '\0'; /* a script may have traced its init */
+        /* A script may have traced its init and written anything. */
+        fault->text[FAULT_TEXT_MAX - 1] = '\0';
         return -1;
     }
     *ret_status = report.status;

@@ -10,7 +10,7 @@
 #include "guest/lib/file.h"
 
 #define GRACE_MS 1000      /* from SIGTERM to SIGKILL */
-#define DISK_PERIOD_MS 100 /* the kernel has no event for a disk that fills up */
+#define DISK_PERIOD_MS 100 /* the kernel sends no event when a disk fills up */
 
 enum phase { RUNNING, TERMINATING, KILLED };
 
@@ -22,7 +22,7 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Processes that the kernel has killed for want of memory since it started. */
+/* Returns how many processes the kernel has killed for want of memory since it started. */
 static uint64_t count_oom_kills(void)
 {
     char text[16 << 10];
@@ -36,7 +36,7 @@ static uint64_t count_oom_kills(void)
     return line != NULL ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
 }
 
-/* Moves to the next phase when its time has come. Returns the milliseconds until then. */
+/* Moves to the next phase if its time has come. Returns the milliseconds until then. */
 static int64_t keep_time(const struct sandbox *sandbox, enum phase *phase, int64_t *deadline)
 {
     int64_t left = *deadline - milliseconds();

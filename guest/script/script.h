@@ -1,6 +1,7 @@
 /*
- * Running a script to its end: its output goes to the port as it comes, its time limit is kept, and
- * what befell it meanwhile (processes killed for want of memory, a full disk) is noticed.
+ * Running a script to its end: its output goes to the port as it comes, its time limit is enforced
+ * (SIGTERM, and a second later SIGKILL), and what happened meanwhile is noticed: processes killed
+ * for want of memory, a full disk.
  */
 #ifndef VMBUILD_GUEST_SCRIPT_H
 #define VMBUILD_GUEST_SCRIPT_H
@@ -13,7 +14,7 @@
 
 struct outcome {
     bool timed_out;
-    int status;         /* wait status, where not timed out */
+    int status;         /* wait status, unless timed out */
     uint64_t oom_kills; /* processes */
     bool disk_full;
 };

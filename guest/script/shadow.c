@@ -10,8 +10,8 @@
 
 #include "guest/lib/file.h"
 
-/* A file is written where it is missing, or where its key file is: a shadow file that stands alone
- * is not one to keep. The key's own row is the later one. */
+/* A file is written if it is missing or if its key file is: a shadow file alone is not worth
+ * keeping. The row of the key file itself comes later. */
 static const struct {
     const char *path;
     const char *key;

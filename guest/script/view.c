@@ -43,7 +43,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Fills the new /dev that DEV has open. Returns 0 or -1 with errno. */
+/* Fills the new /dev that is open as DEV. Returns 0, or -1 with errno. */
 static int make_devices(int dev)
 {
     for (size_t i = 0; i < COUNT(device_folders); i++)
@@ -127,7 +127,7 @@ static int mount_job_file(const struct view_mount *mounted, const char *path, st
     return 0;
 }
 
-/* Makes the folders on the way to PLACE below ROOT, and itself. Returns 0 or -1. */
+/* Creates PLACE below ROOT, with the directories on the way to it. Returns 0, or -1 with errno. */
 static int make_point(const char *root, const char *place, bool is_file)
 {
     char path[PATH_MAX];
@@ -150,7 +150,7 @@ static int make_point(const char *root, const char *place, bool is_file)
     return fd < 0 ? -1 : close(fd);
 }
 
-/* Finds MOUNT's place in the plain view ROOT, or makes a point for it. */
+/* Finds the place of MOUNT in the plain view ROOT, or makes a point for it. */
 static int place(int root, struct view *view, struct view_mount *mount, struct fault *fault)
 {
     struct stat status;
@@ -167,13 +167,13 @@ static int place(int root, struct view *view, struct view_mount *mount, struct f
         return 0;
     }
     if (errno != ENOENT || make_point(POINTS, path_text(&mount->place), mount->is_file))
-        return fault_set(fault, errno, "make a place for '%s'", mount->target);
+        return fault_set(fault, errno, "create a mount point for '%s'", mount->target);
     view->has_points = true;
     return 0;
 }
 
-/* The mounts of every run; those of a job's file are left out where the job has not got it. In the
- * order in which they are mounted; the shares come after them. */
+/* The mounts of every run, in their order; those of files that the job does not have are left out.
+ * The shares come after them. */
 static const struct view_mount standard[] = {
     {.target = "/dev", .mount = mount_dev},
     {.target = "/proc", .mount = mount_proc},
@@ -189,7 +189,7 @@ static const struct view_mount standard[] = {
      .is_file = true},
 };
 
-/* Splits SHARE, a word TAG:TARGET, in place. */
+/* Splits SHARE, TAG:TARGET, in place. */
 static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
 {
     char *colon = strchr(share, ':');
@@ -201,7 +201,7 @@ static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
     return 0;
 }
 
-/* Whether the share's TARGET is the builder's folder NAME, or above or below it. */
+/* Returns whether TARGET of a share is the builder's directory NAME, or above or below it. */
 static bool is_over(const char *target, const char *name)
 {
     size_t length = strlen(target);
@@ -230,7 +230,7 @@ int view_show_shares(const struct words *words, struct fault *fault)
         if (hides)
             continue;
         if (make_point("", share.target + 1, false))
-            return fault_set(fault, errno, "make a place for '%s'", share.target);
+            return fault_set(fault, errno, "create a mount point for '%s'", share.target);
         if (share.mount(&share, share.target, fault))
             return -1;
     }
@@ -286,14 +286,15 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
     }
     if (script != NULL && copy_script(script, fault))
         return -1;
-    /* As switch_root does it: the initramfs cannot be pivoted away, only covered. */
+    /* Like switch_root: the initramfs cannot be pivoted away, only covered. */
     if (chdir(GUEST_SCRATCH_MNT) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") ||
         chdir("/"))
-        return fault_set(fault, errno, "make the merged view the root folder");
+        return fault_set(fault, errno, "make the merged view the root directory");
     return 0;
 }
 
-/* Removes whiteouts on the way to PLACE that have nothing of the image to hide. */
+/* Removes whiteouts on the way to PLACE that hide nothing of the image. Returns 0, or -1 with
+ * errno. */
 static int remove_whiteouts(int layer, int image, const char *place)
 {
     char path[PATH_MAX];
@@ -324,7 +325,7 @@ int view_finish(const struct view *view, struct fault *fault)
     for (size_t i = 0; status == 0 && i < view->count; i++)
         status = remove_whiteouts(layer, image, path_text(&view->mounts[i].place));
     if (status)
-        fault_set(fault, errno, "remove the traces of mount points");
+        fault_set(fault, errno, "remove the whiteouts of mount points");
     if (layer >= 0)
         close(layer);
     if (image >= 0)

@@ -83,7 +83,7 @@ int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
     return keep_time(folders, path, inode, mtime, true);
 }
 
-/* Puts the folder that FD has open, and whose path is folders->path, on top of the open ones. */
+/* Pushes the directory FD, whose path is folders->path, on the open ones. */
 static int push(struct folders *folders, int fd)
 {
     struct stat status;
@@ -129,7 +129,7 @@ int folders_open(struct folders *ret, int below)
     return 0;
 }
 
-/* Closes all open folders but the first COUNT. */
+/* Closes all open directories but the first COUNT. */
 static void cut(struct folders *folders, size_t count)
 {
     while (folders->count > count)
@@ -142,7 +142,7 @@ void folders_forget(struct folders *folders)
     cut(folders, 1);
 }
 
-/* Keeps open what is on the way to the folder whose path is the first LENGTH bytes of PATH. */
+/* Keeps those open that lead to the directory whose path is the first LENGTH bytes of PATH. */
 static void cut_to_common(struct folders *folders, const char *path, size_t length)
 {
     size_t keep = 1;
@@ -160,7 +160,8 @@ static void cut_to_common(struct folders *folders, const char *path, size_t leng
     cut(folders, keep);
 }
 
-/* Opens PATH in the tree below; absolute links there lead to its own root. -1 with errno. */
+/* Opens PATH in the tree below, in which absolute links start at the root. Returns a descriptor, or
+ * -1 with errno. */
 static int open_below(const struct folders *folders, const char *path, uint64_t flags)
 {
     struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
@@ -172,8 +173,8 @@ static int open_below(const struct folders *folders, const char *path, uint64_t 
     return (int)syscall(SYS_openat2, folders->below, *path ? path : ".", &how, sizeof how);
 }
 
-/* Makes the folder PATH, which is NAME in PARENT, as the one below is, or plain. Its time is
- * kept. */
+/* Makes the directory PATH, which is NAME in PARENT, like the one below, or plain, and keeps its
+ * time. */
 static int make_folder(struct folders *folders, int parent, const char *name, const char *path)
 {
     struct stat made;
@@ -198,8 +199,8 @@ static int make_folder(struct folders *folders, int parent, const char *name, co
     return status;
 }
 
-/* Makes PATH, which is NAME in PARENT, as the symbolic link that is below. Returns 0, or -1 where
- * there is none. */
+/* Makes PATH, which is NAME in PARENT, the symbolic link that it is below. Returns 0, or -1 if it
+ * is not a link there. */
 static int make_link(struct folders *folders, int parent, const char *name, const char *path)
 {
     char target[PATH_MAX];
@@ -223,8 +224,8 @@ static int make_link(struct folders *folders, int parent, const char *name, cons
                : 0;
 }
 
-/* Makes the folder that the symbolic link PATH points to in vain, with all that is missing on the
- * way to it, as containerd and umoci do. */
+/* Makes the directory that the dangling symbolic link PATH points to, with all that is missing on
+ * the way to it, as containerd and umoci do. */
 static int make_link_target(struct folders *folders, const char *path)
 {
     struct path target = {0};
@@ -248,7 +249,7 @@ static int make_link_target(struct folders *folders, const char *path)
     return status;
 }
 
-/* Makes the folder NAME in the last open one, or a link to one; PATH is its path. */
+/* Makes the directory NAME in the last open one, or a link to one; PATH is its path. */
 static int make(struct folders *folders, const char *name, const char *path)
 {
     int top = folders->open[folders->count - 1].fd;
@@ -259,7 +260,7 @@ static int make(struct folders *folders, const char *name, const char *path)
     return 0;
 }
 
-/* Opens NAME in the last open folder; makes it where CREATE is set and it is missing. */
+/* Opens NAME in the last open directory; if it is missing and CREATE is set, makes it. */
 static int open_or_make(struct folders *folders, const char *name, bool create)
 {
     int top = folders->open[folders->count - 1].fd;
@@ -279,7 +280,7 @@ static int open_or_make(struct folders *folders, const char *name, bool create)
     return status ? -1 : openat(top, name, OPEN_FOLDER);
 }
 
-/* Goes down into the folder NAME of the last open one. */
+/* Descends into the directory NAME of the last open one. */
 static int descend(struct folders *folders, const char *name, bool create, struct seen *seen)
 {
     int fd = open_or_make(folders, name, create);

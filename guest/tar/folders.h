@@ -1,12 +1,11 @@
 /*
- * The folders of the tree that a tar is unpacked into. The process is chrooted into the tree, so
- * the kernel itself keeps every path inside it; symbolic links on the way to a folder are followed
- * as in a running image.
+ * The directories of the tree that a tar is unpacked into. The process is chrooted into the tree,
+ * so the kernel itself keeps every path inside it; symbolic links on the way to a directory are
+ * followed as in a running image.
  *
- * Entries of a tar mostly come folder by folder: the folders on the way to the last entry stay
- * open, and the next one costs system calls only for what differs. What unpacking does to a
- * folder's mtime is undone at the end: a folder gets its entry's own, or keeps the one that it had
- * before.
+ * Entries of a tar mostly come directory by directory: those on the way to the last entry stay
+ * open, and the next one costs system calls only for what differs. What unpacking does to the mtime
+ * of a directory is undone at the end: it gets that of its entry, or the one that it had before.
  */
 #ifndef VMBUILD_GUEST_FOLDERS_H
 #define VMBUILD_GUEST_FOLDERS_H
@@ -21,7 +20,7 @@
 struct folder {
     int fd;
     uint64_t inode;
-    bool inherits; /* new names in it take over its group or its default ACL */
+    bool inherits; /* new names in it inherit its group or its default ACL */
     size_t end;    /* length of its path */
 };
 
@@ -32,7 +31,7 @@ struct folder_time {
 };
 
 struct folders {
-    int below;           /* a tree that lies below this one, or -1: see folders_open */
+    int below;           /* the root of a tree below this one, or -1: see folders_open */
     struct folder *open; /* [0] is the root */
     size_t count;
     size_t room;
@@ -44,32 +43,34 @@ struct folders {
     size_t slot_room;
 };
 
-/* Starts at the process' root folder. Where BELOW, the root of another tree, is not -1, a missing
- * folder is made as overlayfs copies it up: with the attributes and the mtime that the folder there
- * has, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with
+/* Starts at the root directory of the process. Unless BELOW, the root of another tree, is -1, a
+ * missing directory is made as overlayfs copies it up: with the metadata and the mtime of the one
+ * there, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with
  * errno. */
 int folders_open(struct folders *ret, int below);
 
-/* The folder that holds PATH's last component; *RET_NAME is that component, in PATH. Where CREATE
- * is set, missing folders are made (0755, mtime 0, unless there is a tree below) and all on the way
- * are added to SEEN (may be NULL). The result is valid up to the next call. NULL with errno: ENOENT
- * when not created, ENOTDIR. */
+/* Returns the directory that holds the last component of PATH, valid until the next call, or NULL
+ * with errno: ENOENT unless CREATE, ENOTDIR, ... *RET_NAME is that component, in PATH. If CREATE is
+ * set, missing directories are made (0755, mtime 0, unless there is a tree below), and all on the
+ * way are added to SEEN (may be NULL). */
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
                                     struct seen *seen, const char **ret_name);
 
-/* Forgets the open folders: some of them, or the links that led to them, may have been deleted. */
+/* Forgets the open directories: they, or links that led to them, may have been deleted. */
 void folders_forget(struct folders *folders);
 
-/* The folder PATH, whose inode number is INODE, is to have MTIME in the end. Returns 0 or -1. */
+/* Remembers that the directory PATH, whose inode number is INODE, gets MTIME in the end. Returns 0,
+ * or -1 if memory is short. */
 int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
                      struct timespec mtime);
 
-/* Sets all the times. Returns 0, or -1 with errno and *RET_PATH. */
+/* Sets all these times. Returns 0, or -1 with errno and *RET_PATH. */
 int folders_apply_times(struct folders *folders, const char **ret_path);
 
 void folders_close(struct folders *folders);
 
-/* Opens the folder PATH, of any length, following symbolic links but in its last component. */
+/* Opens the directory PATH, of any length, following symbolic links except in its last component.
+ * Returns a descriptor, or -1 with errno. */
 int folders_open_path(const char *path);
 
 #endif

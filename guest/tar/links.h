@@ -1,4 +1,4 @@
-/* The files of the layer that have several names, with the first of them as it was packed. */
+/* The files of the layer that have several names, with the first that was packed of each. */
 #ifndef VMBUILD_GUEST_LINKS_H
 #define VMBUILD_GUEST_LINKS_H
 
@@ -17,8 +17,8 @@ struct links {
     size_t room; /* 0 or a power of 2 */
 };
 
-/* The path under which INODE was first seen, or NULL: then PATH is kept as that. *RET_ERROR is set
- * to -1 when memory is short, else to 0. The result is valid until links_free. */
+/* Returns the path under which INODE was first seen, valid until links_free, or NULL, in which case
+ * PATH is kept as that. *RET_ERROR is -1 if memory is short, else 0. */
 const char *links_first(struct links *links, uint64_t inode, const char *path, int *ret_error);
 /* Frees what it holds; it is empty afterwards. */
 void links_free(struct links *links);

@@ -1,6 +1,6 @@
 /*
- * The names in one folder, read at once, so that walking it needs no open folder stream and does
- * not depend on the order of the file system.
+ * The names in one directory, read at once, so that walking it needs no open stream and does not
+ * depend on the order of the file system.
  */
 #ifndef VMBUILD_GUEST_NAMES_H
 #define VMBUILD_GUEST_NAMES_H
@@ -9,7 +9,7 @@
 
 struct name {
     char *text;
-    unsigned char type; /* DT_* as readdir says it */
+    unsigned char type; /* DT_*, as readdir returns it */
 };
 
 struct names {
@@ -18,12 +18,13 @@ struct names {
     size_t room;
 };
 
-/* Reads the folder DIRECTORY, less "." and "..". Returns 0, or -1 with errno; the caller frees what
- * *RET holds with names_free. */
+/* Reads DIRECTORY, without "." and "..". Returns 0, or -1 with errno. The caller frees *RET with
+ * names_free. */
 int names_read(int directory, struct names *ret);
-/* Adds a copy of TEXT. Returns 0, or -1 when memory is short. */
+/* Adds a copy of TEXT. Returns 0, or -1 if memory is short. */
 int names_add(struct names *names, const char *text, unsigned char type);
-/* Sorts by bytes, a folder's name as if a "/" ended it: the order of the whole paths of a tree. */
+/* Sorts by bytes, the name of a directory as if it ended in "/": the order of whole paths in a
+ * tree. */
 void names_sort(struct names *names);
 void names_free(struct names *names);
 

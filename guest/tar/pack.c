@@ -20,7 +20,7 @@
 
 #define OPAQUE_XATTR ATTRIBUTES_OVERLAY "opaque"
 
-/* One folder on the way: its own, and that of the image under it or -1. */
+/* One directory on the way: that of the layer, and that of the image below it or -1. */
 struct level {
     int upper;
     int lower;
@@ -49,7 +49,7 @@ static int pack_file(struct packing *packing, int folder, const char *name,
     return result;
 }
 
-/* A whiteout: an empty file of root's, of the time of everything new. */
+/* A whiteout: an empty file that root owns, with the time of everything new. */
 static int pack_whiteout(struct packing *packing)
 {
     const struct stat status = {.st_mode = S_IFREG, .st_mtim = {.tv_sec = packing->clamp}};
@@ -58,14 +58,14 @@ static int pack_whiteout(struct packing *packing)
     return pack_entry_write(packing);
 }
 
-/* For the socket whose path is packing->path. */
+/* Notes that the socket packing->path is left out. */
 static void note_socket(struct packing *packing)
 {
     packing->sink.note(packing->sink.context, "left a socket out of the layer",
                        path_text(&packing->path));
 }
 
-/* Packs NAME, whose path is packing->path and which is neither a folder nor a whiteout. */
+/* Packs NAME, whose path is packing->path and which is neither a directory nor a whiteout. */
 static int pack_leaf(struct packing *packing, int folder, const char *name,
                      const struct stat *status)
 {
@@ -97,7 +97,7 @@ static int pack_leaf(struct packing *packing, int folder, const char *name,
 
 static int pack_contents(struct packing *packing, struct level level, bool opaque, unsigned depth);
 
-/* Whether the folder that FD has open hides what the image has under it. */
+/* Returns whether the directory FD hides what the image has below it. */
 static bool is_opaque(int fd)
 {
     char value[1];
@@ -130,11 +130,11 @@ static int pack_folder(struct packing *packing, struct level parent, const char 
     return result;
 }
 
-/* Packs one entry of a folder. ITEM's text is its name in the tar. */
+/* Packs one entry of a directory. ITEM's text is its name in the tar. */
 static int pack_name(struct packing *packing, struct level level, const struct name *item,
                      unsigned depth)
 {
-    /* Marked by collect_names: a name of overlayfs' making, not one in the folder. */
+    /* Marked by collect_names: it stands for a mark of overlayfs and is not in the directory. */
     if (item->type == DT_WHT)
         return pack_whiteout(packing);
     if (strncmp(item->text, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0) {
@@ -150,8 +150,9 @@ static int pack_name(struct packing *packing, struct level level, const struct n
                                    : pack_leaf(packing, level.upper, item->text, &status);
 }
 
-/* Turns ITEM, one of the folder packing->path, into the whiteout that it stands for. A 0:0 device
- * over nothing is just that. What a socket has replaced is gone, though the socket is left out. */
+/* Turns ITEM, a name in the directory packing->path, into the whiteout that it stands for, if it
+ * does. A 0:0 device over nothing is only a device. What a socket has replaced is gone, though the
+ * socket itself is left out. */
 static int translate(struct packing *packing, struct level level, struct name *item)
 {
     struct stat status, hidden;
@@ -182,7 +183,7 @@ static int translate(struct packing *packing, struct level level, struct name *i
     return 0;
 }
 
-/* The names of a folder as they go into the tar, in their order. */
+/* Collects the names of a directory as they go into the tar, in their order. */
 static int collect_names(struct packing *packing, struct level level, bool opaque,
                          struct names *names)
 {
@@ -202,8 +203,8 @@ static int pack_contents(struct packing *packing, struct level level, bool opaqu
     struct names names = {0};
 
     if (depth > PATH_DEPTH_MAX)
-        return fault_set(packing->fault, 0, "pack '%s': it is too deep", path_text(&packing->path));
-    /* What an opaque folder hides is hidden already. */
+        return fault_set(packing->fault, 0, "pack '%s': too deep", path_text(&packing->path));
+    /* Whatever lies below an opaque directory is hidden already. */
     if (opaque)
         level.lower = -1;
     int status = collect_names(packing, level, opaque, &names) ? packing_fail(packing) : 0;
@@ -220,8 +221,8 @@ static int pack_contents(struct packing *packing, struct level level, bool opaqu
     return status;
 }
 
-/* Packs the root folder's own entry where its attributes are not the image's. Its mtime alone is no
- * reason: almost any script changes that. */
+/* Packs an entry for the root directory if its metadata differs from the image's. Its mtime alone
+ * is not a reason: almost any script changes that. */
 static int pack_root(struct packing *packing, struct level level)
 {
     struct stat upper, lower;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Data regions of one sparse file; more are packed as if there were no holes between the rest. */
+/* Data regions of one sparse file; beyond these, it is packed as if it had no more holes. */
 #define REGIONS_MAX 65536
 
 int pack_data_map(struct packing *packing, int fd, off_t size)
@@ -55,7 +55,7 @@ static int write_region(struct packing *packing, int fd, off_t at, off_t length)
 
         if (got <= 0) {
             return got < 0 ? packing_fail(packing)
-                           : fault_set(packing->fault, 0, "pack '%s': it became shorter",
+                           : fault_set(packing->fault, 0, "pack '%s': the file became shorter",
                                        path_text(&packing->path));
         }
         if (archive_write_data(packing->archive, packing->buffer, (size_t)got) != got)

@@ -9,8 +9,8 @@
 
 #include "guest/tar/packing.h"
 
-/* Adds to the entry, before its header is written, where FD, a file of SIZE bytes, has data, if it
- * has holes. Returns 0, or -1 with errno. */
+/* Adds to the entry, whose header is not written yet, where FD, a file of SIZE bytes, has data, if
+ * it has holes. Returns 0, or -1 with errno. */
 int pack_data_map(struct packing *packing, int fd, off_t size);
 
 /* Writes the data of FD, of SIZE bytes, as the entry has it. Returns 0, or -1 with the fault. */

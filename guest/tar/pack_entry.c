@@ -10,9 +10,9 @@
 
 #include "guest/tar/attributes.h"
 
-/* libarchive writes the sign and the whole seconds, and behind them the fraction as it is given;
- * that reads as counted away from zero. A fraction between -1 and 0 cannot be said that way: it
- * goes. */
+/* libarchive writes sign and whole seconds, then the fraction as it is passed, which reads as
+ * counted away from zero. A time between -1 and 0 cannot be expressed that way: its fraction is
+ * dropped. */
 static void set_mtime(struct packing *packing, struct timespec time)
 {
     if (time.tv_sec >= packing->clamp)
@@ -48,7 +48,7 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Splits the LENGTH bytes of packing->names into RET, sorted, less those of overlayfs. Returns
+/* Splits the LENGTH bytes of packing->names into RET, sorted, without those of overlayfs. Returns
  * their number. */
 static size_t sort_xattr_names(struct packing *packing, size_t length, const char **ret)
 {
@@ -61,7 +61,7 @@ static size_t sort_xattr_names(struct packing *packing, size_t length, const cha
     return count;
 }
 
-/* Adds the attribute NAME of FILE in the working folder. */
+/* Adds the attribute NAME of FILE in the working directory. Returns 0, or -1 with the fault. */
 static int add_xattr(struct packing *packing, const char *file, const char *name)
 {
     /* In a PAX record the first '=' ends the name. */
@@ -93,7 +93,7 @@ int pack_entry_add_xattrs(struct packing *packing, int folder, const char *name)
     if (names == NULL)
         return packing_fail(packing);
     size_t count = sort_xattr_names(packing, (size_t)length, names);
-    /* libarchive puts each new one before the others. */
+    /* Last first, since libarchive puts each new one before the others. */
     int status = 0;
 
     while (status == 0 && count-- > 0)
@@ -144,6 +144,6 @@ int pack_entry_write(struct packing *packing)
 {
     int status = archive_write_header(packing->archive, packing->entry);
 
-    /* A warning is that of a name that is not UTF-8; it is stored as it is. */
+    /* The only warning is that of a name that is not UTF-8, which is stored unchanged. */
     return status == ARCHIVE_OK || status == ARCHIVE_WARN ? 0 : packing_archive_fail(packing);
 }

@@ -28,10 +28,9 @@ struct packing {
     struct fault *fault;
     int64_t clamp; /* the latest mtime, seconds since 1970 */
     struct links links;
-    struct path path; /* of what is packed */
-    char *buffer;     /* PACKING_READ_SIZE bytes */
-    const char
-        *zeros; /* PACKING_ZEROS_SIZE bytes that take no memory: libarchive wants the holes */
+    struct path path;  /* of what is packed */
+    char *buffer;      /* PACKING_READ_SIZE bytes */
+    const char *zeros; /* PACKING_ZEROS_SIZE bytes without memory, for holes */
     char names[ATTRIBUTES_XATTR_MAX];
     char value[ATTRIBUTES_XATTR_MAX];
 };

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as the kernel has it */
+#define LINKS_MAX 40 /* the kernel's own limit */
 
 static int grow(struct path *path, size_t needed)
 {
@@ -65,7 +65,7 @@ int path_normalize(char *raw, const char **ret_why)
     size_t depth = 0;
 
     if (strlen(raw) > PATH_LENGTH_MAX) {
-        *ret_why = "it is too long";
+        *ret_why = "too long";
         return -1;
     }
     for (const char *from = raw; *from;) {
@@ -73,12 +73,12 @@ int path_normalize(char *raw, const char **ret_why)
         const char *next = from + length + (from[length] == '/');
 
         if (length == 2 && from[0] == '.' && from[1] == '.') {
-            *ret_why = "it has a '..' component";
+            *ret_why = "must not contain a '..' component";
             return -1;
         }
         if (length > 0 && !(length == 1 && from[0] == '.')) {
             if (++depth > PATH_DEPTH_MAX) {
-                *ret_why = "it is too deep";
+                *ret_why = "too deep";
                 return -1;
             }
             if (to != raw)
@@ -92,7 +92,8 @@ int path_normalize(char *raw, const char **ret_why)
     return 0;
 }
 
-/* Puts the text of a symbolic link before the components that are still to be walked. */
+/* Puts LINK, the text of a symbolic link, before the components of REST after the first CONSUMED
+ * bytes. */
 static int follow(struct path *rest, const char *link, size_t consumed)
 {
     struct path joined = {0};
@@ -107,7 +108,7 @@ static int follow(struct path *rest, const char *link, size_t consumed)
     return 0;
 }
 
-/* One step of path_resolve: walks over the first component of REST. */
+/* One step of path_resolve: moves the first component of REST to RET, or follows it. */
 static int resolve_step(int root, struct path *rest, struct path *ret, unsigned *links)
 {
     char name[NAME_MAX + 1];

@@ -18,22 +18,22 @@ struct path {
     size_t room;
 };
 
-/* Appends NAME, which may be empty, after a "/" where needed. Returns 0, or -1 when memory is
+/* Appends NAME, which may be empty, after a "/" if one is needed. Returns 0, or -1 if memory is
  * short. */
 int path_push(struct path *path, const char *name);
 /* Cuts the path back to LENGTH, a value that it had before. */
 void path_cut(struct path *path, size_t length);
 void path_free(struct path *path);
-/* Its text, "" where it has no memory yet; valid until the path is changed. */
+/* Returns its text, valid until the path is changed. */
 const char *path_text(const struct path *path);
 
-/* Brings RAW, any path out of an archive, into the form above, in place. Returns 0, or -1 where it
- * has a ".." component, is too long or too deep; *RET_WHY is a text of static lifetime then. */
+/* Brings RAW, any path out of an archive, into the form above, in place. Returns 0, or -1 if it has
+ * a ".." component, is too long or too deep, with the cause as the static text *RET_WHY. */
 int path_normalize(char *raw, const char **ret_why);
 
-/* Finds what PATH means to a process whose root folder is ROOT: follows symbolic links, absolute
- * ones from ROOT, ".." never above it. Components that do not exist stay as they are. Fills *RET
- * with a path in the form above, without symbolic links. Returns 0, or -1 with errno. */
+/* Finds what PATH means to a process whose root directory is ROOT: symbolic links are followed,
+ * absolute ones from ROOT, and ".." never leads above it. Components that do not exist are kept.
+ * *RET is a path in the form above, without symbolic links. Returns 0, or -1 with errno. */
 int path_resolve(int root, const char *path, struct path *ret);
 
 #endif

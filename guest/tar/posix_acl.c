@@ -11,7 +11,7 @@
 
 #include <endian.h>
 
-#define ENTRIES_MAX 4096 /* of one ACL; ext4 takes some 500 */
+#define ENTRIES_MAX 4096 /* of one ACL; ext4 holds some 500 */
 
 static int tag_of(int tag)
 {
@@ -31,8 +31,7 @@ static int tag_of(int tag)
     }
 }
 
-/* Number of a named entry: from its own field, else a name that is a number. Returns -1 for
- * none. */
+/* Returns the number of a named entry: QUALIFIER, or NAME if that is a number, or -1. */
 static int64_t number_of(int qualifier, const char *name)
 {
     if (qualifier >= 0)
@@ -44,7 +43,7 @@ static int64_t number_of(int qualifier, const char *name)
     return number < UINT32_MAX ? number : -1;
 }
 
-/* The kernel wants entries by tag, and those of one tag by number. */
+/* The kernel requires entries to be sorted by tag, then by number. */
 static int compare(const void *left, const void *right)
 {
     const struct posix_acl_xattr_entry *a = left;

@@ -8,9 +8,10 @@
 #define POSIX_ACL_ACCESS "system.posix_acl_access"
 #define POSIX_ACL_DEFAULT "system.posix_acl_default"
 
-/* The attribute's value for the ACL of TYPE (ARCHIVE_ENTRY_ACL_TYPE_ACCESS or _DEFAULT) that ENTRY
- * has, as new memory, or NULL where it has none or memory is short (errno 0 or ENOMEM). Users and
- * groups are those of a foreign image: an entry that has a name and no number is left out. */
+/* Returns the value of the attribute for ENTRY's ACL of TYPE (ARCHIVE_ENTRY_ACL_TYPE_ACCESS or
+ * _DEFAULT), with *RET_LENGTH, in new memory, or NULL if it has none or memory is short (errno 0 or
+ * ENOMEM). Users and groups are those of a foreign image: an entry with a name but without a number
+ * is left out. */
 void *posix_acl_encode(struct archive_entry *entry, int type, size_t *ret_length);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* FNV-1a, and a final mix (that of MurmurHash3) since the slot is taken from the low bits. */
+/* FNV-1a with the final mix of MurmurHash3, since the slot comes from the low bits. */
 static uint64_t hash(uint64_t folder, const char *name)
 {
     uint64_t value = 0xcbf29ce484222325u;

@@ -1,7 +1,7 @@
 /*
  * The names that the layer being unpacked has put into the tree, so that its whiteouts delete only
- * what the layers below it brought, wherever they stand in the tar. A name is identified by the
- * inode number of its folder and its own bytes; the set keeps a 64-bit hash of both.
+ * what came from the layers below it, wherever they stand in the tar. A name is identified by the
+ * inode number of its directory and its bytes; the set keeps a 64-bit hash of both.
  */
 #ifndef VMBUILD_GUEST_SEEN_H
 #define VMBUILD_GUEST_SEEN_H
@@ -17,9 +17,9 @@ struct seen {
     size_t room; /* 0 or a power of 2 */
 };
 
-/* Returns 0, or -1 when memory is short. */
+/* Adds NAME in FOLDER. Returns 0, or -1 if memory is short. */
 int seen_add(struct seen *seen, uint64_t folder, const char *name);
-/* Whether it was added: two names in 2^64 are taken for one. */
+/* Returns whether it was added; the odds that it is taken for another name are 1 in 2^64. */
 bool seen_has(const struct seen *seen, uint64_t folder, const char *name);
 void seen_free(struct seen *seen);
 

@@ -10,7 +10,7 @@
 
 static int empty(int directory, const struct seen *seen, unsigned depth);
 
-/* Deletes the folder NAME, or what SEEN does not keep of it. */
+/* Deletes the directory NAME, or what SEEN does not keep of it. */
 static int delete_folder(int directory, const char *name, const struct seen *seen, bool kept,
                          unsigned depth)
 {

@@ -4,12 +4,12 @@
 
 #include "guest/tar/seen.h"
 
-/* Deletes NAME in the folder DIRECTORY with all below it. Nothing there is not an error. Where SEEN
- * is not NULL, names in it stay, and of a folder among them all stays that is in it as well; FOLDER
- * is DIRECTORY's inode number then. Returns 0, or -1 with errno. */
+/* Deletes NAME in DIRECTORY with everything below it; if there is nothing, that is not an error.
+ * Unless SEEN is NULL, names in SEEN stay, and a directory among them keeps what is in SEEN as
+ * well; FOLDER is the inode number of DIRECTORY. Returns 0, or -1 with errno. */
 int tree_delete(int directory, const char *name, const struct seen *seen, uint64_t folder);
 
-/* The same for all that the folder DIRECTORY holds. */
+/* The same for everything in DIRECTORY. */
 int tree_empty(int directory, const struct seen *seen);
 
 #endif

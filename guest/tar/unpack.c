@@ -30,7 +30,7 @@ int unpacking_fail(struct unpacking *unpacking, const char *path)
     return fault_set(unpacking->fault, errno, "unpack '%s'", path);
 }
 
-/* The entry of the tree's root folder: attributes alone. */
+/* Applies the entry of the tree's root directory: metadata alone. */
 static int set_root(struct unpacking *unpacking, struct target *target)
 {
     folders_forget(&unpacking->folders);
@@ -42,7 +42,7 @@ static int set_root(struct unpacking *unpacking, struct target *target)
                : 0;
 }
 
-/* Carries out a whiteout. NAME is the last component of PATH. */
+/* Carries out the whiteout PATH, whose last component is NAME. */
 static int apply_whiteout(struct unpacking *unpacking, const char *path, const char *name)
 {
     const char *hidden = name + strlen(WHITEOUT_PREFIX);
@@ -52,7 +52,7 @@ static int apply_whiteout(struct unpacking *unpacking, const char *path, const c
         (!opaque && strncmp(hidden, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0))
         return 0;
     if (*hidden == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
-        return fault_set(unpacking->fault, 0, "unpack '%s': it is not a whiteout of a name", path);
+        return fault_set(unpacking->fault, 0, "unpack '%s': not a whiteout of a name", path);
     const char *last;
     const struct folder *folder = folders_parent(&unpacking->folders, path, false, NULL, &last);
 
@@ -95,7 +95,7 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
                         : unpack_target_make(unpacking, &target);
 }
 
-/* Takes the entry that libarchive has read. Its strings are copied, as they are changed. */
+/* Applies the entry that libarchive has read. Its strings are copied, since they are changed. */
 static int take_entry(struct unpacking *unpacking)
 {
     const char *path = archive_entry_pathname(unpacking->entry);
@@ -116,8 +116,8 @@ static int take_entry(struct unpacking *unpacking)
     return status;
 }
 
-/* A warning is only taken for that of a name that is not ASCII (see charset.h), which has this
- * number; all others tell of headers that libarchive could not make sense of. */
+/* The warning about a name that is not ASCII (see charset.h) has this number; all others are about
+ * headers that libarchive could not understand. */
 static bool is_harmless(struct archive *archive, int status)
 {
     return status == ARCHIVE_OK ||
@@ -151,7 +151,7 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
         length = read(unpacking->source, unpacking->block, READ_SIZE);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
-        archive_set_error(archive, errno, "its source fails");
+        archive_set_error(archive, errno, "reading failed");
     *ret = unpacking->block;
     return length;
 }

@@ -13,8 +13,8 @@
 
 #define ID_MAX 4294967294 /* 2^32-1 means "no change" to chown */
 
-/* The value of a PAX time below zero counts from its whole second downwards, as its sign is in
- * front of both; libarchive hands over the parts as they were written. */
+/* The fraction of a PAX time below zero counts downwards from the whole second, as the sign is in
+ * front of both; libarchive returns the parts as they were written. */
 static struct timespec entry_mtime(struct archive_entry *entry)
 {
     struct timespec time = {
@@ -36,7 +36,7 @@ int unpack_metadata_read(struct unpacking *unpacking, struct target *target)
     la_int64_t gid = archive_entry_gid(entry);
 
     if (uid < 0 || uid > ID_MAX || gid < 0 || gid > ID_MAX) {
-        return fault_set(unpacking->fault, 0, "unpack '%s': its owner %lld:%lld is out of range",
+        return fault_set(unpacking->fault, 0, "unpack '%s': the owner %lld:%lld is out of range",
                          target->path, (long long)uid, (long long)gid);
     }
     target->uid = (uid_t)uid;
@@ -46,8 +46,8 @@ int unpack_metadata_read(struct unpacking *unpacking, struct target *target)
     return 0;
 }
 
-/* Removes the attributes that the folder before it gave NAME, or that it had before. The working
- * folder holds NAME. */
+/* Removes the attributes that NAME, in the working directory, has inherited or had before. Returns
+ * 0, or -1 with errno. */
 static int clear_xattrs(const char *name)
 {
     char list[ATTRIBUTES_XATTR_MAX];
@@ -61,8 +61,8 @@ static int clear_xattrs(const char *name)
     return 0;
 }
 
-/* Attributes of another system, or of a kind that this file cannot have, are left out, as Docker
- * leaves them out. */
+/* Attributes of another system, or of a kind that this file cannot have, are left out, as in
+ * Docker. */
 static int set_xattr(const char *name, const char *key, const void *value, size_t length)
 {
     if (strncmp(key, ATTRIBUTES_OVERLAY, strlen(ATTRIBUTES_OVERLAY)) == 0 ||
@@ -84,7 +84,7 @@ static int set_acl(struct archive_entry *entry, const char *name, int type, cons
     return status;
 }
 
-/* There is no lsetxattr relative to a folder, so that folder becomes the working folder. */
+/* There is no lsetxattr relative to a directory, so that becomes the working directory. */
 static int set_xattrs(struct archive_entry *entry, const struct target *target)
 {
     int count = archive_entry_xattr_reset(entry);
@@ -95,7 +95,7 @@ static int set_xattrs(struct archive_entry *entry, const struct target *target)
         return 0;
     if (fchdir(target->folder->fd) || (clear && clear_xattrs(target->name)))
         return -1;
-    /* What an inherited ACL made of the mode is undone after it is gone. */
+    /* The mode as an inherited ACL has changed it is restored once that is gone. */
     if (clear && fchmodat(AT_FDCWD, target->name, target->mode & 07777, 0))
         return -1;
     const char *key;

@@ -11,7 +11,8 @@
 #include "guest/tar/tree.h"
 #include "guest/tar/unpack_metadata.h"
 
-/* Deletes what is in the way of TARGET. A folder that meets a folder stays: *RET_STAYS. */
+/* Deletes what is in the way of TARGET. If both are directories, it stays: *RET_STAYS. Returns 0,
+ * or -1 with errno. */
 static int make_room(const struct target *target, bool *ret_stays)
 {
     struct stat status;
@@ -26,7 +27,7 @@ static int make_room(const struct target *target, bool *ret_stays)
     return tree_delete(target->folder->fd, target->name, NULL, 0);
 }
 
-/* Writes the entry's data. Returns 0, or -1 with FAULT. */
+/* Writes the entry's data to FD. Returns 0, or -1 with the fault. */
 static int write_data(struct unpacking *unpacking, const char *path, int fd)
 {
     const void *bytes;
@@ -59,7 +60,7 @@ static int write_data(struct unpacking *unpacking, const char *path, int fd)
     return size > end && ftruncate(fd, size) ? unpacking_fail(unpacking, path) : 0;
 }
 
-/* Makes the bare file. *RET_FD is a regular file's descriptor, else -1. Returns 0 or -1 with
+/* Makes the bare file. *RET_FD is a regular file's descriptor, else -1. Returns 0, or -1 with
  * errno. */
 static int create(struct archive_entry *entry, const struct target *target, int *ret_fd)
 {
@@ -95,8 +96,8 @@ int unpack_target_link(struct unpacking *unpacking, const struct target *target,
     const char *why;
 
     if (path_normalize(link, &why)) {
-        return fault_set(unpacking->fault, 0, "unpack '%s': its link's target '%s': %s",
-                         target->path, link, why);
+        return fault_set(unpacking->fault, 0, "unpack '%s': its target '%s': %s", target->path,
+                         link, why);
     }
     char *slash = strrchr(link, '/');
     const char *name = slash != NULL ? slash + 1 : link;
