@@ -1,15 +1,15 @@
 #!/bin/bash
 # Builds the guest kernel, once per machine and user.
 #
-# usage: kernel.sh OUT      copies the kernel to OUT, and builds it before if there is none yet
-#        kernel.sh --key    prints what the kernel is known by
+# usage: kernel.sh OUT      copies the kernel to OUT, after building it if it is not cached
+#        kernel.sh --key    prints the key of the kernel
 #
-# The source is KERNEL_SOURCE (a folder or a tarball) or else the newest of Debian's linux-source
-# packages here. Kernels are kept in $XDG_CACHE_HOME/vmbuild-kernel (default: ~/.cache), each in a
-# folder named by its key: a digest over the configuration, the source, the compiler and this
-# script. A build happens in KEY.tmp, under a lock that ends with the process that holds it, and is
-# renamed to KEY when it is whole; so a killed build leaves nothing that is mistaken for a kernel,
-# and of two builds at once the second waits for the first.
+# The source is KERNEL_SOURCE (a directory or a tarball) or the newest of Debian's linux-source
+# packages on this machine. Kernels are cached in $XDG_CACHE_HOME/vmbuild-kernel (default:
+# ~/.cache), each in a directory named by its key: a digest of the configuration, the source, the
+# compiler and this script. A kernel is built in KEY.tmp, under a lock that ends with its process,
+# and renamed to KEY when it is complete; so a killed build leaves nothing that looks like a kernel,
+# and the second of two simultaneous builds waits for the first.
 #
 # The kernel does not depend on where, when or by whom it is built.
 set -euo pipefail
@@ -36,7 +36,7 @@ find_source() {
     echo "$newest"
 }
 
-# What tells one source from another: the version of its package, its digest, or for a folder the
+# Prints what identifies the source: the version of its package, its digest, or for a directory the
 # names, sizes and times of its files.
 source_id() {
     if [ -d "$1" ]; then
@@ -58,8 +58,8 @@ kernel_key() {
     } | sha256sum | cut -c 1-32
 }
 
-# kernel_make TREE ARGUMENT...: kbuild with nothing of the caller's environment but PATH. Its check
-# of exported symbols, which matter to modules alone, would start three processes for each object.
+# kernel_make TREE ARGUMENT...: kbuild, with nothing of the caller's environment but PATH. Its check
+# of exported symbols, which matter only to modules, would start three processes for each object.
 kernel_make() {
     local tree=$1
 
@@ -70,7 +70,7 @@ kernel_make() {
         make --no-print-directory -s -C "$tree" O="$work/build" cmd_check_local_export= "$@"
 }
 
-# unpack TARBALL TREE: without what no configuration of ours compiles, a third of the files.
+# unpack TARBALL TREE: without the third of the files that none of our configurations compiles.
 unpack() {
     local parts='sound drivers/gpu drivers/infiniband drivers/media drivers/net/ethernet
         drivers/net/wireless drivers/staging'
@@ -83,7 +83,7 @@ unpack() {
         --exclude='*/Documentation/*/*' --exclude='*/tools/perf/*' --exclude='*/tools/testing/*'
 }
 
-# Kconfig drops an option whose name or dependencies have changed without a word.
+# Kconfig silently drops an option whose name or dependencies have changed.
 check_config() {
     local line name wrong=0
 
@@ -92,13 +92,13 @@ check_config() {
         CONFIG_*=n)
             name=${line%=n}
             if grep -q "^$name=" "$work/build/.config"; then
-                echo "guest kernel: the configuration wants $name off, but it is on" >&2
+                echo "guest kernel: the configuration turns $name off, but Kconfig turned it on" >&2
                 wrong=1
             fi
             ;;
         CONFIG_*=*)
             if ! grep -qxF "$line" "$work/build/.config"; then
-                echo "guest kernel: the configuration wants $line, but Kconfig dropped it" >&2
+                echo "guest kernel: the configuration sets $line, but Kconfig dropped it" >&2
                 wrong=1
             fi
             ;;
@@ -128,7 +128,7 @@ build_kernel() {
         fail "build from '$1': make failed"
     }
     mkdir "$work/done"
-    # The ELF image itself: QEMU enters it by its PVH note, with nothing to decompress.
+    # The ELF image itself, which QEMU enters by its PVH note, with nothing to decompress.
     strip -o "$work/done/vmlinux" "$work/build/vmlinux"
     cp "$work/build/.config" "$work/done/config"
 }
@@ -148,7 +148,7 @@ if [ ! -e "$cache/$key" ]; then
 fi
 if [ ! -e "$cache/$key" ]; then
     work=$cache/$key.tmp
-    echo "guest kernel: building from $source (some minutes, once)" >&2
+    echo "guest kernel: building from $source (takes some minutes, once)" >&2
     rm -rf "$work"
     build_kernel "$source"
     mv "$work/done" "$cache/$key"

@@ -33,7 +33,7 @@ says "an interpreter that does not exist: the message" "^vmbuild: .*'runAsRoot'"
 
 build_script windows "$on_busybox" <<< $'#!/bin/sh\r\necho x > /x\r\n'
 exits 5 "an interpreter with a carriage return"
-says "an interpreter with a carriage return: the message" "^vmbuild: run 'runAsRoot': a carriage return follows its interpreter '/bin/sh': "
+says "an interpreter with a carriage return: the message" "^vmbuild: run 'runAsRoot': a carriage return follows its interpreter '/bin/sh'; "
 
 build_script interpreter "$on_busybox" <<< $'#!/usr/bin/awk -f\nBEGIN { print "awk ran" > "/awk" }'
 exits 0 "a #! line is honoured"
