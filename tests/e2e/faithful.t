@@ -6,7 +6,10 @@
 # shellcheck source=tests/faithful.sh
 . "$(dirname "$0")/../faithful.sh"
 
-# --- Out: the layer
+# in_layers ENTRIES ENTRIES: the description of a base of two layers, with the tools in the first.
+in_layers() { printf '{"layers": [['; tools; printf ', %s], [%s]]}' "$1" "$2"; }
+
+# --- Out and in: what goes to the layer, and what the base's layers bring
 
 in_base deleted 0 <<'END'
 {"path": "file", "data": "1"}
@@ -153,7 +156,7 @@ in_base mounts 0 <<'END'
 END
 case_of mounts <<< 'echo y > x'
 
-# --- In: the base's layers, which the guest has to merge as umoci does
+# The base's layers, which the guest has to merge as umoci does.
 
 in_base lower 0 <<'END'
 {"path": "a", "type": "dir"}
@@ -233,7 +236,6 @@ is "paths are sorted and unique" "$(awk '{ print $4 }' <<< "$listing" | sort | u
 
 # --- Other systems' marks, which mean nothing here
 
-in_layers() { printf '{"layers": [['; tools; printf ', %s], [%s]]}' "$1" "$2"; }
 in_layers '{"path": "d", "type": "dir"}, {"path": "d/below", "data": "x"}, {"path": "f", "data": "x"}' \
     '{"path": "d", "type": "dir", "xattrs": {"trusted.overlay.opaque": "79", "user.overlay.opaque": "79"}},
      {"path": "m", "data": "whole", "xattrs": {"trusted.overlay.metacopy": "79", "trusted.overlay.redirect": "66"}},
@@ -269,23 +271,25 @@ new user.two=3 120009"
 
 # --- What no layer can hold
 
-script_spec empty '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "hexattr /e user.empty " | /edit'
+in_layers '{"path": "d", "type": "dir"}' '{"path": "x", "data": "x"}' | image make "$WORK/plain.tar"
+chmod a+r "$WORK/plain.tar"
+script_spec empty '{"name": "x", "fromImage": "plain.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "hexattr /e user.empty " | /edit'
 build empty
 exits 0 "an extended attribute without a value"
 # As written here; Go's archive/tar, and so Docker and umoci, treat an empty value as none.
 like "an extended attribute without a value: is in the layer" "$(layer "$WORK/empty.tar")" ' e xattr user\.empty=$'
 
-script_spec equals '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "xattr /e user.a=b v" | /edit'
+script_spec equals '{"name": "x", "fromImage": "plain.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /e; echo "xattr /e user.a=b v" | /edit'
 build equals
 ok "an extended attribute with = in its name is refused" test "$STATUS" -ne 0
 says "an extended attribute with = in its name: the message names it" '^vmbuild: .*user\.a=b'
 
-script_spec whiteout '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /.wh.name'
+script_spec whiteout '{"name": "x", "fromImage": "plain.tar", "env": {"PATH": "/bin"}}' <<< 'echo x > /.wh.name'
 build whiteout
 ok "a name that begins with .wh. is refused" test "$STATUS" -ne 0
 says "a name that begins with .wh.: the message names it" '^vmbuild: .*\.wh\.name'
 
-script_spec socket '{"name": "x", "fromImage": "base.tar", "env": {"PATH": "/bin"}}' \
+script_spec socket '{"name": "x", "fromImage": "plain.tar", "env": {"PATH": "/bin"}}' \
     <<< 'mkdir /s; (nc -lU /s/socket & sleep 1) || true; [ -S /s/socket ] || mknod /s/fifo p'
 build socket
 exits 0 "a socket"
