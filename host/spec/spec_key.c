@@ -76,6 +76,10 @@ const struct spec_key spec_keys[] = {
             "directory, whose contents are copied; a tarball of any compression, whose members "
             "are; or another file. Directories are merged; if two sources have the same path, "
             "the later one wins.\n\n"
+            "If the base image or an earlier source has a symlink to a directory, such as `/bin` "
+            "on a base with `/usr` merged, what is copied there lies where the symlink leads, "
+            "within the root. A directory that meets a file or a dangling symlink is an error; "
+            "anything else replaces what is at its path.\n\n"
             "All entries are owned by root and writable by their owner and group. Symlinks, hard "
             "links and extended attributes are kept.",
     },
@@ -88,7 +92,8 @@ const struct spec_key spec_keys[] = {
         .documentation =
             "Paths of the host that are stored in the layer at their own absolute paths, such as "
             "those that `nix-store -qR` prints. `{\"file\": PATH}` names a file with one path "
-            "per line. A path that the base image or `contents` has is left out.\n\n"
+            "per line. A path that the base image or `contents` has is left out. Symlinks to "
+            "directories are followed as for `contents`.\n\n"
             "Entries are owned by root and keep their modes, symlinks, hard links and extended "
             "attributes.",
     },

@@ -1,21 +1,33 @@
 #include "host/tree/contents.h"
 
 #include <archive_entry.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
+#include "host/tree/contents_place.h"
 #include "host/tree/contents_source.h"
 #include "host/tree/contents_target.h"
 #include "host/tree/link_group.h"
 #include "host/tree/path_tree.h"
 
+/* An entry that lies elsewhere than its own path leads, since that goes through symlinks. */
+struct moved {
+    uint64_t number;
+    char *path;
+};
+
 struct merge {
     const struct contents *contents;
     struct path_tree *tree;
+    struct contents_places places;
     struct link_groups groups;
+    struct moved *moved; /* in the order of their numbers */
+    size_t moved_count, moved_capacity;
+    size_t moved_next; /* in the second pass, the first that is yet to come */
 
     const struct contents_source *source; /* being visited */
     uint64_t scope;                       /* see struct link_key */
@@ -33,6 +45,56 @@ static struct link_group *find_group(struct merge *merge, uint64_t device, uint6
     struct link_key key = {.scope = merge->scope, .device = device, .inode = inode};
 
     return link_groups_find(&merge->groups, key, make);
+}
+
+/* Returns what NODE's file has beside its path; made if there is none. */
+static struct contents_node *node_data(struct path_node *node)
+{
+    if (node->data == NULL)
+        node->data = xcalloc(1, sizeof(struct contents_node));
+    return node->data;
+}
+
+static void set_symlink(struct path_node *node, const char *target)
+{
+    if (target != NULL)
+        node_data(node)->symlink = xstrdup(target);
+}
+
+/* The group of NODE's file, or NULL. */
+static struct link_group *node_group(const struct path_node *node)
+{
+    const struct contents_node *data = node->data;
+
+    return data != NULL ? data->group : NULL;
+}
+
+/* Sets *RET, which the caller frees, to where PATH of the source lies. */
+static struct error *find_place(struct merge *merge, const char *path, bool is_folder, char **ret)
+{
+    return error_context(contents_places_find(&merge->places, path, is_folder, ret),
+                         "lay '%s' of '%s'", path, merge->source->path);
+}
+
+/* Remembers for the second pass that entry NUMBER lies at PATH. */
+static void add_moved(struct merge *merge, uint64_t number, const char *path)
+{
+    if (merge->moved_count == merge->moved_capacity) {
+        merge->moved_capacity = merge->moved_capacity > 0 ? 2 * merge->moved_capacity : 16;
+        merge->moved = xreallocarray(merge->moved, merge->moved_capacity, sizeof *merge->moved);
+    }
+    merge->moved[merge->moved_count++] = (struct moved){number, xstrdup(path)};
+}
+
+/* Where entry NUMBER, whose own path is PATH, lies. The caller's. */
+static char *place_of(struct merge *merge, uint64_t number, const char *path)
+{
+    const struct moved *next = &merge->moved[merge->moved_next];
+
+    if (merge->moved_next == merge->moved_count || next->number != number)
+        return xstrdup(path);
+    merge->moved_next++;
+    return xstrdup(next->path);
 }
 
 /* Whether the image below has PATH. */
@@ -75,25 +137,27 @@ static struct link_group *group_of_inode(struct merge *merge, struct archive_ent
                       (uint64_t)archive_entry_ino64(entry), make);
 }
 
-/* Finds the group that the hard link at PATH to TARGET joins: that of the file that TARGET is so
- * far. */
-static struct error *join_group(struct merge *merge, const char *path, const char *target,
-                                struct link_group **ret)
+/* Finds the file that TARGET, to which PATH is a hard link, is so far. */
+static struct error *find_linked(struct merge *merge, const char *path, const char *target,
+                                 struct path_node **ret)
 {
-    struct path_node *node = path_tree_find(merge->tree, target);
+    CLEANUP(freep) char *place = NULL;
+
+    TRY(find_place(merge, target, false, &place));
+    struct path_node *node = path_tree_find(merge->tree, place);
 
     if (node == NULL || node->is_folder || node->owner < merge->first_number)
         return error_new(EXIT_INPUT,
                          "read tarball '%s': '%s' is a hard link to '%s', which is not a file that "
                          "comes before it",
                          merge->source->path, path, target);
-    if (node->data == NULL) {
+    if (node_group(node) == NULL) {
         struct link_group *group = find_group(merge, 0, node->owner, true);
 
-        link_group_add(group, target, node->owner);
-        node->data = group;
+        link_group_add(group, place, node->owner);
+        node_data(node)->group = group;
     }
-    *ret = node->data;
+    *ret = node;
     return NULL;
 }
 
@@ -103,6 +167,40 @@ static bool is_whiteout(const char *path)
     return strncmp(path, ".wh.", strlen(".wh.")) == 0 || strstr(path, "/.wh.") != NULL;
 }
 
+/* The target of the symlink that ENTRY is or, as a further name of LINKED, becomes; else NULL. */
+static const char *symlink_target(struct archive_entry *entry, const struct path_node *linked)
+{
+    const struct contents_node *data = linked != NULL ? linked->data : NULL;
+
+    if (linked != NULL)
+        return data->symlink;
+    return archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
+}
+
+/* Gives PLACE to entry NUMBER, a further name of the file LINKED if that is not NULL. */
+static void give_place(struct merge *merge, struct contents_entry *entry, const char *place,
+                       uint64_t number, const struct path_node *linked)
+{
+    struct archive_entry *header = entry->entry;
+    CLEANUP(freep) char *target = NULL; /* LINKED may be what is replaced */
+    struct link_group *group = NULL;
+
+    if (symlink_target(header, linked) != NULL)
+        target = xstrdup(symlink_target(header, linked));
+    if (linked != NULL)
+        group = node_group(linked);
+    else if (entry->tarball == NULL)
+        group = group_of_inode(merge, header, true);
+    struct path_node *node =
+        path_tree_put(merge->tree, place, archive_entry_filetype(header) == AE_IFDIR, number);
+
+    set_symlink(node, target);
+    if (group == NULL)
+        return;
+    node_data(node)->group = group;
+    link_group_add(group, place, number);
+}
+
 /* First pass: gives the entry its path, and records links. */
 static struct error *index_entry(void *context, struct contents_entry *entry)
 {
@@ -110,26 +208,23 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
     const char *path = archive_entry_pathname(entry->entry);
     const char *link = archive_entry_hardlink(entry->entry);
     uint64_t number = begin_entry(merge, path);
-    struct link_group *group = NULL;
+    CLEANUP(freep) char *place = NULL;
+    struct path_node *linked = NULL;
     bool left_out = false;
 
     if (!contents_target_is_folder(merge->target) && is_whiteout(path))
         return error_new(EXIT_INPUT,
-                         "read '%s': a layer cannot contain '%s', whose name begins with '.wh.'",
+                         "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
                          merge->source->path, path);
-    TRY(is_left_out(merge, path, &left_out));
-    if (left_out)
-        return NULL;
+    merge->places.replaceable = entry->tarball != NULL ? merge->first_number : UINT64_MAX;
     if (link != NULL)
-        TRY(join_group(merge, path, link, &group));
-    else if (entry->tarball == NULL)
-        group = group_of_inode(merge, entry->entry, true);
-    struct path_node *node =
-        path_tree_put(merge->tree, path, archive_entry_filetype(entry->entry) == AE_IFDIR, number);
-
-    node->data = group;
-    if (group != NULL)
-        link_group_add(group, path, number);
+        TRY(find_linked(merge, path, link, &linked));
+    TRY(find_place(merge, path, archive_entry_filetype(entry->entry) == AE_IFDIR, &place));
+    TRY(is_left_out(merge, place, &left_out));
+    if (strcmp(place, path) != 0)
+        add_moved(merge, number, place);
+    if (!left_out && *place != '\0')
+        give_place(merge, entry, place, number, linked);
     return NULL;
 }
 
@@ -260,15 +355,15 @@ static struct link_group *group_of_entry(struct merge *merge, const struct conte
         return group_of_inode(merge, entry->entry, false);
     if (archive_entry_hardlink(entry->entry) == NULL)
         return find_group(merge, 0, number, false);
-    return node != NULL ? node->data : NULL;
+    return node != NULL ? node_group(node) : NULL;
 }
 
 /* Second pass: writes the entry if it won its path. */
 static struct error *emit_entry(void *context, struct contents_entry *entry)
 {
     struct merge *merge = context;
-    CLEANUP(freep) char *path = xstrdup(archive_entry_pathname(entry->entry));
-    uint64_t number = begin_entry(merge, path);
+    uint64_t number = begin_entry(merge, archive_entry_pathname(entry->entry));
+    CLEANUP(freep) char *path = place_of(merge, number, archive_entry_pathname(entry->entry));
     struct path_node *node = path_tree_find(merge->tree, path);
 
     if (node != NULL && node->owner != number)
@@ -334,16 +429,27 @@ static struct error *merge_and_write(struct merge *merge)
     return contents_target_finish(merge->target);
 }
 
+static void free_merge(struct merge *merge)
+{
+    contents_places_free(&merge->places);
+    path_tree_free(merge->tree);
+    link_groups_free(&merge->groups);
+    for (size_t i = 0; i < merge->moved_count; i++)
+        free(merge->moved[i].path);
+    free(merge->moved);
+}
+
 /* Writes CONTENTS to TARGET, which is freed. */
 static struct error *run(const struct contents *contents, struct contents_target *target)
 {
     CLEANUP(contents_target_freep) struct contents_target *owned = target;
-    struct merge merge = {.contents = contents, .tree = path_tree_new(NULL), .target = owned};
-    struct error *err = merge_and_write(&merge);
+    CLEANUP(free_merge)
+    struct merge merge = {
+        .contents = contents, .tree = path_tree_new(contents_node_free), .target = owned};
 
-    path_tree_free(merge.tree);
-    link_groups_free(&merge.groups);
-    return err;
+    merge.places = (struct contents_places){
+        .tree = merge.tree, .base = contents->base, .base_context = contents->base_context};
+    return merge_and_write(&merge);
 }
 
 struct error *contents_write(const struct contents *contents, struct sink sink)

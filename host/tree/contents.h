@@ -4,8 +4,8 @@
  * Sources are directories (their contents), tarballs (any compression) and single files. Owners
  * become root, modes gain ug+w (closure paths keep theirs), mtimes are clamped; symlinks, hard
  * links and xattrs are kept. Later sources win, and all of them over the closure; directories
- * merge. Two passes: the first reads names and decides which entry wins each path, the second
- * streams. Memory grows with the number of names, never with their sizes, and nothing is unpacked
+ * merge; paths are resolved as contents_place.h describes. Two passes: the first reads names and
+ * decides which entry wins each path, the second streams. Memory grows with the number of names, never with their sizes, and nothing is unpacked
  * to disk.
  */
 #ifndef VMBUILD_CONTENTS_H
@@ -16,10 +16,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
-#include "host/tree/merged_tree.h"
-
-/* Returns the paths of the image below, borrowed. It is called only if they matter. */
-typedef struct error *(*contents_base)(void *context, const struct merged_tree **ret);
+#include "host/tree/contents_place.h"
 
 struct contents {
     const struct strings *paths;   /* absolute paths of `contents` */

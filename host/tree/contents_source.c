@@ -91,12 +91,12 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
     archive_entry_clear(visit->entry);
     archive_entry_copy_stat(visit->entry, status);
     archive_entry_set_pathname(visit->entry, path);
+    if (S_ISLNK(status->st_mode))
+        TRY(add_link_target(visit, dir, name, path));
     if (visit->with_data) {
         CLEANUP(freep) char *proc_path = xasprintf("/proc/self/fd/%d/%s", dir, name);
 
         TRY(add_xattrs(visit, proc_path, path));
-        if (S_ISLNK(status->st_mode))
-            TRY(add_link_target(visit, dir, name, path));
         if (S_ISREG(status->st_mode)) {
             fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
             if (fd < 0)

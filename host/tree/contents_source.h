@@ -32,8 +32,8 @@ struct contents_entry {
 
 typedef struct error *(*contents_visit)(void *context, struct contents_entry *entry);
 
-/* Calls VISIT for each entry of SOURCE. WITH_DATA: regular files can be read, and xattrs and
- * symlink targets are set. Errors: EXIT_INPUT naming the source, and whatever VISIT returns. */
+/* Calls VISIT for each entry of SOURCE. WITH_DATA: regular files can be read, and xattrs are
+ * set. Errors: EXIT_INPUT naming the source, and whatever VISIT returns. */
 [[nodiscard]] struct error *contents_source_visit(const struct contents_source *source,
                                                   bool with_data, contents_visit visit,
                                                   void *context);

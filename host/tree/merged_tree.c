@@ -345,6 +345,11 @@ void merged_tree_free(struct merged_tree *tree)
     free(tree);
 }
 
+const struct path_node *merged_tree_root(const struct merged_tree *tree)
+{
+    return path_tree_root(tree->paths);
+}
+
 bool merged_tree_has(const struct merged_tree *tree, const char *path)
 {
     return path_tree_find(tree->paths, path) != NULL;

@@ -51,6 +51,9 @@ typedef struct error *(*merged_visit)(void *context, struct path_node *node, con
 [[nodiscard]] struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit,
                                              void *context);
 
+/* Returns the root, borrowed. */
+const struct path_node *merged_tree_root(const struct merged_tree *tree);
+
 /* Whether there is something at PATH, in which no symlinks are followed. */
 bool merged_tree_has(const struct merged_tree *tree, const char *path);
 
