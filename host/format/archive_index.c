@@ -6,6 +6,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 
 #define NAME_LENGTH_MAX 1024 /* an image's own names have about 80 bytes */
 #define LINKS_MAX 8          /* from name to name */
@@ -40,15 +41,6 @@ void archive_index_free(struct archive_index *index)
     free(index);
 }
 
-/* Returns whether NAME is printable: no other is meant by an image's documents, or may be shown. */
-static bool is_printable(const char *name)
-{
-    for (; *name != '\0'; name++)
-        if (*name < ' ' || *name > '~')
-            return false;
-    return true;
-}
-
 /* Returns NAME without "." parts and with its ".." parts resolved, below the directory of BASE
  * (NULL: the root); the caller's. Returns NULL if it is absolute, unprintable or too long, leads
  * out of the root, or is the root. */
@@ -57,7 +49,7 @@ static char *resolve(const char *base, const char *name)
     const char *slash = base != NULL ? strrchr(base, '/') : NULL;
     CLEANUP(buffer_free) struct buffer path = {0};
 
-    if (name[0] == '/' || strlen(name) > NAME_LENGTH_MAX || !is_printable(name))
+    if (name[0] == '/' || strlen(name) > NAME_LENGTH_MAX || !printable_is_ascii(name))
         return NULL;
     if (slash != NULL)
         buffer_append(&path, base, (size_t)(slash - base));

@@ -31,14 +31,13 @@ static struct error *bad(const struct image_files *files, const char *cause)
  * compared with the archive's names, but one that is anything else was made to do harm. */
 static bool is_plain_path(const char *path)
 {
+    if (!printable_is_ascii(path))
+        return false;
     while (true) {
         size_t length = strcspn(path, "/");
 
         if (length == 0 || (length <= 2 && strncmp(path, "..", length) == 0))
             return false;
-        for (size_t i = 0; i < length; i++)
-            if (path[i] < ' ' || path[i] > '~')
-                return false;
         path += length;
         if (*path == '\0')
             return true;

@@ -8,6 +8,7 @@
 #include "host/lib/json.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 
 #define OS_PREFIX "linux/"
 #define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
@@ -45,10 +46,7 @@ static bool is_media_type(const char *text)
 {
     size_t length = strlen(text);
 
-    for (size_t i = 0; i < length; i++)
-        if (text[i] <= ' ' || text[i] > '~')
-            return false;
-    return length > 0 && length <= 255;
+    return length > 0 && length <= 255 && printable_is_ascii(text) && strchr(text, ' ') == NULL;
 }
 
 static struct error *bad(const char *name, const char *cause)

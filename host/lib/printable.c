@@ -1,6 +1,5 @@
 #include "host/lib/printable.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "host/lib/utf8.h"
@@ -34,6 +33,13 @@ static size_t character_length(const char *text, size_t left, enum printable_kep
                       (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
 
     return is_control ? 0 : length;
+}
+
+bool printable_is_ascii(const char *text)
+{
+    while (character_length(text, 1, PRINTABLE_ASCII) > 0)
+        text++;
+    return *text == '\0';
 }
 
 void printable_append(struct buffer *out, const char *text, size_t length, enum printable_kept kept,

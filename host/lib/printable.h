@@ -5,6 +5,7 @@
 #ifndef VMBUILD_PRINTABLE_H
 #define VMBUILD_PRINTABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "host/lib/buffer.h"
@@ -21,6 +22,9 @@ enum printable_rest {
     PRINTABLE_MARK,  /* '?' */
     PRINTABLE_ESCAPE /* \xNN */
 };
+
+/* Whether TEXT is printable ASCII from end to end, spaces included. */
+bool printable_is_ascii(const char *text);
 
 /* Appends the LENGTH bytes at TEXT to OUT, which stays the caller's. */
 void printable_append(struct buffer *out, const char *text, size_t length, enum printable_kept kept,

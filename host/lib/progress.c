@@ -276,10 +276,13 @@ static char *make_lines_harmless(const char *prefix, const char *text)
     return buffer_steal(&out);
 }
 
-/* A note may contain file names and words of libguestfs. */
-static void __attribute__((format(printf, 2, 0)))
-show_note(const char *kind, const char *format, va_list args)
+/* Shows a note unless the output is less verbose than VERBOSITY. It may contain file names and words
+ * of libguestfs. */
+static void __attribute__((format(printf, 3, 0)))
+show_note(const char *kind, int verbosity, const char *format, va_list args)
 {
+    if (progress.mode == PROGRESS_NONE || progress.verbosity < verbosity)
+        return;
     CLEANUP(freep) char *text = xvasprintf(format, args);
     bool is_event = progress.mode == PROGRESS_JSON;
     CLEANUP(freep) char *lines = make_lines_harmless(is_event ? "" : "vmbuild: ", text);
@@ -300,10 +303,8 @@ void progress_note(const char *format, ...)
 {
     va_list args;
 
-    if (progress.mode == PROGRESS_NONE || progress.verbosity < 0)
-        return;
     va_start(args, format);
-    show_note("note", format, args);
+    show_note("note", 0, format, args);
     va_end(args);
 }
 
@@ -311,10 +312,8 @@ void progress_detail(const char *format, ...)
 {
     va_list args;
 
-    if (progress.mode == PROGRESS_NONE || progress.verbosity < 1)
-        return;
     va_start(args, format);
-    show_note("detail", format, args);
+    show_note("detail", 1, format, args);
     va_end(args);
 }
 

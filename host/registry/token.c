@@ -7,6 +7,7 @@
 #include "host/lib/json.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 #include "host/registry/backoff.h"
 #include "host/registry/registry_error.h"
 #include "host/registry/url.h"
@@ -84,10 +85,8 @@ static bool is_token(const char *text)
 {
     size_t length = strlen(text);
 
-    for (size_t i = 0; i < length; i++)
-        if (text[i] <= ' ' || text[i] > '~')
-            return false;
-    return length > 0 && length <= TOKEN_LENGTH_MAX;
+    return length > 0 && length <= TOKEN_LENGTH_MAX && printable_is_ascii(text) &&
+           strchr(text, ' ') == NULL;
 }
 
 /* Reads the token from a token server's answer. *RET is the header's value; the caller's. */

@@ -67,10 +67,21 @@ static void test_empty(void **state)
     assert_made("", PRINTABLE_UTF8, PRINTABLE_ESCAPE, "");
 }
 
+static void test_is_ascii(void **state)
+{
+    (void)state;
+    assert_true(printable_is_ascii(""));
+    assert_true(printable_is_ascii(" ~"));
+    assert_false(printable_is_ascii("a\tb"));
+    assert_false(printable_is_ascii("a\x7f"));
+    assert_false(printable_is_ascii("\xc3\xa9"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ascii),  cmocka_unit_test(test_utf8),  cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_ascii),  cmocka_unit_test(test_is_ascii),
+        cmocka_unit_test(test_utf8),   cmocka_unit_test(test_colours),
         cmocka_unit_test(test_length), cmocka_unit_test(test_empty),
     };
 
