@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "guest/contract.h"
+#include "host/lib/ca_bundle.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -22,13 +23,6 @@ static const char *const proxy_variables[] = {
 static const char *const bundle_variables[] = {
     "SSL_CERT_FILE",  "CURL_CA_BUNDLE",      "REQUESTS_CA_BUNDLE",
     "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS",
-};
-
-static const char *const bundle_places[] = {
-    "/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
-    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
-    "/etc/ssl/ca-bundle.pem",             /* openSUSE */
-    "/etc/ssl/cert.pem",
 };
 
 /* Whether ENVIRONMENT, entries ended by NUL bytes, has a variable NAME. */
@@ -138,19 +132,14 @@ void host_network_hosts(struct buffer *out)
 
 struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found)
 {
-    const char *chosen = getenv("SSL_CERT_FILE");
+    const char *path = getenv("SSL_CERT_FILE");
 
     *ret_found = false;
-    for (size_t i = 0; i <= sizeof bundle_places / sizeof *bundle_places; i++) {
-        const char *path = i == 0 ? chosen : bundle_places[i - 1];
-        CLEANUP(closep) int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-
-        if (fd < 0)
-            continue;
-        TRY(error_context(file_read_open(fd, GUEST_JOB_FILE_MAX, EXIT_INPUT, out),
-                          "read CA bundle '%s'", path));
-        *ret_found = true;
+    if (path == NULL || access(path, R_OK) < 0)
+        path = ca_bundle_find();
+    if (path == NULL)
         return NULL;
-    }
+    TRY(file_read(path, "CA bundle", GUEST_JOB_FILE_MAX, EXIT_INPUT, out));
+    *ret_found = true;
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/lib/ca_bundle.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -96,12 +97,19 @@ static char *copy_environment(const char *name)
     return value != NULL && *value != '\0' ? xstrdup(value) : NULL;
 }
 
+static bool is_readable(const char *path)
+{
+    return path != NULL && access(path, R_OK) == 0;
+}
+
 static struct error *find(const char *host, const char *default_file, struct certificates *ret)
 {
     CLEANUP(freep) char *folder = host_folder(host);
 
     ret->file = copy_environment("SSL_CERT_FILE");
     ret->folder = copy_environment("SSL_CERT_DIR");
+    if (ret->file == NULL && !is_readable(default_file) && ca_bundle_find() != NULL)
+        ret->file = xstrdup(ca_bundle_find());
     if (folder == NULL)
         return NULL;
     TRY(read_host_folder(folder, ret));
@@ -110,7 +118,7 @@ static struct error *find(const char *host, const char *default_file, struct cer
      * them. */
     const char *usual = ret->file != NULL ? ret->file : default_file;
 
-    if (ret->authorities.length > 0 && usual != NULL && access(usual, R_OK) == 0)
+    if (ret->authorities.length > 0 && is_readable(usual))
         TRY(append_file(usual, &ret->authorities));
     return NULL;
 }

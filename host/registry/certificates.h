@@ -26,7 +26,8 @@ struct certificates {
 };
 
 /* Finds the certificates for HOST (HOST[:PORT]). DEFAULT_FILE is the file of authorities that the
- * TLS library uses by default, or NULL. *RET is freed by certificates_free. Errors: EXIT_OTHER if a
+ * TLS library uses by default, or NULL; if this machine does not have it, the bundle that it has
+ * elsewhere takes its place. *RET is freed by certificates_free. Errors: EXIT_OTHER if a
  * file exists but cannot be read. */
 [[nodiscard]] struct error *certificates_find(const char *host, const char *default_file,
                                               struct certificates *ret);
