@@ -81,9 +81,11 @@ struct packing *packing_new(int64_t clamp, struct pack_sink sink, struct fault *
 
 int packing_finish(struct packing *packing)
 {
-    int status = archive_write_close(packing->archive);
-
-    return status == ARCHIVE_OK ? 0 : packing_archive_fail(packing);
+    if (archive_write_close(packing->archive) != ARCHIVE_OK)
+        return packing_archive_fail(packing);
+    archive_write_free(packing->archive);
+    packing->archive = NULL;
+    return 0;
 }
 
 void packing_free(struct packing *packing)
