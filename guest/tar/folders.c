@@ -16,71 +16,15 @@
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-static struct folder_time *find_time(const struct folders *folders, uint64_t inode,
-                                     uint32_t **ret_slot)
-{
-    size_t at = (inode * 0x9e3779b97f4a7c15u >> 32) & (folders->slot_room - 1);
-
-    while (folders->slots[at] != 0 && folders->times[folders->slots[at] - 1].inode != inode)
-        at = (at + 1) & (folders->slot_room - 1);
-    *ret_slot = &folders->slots[at];
-    return folders->slots[at] ? &folders->times[folders->slots[at] - 1] : NULL;
-}
-
-static int grow_times(struct folders *folders)
-{
-    size_t room = folders->time_room ? folders->time_room * 2 : 256;
-    struct folder_time *times = reallocarray(folders->times, room, sizeof *times);
-    uint32_t *slots = calloc(room * 2, sizeof *slots);
-
-    if (times != NULL)
-        folders->times = times;
-    if (times == NULL || slots == NULL || room > UINT32_MAX / 2) {
-        free(slots);
-        errno = ENOMEM;
-        return -1;
-    }
-    free(folders->slots);
-    folders->slots = slots;
-    folders->slot_room = room * 2;
-    folders->time_room = room;
-    for (size_t i = 0; i < folders->time_count; i++) {
-        uint32_t *slot;
-
-        find_time(folders, times[i].inode, &slot);
-        *slot = (uint32_t)i + 1;
-    }
-    return 0;
-}
-
-static int keep_time(struct folders *folders, const char *path, uint64_t inode,
-                     struct timespec mtime, bool replace)
-{
-    if (folders->time_count == folders->time_room && grow_times(folders))
-        return -1;
-    uint32_t *slot;
-    struct folder_time *known = find_time(folders, inode, &slot);
-
-    if (known != NULL && !replace)
-        return 0;
-    char *copy = strdup(path);
-
-    if (copy == NULL)
-        return -1;
-    if (known != NULL) {
-        free(known->path);
-    } else {
-        known = &folders->times[folders->time_count++];
-        *slot = (uint32_t)folders->time_count;
-    }
-    *known = (struct folder_time){.inode = inode, .path = copy, .mtime = mtime};
-    return 0;
-}
-
 int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
                      struct timespec mtime)
 {
-    return keep_time(folders, path, inode, mtime, true);
+    return folder_times_keep(&folders->times, path, inode, mtime, true);
+}
+
+int folders_apply_times(struct folders *folders, const char **ret_path)
+{
+    return folder_times_apply(&folders->times, ret_path);
 }
 
 /* Pushes the directory FD, whose path is folders->path, on the open ones. */
@@ -99,7 +43,8 @@ static int push(struct folders *folders, int fd)
         folders->open = open;
         folders->room = room;
     }
-    if (keep_time(folders, path_text(&folders->path), status.st_ino, status.st_mtim, false))
+    if (folder_times_keep(&folders->times, path_text(&folders->path), status.st_ino, status.st_mtim,
+                          false))
         return -1;
     folders->open[folders->count++] = (struct folder){
         .fd = fd,
@@ -186,7 +131,7 @@ static int make_folder(struct folders *folders, int parent, const char *name, co
     int below = fd < 0 ? -1 : open_below(folders, path, O_RDONLY | O_DIRECTORY);
     int status = fd < 0 || fstat(fd, &made) ||
                          (below >= 0 && (fstat(below, &model) || attributes_copy(below, fd))) ||
-                         keep_time(folders, path, made.st_ino, model.st_mtim, true)
+                         folder_times_keep(&folders->times, path, made.st_ino, model.st_mtim, true)
                      ? -1
                      : 0;
     int cause = errno;
@@ -326,70 +271,12 @@ const struct folder *folders_parent(struct folders *folders, const char *path, b
     return &folders->open[folders->count - 1];
 }
 
-int folders_open_path(const char *path)
-{
-    int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    while (at >= 0) {
-        char part[PATH_MAX];
-        size_t length = strlen(path);
-        bool last = length < PATH_MAX;
-
-        if (!last) {
-            for (length = PATH_MAX - 1; length > 0 && path[length] != '/'; length--) {
-            }
-        }
-        memcpy(part, path, length);
-        part[length] = '\0';
-        int next = openat(at, *part ? part : ".",
-                          last ? OPEN_FOLDER | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int cause = errno;
-
-        close(at);
-        errno = cause;
-        if (last)
-            return next;
-        at = next;
-        path += length + 1;
-    }
-    return -1;
-}
-
-int folders_apply_times(struct folders *folders, const char **ret_path)
-{
-    for (size_t i = 0; i < folders->time_count; i++) {
-        const struct folder_time *time = &folders->times[i];
-        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time->mtime};
-
-        *ret_path = time->path;
-        int fd = folders_open_path(time->path);
-
-        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-            continue; /* deleted or replaced since */
-        struct stat status;
-
-        if (fd < 0 || fstat(fd, &status) || (status.st_ino == time->inode && futimens(fd, times))) {
-            int cause = errno;
-
-            if (fd >= 0)
-                close(fd);
-            errno = cause;
-            return -1;
-        }
-        close(fd);
-    }
-    return 0;
-}
-
 void folders_close(struct folders *folders)
 {
     while (folders->count > 0)
         close(folders->open[--folders->count].fd);
-    for (size_t i = 0; i < folders->time_count; i++)
-        free(folders->times[i].path);
+    folder_times_free(&folders->times);
     free(folders->open);
-    free(folders->times);
-    free(folders->slots);
     path_free(&folders->path);
     *folders = (struct folders){0};
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "guest/tar/folder_times.h"
 #include "guest/tar/path.h"
 #include "guest/tar/seen.h"
 
@@ -24,23 +25,13 @@ struct folder {
     size_t end;    /* length of its path */
 };
 
-struct folder_time {
-    uint64_t inode;
-    char *path;
-    struct timespec mtime;
-};
-
 struct folders {
     int below;           /* the root of a tree below this one, or -1: see folders_open */
     struct folder *open; /* [0] is the root */
     size_t count;
     size_t room;
     struct path path; /* of the last of them */
-    struct folder_time *times;
-    size_t time_count;
-    size_t time_room;
-    uint32_t *slots; /* by inode number: index in times, plus 1; 0: free */
-    size_t slot_room;
+    struct folder_times times;
 };
 
 /* Starts at the root directory of the process. Unless BELOW, the root of another tree, is -1, a
@@ -68,9 +59,5 @@ int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
 int folders_apply_times(struct folders *folders, const char **ret_path);
 
 void folders_close(struct folders *folders);
-
-/* Opens the directory PATH, of any length, following symbolic links except in its last component.
- * Returns a descriptor, or -1 with errno. */
-int folders_open_path(const char *path);
 
 #endif

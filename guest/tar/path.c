@@ -1,6 +1,7 @@
 #include "guest/tar/path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,4 +169,34 @@ int path_resolve(int root, const char *path, struct path *ret)
     }
     *ret = found;
     return 0;
+}
+
+int path_open(const char *path)
+{
+    int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    while (at >= 0) {
+        char part[PATH_MAX];
+        size_t length = strlen(path);
+        bool last = length < PATH_MAX;
+
+        if (!last) {
+            for (length = PATH_MAX - 1; length > 0 && path[length] != '/'; length--) {
+            }
+        }
+        memcpy(part, path, length);
+        part[length] = '\0';
+        int next = openat(at, *part ? part : ".",
+                          last ? O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+                               : O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int cause = errno;
+
+        close(at);
+        errno = cause;
+        if (last)
+            return next;
+        at = next;
+        path += length + 1;
+    }
+    return -1;
 }

@@ -104,7 +104,7 @@ int unpack_target_link(struct unpacking *unpacking, const struct target *target,
 
     if (slash != NULL)
         *slash = '\0';
-    int from = folders_open_path(slash != NULL ? link : "");
+    int from = path_open(slash != NULL ? link : "");
 
     if (slash != NULL)
         *slash = '/';
