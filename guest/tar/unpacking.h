@@ -37,7 +37,7 @@ struct target {
     uid_t uid;
     gid_t gid;
     struct timespec mtime;
-    bool existed; /* a folder that was there before */
+    bool existed; /* a directory that was there before */
 };
 
 /* Sets the fault for PATH, with errno as its cause. Returns -1. */
