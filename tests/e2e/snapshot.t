@@ -24,7 +24,7 @@ as_user mkdir "$WORK/cache" "$WORK/share"
 as_user sh -c "echo shared > '$WORK/share/file'"
 as_user touch -d '1 hour ago' "$WORK/share/file"
 jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
-    runAsRoot: "stat -c \"%X %Y %Z\" / > /run/root; cp /run/root /root-times; echo hello > /file; cat /proc/cmdline /proc/cpuinfo /proc/partitions > /proc-files; ls -l /sys/block > /disks; ls -ln /dev > /devices"}' > "$WORK/job.json"
+    runAsRoot: "times=$(stat -c \"%X %Y %Z\" /); echo \"$times\" > /root-times; echo hello > /file; cat /proc/cmdline /proc/cpuinfo /proc/partitions > /proc-files; ls -l /sys/block > /disks; ls -ln /dev > /devices"}' > "$WORK/job.json"
 
 sleep 3 # an appliance that was just installed is not known by its times yet
 
