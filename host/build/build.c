@@ -16,7 +16,6 @@
 #include "host/lib/memory.h"
 #include "host/lib/parallel.h"
 #include "host/lib/progress.h"
-#include "host/lib/rfc3339.h"
 #include "host/lib/stream.h"
 #include "host/machine/machine.h"
 #include "host/tree/contents.h"
@@ -99,26 +98,19 @@ static struct error *read_base_tree(void *context, const struct merged_tree **re
     return NULL;
 }
 
-/* The base's creation time, or 0 if that is missing or malformed. */
-static int64_t base_created(const struct state *state)
+/* The latest mtime of the layer. Never before the base was made, so that what a script or a source
+ * touches is not older than what it comes from. */
+static int64_t latest_mtime(const struct state *state)
 {
-    int64_t created = 0;
-    const char *text = state->base != NULL ? json_get_string(state->base->config, "created") : NULL;
+    int64_t base = image_config_created(state->base != NULL ? state->base->config : NULL);
 
-    if (text == NULL || !rfc3339_parse(text, &created))
-        return 0;
-    return created;
+    return base > state->spec->created ? base : state->spec->created;
 }
 
-/* The guest's clock at its start: never before the newest file of the base, so that what a script
- * makes is not older than what it finds. */
+/* The guest's clock at its start. */
 static int64_t guest_clock(const struct state *state)
 {
-    int64_t base = base_created(state);
-
-    if (state->spec->network)
-        return time(NULL);
-    return base > state->spec->created ? base : state->spec->created;
+    return state->spec->network ? time(NULL) : latest_mtime(state);
 }
 
 /* With a base, the guest makes the directories that no source names, as they are there. */
@@ -128,7 +120,7 @@ static struct contents contents_of(struct state *state)
                              .closure = &state->spec->closure,
                              .base = state->base != NULL ? read_base_tree : NULL,
                              .base_context = state,
-                             .clamp = state->spec->created,
+                             .clamp = latest_mtime(state),
                              .bare = state->plan.needs_base};
 }
 
@@ -227,7 +219,7 @@ static struct error *launch(struct state *state)
                                        .verbose = state->build->verbose};
 
     progress_start("launch");
-    job_words(spec, &words);
+    job_words(spec, latest_mtime(state), &words);
     TRY(vm_launch(&options, &words, &state->vm));
     progress_done();
     return NULL;

@@ -9,8 +9,9 @@
 #include "host/lib/cleanup.h"
 #include "host/spec/spec_key.h"
 
-void job_words(const struct spec *spec, struct call_words *ret)
+void job_words(const struct spec *spec, int64_t clamp, struct call_words *ret)
 {
+    call_words_set_number(ret, GUEST_WORD_CLAMP, clamp);
     for (size_t i = 0; i < spec_key_count; i++) {
         const struct spec_key *key = &spec_keys[i];
         struct strings values = {0};

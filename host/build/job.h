@@ -11,8 +11,9 @@
 #include "host/vm/call_words.h"
 #include "host/vm/vm.h"
 
-/* Fills RET, which is empty, with the words of SPEC's keys. The caller frees it. */
-void job_words(const struct spec *spec, struct call_words *ret);
+/* Fills RET, which is empty, with the words of SPEC's keys and CLAMP, the latest mtime of the layer
+ * in seconds since 1970. The caller frees it. */
+void job_words(const struct spec *spec, int64_t clamp, struct call_words *ret);
 
 /* Gives the guest its files. BASE_CONFIG is the base image's config, or NULL: there is none.
  * Errors: EXIT_INPUT if the host's CA bundle cannot be read, and those of vm_put. */

@@ -73,8 +73,8 @@ const struct command command_table[COMMAND_COUNT] = {
          .text =
              "Copy the contents of all directories and tarballs into one new directory. Where two "
              "of them have the same path, the later one wins; directories are merged, also through "
-             "symlinks that lead to them. A directory that meets a file or a dangling symlink is an "
-             "error. Modes, times and hard links are kept; the owner is the user. An existing "
+             "symlinks that lead to them. A directory that meets a file or a dangling symlink is "
+             "an error. Modes, times and hard links are kept; the owner is the user. An existing "
              "directory is not replaced.",
          .supervised = true},
     [COMMAND_TARSUM] =

@@ -288,6 +288,31 @@ struct error *image_config_make(const struct json *base, const struct json *spec
     return NULL;
 }
 
+/* The `created` of OBJECT, or INT64_MIN if it is missing or malformed. */
+static int64_t created_of(const struct json *object)
+{
+    const char *text = json_get_string(object, "created");
+    int64_t created;
+
+    return text != NULL && rfc3339_parse(text, &created) ? created : INT64_MIN;
+}
+
+int64_t image_config_created(const struct json *config)
+{
+    const struct json *history = json_get(config, "history");
+    int64_t latest = created_of(config);
+
+    if (history == NULL || history->type != JSON_ARRAY)
+        return latest;
+    for (size_t i = 0; i < history->count; i++) {
+        int64_t created = created_of(history->items[i]);
+
+        if (created > latest)
+            latest = created;
+    }
+    return latest;
+}
+
 void image_config_write(const struct image *image, struct buffer *out)
 {
     if (image->config_bytes.length > 0)

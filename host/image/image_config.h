@@ -44,6 +44,12 @@
                                               const char *architecture, bool has_new_layer,
                                               struct image *image);
 
+/* Returns when the image with this CONFIG (NULL: there is none) was made, in seconds since 1970:
+ * the latest of the document's `created` and those of its history, since tools that make
+ * reproducible images set the former to a time before that of the layers below. INT64_MIN if there
+ * is none. */
+int64_t image_config_created(const struct json *config);
+
 /* Appends the bytes of IMAGE's config document: unchanged if it has them, else as compact JSON. */
 void image_config_write(const struct image *image, struct buffer *out);
 

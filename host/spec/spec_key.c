@@ -272,17 +272,18 @@ const struct spec_key spec_keys[] = {
         .name = "created",
         .kind = &spec_value_time,
         .offset = AT(created),
-        .word = GUEST_WORD_CLAMP,
         .otherwise = "SOURCE_DATE_EPOCH, else 1970-01-01T00:00:01Z",
-        .summary = "Creation time; newer entries of the layer are clamped to it.",
+        .summary =
+            "Creation time; the times of the layer's entries are not newer than it and the base.",
         .documentation =
-            "The creation time of the image: an RFC 3339 time or `now`. Times of entries in the "
-            "layer that are later are clamped to it. The default is the environment variable "
-            "`SOURCE_DATE_EPOCH` (seconds since 1970) or, if that is not set, "
-            "`1970-01-01T00:00:01Z`.\n\n"
-            "For each script, the guest's clock starts at the later of this time and the base "
-            "image's creation time, or at the host's time if `network` is true. Scripts find "
-            "this time in `SOURCE_DATE_EPOCH`.",
+            "The creation time of the image: an RFC 3339 time or `now`. The default is the "
+            "environment variable `SOURCE_DATE_EPOCH` (seconds since 1970) or, if that is not "
+            "set, `1970-01-01T00:00:01Z`. Scripts find this time in `SOURCE_DATE_EPOCH`.\n\n"
+            "Times of entries in the layer are clamped to the later of this time and the base "
+            "image's creation time, which is the latest in its config and history: a file of the "
+            "base whose owner a script changes keeps its time.\n\n"
+            "For each script, the guest's clock starts at the later of these two, or at the "
+            "host's time if `network` is true.",
     },
     {
         .name = "stillClock",

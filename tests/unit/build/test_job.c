@@ -17,7 +17,7 @@ static char *call(const struct spec *spec, enum guest_verb verb)
     struct strings texts = {0};
     struct buffer lines = {0};
 
-    job_words(spec, &words);
+    job_words(spec, -1, &words);
     if ((guest_verbs[verb].required & GUEST_WORD_BIT(GUEST_WORD_CLOCK)) != 0)
         call_words_set_number(&own, GUEST_WORD_CLOCK, 7);
     call_words_write(verb, &own, &words, &texts);

@@ -163,11 +163,37 @@ static void refuse(const char *base, const char *spec, const char *message)
     error_free(err);
 }
 
+static int64_t created(const char *text)
+{
+    CLEANUP(json_freep) struct json *config = parse(text);
+
+    return image_config_created(config);
+}
+
+static void test_created(void **state)
+{
+    (void)state;
+    assert_int_equal(created(NULL), INT64_MIN);
+    assert_int_equal(created("{}"), INT64_MIN);
+    assert_int_equal(created("{\"created\":\"1970-01-01T00:01:00Z\"}"), 60);
+    assert_int_equal(created("{\"created\":\"0001-01-01T00:00:00Z\",\"history\":[]}"),
+                     -62135596800);
+    assert_int_equal(created("{\"created\":\"1970-01-01T00:01:00Z\",\"history\":["
+                             "{\"created\":\"1970-01-01T00:02:00Z\"},{},"
+                             "{\"created\":\"1970-01-01T00:01:30Z\"}]}"),
+                     120);
+    /* What is malformed does not count. */
+    assert_int_equal(created("{\"created\":7,\"history\":[7,{\"created\":\"yesterday\"}]}"),
+                     INT64_MIN);
+    assert_int_equal(created("{\"created\":\"1970-01-01T00:01:00Z\",\"history\":{}}"), 60);
+}
+
 static void test_malformed(void **state)
 {
     (void)state;
     refuse("[]", NULL, "read config of 'base image': the document is of type array, not object");
-    refuse("{\"config\":1}", NULL, "read config of 'base image': config is of type number, not object");
+    refuse("{\"config\":1}", NULL,
+           "read config of 'base image': config is of type number, not object");
     refuse("{\"config\":{\"Env\":{}}}", "{\"Env\":[]}",
            "read config of 'base image': Env is of type object, not array");
     refuse("{\"config\":{\"Env\":[1]}}", "{\"Env\":[]}",
@@ -189,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_null_removes),
         cmocka_unit_test(test_history_is_filled_up),
         cmocka_unit_test(test_no_new_layer),
+        cmocka_unit_test(test_created),
         cmocka_unit_test(test_malformed),
     };
 
