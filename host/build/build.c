@@ -48,7 +48,11 @@ static void end_vm(struct state *state)
 /* Whether programs for ARCHITECTURE run in the guest. */
 static bool runs_in_guest(const char *architecture)
 {
-    return strcmp(architecture, MACHINE_ARCHITECTURE) == 0 || strcmp(architecture, "386") == 0;
+    size_t length = strcspn(architecture, "/"); /* a variant follows */
+
+    return (length == strlen(MACHINE_ARCHITECTURE) &&
+            strncmp(architecture, MACHINE_ARCHITECTURE, length) == 0) ||
+           strcmp(architecture, "386") == 0;
 }
 
 /* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
@@ -71,7 +75,9 @@ static struct error *open_base(struct state *state)
     const struct spec *spec = state->spec;
     CLEANUP(reference_free) struct reference reference = {0};
     struct image_request request = {
-        .choice = {spec->from_image_name, spec->from_image_tag, spec->architecture},
+        .choice = {.name = spec->from_image_name,
+                   .tag = spec->from_image_tag,
+                   .architecture = spec->architecture.is_given ? spec->architecture.name : NULL},
         .forms = output_wants_base(&state->build->output),
         .store = state->build->store,
         .registry = state->build->registry};
@@ -193,13 +199,15 @@ static struct error *launch(struct state *state)
 {
     const struct spec *spec = state->spec;
     const struct base_disk *disk = &state->disk;
-    size_t count = state->base != NULL ? state->base->layer_count : 0;
-    CLEANUP(freep) const char **layers = xcalloc(count, sizeof *layers);
+    size_t base_count = state->base != NULL ? state->base->layer_count : 0;
+    size_t count = 0;
+    CLEANUP(freep) const char **layers = xcalloc(base_count, sizeof *layers);
     CLEANUP(freep) const char **shares = xcalloc(spec->shares.count, sizeof *shares);
     struct call_words words = {0};
 
-    for (size_t i = 0; disk->is_new && i < count; i++)
-        layers[i] = state->base->layers[i].tar_path;
+    for (size_t i = 0; disk->is_new && i < base_count; i++)
+        if (state->base->layers[i].size > 0) /* no disk is empty */
+            layers[count++] = state->base->layers[i].tar_path;
     for (size_t i = 0; i < spec->shares.count; i++)
         shares[i] = spec->shares.items[i].source;
     const struct vm_options options = {.machine = {.memory = spec->memory,
@@ -210,7 +218,7 @@ static struct error *launch(struct state *state)
                                                    .base = disk->path,
                                                    .base_is_new = disk->is_new,
                                                    .layers = layers,
-                                                   .layer_count = disk->is_new ? count : 0},
+                                                   .layer_count = count},
                                        .accelerator = state->build->accelerator,
                                        .scratch_size = spec->disk_size << 20,
                                        .base_mark = base_disk_mark(disk),
@@ -317,7 +325,7 @@ static struct error *make_image(struct state *state)
     if (has_new_layer)
         image_add_layer(image, layer);
     return image_config_make(state->base != NULL ? state->base->config : NULL, spec->config,
-                             spec->created, spec->architecture, has_new_layer, image);
+                             spec->created, spec->architecture.name, has_new_layer, image);
 }
 
 /* Work of parallel_run: ending the VM, which takes as long as writing a large file, and writing the
@@ -336,11 +344,11 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
 static struct error *run(struct state *state)
 {
     plan_make(state->spec, &state->plan);
-    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture))
+    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture.name))
         return error_new(EXIT_INPUT,
                          "plan image '%s': scripts need " MACHINE_ARCHITECTURE
                          ", but the image is for '%s'",
-                         state->spec->name, state->spec->architecture);
+                         state->spec->name, state->spec->architecture.name);
     TRY(output_check(&state->build->output));
     TRY(open_base(state));
     TRY(make_image(state));

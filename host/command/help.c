@@ -27,8 +27,8 @@ static const char outro[] =
 static const char images[] =
     "\n"
     "An image is a path, whatever kind of image is there, or docker-archive:FILE[:REF],\n"
-    "oci-archive:FILE[:REF], oci:DIR[:REF], docker://HOST/NAME[:TAG|@DIGEST]. Credentials for\n"
-    "registries are those of skopeo, podman and Docker. See vmbuild(1).\n";
+    "oci-archive:FILE[:REF], oci:DIR[:REF], dir:DIR, docker://HOST/NAME[:TAG|@DIGEST].\n"
+    "Credentials for registries are those of skopeo, podman and Docker. See vmbuild(1).\n";
 
 void help_choices(const struct argument *argument, const char *separator, struct buffer *out)
 {

@@ -27,7 +27,10 @@ static struct json *digest_text(const struct digest *digest)
 /* Whether the uncompressed size of LAYER is known: it is not if the layer is only in a registry. */
 static bool is_measured(const struct layer *layer)
 {
-    return layer->size > 0;
+    struct digest nothing;
+
+    digest_of("", 0, &nothing);
+    return layer->size > 0 || digest_equal(&layer->diff_id, &nothing);
 }
 
 /* Returns LAYER as the image has it; an uncompressed layer is its own blob. The caller frees it. */

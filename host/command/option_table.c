@@ -205,8 +205,11 @@ const struct option_row option_table[] = {
      MEMBER(platform),
      .argument = {"ARCH", ARGUMENT_ARCHITECTURE, NULL},
      .summary = "which image of an index (default: the host's)",
-     .text = "The architecture of the image to take from an image index, as Go names it: `amd64`, "
-             "`arm64`, and so on. By default it is that of the host."},
+     .text = "The platform that the image must be for, as `[linux/]ARCH[/VARIANT]` with the "
+             "architecture's name in Go: `amd64`, `arm64`, `arm/v7`, and so on. If there is none "
+             "for it, the error shows which there are. By default the image for the host is taken "
+             "from an image index, and an image that is for one platform is taken whatever that "
+             "is."},
     {.name = "authfile",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,

@@ -7,6 +7,7 @@
 
 #include "host/command/help.h"
 #include "host/command/option_table.h"
+#include "host/image/platform.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
@@ -266,12 +267,24 @@ static struct error *choose_compression(const struct parser *parser)
     return NULL;
 }
 
+static struct error *check_platform(const struct options *options)
+{
+    struct platform platform;
+    struct error *err =
+        options->platform != NULL ? platform_parse(options->platform, &platform) : NULL;
+
+    if (err != NULL)
+        err->code = EXIT_USAGE;
+    return error_context(err, "read option '--platform'");
+}
+
 /* Checks what one option or argument alone does not show. */
 static struct error *check(const struct parser *parser)
 {
     if (parser->options->help)
         return NULL;
     TRY(choose_compression(parser));
+    TRY(check_platform(parser->options));
     TRY(check_arguments(parser->options));
     return check_required(parser);
 }

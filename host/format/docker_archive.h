@@ -17,6 +17,11 @@
 /* Returns whether FILES are such an archive: whether there is a manifest.json. */
 bool docker_archive_is(const struct image_files *files);
 
+/* Returns whether the archive has the image that CHOICE asks for, but only for other platforms than
+ * the one that CHOICE requires. */
+bool docker_archive_lacks_platform(const struct image_files *files,
+                                   const struct image_choice *choice);
+
 /* Reads the image that REQUEST asks for. Errors: EXIT_INPUT, EXIT_DISK_FULL. *RET is the
  * caller's. */
 [[nodiscard]] struct error *docker_archive_read(const struct image_files *files,

@@ -5,6 +5,9 @@
 
 #include "host/format/claimed_layer.h"
 #include "host/format/image_name.h"
+#include "host/image/architecture.h"
+#include "host/image/document.h"
+#include "host/image/image_config.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
@@ -40,12 +43,16 @@ static struct error *choose(const struct image_files *files, const struct json *
 {
     CLEANUP(strings_free) struct strings names = {0};
 
+    size_t position = 0;
+
     for (size_t i = 0; repositories->type == JSON_OBJECT && i < repositories->count; i++) {
         const struct json *tags = repositories->items[i];
 
         for (size_t j = 0; tags->type == JSON_OBJECT && j < tags->count; j++) {
             strings_take(&names, xasprintf("%s:%s", repositories->keys[i], tags->keys[j]));
+            position++;
             if (tags->items[j]->type != JSON_STRING ||
+                (choice->position != 0 && choice->position != position) ||
                 !image_name_matches(repositories->keys[i], tags->keys[j], choice))
                 continue;
             image->name = xstrdup(repositories->keys[i]);
@@ -72,7 +79,7 @@ static struct error *read_document(const struct image_files *files, const char *
     CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, name);
 
     TRY(files->read(files->context, name, MANIFEST_CONFIG_SIZE_MAX, &bytes));
-    TRY(json_parse(label, bytes.data, bytes.length, ret));
+    TRY(document_parse(DOCUMENT_CONFIG, label, bytes.data, bytes.length, ret));
     if ((*ret)->type != JSON_OBJECT)
         return error_new(EXIT_INPUT, "read '%s': not a JSON object", label);
     return NULL;
@@ -112,6 +119,15 @@ static void copy_member(struct json *to, const char *new_key, const struct json 
         json_set(to, new_key, json_copy(value));
 }
 
+/* Copies the member KEY of FROM; OTHERWISE if it is missing or empty. */
+static void copy_text(struct json *to, const struct json *from, const char *key,
+                      const char *otherwise)
+{
+    const char *text = json_get_string(from, key);
+
+    json_set(to, key, json_string(text != NULL && *text != '\0' ? text : otherwise));
+}
+
 /* Adds what the layer was created by: its container's command, joined by spaces as Docker does when
  * it converts such an image. */
 static void add_created_by(struct json *history, const struct json *document)
@@ -141,8 +157,6 @@ static struct json *make_history(const struct json *document)
 static struct json *make_config(const struct chain *chain, const struct image *image)
 {
     const struct json *top = chain->documents[0];
-    const char *architecture = json_get_string(top, "architecture");
-    const char *os = json_get_string(top, "os");
     struct json *config = json_object();
     struct json *rootfs = json_object();
     struct json *diff_ids = json_array();
@@ -150,8 +164,8 @@ static struct json *make_config(const struct chain *chain, const struct image *i
 
     copy_member(config, "created", top, "created");
     copy_member(config, "author", top, "author");
-    json_set(config, "architecture", json_string(architecture != NULL ? architecture : "amd64"));
-    json_set(config, "os", json_string(os != NULL ? os : "linux"));
+    copy_text(config, top, "architecture", architecture_of_host());
+    copy_text(config, top, "os", "linux");
     copy_member(config, "config", top, "config");
     for (size_t i = 0; i < image->layer_count; i++) {
         CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", image->layers[i].diff_id.hex);
@@ -177,15 +191,18 @@ struct error *docker_chain_read(const struct image_files *files,
     const char *top = NULL;
 
     TRY(files->read(files->context, REPOSITORIES, JSON_SIZE_MAX, &bytes));
-    TRY(json_parse(label, bytes.data, bytes.length, &repositories));
+    TRY(json_parse_lenient(label, bytes.data, bytes.length, &repositories));
     TRY(choose(files, repositories, &request->choice, image, &top));
     TRY(read_chain(files, top, &chain));
+    image->config = make_config(&chain, image);
+    TRY(image_config_check_platform(files->path, image, request->choice.architecture));
     for (size_t i = chain.count; i > 0; i--) {
         CLEANUP(freep) char *file = xasprintf("%s/layer.tar", chain.ids[i - 1]);
         struct claimed_layer claim = {.file = file};
 
         TRY(claimed_layer_get(&claim, files, request, image));
     }
+    json_free(image->config);
     image->config = make_config(&chain, image);
     *ret = STEAL(image);
     return NULL;

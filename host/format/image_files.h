@@ -1,6 +1,6 @@
 /*
  * The named files that an image consists of, wherever they are: in an archive (image_archive.h) or
- * a directory (oci_folder.h). The readers of all formats work on these. Names are relative paths,
+ * a directory (image_folder.h). The readers of all formats work on these. Names are relative paths,
  * as the image's own documents write them.
  */
 #ifndef VMBUILD_IMAGE_FILES_H

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "host/image/platform.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
@@ -55,4 +56,19 @@ struct error *image_name_missing(const char *path, const struct image_choice *ch
                      choice->name != NULL && choice->tag != NULL ? ":" : "",
                      choice->tag != NULL ? choice->tag : "", path,
                      list.length > 0 ? list.data : "images without a name");
+}
+
+struct error *image_name_wrong_platform(const char *path, const struct image_choice *choice,
+                                        const struct strings *platforms)
+{
+    CLEANUP(buffer_free) struct buffer list = {0};
+    CLEANUP(freep) char *text = NULL;
+    struct platform wanted;
+
+    TRY(platform_parse(choice->architecture, &wanted));
+    text = platform_format(&wanted);
+    for (size_t i = 0; i < platforms->count && i < NAMES_SHOWN; i++)
+        buffer_printf(&list, "%s%s", i > 0 ? ", " : "", platforms->items[i]);
+    return error_new(EXIT_INPUT, "choose image of '%s': none for linux/%s, only for %s", path, text,
+                     list.length > 0 ? list.data : "no platform");
 }

@@ -24,4 +24,10 @@ bool image_name_matches(const char *name, const char *tag, const struct image_ch
 [[nodiscard]] struct error *image_name_missing(const char *path, const struct image_choice *choice,
                                                struct strings *names);
 
+/* Returns the error for a CHOICE that PATH has for PLATFORMS only, not for the one that CHOICE
+ * requires. */
+[[nodiscard]] struct error *image_name_wrong_platform(const char *path,
+                                                      const struct image_choice *choice,
+                                                      const struct strings *platforms);
+
 #endif

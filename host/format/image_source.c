@@ -7,12 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/format/dir_image.h"
 #include "host/format/docker_archive.h"
 #include "host/format/docker_chain.h"
 #include "host/format/image_archive.h"
 #include "host/format/image_files.h"
+#include "host/format/image_folder.h"
 #include "host/format/image_record.h"
-#include "host/format/oci_folder.h"
 #include "host/format/oci_layout.h"
 #include "host/image/architecture.h"
 #include "host/lib/cleanup.h"
@@ -31,8 +32,8 @@ static struct image_choice combine(const struct reference *reference,
         combined.name = reference->name;
         combined.tag = reference->tag;
     }
-    if (combined.architecture == NULL)
-        combined.architecture = architecture_of_host();
+    if (reference->position > 0)
+        combined.position = reference->position;
     return combined;
 }
 
@@ -60,8 +61,14 @@ static struct error *read_files(enum transport transport, const struct image_fil
     bool docker = transport == TRANSPORT_PATH || transport == TRANSPORT_DOCKER_ARCHIVE;
     bool oci = transport != TRANSPORT_DOCKER_ARCHIVE;
 
-    if (docker && docker_archive_is(files))
+    if (docker && docker_archive_is(files)) {
+        bool has_more = request->choice.architecture != NULL && oci_layout_is(files);
+
+        /* Docker 25 and later list in manifest.json only one of the platforms of an image. */
+        if (has_more && docker_archive_lacks_platform(files, &request->choice))
+            return oci_layout_read(files, request, ret);
         return docker_archive_read(files, request, ret);
+    }
     if (oci && oci_layout_is(files))
         return oci_layout_read(files, request, ret);
     if (docker && docker_chain_is(files))
@@ -73,11 +80,18 @@ static struct error *open_folder(const struct reference *reference,
                                  const struct image_request *request, struct image **ret)
 {
     enum transport transport = reference->transport;
-    CLEANUP(oci_folder_freep) struct oci_folder *folder = NULL;
+    CLEANUP(image_folder_freep) struct image_folder *folder = NULL;
 
-    TRY(oci_folder_open(reference->path, request->store, &folder));
-    struct image_files files = oci_folder_files(folder);
+    TRY(image_folder_open(reference->path, request->store, &folder));
+    struct image_files files = image_folder_files(folder);
 
+    if (transport == TRANSPORT_DIR ||
+        (transport == TRANSPORT_PATH && dir_image_is(&files) && !oci_layout_is(&files))) {
+        if (!dir_image_is(&files))
+            return error_new(EXIT_INPUT, "open image '%s': a directory without " DIR_IMAGE_MANIFEST,
+                             files.path);
+        return dir_image_read(&files, request, ret);
+    }
     if (transport != TRANSPORT_OCI && transport != TRANSPORT_PATH)
         return error_new(EXIT_INPUT, "open image '%s': a directory, not an archive", files.path);
     if (!oci_layout_is(&files))
@@ -91,8 +105,8 @@ static struct error *read_archive(const struct reference *reference, int fd,
                                   const struct image_request *request, struct image **ret)
 {
     CLEANUP(image_archive_freep) struct image_archive *archive = NULL;
-    struct error *err =
-        image_archive_open(reference->path, fd, request->forms, request->store, &archive);
+    const char *path = reference_is_stdin(reference) ? "standard input" : reference->path;
+    struct error *err = image_archive_open(path, fd, request->forms, request->store, &archive);
 
     if (err != NULL && err->code == EXIT_INPUT)
         return error_advise(err, "expected an archive made by `docker save`, an OCI archive or an "
@@ -106,9 +120,11 @@ static struct error *read_archive(const struct reference *reference, int fd,
 /* Returns everything beside the archive itself that decides which image is read; the caller's. */
 static char *purpose_of(enum transport transport, const struct image_choice *choice)
 {
-    return xasprintf("image/1 %d %s\n%s\n%s", (int)transport,
+    return xasprintf("image/2 %d %s\n%s\n%zu\n%s%s", (int)transport,
                      choice->name != NULL ? choice->name : "",
-                     choice->tag != NULL ? choice->tag : "", choice->architecture);
+                     choice->tag != NULL ? choice->tag : "", choice->position,
+                     choice->architecture != NULL ? "=" : "",
+                     choice->architecture != NULL ? choice->architecture : architecture_of_host());
 }
 
 /* Opens an archive. While one process reads it, others with the same request wait, and then find
@@ -144,7 +160,13 @@ struct error *image_open(const struct reference *reference, const struct image_r
     combined.choice = combine(reference, &request->choice);
     if (reference->transport == TRANSPORT_DOCKER)
         return registry_pull(reference, &combined, ret);
-    CLEANUP(closep) int fd = open(reference->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    bool is_stdin = reference_is_stdin(reference);
+
+    if (is_stdin && isatty(STDIN_FILENO))
+        return error_new(EXIT_USAGE, "open image '-': refusing to read an image from a terminal");
+    CLEANUP(closep)
+    int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                      : open(reference->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0 || fstat(fd, &status) < 0) {
         bool missing = errno == ENOENT && reference->transport == TRANSPORT_PATH;
@@ -156,6 +178,8 @@ struct error *image_open(const struct reference *reference, const struct image_r
     }
     if (S_ISDIR(status.st_mode))
         return open_folder(reference, &combined, ret);
+    if (reference->transport == TRANSPORT_DIR)
+        return error_new(EXIT_INPUT, "open image '%s': not a directory", reference->path);
     if (reference->transport == TRANSPORT_OCI)
         return error_advise(
             error_new(EXIT_INPUT, "open image '%s': not a directory", reference->path),

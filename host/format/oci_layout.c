@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/format/claimed_layer.h"
+#include "host/format/blob_image.h"
 #include "host/format/image_name.h"
-#include "host/image/image_config.h"
+#include "host/image/document.h"
 #include "host/image/manifest.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
@@ -13,34 +13,13 @@
 #include "host/lib/memory.h"
 
 #define INDEX "index.json"
-#define INDEX_DEPTH_MAX 4 /* nested indexes */
+#define BLOBS "blobs/sha256/"
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define CONTAINERD_NAME "io.containerd.image.name"
 
 bool oci_layout_is(const struct image_files *files)
 {
     return files->has(files->context, INDEX);
-}
-
-static char *blob_name(const struct digest *digest)
-{
-    return xasprintf("blobs/sha256/%s", digest->hex);
-}
-
-/* Reads the document that DESCRIPTOR names and checks its digest. */
-static struct error *read_blob(const struct image_files *files, const struct descriptor *descriptor,
-                               struct buffer *out)
-{
-    CLEANUP(freep) char *name = blob_name(&descriptor->digest);
-    struct digest actual;
-
-    TRY(files->read(files->context, name, MANIFEST_SIZE_MAX, out));
-    digest_of(out->data, out->length, &actual);
-    if (out->length != descriptor->size || !digest_equal(&actual, &descriptor->digest))
-        return error_new(EXIT_INPUT,
-                         "read '%s': '%s' is damaged: it has %zu bytes, digest sha256:%s",
-                         files->path, name, out->length, actual.hex);
-    return NULL;
 }
 
 /* The names that index.json gives an image. */
@@ -95,44 +74,34 @@ static void add_names(struct strings *list, const struct json *item, const struc
         strings_add(list, ref);
 }
 
-/* Returns the best of the CANDIDATES: the first for the architecture, else the first without a
- * platform, else the first. */
-static const struct descriptor *best_of(const struct manifest *candidates,
-                                        const struct image_choice *choice)
-{
-    const struct descriptor *best = NULL;
-    struct error *err = manifest_choose(
-        candidates, INDEX, choice->architecture != NULL ? choice->architecture : "", &best);
-
-    error_free(err);
-    for (size_t i = 0; i < candidates->count && best == NULL; i++)
-        if (candidates->items[i].architecture == NULL)
-            best = &candidates->items[i];
-    return best != NULL ? best : &candidates->items[0];
-}
-
-/* Chooses among the images of index.json, and sets IMAGE's name and tag. */
-static struct error *choose(const struct image_files *files, const struct json *document,
-                            struct manifest *index, const struct image_choice *choice,
-                            struct image *image, struct descriptor *ret)
+/* Collects in CANDIDATES the entries of INDEX that have the name of CHOICE; they are INDEX's. */
+static struct error *find_candidates(const struct image_files *files, const struct json *document,
+                                     const struct manifest *index,
+                                     const struct image_choice *choice, struct manifest *candidates)
 {
     const struct json *list = json_get(document, "manifests");
     CLEANUP(strings_free) struct strings all = {0};
-    CLEANUP(freep) struct descriptor *items = xcalloc(index->count, sizeof *items);
-    struct manifest candidates = {.items = items};
 
+    candidates->items = xcalloc(index->count, sizeof *candidates->items);
     for (size_t i = 0; i < index->count; i++) {
         CLEANUP(annotated_free) struct annotated names = read_names(list->items[i]);
 
         add_names(&all, list->items[i], &names);
         if (matches(list->items[i], &names, choice))
-            items[candidates.count++] = index->items[i];
+            candidates->items[candidates->count++] = index->items[i];
     }
-    if (candidates.count == 0)
-        return image_name_missing(files->path, choice, &all);
-    *ret = *best_of(&candidates, choice);
+    return candidates->count > 0 ? NULL : image_name_missing(files->path, choice, &all);
+}
+
+/* Sets IMAGE's name and tag to those that index.json gives the entry with DIGEST. */
+static void set_name(const struct json *document, const struct manifest *index,
+                     const struct image_choice *choice, const struct digest *digest,
+                     struct image *image)
+{
+    const struct json *list = json_get(document, "manifests");
+
     for (size_t i = 0; i < index->count; i++) {
-        if (!digest_equal(&index->items[i].digest, &ret->digest))
+        if (!digest_equal(&index->items[i].digest, digest))
             continue;
         CLEANUP(annotated_free) struct annotated names = read_names(list->items[i]);
 
@@ -142,87 +111,68 @@ static struct error *choose(const struct image_files *files, const struct json *
         image->name = STEAL(names.name);
         image->tag = STEAL(names.tag);
     }
-    return NULL;
 }
 
-static bool is_index_type(const char *type)
+/* Returns the next of the CANDIDATES to look at: the first of those that suit WANTED best, those
+ * that name no platform included; then, unless a platform is REQUIRED, the first of the others. NULL
+ * if none is left. */
+static struct descriptor *next_candidate(struct manifest *candidates, const struct platform *wanted,
+                                         bool required)
 {
-    return strcmp(type, MANIFEST_OCI_INDEX) == 0 || strcmp(type, MANIFEST_DOCKER_LIST) == 0;
+    struct descriptor *best = NULL;
+    int best_rating = required ? PLATFORM_WRONG : PLATFORM_WRONG - 1;
+
+    for (size_t i = 0; i < candidates->count; i++) {
+        int rating = manifest_rate(&candidates->items[i], wanted);
+
+        if (candidates->items[i].is_artifact || rating <= best_rating)
+            continue;
+        best_rating = rating;
+        best = &candidates->items[i];
+    }
+    return best;
 }
 
-/* Reads the manifest that DESCRIPTOR names; if that is an index, the one in it for CHOICE's
- * architecture, and so on. IMAGE gets the manifest's bytes. */
-static struct error *read_manifest(const struct image_files *files,
-                                   const struct image_choice *choice,
-                                   const struct descriptor *descriptor, struct image *image,
-                                   struct manifest *ret)
+/* Looks at the first candidate if no other suits. Errors: EXIT_INPUT, which tells why it does not,
+ * either. */
+static struct error *use_first(struct blob_image_search *search, const struct manifest *candidates,
+                               bool is_artifact)
 {
-    CLEANUP(manifest_free) struct manifest index = {0}; /* has DESCRIPTOR, after the first */
+    const char *path = search->blobs->files->path;
+    const struct descriptor *first = &candidates->items[0];
+    const struct descriptor *chosen = NULL;
+    bool found = false;
 
-    for (int depth = 0; depth < INDEX_DEPTH_MAX; depth++) {
-        CLEANUP(manifest_free) struct manifest manifest = {0};
-        CLEANUP(buffer_free) struct buffer bytes = {0};
-        CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, descriptor->digest.hex);
+    if (search->why != NULL)
+        return STEAL(search->why);
+    if (*first->digest.hex == '\0')
+        return error_new(EXIT_INPUT, "read '%s': the digest of the image is not of SHA-256", path);
+    if (!is_artifact)
+        return manifest_choose(candidates, path, search->request->choice.architecture, &chosen);
+    TRY(blob_image_find(search, first, false, &found));
+    return found ? NULL : STEAL(search->why);
+}
 
-        TRY(read_blob(files, descriptor, &bytes));
-        TRY(manifest_parse(label, bytes.data, bytes.length, descriptor->media_type, &manifest));
-        if (manifest.is_index != is_index_type(descriptor->media_type))
-            return error_new(EXIT_INPUT, "read '%s': its type is not the one that its index states",
-                             label);
-        if (!manifest.is_index) {
-            image->manifest = bytes;
-            bytes = (struct buffer){0};
-            image->manifest_type = xstrdup(manifest.media_type);
-            *ret = manifest;
-            manifest = (struct manifest){0};
+static struct error *find_image(struct blob_image_search *search, struct manifest *candidates,
+                                struct digest *ret)
+{
+    const char *architecture = search->request->choice.architecture;
+    struct platform wanted;
+    struct descriptor *candidate;
+    bool is_artifact = candidates->items[0].is_artifact;
+    bool found = false;
+
+    TRY(platform_parse(architecture, &wanted));
+    while ((candidate = next_candidate(candidates, &wanted, architecture != NULL)) != NULL) {
+        TRY(blob_image_find(search, candidate, candidate->architecture != NULL, &found));
+        if (found) {
+            *ret = candidate->digest;
             return NULL;
         }
-        TRY(manifest_choose(&manifest, label, choice->architecture, &descriptor));
-        manifest_free(&index);
-        index = manifest;
-        manifest = (struct manifest){0};
+        candidate->is_artifact = true;
     }
-    return error_new(EXIT_INPUT, "read '%s': indexes are nested more than %d deep", files->path,
-                     INDEX_DEPTH_MAX);
-}
-
-static struct error *read_layers(const struct image_files *files, const struct manifest *manifest,
-                                 const struct digest *diff_ids, size_t count,
-                                 const struct image_request *request, struct image *image)
-{
-    if (manifest->count != count)
-        return error_new(EXIT_INPUT,
-                         "read '%s': the manifest lists %zu layers, but the config lists %zu",
-                         files->path, manifest->count, count);
-    for (size_t i = 0; i < count; i++) {
-        CLEANUP(freep) char *file = blob_name(&manifest->items[i].digest);
-        struct claimed_layer claim = {.file = file,
-                                      .diff_id = &diff_ids[i],
-                                      .blob = &manifest->items[i].digest,
-                                      .blob_size = manifest->items[i].size,
-                                      .keeps_blob = true};
-
-        TRY(claimed_layer_get(&claim, files, request, image));
-    }
-    return NULL;
-}
-
-/* Reads config and layers of the image that DESCRIPTOR names. */
-static struct error *read_image(const struct image_files *files,
-                                const struct image_request *request,
-                                const struct descriptor *descriptor, struct image *image)
-{
-    CLEANUP(manifest_free) struct manifest manifest = {0};
-    CLEANUP(buffer_free) struct buffer config = {0};
-    CLEANUP(freep) struct digest *diff_ids = NULL;
-    size_t count = 0;
-
-    TRY(read_manifest(files, &request->choice, descriptor, image, &manifest));
-    TRY(read_blob(files, &manifest.config, &config));
-    CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, manifest.config.digest.hex);
-
-    TRY(image_config_read(label, &config, image, &diff_ids, &count));
-    return read_layers(files, &manifest, diff_ids, count, request, image);
+    *ret = candidates->items[0].digest;
+    return use_first(search, candidates, is_artifact);
 }
 
 struct error *oci_layout_read(const struct image_files *files, const struct image_request *request,
@@ -234,8 +184,12 @@ struct error *oci_layout_read(const struct image_files *files, const struct imag
     CLEANUP(manifest_free) struct manifest index = {0};
     CLEANUP(freep) char *label = xasprintf("%s:" INDEX, files->path);
     CLEANUP(annotated_free) struct annotated split = {0};
+    struct manifest candidates = {0};
     struct image_choice wanted = request->choice;
-    struct descriptor descriptor;
+    struct digest chosen;
+    const struct blob_files blobs = {files, BLOBS, ""};
+    CLEANUP(blob_image_search_free)
+    struct blob_image_search search = {.blobs = &blobs, .request = request, .image = image};
 
     /* A REF that is a whole name is compared as one, whichever annotation has it. */
     if (wanted.name == NULL && wanted.tag != NULL && strpbrk(wanted.tag, "/:") != NULL) {
@@ -243,13 +197,19 @@ struct error *oci_layout_read(const struct image_files *files, const struct imag
         wanted.name = split.name;
         wanted.tag = split.tag;
     }
-    TRY(files->read(files->context, INDEX, MANIFEST_SIZE_MAX, &bytes));
+    TRY(files->read(files->context, INDEX, JSON_SIZE_MAX, &bytes));
     TRY(manifest_parse(label, bytes.data, bytes.length, MANIFEST_OCI_INDEX, &index));
-    TRY(json_parse(label, bytes.data, bytes.length, &document));
+    TRY(document_parse(DOCUMENT_MANIFEST, label, bytes.data, bytes.length, &document));
     if (!index.is_index || index.count == 0)
         return error_new(EXIT_INPUT, "read '%s': it lists no images", label);
-    TRY(choose(files, document, &index, &wanted, image, &descriptor));
-    TRY(read_image(files, request, &descriptor, image));
+    struct error *err = find_candidates(files, document, &index, &wanted, &candidates);
+
+    if (err == NULL)
+        err = find_image(&search, &candidates, &chosen);
+    free(candidates.items);
+    TRY(err);
+    set_name(document, &index, &wanted, &chosen, image);
+    TRY(blob_image_read_layers(&search));
     *ret = STEAL(image);
     return NULL;
 }

@@ -3,10 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "host/image/architecture.h"
+#include "host/image/document.h"
+#include "host/image/platform.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
+#include "host/lib/printable.h"
 #include "host/lib/rfc3339.h"
 
 #define SPEC_NAME "spec"
@@ -27,12 +32,21 @@ static struct error *read_diff_ids(const char *name, const struct json *config, 
     return NULL;
 }
 
+/* Some programs leave KEY out, others write it empty. */
+static void set_default(struct json *document, const char *key, const char *text)
+{
+    const char *old = json_get_string(document, key);
+
+    if (old == NULL || *old == '\0')
+        json_set(document, key, json_string(text));
+}
+
 struct error *image_config_read(const char *name, struct buffer *bytes, struct image *image,
                                 struct digest **ret_diff_ids, size_t *ret_count)
 {
     CLEANUP(json_freep) struct json *config = NULL;
 
-    TRY(json_parse(name, bytes->data, bytes->length, &config));
+    TRY(document_parse(DOCUMENT_CONFIG, name, bytes->data, bytes->length, &config));
     const struct json *rootfs = json_get(config, "rootfs");
     const struct json *list = json_get(rootfs, "diff_ids");
     const char *type = json_get_string(rootfs, "type");
@@ -43,7 +57,7 @@ struct error *image_config_read(const char *name, struct buffer *bytes, struct i
                          name);
     if (type != NULL && strcmp(type, "layers") != 0)
         return error_new(EXIT_INPUT, "read config '%s': rootfs is not of type 'layers'", name);
-    if (os != NULL && strcmp(os, "linux") != 0)
+    if (os != NULL && *os != '\0' && strcasecmp(os, "linux") != 0)
         return error_new(EXIT_INPUT, "read config '%s': the image is not for Linux", name);
     /* Go writes an empty list as null. */
     if (list != NULL && list->type != JSON_ARRAY && list->type != JSON_NULL)
@@ -56,12 +70,59 @@ struct error *image_config_read(const char *name, struct buffer *bytes, struct i
     CLEANUP(freep) struct digest *diff_ids = xcalloc(count, sizeof *diff_ids);
 
     TRY(read_diff_ids(name, config, diff_ids, count));
+    set_default(config, "architecture", architecture_of_host());
+    set_default(config, "os", "linux");
     image->config = STEAL(config);
     image->config_bytes = *bytes;
     *bytes = (struct buffer){0};
     *ret_diff_ids = STEAL(diff_ids);
     *ret_count = count;
     return NULL;
+}
+
+int image_config_rate(const struct json *config, const struct platform *wanted)
+{
+    const char *variant = json_get_string(config, "variant");
+    struct platform any = *wanted;
+
+    /* Configs of arm often lack it. */
+    if (variant == NULL || *variant == '\0')
+        *any.variant = '\0';
+    return platform_rate(&any, json_get_string(config, "os"),
+                         json_get_string(config, "architecture"), variant);
+}
+
+struct error *image_config_check_platform(const char *name, const struct image *image,
+                                          const char *architecture)
+{
+    struct platform wanted;
+
+    if (architecture == NULL)
+        return NULL;
+    TRY(platform_parse(architecture, &wanted));
+    if (image_config_rate(image->config, &wanted) != PLATFORM_WRONG)
+        return NULL;
+    CLEANUP(buffer_free) struct buffer found = {0};
+    CLEANUP(freep) char *text = platform_format(&wanted);
+
+    image_config_append_platform(image->config, &found);
+    return error_new(EXIT_INPUT, "choose image of '%s': none for linux/%s, only for %s", name, text,
+                     found.data);
+}
+
+void image_config_append_platform(const struct json *config, struct buffer *out)
+{
+    static const char *const keys[] = {"os", "architecture", "variant"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = json_get_string(config, keys[i]);
+
+        if (text == NULL || *text == '\0')
+            continue;
+        buffer_printf(out, "%s", i > 0 ? "/" : "");
+        printable_append(out, text, strnlen(text, PLATFORM_PART_MAX), PRINTABLE_ASCII,
+                         PRINTABLE_MARK);
+    }
 }
 
 static struct error *require(const struct json *value, enum json_type type, const char *whose,
@@ -255,10 +316,19 @@ static void drop_base_only(struct json *document)
         json_remove(document, keys[i]);
 }
 
-static void set_default(struct json *document, const char *key, const char *text)
+/* Sets the platform to ARCHITECTURE ("arm/v7"), unless DOCUMENT has one. */
+static void set_platform(struct json *document, const char *architecture)
 {
-    if (json_get_string(document, key) == NULL)
-        json_set(document, key, json_string(text));
+    const char *old = json_get_string(document, "architecture");
+    size_t length = strcspn(architecture, "/");
+
+    if (old != NULL && *old != '\0')
+        return;
+    CLEANUP(freep) char *name = xstrndup(architecture, length);
+
+    json_set(document, "architecture", json_string(name));
+    if (architecture[length] == '/')
+        json_set(document, "variant", json_string(architecture + length + 1));
 }
 
 struct error *image_config_make(const struct json *base, const struct json *spec_config,
@@ -276,7 +346,7 @@ struct error *image_config_make(const struct json *base, const struct json *spec
 
     drop_base_only(document);
     json_set(document, "created", json_string(time));
-    set_default(document, "architecture", architecture);
+    set_platform(document, architecture);
     set_default(document, "os", "linux");
     TRY(merge_config(json_get(base, "config"), spec_config, &config));
     json_set(document, "config", config);

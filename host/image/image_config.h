@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "host/image/image.h"
+#include "host/image/platform.h"
 #include "host/lib/buffer.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
@@ -34,6 +35,17 @@
 [[nodiscard]] struct error *image_config_read(const char *name, struct buffer *bytes,
                                               struct image *image, struct digest **ret_diff_ids,
                                               size_t *ret_count);
+
+/* Rates the image of CONFIG for WANTED, as platform_rate. */
+int image_config_rate(const struct json *config, const struct platform *wanted);
+
+/* Appends CONFIG's platform to OUT, as in "linux/arm/v7". */
+void image_config_append_platform(const struct json *config, struct buffer *out);
+
+/* Checks that IMAGE, which errors call NAME, is for ARCHITECTURE (as platform_parse reads it; NULL:
+ * any). Errors: EXIT_INPUT, which tells what it is for. */
+[[nodiscard]] struct error *image_config_check_platform(const char *name, const struct image *image,
+                                                        const char *architecture);
 
 /* Makes IMAGE->config from BASE (NULL: none), SPEC_CONFIG (NULL or the spec's `config` object),
  * CREATED (seconds since 1970), ARCHITECTURE (GOARCH, for a base that names none) and

@@ -8,6 +8,7 @@
 #define VMBUILD_IMAGE_REQUEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct store;
 
@@ -15,8 +16,9 @@ struct store;
 struct image_choice {
     const char *name;         /* repository name, or NULL: any */
     const char *tag;          /* or NULL: any */
-    const char *architecture; /* GOARCH name, of manifest lists and OCI indexes; NULL: this
-                                 machine's */
+    size_t position;          /* from 1, in the list of an archive; 0: any */
+    const char *architecture; /* what the image must be for (as platform_parse reads it); NULL: this
+                                 host, if the image is for several, else anything */
 };
 
 /* How registries are reached. Zeroed: over TLS, with the credentials in their usual places. */

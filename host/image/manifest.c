@@ -3,20 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/image/document.h"
 #include "host/image/image.h"
+#include "host/image/platform.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 
-#define OS_PREFIX "linux/"
 #define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
 
 /* Media types of configs and layers that make an image. */
 static const char *const config_types[] = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
+};
+/* What registries of 2016 stored instead of Docker's (and Docker's clients still accept). */
+static const char *const docker_config_types[] = {
+    "application/octet-stream",
+    "application/json",
+    "text/html",
+    "",
 };
 static const char *const layer_types[] = {
     "application/vnd.oci.image.layer.v1.tar",
@@ -77,9 +85,9 @@ static struct error *read_descriptor(const char *name, const struct json *value,
     const char *digest = json_get_string(value, "digest");
     const struct json *platform = json_get(value, "platform");
 
-    if (type == NULL || !is_media_type(type) || digest == NULL)
+    if (digest == NULL || (type != NULL && *type != '\0' && !is_media_type(type)))
         return bad(name, "a descriptor lacks mediaType or digest");
-    ret->media_type = xstrdup(type);
+    ret->media_type = xstrdup(type != NULL ? type : "");
     TRY(error_context(digest_parse(digest, &ret->digest), "read manifest '%s'", name));
     if (!json_to_unsigned(json_get(value, "size"), size_max, &ret->size))
         return error_new(EXIT_INPUT,
@@ -91,10 +99,20 @@ static struct error *read_descriptor(const char *name, const struct json *value,
     return NULL;
 }
 
-static struct error *check_config(const char *name, const struct descriptor *config)
+/* Whether the config of a manifest of TYPE may be of CONFIG_TYPE. */
+static bool is_config_type(const char *type, const char *config_type)
 {
-    if (IS_ONE_OF(config->media_type, config_types))
+    return IS_ONE_OF(config_type, config_types) ||
+           (strcmp(type, MANIFEST_DOCKER) == 0 && IS_ONE_OF(config_type, docker_config_types));
+}
+
+static struct error *check_config(const char *name, const char *type,
+                                  const struct descriptor *config)
+{
+    if (is_config_type(type, config->media_type))
         return NULL;
+    if (*config->media_type == '\0')
+        return bad(name, "a descriptor lacks mediaType or digest");
     return error_new(EXIT_INPUT, "read manifest '%s': not an image: its config is of type '%s'",
                      name, config->media_type);
 }
@@ -106,6 +124,8 @@ static struct error *check_layer(const char *name, const struct json *value,
     const struct json *urls = json_get(value, "urls");
     const char *fault = NULL;
 
+    if (*type == '\0')
+        return bad(name, "a descriptor lacks mediaType or digest");
     if (strstr(type, "nondistributable") != NULL || strstr(type, ".foreign.") != NULL ||
         (urls != NULL && urls->type == JSON_ARRAY && urls->count > 0))
         fault = "is a foreign layer, which may not be distributed";
@@ -119,13 +139,21 @@ static struct error *check_layer(const char *name, const struct json *value,
                      name, layer->digest.hex, type, fault);
 }
 
+/* Returns the member KEY; NULL if it is null, as Go writes an empty list. */
+static const struct json *get_member(const struct json *document, const char *key)
+{
+    const struct json *value = json_get(document, key);
+
+    return value != NULL && value->type != JSON_NULL ? value : NULL;
+}
+
 /* Decides what DOCUMENT is. */
 static struct error *read_type(const char *name, const struct json *document,
                                const char *content_type, struct manifest *ret)
 {
     const char *type = json_get_string(document, "mediaType");
-    const struct json *layers = json_get(document, "layers");
-    const struct json *manifests = json_get(document, "manifests");
+    const struct json *layers = get_member(document, "layers");
+    const struct json *manifests = get_member(document, "manifests");
     uint64_t version = 0;
 
     if (document->type != JSON_OBJECT)
@@ -138,7 +166,7 @@ static struct error *read_type(const char *name, const struct json *document,
                             "push the image again with Docker 1.10 or later");
     if (version != 2)
         return bad(name, "schemaVersion is not 2");
-    if (manifests != NULL && (layers != NULL || json_get(document, "config") != NULL))
+    if (manifests != NULL && (layers != NULL || get_member(document, "config") != NULL))
         return bad(name, "it is both an image and an index");
     ret->is_index = manifests != NULL;
 
@@ -153,23 +181,58 @@ static struct error *read_type(const char *name, const struct json *document,
     return NULL;
 }
 
+/* Whether VALUE, an entry of an index, is certainly not an image. */
+static bool is_artifact(const struct json *value)
+{
+    const char *artifact = json_get_string(value, "artifactType");
+    const char *type = json_get_string(value, "mediaType");
+    static const char *const types[] = {MANIFEST_OCI, MANIFEST_OCI_INDEX, MANIFEST_DOCKER,
+                                        MANIFEST_DOCKER_LIST};
+
+    return (artifact != NULL && *artifact != '\0' && !IS_ONE_OF(artifact, config_types)) ||
+           (type != NULL && *type != '\0' && !IS_ONE_OF(type, types));
+}
+
+/* Whether TEXT is a digest, but not one of SHA-256. */
+static bool is_foreign_digest(const char *text)
+{
+    size_t length = text != NULL ? strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+._-") : 0;
+
+    return length > 0 && text[length] == ':' && text[length + 1] != '\0' &&
+           !has_prefix(text, DIGEST_PREFIX);
+}
+
+/* Reads an entry of an index. One that is of no use does not make the others so. */
+static struct error *read_entry(const char *name, const struct json *value, struct descriptor *ret)
+{
+    ret->is_artifact = is_artifact(value);
+    if (!is_foreign_digest(json_get_string(value, "digest")))
+        return read_descriptor(name, value, IMAGE_LAYER_SIZE_MAX, ret);
+    ret->media_type = xstrdup("");
+    ret->is_artifact = true;
+    return NULL;
+}
+
 static struct error *read_items(const char *name, const struct json *list, struct manifest *ret)
 {
     size_t max = ret->is_index ? MANIFEST_INDEX_MAX : IMAGE_LAYERS_MAX;
-    uint64_t size_max = ret->is_index ? MANIFEST_SIZE_MAX : IMAGE_LAYER_SIZE_MAX;
+    size_t count = list != NULL && list->type == JSON_ARRAY ? list->count : 0;
 
-    if (list == NULL || list->type != JSON_ARRAY)
-        return bad(name, "it lists neither layers nor images");
-    if (list->count > max)
-        return error_new(EXIT_INPUT, "read manifest '%s': %zu %s, more than the limit of %zu", name,
-                         list->count, ret->is_index ? "images" : "layers", max);
-    ret->items = xcalloc(list->count, sizeof *ret->items);
-    for (size_t i = 0; i < list->count; i++) {
+    if (list == NULL || (list->type != JSON_ARRAY && list->type != JSON_NULL))
+        return bad(name, "neither layers nor images");
+    if (count > max)
+        return error_new(EXIT_INPUT, "read manifest '%s': it has %zu %s, more than %zu", name,
+                         count, ret->is_index ? "images" : "layers", max);
+    ret->items = xcalloc(count, sizeof *ret->items);
+    for (size_t i = 0; i < count; i++) {
         struct descriptor *item = &ret->items[ret->count++];
 
-        TRY(read_descriptor(name, list->items[i], size_max, item));
-        if (!ret->is_index)
-            TRY(check_layer(name, list->items[i], item));
+        if (ret->is_index) {
+            TRY(read_entry(name, list->items[i], item));
+            continue;
+        }
+        TRY(read_descriptor(name, list->items[i], IMAGE_LAYER_SIZE_MAX, item));
+        TRY(check_layer(name, list->items[i], item));
     }
     return NULL;
 }
@@ -182,7 +245,7 @@ static struct error *read_document(const char *name, const struct json *document
         return read_items(name, json_get(document, "manifests"), ret);
     TRY(read_descriptor(name, json_get(document, "config"), MANIFEST_CONFIG_SIZE_MAX,
                         &ret->config));
-    TRY(check_config(name, &ret->config));
+    TRY(check_config(name, ret->media_type, &ret->config));
     return read_items(name, json_get(document, "layers"), ret);
 }
 
@@ -192,10 +255,7 @@ struct error *manifest_parse(const char *name, const char *bytes, size_t length,
     CLEANUP(json_freep) struct json *document = NULL;
     struct manifest manifest = {0};
 
-    if (length > MANIFEST_SIZE_MAX)
-        return error_new(EXIT_INPUT, "read manifest '%s': larger than %u bytes", name,
-                         MANIFEST_SIZE_MAX);
-    TRY(json_parse(name, bytes, length, &document));
+    TRY(document_parse(DOCUMENT_MANIFEST, name, bytes, length, &document));
     struct error *err = read_document(name, document, content_type, &manifest);
 
     if (err != NULL) {
@@ -206,35 +266,7 @@ struct error *manifest_parse(const char *name, const char *bytes, size_t length,
     return NULL;
 }
 
-/* Returns the variant of an architecture if none is named, or NULL. */
-static const char *usual_variant(const char *architecture)
-{
-    if (strcmp(architecture, "arm64") == 0)
-        return "v8";
-    return strcmp(architecture, "arm") == 0 ? "v7" : NULL;
-}
-
-/* Returns how well ITEM fits: 0 not at all. An entry that names no platform may fit any, such as an
- * index in an index. */
-static int rate(const struct descriptor *item, const char *architecture, size_t length,
-                const char *variant)
-{
-    const char *usual = usual_variant(architecture);
-
-    if (item->os == NULL && item->architecture == NULL)
-        return 1;
-    if (item->os == NULL || strcmp(item->os, "linux") != 0 || item->architecture == NULL ||
-        strlen(item->architecture) != length ||
-        strncmp(item->architecture, architecture, length) != 0)
-        return 0;
-    if (variant != NULL)
-        return item->variant != NULL && strcmp(item->variant, variant) == 0 ? 4 : 0;
-    if (usual != NULL && item->variant != NULL && strcmp(item->variant, usual) == 0)
-        return 4;
-    return item->variant == NULL ? 3 : 2;
-}
-
-/* "linux/amd64, linux/arm/v7, ..."; the caller's. */
+/* Returns "linux/amd64, linux/arm/v7, ..."; the caller's. */
 static char *list_platforms(const struct manifest *index)
 {
     struct buffer list = {0};
@@ -252,18 +284,43 @@ static char *list_platforms(const struct manifest *index)
     return buffer_steal(&list);
 }
 
+bool manifest_is_artifact(const char *bytes, size_t length)
+{
+    CLEANUP(json_freep) struct json *document = NULL;
+    struct error *err = document_parse(DOCUMENT_MANIFEST, "manifest", bytes, length, &document);
+    const char *artifact = json_get_string(document, "artifactType");
+    const char *type = json_get_string(document, "mediaType");
+    const char *config = json_get_string(json_get(document, "config"), "mediaType");
+
+    error_free(err);
+    if (document == NULL || get_member(document, "manifests") != NULL)
+        return false;
+    return (artifact != NULL && *artifact != '\0') ||
+           (config != NULL && !is_config_type(type != NULL ? type : "", config));
+}
+
+bool manifest_is_index_type(const char *type)
+{
+    return strcmp(type, MANIFEST_OCI_INDEX) == 0 || strcmp(type, MANIFEST_DOCKER_LIST) == 0;
+}
+
+int manifest_rate(const struct descriptor *entry, const struct platform *wanted)
+{
+    if (entry->is_artifact)
+        return PLATFORM_WRONG;
+    return platform_rate(wanted, entry->os, entry->architecture, entry->variant);
+}
+
 struct error *manifest_choose(const struct manifest *index, const char *name,
                               const char *architecture, const struct descriptor **ret)
 {
-    if (has_prefix(architecture, OS_PREFIX))
-        architecture += strlen(OS_PREFIX);
-    size_t length = strcspn(architecture, "/");
-    const char *variant = architecture[length] == '/' ? architecture + length + 1 : NULL;
     const struct descriptor *best = NULL;
-    int best_rating = 0;
+    struct platform wanted;
+    int best_rating = PLATFORM_WRONG;
 
+    TRY(platform_parse(architecture, &wanted));
     for (size_t i = 0; i < index->count; i++) {
-        int rating = rate(&index->items[i], architecture, length, variant);
+        int rating = manifest_rate(&index->items[i], &wanted);
 
         if (rating > best_rating) {
             best_rating = rating;
@@ -272,9 +329,10 @@ struct error *manifest_choose(const struct manifest *index, const char *name,
     }
     if (best == NULL) {
         CLEANUP(freep) char *platforms = list_platforms(index);
+        CLEANUP(freep) char *platform = platform_format(&wanted);
 
-        return error_new(EXIT_INPUT, "choose an image of '%s': none for linux/%s, only for %s",
-                         name, architecture, *platforms != '\0' ? platforms : "no platform");
+        return error_new(EXIT_INPUT, "choose image of '%s': none for linux/%s, only for %s", name,
+                         platform, *platforms != '\0' ? platforms : "no platform");
     }
     *ret = best;
     return NULL;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/image/platform.h"
 #include "host/lib/buffer.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
@@ -21,7 +22,7 @@
 
 #define MANIFEST_SIZE_MAX (4u << 20)        /* as the distribution specification sets it */
 #define MANIFEST_CONFIG_SIZE_MAX (4u << 20) /* bytes of a config document */
-#define MANIFEST_INDEX_MAX 1024             /* entries of an index */
+#define MANIFEST_INDEX_MAX 100000           /* entries of an index */
 
 #define MANIFEST_OCI "application/vnd.oci.image.manifest.v1+json"
 #define MANIFEST_OCI_INDEX "application/vnd.oci.image.index.v1+json"
@@ -32,6 +33,8 @@ struct descriptor {
     char *media_type;
     struct digest digest;
     uint64_t size;
+    bool is_artifact; /* an index's entry that is no image, or whose digest is not of SHA-256: then
+                         the digest is empty */
     char *os, *architecture, *variant; /* of an index's entry; NULL if not given */
 };
 
@@ -48,10 +51,18 @@ struct manifest {
 [[nodiscard]] struct error *manifest_parse(const char *name, const char *bytes, size_t length,
                                            const char *content_type, struct manifest *ret);
 
-/* Finds the entry of INDEX for Linux on ARCHITECTURE (GOARCH name, "linux/" before it allowed; with
- * "/VARIANT" only that variant). Without a variant, the usual one of the architecture is preferred,
- * then the first that exists, then the first entry that names no platform. *RET is borrowed.
- * Errors: EXIT_INPUT, which lists the platforms that exist. */
+/* Returns whether the LENGTH bytes are a manifest whose parts are not those of an image. */
+bool manifest_is_artifact(const char *bytes, size_t length);
+
+/* Returns whether TYPE is the media type of an index. */
+bool manifest_is_index_type(const char *type);
+
+/* Rates ENTRY of an index for WANTED, as platform_rate; an artifact suits none. */
+int manifest_rate(const struct descriptor *entry, const struct platform *wanted);
+
+/* Finds the entry of INDEX that suits ARCHITECTURE best (as platform_parse reads it; NULL: this
+ * host's), the first of several; else the first that names no platform. *RET is borrowed. Errors:
+ * EXIT_INPUT, which lists the platforms that exist. */
 [[nodiscard]] struct error *manifest_choose(const struct manifest *index, const char *name,
                                             const char *architecture,
                                             const struct descriptor **ret);

@@ -20,20 +20,14 @@ static const struct {
     {"docker-archive:", TRANSPORT_DOCKER_ARCHIVE},
     {"oci-archive:", TRANSPORT_OCI_ARCHIVE},
     {"oci:", TRANSPORT_OCI},
+    {"dir:", TRANSPORT_DIR},
     {"docker://", TRANSPORT_DOCKER},
 };
 
 /* Other transports of containers-transports(5), and what people type for docker://. A file whose
  * name begins with one of these is ./NAME. */
 static const char *const foreign_transports[] = {
-    "containers-storage:",
-    "dir:",
-    "docker-daemon:",
-    "ostree:",
-    "sif:",
-    "tarball:",
-    "http:",
-    "https:",
+    "containers-storage:", "docker-daemon:", "ostree:", "sif:", "tarball:", "http:", "https:",
 };
 
 static bool is_lower_alphanumeric(char c)
@@ -206,10 +200,21 @@ static struct error *parse_registry(const char *text, struct reference *referenc
     return reference_check_name(full);
 }
 
+/* The number of an image in an archive, from 0. */
+static struct error *parse_position(const char *text, struct reference *reference)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits > 6 || text[digits] != '\0')
+        return error_new(EXIT_INPUT, "'@%.40s' must be '@' and the number of an image", text);
+    reference->position = strtoul(text, NULL, 10) + 1;
+    return NULL;
+}
+
 /* FILE[:REF], where REF is NAME[:TAG], or for OCI layouts any text: the ref.name annotation. */
 static struct error *parse_file(const char *text, struct reference *reference)
 {
-    const char *colon = strchr(text, ':');
+    const char *colon = reference->transport == TRANSPORT_DIR ? NULL : strchr(text, ':');
 
     if (*text == '\0' || colon == text)
         return error_new(EXIT_INPUT, "the path is missing");
@@ -220,6 +225,8 @@ static struct error *parse_file(const char *text, struct reference *reference)
         reference->tag = xstrdup(colon + 1);
         return NULL;
     }
+    if (colon[1] == '@')
+        return parse_position(colon + 2, reference);
     TRY(parse_name(colon + 1, reference));
     if (*reference->digest.hex != '\0')
         return error_new(EXIT_INPUT, "archives name their images by tag, not by digest");
@@ -233,7 +240,7 @@ static struct error *check_foreign(const char *text)
         if (strncmp(text, foreign_transports[i], strlen(foreign_transports[i])) == 0)
             return error_advise(
                 error_new(EXIT_INPUT, "the transport '%s' is not supported", foreign_transports[i]),
-                "use docker-archive:FILE[:REF], oci-archive:FILE[:REF], oci:DIR[:REF], "
+                "use docker-archive:FILE[:REF], oci-archive:FILE[:REF], oci:DIR[:REF], dir:DIR, "
                 "docker://HOST/NAME[:TAG] or a path");
     return NULL;
 }
@@ -280,6 +287,8 @@ char *reference_format(const struct reference *reference)
     for (size_t i = 0; i < sizeof transports / sizeof *transports; i++)
         if (transports[i].transport == reference->transport)
             prefix = transports[i].prefix;
+    if (reference->position > 0)
+        return xasprintf("%s%s:@%zu", prefix, reference->path, reference->position - 1);
     if (reference->transport != TRANSPORT_DOCKER)
         return xasprintf("%s%s%s%s%s%s", prefix, reference->path,
                          *name != '\0' || *tag != '\0' ? ":" : "", name, separator, tag);
@@ -287,6 +296,12 @@ char *reference_format(const struct reference *reference)
 
     return xasprintf("%s%s/%s%s%s%s%s", prefix, reference->host, name, separator, tag,
                      has_digest ? "@" DIGEST_PREFIX : "", reference->digest.hex);
+}
+
+bool reference_is_stdin(const struct reference *reference)
+{
+    return reference->path != NULL && strcmp(reference->path, "-") == 0 &&
+           reference->transport != TRANSPORT_OCI && reference->transport != TRANSPORT_DIR;
 }
 
 void reference_free(struct reference *reference)

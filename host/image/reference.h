@@ -1,9 +1,10 @@
 /*
  * How users name images. An image reference has a transport, as skopeo and podman write it:
  *
- *     docker-archive:FILE[:REF]
+ *     docker-archive:FILE[:REF|:@INDEX]
  *     oci-archive:FILE[:REF]
  *     oci:DIR[:REF]
+ *     dir:DIR
  *     docker://HOST/NAME[:TAG|@DIGEST]
  *
  * A plain path has TRANSPORT_PATH and is recognised by its content. Pure: nothing is opened here.
@@ -12,6 +13,7 @@
 #define VMBUILD_REFERENCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
@@ -21,6 +23,7 @@ enum transport {
     TRANSPORT_DOCKER_ARCHIVE,
     TRANSPORT_OCI_ARCHIVE,
     TRANSPORT_OCI,
+    TRANSPORT_DIR,
     TRANSPORT_DOCKER, /* a registry */
 };
 
@@ -31,6 +34,7 @@ struct reference {
     char *name; /* repository name within the registry, or the image name after FILE:, or NULL */
     char *tag;  /* or NULL */
     struct digest digest; /* or empty */
+    size_t position;      /* from 1, in an archive's list of images ("@0" is 1); or 0 */
 };
 
 /* Parses TEXT, one of the forms above. *RET is freed by reference_free. Errors: EXIT_INPUT, naming
@@ -44,6 +48,9 @@ struct reference {
 
 /* Returns REFERENCE as text, as reference_parse reads it; the caller's. */
 char *reference_format(const struct reference *reference);
+
+/* Returns whether REFERENCE is of an archive on standard input, whose path is "-". */
+bool reference_is_stdin(const struct reference *reference);
 
 void reference_free(struct reference *reference);
 

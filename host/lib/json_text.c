@@ -7,6 +7,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "host/lib/cleanup.h"
+#include "host/lib/json_repair.h"
 #include "host/lib/memory.h"
 #include "host/lib/utf8.h"
 
@@ -27,6 +28,7 @@ struct reader {
     size_t token_end;  /* end of the token before the current one */
     unsigned int line; /* of byte `scanned` */
     unsigned int column;
+    bool is_lenient; /* repeated keys are allowed */
     struct error *err;
 };
 
@@ -244,11 +246,16 @@ static const char *find_repeated_key(const struct json *object)
 static int on_end_map(void *context)
 {
     struct reader *reader = context;
-    const struct json *object = reader->open[reader->depth - 1];
-    const char *repeated = find_repeated_key(object);
+    struct json *object = reader->open[reader->depth - 1];
 
     scan_to_token(reader);
     reader->depth--;
+    if (reader->is_lenient) {
+        json_repair_members(object);
+        return 1;
+    }
+    const char *repeated = find_repeated_key(object);
+
     if (repeated == NULL)
         return 1;
     CLEANUP(freep)
@@ -309,20 +316,42 @@ static void read_document(struct reader *reader)
     yajl_free(reader->yajl);
 }
 
+static struct error *parse(struct reader *reader, struct json **ret)
+{
+    if (reader->length > JSON_SIZE_MAX)
+        return error_new(EXIT_INPUT, "read %s: larger than %u MiB", reader->name,
+                         JSON_SIZE_MAX >> 20);
+    read_document(reader);
+    free(reader->key);
+    if (reader->err != NULL) {
+        json_free(reader->root);
+        return reader->err;
+    }
+    *ret = reader->root;
+    return NULL;
+}
+
 struct error *json_parse(const char *name, const char *bytes, size_t length, struct json **ret)
 {
     struct reader reader = {.name = name, .bytes = bytes, .length = length, .line = 1, .column = 1};
 
-    if (length > JSON_SIZE_MAX)
-        return error_new(EXIT_INPUT, "read %s: larger than %u MiB", name, JSON_SIZE_MAX >> 20);
-    read_document(&reader);
-    free(reader.key);
-    if (reader.err != NULL) {
-        json_free(reader.root);
-        return reader.err;
-    }
-    *ret = reader.root;
-    return NULL;
+    return parse(&reader, ret);
+}
+
+struct error *json_parse_lenient(const char *name, const char *bytes, size_t length,
+                                 struct json **ret)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    json_repair_text(bytes, length <= JSON_SIZE_MAX ? length : 0, &text);
+    struct reader reader = {.name = name,
+                            .bytes = text.data != NULL ? text.data : "",
+                            .length = length <= JSON_SIZE_MAX ? text.length : length,
+                            .line = 1,
+                            .column = 1,
+                            .is_lenient = true};
+
+    return parse(&reader, ret);
 }
 
 /* yajl_gen fails only on bytes that are not UTF-8, which it is not asked to validate, and on

@@ -21,6 +21,11 @@
 [[nodiscard]] struct error *json_parse(const char *name, const char *bytes, size_t length,
                                        struct json **ret);
 
+/* The same for a document that another program wrote, which is read as Go's encoding/json reads it
+ * (json_repair.h). A NUL character is an error all the same. */
+[[nodiscard]] struct error *json_parse_lenient(const char *name, const char *bytes, size_t length,
+                                               struct json **ret);
+
 /* Appends VALUE as compact JSON, members in their order. PRETTY: indented, with a final newline. */
 void json_write(const struct json *value, bool pretty, struct buffer *out);
 

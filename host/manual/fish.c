@@ -46,7 +46,7 @@ static void append_kind(const struct argument *argument, struct buffer *out)
         buffer_printf(out, " -f -a '(__fish_complete_directories)'");
         return;
     case ARGUMENT_IMAGE:
-        buffer_printf(out, " -F -a 'docker-archive: oci-archive: oci: docker://'");
+        buffer_printf(out, " -F -a 'docker-archive: oci-archive: oci: dir: docker://'");
         return;
     case ARGUMENT_REGISTRY:
         buffer_printf(out, " -f -a docker://");

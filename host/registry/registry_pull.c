@@ -30,6 +30,7 @@ struct pull {
     struct store *store;           /* the request's */
     struct repository *repository; /* NULL until a request is necessary */
     struct buffer bytes;           /* of the manifest */
+    bool is_chosen;                /* by the platform that an index stated */
     struct manifest manifest;
     struct image *image;
     struct blob_downloads downloads;
@@ -93,6 +94,7 @@ static struct error *resolve(struct pull *pull)
         if (depth == INDEX_DEPTH_MAX)
             return error_new(EXIT_INPUT, "read manifest '%s': indexes are nested too deeply", name);
         TRY(manifest_choose(&pull->manifest, name, pull->request->choice.architecture, &chosen));
+        pull->is_chosen = pull->is_chosen || chosen->architecture != NULL;
         wanted = chosen->digest;
         free(name);
         name = xasprintf(DIGEST_PREFIX "%s", wanted.hex);
@@ -118,6 +120,8 @@ static struct error *get_config(struct pull *pull)
     }
     TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &bytes));
     TRY(image_config_read(name, &bytes, pull->image, &diff_ids, &count));
+    if (!pull->is_chosen)
+        TRY(image_config_check_platform(name, pull->image, pull->request->choice.architecture));
     if (count != pull->manifest.count)
         return error_new(
             EXIT_INPUT, "read config '%s': the manifest lists %zu layers, but the config lists %zu",

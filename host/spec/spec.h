@@ -25,6 +25,12 @@ struct spec_shares {
     size_t count;
 };
 
+/* The platform of the image. The name comes first, as for kinds that are a string. */
+struct spec_architecture {
+    char *name;    /* as platform_format has it */
+    bool is_given; /* by the spec, which then requires it of the base; else it is the host's */
+};
+
 /* A zeroed member is not given; one that has a default is never zeroed once the spec was read. */
 struct spec {
     char *name;
@@ -46,7 +52,7 @@ struct spec {
     struct json *env; /* object of strings */
     bool still_clock;
     int64_t created; /* seconds since 1970 */
-    char *architecture;
+    struct spec_architecture architecture;
     uint64_t timeout; /* seconds */
 };
 

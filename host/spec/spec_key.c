@@ -39,9 +39,10 @@ const struct spec_key spec_keys[] = {
         .summary = "Base image: a path or a transport reference such as docker-archive:FILE.",
         .documentation =
             "The base image, on which the new layer is laid. The format of the image at a plain "
-            "path is recognised: a Docker or OCI archive, compressed or not, or an OCI layout. A "
-            "transport names it: `docker-archive:FILE[:REF]`, `oci-archive:FILE[:REF]`, "
-            "`oci:DIR[:REF]` or `docker://HOST/NAME[:TAG|@DIGEST]`.\n\n"
+            "path is recognised: a Docker or OCI archive, compressed or not, an OCI layout, or a "
+            "directory of skopeo's; `-` is an archive on standard input. A transport names it: "
+            "`docker-archive:FILE[:REF|:@INDEX]`, `oci-archive:FILE[:REF]`, `oci:DIR[:REF]`, "
+            "`dir:DIR` or `docker://HOST/NAME[:TAG|@DIGEST]`.\n\n"
             "The image inherits the base's layers, its whole config and its architecture. Of an "
             "image for several architectures, the one for `architecture` is taken.\n\n"
             "Without this key the image has a single layer, and scripts start from an empty "
@@ -306,10 +307,15 @@ const struct spec_key spec_keys[] = {
         .otherwise = "the host's",
         .summary = "Architecture of the image, as Go names it.",
         .documentation =
-            "The architecture of the image by its name in Go, such as `amd64` or `arm64`. If the "
-            "base image exists for several, this one is taken; the image then has the base's "
-            "architecture. A spec with scripts must be for `amd64` or `386`, and so must the "
-            "base image of `runAsRoot`.",
+            "The architecture of the image by its name in Go, such as `amd64` or `arm64`; a "
+            "variant "
+            "may follow, as in `arm/v7`. The kernel's names, such as `aarch64`, are understood, "
+            "too. If the base image exists for several, this one is taken; a base that exists only "
+            "for others is an error. Without this key a base for any architecture will do, and the "
+            "image then has the base's. A spec with scripts must be for `amd64` or `386`, and so "
+            "must the base image of `runAsRoot`.\n\n"
+            "Of several variants of `amd64` without a plain one, the highest is taken that the "
+            "guest can run, at most `v3`.",
     },
     {
         .name = "timeout",

@@ -87,7 +87,8 @@ static struct error *find_image(const struct spec_key *key, const struct spec_so
 
     free(reference->path);
     reference->path = path;
-    if (reference->transport != TRANSPORT_PATH && strchr(path, ':') != NULL)
+    if (reference->transport != TRANSPORT_PATH && reference->transport != TRANSPORT_DIR &&
+        strchr(path, ':') != NULL)
         return error_advise(spec_error(key->name, value, "'%s': the path contains a ':'", path),
                             "name the file without a transport such as 'docker-archive:'");
     if (stat(path, &status) < 0)
@@ -107,7 +108,7 @@ static struct error *read_image(const struct spec_key *key, const struct spec_so
 
     if (err != NULL)
         return spec_error_because(key->name, value, err);
-    if (reference.transport != TRANSPORT_DOCKER)
+    if (reference.transport != TRANSPORT_DOCKER && !reference_is_stdin(&reference))
         TRY(find_image(key, source, value, &reference));
     *(char **)member = reference_format(&reference);
     return NULL;

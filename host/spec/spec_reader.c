@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "guest/contract.h"
+#include "host/image/reference.h"
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -136,6 +137,19 @@ static struct error *find_folder(const char *path, char **ret)
     return NULL;
 }
 
+/* Refuses a base image on standard input, which the spec was read from. */
+static struct error *check_stdin(const struct spec *spec)
+{
+    CLEANUP(reference_free) struct reference reference = {0};
+
+    if (spec->from_image == NULL)
+        return NULL;
+    TRY(reference_parse(spec->from_image, &reference));
+    return reference_is_stdin(&reference)
+               ? error_new(EXIT_INPUT, "'fromImage' is standard input, as the spec is")
+               : NULL;
+}
+
 struct error *spec_read(const char *path, const struct spec_override *overrides, size_t count,
                         int64_t now, const char *source_date_epoch, struct spec **ret)
 {
@@ -154,6 +168,8 @@ struct error *spec_read(const char *path, const struct spec_override *overrides,
     const struct spec_source source = {folder, now, source_date_epoch};
 
     TRY(error_context(read_document(&source, root, spec), "read %s", name));
+    if (strcmp(path, "-") == 0)
+        TRY(error_context(check_stdin(spec), "read %s", name));
     *ret = STEAL(spec);
     return NULL;
 }

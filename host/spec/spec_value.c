@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "host/image/architecture.h"
+#include "host/image/platform.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/rfc3339.h"
 #include "host/spec/json_schema.h"
+#include "host/spec/spec.h"
 #include "host/spec/spec_config.h"
 #include "host/spec/spec_error.h"
 #include "host/spec/spec_key.h"
@@ -126,23 +128,35 @@ const struct spec_kind spec_value_string = {
 static struct error *read_architecture(const struct spec_key *key, const struct spec_source *source,
                                        struct json *value, void *member)
 {
-    if (value->type == JSON_STRING && !architecture_is_known(value->text)) {
-        const char *known = architecture_of_machine(value->text);
-        struct error *err =
-            spec_error(key->name, value, "unknown architecture '%.40s'", value->text);
+    struct spec_architecture *architecture = member;
+    CLEANUP(freep) char *text = NULL;
+    struct platform platform = {0};
 
-        return error_advise(err, "did you mean '%s'?", known != NULL ? known : "amd64");
-    }
-    return read_string(key, source, value, member);
+    TRY(read_string(key, source, value, &text));
+    struct error *err = platform_parse(text, &platform);
+    bool is_known = err == NULL && architecture_is_known(platform.architecture);
+
+    error_free(err);
+    if (!is_known)
+        return error_advise(spec_error(key->name, value, "unknown architecture '%.40s'", text),
+                            "use the name that Go has for it, such as amd64, arm64 or arm/v7");
+    architecture->name = platform_format(&platform);
+    architecture->is_given = true;
+    return NULL;
 }
 
 static struct error *fill_architecture(const struct spec_source *source, void *member)
 {
+    struct spec_architecture *architecture = member;
+
     (void)source;
-    *(char **)member = xstrdup(architecture_of_host());
+    architecture->name = xstrdup(architecture_of_host());
+    architecture->is_given = false;
     return NULL;
 }
 
+/* The names are examples: "linux/" before them, variants behind them and the kernel's names are
+ * understood as well. */
 static struct json *architecture_schema(const struct spec_key *key)
 {
     struct json *schema = spec_value_string_schema(key);
@@ -150,7 +164,7 @@ static struct json *architecture_schema(const struct spec_key *key)
 
     for (size_t i = 0; i < architecture_count; i++)
         json_append(names, json_string(architecture_names[i]));
-    json_set(schema, "enum", names);
+    json_set(schema, "examples", names);
     return schema;
 }
 

@@ -9,7 +9,7 @@
 extern const struct spec_kind spec_value_name;         /* char *: an image's name */
 extern const struct spec_kind spec_value_tag;          /* char *: an image's tag */
 extern const struct spec_kind spec_value_string;       /* char *: any text but the empty one */
-extern const struct spec_kind spec_value_architecture; /* char *: a GOARCH name */
+extern const struct spec_kind spec_value_architecture; /* struct spec_architecture */
 extern const struct spec_kind spec_value_boolean;      /* bool */
 extern const struct spec_kind spec_value_number;       /* uint64_t: within the key's limits */
 extern const struct spec_kind spec_value_time;         /* int64_t: seconds since 1970 */

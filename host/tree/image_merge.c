@@ -1,6 +1,7 @@
 #include "host/tree/image_merge.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "host/lib/cleanup.h"
 #include "host/tar/tar_reader.h"
@@ -10,9 +11,12 @@ static struct error *apply_layer(const struct image *image, size_t layer, struct
     const char *path = image->layers[layer].tar_path;
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     CLEANUP(tar_reader_freep) struct tar_reader *reader = NULL;
+    struct stat status;
 
     if (fd < 0)
         return error_errno(EXIT_OTHER, "open the cache entry '%s'", path);
+    if (fstat(fd, &status) == 0 && status.st_size == 0) /* some programs write that, not a tar */
+        return NULL;
     TRY(tar_reader_new(path, fd, 0, &reader));
     for (;;) {
         struct archive_entry *entry = NULL;

@@ -152,6 +152,7 @@ static void test_hostile_manifests(void **state)
         {"[\"/etc/passwd\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
         {"[\"a//b\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
         {"[\"a\\nb\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
+        {"[\".\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
         {"[\"\",\"" ID_2 "/layer.tar\"]", "not a plain relative path"},
         {"[1,2]", "missing or not a string"},
         {"[\"" ID_1 "/layer.tar\"]", "lists 1 layers"},
@@ -190,6 +191,65 @@ static void test_hostile_manifests(void **state)
     free(config);
 }
 
+static void expect_architecture(const char *reference, const char *required, const char *expected)
+{
+    struct image *image = NULL;
+    struct error *err =
+        open_choice(reference, &(struct image_choice){.architecture = required}, LAYER_TAR, &image);
+
+    if (err != NULL)
+        fail_msg("%s", err->message);
+    assert_string_equal(json_get_string(image->config, "architecture"), expected);
+    image_free(image);
+}
+
+static void test_a_required_platform(void **state)
+{
+    struct buffer chain = make_chain(NULL);
+
+    (void)state;
+    write_archive("p.tar");
+    expect_architecture("%s/p.tar", "amd64", "amd64");
+    expect_architecture("docker-archive:%s/p.tar", "linux/x86_64", "amd64");
+    expect_refusal("%s/p.tar", &(struct image_choice){.architecture = "arm64"},
+                   "none for linux/arm64, only for linux/amd64");
+    write_file("p2.tar", &chain);
+    expect_architecture("%s/p2.tar", "aarch64", "arm64");
+    expect_architecture("%s/p2.tar", NULL, "arm64");
+    expect_refusal("%s/p2.tar", &(struct image_choice){.architecture = "amd64"},
+                   "none for linux/amd64, only for linux/arm64");
+}
+
+static void test_a_position_chooses(void **state)
+{
+    struct image *image = NULL;
+
+    (void)state;
+    write_archive("i.tar");
+    assert_null(open_choice("docker-archive:%s/i.tar:@0", NULL, LAYER_TAR, &image));
+    assert_string_equal(image->name, "some/name");
+    image_free(image);
+    expect_refusal("docker-archive:%s/i.tar:@1", NULL, "it contains 1 image");
+}
+
+/* Of names in manifest.json, "." parts mean nothing. */
+static void test_dots_in_names(void **state)
+{
+    char *config = make_config(0, 1);
+    char *name = config_name(config);
+    char *manifest = xasprintf("[{\"config\":\"./%s\",\"layers\":[\"./" ID_1
+                               "/./layer.tar\",\"" ID_2 "/layer.tar\"]}]",
+                               name);
+    struct buffer tar = make_archive(manifest);
+
+    (void)state;
+    write_file("dots.tar", &tar);
+    expect_image("%s/dots.tar", LAYER_TAR);
+    free(manifest);
+    free(name);
+    free(config);
+}
+
 static void test_foreign_layer_is_refused(void **state)
 {
     char *config = make_config(0, 1);
@@ -211,10 +271,12 @@ static void test_foreign_layer_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_docker_archive),    cmocka_unit_test(test_names_choose),
-        cmocka_unit_test(test_linked_layers),     cmocka_unit_test(test_repositories_and_parents),
-        cmocka_unit_test(test_damage_is_found),   cmocka_unit_test(test_truncation_is_found),
-        cmocka_unit_test(test_hostile_manifests), cmocka_unit_test(test_foreign_layer_is_refused),
+        cmocka_unit_test(test_docker_archive),      cmocka_unit_test(test_names_choose),
+        cmocka_unit_test(test_linked_layers),       cmocka_unit_test(test_repositories_and_parents),
+        cmocka_unit_test(test_damage_is_found),     cmocka_unit_test(test_truncation_is_found),
+        cmocka_unit_test(test_hostile_manifests),   cmocka_unit_test(test_foreign_layer_is_refused),
+        cmocka_unit_test(test_a_required_platform), cmocka_unit_test(test_a_position_chooses),
+        cmocka_unit_test(test_dots_in_names),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

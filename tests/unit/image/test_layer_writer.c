@@ -140,7 +140,8 @@ static void test_refused_entries(void **state)
                  "the path '/etc/passwd' is not allowed: it is absolute");
     refuse_entry((struct tar_block){.name = "a/../../b"},
                  "the path 'a/../../b' is not allowed: it contains '..'");
-    refuse_entry((struct tar_block){.name = ".."}, "the path '..' is not allowed: it contains '..'");
+    refuse_entry((struct tar_block){.name = ".."},
+                 "the path '..' is not allowed: it contains '..'");
     refuse_entry((struct tar_block){.name = ""}, "the path '' is not allowed: it is empty");
     refuse_entry((struct tar_block){.name = "a", .link = "/b", .type = '1'},
                  "the target of hard link 'a' is not allowed: it is absolute");

@@ -122,6 +122,60 @@ static void test_artifact(void **state)
            NULL, "not an image");
 }
 
+#define CONFIG_OF(type) "{\"mediaType\":\"" type "\",\"digest\":\"sha256:" HEX_A "\",\"size\":7}"
+
+/* Of these, Docker's manifests of old registries have some. */
+static void test_types_of_configs(void **state)
+{
+    static const char *const types[] = {
+        CONFIG_OF("application/octet-stream"), CONFIG_OF("application/json"),
+        CONFIG_OF("text/html"), CONFIG_OF(""), "{\"digest\":\"sha256:" HEX_A "\",\"size\":7}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct manifest manifest;
+        struct buffer text = {0};
+
+        buffer_printf(&text, "{\"schemaVersion\":2,\"config\":%s,\"layers\":[]}", types[i]);
+        read_good(text.data, MANIFEST_DOCKER, &manifest);
+        manifest_free(&manifest);
+        refuse(text.data, MANIFEST_OCI, "");
+        assert_true(i >= 3 || manifest_is_artifact(text.data, text.length));
+        buffer_free(&text);
+    }
+}
+
+static void test_null_is_an_empty_list(void **state)
+{
+    struct manifest manifest;
+
+    (void)state;
+    read_good("{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":null}", NULL, &manifest);
+    assert_int_equal(manifest.count, 0);
+    assert_false(manifest.is_index);
+    manifest_free(&manifest);
+    read_good("{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"manifests\":null}", NULL,
+              &manifest);
+    assert_false(manifest.is_index);
+    manifest_free(&manifest);
+    read_good("{\"schemaVersion\":2,\"config\":null,\"manifests\":[]}", NULL, &manifest);
+    assert_true(manifest.is_index);
+    manifest_free(&manifest);
+}
+
+static void test_keys_in_another_case(void **state)
+{
+    struct manifest manifest;
+
+    (void)state;
+    read_good("{\"schemaversion\":2,\"MEDIATYPE\":\"" MANIFEST_OCI "\",\"Config\":" CONFIG
+              ",\"Layers\":[" LAYER(GZIP) "]}",
+              NULL, &manifest);
+    assert_int_equal(manifest.count, 1);
+    manifest_free(&manifest);
+    refuse("{\"schemaVersion\":2,\"layers\":[],\"Manifests\":[]}", NULL, "both");
+}
+
 static void test_malformed(void **state)
 {
     (void)state;
@@ -185,6 +239,32 @@ static void test_choose(void **state)
     check_choice("arm/v6", '2');
 }
 
+/* clang-format off */
+static const char index_with_others[] =
+    "{\"schemaVersion\":2,\"manifests\":["
+    "{\"mediaType\":\"" MANIFEST_OCI "\",\"digest\":\"sha512:abc\",\"size\":9},"
+    "{\"mediaType\":\"" MANIFEST_OCI "\",\"artifactType\":\"application/spdx+json\",\"digest\":\"sha256:" HEX_A "\",\"size\":9},"
+    "{\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\",\"digest\":\"sha256:" HEX_A "\",\"size\":9},"
+    "{\"mediaType\":\"" MANIFEST_OCI "\",\"digest\":\"sha256:" HEX_B "\",\"size\":9}]}";
+/* clang-format on */
+
+/* Artifacts, and what has a digest of another algorithm, do not keep an image from being found. */
+static void test_choose_among_others(void **state)
+{
+    struct manifest index;
+    const struct descriptor *chosen = NULL;
+
+    (void)state;
+    read_good(index_with_others, NULL, &index);
+    assert_int_equal(index.count, 4);
+    assert_null(manifest_choose(&index, "m", "amd64", &chosen));
+    assert_string_equal(chosen->digest.hex, HEX_B);
+    manifest_free(&index);
+    refuse("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" MANIFEST_OCI
+           "\",\"digest\":\"sha256:short\",\"size\":9}]}",
+           NULL, "digest");
+}
+
 static void test_choose_none(void **state)
 {
     struct manifest index;
@@ -204,12 +284,21 @@ static void test_choose_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_image),           cmocka_unit_test(test_write),
-        cmocka_unit_test(test_content_type),    cmocka_unit_test(test_schema_1),
-        cmocka_unit_test(test_ambiguous),       cmocka_unit_test(test_layers_refused),
-        cmocka_unit_test(test_artifact),        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_too_many_layers), cmocka_unit_test(test_choose),
+        cmocka_unit_test(test_image),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_content_type),
+        cmocka_unit_test(test_schema_1),
+        cmocka_unit_test(test_ambiguous),
+        cmocka_unit_test(test_layers_refused),
+        cmocka_unit_test(test_artifact),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_too_many_layers),
+        cmocka_unit_test(test_choose),
         cmocka_unit_test(test_choose_none),
+        cmocka_unit_test(test_types_of_configs),
+        cmocka_unit_test(test_null_is_an_empty_list),
+        cmocka_unit_test(test_keys_in_another_case),
+        cmocka_unit_test(test_choose_among_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

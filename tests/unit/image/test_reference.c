@@ -69,6 +69,50 @@ static void test_registry_digest(void **state)
     expect("docker://h.io/a:t@sha256:" HEX, "docker://h.io/a:t@sha256:" HEX);
 }
 
+static void test_positions(void **state)
+{
+    struct reference reference = {0};
+
+    (void)state;
+    expect("docker-archive:a.tar:@0", "docker-archive:a.tar:@0");
+    assert_null(reference_parse("docker-archive:a.tar:@12", &reference));
+    assert_int_equal(reference.position, 13);
+    assert_null(reference.name);
+    reference_free(&reference);
+    expect_refused("docker-archive:a.tar:@");
+    expect_refused("docker-archive:a.tar:@-1");
+    expect_refused("docker-archive:a.tar:@1x");
+    expect_refused("docker-archive:a.tar:@99999999999999999999");
+}
+
+static void test_directories(void **state)
+{
+    (void)state;
+    expect("dir:a/b", "dir:a/b");
+    expect("dir:/a:b", "dir:/a:b");
+    expect_refused("dir:");
+    expect("./dir:a", "./dir:a");
+}
+
+static void test_standard_input(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_stdin;
+    } cases[] = {{"-", true},          {"docker-archive:-", true}, {"oci-archive:-:tag", true},
+                 {"./-", false},       {"oci:-", false},           {"dir:-", false},
+                 {"docker://a", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct reference reference = {0};
+
+        assert_null(reference_parse(cases[i].text, &reference));
+        assert_int_equal(reference_is_stdin(&reference), cases[i].is_stdin);
+        reference_free(&reference);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -88,7 +132,7 @@ static void test_refused(void **state)
 
 static void test_foreign_transports_are_named(void **state)
 {
-    const char *const texts[] = {"docker-daemon:a:1", "containers-storage:a", "dir:/a",
+    const char *const texts[] = {"docker-daemon:a:1", "containers-storage:a", "tarball:/a",
                                  "https://h.io/a"};
 
     (void)state;
@@ -100,10 +144,10 @@ static void test_foreign_transports_are_named(void **state)
         assert_int_equal(err->code, EXIT_INPUT);
         assert_non_null(strstr(err->message, "is not supported"));
         assert_non_null(strstr(err->advice, "docker-archive:FILE[:REF], oci-archive:FILE[:REF], "
-                                            "oci:DIR[:REF], docker://"));
+                                            "oci:DIR[:REF], dir:DIR, docker://"));
         error_free(err);
     }
-    expect("./dir:a", "./dir:a");
+    expect("./sif:a", "./sif:a");
 }
 
 static void test_names(void **state)
@@ -146,6 +190,9 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_registry_defaults),
         cmocka_unit_test(test_registry_digest),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_standard_input),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_foreign_transports_are_named),
         cmocka_unit_test(test_names),

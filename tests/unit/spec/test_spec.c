@@ -261,10 +261,21 @@ static void test_architecture(void **state)
     struct spec *spec = read_spec("{\"name\":\"a\",\"architecture\":\"arm64\"}");
 
     (void)state;
-    assert_string_equal(spec->architecture, "arm64");
+    assert_string_equal(spec->architecture.name, "arm64");
+    assert_true(spec->architecture.is_given);
     spec_free(spec);
-    expect_error("{\"name\":\"a\",\"architecture\":\"aarch64\"}", "unknown architecture",
-                 "'arm64'");
+    spec = read_spec("{\"name\":\"a\",\"architecture\":\"aarch64\"}");
+    assert_string_equal(spec->architecture.name, "arm64");
+    spec_free(spec);
+    spec = read_spec("{\"name\":\"a\",\"architecture\":\"linux/arm/v7\"}");
+    assert_string_equal(spec->architecture.name, "arm/v7");
+    spec_free(spec);
+    spec = read_spec("{\"name\":\"a\"}");
+    assert_false(spec->architecture.is_given);
+    spec_free(spec);
+    expect_error("{\"name\":\"a\",\"architecture\":\"arm46\"}", "unknown architecture 'arm46'",
+                 "arm64");
+    expect_error("{\"name\":\"a\",\"architecture\":\"\"}", "must not be empty", NULL);
 }
 
 static void test_unknown_key_names_the_nearest(void **state)

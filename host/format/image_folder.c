@@ -1,4 +1,4 @@
-#include "host/format/oci_folder.h"
+#include "host/format/image_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/format/dir_image.h"
 #include "host/image/image.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -22,25 +23,37 @@
 #define READ_PIECE (1u << 20)
 #define RECORDS "blobs" /* kind of the store's records, by the identity of a blob's file */
 
-struct oci_folder {
+struct image_folder {
     char *path;
     int fd;
     struct store *store;
 };
 
-/* Opens the file NAME of the layout. Symlinks are followed: some tools make layouts of them, and
+/* Returns whether an image may have a file of that NAME in a directory. */
+static bool is_known(const char *name)
+{
+    if (strcmp(name, INDEX) == 0 || strcmp(name, DIR_IMAGE_MANIFEST) == 0)
+        return true;
+    if (strncmp(name, BLOBS, strlen(BLOBS)) == 0)
+        return digest_is_hex(name + strlen(BLOBS));
+    CLEANUP(freep) char *hex = xstrndup(name, strcspn(name, "."));
+    const char *suffix = name + strlen(hex);
+
+    return digest_is_hex(hex) &&
+           (*suffix == '\0' || strcmp(suffix, DIR_IMAGE_MANIFEST_SUFFIX) == 0);
+}
+
+/* Opens the file NAME of the image. Symlinks are followed: some tools make layouts of them, and
  * the bytes have to match their digest anyway. Errors: EXIT_INPUT (missing, or not a regular
  * file). */
-static struct error *open_file(const struct oci_folder *folder, const char *name, int *ret_fd,
+static struct error *open_file(const struct image_folder *folder, const char *name, int *ret_fd,
                                uint64_t *ret_size)
 {
     CLEANUP(closep) int fd = -1;
     struct stat status;
 
-    if (strcmp(name, INDEX) != 0 &&
-        (strncmp(name, BLOBS, strlen(BLOBS)) != 0 || !digest_is_hex(name + strlen(BLOBS))))
-        return error_new(EXIT_INPUT, "read '%s': an OCI layout has no file of that name",
-                         folder->path);
+    if (!is_known(name))
+        return error_new(EXIT_INPUT, "read '%s': an image has no file of that name", folder->path);
     fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "open '%s/%s'", folder->path, name);
@@ -60,7 +73,7 @@ static bool has(void *context, const char *name)
     return err == NULL;
 }
 
-static struct error *read_piece(const struct oci_folder *folder, int fd, const char *name,
+static struct error *read_piece(const struct image_folder *folder, int fd, const char *name,
                                 void *bytes, size_t capacity, size_t *ret_length)
 {
     ssize_t got;
@@ -76,7 +89,7 @@ static struct error *read_piece(const struct oci_folder *folder, int fd, const c
 
 static struct error *read_document(void *context, const char *name, size_t max, struct buffer *out)
 {
-    struct oci_folder *folder = context;
+    struct image_folder *folder = context;
     CLEANUP(closep) int fd = -1;
     uint64_t size = 0;
 
@@ -129,7 +142,7 @@ static void put_record(struct store *store, const struct digest *key,
     store_record_put(store, RECORDS, key->hex, record);
 }
 
-static struct error *take_in(const struct oci_folder *folder, int fd, const char *name,
+static struct error *take_in(const struct image_folder *folder, int fd, const char *name,
                              unsigned int wanted, struct layer_intake_result *ret)
 {
     CLEANUP(freep) char *label = xasprintf("%s/%s", folder->path, name);
@@ -151,7 +164,7 @@ static struct error *take_in(const struct oci_folder *folder, int fd, const char
 static struct error *take(void *context, const char *name, unsigned int wanted,
                           struct layer_intake_result *ret)
 {
-    struct oci_folder *folder = context;
+    struct image_folder *folder = context;
     CLEANUP(closep) int fd = -1;
     struct digest before;
     struct digest after;
@@ -171,13 +184,13 @@ static struct error *take(void *context, const char *name, unsigned int wanted,
     return NULL;
 }
 
-struct error *oci_folder_open(const char *path, struct store *store, struct oci_folder **ret)
+struct error *image_folder_open(const char *path, struct store *store, struct image_folder **ret)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
         return error_errno(EXIT_INPUT, "open '%s'", path);
-    struct oci_folder *folder = xcalloc(1, sizeof *folder);
+    struct image_folder *folder = xcalloc(1, sizeof *folder);
 
     folder->path = xstrdup(path);
     folder->fd = fd;
@@ -186,13 +199,13 @@ struct error *oci_folder_open(const char *path, struct store *store, struct oci_
     return NULL;
 }
 
-struct image_files oci_folder_files(struct oci_folder *folder)
+struct image_files image_folder_files(struct image_folder *folder)
 {
     return (struct image_files){
         .path = folder->path, .context = folder, .has = has, .read = read_document, .take = take};
 }
 
-void oci_folder_free(struct oci_folder *folder)
+void image_folder_free(struct image_folder *folder)
 {
     if (folder == NULL)
         return;
