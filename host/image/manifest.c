@@ -85,9 +85,9 @@ static struct error *read_descriptor(const char *name, const struct json *value,
     const char *digest = json_get_string(value, "digest");
     const struct json *platform = json_get(value, "platform");
 
+    ret->media_type = xstrdup(type != NULL ? type : "");
     if (digest == NULL || (type != NULL && *type != '\0' && !is_media_type(type)))
         return bad(name, "a descriptor lacks mediaType or digest");
-    ret->media_type = xstrdup(type != NULL ? type : "");
     TRY(error_context(digest_parse(digest, &ret->digest), "read manifest '%s'", name));
     if (!json_to_unsigned(json_get(value, "size"), size_max, &ret->size))
         return error_new(EXIT_INPUT,

@@ -106,14 +106,25 @@ static struct error *set_xattr(const struct record *record, struct tar_strings *
     return NULL;
 }
 
-/* Applies a record of a sparse file. Only format 1.0 is known, which GNU tar and libarchive write.
- */
+/* Appends a number, or several with commas between them, to the map of a sparse file. */
+static void add_to_map(const struct record *record, struct tar_strings *strings,
+                       struct tar_entry *entry)
+{
+    if (entry->has_map)
+        buffer_append(&strings->sparse_map, ",", 1);
+    buffer_append(&strings->sparse_map, record->value, record->value_length);
+    entry->has_map = true;
+}
+
+/* Applies a record of a sparse file in one of GNU's PAX formats: 0.0, whose map is one record for
+ * each number, 0.1, whose map is one record, or 1.0, whose map is with the data. */
 static struct error *apply_sparse(const struct record *record, struct tar_strings *strings,
                                   struct tar_entry *entry)
 {
     const char *key = record->key + strlen(SPARSE_PREFIX);
-    bool known = (strcmp(key, "major") == 0 && strcmp(record->value, "1") == 0) ||
-                 (strcmp(key, "minor") == 0 && strcmp(record->value, "0") == 0);
+    bool known = (strcmp(key, "major") == 0 && strspn(record->value, "01") == 1) ||
+                 (strcmp(key, "minor") == 0 && strspn(record->value, "01") == 1) ||
+                 strcmp(key, "numblocks") == 0;
 
     entry->is_sparse = true;
     if (known)
@@ -122,10 +133,13 @@ static struct error *apply_sparse(const struct record *record, struct tar_string
         set_text(record, &strings->sparse_name);
         return NULL;
     }
-    if (strcmp(key, "realsize") == 0)
+    if (strcmp(key, "map") == 0 || strcmp(key, "offset") == 0 || strcmp(key, "numbytes") == 0) {
+        add_to_map(record, strings, entry);
+        return NULL;
+    }
+    if (strcmp(key, "realsize") == 0 || strcmp(key, "size") == 0)
         return set_number(record, &entry->size);
-    return error_new(EXIT_INPUT,
-                     "a sparse file is in a format other than GNU's 1.0 and its oldest");
+    return error_new(EXIT_INPUT, "a sparse file is in an unknown format");
 }
 
 static struct error *apply_record(struct record *record, struct tar_strings *strings,

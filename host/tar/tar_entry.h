@@ -32,7 +32,8 @@ struct tar_entry {
     int64_t major, minor;
     char type;                      /* '0' for both forms of regular files */
     bool has_data;                  /* `stored_size` bytes follow */
-    bool is_sparse;                 /* in GNU's PAX format 1.0, or its oldest, type 'S' */
+    bool is_sparse;                 /* in one of GNU's PAX formats, or its oldest, type 'S' */
+    bool has_map;                   /* its map is in PAX records: tar_strings.sparse_map */
     bool data_left_out;             /* its holes are larger than holes_max: no data is reported */
     bool name_has_nul;              /* name or link contained a NUL byte, which ended it */
     const struct tar_xattr *xattrs; /* sorted by name */

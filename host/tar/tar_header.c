@@ -153,6 +153,7 @@ static void reset(struct tar_strings *strings)
     strings->user.length = 0;
     strings->group.length = 0;
     strings->sparse_name.length = 0;
+    strings->sparse_map.length = 0;
 }
 
 static void lend(struct tar_strings *strings, struct tar_entry *entry)
@@ -188,8 +189,10 @@ static struct error *settle_size(const unsigned char *block, struct tar_strings 
     }
     if (entry->type == 'S')
         return parse_number(block, REAL_SIZE, "real size", &entry->size);
-    if (entry->size < 0 || strings->sparse_name.length == 0)
+    if (entry->size < 0 || (strings->sparse_name.length == 0 && !entry->has_map))
         return error_new(EXIT_INPUT, "a sparse file has no size or name");
+    if (strings->sparse_name.length == 0)
+        return NULL;
     strings->name.length = 0;
     buffer_append(&strings->name, strings->sparse_name.data, strings->sparse_name.length);
     return NULL;
@@ -235,6 +238,35 @@ struct error *tar_header_read_regions(const unsigned char block[TAR_BLOCK], bool
     return NULL;
 }
 
+/* Reads a number at *TEXT and moves on to the next. */
+static struct error *next_number(const char **text, int64_t *ret)
+{
+    size_t digits = strspn(*text, "0123456789");
+
+    if (digits == 0 || digits > 18 || ((*text)[digits] != ',' && (*text)[digits] != '\0'))
+        return error_new(EXIT_INPUT, "the map of a sparse file is not a list of numbers");
+    *ret = strtoll(*text, NULL, 10);
+    *text += digits + ((*text)[digits] == ',');
+    return NULL;
+}
+
+struct error *tar_header_add_regions(const struct tar_strings *strings, struct sparse_map *map)
+{
+    const char *text = strings->sparse_map.data;
+
+    if (strlen(text) != strings->sparse_map.length)
+        return error_new(EXIT_INPUT, "the map of a sparse file is not a list of numbers");
+    while (*text != '\0') {
+        int64_t offset = 0;
+        int64_t length = 0;
+
+        TRY(next_number(&text, &offset));
+        TRY(next_number(&text, &length));
+        TRY(sparse_map_add(map, offset, length));
+    }
+    return NULL;
+}
+
 struct error *tar_header_read_global(const unsigned char block[TAR_BLOCK], const struct buffer *pax,
                                      struct tar_strings *strings, struct tar_entry *ret)
 {
@@ -265,6 +297,7 @@ void tar_strings_free(struct tar_strings *strings)
     buffer_free(&strings->user);
     buffer_free(&strings->group);
     buffer_free(&strings->sparse_name);
+    buffer_free(&strings->sparse_map);
     buffer_free(&strings->records);
     free(strings->xattrs);
     *strings = (struct tar_strings){0};

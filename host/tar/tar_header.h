@@ -20,6 +20,7 @@ struct tar_extensions {
 struct tar_strings {
     struct buffer name, link, user, group, records;
     struct buffer sparse_name; /* the name of a sparse file, whose header has another */
+    struct buffer sparse_map;  /* its map, "OFFSET,LENGTH,...", if it is in PAX records */
     struct tar_xattr *xattrs;
 };
 
@@ -34,6 +35,10 @@ struct tar_strings {
 [[nodiscard]] struct error *tar_header_read_regions(const unsigned char block[TAR_BLOCK],
                                                     bool is_header, struct sparse_map *map,
                                                     bool *ret_more);
+
+/* Adds the regions of STRINGS->sparse_map to MAP. Errors: EXIT_INPUT. */
+[[nodiscard]] struct error *tar_header_add_regions(const struct tar_strings *strings,
+                                                   struct sparse_map *map);
 
 /* Makes the entry that Go makes of a global PAX header: BLOCK, with the records PAX. */
 [[nodiscard]] struct error *tar_header_read_global(const unsigned char block[TAR_BLOCK],

@@ -129,13 +129,13 @@ static struct error *begin_sparse(struct tar_stream *stream, struct tar_entry *e
 
     if (!entry->is_sparse)
         return NULL;
-    if (entry->type != 'S' && (entry->type != '0' || entry->stored_size == 0))
+    if (entry->type != 'S' && (entry->type != '0' || (entry->stored_size == 0 && !entry->has_map)))
         return error_new(EXIT_INPUT, "a sparse file has no map");
     entry->data_left_out = stream->events.holes_max > 0 && entry->size > entry->stored_size &&
                            (uint64_t)(entry->size - entry->stored_size) > stream->events.holes_max;
     if (entry->data_left_out)
         reported.write = NULL;
-    if (entry->size < entry->stored_size && entry->type == 'S')
+    if (entry->size < entry->stored_size && (entry->type == 'S' || entry->has_map))
         return error_new(EXIT_INPUT, "a sparse file has more data than its size");
     stream->sparse_size = (uint64_t)entry->stored_size;
     stream->sparse = sparse_map_new((uint64_t)entry->size, stream->sparse_size, reported);
@@ -177,6 +177,14 @@ static struct error *read_regions(struct tar_stream *stream, bool is_header)
     return stream->sparse_size == 0 ? end_sparse(stream) : NULL;
 }
 
+/* Takes the regions of a sparse file from its PAX records. */
+static struct error *take_regions(struct tar_stream *stream)
+{
+    TRY(at(stream, tar_header_add_regions(&stream->strings, stream->sparse)));
+    TRY(at(stream, sparse_map_begin(stream->sparse)));
+    return stream->sparse_size == 0 ? end_sparse(stream) : NULL;
+}
+
 static struct error *handle_header(struct tar_stream *stream)
 {
     static const struct tar_extensions none = {0};
@@ -199,7 +207,9 @@ static struct error *handle_header(struct tar_stream *stream)
     stream->extensions.long_link.length = 0;
     expect(stream, IN_DATA, entry.has_data ? (uint64_t)entry.stored_size : 0);
     TRY(tell(stream, &entry));
-    return entry.type == 'S' ? read_regions(stream, true) : NULL;
+    if (entry.type == 'S')
+        return read_regions(stream, true);
+    return entry.has_map ? take_regions(stream) : NULL;
 }
 
 /* Handles as many of LENGTH bytes as the current state allows. *RET_USED is how many, never 0. */

@@ -151,7 +151,9 @@ for ((at = 0; at < 40; at++)); do
 done
 tar -C "$WORK" -S --format=gnu -cf "$WORK/sparse-gnu.tar" hole holes
 tar -C "$WORK" -S --format=pax -cf "$WORK/sparse-pax.tar" hole holes
-for tar in own gnu sparse-gnu sparse-pax; do
+tar -C "$WORK" -S --format=pax --sparse-version=0.0 -cf "$WORK/sparse-0.0.tar" hole holes
+tar -C "$WORK" -S --format=pax --sparse-version=0.1 -cf "$WORK/sparse-0.1.tar" hole holes
+for tar in own gnu sparse-gnu sparse-pax sparse-0.0 sparse-0.1; do
     for version in v0 v1 dev; do
         run tarsum --version $version $tar.tar
         is "tarsum $version of $tar.tar" "$(cat "$WORK/out")" \

@@ -207,6 +207,77 @@ static void test_long_names(void **state)
     check(TARSUM_V1, &gnu, expected);
 }
 
+/* A sparse file with the PAX RECORDS "KEY=VALUE\n". */
+static void add_sparse(struct buffer *tar, const char *name, const char *records, const char *data)
+{
+    CLEANUP(buffer_free) struct buffer extension = {0};
+
+    for (const char *record = records; *record != '\0';) {
+        int length = (int)strcspn(record, "\n");
+        int size = length + 4 + (length + 4 > 99 ? 1 : 0);
+
+        buffer_printf(&extension, "%d %.*s\n", size, length, record);
+        record += length + 1;
+    }
+    tar_blocks_extension(tar, 'x', extension.data);
+    tar_blocks_header(tar, (struct tar_block){.name = name, .size = strlen(data)});
+    tar_blocks_data(tar, data, strlen(data));
+    tar_blocks_end(tar);
+}
+
+/* GNU's PAX formats 0.0 and 0.1 are the same file as one without holes. */
+static void test_older_sparse_files(void **state)
+{
+    static const char whole[2000] = "ab";
+    CLEANUP(buffer_free) struct buffer plain = {0}, old = {0}, older = {0}, hole = {0}, zeros = {0};
+
+    (void)state;
+    tar_blocks_header(&plain, (struct tar_block){.name = "f", .size = sizeof whole});
+    tar_blocks_data(&plain, whole, sizeof whole);
+    tar_blocks_end(&plain);
+    CLEANUP(freep) char *expected = sum_of(TARSUM_V1, &plain, 512);
+
+    add_sparse(&old, "GNUSparseFile.1/f",
+               "GNU.sparse.size=2000\nGNU.sparse.numblocks=2\nGNU.sparse.name=f\n"
+               "GNU.sparse.map=0,2,2000,0\n",
+               "ab");
+    check(TARSUM_V1, &old, expected);
+    add_sparse(&older, "f",
+               "GNU.sparse.size=2000\nGNU.sparse.numblocks=2\nGNU.sparse.offset=0\n"
+               "GNU.sparse.numbytes=2\nGNU.sparse.offset=2000\nGNU.sparse.numbytes=0\n",
+               "ab");
+    check(TARSUM_V1, &older, expected);
+    tar_blocks_header(&zeros, (struct tar_block){.name = "f", .size = 700});
+    tar_blocks_data(&zeros, whole + 700, 700);
+    tar_blocks_end(&zeros);
+    CLEANUP(freep) char *empty = sum_of(TARSUM_V1, &zeros, 512);
+
+    add_sparse(&hole, "f", "GNU.sparse.size=700\nGNU.sparse.map=700,0\n", "");
+    check(TARSUM_V1, &hole, empty);
+}
+
+static void test_wrong_maps(void **state)
+{
+    static const char *const maps[] = {"0,1",      "0,2,1", "0,2,x,1", "0,2,,", "2,2,0,0",
+                                       "0,2,-1,0", "0,9",   "1999,2",  ",",     "0 ,2"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        CLEANUP(buffer_free) struct buffer tar = {0};
+        CLEANUP(freep)
+        char *records = xasprintf("GNU.sparse.size=2000\nGNU.sparse.map=%s\n", maps[i]);
+        CLEANUP(tarsum_freep) struct tarsum *sum = tarsum_new(TARSUM_V1, 0);
+
+        add_sparse(&tar, "f", records, "ab");
+        struct error *err = tarsum_update(sum, tar.data, tar.length);
+
+        if (err == NULL)
+            fail_msg("the map '%s' was accepted", maps[i]);
+        assert_int_equal(err->code, EXIT_INPUT);
+        error_free(err);
+    }
+}
+
 static void test_cut_off(void **state)
 {
     CLEANUP(buffer_free) struct buffer tar = {0};
@@ -251,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_order_of_namesakes_counts),
         cmocka_unit_test(test_mtime_counts_in_v0_only),
         cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_older_sparse_files),
+        cmocka_unit_test(test_wrong_maps),
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_no_tar),
     };
