@@ -280,7 +280,7 @@ static struct error *make_run_folder(void)
     const char *dir = getenv("TMPDIR");
 
     if (dir == NULL || *dir == '\0')
-        dir = "/var/tmp";
+        dir = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
     CLEANUP(freep) char *absolute = realpath(dir, NULL);
     struct error *err =
         absolute == NULL

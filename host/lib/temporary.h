@@ -41,7 +41,7 @@ void temporary_remove(const char *path);
 void temporary_remove_all(void);
 
 /* Returns the run directory, for the scratch disk and sockets, borrowed. It is made at the first
- * call, below $TMPDIR or else /var/tmp. */
+ * call, below $TMPDIR, or else /var/tmp, or /tmp if that cannot be written to. */
 [[nodiscard]] struct error *temporary_run_folder(const char **ret);
 
 /* Makes another such directory, in DIR. One that was left there by a build that was killed together

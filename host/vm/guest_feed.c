@@ -73,7 +73,7 @@ static void *send_stream(void *argument)
 /* Produces in a thread and runs the call in this one. OTHER is the call's end of the pipe. */
 static struct error *run(struct stream *stream, int *other, int *ret_result)
 {
-    CLEANUP(freep) char *path = xasprintf("/dev/fd/%d", *other);
+    CLEANUP(freep) char *path = xasprintf("/proc/self/fd/%d", *other);
     pthread_t thread;
     int cause = pthread_create(&thread, NULL, send_stream, stream);
 

@@ -359,7 +359,7 @@ struct error *guest_handle_command(struct guest_handle *handle, const char *oper
 struct error *guest_handle_upload(struct guest_handle *handle, const char *operation, int fd,
                                   const char *target)
 {
-    CLEANUP(freep) char *source = xasprintf("/dev/fd/%d", fd);
+    CLEANUP(freep) char *source = xasprintf("/proc/self/fd/%d", fd);
 
     watchdog_arm(handle->watchdog, GUEST_HANDLE_CALL_SECONDS);
     int result = guestfs_upload(handle->g, source, target);

@@ -20,6 +20,16 @@ USER_ENV=(PATH="$WORK/bin")
 build job
 ok "QEMU is not on the PATH: found all the same, or exit code 4" test "$STATUS" -eq 4 -o "$STATUS" -eq 0
 
+if [ "$(id -u)" -eq 0 ]; then
+    USER_ENV=(TMPDIR=)
+    HIDDEN=/var/tmp
+    build job
+    HIDDEN=
+    exits 0 "no TMPDIR, and nothing to write to in /var/tmp"
+else
+    skip "no TMPDIR, and nothing to write to in /var/tmp" "it needs root"
+fi
+
 # What a release brings along comes first, wherever it lies.
 release="$WORK/a release: größer, with a long name that libguestfs has no room for, and for which it gets another one"
 mkdir -p "$release/bin" "$release/lib/vmbuild"
