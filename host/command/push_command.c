@@ -43,7 +43,7 @@ struct error *push_command(const struct options *options)
     TRY(image_open(&source, &request, &image));
     progress_done();
     progress_start("push");
-    TRY(registry_push(image, &target, &request.registry, store, &digest));
+    TRY(registry_push(image, &target, 1, &request.registry, store, &digest));
     progress_done();
     show_result(&target, &digest);
     return NULL;

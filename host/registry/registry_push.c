@@ -12,7 +12,7 @@
 #include "host/lib/parallel.h"
 #include "host/registry/blob_upload.h"
 #include "host/registry/cross_mount.h"
-#include "host/registry/registry_error.h"
+#include "host/registry/manifest_upload.h"
 #include "host/registry/registry_pull.h"
 #include "host/registry/repository.h"
 #include "host/tar/compression.h"
@@ -22,12 +22,11 @@
 #define OCI_CONFIG "application/vnd.oci.image.config.v1+json"
 #define OCI_LAYER "application/vnd.oci.image.layer.v1.tar"
 
-#define ANSWER_MAX (64u << 10)
-
 /* A push in progress. Its blobs are the layers, then the config. */
 struct push {
     const struct image *image;
-    const struct reference *reference;
+    const struct reference *references; /* all of one repository */
+    size_t reference_count;
     const struct registry_access *access;
     struct store *store;
     struct buffer config;
@@ -166,7 +165,7 @@ static bool take_manifest(struct push *push)
 static void find_mount_sources(struct push *push, struct strings *sources)
 {
     for (size_t i = 0; i < push->image->layer_count; i++) {
-        char *source = cross_mount_find(push->store, &push->blobs[i].digest, push->reference);
+        char *source = cross_mount_find(push->store, &push->blobs[i].digest, push->references);
 
         if (source == NULL)
             continue;
@@ -191,7 +190,7 @@ static struct error *connect_repository(struct push *push)
     struct repository_options options = {
         .access = push->access, .push = true, .mount_sources = &sources};
 
-    return repository_open(push->reference, &options, &push->uploads.repository);
+    return repository_open(push->references, &options, &push->uploads.repository);
 }
 
 /* Work of parallel_run: one blob. One that occurs twice is sent once. */
@@ -205,40 +204,23 @@ static struct error *put_blob(void *context, size_t index, const atomic_bool *st
     return blob_upload(&push->uploads, &push->blobs[index], stopped);
 }
 
-/* Puts the manifest. *RET_DIGEST is its digest. */
+/* Puts the manifest under the tag of each reference, or its digest. *RET_DIGEST is its digest. */
 static struct error *put_manifest(struct push *push, struct digest *ret_digest)
 {
-    const struct reference *reference = push->reference;
-    CLEANUP(http_answer_free) struct http_answer answer = {0};
     struct digest digest;
 
     digest_of(push->manifest.data, push->manifest.length, &digest);
-    if (reference->digest.hex[0] != '\0' && !digest_equal(&reference->digest, &digest))
-        return error_new(EXIT_INPUT, "the image's manifest has digest " DIGEST_PREFIX "%s",
-                         digest.hex);
-    CLEANUP(freep)
-    char *path =
-        reference->digest.hex[0] != '\0' && reference->tag == NULL
-            ? xasprintf("manifests/" DIGEST_PREFIX "%s", digest.hex)
-            : xasprintf("manifests/%s", reference->tag != NULL ? reference->tag : "latest");
-    CLEANUP(freep) char *url = repository_url(push->uploads.repository, path);
-    struct http_request request = {.method = "PUT",
-                                   .url = url,
-                                   .content_type = push->manifest_type,
-                                   .body = push->manifest.data,
-                                   .body_length = push->manifest.length,
-                                   .answer_max = ANSWER_MAX};
+    for (size_t i = 0; i < push->reference_count; i++) {
+        const struct reference *reference = &push->references[i];
+        bool has_digest = reference->digest.hex[0] != '\0';
+        const char *tag = reference->tag != NULL || has_digest ? reference->tag : "latest";
 
-    TRY(repository_perform(push->uploads.repository, &request, &answer));
-    if (answer.status < 200 || answer.status > 202)
-        return registry_error(&answer, "put manifest: the registry refused it");
-    const char *stored = http_header(&answer, "docker-content-digest");
-
-    if (stored != NULL && strncmp(stored, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) == 0 &&
-        strcmp(stored + strlen(DIGEST_PREFIX), digest.hex) != 0)
-        return error_new(EXIT_NETWORK,
-                         "put manifest: the registry stored different bytes than were sent");
-    *ret_digest = digest;
+        if (has_digest && !digest_equal(&reference->digest, &digest))
+            return error_new(EXIT_INPUT, "the image's manifest has digest " DIGEST_PREFIX "%s",
+                             digest.hex);
+        TRY(manifest_upload(push->uploads.repository, tag, push->manifest_type, &push->manifest,
+                            ret_digest));
+    }
     return NULL;
 }
 
@@ -260,20 +242,24 @@ static struct error *push_image(struct push *push, struct digest *ret)
     TRY(parallel_run(push->blob_count, REGISTRY_TRANSFERS, put_blob, push));
     TRY(put_manifest(push, ret));
     for (size_t i = 0; i < layers; i++)
-        cross_mount_add(push->store, &push->blobs[i].digest, push->reference);
+        cross_mount_add(push->store, &push->blobs[i].digest, push->references);
     return NULL;
 }
 
-struct error *registry_push(const struct image *image, const struct reference *reference,
-                            const struct registry_access *access, struct store *store,
+struct error *registry_push(const struct image *image, const struct reference *references,
+                            size_t count, const struct registry_access *access, struct store *store,
                             struct digest *ret)
 {
     CLEANUP(push_free)
-    struct push push = {.image = image, .reference = reference, .access = access, .store = store};
+    struct push push = {.image = image,
+                        .references = references,
+                        .reference_count = count,
+                        .access = access,
+                        .store = store};
     struct error *err = push_image(&push, ret);
 
     if (err != NULL) {
-        CLEANUP(freep) char *name = reference_format(reference);
+        CLEANUP(freep) char *name = reference_format(references);
 
         return error_context(err, "push '%s'", name);
     }
