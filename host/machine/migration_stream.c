@@ -17,6 +17,7 @@
 #define SECTION_PART 0x02
 #define SECTION_END 0x03
 #define SECTION_FULL 0x04
+#define SECTION_COMMAND 0x08 /* not a section: QEMU 10 has one before the memory's last section */
 
 /* Flags of a record, in the low bits of an address. */
 #define PAGE_SIZE UINT64_C(4096)
@@ -180,18 +181,36 @@ static bool find_memory(struct copy *copy)
     return false;
 }
 
+/* What a section begins with, and a command, which its bytes follow (QEMU's migration/savevm.c). */
+struct section_head {
+    uint8_t type;
+    union {
+        uint32_t section;
+        struct {
+            uint16_t command, length;
+        };
+    };
+} __attribute__((packed));
+
+/* Copies the head of the next section, and the commands before it. */
+static bool pass_section_head(struct copy *copy, struct section_head *ret)
+{
+    do
+        if (!get(copy, ret, sizeof *ret) || !put(copy, ret, sizeof *ret))
+            return false;
+    while (ret->type == SECTION_COMMAND && pass(copy, be16toh(ret->length)));
+    return ret->type != SECTION_COMMAND;
+}
+
 /* Copies the memory's sections and the head of the first one after them. */
 static bool pass_memory(struct copy *copy)
 {
-    struct {
-        uint8_t type;
-        uint32_t section;
-    } __attribute__((packed)) head;
+    struct section_head head;
 
     if (!find_memory(copy))
         return false;
     do {
-        if (!pass_records(copy) || !get(copy, &head, sizeof head) || !put(copy, &head, sizeof head))
+        if (!pass_records(copy) || !pass_section_head(copy, &head))
             return false;
     } while ((head.type == SECTION_PART || head.type == SECTION_END) &&
              head.section == copy->section);

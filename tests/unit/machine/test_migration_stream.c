@@ -234,6 +234,41 @@ static void test_second_pass_is_kept(void **state)
     expect_wanted();
 }
 
+/* Number 7 with 5 bytes, as QEMU 10 sends one. */
+static void add_command(struct stream *stream)
+{
+    add(stream,
+        "\x08\0\x07\0\x05"
+        "12345",
+        10);
+}
+
+static void test_commands_are_kept(void **state)
+{
+    (void)state;
+    add_section(&given, 2);
+    add_page(&given, 0x1000, "pc.ram", 'a');
+    add_footer(&given);
+    add_command(&given);
+    add_command(&given);
+    add_section(&given, 3);
+    add_page(&given, 0x2000, NULL, 0);
+    add_footer(&given);
+    add_command(&given);
+    add_tail(&given);
+
+    add_section(&wanted, 2);
+    add_page(&wanted, 0x1000, "pc.ram", 'a');
+    add_footer(&wanted);
+    add_command(&wanted);
+    add_command(&wanted);
+    add_section(&wanted, 3);
+    add_footer(&wanted);
+    add_command(&wanted);
+    add_tail(&wanted);
+    expect_wanted();
+}
+
 static void test_unknown_record_is_an_error(void **state)
 {
     (void)state;
@@ -260,6 +295,7 @@ static void test_every_truncation_of_the_memory_is_an_error(void **state)
     add_page(&given, 0x0000, "pc.ram", 0);
     add_page(&given, 0x1000, NULL, 'a');
     add_footer(&given);
+    add_command(&given);
     add_section(&given, 3);
     add_footer(&given);
     fflush(given.file);
@@ -274,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_empty_pages_are_dropped, setup, forget),
         cmocka_unit_test_setup_teardown(test_blocks_keep_their_pages, setup, forget),
         cmocka_unit_test_setup_teardown(test_second_pass_is_kept, setup, forget),
+        cmocka_unit_test_setup_teardown(test_commands_are_kept, setup, forget),
         cmocka_unit_test_setup_teardown(test_unknown_record_is_an_error, setup, forget),
         cmocka_unit_test_setup_teardown(test_other_section_among_the_memory_is_an_error, setup,
                                         forget),
