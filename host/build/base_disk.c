@@ -9,6 +9,7 @@
 #include "host/image/layer_tar.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 #include "host/machine/scratch_disk.h"
@@ -116,8 +117,10 @@ struct error *base_disk_publish(struct store *store, struct base_disk *disk)
     CLEANUP(closep) int to = -1;
 
     TRY(store_temporary(store, &copy, &to));
-    TRY(error_context(file_copy_sparse(disk->path, to, copy),
-                      "copy the base disk to the cache '%s'", store_folder(store)));
+    TRY(file_system_explain(error_context(file_copy_sparse(disk->path, to, copy),
+                                          "copy the base disk to the cache '%s'",
+                                          store_folder(store)),
+                            store_folder(store)));
     TRY(write_mark(to, copy));
     TRY(store_publish(store, STORE_DISK, disk->key, copy, NULL));
     close(steal_fd(&disk->lock));

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,9 @@ struct error *error_errno(enum exit_code code, const char *format, ...)
     char *message = xasprintf("%s: %s", what, strerror(cause));
 
     free(what);
-    return make(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : code, message);
+    bool is_full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+
+    return make(is_full ? EXIT_DISK_FULL : code, message);
 }
 
 struct error *error_context(struct error *err, const char *format, ...)

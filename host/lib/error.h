@@ -40,7 +40,7 @@ struct error {
 [[nodiscard]] struct error *error_new(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same, with ": " and the text of errno appended. ENOSPC and EDQUOT turn CODE into
+/* The same, with ": " and the text of errno appended. ENOSPC, EDQUOT and EFBIG turn CODE into
  * EXIT_DISK_FULL. Reads errno before anything else. */
 [[nodiscard]] struct error *error_errno(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

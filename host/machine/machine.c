@@ -44,15 +44,16 @@ static char *quote(const char *path)
     return buffer_steal(&quoted);
 }
 
-/* Adds the file behind a disk. */
+/* Adds the file behind a disk. By default QEMU would pass on to the guest what is not ENOSPC. */
 static void add_drive(struct machine *machine, const char *id, const char *path,
                       const char *settings)
 {
     CLEANUP(freep) char *quoted = quote(path);
 
     add(machine, "-drive",
-        xasprintf("if=none,id=%s,driver=raw,%s,file.driver=file,file.filename=%s", id, settings,
-                  quoted));
+        xasprintf("if=none,id=%s,driver=raw,%s,werror=stop,rerror=stop,file.driver=file,"
+                  "file.filename=%s",
+                  id, settings, quoted));
 }
 
 /* Adds the disk on the drive ID in SLOT of the PCI bus; the guest's kernel names disks in the order
@@ -124,12 +125,12 @@ static void add_port(struct machine *machine, const char *id, const char *name, 
     add(machine, "-device", xasprintf("virtserialport,chardev=%s,name=%s,nr=%d", id, name, number));
 }
 
-static void add_monitor(struct machine *machine, const char *path)
+static void add_monitor(struct machine *machine, const char *id, const char *path)
 {
     CLEANUP(freep) char *quoted = quote(path);
 
-    add(machine, "-chardev", xasprintf("socket,id=monitor,path=%s", quoted));
-    add(machine, "-mon", xstrdup("chardev=monitor,mode=control"));
+    add(machine, "-chardev", xasprintf("socket,id=%s,path=%s", id, quoted));
+    add(machine, "-mon", xasprintf("chardev=%s,mode=control", id));
 }
 
 /* Each CPU is a separate package: SeaBIOS' MP table, which is all that the guest's kernel reads,
@@ -177,7 +178,8 @@ void machine_describe(const struct machine_options *options, const struct machin
     add_port(ret, "layer", GUEST_LAYER_PORT, PORT_LAYER, host->layer);
     add_port(ret, "gate", GUEST_GATE, PORT_GATE, host->gate);
     if (host->monitor != NULL)
-        add_monitor(ret, host->monitor);
+        add_monitor(ret, "monitor", host->monitor);
+    add_monitor(ret, "watch", host->watch);
     if (host->resumes)
         add(ret, "-incoming", xstrdup("defer"));
     add_scratch(ret, options);

@@ -8,6 +8,9 @@
  * defines. None of them is a drive of libguestfs, which would put a qcow2 overlay on each read-only
  * one.
  *
+ * A failed write or read of a disk stops the machine: the guest never sees a fault of the host,
+ * such as a full file system behind the scratch disk, and QEMU reports it to its monitors.
+ *
  * Time. Under TCG the guest spares itself the search for clocks and timers: it is told the
  * frequency of the host's time stamp counter, which it reads, and with one CPU it uses the timer
  * that costs least to set up.
@@ -52,6 +55,7 @@ struct machine_host {
     const char *layer;            /* path of the layer port's socket */
     const char *gate;             /* path of the gate's socket */
     const char *monitor;          /* path of the socket for QEMU's monitor; NULL: none */
+    const char *watch;            /* path of the socket for the monitor that reports faults */
     bool resumes;                 /* QEMU is to wait for a saved state, which the monitor loads */
 };
 

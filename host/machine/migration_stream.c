@@ -249,7 +249,6 @@ struct error *migration_stream_copy(int from, int to)
     if (ferror(in))
         return error_errno(EXIT_OTHER, "read QEMU's state");
     if (ferror(out) || fflush(out) != 0)
-        return error_errno(errno == ENOSPC || errno == EDQUOT ? EXIT_DISK_FULL : EXIT_OTHER,
-                           "write QEMU's state");
+        return error_errno(EXIT_OTHER, "write QEMU's state");
     return understood ? NULL : error_new(EXIT_OTHER, "read QEMU's state: unknown format");
 }

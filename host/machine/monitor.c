@@ -33,8 +33,7 @@ static bool take_line(struct monitor *monitor, struct buffer *line)
     return true;
 }
 
-/* Reads the next object. */
-static struct error *receive(struct monitor *monitor, struct json **ret)
+struct error *monitor_receive(struct monitor *monitor, struct json **ret)
 {
     CLEANUP(buffer_free) struct buffer line = {0};
     char bytes[READ_SIZE];
@@ -89,22 +88,34 @@ static struct error *transmit(const struct monitor *monitor, const char *bytes, 
     return NULL;
 }
 
+/* Sends COMMAND with ARGUMENTS, which are freed, and FILE. */
+static struct error *call(const struct monitor *monitor, const char *command,
+                          struct json *arguments, int file)
+{
+    CLEANUP(json_freep) struct json *object = json_object();
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    json_set(object, "execute", json_string(command));
+    if (arguments != NULL)
+        json_set(object, "arguments", arguments);
+    json_write(object, false, &text);
+    buffer_append(&text, "\n", 1);
+    return transmit(monitor, text.data, text.length, file);
+}
+
+struct error *monitor_send(struct monitor *monitor, const char *command)
+{
+    return call(monitor, command, NULL, -1);
+}
+
 struct error *monitor_execute(struct monitor *monitor, const char *command, struct json *arguments,
                               int file, struct json **ret_result)
 {
-    CLEANUP(json_freep) struct json *call = json_object();
-    CLEANUP(buffer_free) struct buffer text = {0};
-
-    json_set(call, "execute", json_string(command));
-    if (arguments != NULL)
-        json_set(call, "arguments", arguments);
-    json_write(call, false, &text);
-    buffer_append(&text, "\n", 1);
-    TRY(transmit(monitor, text.data, text.length, file));
+    TRY(call(monitor, command, arguments, file));
     for (;;) {
         CLEANUP(json_freep) struct json *reply = NULL;
 
-        TRY(receive(monitor, &reply));
+        TRY(monitor_receive(monitor, &reply));
         if (json_get(reply, "error") != NULL) {
             const char *words = json_get_string(json_get(reply, "error"), "desc");
 
@@ -125,7 +136,7 @@ struct error *monitor_open(int fd, struct monitor **ret)
     CLEANUP(json_freep) struct json *greeting = NULL;
 
     monitor->fd = fd;
-    TRY(receive(monitor, &greeting));
+    TRY(monitor_receive(monitor, &greeting));
     if (json_get(greeting, "QMP") == NULL)
         return error_new(EXIT_VM, "open QEMU's monitor: no greeting");
     TRY(monitor_execute(monitor, "qmp_capabilities", NULL, -1, NULL));

@@ -1,7 +1,7 @@
 /*
  * QEMU's monitor, as the QEMU Machine Protocol has it: JSON objects, one a line. Commands are
  * executed one after the other; events that QEMU sends between the replies are skipped. A monitor
- * belongs to one thread.
+ * belongs to one thread, except that another one may use monitor_send.
  */
 #ifndef VMBUILD_MONITOR_H
 #define VMBUILD_MONITOR_H
@@ -23,6 +23,13 @@ struct monitor;
 [[nodiscard]] struct error *monitor_execute(struct monitor *monitor, const char *command,
                                             struct json *arguments, int file,
                                             struct json **ret_result);
+
+/* Sends COMMAND, whose reply monitor_receive will return. Errors: EXIT_VM. */
+[[nodiscard]] struct error *monitor_send(struct monitor *monitor, const char *command);
+
+/* Waits for the next object, a reply or an event; *RET is the caller's. Errors: EXIT_VM, also when
+ * QEMU has ended. */
+[[nodiscard]] struct error *monitor_receive(struct monitor *monitor, struct json **ret);
 
 /* Closes the connection; accepts NULL. */
 void monitor_free(struct monitor *monitor);

@@ -12,6 +12,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 
 #define BLOCK_SIZE 4096
@@ -149,7 +150,12 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
     if (err != 0)
         return error_new(err == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "create the disk '%s': %s",
                          path, error_message(err));
-    return error_context(file_copy_sparse(name, to, path), "create the disk '%s'", path);
+    struct error *failure = file_copy_sparse(name, to, path);
+
+    if (failure != NULL && failure->code == EXIT_DISK_FULL)
+        failure = error_advise(failure, "free space there, or set TMPDIR to a directory on another "
+                                        "file system");
+    return file_system_explain(error_context(failure, "create the disk '%s'", path), path);
 }
 
 struct error *scratch_disk_make(const char *path, uint64_t size)

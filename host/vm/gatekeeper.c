@@ -11,6 +11,7 @@
 
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/file_system.h"
 #include "host/lib/json.h"
 #include "host/lib/memory.h"
 #include "host/machine/migration_stream.h"
@@ -114,9 +115,10 @@ static struct error *save(struct gatekeeper *gatekeeper)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(EXIT_VM, "create a pipe for QEMU");
     CLEANUP(closep) int from = ends[0];
+    CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", gatekeeper->plan.state);
 
     TRY(begin_migration(monitor, ends[1]));
-    TRY(migration_stream_copy(from, gatekeeper->plan.state));
+    TRY(file_system_explain(migration_stream_copy(from, gatekeeper->plan.state), name));
     return await(monitor, "query-migrate", saving, "completed");
 }
 

@@ -1,5 +1,6 @@
 #include "host/vm/guest_handle.h"
 
+#include <errno.h>
 #include <guestfs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 #include "host/lib/progress.h"
@@ -20,6 +22,7 @@
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_feed.h"
 #include "host/vm/outcome.h"
+#include "host/vm/qemu_watch.h"
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
 
@@ -39,6 +42,8 @@ struct guest_handle {
     struct guest_port *output;
     struct guest_port *layer;
     struct gatekeeper *gatekeeper; /* during a launch */
+    struct qemu_watch *watch;
+    char *scratch, *base; /* the paths of these disks; BASE may be NULL */
     struct console console;
     bool verbose;
     struct socket_folder sockets;
@@ -73,10 +78,32 @@ static bool ends_with(const char *text, const char *suffix)
     return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }
 
+/* Returns the path of the disk ID, or ID itself if it is unknown or a layer; borrowed. */
+static const char *disk_path(const struct guest_handle *handle, const char *id)
+{
+    if (strcmp(id, GUEST_DISK_SCRATCH) == 0)
+        return handle->scratch;
+    if (handle->base != NULL &&
+        (strcmp(id, GUEST_DISK_BASE) == 0 || strcmp(id, GUEST_DISK_NEW_BASE) == 0))
+        return handle->base;
+    return id;
+}
+
+struct error *guest_handle_explain(struct guest_handle *handle, const char *operation,
+                                   struct error *err)
+{
+    struct qemu_fault fault;
+
+    if (err == NULL || !qemu_watch_fault(handle->watch, &fault))
+        return err;
+    error_free(err);
+    return qemu_fault_error(&fault, operation, disk_path(handle, fault.disk));
+}
+
 /* Returns the error of a call that has failed. FIRED: the watchdog has killed QEMU after SECONDS.
  */
-static struct error *call_error(struct guest_handle *handle, const char *operation, bool fired,
-                                uint64_t seconds)
+static struct error *guest_error(struct guest_handle *handle, const char *operation, bool fired,
+                                 uint64_t seconds)
 {
     CLEANUP(freep) char *words = last_words(handle);
 
@@ -97,6 +124,13 @@ static struct error *call_error(struct guest_handle *handle, const char *operati
     if (strncmp(words, GUEST_BAD_LAYER_PREFIX, strlen(GUEST_BAD_LAYER_PREFIX)) == 0)
         return error_new(EXIT_INPUT, "%s: %s", operation, words);
     return with_console(handle, error_new(EXIT_OTHER, "%s: %s", operation, words));
+}
+
+/* The same, unless the host is the cause. */
+static struct error *call_error(struct guest_handle *handle, const char *operation, bool fired,
+                                uint64_t seconds)
+{
+    return guest_handle_explain(handle, operation, guest_error(handle, operation, fired, seconds));
 }
 
 /* Makes a handle that takes nothing from the environment. */
@@ -196,6 +230,7 @@ static bool configure_machine(struct guest_handle *handle, const struct vm_optio
     host.layer = guest_port_path(handle->layer);
     host.gate = gatekeeper_gate(handle->gatekeeper);
     host.monitor = gatekeeper_monitor(handle->gatekeeper);
+    host.watch = qemu_watch_socket(handle->watch);
     host.resumes = attempt->task == GATEKEEPER_RESUME;
     machine_describe(&options->machine, &host, &machine);
     bool done = guestfs_set_append(handle->g, machine.append) == 0;
@@ -234,9 +269,10 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
            configure_machine(handle, options, attempt);
 }
 
-/* Lets libguestfs launch the VM. *RET_LATE: whether the guest did not report in time. */
+/* Lets libguestfs launch the VM, for which it makes files in RUN and in directories of its own.
+ * *RET_LATE: whether the guest did not report in time. */
 static struct error *run_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
-                                bool *ret_late)
+                                const char *run, bool *ret_late)
 {
     const char *accelerator = accelerator_name(attempt->host.accelerator);
     struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
@@ -254,9 +290,11 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
             error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
                       accelerator, (unsigned long long)attempt->seconds));
     CLEANUP(freep) char *words = last_words(handle);
+    int cause = guestfs_last_errno(handle->g);
+    struct error *err = error_new(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : EXIT_VM,
+                                  "start the VM under %s: %s", accelerator, words);
 
-    return with_console(handle,
-                        error_new(EXIT_VM, "start the VM under %s: %s", accelerator, words));
+    return with_console(handle, file_system_explain(err, run));
 }
 
 static void end_qemu(void *context)
@@ -264,6 +302,33 @@ static void end_qemu(void *context)
     struct guest_handle *handle = context;
 
     watchdog_kill(handle->watchdog);
+}
+
+/* Starts all that QEMU connects to. */
+static struct error *start_threads(struct guest_handle *handle, const struct gatekeeper_plan *plan)
+{
+    const char *folder = handle->sockets.path;
+
+    TRY(guest_port_open(folder, "output", &handle->output));
+    TRY(guest_port_open(folder, "layer", &handle->layer));
+    TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
+                         handle));
+    TRY(qemu_watch_start(folder, end_qemu, handle, &handle->watch));
+    return gatekeeper_start(folder, plan, &handle->gatekeeper);
+}
+
+/* Of a VM that was saved or should have resumed, the gatekeeper knows the cause. */
+static struct error *finish_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
+                                   struct error *err)
+{
+    struct error *gatekeeper_err = gatekeeper_finish(STEAL(handle->gatekeeper));
+
+    if (attempt->task == GATEKEEPER_BOOT || err == NULL) {
+        error_free(gatekeeper_err);
+        return guest_handle_explain(handle, "start the VM", err);
+    }
+    error_free(err);
+    return guest_handle_explain(handle, "start the VM", gatekeeper_err);
 }
 
 struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
@@ -287,27 +352,16 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     TRY(socket_folder_link(&handle->sockets, "appliance", attempt->appliance, &appliance));
     linked.qemu = qemu;
     linked.appliance = appliance;
-    TRY(guest_port_open(handle->sockets.path, "output", &handle->output));
-    TRY(guest_port_open(handle->sockets.path, "layer", &handle->layer));
-    TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
-                         handle));
-    TRY(gatekeeper_start(handle->sockets.path, &plan, &handle->gatekeeper));
+    handle->scratch = xstrdup(options->machine.scratch);
+    handle->base = options->machine.base == NULL ? NULL : xstrdup(options->machine.base);
+    TRY(start_threads(handle, &plan));
     TRY(make_handle(&handle->g));
     if (!configure(handle, options, &linked, run)) {
         CLEANUP(freep) char *words = last_words(handle);
 
         return error_new(EXIT_VM, "configure the VM: %s", words);
     }
-    struct error *err = run_launch(handle, attempt, ret_late);
-    struct error *gatekeeper_err = gatekeeper_finish(STEAL(handle->gatekeeper));
-
-    /* Of a VM that was saved or should have resumed, the gatekeeper knows the cause. */
-    if (attempt->task == GATEKEEPER_BOOT || err == NULL) {
-        error_free(gatekeeper_err);
-        return err;
-    }
-    error_free(err);
-    return gatekeeper_err;
+    return finish_launch(handle, attempt, run_launch(handle, attempt, run, ret_late));
 }
 
 void guest_handle_stop(struct guest_handle *handle)
@@ -321,6 +375,9 @@ void guest_handle_stop(struct guest_handle *handle)
         handle->g = NULL;
     }
     error_free(gatekeeper_finish(STEAL(handle->gatekeeper)));
+    qemu_watch_free(STEAL(handle->watch));
+    free(STEAL(handle->scratch));
+    free(STEAL(handle->base));
     guest_port_close(STEAL(handle->output));
     guest_port_close(STEAL(handle->layer));
     progress_output_end();
@@ -432,7 +489,7 @@ struct error *guest_handle_tar_in(struct guest_handle *handle, const char *opera
     bool fired = watchdog_disarm(handle->watchdog);
 
     if (err != NULL || result == 0)
-        return err;
+        return guest_handle_explain(handle, operation, err);
     return call_error(handle, operation, fired, TRANSFER_SECONDS);
 }
 
@@ -455,7 +512,7 @@ struct error *guest_handle_receive_layer(struct guest_handle *handle, const char
 
     watchdog_disarm(handle->watchdog);
     if (sink_err == NULL)
-        return err;
+        return guest_handle_explain(handle, operation, err);
     error_free(err);
     return sink_err;
 }

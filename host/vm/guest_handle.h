@@ -8,10 +8,12 @@
  *
  * A launch and each call have a deadline, after which QEMU is killed (watchdog.h). If QEMU dies or
  * the guest stops answering, the details of the error are the last lines of the guest's console
- * (console.h). QEMU runs under its seccomp sandbox, and in the process group of this program.
+ * (console.h). If the host could not read or write a disk, such as on a full file system, the error
+ * is that (qemu_watch.h). QEMU runs under its seccomp sandbox, and in the process group of this
+ * program.
  *
- * The handle owns everything that a running VM needs: watchdog, sockets, ports, gatekeeper and
- * console. Its functions are called from one thread.
+ * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, gatekeeper
+ * and console. Its functions are called from one thread.
  */
 #ifndef VMBUILD_GUEST_HANDLE_H
 #define VMBUILD_GUEST_HANDLE_H
@@ -65,8 +67,8 @@ void guest_handle_stop(struct guest_handle *handle);
 
 /* Calls guestfs_command with WORDS, which are freed. OPERATION names it in errors. *RET_REPLY is
  * the guest's reply, the caller's; RET_REPLY may be NULL. Errors: EXIT_TIMEOUT after SECONDS;
- * EXIT_VM or EXIT_MEMORY if the VM has ended; EXIT_INPUT, EXIT_DISK_FULL or EXIT_OTHER as the guest
- * reports. */
+ * EXIT_VM or EXIT_MEMORY if the VM has ended; EXIT_DISK_FULL or EXIT_OTHER after a fault of the
+ * host's disk; EXIT_INPUT, EXIT_DISK_FULL or EXIT_OTHER as the guest reports. */
 [[nodiscard]] struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
                                                  uint64_t seconds, struct strings *words,
                                                  char **ret_reply);
@@ -88,6 +90,11 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
 [[nodiscard]] struct error *guest_handle_receive_layer(struct guest_handle *handle,
                                                        const char *operation, struct strings *words,
                                                        struct sink sink);
+
+/* Returns ERR, an error of OPERATION, or in its place the fault of the host that has ended the VM
+ * (qemu_watch.h). NULL stays NULL. */
+[[nodiscard]] struct error *guest_handle_explain(struct guest_handle *handle, const char *operation,
+                                                 struct error *err);
 
 /* Returns the port of the scripts' output; borrowed. */
 struct guest_port *guest_handle_output(struct guest_handle *handle);

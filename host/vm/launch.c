@@ -100,7 +100,7 @@ static void describe_traits(const struct launch *launch, struct buffer *traits)
 
     bare.scratch = "";
     bare.base = bare.base == NULL ? NULL : options->base_mark;
-    host.output = host.layer = host.gate = host.monitor = "";
+    host.output = host.layer = host.gate = host.monitor = host.watch = "";
     machine_describe(&bare, &host, &machine);
     buffer_printf(traits, "libguestfs %s, %llu MiB, disk of %llu, %s", library,
                   (unsigned long long)bare.memory, (unsigned long long)options->scratch_size,
@@ -177,10 +177,13 @@ static int obtain_snapshot(const struct launch *launch, const struct digest *key
         err = make_snapshot(launch, key, &late);
     if (err == NULL)
         return due ? snapshot_open(store, key) : fd;
-    progress_detail("the VM could not be saved: %s", err->message);
-    error_free(err);
-    if (!late)
+    if (err->code == EXIT_DISK_FULL)
+        progress_note("the VM could not be saved for later builds: %s", err->message);
+    else
+        progress_detail("the VM could not be saved: %s", err->message);
+    if (!late && err->code != EXIT_DISK_FULL)
         snapshot_give_up(store, key);
+    error_free(err);
     return -1;
 }
 
@@ -214,9 +217,10 @@ static bool try_resume(const struct launch *launch)
     if (err == NULL)
         return true;
     progress_detail("the VM could not resume, and boots: %s", err->message);
-    error_free(err);
     guest_handle_stop(launch->handle);
-    (late ? snapshot_drop : snapshot_give_up)(store, &key);
+    if (err->code != EXIT_DISK_FULL)
+        (late ? snapshot_drop : snapshot_give_up)(store, &key);
+    error_free(err);
     return false;
 }
 

@@ -193,8 +193,10 @@ static struct error *run(struct vm *vm, const char *name, enum guest_verb verb,
     call_words_set_number(own, GUEST_WORD_CLOCK, vm->network ? time(NULL) : vm->clock);
     TRY(command(vm, operation, verb, own, timeout + SCRIPT_GRACE_SECONDS, &reply));
     TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));
-    TRY(error_context(guest_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",
-                      operation));
+    TRY(guest_handle_explain(
+        vm->guest, operation,
+        error_context(guest_port_wait(guest_handle_output(vm->guest), outcome.output), "%s",
+                      operation)));
     progress_output_end();
     TRY(outcome_error(&outcome, name, timeout));
     if (outcome.oom > 0)

@@ -107,6 +107,130 @@ says "QEMU is killed: the message" '^vmbuild: .*'
 says "QEMU is killed: the console's last lines" '([Cc]onsole|\[ +[0-9.]+\])'
 leaves_nothing "QEMU is killed" "$WORK/killed.tar"
 
+# --- A full host disk
+# The scratch disk's and the new base disk's file system, at each stage, for each way to start a VM.
+# on_small SIZE COMMAND...: with a TMPDIR of SIZE.
+on_small() {
+    mount -t tmpfs -o "size=$1,mode=777" none "$WORK/small" || return
+    shift
+    "$@"
+    umount "$WORK/small"
+}
+
+# free_of DIR: the blocks that an unprivileged user can still write.
+free_of() {
+    stat -f -c %a "$1"
+}
+
+# is_full CODE NAME: the file system is named, with its mount point and what it has free.
+is_full() {
+    exits 6 "$1"
+    says "$1: the host's file system" \
+        "^vmbuild: .*$WORK/small.*: No space left on device; .* mounted on '$WORK/small' has .* free of "
+    says "$1: the advice" '^vmbuild: .*TMPDIR'
+    leaves_nothing "$1" "$WORK/job.tar"
+    is "$1: TMPDIR is empty" "$(ls -A "$WORK/small")" ''
+}
+
+fill_disk() {
+    local start=
+    start --spec job.json --output job.tar
+    for _ in $(seq 600); do
+        [ "$(free_of "$WORK/small")" -ne 0 ] || break
+        kill -0 "$RUN_PID" 2> /dev/null || break
+        sleep 0.05
+    done
+    start=$(date +%s%N)
+    finish
+    start=$((($(date +%s%N) - start) / 1000000))
+    is_full "$1"
+    ok "$1: within 5 s ($start ms)" test "$start" -lt 5000
+}
+
+refuse_unpack() {
+    build_script job "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base}')" <<< 'true'
+    is_full "no room for the base image"
+}
+
+refuse_restore() {
+    local -a saved=("$CACHE"/vmbuild/snapshots/*)
+    build_script job "$on_busybox" <<< 'true'
+    is_full "no room to restore a saved VM"
+    is "no room to restore a saved VM: it is kept" "$(echo "$CACHE"/vmbuild/snapshots/*)" "${saved[*]}"
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+    # The machine boots, then is saved, then resumes.
+    CACHE=$WORK/cache
+    mkdir "$WORK/small"
+    script_spec job "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=200; sync; sleep 50'
+    USER_ENV=(TMPDIR="$WORK/small")
+    on_small 40m fill_disk "a script fills the host's disk"
+    on_small 40m fill_disk "a script fills the host's disk, once more"
+    on_small 40m fill_disk "a script fills the host's disk, in a VM that resumed"
+    script_spec job "$on_busybox" <<< '(while :; do :; done) & dd if=/dev/zero of=/a bs=1M count=25; sleep 1; sync
+        dd if=/dev/zero of=/b bs=1M count=25; sync; sleep 50'
+    on_small 40m fill_disk "a process in the background does not matter"
+    on_small 20m refuse_unpack
+    ok "a VM has been saved" compgen -G "$CACHE/vmbuild/snapshots/*"
+    on_small 16k refuse_restore
+
+    # The cache is full when the VM is saved: that is no reason to fail, or never to try again.
+    USER_ENV=(XDG_CACHE_HOME="$WORK/small")
+    save_on_full_cache() {
+        build_script job "$on_busybox" <<< 'true'
+        exits 0 "the cache is nearly full"
+        build job
+        exits 0 "the cache is too full to save the VM"
+        says "the cache is too full to save the VM: the file system" \
+            "^vmbuild: .*not be saved .* mounted on '$WORK/small' has "
+        is "the cache is too full to save the VM: nothing is kept" "$(ls "$WORK/small/vmbuild/snapshots")" ''
+        mount -o remount,size=200m "$WORK/small"
+        build job
+        exits 0 "the cache has room again"
+        unlike "the cache has room again: no message" "$(cat "$WORK/err")" 'not be saved'
+        ok "the cache has room again: the VM is saved" compgen -G "$WORK/small/vmbuild/snapshots/*"
+    }
+    on_small 20m save_on_full_cache
+
+    # A full disk of the guest's is not one of the host's.
+    USER_ENV=(TMPDIR="$WORK/small")
+    fill_guest() {
+        build_script job "$(jq '.diskSize = 64' <<< "$on_busybox")" <<< 'dd if=/dev/zero of=/large bs=1M count=200'
+        exits 6 "a script fills the guest's disk"
+        says "a script fills the guest's disk: the advice" 'raise "diskSize"'
+        unlike "a script fills the guest's disk: not the host's" "$(cat "$WORK/err")" "$WORK/small"
+    }
+    on_small 400m fill_guest
+    USER_ENV=()
+else
+    skip "a full host disk" "mount needs root"
+fi
+
+# Quotas, limits and broken disks.
+rm -f "$WORK/job.tar"
+if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/write-fault.so" "$TOP/tests/write_fault.c" 2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/write-fault.so"
+    script_spec job "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=100; sync; sleep 50'
+    USER_ENV=(LD_PRELOAD="$WORK/write-fault.so" WRITE_FAULT_BYTES=30000000 WRITE_FAULT=122)
+    build job
+    exits 6 "the user's quota is used up"
+    says "the user's quota is used up: the message" "^vmbuild: run script .*'.*tmp/.*': Disk quota exceeded; .* mounted on '/"
+    leaves_nothing "the user's quota is used up" "$WORK/job.tar"
+    USER_ENV=(LD_PRELOAD="$WORK/write-fault.so" WRITE_FAULT_BYTES=30000000 WRITE_FAULT=5)
+    build job
+    exits 1 "the host's disk is broken"
+    says "the host's disk is broken: the message" "^vmbuild: run script .*failed to write .*: Input/output error$"
+    leaves_nothing "the host's disk is broken" "$WORK/job.tar"
+    USER_ENV=(LD_PRELOAD="$WORK/write-fault.so" WRITE_FAULT_BYTES=30000000 WRITE_FAULT=27)
+    build job
+    exits 6 "a limit on the size of files"
+    says "a limit on the size of files: the advice" 'ulimit -f'
+    USER_ENV=()
+else
+    fail "the host's disk is broken" "$(cat "$WORK/cc.log")"
+fi
+
 # --- A KVM that hangs
 # A KVM that opens and creates VMs but never gets anywhere, as nested ones may.
 if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/hanging-kvm.so" "$TOP/tests/hanging_kvm.c" 2> "$WORK/cc.log"; then

@@ -18,7 +18,8 @@ static void describe(const struct machine_options *options, enum accelerator acc
                                       .tsc_khz = 2096000,
                                       .output = "/run/a,b/output",
                                       .layer = "/run/a,b/layer",
-                                      .gate = "/run/gate"};
+                                      .gate = "/run/gate",
+                                      .watch = "/run/watch"};
 
     machine_describe(options, &host, &machine);
     assert_int_equal(machine.parameters.count % 2, 0);
@@ -48,14 +49,17 @@ static void test_least(void **state)
     (void)state;
     describe(&options, ACCELERATOR_TCG);
     assert_true(has("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
-    assert_true(has("-drive", "file.filename=/run/scratch"));
+    assert_true(
+        has("-drive", "werror=stop,rerror=stop,file.driver=file,file.filename=/run/scratch"));
     assert_true(has("-device", "virtio-blk-pci-non-transitional,drive=scratch,serial=scratch"));
     assert_true(has("-chardev", "path=/run/a,,b/output"));
     assert_true(has("-device", "virtserialport,chardev=gate,name=org.vmbuild.gate.0,nr=3"));
     assert_false(has("-device", "drive=base"));
     assert_false(has("-device", "scsi"));
     assert_false(has("-netdev", ""));
-    assert_false(has("-mon", ""));
+    assert_false(has("-mon", "chardev=monitor"));
+    assert_true(has("-mon", "chardev=watch,mode=control"));
+    assert_true(has("-chardev", "socket,id=watch,path=/run/watch"));
     assert_false(has("-incoming", ""));
     assert_false(has("-fsdev", ""));
 }
@@ -95,11 +99,13 @@ static void test_unknown_frequency_and_firmware(void **state)
     const struct machine_host host = {.accelerator = ACCELERATOR_TCG,
                                       .output = "/run/output",
                                       .layer = "/run/layer",
-                                      .gate = "/run/gate"};
+                                      .gate = "/run/gate",
+                                      .watch = "/run/watch"};
     const struct machine_host more = {.accelerator = ACCELERATOR_TCG,
                                       .output = "/run/output",
                                       .layer = "/run/layer",
                                       .gate = "/run/gate",
+                                      .watch = "/run/watch",
                                       .firmware = "/usr/share/qboot"};
 
     (void)state;
@@ -117,8 +123,9 @@ static void test_known_base_is_read_only(void **state)
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
-    assert_true(has("-drive", "id=base,driver=raw,readonly=on,file.driver=file,"
-                              "file.filename=/cache/a,,b"));
+    assert_true(has("-drive",
+                    "id=base,driver=raw,readonly=on,werror=stop,rerror=stop,file.driver=file,"
+                    "file.filename=/cache/a,,b"));
     assert_false(has("-device", "scsi"));
 }
 
@@ -166,7 +173,8 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
                                        .output = "/o",
                                        .layer = "/l",
                                        .gate = "/g",
-                                       .monitor = "/m"};
+                                       .monitor = "/m",
+                                       .watch = "/w"};
     struct machine_host resumed = saved;
 
     (void)state;
