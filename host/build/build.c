@@ -30,6 +30,8 @@ struct state {
     struct image *base;            /* NULL if the spec has no fromImage */
     struct merged_tree *base_tree; /* its paths, once they were needed */
 
+    struct contents_source *sources; /* of the spec's contents */
+
     /* The VM and the disks it stands on, until end_vm. */
     struct vm *vm;
     struct base_disk disk;
@@ -119,10 +121,36 @@ static int64_t guest_clock(const struct state *state)
     return state->spec->network ? time(NULL) : latest_mtime(state);
 }
 
+/* The sources of CONTENTS, as many, which they borrow from. The caller's. */
+static struct contents_source *make_sources(const struct spec_contents *contents)
+{
+    static const enum contents_mode modes[] = {
+        [SPEC_MODE_ADD_WRITE] = CONTENTS_MODE_ADD_WRITE,
+        [SPEC_MODE_KEEP] = CONTENTS_MODE_KEEP,
+        [SPEC_MODE_SET] = CONTENTS_MODE_SET,
+    };
+    struct contents_source *sources = xcalloc(contents->count, sizeof *sources);
+
+    for (size_t i = 0; i < contents->count; i++) {
+        const struct spec_content *content = &contents->items[i];
+
+        sources[i] = (struct contents_source){.path = content->source,
+                                              .target = content->target + 1, /* without its '/' */
+                                              .exclude = &content->exclude,
+                                              .mode_rule = modes[content->mode_rule],
+                                              .mode = content->mode,
+                                              .keep_owner = content->keep_owner,
+                                              .uid = content->uid,
+                                              .gid = content->gid};
+    }
+    return sources;
+}
+
 /* With a base, the guest makes the directories that no source names, as they are there. */
 static struct contents contents_of(struct state *state)
 {
-    return (struct contents){.paths = &state->spec->contents,
+    return (struct contents){.sources = state->sources,
+                             .source_count = state->spec->contents.count,
                              .closure = &state->spec->closure,
                              .base = state->base != NULL ? read_base_tree : NULL,
                              .base_context = state,
@@ -361,12 +389,16 @@ static struct error *run(struct state *state)
 struct error *build_run(const struct build *build)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
-    struct state state = {
-        .build = build, .spec = build->spec, .disk = {.lock = -1}, .image = image};
+    struct state state = {.build = build,
+                          .spec = build->spec,
+                          .sources = make_sources(&build->spec->contents),
+                          .disk = {.lock = -1},
+                          .image = image};
     struct error *err = run(&state);
 
     end_vm(&state);
     merged_tree_free(state.base_tree);
+    free(state.sources);
     image_free(state.base);
     return err;
 }

@@ -62,7 +62,13 @@ static struct error *write_folder(const struct strings *sources, const char *par
                                   const char *output)
 {
     CLEANUP(temporary_removep) char *path = NULL;
-    struct contents contents = {.paths = sources, .clamp = INT64_MAX, .keep_modes = true};
+    CLEANUP(freep) struct contents_source *items = xcalloc(sources->count, sizeof *items);
+    struct contents contents = {
+        .sources = items, .source_count = sources->count, .clamp = INT64_MAX};
+
+    for (size_t i = 0; i < sources->count; i++)
+        items[i] =
+            (struct contents_source){.path = sources->items[i], .mode_rule = CONTENTS_MODE_KEEP};
 
     TRY(temporary_folder(parent, "vmbuild-merge", &path));
     TRY(contents_extract(&contents, path));

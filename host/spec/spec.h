@@ -15,6 +15,30 @@
 #include "host/lib/json.h"
 #include "host/spec/spec_key.h"
 
+/* What becomes of the modes of an element of `contents`. */
+enum spec_mode {
+    SPEC_MODE_ADD_WRITE, /* "+w" */
+    SPEC_MODE_KEEP,
+    SPEC_MODE_SET, /* to a number */
+};
+
+/* An element of `contents`. */
+struct spec_content {
+    bool is_path; /* it was given as a path alone */
+    char *source; /* absolute host path */
+    char *target; /* absolute path in the image, normalised */
+    bool keep_owner;
+    uint32_t uid, gid; /* unless it is kept */
+    enum spec_mode mode_rule;
+    uint32_t mode; /* for SPEC_MODE_SET */
+    struct strings exclude;
+};
+
+struct spec_contents {
+    struct spec_content *items;
+    size_t count;
+};
+
 struct spec_share {
     char *source; /* absolute host path */
     char *target; /* absolute guest path, normalised */
@@ -38,8 +62,8 @@ struct spec {
     char *from_image; /* reference text; a plain path is made absolute */
     char *from_image_name;
     char *from_image_tag;
-    struct strings contents; /* absolute paths */
-    struct strings closure;  /* absolute paths */
+    struct spec_contents contents;
+    struct strings closure; /* absolute paths */
     struct json *config;
     char *run_as_root; /* the script's text */
     char *hooks[GUEST_HOOK_COUNT];

@@ -6,6 +6,7 @@
 #include "host/lib/json_text.h"
 #include "host/machine/scratch_disk.h"
 #include "host/spec/spec.h"
+#include "host/spec/spec_contents.h"
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_value.h"
 
@@ -68,7 +69,7 @@ const struct spec_key spec_keys[] = {
     },
     {
         .name = "contents",
-        .kind = &spec_path_list,
+        .kind = &spec_contents_list,
         .offset = AT(contents),
         .summary = "Directories (their contents), tarballs or files that are copied to the "
                    "layer's root.",
@@ -81,8 +82,22 @@ const struct spec_key spec_keys[] = {
             "on a base with `/usr` merged, what is copied there lies where the symlink leads, "
             "within the root. A directory that meets a file or a dangling symlink is an error; "
             "anything else replaces what is at its path.\n\n"
-            "All entries are owned by root and writable by their owner and group. Symlinks, hard "
-            "links and extended attributes are kept.",
+            "All entries are owned by root and writable by their owner and group; but what is "
+            "setuid, setgid or sticky, or what its owner must not write either, does not become "
+            "writable by its group. Symlinks, hard links and extended attributes are kept.\n\n"
+            "An element of the list may also be an object, with `source` as its path and any of "
+            "the following. `target` is the absolute path of the directory to copy to, by default "
+            "`/`; it is made with mode 0755 if it is missing. `owner` is `UID[:GID]`, by default "
+            "`0:0` (the group has the user's number if it is left out), or `keep`. `mode` is an "
+            "octal number for all but symlinks, `keep`, or `+w`, which is the default and as "
+            "above. `keep` keeps the numbers in the tarball or of the host's files. `exclude` is "
+            "a list of patterns, as in a `.gitignore` file, for what is not copied: `*`, `?` and "
+            "`[...]` stand for characters of one name, `**` for any number of directories. One "
+            "without a `/` is for names at any depth, any other for paths in the source; with a "
+            "`/` at its end it is for directories alone.\n\n"
+            "For example, `{\"source\": \"rootfs.tar\", \"owner\": \"keep\", "
+            "\"mode\": \"keep\", \"exclude\": [\"var/cache/\", \"*.pyc\"]}` copies a root file "
+            "system.",
     },
     {
         .name = "closure",

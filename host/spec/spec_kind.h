@@ -1,8 +1,8 @@
 /*
  * A kind of spec key: all that depends on what form a value has. Each kind is one struct, defined
- * in spec_value.c, or in spec_path.c if its values name files of the host. Reading, freeing, --set,
- * --dry-run, the JSON Schema, the guest's words and the documents use nothing else of a kind, so
- * that a new one is one definition.
+ * in spec_value.c, or in spec_path.c or spec_contents.c if its values name files of the host.
+ * Reading, freeing, --set, --dry-run, the JSON Schema, the guest's words and the documents use
+ * nothing else of a kind, so that a new one is one definition.
  */
 #ifndef VMBUILD_SPEC_KIND_H
 #define VMBUILD_SPEC_KIND_H

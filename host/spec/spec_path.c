@@ -26,9 +26,8 @@ static char *absolute(const struct spec_source *source, const char *path)
     return xasprintf("%s/%s", source->folder, path);
 }
 
-/* Makes VALUE's path absolute and checks that something is there. */
-static struct error *read_path(const struct spec_key *key, const struct spec_source *source,
-                               const struct json *value, char **ret)
+struct error *spec_path_read(const struct spec_key *key, const struct spec_source *source,
+                             const struct json *value, char **ret)
 {
     struct stat status;
 
@@ -53,7 +52,7 @@ static struct error *read_file(const struct spec_key *key, const struct spec_sou
 
     if (file == NULL || value->count != 1)
         return spec_error(key->name, value, "an object here must be {\"file\": PATH}");
-    TRY(read_path(key, source, file, &path));
+    TRY(spec_path_read(key, source, file, &path));
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
@@ -129,20 +128,8 @@ static struct error *add_path(const struct spec_key *key, const struct spec_sour
 {
     char *path = NULL;
 
-    TRY(read_path(key, source, value, &path));
+    TRY(spec_path_read(key, source, value, &path));
     strings_take(paths, path);
-    return NULL;
-}
-
-static struct error *read_list(const struct spec_key *key, const struct spec_source *source,
-                               struct json *value, void *member)
-{
-    if (value->type == JSON_STRING)
-        return *value->text != '\0' ? add_path(key, source, value, member) : NULL;
-    if (value->type != JSON_ARRAY)
-        return spec_error_type(key->name, value, "a path or a list of paths");
-    for (size_t i = 0; i < value->count; i++)
-        TRY(add_path(key, source, value->items[i], member));
     return NULL;
 }
 
@@ -160,22 +147,6 @@ static struct json *describe_list(const void *member)
         json_append(array, json_string(list->items[i]));
     return array;
 }
-
-static struct json *list_schema(const struct spec_key *key)
-{
-    (void)key;
-    return json_schema_either(json_schema_type("string"),
-                              json_schema_list(json_schema_type("string")));
-}
-
-const struct spec_kind spec_path_list = {
-    .type = "string or list",
-    .json_start = "[",
-    .read = read_list,
-    .free = free_list,
-    .describe = describe_list,
-    .schema = list_schema,
-};
 
 /* A closure: paths that keep their place. */
 
@@ -338,7 +309,7 @@ static struct error *read_share(const struct spec_key *key, const struct spec_so
     if (from == NULL || target == NULL || value->count != 2 || target->type != JSON_STRING)
         return spec_error(key->name, value,
                           "each item must be {\"source\": PATH, \"target\": PATH}");
-    TRY(read_path(key, source, from, &ret->source));
+    TRY(spec_path_read(key, source, from, &ret->source));
     if (stat(ret->source, &status) == 0 && !S_ISDIR(status.st_mode))
         return spec_error(key->name, from, "'%s': not a directory", ret->source);
     if (access(ret->source, R_OK | X_OK) < 0)

@@ -8,9 +8,14 @@
 #include "host/spec/spec_kind.h"
 
 extern const struct spec_kind spec_path_image;   /* char *: an image reference */
-extern const struct spec_kind spec_path_list;    /* struct strings: one path or several */
 extern const struct spec_kind spec_path_closure; /* struct strings: paths, or a file of them */
 extern const struct spec_kind spec_path_script;  /* char *: its text, or a file of it */
 extern const struct spec_kind spec_path_shares;  /* struct spec_shares */
+
+/* Sets *RET, which the caller frees, to the absolute path that VALUE of KEY names. Errors:
+ * EXIT_INPUT, from spec_error, if VALUE is not a path or nothing is there. */
+[[nodiscard]] struct error *spec_path_read(const struct spec_key *key,
+                                           const struct spec_source *source,
+                                           const struct json *value, char **ret);
 
 #endif

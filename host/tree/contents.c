@@ -1,8 +1,10 @@
 #include "host/tree/contents.h"
 
 #include <archive_entry.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
@@ -14,6 +16,8 @@
 #include "host/tree/link_group.h"
 #include "host/tree/path_tree.h"
 
+#define ID_MAX INT64_C(4294967294) /* 2^32-1 means "no change" to chown */
+
 /* An entry that lies elsewhere than its own path leads, since that goes through symlinks. */
 struct moved {
     uint64_t number;
@@ -23,6 +27,8 @@ struct moved {
 struct merge {
     const struct contents *contents;
     struct path_tree *tree;
+    struct path_tree *excluded; /* names in the source that are left out, with contents_node as
+                                 * data: others may be links to them */
     struct contents_places places;
     struct link_groups groups;
     struct moved *moved; /* in the order of their numbers */
@@ -110,6 +116,14 @@ static struct error *base_has(const struct merge *merge, const char *path, bool 
     return NULL;
 }
 
+/* The path of the source's NAME, symlinks not considered. The caller's. */
+static char *path_of(const struct contents_source *source, const char *name)
+{
+    if (source->target == NULL || *source->target == '\0')
+        return xstrdup(name);
+    return xasprintf("%s/%s", source->target, name);
+}
+
 static struct error *is_left_out(const struct merge *merge, const char *path, bool *ret)
 {
     *ret = false;
@@ -137,16 +151,36 @@ static struct link_group *group_of_inode(struct merge *merge, struct archive_ent
                       (uint64_t)archive_entry_ino64(entry), make);
 }
 
+/* Returns the node of the source's NAME, a file so far: if it is left out, that which it has among
+ * those. NULL if there is none. Its path in the tree is *RET_PLACE, which the caller frees. */
+static struct error *find_named(struct merge *merge, const char *name, struct path_node **ret,
+                                char **ret_place)
+{
+    struct path_node *node = path_tree_find(merge->excluded, name);
+    CLEANUP(freep) char *path = path_of(merge->source, name);
+
+    *ret = NULL;
+    if (node != NULL && !node->is_folder) {
+        *ret = node;
+        *ret_place = xstrdup(name);
+        return NULL;
+    }
+    TRY(find_place(merge, path, false, ret_place));
+    node = path_tree_find(merge->tree, *ret_place);
+    if (node != NULL && !node->is_folder && node->owner >= merge->first_number)
+        *ret = node;
+    return NULL;
+}
+
 /* Finds the file that TARGET, to which PATH is a hard link, is so far. */
 static struct error *find_linked(struct merge *merge, const char *path, const char *target,
                                  struct path_node **ret)
 {
     CLEANUP(freep) char *place = NULL;
+    struct path_node *node = NULL;
 
-    TRY(find_place(merge, target, false, &place));
-    struct path_node *node = path_tree_find(merge->tree, place);
-
-    if (node == NULL || node->is_folder || node->owner < merge->first_number)
+    TRY(find_named(merge, target, &node, &place));
+    if (node == NULL)
         return error_new(EXIT_INPUT,
                          "read tarball '%s': '%s' is a hard link to '%s', which is not a file that "
                          "comes before it",
@@ -177,9 +211,9 @@ static const char *symlink_target(struct archive_entry *entry, const struct path
     return archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
 }
 
-/* Gives PLACE to entry NUMBER, a further name of the file LINKED if that is not NULL. */
-static void give_place(struct merge *merge, struct contents_entry *entry, const char *place,
-                       uint64_t number, const struct path_node *linked)
+/* Gives PLACE in TREE to entry NUMBER, a further name of the file LINKED if that is not NULL. */
+static void give_place(struct merge *merge, struct path_tree *tree, struct contents_entry *entry,
+                       const char *place, uint64_t number, const struct path_node *linked)
 {
     struct archive_entry *header = entry->entry;
     CLEANUP(freep) char *target = NULL; /* LINKED may be what is replaced */
@@ -192,7 +226,7 @@ static void give_place(struct merge *merge, struct contents_entry *entry, const 
     else if (entry->tarball == NULL)
         group = group_of_inode(merge, header, true);
     struct path_node *node =
-        path_tree_put(merge->tree, place, archive_entry_filetype(header) == AE_IFDIR, number);
+        path_tree_put(tree, place, archive_entry_filetype(header) == AE_IFDIR, number);
 
     set_symlink(node, target);
     if (group == NULL)
@@ -201,49 +235,97 @@ static void give_place(struct merge *merge, struct contents_entry *entry, const 
     link_group_add(group, place, number);
 }
 
+/* Refuses an entry, which is to lie at PATH, if a layer cannot hold it. */
+static struct error *check_entry(const struct merge *merge, const struct contents_entry *entry,
+                                 const char *path)
+{
+    const struct contents_source *source = merge->source;
+    int64_t uid = archive_entry_uid(entry->entry), gid = archive_entry_gid(entry->entry);
+
+    if (entry->excluded || contents_target_is_folder(merge->target))
+        return NULL;
+    if (is_whiteout(path))
+        return error_new(EXIT_INPUT,
+                         "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
+                         source->path, path);
+    if (source->keep_owner && (uid < 0 || uid > ID_MAX || gid < 0 || gid > ID_MAX))
+        return error_new(EXIT_INPUT,
+                         "read '%s': the owner %" PRId64 ":%" PRId64 " of '%s' is out of range",
+                         source->path, uid, gid, path);
+    return NULL;
+}
+
 /* First pass: gives the entry its path, and records links. */
 static struct error *index_entry(void *context, struct contents_entry *entry)
 {
     struct merge *merge = context;
-    const char *path = archive_entry_pathname(entry->entry);
+    const char *name = archive_entry_pathname(entry->entry);
     const char *link = archive_entry_hardlink(entry->entry);
-    uint64_t number = begin_entry(merge, path);
+    uint64_t number = begin_entry(merge, name);
+    CLEANUP(freep) char *path = path_of(merge->source, name);
     CLEANUP(freep) char *place = NULL;
     struct path_node *linked = NULL;
     bool left_out = false;
 
-    if (!contents_target_is_folder(merge->target) && is_whiteout(path))
-        return error_new(EXIT_INPUT,
-                         "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
-                         merge->source->path, path);
+    TRY(check_entry(merge, entry, path));
     merge->places.replaceable = entry->tarball != NULL ? merge->first_number : UINT64_MAX;
     if (link != NULL)
-        TRY(find_linked(merge, path, link, &linked));
+        TRY(find_linked(merge, name, link, &linked));
+    if (entry->excluded) {
+        give_place(merge, merge->excluded, entry, name, number, linked);
+        return NULL;
+    }
     TRY(find_place(merge, path, archive_entry_filetype(entry->entry) == AE_IFDIR, &place));
     TRY(is_left_out(merge, place, &left_out));
     if (strcmp(place, path) != 0)
         add_moved(merge, number, place);
     if (!left_out && *place != '\0')
-        give_place(merge, entry, place, number, linked);
+        give_place(merge, merge->tree, entry, place, number, linked);
     return NULL;
 }
 
-/* Sets what is the same for all entries of a layer: owner, clamped time, nothing of the host. */
-static void make_portable(const struct merge *merge, struct archive_entry *entry)
+/* Sets the owner. libarchive sets setuid and setgid only on the caller's own files. */
+static void set_owner(const struct merge *merge, struct archive_entry *entry)
 {
-    bool add_write = !merge->contents->keep_modes && !merge->source->at_own_path;
-    bool is_file = contents_target_is_folder(merge->target);
-    mode_t mode = archive_entry_mode(entry);
+    const struct contents_source *source = merge->source;
 
-    /* libarchive sets setuid and setgid only on the caller's own files. */
-    archive_entry_set_uid(entry, is_file ? geteuid() : 0);
-    archive_entry_set_gid(entry, is_file ? getegid() : 0);
     archive_entry_set_uname(entry, NULL);
     archive_entry_set_gname(entry, NULL);
-    if (add_write && archive_entry_filetype(entry) != AE_IFLNK)
-        archive_entry_set_mode(entry, mode | 0220);
+    if (contents_target_is_folder(merge->target)) {
+        archive_entry_set_uid(entry, geteuid());
+        archive_entry_set_gid(entry, getegid());
+    } else if (!source->keep_owner) {
+        archive_entry_set_uid(entry, source->uid);
+        archive_entry_set_gid(entry, source->gid);
+    }
+}
+
+/* See CONTENTS_MODE_ADD_WRITE. */
+static mode_t add_write(mode_t mode)
+{
+    bool is_special = (mode & (S_ISUID | S_ISGID | S_ISVTX)) != 0;
+
+    if (!is_special && (mode & S_IWUSR) != 0)
+        mode |= S_IWGRP;
+    return mode | S_IWUSR;
+}
+
+static void set_mode(const struct contents_source *source, struct archive_entry *entry)
+{
     if (archive_entry_filetype(entry) == AE_IFLNK)
-        archive_entry_set_mode(entry, AE_IFLNK | 0777);
+        archive_entry_set_perm(entry, 0777);
+    else if (source->mode_rule == CONTENTS_MODE_ADD_WRITE)
+        archive_entry_set_perm(entry, add_write(archive_entry_perm(entry)));
+    else if (source->mode_rule == CONTENTS_MODE_SET)
+        archive_entry_set_perm(entry, source->mode);
+}
+
+/* Sets what does not depend on the entry: owner and mode by the source's rules, the clamped time,
+ * nothing of the host. */
+static void make_portable(const struct merge *merge, struct archive_entry *entry)
+{
+    set_owner(merge, entry);
+    set_mode(merge->source, entry);
     if (archive_entry_mtime(entry) >= merge->contents->clamp)
         archive_entry_set_mtime(entry, merge->contents->clamp, 0);
     archive_entry_unset_atime(entry);
@@ -287,9 +369,24 @@ static struct error *write_implied_parents(struct merge *merge, struct path_node
     return there ? NULL : write_folder(merge, path);
 }
 
-/* Writes ENTRY at PATH with its data. */
+/* A file's names have one owner and mode: those with which its data was written. In a tarball the
+ * headers of links need not have them. */
+static void share_attributes(struct link_group *group, struct archive_entry *header)
+{
+    if (archive_entry_hardlink(header) == NULL) {
+        group->mode = archive_entry_perm(header);
+        group->uid = (uid_t)archive_entry_uid(header);
+        group->gid = (gid_t)archive_entry_gid(header);
+        return;
+    }
+    archive_entry_set_perm(header, group->mode);
+    archive_entry_set_uid(header, group->uid);
+    archive_entry_set_gid(header, group->gid);
+}
+
+/* Writes ENTRY, of GROUP unless that is NULL, at PATH with its data. */
 static struct error *write_entry(struct merge *merge, struct contents_entry *entry,
-                                 struct path_node *node, const char *path)
+                                 struct link_group *group, struct path_node *node, const char *path)
 {
     struct archive_entry *header = entry->entry;
     bool has_data = archive_entry_filetype(header) == AE_IFREG &&
@@ -299,6 +396,8 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     node->emitted = true;
     archive_entry_set_pathname(header, path);
     make_portable(merge, header);
+    if (group != NULL)
+        share_attributes(group, header);
     if (!has_data)
         archive_entry_set_size(header, 0);
     TRY(contents_target_header(merge->target, header, path));
@@ -319,7 +418,7 @@ static struct error *promote_link(struct merge *merge, struct contents_entry *en
         if (node == NULL || node->owner != group->names[i].owner)
             continue;
         group->emitted = xstrdup(group->names[i].path);
-        return write_entry(merge, entry, node, group->emitted);
+        return write_entry(merge, entry, group, node, group->emitted);
     }
     return NULL;
 }
@@ -343,7 +442,7 @@ static struct error *write_linked(struct merge *merge, struct contents_entry *en
         group->emitted = xstrdup(path);
     else
         make_link(entry->entry, group->emitted);
-    return write_entry(merge, entry, node, path);
+    return write_entry(merge, entry, group, node, path);
 }
 
 /* The group that entry NUMBER belongs to, or NULL. NODE, that of its path, is NULL if it lost the
@@ -362,8 +461,10 @@ static struct link_group *group_of_entry(struct merge *merge, const struct conte
 static struct error *emit_entry(void *context, struct contents_entry *entry)
 {
     struct merge *merge = context;
-    uint64_t number = begin_entry(merge, archive_entry_pathname(entry->entry));
-    CLEANUP(freep) char *path = place_of(merge, number, archive_entry_pathname(entry->entry));
+    const char *name = archive_entry_pathname(entry->entry);
+    uint64_t number = begin_entry(merge, name);
+    CLEANUP(freep) char *own = path_of(merge->source, name);
+    CLEANUP(freep) char *path = place_of(merge, number, own);
     struct path_node *node = path_tree_find(merge->tree, path);
 
     if (node != NULL && node->owner != number)
@@ -376,7 +477,7 @@ static struct error *emit_entry(void *context, struct contents_entry *entry)
         return NULL;
     if (group != NULL)
         return write_linked(merge, entry, group, node, path);
-    return write_entry(merge, entry, node, path);
+    return write_entry(merge, entry, NULL, node, path);
 }
 
 /* Visits the source. *NAMES_HASH is the hash of its names: from the first pass, for the second. */
@@ -393,35 +494,37 @@ static struct error *visit_source(struct merge *merge, bool with_data, contents_
     return NULL;
 }
 
-static size_t count_of(const struct strings *list)
+/* The number of closure paths. */
+static size_t closure_count(const struct contents *contents)
 {
-    return list != NULL ? list->count : 0;
+    return contents->closure != NULL ? contents->closure->count : 0;
 }
 
 /* Visits all sources in order, the closure first. */
 static struct error *visit_sources(struct merge *merge, bool with_data, contents_visit visit,
                                    uint64_t *names_hashes)
 {
-    const struct strings *lists[] = {merge->contents->closure, merge->contents->paths};
-    uint64_t number = 0;
+    const struct contents *contents = merge->contents;
+    size_t closure = closure_count(contents);
 
     merge->entry_number = 0;
-    for (size_t list = 0; list < 2; list++) {
-        for (size_t i = 0; i < count_of(lists[list]); i++) {
-            struct contents_source source = {lists[list]->items[i], list == 0};
+    for (size_t i = 0; i < closure + contents->source_count; i++) {
+        const struct contents_source own = {.path =
+                                                i < closure ? contents->closure->items[i] : NULL,
+                                            .at_own_path = true,
+                                            .mode_rule = CONTENTS_MODE_KEEP};
 
-            merge->source = &source;
-            merge->scope = list == 0 ? 0 : number + 1;
-            TRY(visit_source(merge, with_data, visit, &names_hashes[number]));
-            number++;
-        }
+        merge->source = i < closure ? &own : &contents->sources[i - closure];
+        merge->scope = i < closure ? 0 : i + 1;
+        path_tree_clear(merge->excluded, path_tree_root(merge->excluded));
+        TRY(visit_source(merge, with_data, visit, &names_hashes[i]));
     }
     return NULL;
 }
 
 static struct error *merge_and_write(struct merge *merge)
 {
-    size_t sources = count_of(merge->contents->paths) + count_of(merge->contents->closure);
+    size_t sources = closure_count(merge->contents) + merge->contents->source_count;
     CLEANUP(freep) uint64_t *names_hashes = xcalloc(sources, sizeof *names_hashes);
 
     TRY(visit_sources(merge, false, index_entry, names_hashes));
@@ -433,6 +536,7 @@ static void free_merge(struct merge *merge)
 {
     contents_places_free(&merge->places);
     path_tree_free(merge->tree);
+    path_tree_free(merge->excluded);
     link_groups_free(&merge->groups);
     for (size_t i = 0; i < merge->moved_count; i++)
         free(merge->moved[i].path);
@@ -444,8 +548,10 @@ static struct error *run(const struct contents *contents, struct contents_target
 {
     CLEANUP(contents_target_freep) struct contents_target *owned = target;
     CLEANUP(free_merge)
-    struct merge merge = {
-        .contents = contents, .tree = path_tree_new(contents_node_free), .target = owned};
+    struct merge merge = {.contents = contents,
+                          .tree = path_tree_new(contents_node_free),
+                          .excluded = path_tree_new(contents_node_free),
+                          .target = owned};
 
     merge.places = (struct contents_places){
         .tree = merge.tree, .base = contents->base, .base_context = contents->base_context};

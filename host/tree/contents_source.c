@@ -17,6 +17,7 @@
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/contents_tarball.h"
 #include "host/tree/entry_path.h"
+#include "host/tree/exclude.h"
 
 #define DEPTH_MAX 512               /* levels of directories; each has a descriptor open */
 #define XATTR_NAMES_MAX (64u << 10) /* the kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX */
@@ -143,6 +144,8 @@ static struct error *visit_name(struct visit *visit, int dir, const char *name, 
 
     if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return failed(visit, "read", path);
+    if (exclude_matches(visit->source->exclude, path, S_ISDIR(status.st_mode)))
+        return NULL;
     if (S_ISSOCK(status.st_mode)) {
         if (visit->with_data)
             progress_note("left out '%s' of '%s': a layer cannot contain a socket", path,
@@ -188,6 +191,8 @@ static struct error *visit_file(struct visit *visit, int fd)
     const char *slash = strrchr(visit->source->path, '/');
     const char *name = slash != NULL ? slash + 1 : visit->source->path;
 
+    if (exclude_matches(visit->source->exclude, name, false))
+        return NULL;
     archive_entry_clear(visit->entry);
     archive_entry_copy_stat(visit->entry, &status);
     archive_entry_set_pathname(visit->entry, name);
@@ -209,7 +214,7 @@ static struct error *visit_file_or_tarball(struct visit *visit, int fd)
 
     TRY(contents_tarball_recognise(visit->source->path, fd, &is_tarball));
     if (is_tarball)
-        return contents_tarball_visit(visit->source->path, fd, visit->call, visit->context);
+        return contents_tarball_visit(visit->source, fd, visit->call, visit->context);
     if (lseek(fd, 0, SEEK_SET) < 0)
         return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
     return visit_file(visit, fd);

@@ -13,21 +13,40 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
 
-struct contents_source {
-    const char *path; /* absolute path on the host */
-    bool at_own_path; /* a closure: its entries are at the source's own absolute path */
+/* What becomes of the modes of a source's entries. */
+enum contents_mode {
+    /* `chmod ug+w`, but no g+w for what is setuid, setgid or sticky or what its owner must not
+     * write either, as programs such as sudo would refuse it. */
+    CONTENTS_MODE_ADD_WRITE,
+    CONTENTS_MODE_KEEP,
+    CONTENTS_MODE_SET, /* the source's own, for all but symlinks */
 };
 
-/* An entry being visited. The pathname of ENTRY is relative, without "." and ".." parts; the root
- * itself is not visited. In a tarball, a hard link has archive_entry_hardlink set; in a directory,
- * entries with the same device and inode are the same file. */
+struct contents_source {
+    const char *path;   /* absolute path on the host */
+    bool at_own_path;   /* a closure: its entries lie at the source's own absolute path */
+    const char *target; /* the directory that they lie in: a relative path without "." and ".."
+                         * parts; NULL or empty: the root */
+    const struct strings *exclude; /* patterns (exclude.h) for what is left out, or NULL */
+    enum contents_mode mode_rule;
+    mode_t mode;
+    bool keep_owner; /* the owners' numbers in a tarball, or on the host; else UID and GID */
+    uid_t uid;
+    gid_t gid;
+};
+
+/* An entry being visited. The pathname of ENTRY is relative to the source's root, without "." and
+ * ".." parts; the root itself is not visited. A hard link has archive_entry_hardlink set if the
+ * source is a tarball; in a directory, entries with the same device and inode are the same file. */
 struct contents_entry {
     struct archive_entry *entry;
     struct archive *tarball; /* the data of a tarball's entry; or NULL */
-    int fd; /* the data of a directory's regular file, if data was requested; or -1 */
+    int fd;        /* the data of a directory's regular file, if data was asked for; or -1 */
+    bool excluded; /* left out; visited in a tarball alone, where others may be links to it */
 };
 
 typedef struct error *(*contents_visit)(void *context, struct contents_entry *entry);

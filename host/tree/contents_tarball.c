@@ -8,6 +8,7 @@
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/entry_path.h"
+#include "host/tree/exclude.h"
 
 #define BLOCK_SIZE (1u << 20) /* bytes read at a time */
 #define RECORD_SIZE 10240     /* bytes that tar(1) pads a tarball to */
@@ -121,8 +122,10 @@ static void drop_overlay_xattrs(struct archive_entry *entry)
             archive_entry_xattr_add_entry(entry, name, value, size);
 }
 
-struct error *contents_tarball_visit(const char *path, int fd, contents_visit visit, void *context)
+struct error *contents_tarball_visit(const struct contents_source *source, int fd,
+                                     contents_visit visit, void *context)
 {
+    const char *path = source->path;
     CLEANUP(archive_entry_freep) struct archive_entry *header = xallocated(archive_entry_new());
     int status;
     CLEANUP(archive_read_freep)
@@ -136,6 +139,8 @@ struct error *contents_tarball_visit(const char *path, int fd, contents_visit vi
             return failed(path, archive);
         TRY(clean_names(path, header, &root));
         drop_overlay_xattrs(header);
+        entry.excluded = exclude_matches(source->exclude, archive_entry_pathname(header),
+                                         archive_entry_filetype(header) == AE_IFDIR);
         if (!root)
             TRY(visit(context, &entry));
     }

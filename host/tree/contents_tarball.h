@@ -16,10 +16,10 @@
  * is compressed and damaged. */
 [[nodiscard]] struct error *contents_tarball_recognise(const char *path, int fd, bool *ret);
 
-/* Calls VISIT for each entry of the tarball. FD's position changes. Errors: EXIT_INPUT (damaged, a
- * name that leads out of the root), and those of VISIT. */
-[[nodiscard]] struct error *contents_tarball_visit(const char *path, int fd, contents_visit visit,
-                                                   void *context);
+/* Calls VISIT for each entry of the tarball SOURCE, which is open as FD and whose position changes.
+ * Errors: EXIT_INPUT (damaged, a name that leads out of the root), and those of VISIT. */
+[[nodiscard]] struct error *contents_tarball_visit(const struct contents_source *source, int fd,
+                                                   contents_visit visit, void *context);
 
 /* Passes the SIZE bytes of TARBALL's current entry to SINK; holes come as zeros. PATH is the
  * tarball's and NAME the entry's, for errors: EXIT_INPUT, and those of SINK. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* What distinguishes a file from others. */
 struct link_key {
@@ -26,6 +27,9 @@ struct link_group {
     struct link_key key;
     struct link_name *names; /* in the order in which they were added */
     size_t name_count;
+    mode_t mode; /* for the caller: mode and owner with which the data was written */
+    uid_t uid;
+    gid_t gid;
     char *emitted; /* for the caller, freed with the group: the path written with the data */
 };
 

@@ -212,7 +212,9 @@ if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
  "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
  "diskSize": 100, "shadowSetup": true, "stillClock": true, "postUmount": "true", "postMount": "true", "preMount": "true",
  "extraCommands": "true", "runAsRoot": {"file": "script"}, "config": {"Cmd": "/bin/sh", "Env": ["A=b"]},
- "closure": {"file": "list"}, "contents": ["one", "two.tar.gz"], "fromImageTag": "t",
+ "closure": {"file": "list"}, "contents": ["one", "two.tar.gz",
+  {"source": "one", "target": "/a/b", "owner": "7:8", "mode": "0755", "exclude": ["*.pyc"]},
+  {"source": "one", "target": null, "owner": "keep", "mode": "+w"}], "fromImageTag": "t",
  "fromImageName": "n", "fromImage": "docker-archive:layers.tar", "tag": "t", "name": "a/b"}
 END
     agree "what Nix writes of arguments that were left out" 0 <<'END'
@@ -226,7 +228,12 @@ END
         '"runAsRoot": {"path": "script"}' '"runAsRoot": 1' '"shadowSetup": "yes"' '"diskSize": "1024"' \
         '"memory": 1' '"cpus": 0' '"cpus": 1.5' '"shares": [{"source": "one"}]' '"shares": {}' \
         '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": "x86_64"' \
-        '"created": 0'; do
+        '"created": 0' \
+        '"contents": [{}]' '"contents": [{"target": "/a"}]' '"contents": [{"source": 1}]' \
+        '"contents": [{"source": "one", "path": "/a"}]' '"contents": [{"source": "one", "target": "a"}]' \
+        '"contents": [{"source": "one", "target": "/a/.."}]' '"contents": [{"source": "one", "owner": "root"}]' \
+        '"contents": [{"source": "one", "mode": "10000"}]' '"contents": [{"source": "one", "mode": 493}]' \
+        '"contents": [{"source": "one", "exclude": "*"}]' '"contents": [{"source": "one", "exclude": ["/"]}]'; do
         agree "$value" 3 <<< "{\"name\": \"x\", $value}"
     done
 else

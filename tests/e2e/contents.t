@@ -36,12 +36,12 @@ listing=$(layer "$WORK/folder.tar")
 is "a directory: sorted, owned by root, user- and group-writable, links kept" "$(sed 's,/$,,; s, \./, ,' <<< "$listing" | grep -v ' \.$')" \
     "dir 0775 0:0 bin
 link 0777 0:0 bin/link -> ../etc/one
-file 4775 0:0 bin/script
+file 4755 0:0 bin/script
 link 0777 0:0 dangling -> /nowhere
 dir 0775 0:0 etc
 file 0664 0:0 etc/one xattr user.comment=68656c6c6f
 hard 0664 0:0 etc/same = etc/one
-file 0620 0:0 etc/two
+file 0600 0:0 etc/two
 fifo 0664 0:0 fifo
 dir 0775 0:0 var
 dir 1777 0:0 var/log"
@@ -187,6 +187,77 @@ build dangling
 exits 3 "a directory over a file"
 says "a directory over a file: both paths" \
     "lay 'lib' of '$WORK/dangling': '/lib' of the base image is not a directory"
+
+# --- Owners and modes
+# A root file system as a tarball, with what must not become writable by a group.
+mkdir -p "$WORK/root"/{etc/sudoers.d,usr/bin,var/cache,srv}
+touch "$WORK/root"/{etc/shadow,etc/sudoers.d/user,usr/bin/su,usr/bin/write,var/cache/x,srv/x.pyc,srv/x.py}
+chmod 640 "$WORK/root/etc/shadow"
+chmod 440 "$WORK/root/etc/sudoers.d/user"
+chmod 4755 "$WORK/root/usr/bin/su"
+chmod 2755 "$WORK/root/usr/bin/write"
+chmod 644 "$WORK/root"/srv/*
+chmod 1777 "$WORK/root/srv"
+chmod 755 "$WORK/root"/{etc,etc/sudoers.d,usr,usr/bin,var,var/cache}
+tar -C "$WORK/root" --sort=name --owner=:3 --group=:42 -cf "$WORK/root.tar" etc srv usr var
+spec plain <<< '{"name": "x", "contents": "root.tar"}'
+build plain
+exits 0 "a root file system"
+is "a root file system: nothing special becomes writable by a group" \
+    "$(layer "$WORK/plain.tar" | sed 's,/$,,')" \
+    "dir 0775 0:0 etc
+file 0660 0:0 etc/shadow
+dir 0775 0:0 etc/sudoers.d
+file 0640 0:0 etc/sudoers.d/user
+dir 1777 0:0 srv
+file 0664 0:0 srv/x.py
+file 0664 0:0 srv/x.pyc
+dir 0775 0:0 usr
+dir 0775 0:0 usr/bin
+file 4755 0:0 usr/bin/su
+file 2755 0:0 usr/bin/write
+dir 0775 0:0 var
+dir 0775 0:0 var/cache
+file 0664 0:0 var/cache/x"
+
+kept="dir 0755 3:42 etc
+file 0640 3:42 etc/shadow
+dir 0755 3:42 etc/sudoers.d
+file 0440 3:42 etc/sudoers.d/user
+dir 1777 3:42 srv
+file 0644 3:42 srv/x.py
+dir 0755 3:42 usr
+dir 0755 3:42 usr/bin
+file 4755 3:42 usr/bin/su
+file 2755 3:42 usr/bin/write
+dir 0755 3:42 var"
+for script in '' true; do
+    spec kept <<< "$(jq -n --arg base "$(base busybox)" --arg script "$script" '{name: "x", fromImage: $base,
+        contents: [{source: "root.tar", owner: "keep", mode: "keep", exclude: ["*.pyc", "/var/cache/"]}],
+        runAsRoot: $script}')"
+    USER_ENV=()
+    [ -n "$script" ] || USER_ENV=(VMBUILD_QEMU=/no/such/qemu VMBUILD_APPLIANCE=/no/such/appliance)
+    build kept
+    exits 0 "a root file system as it is${script:+, in a VM}"
+    is "a root file system as it is${script:+, in a VM}: owners and modes" \
+        "$(layer "$WORK/kept.tar" | sed 's,/$,,' | grep -v ' \.$')" "$kept"
+    spec placed <<< "$(jq -n --arg base "$(base debian)" --arg script "$script" '{name: "x", fromImage: $base,
+        contents: ["over", {source: "single", target: "/lib/own/", owner: "7:8", mode: "0750"},
+            {source: "over", target: "/opt", owner: "9"}], runAsRoot: $script}')"
+    build placed
+    exits 0 "a target${script:+, in a VM}"
+    is "a target${script:+, in a VM}: owners, modes, symlinks of the base" \
+        "$(layer "$WORK/placed.tar" | grep -v ^dir | sort -k4)" \
+        "file 0664 0:0 etc/three
+file 0664 0:0 etc/two
+file 0664 9:9 opt/etc/three
+file 0664 9:9 opt/etc/two
+file 0750 7:8 usr/lib/own/single"
+done
+USER_ENV=(VMBUILD_QEMU=/no/such/qemu VMBUILD_APPLIANCE=/no/such/appliance)
+run --spec placed.json --set 'contents=[{"source": "single", "target": "/a"}]' --dry-run
+is "an object in --dry-run and --set" "$(jq -c .contents "$WORK/out")" \
+    "[{\"source\":\"$WORK/single\",\"target\":\"/a\",\"owner\":\"0:0\",\"mode\":\"+w\",\"exclude\":[]}]"
 
 # --- Nothing but metadata
 spec meta <<< "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, config: {User: "7"}}')"

@@ -25,11 +25,11 @@ static void expect_steps(const struct spec *spec, const char *expected)
 }
 
 static char text[] = "x";
-static char *paths[] = {text, NULL};
+static struct spec_content items[] = {{.source = text}};
 
 static void test_pure_layer_needs_no_vm(void **state)
 {
-    struct spec spec = {.from_image = text, .contents = {paths, 1, 2}};
+    struct spec spec = {.from_image = text, .contents = {items, 1}};
     struct plan plan;
 
     (void)state;
@@ -41,7 +41,7 @@ static void test_pure_layer_needs_no_vm(void **state)
 static void test_all_steps_in_order(void **state)
 {
     struct spec spec = {.from_image = text,
-                        .contents = {paths, 1, 2},
+                        .contents = {items, 1},
                         .run_as_root = text,
                         .hooks[GUEST_HOOK_PRE_MOUNT] = text,
                         .hooks[GUEST_HOOK_POST_MOUNT] = text,

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
 #include "host/spec/spec.h"
@@ -106,10 +107,105 @@ static void test_relative_paths_are_the_spec_files(void **state)
     write_file("data", "x");
     struct spec *spec = read_spec("{\"name\":\"a\",\"contents\":\"data\",\"fromImage\":\"data\"}");
 
-    assert_string_equal(spec->contents.items[0], expected);
+    assert_string_equal(spec->contents.items[0].source, expected);
     assert_string_equal(spec->from_image, expected);
     spec_free(spec);
     free(expected);
+}
+
+static void test_contents(void **state)
+{
+    CLEANUP(freep) char *expected = xasprintf("%s/data", folder);
+
+    (void)state;
+    write_file("data", "x");
+    struct spec *spec =
+        read_spec("{\"name\":\"a\",\"contents\":[\"data\",{\"source\":\"data\"},"
+                  "{\"source\":\"data\",\"target\":\"//srv/./www/\",\"owner\":\"7:4294967294\","
+                  "\"mode\":\"04755\",\"exclude\":[\"*.pyc\",\"/a\"]},"
+                  "{\"source\":\"data\",\"owner\":\"keep\",\"mode\":\"keep\",\"target\":null},"
+                  "{\"source\":\"data\",\"owner\":\"12\",\"mode\":\"+w\",\"target\":\"/\"}]}");
+    const struct spec_content *items = spec->contents.items;
+
+    assert_int_equal(spec->contents.count, 5);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(items[i].is_path, i == 0);
+        assert_string_equal(items[i].source, expected);
+        assert_string_equal(items[i].target, "/");
+        assert_false(items[i].keep_owner);
+        assert_int_equal(items[i].uid, 0);
+        assert_int_equal(items[i].gid, 0);
+        assert_int_equal(items[i].mode_rule, SPEC_MODE_ADD_WRITE);
+        assert_int_equal(items[i].exclude.count, 0);
+    }
+    assert_string_equal(items[2].target, "/srv/www");
+    assert_int_equal(items[2].uid, 7);
+    assert_int_equal(items[2].gid, 4294967294);
+    assert_int_equal(items[2].mode_rule, SPEC_MODE_SET);
+    assert_int_equal(items[2].mode, 04755);
+    assert_int_equal(items[2].exclude.count, 2);
+    assert_string_equal(items[2].exclude.items[1], "/a");
+    assert_true(items[3].keep_owner);
+    assert_int_equal(items[3].mode_rule, SPEC_MODE_KEEP);
+    assert_string_equal(items[3].target, "/");
+    assert_int_equal(items[4].uid, 12);
+    assert_int_equal(items[4].gid, 12);
+    assert_int_equal(items[4].mode_rule, SPEC_MODE_ADD_WRITE);
+    spec_free(spec);
+}
+
+/* An element of `contents` with MEMBERS is refused, with PART in the message. */
+static void refuse_content(const char *members, const char *part, const char *advice)
+{
+    CLEANUP(freep)
+    char *text = xasprintf("{\"name\":\"a\",\n\"contents\":[{%s}]}", members);
+
+    expect_error(text, part, advice);
+}
+
+static void test_wrong_contents(void **state)
+{
+    static const char *const owners[] = {"\"\"",
+                                         "\"root\"",
+                                         "\"7:\"",
+                                         "\":7\"",
+                                         "\"7:8:9\"",
+                                         "\"-1\"",
+                                         "7",
+                                         "\"4294967295\"",
+                                         "\" 7\"",
+                                         "\"7:x\"",
+                                         "\"99999999999999999999999\""};
+    static const char *const modes[] = {"\"\"",      "\"rwx\"", "\"0888\"", "755",
+                                        "\"10000\"", "\"-1\"",  "\"+x\"",   "\"000755\""};
+
+    (void)state;
+    write_file("data", "x");
+    expect_error("{\"name\":\"a\",\"contents\":{\"source\":\"data\"}}", "key 'contents': expected",
+                 NULL);
+    expect_error("{\"name\":\"a\",\"contents\":[7]}", "expected a path or an object, found number",
+                 NULL);
+    expect_error("{\"name\":\"a\",\"contents\":[\"\"]}", "must not be empty", NULL);
+    refuse_content("", "'source' is missing", NULL);
+    refuse_content("\"source\":null", "'source' is missing", NULL);
+    refuse_content("\"source\":7", "expected a path, found number", NULL);
+    refuse_content("\"source\":\"none\"", "/none': No such file", NULL);
+    refuse_content("\"source\":\"data\",\"owners\":\"7\"", "line 2, column",
+                   "did you mean 'owner'?");
+    refuse_content("\"source\":\"data\",\"target\":\"srv\"", "must be an absolute path", NULL);
+    refuse_content("\"source\":\"data\",\"target\":\"/a/../b\"", "must not contain '..'", NULL);
+    refuse_content("\"source\":\"data\",\"exclude\":\"*\"", "must be a list of patterns", NULL);
+    refuse_content("\"source\":\"data\",\"exclude\":[\"\"]", "must be a list of patterns", NULL);
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
+        CLEANUP(freep) char *members = xasprintf("\"source\":\"data\",\"owner\":%s", owners[i]);
+
+        refuse_content(members, "'owner' must be", NULL);
+    }
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        CLEANUP(freep) char *members = xasprintf("\"source\":\"data\",\"mode\":%s", modes[i]);
+
+        refuse_content(members, "'mode' must be", NULL);
+    }
 }
 
 static void test_script_and_closure_of_files(void **state)
@@ -236,7 +332,7 @@ static void test_overrides_of_text(void **state)
     write_file("script", "echo from a file");
     assert_null(read_with("{\"name\":\"a\"}", overrides, 3, NULL, &spec));
     assert_string_equal(spec->hooks[GUEST_HOOK_PRE_MOUNT], "{ true; }");
-    assert_string_equal(spec->contents.items[0], "/");
+    assert_string_equal(spec->contents.items[0].source, "/");
     assert_string_equal(spec->run_as_root, "echo from a file");
     spec_free(spec);
 }
@@ -380,6 +476,8 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_null_and_empty_script_mean_not_given),
         cmocka_unit_test(test_relative_paths_are_the_spec_files),
+        cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_wrong_contents),
         cmocka_unit_test(test_script_and_closure_of_files),
         cmocka_unit_test(test_created),
         cmocka_unit_test(test_overrides),

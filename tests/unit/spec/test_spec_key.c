@@ -15,6 +15,7 @@
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/spec/spec.h"
+#include "host/spec/spec_contents.h"
 #include "host/spec/spec_key.h"
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_reader.h"
@@ -38,7 +39,9 @@ static const struct {
     {&spec_value_config, "{\"User\":\"u\"}", "{\"User\":\"u\"}"},
     {&spec_value_env, "{\"A\":\"b\"}", "{\"A\":\"b\"}"},
     {&spec_path_image, "/etc/passwd", "\"/etc/passwd\""},
-    {&spec_path_list, "[\"/etc\",\"/usr\"]", "[\"/etc\",\"/usr\"]"},
+    {&spec_contents_list, "[\"/etc\",{\"source\":\"/usr\",\"owner\":\"7\",\"mode\":\"644\"}]",
+     "[\"/etc\",{\"source\":\"/usr\",\"target\":\"/\",\"owner\":\"7:7\",\"mode\":\"0644\","
+     "\"exclude\":[]}]"},
     {&spec_path_closure, "[\"/etc\"]", "[\"/etc\"]"},
     {&spec_path_script, "true", NULL},
     {&spec_path_shares, "[{\"source\":\"/etc\",\"target\":\"/a\"}]",

@@ -15,6 +15,7 @@
 #include "host/lib/memory.h"
 #include "host/tree/contents.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/sources.h"
 
 static void run(const char *command)
 {
@@ -64,7 +65,11 @@ static char *pack(const char *const *paths, const struct contents *options, stru
 
     for (; *paths != NULL; paths++)
         strings_take(&list, xasprintf("%s/%s", folder, *paths));
-    contents.paths = &list;
+    CLEANUP(freep)
+    struct contents_source *sources = make_sources(&list, CONTENTS_MODE_ADD_WRITE);
+
+    contents.sources = sources;
+    contents.source_count = list.count;
     assert_null(contents_write(&contents, (struct sink){append, tar}));
     archive_read_support_format_tar(archive);
     assert_int_equal(archive_read_open_memory(archive, tar->data, tar->length), ARCHIVE_OK);
@@ -94,7 +99,7 @@ static void test_folder(void **state)
     run("mkdir -p a/bin && echo -n x > a/bin/x && chmod 555 a/bin/x && ln -s x a/bin/y && chmod "
         "750 a/bin");
     expect((const char *[]){"a", NULL}, "d 770 0 1 bin/\n"
-                                        "f 775 0 1 bin/x = x\n"
+                                        "f 755 0 1 bin/x = x\n"
                                         "l 777 0 1 bin/y -> x\n");
 }
 
@@ -214,9 +219,11 @@ static void refused(const char *name, const char *word)
 {
     struct strings list = {0};
     struct buffer tar = {0};
-    struct contents contents = {.paths = &list};
 
     strings_take(&list, xasprintf("%s/%s", folder, name));
+    CLEANUP(freep)
+    struct contents_source *sources = make_sources(&list, CONTENTS_MODE_ADD_WRITE);
+    struct contents contents = {.sources = sources, .source_count = 1};
     struct error *err = contents_write(&contents, (struct sink){append, &tar});
 
     assert_non_null(err);
@@ -292,11 +299,12 @@ static void test_same_bytes_whatever_the_order_of_creation(void **state)
 static void test_extract(void **state)
 {
     struct strings list = {0};
-    struct contents contents = {.paths = &list, .clamp = 5000000000, .keep_modes = true};
 
     (void)state;
     run("mkdir -p a/d out && echo -n 1 > a/d/f && chmod 4640 a/d/f && ln a/d/f a/g && ln -s d a/s");
     strings_take(&list, xasprintf("%s/a", folder));
+    CLEANUP(freep) struct contents_source *sources = make_sources(&list, CONTENTS_MODE_KEEP);
+    struct contents contents = {.sources = sources, .source_count = 1, .clamp = 5000000000};
     char *out = xasprintf("%s/out", folder);
 
     assert_null(contents_extract(&contents, out));
@@ -323,11 +331,12 @@ static struct error *refuse(void *context, const void *bytes, size_t length)
 static void test_sink_that_fails(void **state)
 {
     struct strings list = {0};
-    struct contents contents = {.paths = &list};
 
     (void)state;
     run("head -c 3M /dev/urandom > f");
     strings_take(&list, xasprintf("%s/f", folder));
+    CLEANUP(freep) struct contents_source *sources = make_sources(&list, CONTENTS_MODE_KEEP);
+    struct contents contents = {.sources = sources, .source_count = 1};
     struct error *err = contents_write(&contents, (struct sink){.write = refuse});
 
     assert_non_null(err);

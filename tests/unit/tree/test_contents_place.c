@@ -1,4 +1,4 @@
-/* Contents whose paths meet symlinks and files: the base image's, earlier sources' and their own. */
+/* Contents whose paths meet symlinks and files: the base image's, earlier sources', their own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,7 @@
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/contents.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/sources.h"
 
 static void run(const char *command)
 {
@@ -107,10 +108,15 @@ static struct error *pack(const char *const *sources, struct base *base, char **
     CLEANUP(strings_free) struct strings paths = {0};
     CLEANUP(buffer_free) struct buffer tar = {0};
     struct contents contents = {
-        .paths = &paths, .base = base != NULL ? get_base : NULL, .base_context = base, .clamp = 1};
+        .base = base != NULL ? get_base : NULL, .base_context = base, .clamp = 1};
 
     for (; *sources != NULL; sources++)
         strings_take(&paths, xasprintf("%s/%s", folder, *sources));
+    CLEANUP(freep)
+    struct contents_source *items = make_sources(&paths, CONTENTS_MODE_ADD_WRITE);
+
+    contents.sources = items;
+    contents.source_count = paths.count;
     struct error *err = contents_write(&contents, (struct sink){append, &tar});
 
     *ret = err == NULL ? list(&tar) : NULL;
@@ -334,24 +340,31 @@ static void test_closure(void **state)
     assert_memory_equal(all, top, strlen(top));
 }
 
-/* `merge` lays files through the symlinks of earlier sources, and never out of its directory. */
-static void test_extract(void **state)
+/* Merges the sources SOURCES, names in the directory which NULL ends, to "out". */
+static struct error *extract(const char *const *sources)
 {
     CLEANUP(strings_free) struct strings paths = {0};
     CLEANUP(freep) char *out = xasprintf("%s/out", folder);
-    struct contents contents = {.paths = &paths, .clamp = INT64_MAX, .keep_modes = true};
 
+    for (; *sources != NULL; sources++)
+        strings_take(&paths, xasprintf("%s/%s", folder, *sources));
+    CLEANUP(freep) struct contents_source *items = make_sources(&paths, CONTENTS_MODE_KEEP);
+    struct contents contents = {.sources = items, .source_count = paths.count, .clamp = INT64_MAX};
+
+    return contents_extract(&contents, out);
+}
+
+/* `merge` lays files through the symlinks of earlier sources, and never out of its directory. */
+static void test_extract(void **state)
+{
     (void)state;
     run("mkdir -p a/usr/bin b/bin b/up/in out in && ln -s usr/bin a/bin && ln -s ../../.. a/up && "
         "mkdir a/in && touch b/bin/f b/up/in/g");
-    strings_take(&paths, xasprintf("%s/a", folder));
-    strings_take(&paths, xasprintf("%s/b", folder));
-    assert_null(contents_extract(&contents, out));
+    assert_null(extract(SOURCES("a", "b")));
     run("test -L out/bin && test -f out/usr/bin/f && test -L out/up && test -f out/in/g && "
         "! test -e in/g");
-    strings_take(&paths, xasprintf("%s/c", folder));
     run("mkdir -p c/usr/bin/f && rm -r out && mkdir out");
-    CLEANUP(error_freep) struct error *err = contents_extract(&contents, out);
+    CLEANUP(error_freep) struct error *err = extract(SOURCES("a", "b", "c"));
 
     assert_non_null(err);
     assert_non_null(strstr(err->message, "'usr/bin/f' of '"));
