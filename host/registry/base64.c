@@ -3,6 +3,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void base64_encode(const void *bytes, size_t length, struct buffer *out)
@@ -25,7 +28,20 @@ void base64_encode(const void *bytes, size_t length, struct buffer *out)
     }
 }
 
-bool base64_decode(const char *text, struct buffer *out)
+/* Returns TEXT without line ends; the caller's. */
+static char *without_line_ends(const char *text)
+{
+    char *line = xstrdup(text), *to = line;
+
+    for (; *text != '\0'; text++)
+        if (*text != '\n' && *text != '\r')
+            *to++ = *text;
+    *to = '\0';
+    return line;
+}
+
+/* Decodes TEXT, which has no line ends. */
+static bool decode(const char *text, struct buffer *out)
 {
     size_t length = strspn(text, alphabet);
     size_t padding = strspn(text + length, "=");
@@ -45,4 +61,13 @@ bool base64_decode(const char *text, struct buffer *out)
         }
     }
     return true;
+}
+
+bool base64_decode(const char *text, struct buffer *out)
+{
+    CLEANUP(freep) char *line = without_line_ends(text);
+    bool done = decode(line, out);
+
+    explicit_bzero(line, strlen(line));
+    return done;
 }

@@ -10,7 +10,8 @@
 /* Appends LENGTH bytes to OUT, encoded with padding. */
 void base64_encode(const void *bytes, size_t length, struct buffer *out);
 
-/* Appends the bytes that TEXT encodes, padded or not, to OUT. Returns false if it is not Base64;
+/* Appends the bytes that TEXT encodes, padded or not, to OUT. Line ends in it do not count, as
+ * encoders put them there. Returns false if it is not Base64;
  * OUT may have grown. */
 bool base64_decode(const char *text, struct buffer *out);
 

@@ -10,7 +10,8 @@
 
 bool credential_given(const struct credential *credential)
 {
-    return credential->user != NULL || credential->identity_token != NULL;
+    return credential->user != NULL || credential->identity_token != NULL ||
+           credential->registry_token != NULL;
 }
 
 char *credential_basic(const struct credential *credential)
@@ -36,6 +37,7 @@ void credential_free(struct credential *credential)
     free(credential->user);
     free_secret(credential->password);
     free_secret(credential->identity_token);
+    free_secret(credential->registry_token);
     free(credential->origin);
     *credential = (struct credential){0};
 }

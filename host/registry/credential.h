@@ -1,5 +1,5 @@
 /*
- * A user's credential for a registry: a user name with its password, or an identity token.
+ * A user's credential for a registry: a user name with its password, or a token.
  * credentials.h finds it. Secrets are never part of a message, and are overwritten when they are
  * freed.
  */
@@ -12,6 +12,7 @@
 struct credential {
     char *user, *password;
     char *identity_token; /* a refresh token for the registry's token server */
+    char *registry_token; /* a token that the registry itself accepts */
     char *origin;         /* the file that it was found in, for messages */
 };
 

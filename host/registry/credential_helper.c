@@ -21,26 +21,26 @@
 /* The user name with which a helper marks the secret as an identity token. */
 #define TOKEN_USER "<token>"
 
-/* Makes a file in memory with SERVER. Unlike a pipe it does not break if the helper never reads
+/* Makes a file in memory with TEXT. Unlike a pipe it does not break if the helper never reads
  * it. */
-static struct error *make_input(const char *server, int *ret)
+static struct error *make_input(const char *text, int *ret)
 {
     CLEANUP(closep) int fd = memfd_create("server", MFD_CLOEXEC);
-    size_t length = strlen(server);
+    size_t length = strlen(text);
 
-    if (fd < 0 || write(fd, server, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
+    if (fd < 0 || write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
         return error_errno(EXIT_OTHER, "make the helper's input");
     *ret = steal_fd(&fd);
     return NULL;
 }
 
-/* Starts PROGRAM with the given standard input and output, and with the default action for SIGPIPE,
- * which this process ignores. */
-static struct error *start(const char *program, int input, int output, pid_t *ret)
+/* Starts PROGRAM with the argument VERB and the given standard input and output, and with the
+ * default action for SIGPIPE, which this process ignores. */
+static struct error *start(const char *program, const char *verb, int input, int output, pid_t *ret)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    char *arguments[] = {(char *)program, (char *)"get", NULL};
+    char *arguments[] = {(char *)program, (char *)verb, NULL};
     sigset_t broken_pipe;
 
     sigemptyset(&broken_pipe);
@@ -62,19 +62,19 @@ static struct error *start(const char *program, int input, int output, pid_t *re
                         "install the credential helper, or remove it from the configuration");
 }
 
-static struct error *run(const char *program, const char *server, struct buffer *out,
-                         int *ret_status)
+static struct error *run(const char *program, const char *verb, const char *text,
+                         struct buffer *out, int *ret_status)
 {
     CLEANUP(closep) int input = -1;
     CLEANUP(closep) int from = -1;
     int ends[2];
     pid_t pid;
 
-    TRY(make_input(server, &input));
+    TRY(make_input(text, &input));
     if (pipe2(ends, O_CLOEXEC) != 0)
         return error_errno(EXIT_OTHER, "make a pipe");
     from = ends[0];
-    struct error *err = start(program, input, ends[1], &pid);
+    struct error *err = start(program, verb, input, ends[1], &pid);
 
     close(ends[1]);
     if (err != NULL)
@@ -107,32 +107,76 @@ static struct error *parse(const struct buffer *output, struct credential *ret)
     return NULL;
 }
 
-static struct error *get(const char *program, const char *server, struct credential *ret)
+/* Calls PROGRAM with VERB and TEXT. *RET_KNOWN is false if it does not know the server. */
+static struct error *call(const char *program, const char *verb, const char *text,
+                          struct buffer *output, bool *ret_known)
 {
-    CLEANUP(buffer_free) struct buffer output = {0};
     int status = 0;
 
-    TRY(run(program, server, &output, &status));
+    TRY(run(program, verb, text, output, &status));
+    *ret_known = true;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return output.length > 0 ? parse(&output, ret) : error_new(EXIT_NETWORK, "no output");
-    if (output.data != NULL && strstr(output.data, NOT_FOUND) != NULL)
         return NULL;
+    const char *words = output->data != NULL ? output->data : "";
+
+    if (strstr(words, NOT_FOUND) != NULL) {
+        *ret_known = false;
+        return NULL;
+    }
     if (WIFSIGNALED(status))
         return error_new(EXIT_NETWORK, "killed by signal %d", WTERMSIG(status));
-    const char *text = output.data != NULL ? output.data : "";
     CLEANUP(freep)
-    char *line = printable_copy(text, strcspn(text, "\n"), PRINTABLE_ASCII, PRINTABLE_DROP);
+    char *line = printable_copy(words, strcspn(words, "\n"), PRINTABLE_ASCII, PRINTABLE_DROP);
 
     return error_new(EXIT_NETWORK, "exited with status %d: %.200s", WEXITSTATUS(status), line);
 }
 
-struct error *credential_helper_get(const char *name, const char *server, struct credential *ret)
+/* The same for the helper NAME; errors name it and SERVER. */
+static struct error *call_helper(const char *name, const char *server, const char *verb,
+                                 const char *text, struct buffer *output, bool *ret_known)
 {
     CLEANUP(freep) char *program = xasprintf("docker-credential-%s", name);
 
     if (*name == '\0' || strchr(name, '/') != NULL)
         return error_new(EXIT_NETWORK, "run credential helper '%s': not a valid name", name);
-    struct error *err = get(program, server, ret);
+    struct error *err = call(program, verb, text, output, ret_known);
 
     return error_context(err, "run credential helper '%s' for '%s'", program, server);
+}
+
+struct error *credential_helper_get(const char *name, const char *server, struct credential *ret)
+{
+    CLEANUP(buffer_free) struct buffer output = {0};
+    bool is_known = false;
+
+    TRY(call_helper(name, server, "get", server, &output, &is_known));
+    if (!is_known)
+        return NULL;
+    struct error *err =
+        output.length > 0 ? parse(&output, ret) : error_new(EXIT_NETWORK, "no output");
+
+    return error_context(err, "run credential helper 'docker-credential-%s' for '%s'", name,
+                         server);
+}
+
+struct error *credential_helper_store(const char *name, const char *server, const char *user,
+                                      const char *password)
+{
+    CLEANUP(json_freep) struct json *entry = json_object();
+    CLEANUP(buffer_free) struct buffer text = {0}, output = {0};
+    bool is_known = false;
+
+    json_set(entry, "ServerURL", json_string(server));
+    json_set(entry, "Username", json_string(user));
+    json_set(entry, "Secret", json_string(password));
+    json_write(entry, false, &text);
+    return call_helper(name, server, "store", text.data, &output, &is_known);
+}
+
+struct error *credential_helper_erase(const char *name, const char *server)
+{
+    CLEANUP(buffer_free) struct buffer output = {0};
+    bool is_known = false;
+
+    return call_helper(name, server, "erase", server, &output, &is_known);
 }

@@ -65,6 +65,16 @@ static size_t list_places(const char *auth_file, struct place places[PLACES_MAX]
     return count;
 }
 
+char *credentials_path(const char *auth_file)
+{
+    struct place places[PLACES_MAX] = {0};
+    size_t count = list_places(auth_file, places);
+
+    for (size_t i = 1; i < count; i++)
+        free(places[i].path);
+    return places[0].path;
+}
+
 /* *RET is NULL if there is no such file. */
 static struct error *read_place(const struct place *place, struct json **ret)
 {
@@ -84,21 +94,14 @@ static struct error *read_place(const struct place *place, struct json **ret)
     return NULL;
 }
 
-/* Reads an entry of "auths". *RET stays empty if the entry has no secret, as when a helper keeps
- * it. */
-static struct error *read_entry(const struct json *entry, struct credential *ret)
+/* Reads "auth": USER:PASSWORD in Base64, where some programs have put NULs behind the password. */
+static struct error *decode_pair(const char *encoded, struct credential *ret)
 {
-    const char *token = json_get_string(entry, "identitytoken");
-    const char *encoded = json_get_string(entry, "auth");
     CLEANUP(buffer_free) struct buffer pair = {0};
-
-    if (token != NULL && *token != '\0') {
-        ret->identity_token = xstrdup(token);
-        return NULL;
-    }
-    if (encoded == NULL || *encoded == '\0')
-        return NULL;
     bool decoded = base64_decode(encoded, &pair);
+
+    while (pair.length > 0 && pair.data[pair.length - 1] == '\0')
+        pair.length--;
     char *colon = decoded && pair.data != NULL && strlen(pair.data) == pair.length
                       ? strchr(pair.data, ':')
                       : NULL;
@@ -111,31 +114,95 @@ static struct error *read_entry(const struct json *entry, struct credential *ret
     return NULL;
 }
 
-/* Returns the registry of an entry's key: without scheme and path, and "docker.io" for each of
- * Docker's names. The caller's. */
+static char *copy_member(const struct json *entry, const char *key)
+{
+    const char *text = json_get_string(entry, key);
+
+    return text != NULL && *text != '\0' ? xstrdup(text) : NULL;
+}
+
+/* Reads an entry of "auths", as Docker's and as Kubernetes' tools write them. *RET stays empty if
+ * the entry has no secret, as when a helper keeps it. */
+static struct error *read_entry(const struct json *entry, struct credential *ret)
+{
+    CLEANUP(freep) char *encoded = copy_member(entry, "auth");
+    CLEANUP(freep) char *user = copy_member(entry, "username");
+
+    ret->registry_token = copy_member(entry, "registrytoken");
+    ret->identity_token = copy_member(entry, "identitytoken");
+    if (credential_given(ret))
+        return NULL;
+    if (encoded != NULL)
+        return decode_pair(encoded, ret);
+    if (user != NULL) {
+        const char *password = json_get_string(entry, "password");
+
+        ret->user = STEAL(user);
+        ret->password = xstrdup(password != NULL ? password : "");
+    }
+    return NULL;
+}
+
+/* Returns how much of PATH, what follows the host in a key, is a namespace: none of the versions of
+ * the API, and no slash at its end. */
+static size_t namespace_length(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    return length == 3 && (strncmp(path, "/v1", 3) == 0 || strncmp(path, "/v2", 3) == 0) ? 0
+                                                                                         : length;
+}
+
+/* Returns the registry or namespace of an entry's key: without scheme, the API's path and slashes
+ * at the end, and "docker.io" for each of Docker's names. The caller's. */
 static char *registry_of(const char *key, bool legacy)
 {
     const char *host = strncmp(key, "https://", 8) == 0  ? key + 8
                        : strncmp(key, "http://", 7) == 0 ? key + 7
                                                          : key;
-    /* Without a scheme, and not in the legacy form, a '/' begins a namespace. */
-    size_t length = host != key || legacy ? strcspn(host, "/") : strlen(host);
+    size_t length = strcspn(host, "/");
+    /* After a scheme, and in the legacy form, there are no namespaces. */
+    size_t rest = host != key || legacy ? 0 : namespace_length(host + length);
     CLEANUP(freep) char *name = xstrndup(host, length);
 
     for (size_t i = 0; i < sizeof docker_names / sizeof *docker_names; i++)
         if (strcmp(name, docker_names[i]) == 0)
-            return xstrdup(DOCKER_HOST);
-    return STEAL(name);
+            return xasprintf(DOCKER_HOST "%.*s", (int)rest, host + length);
+    return xstrndup(host, length + rest);
+}
+
+char *credentials_key(const char *text)
+{
+    return registry_of(text, false);
+}
+
+/* Returns the member of OBJECT whose key is NAME, or means that registry or namespace; NULL if
+ * there is none. */
+static const struct json *find_member(const struct json *object, const char *name, bool legacy)
+{
+    const struct json *member = json_get(object, name);
+
+    if (object == NULL || object->type != JSON_OBJECT)
+        return NULL;
+    for (size_t i = 0; i < object->count && member == NULL; i++) {
+        CLEANUP(freep) char *registry = registry_of(object->keys[i], legacy);
+
+        if (strcmp(registry, name) == 0)
+            member = object->items[i];
+    }
+    return member;
 }
 
 /* Looks for the longest namespace that contains HOST/NAME. */
-static struct error *search_namespaces(const struct json *entries, const char *host,
-                                       const char *name, struct credential *ret)
+static struct error *search_entries(const struct json *entries, const char *host, const char *name,
+                                    bool legacy, struct credential *ret)
 {
     CLEANUP(freep) char *key = xasprintf("%s/%s", host, name);
 
     for (;;) {
-        TRY(read_entry(json_get(entries, key), ret));
+        TRY(read_entry(find_member(entries, key, legacy), ret));
         char *slash = strrchr(key, '/');
 
         if (credential_given(ret) || slash == NULL)
@@ -144,40 +211,32 @@ static struct error *search_namespaces(const struct json *entries, const char *h
     }
 }
 
-/* Looks for HOST in its other spellings. */
-static struct error *search_urls(const struct json *entries, const char *host, bool legacy,
-                                 struct credential *ret)
+const char *credentials_helper(const struct json *file, const char *host)
 {
-    for (size_t i = 0; entries != NULL && i < entries->count && !credential_given(ret); i++) {
-        if (entries->type != JSON_OBJECT)
-            return NULL;
-        CLEANUP(freep) char *registry = registry_of(entries->keys[i], legacy);
+    const struct json *helper = find_member(json_get(file, "credHelpers"), host, false);
 
-        if (strcmp(registry, host) == 0)
-            TRY(read_entry(entries->items[i], ret));
-    }
-    return NULL;
+    return helper != NULL && helper->type == JSON_STRING ? helper->text : NULL;
+}
+
+const char *credentials_server(const char *host)
+{
+    return strcmp(host, DOCKER_HOST) == 0 ? DOCKER_SERVER : host;
 }
 
 static struct error *search_file(const struct json *file, bool legacy, const char *host,
                                  const char *name, struct credential *ret)
 {
-    if (legacy) {
-        TRY(read_entry(json_get(file, host), ret));
-        return credential_given(ret) ? NULL : search_urls(file, host, true, ret);
-    }
-    const struct json *entries = json_get(file, "auths");
-    const char *server = strcmp(host, DOCKER_HOST) == 0 ? DOCKER_SERVER : host;
-    const char *helper = json_get_string(json_get(file, "credHelpers"), host);
+    if (legacy)
+        return search_entries(file, host, name, true, ret);
+    const char *helper = credentials_helper(file, host);
     const char *store = json_get_string(file, "credsStore");
 
-    if (helper != NULL)
-        return credential_helper_get(helper, server, ret);
-    TRY(search_namespaces(entries, host, name, ret));
-    if (!credential_given(ret))
-        TRY(search_urls(entries, host, false, ret));
-    if (!credential_given(ret) && store != NULL && *store != '\0')
-        TRY(credential_helper_get(store, server, ret));
+    if (helper != NULL && *helper != '\0')
+        return credential_helper_get(helper, credentials_server(host), ret);
+    TRY(search_entries(json_get(file, "auths"), host, name, false, ret));
+    /* An empty helper means that the file itself has the credential. */
+    if (!credential_given(ret) && helper == NULL && store != NULL && *store != '\0')
+        TRY(credential_helper_get(store, credentials_server(host), ret));
     return NULL;
 }
 

@@ -45,6 +45,17 @@ static void test_unpadded(void **state)
     buffer_free(&out);
 }
 
+/* Encoders put line ends in. */
+static void test_lines(void **state)
+{
+    struct buffer out = {0};
+
+    (void)state;
+    assert_true(base64_decode("Zm9v\r\nYm\n\nFy\n", &out));
+    assert_string_equal(out.data, "foobar");
+    buffer_free(&out);
+}
+
 static void test_malformed(void **state)
 {
     static const char *const bad[] = {"Z", "Zg=", "Zg===", "Z=g=", "Zm9v Yg==", "Zm9v-", "="};
@@ -61,6 +72,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_unpadded),
+        cmocka_unit_test(test_lines),
         cmocka_unit_test(test_malformed),
     };
 

@@ -205,6 +205,60 @@ static void test_identity_token(void **state)
     credential_free(&found);
 }
 
+/* Kubernetes' tools leave "auth" out. */
+static void test_user_and_password(void **state)
+{
+    (void)state;
+    write_file("run/containers/auth.json", 0600,
+               "{\"auths\":{\"h\":{\"username\":\"plain\",\"password\":\"pass:word\","
+               "\"email\":\"x\"},\"g\":{\"auth\":\"\"}}}");
+    expect(NULL, "h", "n", "plain");
+    expect(NULL, "g", "n", NULL);
+}
+
+/* Line ends, and NULs behind the password. */
+static void test_sloppy_base64(void **state)
+{
+    (void)state;
+    write_file("run/containers/auth.json", 0600,
+               "{\"auths\":{\"h\":{\"auth\":\"bGluZXM6cGFz\\r\\nczp3b3Jk\\n\"},"
+               "\"g\":{\"auth\":\"bnVsczpwYXNzOndvcmQAAA==\"}}}");
+    expect(NULL, "h", "n", "lines");
+    expect(NULL, "g", "n", "nuls");
+}
+
+static void test_registry_token(void **state)
+{
+    struct credential found = {0};
+
+    (void)state;
+    write_file("run/containers/auth.json", 0600,
+               "{\"auths\":{\"h\":{\"registrytoken\":\"secret\"}}}");
+    assert_null(credentials_find(NULL, "h", "n", &found));
+    assert_true(credential_given(&found));
+    assert_string_equal(found.registry_token, "secret");
+    credential_free(&found);
+}
+
+static void test_key_spellings(void **state)
+{
+    static const char *const keys[] = {
+        "h:5000",    "h:5000/",        "h:5000/v2/",       "h:5000/v2", "h:5000/v1/",
+        "h:5000/a/", "https://h:5000", "http://h:5000/v2", "h:5000/a",
+    };
+    static const char *const others[] = {"h", "h:500", "h:5000/ab", "h:5000/v2/a", "h:5000/a/b/c"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        write_auth("run/containers/auth.json", keys[i], "key");
+        expect(NULL, "h:5000", "a/b", "key");
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        write_auth("run/containers/auth.json", others[i], "key");
+        expect(NULL, "h:5000", "a/b", NULL);
+    }
+}
+
 static void write_helper(const char *name, const char *script)
 {
     char *file = xasprintf("bin/docker-credential-%s", name);
@@ -239,6 +293,30 @@ static void test_store(void **state)
     write_file(".docker/config.json", 0600, "{\"auths\":{\"h\":{}},\"credsStore\":\"all\"}");
     expect(NULL, "h", "n", "for-h");
     expect(NULL, "docker.io", "n", "for-https://index.docker.io/v1/");
+}
+
+/* Keys of credHelpers have many spellings, too. */
+static void test_helper_keys(void **state)
+{
+    (void)state;
+    write_helper("one", "read -r server\n"
+                        "printf '{\"Username\":\"%s\",\"Secret\":\"pass:word\"}' \"for-$server\"");
+    write_file(".docker/config.json", 0600,
+               "{\"credHelpers\":{\"https://index.docker.io/v1/\":\"one\",\"h/\":\"one\"}}");
+    expect(NULL, "docker.io", "library/debian", "for-https://index.docker.io/v1/");
+    expect(NULL, "h", "n", "for-h");
+}
+
+/* An empty helper means the file, whatever the helper for all others. */
+static void test_empty_helper(void **state)
+{
+    (void)state;
+    write_helper("all", "echo broken; exit 1");
+    write_file(".docker/config.json", 0600,
+               "{\"auths\":{\"h\":{\"auth\":\"aG9zdDpwYXNzOndvcmQ=\"}},"
+               "\"credsStore\":\"all\",\"credHelpers\":{\"h\":\"\",\"g\":\"\"}}");
+    expect(NULL, "h", "n", "host");
+    expect(NULL, "g", "n", NULL);
 }
 
 static void test_helper_without(void **state)
@@ -293,11 +371,16 @@ static void test_malformed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_none),          TEST(test_order),          TEST(test_variables),
-        TEST(test_next_file),     TEST(test_namespaces),     TEST(test_docker_hub),
-        TEST(test_url_key),       TEST(test_identity_token), TEST(test_helper),
-        TEST(test_store),         TEST(test_helper_without), TEST(test_helper_fails),
-        TEST(test_helper_floods), TEST(test_malformed),
+        TEST(test_none),           TEST(test_order),
+        TEST(test_variables),      TEST(test_next_file),
+        TEST(test_namespaces),     TEST(test_docker_hub),
+        TEST(test_url_key),        TEST(test_user_and_password),
+        TEST(test_sloppy_base64),  TEST(test_registry_token),
+        TEST(test_key_spellings),  TEST(test_helper_keys),
+        TEST(test_empty_helper),   TEST(test_identity_token),
+        TEST(test_helper),         TEST(test_store),
+        TEST(test_helper_without), TEST(test_helper_fails),
+        TEST(test_helper_floods),  TEST(test_malformed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
