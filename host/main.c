@@ -11,6 +11,7 @@
 #include "host/command/commands.h"
 #include "host/command/help.h"
 #include "host/command/options.h"
+#include "host/command/registry_options.h"
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -73,8 +74,9 @@ static struct error *take_typed_input(void)
     return NULL;
 }
 
-static struct error *prepare(const struct options *options)
+static struct error *prepare(struct options *options)
 {
+    TRY(registry_options_complete(options));
     if (options->spec != NULL && strcmp(options->spec, "-") == 0 && isatty(STDIN_FILENO))
         TRY(take_typed_input());
     return temporary_setup();

@@ -158,7 +158,8 @@ run() {
     local -a under=()
     read -r -a under <<< "${UNDER:+$TOP/$UNDER}"
     STATUS=0
-    as_user "${under[@]}" "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
+    as_user "${under[@]}" "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < "${INPUT-/dev/null}" ||
+        STATUS=$?
 }
 
 # start ARGUMENT...: the same in the background, with RUN_PID; `finish` waits for it.

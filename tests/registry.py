@@ -8,9 +8,12 @@ usage: registry.py layout DIR [--layers N] [--size BYTES] [--tar]
            passes requests on to http://TARGET and makes the faults that FAULTS lists (see Fault);
            LOG gets a line for each request: METHOD PATH STATUS range=R auth=SCHEME, where R is the
            request's Range or Content-Range
-       registry.py tokens PORT_FILE KEY CERTIFICATE LOG [--public PREFIX] [--tls]
+       registry.py tokens PORT_FILE KEY CERTIFICATE LOG [--public PREFIX]
+                          [--refuse PREFIX] [--tls]
            a token server (distribution's "Token Authentication"): user "user" with password
            "secret", or refresh token "refresh"; anyone else may pull from PREFIX* (public/);
+           it refuses every request to pull, and only pull, from a repository REFUSE*, whatever else is
+           requested at the same time;
            with --tls it speaks HTTPS, with the same key and certificate
        registry.py internet PORT_FILE LOG NAME=PORT...
            a client's HTTP proxy, in front of an Internet that consists of the hosts NAME, which are
@@ -104,6 +107,9 @@ class Fault:
                                            state of uploads themselves
           corrupt                          changes a byte of the answer's body
           headers (headers)                sets headers of the answer
+          instead (status, without)        the registry's answer, with another status, and without the
+                                           headers that are listed
+          drip                             a byte of the answer's body every half second
           no-range                         the registry never sees the Range
           flood (status)                   a body without end
     """
@@ -116,6 +122,7 @@ class Fault:
         self.headers = description.get("headers", {})
         self.body = description.get("body", "").encode()
         self.after = description.get("after", 0)
+        self.without = [name.lower() for name in description.get("without", [])]
 
 
 class Faults:
@@ -222,17 +229,24 @@ class Proxy(Handler):
         target.close()
 
     def give_back(self, response, fault, what):
-        self.record(response.status)
+        status = fault.status if what == "instead" else response.status
+        self.record(status)
         headers = {name: value for name, value in response.getheaders()
                    if name.lower() not in ("connection", "transfer-encoding", "date")}
         if what == "headers":
             headers.update(fault.headers)
-        self.send_response_only(response.status)
+        if what == "instead":
+            headers = {name: value for name, value in headers.items()
+                       if name.lower() not in fault.without and
+                       (status != 204 or name.lower() != "content-length")}
+        self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         sent = 0
-        while piece := response.read(65536):
+        while piece := response.read(1 if what == "drip" else 65536):
+            if what == "drip":
+                time.sleep(0.5)
             if what == "corrupt" and sent == 0:
                 piece = bytes([piece[0] ^ 1]) + piece[1:]
             if what == "cut" and sent + len(piece) > fault.after:
@@ -261,6 +275,11 @@ class Tokens(Handler):
         return text + "." + base64_url(signature)
 
     def grant(self, user, scopes, service):
+        refused = self.server.refused
+        if refused and any(re.match("repository:%s[^:]*:pull$" % refused, scope)
+                           for scope in scopes):
+            self.answer(403, {"Content-Type": "application/json"}, b'{"details": "denied"}')
+            return
         access = []
         for scope in scopes:
             kind, name, actions = scope.split(":")
@@ -327,9 +346,13 @@ class Internet(Handler):
             return
         client = http.client.HTTPConnection(url.hostname)
         client.sock = other
-        client.request("GET", urllib.parse.urlunsplit(("", "", *url[2:])))
+        headers = {name: value for name, value in self.headers.items()
+                   if not name.lower().startswith("proxy-")}
+        client.request("GET", urllib.parse.urlunsplit(("", "", *url[2:])), headers=headers)
         response = client.getresponse()
-        self.answer(response.status, {}, response.read())
+        headers = {name: value for name, value in response.getheaders()
+                   if name.lower() not in ("connection", "transfer-encoding", "content-length", "date")}
+        self.answer(response.status, headers, response.read())
         client.close()
 
 
@@ -365,6 +388,7 @@ def main():
     for name in ("port_file", "key", "certificate", "log"):
         command.add_argument(name)
     command.add_argument("--public", default="public/")
+    command.add_argument("--refuse", default="")
     command.add_argument("--tls", action="store_true")
     command = commands.add_parser("internet")
     for name in ("port_file", "log"):
@@ -378,7 +402,8 @@ def main():
               faults=Faults(arguments.faults), moved={})
     elif arguments.command == "tokens":
         serve(Tokens, arguments.port_file, arguments.log, key=arguments.key,
-              certificate=arguments.certificate, public=arguments.public, tls=arguments.tls)
+              certificate=arguments.certificate, public=arguments.public,
+              refused=arguments.refuse, tls=arguments.tls)
     else:
         names = dict(name.split("=") for name in arguments.names)
         serve(Internet, arguments.port_file, arguments.log,

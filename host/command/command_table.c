@@ -64,6 +64,26 @@ const struct command command_table[COMMAND_COUNT] = {
                  "and compressed layers keep their bytes. At the end the reference and the digest "
                  "of the manifest are shown.",
          .supervised = true},
+    [COMMAND_LOGIN] =
+        {.name = "login",
+         .arguments = {{"REGISTRY", ARGUMENT_TEXT, NULL}},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "log in to a registry",
+         .text = "Check a user name and a password at a registry, `HOST[:PORT]` or "
+                 "`HOST[:PORT]/NAMESPACE`, and keep them in a file for later commands, and for "
+                 "skopeo, podman and buildah: that of `--authfile`, of `REGISTRY_AUTH_FILE`, or "
+                 "`$XDG_RUNTIME_DIR/containers/auth.json`. Only the user can read the file. If it "
+                 "names a credential helper for the registry, that keeps them. On a terminal, what "
+                 "is not given is asked for.",
+         .supervised = true},
+    [COMMAND_LOGOUT] = {.name = "logout",
+                        .arguments = {{"REGISTRY", ARGUMENT_TEXT, NULL}},
+                        .arguments_min = 1,
+                        .arguments_max = 1,
+                        .summary = "forget the credentials for a registry",
+                        .text = "Remove what `login` keeps for a registry.",
+                        .supervised = true},
     [COMMAND_MERGE] =
         {.name = "merge",
          .arguments = {{"PATH", ARGUMENT_FILE, NULL}},

@@ -13,6 +13,10 @@ struct error *commands_run(const struct options *options)
         return pull_command(options);
     case COMMAND_PUSH:
         return push_command(options);
+    case COMMAND_LOGIN:
+        return login_command(options);
+    case COMMAND_LOGOUT:
+        return logout_command(options);
     case COMMAND_MERGE:
         return merge_command(options);
     case COMMAND_TARSUM:

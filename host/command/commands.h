@@ -16,6 +16,8 @@ struct options;
 [[nodiscard]] struct error *export_command(const struct options *options);
 [[nodiscard]] struct error *pull_command(const struct options *options);
 [[nodiscard]] struct error *push_command(const struct options *options);
+[[nodiscard]] struct error *login_command(const struct options *options);
+[[nodiscard]] struct error *logout_command(const struct options *options);
 [[nodiscard]] struct error *merge_command(const struct options *options);
 [[nodiscard]] struct error *tarsum_command(const struct options *options);
 [[nodiscard]] struct error *inspect_command(const struct options *options);

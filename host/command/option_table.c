@@ -6,6 +6,7 @@
 
 #define BIT(name) (1u << COMMAND_##name)
 #define IMAGES (BIT(BUILD) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(INSPECT))
+#define REGISTRIES (IMAGES | BIT(LOGIN))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
 #define MEMBER(member) .offset = offsetof(struct options, member)
@@ -32,6 +33,13 @@ static const struct choice accelerators[] = {
     {"auto", ACCELERATOR_AUTO, "KVM if it works here, otherwise TCG. This is the default."},
     {"kvm", ACCELERATOR_KVM, "KVM. If it does not work here, the VM does not start."},
     {"tcg", ACCELERATOR_TCG, "Emulation by QEMU, which works everywhere and is slower."},
+    {0},
+};
+
+static const struct choice trusts[] = {
+    {"true", REGISTRY_TRUST_VERIFIED, "Certificates must be valid."},
+    {"false", REGISTRY_TRUST_ANYONE,
+     "Any certificate will do, and plain HTTP if a registry does not answer by HTTPS."},
     {0},
 };
 
@@ -213,7 +221,7 @@ const struct option_row option_table[] = {
     {.name = "authfile",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
-     .commands = IMAGES,
+     .commands = REGISTRIES | BIT(LOGOUT),
      MEMBER(auth_file),
      .argument = {"FILE", ARGUMENT_FILE, NULL},
      .summary = "file with credentials for registries",
@@ -221,11 +229,67 @@ const struct option_row option_table[] = {
     {.name = "plain-http",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_IMAGE,
-     .commands = IMAGES,
+     .commands = REGISTRIES,
      MEMBER(plain_http),
      .summary = "reach registries by HTTP instead of HTTPS",
      .text = "Reach registries by HTTP instead of HTTPS. Without this option that is done only on "
              "the loopback interface, and only if the registry does not speak TLS."},
+    {.name = "tls-verify",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = REGISTRIES,
+     MEMBER(trust),
+     .argument = {"BOOL", ARGUMENT_CHOICE, trusts},
+     .summary = "whether certificates of registries must be valid (default: true)",
+     .text = "Whether registries must be reached by HTTPS, with a valid certificate. This option "
+             "overrides `insecure` of `registries.conf(5)`."},
+    {.name = "creds",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = IMAGES,
+     MEMBER(creds),
+     .argument = {"USER[:PASSWORD]", ARGUMENT_TEXT, NULL},
+     .summary = "credentials for the registry",
+     .text = "The user name and the password for the registry, instead of those in files; of two "
+             "registries, for the one that is written to. Other users of the host can see the "
+             "arguments of a program: `--password-stdin` or `vmbuild login` is safer."},
+    {.name = "username",
+     .letter = 'u',
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = BIT(LOGIN),
+     MEMBER(username),
+     .argument = {"USER", ARGUMENT_TEXT, NULL},
+     .summary = "the user name",
+     .text = "The user name."},
+    {.name = "password",
+     .letter = 'p',
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = BIT(LOGIN),
+     MEMBER(given_password),
+     .argument = {"PASSWORD", ARGUMENT_TEXT, NULL},
+     .summary = "the password; --password-stdin is safer",
+     .text = "The password. Other users of the host can see the arguments of a program: "
+             "`--password-stdin` is safer."},
+    {.name = "password-stdin",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = REGISTRIES,
+     MEMBER(password_stdin),
+     .summary = "read the password from standard input",
+     .text = "Read the password from standard input, for the user of `--creds` or `--username`. A "
+             "line end behind it does not count."},
+    {.name = "registry-timeout",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = REGISTRIES,
+     MEMBER(registry_timeout),
+     .argument = {"SECONDS", ARGUMENT_TEXT, NULL},
+     .summary = "time limit of all requests to registries (default: none)",
+     .text = "The time limit of all requests to registries together, in seconds, counted from the "
+             "start of the command. By default there is none, but a transfer that stays below 1 "
+             "KiB a second for a minute fails."},
     {.name = "cache-dir",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_CACHE,

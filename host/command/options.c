@@ -89,7 +89,7 @@ static struct error *set_choice(void *member, const struct option_row *row, cons
     static_assert(
         sizeof(enum output_format) == sizeof(int) && sizeof(enum compression) == sizeof(int) &&
         sizeof(enum accelerator) == sizeof(int) && sizeof(enum progress_mode) == sizeof(int) &&
-        sizeof(enum tarsum_version) == sizeof(int));
+        sizeof(enum tarsum_version) == sizeof(int) && sizeof(enum registry_trust) == sizeof(int));
     if (choice == NULL)
         return refuse_choice("option", option, &row->argument, value);
     memcpy(member, &choice->value, sizeof choice->value);
@@ -405,7 +405,13 @@ char *options_output_path(const struct options *options, const char *name)
 
 struct registry_access options_registry(const struct options *options)
 {
-    return (struct registry_access){options->plain_http, options->auth_file};
+    return (struct registry_access){.plain_http = options->plain_http,
+                                    .trust = options->trust,
+                                    .auth_file = options->auth_file,
+                                    .user = options->user,
+                                    .password = options->password,
+                                    .deadline = options->registry_deadline,
+                                    .seconds = options->registry_seconds};
 }
 
 struct image_request options_image_request(const struct options *options, unsigned int forms,
@@ -421,5 +427,9 @@ void options_free(struct options *options)
 {
     strings_free(&options->arguments);
     free(options->overrides);
+    free(options->user);
+    if (options->password != NULL)
+        explicit_bzero(options->password, strlen(options->password));
+    free(options->password);
     *options = (struct options){0};
 }

@@ -41,6 +41,13 @@ struct options {
     char *platform;  /* --platform: a GOARCH name */
     char *auth_file; /* --authfile */
     bool plain_http;
+    enum registry_trust trust;       /* --tls-verify */
+    char *creds, *registry_timeout;  /* --creds, --registry-timeout */
+    char *username, *given_password; /* --username, --password */
+    bool password_stdin;
+    char *user, *password;       /* of these together, owned: registry_options.h */
+    long long registry_deadline; /* 0: none */
+    unsigned int registry_seconds;
     char *limit; /* --limit of cache prune, in MiB */
 };
 
@@ -52,7 +59,7 @@ struct options {
  * NAME with the extension of format and compression. */
 char *options_output_path(const struct options *options, const char *name);
 
-/* How --plain-http and --authfile have registries reached; borrows from OPTIONS. */
+/* How the options have registries reached; borrows from OPTIONS. */
 struct registry_access options_registry(const struct options *options);
 
 /* The request for the image on the command line, for --platform, its layers in FORMS (enum

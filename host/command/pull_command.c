@@ -7,6 +7,8 @@
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/registry/short_name.h"
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
 
@@ -17,6 +19,11 @@ static struct error *read_reference(const struct options *options, struct refere
     struct digest pinned = {0};
 
     TRY(reference_parse(text, ret));
+    if (ret->transport == TRANSPORT_PATH) {
+        reference_free(ret);
+        TRY(short_name_resolve(text, ret));
+        progress_note("'%s' is '%s/%s'", text, ret->host, ret->name);
+    }
     if (ret->transport != TRANSPORT_DOCKER)
         return error_advise(
             error_new(EXIT_USAGE, "read reference '%s': not an image in a registry", text),

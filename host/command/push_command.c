@@ -38,12 +38,14 @@ struct error *push_command(const struct options *options)
                             "use docker://HOST/NAME[:TAG]");
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, LAYER_BLOB, store);
+    const struct registry_access access = request.registry;
 
+    request.registry.user = NULL; /* --creds is for the target */
     progress_start("read");
     TRY(image_open(&source, &request, &image));
     progress_done();
     progress_start("push");
-    TRY(registry_push(image, &target, 1, &request.registry, store, &digest));
+    TRY(registry_push(image, &target, 1, &access, store, &digest));
     progress_done();
     show_result(&target, &digest);
     return NULL;

@@ -21,10 +21,22 @@ struct image_choice {
                                  host, if the image is for several, else anything */
 };
 
+/* Whether a registry's certificate has to be valid. */
+enum registry_trust {
+    REGISTRY_TRUST_CONFIGURED, /* as registries.conf(5) says; otherwise yes */
+    REGISTRY_TRUST_VERIFIED,
+    REGISTRY_TRUST_ANYONE, /* no, and plain HTTP will do */
+};
+
 /* How registries are reached. Zeroed: over TLS, with the credentials in their usual places. */
 struct registry_access {
-    bool plain_http;       /* --plain-http: plain HTTP to any host */
-    const char *auth_file; /* --authfile, or NULL */
+    bool plain_http;             /* --plain-http: plain HTTP to any host */
+    enum registry_trust trust;   /* --tls-verify */
+    const char *auth_file;       /* --authfile, or NULL */
+    const char *user, *password; /* --creds, or NULL */
+    long long deadline;          /* of all requests: milliseconds of a clock that nobody sets
+                                         (http_now); 0: none */
+    unsigned int seconds;        /* --registry-timeout, for messages */
 };
 
 struct image_request {

@@ -11,6 +11,7 @@
     255 /* of a repository name, as distribution's reference package limits it */
 #define TAG_MAX_LENGTH 128
 #define DEFAULT_HOST "docker.io"
+#define FORMER_HOST "index.docker.io" /* Docker still accepts it */
 #define DEFAULT_NAMESPACE "library/"
 
 static const struct {
@@ -186,6 +187,11 @@ static struct error *parse_registry(const char *text, struct reference *referenc
         free(name);
     } else {
         reference->host = xstrdup(DEFAULT_HOST);
+        reference->short_name = xstrdup(name);
+    }
+    if (strcmp(reference->host, FORMER_HOST) == 0) {
+        free(reference->host);
+        reference->host = xstrdup(DEFAULT_HOST);
     }
     if (strcmp(reference->host, DEFAULT_HOST) == 0 && strchr(reference->name, '/') == NULL) {
         name = reference->name;
@@ -309,6 +315,7 @@ void reference_free(struct reference *reference)
     free(reference->path);
     free(reference->host);
     free(reference->name);
+    free(reference->short_name);
     free(reference->tag);
     *reference = (struct reference){0};
 }

@@ -32,7 +32,8 @@ struct reference {
     char *path; /* of a file or directory; NULL for a registry */
     char *host; /* registry HOST[:PORT]; "docker.io" has its API host substituted by the registry */
     char *name; /* repository name within the registry, or the image name after FILE:, or NULL */
-    char *tag;  /* or NULL */
+    char *short_name;     /* the name as it was written, if that was without a host; or NULL */
+    char *tag;            /* or NULL */
     struct digest digest; /* or empty */
     size_t position;      /* from 1, in an archive's list of images ("@0" is 1); or 0 */
 };

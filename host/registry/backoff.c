@@ -47,7 +47,10 @@ static void sleep_ms(long ms)
 
 bool backoff_again(struct backoff *backoff, const struct http_answer *answer, struct error **err)
 {
-    if (!is_worth_it(answer, *err) || ++backoff->tries >= BACKOFF_TRIES_MAX)
+    if (!is_worth_it(answer, *err))
+        return false;
+    backoff->tries += answer->too_slow ? BACKOFF_TRIES_SLOW : 1;
+    if (backoff->tries >= BACKOFF_TRIES_MAX)
         return false;
     long wait = (long)BACKOFF_FIRST_MS << (backoff->tries - 1);
     const char *header = *err == NULL ? http_header(answer, "retry-after") : NULL;
@@ -65,6 +68,8 @@ bool backoff_again(struct backoff *backoff, const struct http_answer *answer, st
                         answer->status, wait / 1000, wait % 1000 / 100);
     error_free(*err);
     *err = NULL;
-    sleep_ms(wait);
+    if (answer->deadline != 0 && answer->deadline - http_now() < wait)
+        wait = (long)(answer->deadline - http_now()); /* the next try reports that it is over */
+    sleep_ms(wait > 0 ? wait : 0);
     return true;
 }

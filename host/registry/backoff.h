@@ -10,6 +10,7 @@
 
 #define BACKOFF_TRIES_MAX 6
 #define BACKOFF_FIRST_MS 500
+#define BACKOFF_TRIES_SLOW 3         /* that one try counts for if the server was too slow */
 #define BACKOFF_WAIT_MAX_SECONDS 120 /* the request has failed if the server asks for more */
 
 struct backoff {

@@ -66,12 +66,14 @@ static void forget_session(struct upload *upload)
     upload->offset = 0;
 }
 
-/* Takes the URL of the next request from ANSWER. BASE is the URL that was requested. */
-static struct error *keep_session(struct upload *upload, const struct http_answer *answer,
-                                  const char *base)
+/* Takes the URL of the next request from ANSWER. Without a new one the session's stays. */
+static struct error *keep_session(struct upload *upload, const struct http_answer *answer)
 {
     const char *location = http_header(answer, "location");
-    char *session = location != NULL ? url_resolve(base, location) : NULL;
+
+    if (location == NULL && upload->session != NULL)
+        return NULL;
+    char *session = location != NULL ? url_resolve(answer->url, location) : NULL;
 
     if (session == NULL)
         return error_new(EXIT_NETWORK, "the registry sent no valid location for the upload");
@@ -94,25 +96,47 @@ static char *begin_url(const struct upload *upload, const char *mount_source)
     return mount != NULL ? url_add_query(mount, "from", mount_source) : NULL;
 }
 
-/* Begins the upload, or has the blob mounted, and then *RET_DONE is true. A registry that does not
- * mount begins an upload instead, or refuses, and then gets a request without the mount. */
-static struct error *begin(struct upload *upload, const char *mount_source, bool *ret_done)
+static bool is_success(const struct http_answer *answer)
+{
+    return answer->status >= 200 && answer->status <= 299;
+}
+
+/* Begins the upload. Registries should answer with status 202; some have another of its class. */
+static struct error *begin(struct upload *upload)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};
-    CLEANUP(freep) char *url = begin_url(upload, mount_source);
+    CLEANUP(freep) char *url = begin_url(upload, NULL);
     struct http_request request = {
         .method = "POST", .url = url, .body = "", .answer_max = ANSWER_MAX};
 
     TRY(repository_perform(upload->shared->repository, &request, &answer));
-    *ret_done = answer.status == 201;
     upload->offset = 0;
-    if (answer.status == 201)
-        return NULL;
-    if (answer.status != 202 && mount_source != NULL)
-        return begin(upload, NULL, ret_done);
-    if (answer.status != 202)
+    if (!is_success(&answer))
         return registry_error(&answer, "the registry refused to start an upload");
-    return keep_session(upload, &answer, url);
+    return keep_session(upload, &answer);
+}
+
+/* Has the blob mounted, and then *RET_DONE is true. A registry that does not mount begins an upload
+ * instead, or refuses: then nothing has happened. */
+static struct error *mount(struct upload *upload, bool *ret_done)
+{
+    const char *source = upload->source->mount_source;
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(freep) char *url = begin_url(upload, source);
+    struct http_request request = {
+        .method = "POST", .url = url, .body = "", .answer_max = ANSWER_MAX};
+
+    if (url == NULL)
+        return NULL;
+    TRY(repository_mount(upload->shared->repository, &request, source, &answer));
+    const char *location = http_header(&answer, "location");
+    bool is_upload = location != NULL && strstr(location, "/blobs/uploads/") != NULL;
+
+    upload->offset = 0;
+    *ret_done = answer.status == 201 && !is_upload;
+    if (location == NULL || !(answer.status == 202 || (is_success(&answer) && is_upload)))
+        return NULL;
+    return keep_session(upload, &answer);
 }
 
 /* Reads how much the registry has from "Range: 0-N", where N is the last byte's number. */
@@ -143,12 +167,11 @@ static struct error *recover(struct upload *upload)
     struct http_request request = {.method = "GET", .url = url, .answer_max = ANSWER_MAX};
 
     TRY(repository_perform(upload->shared->repository, &request, &answer));
-    if (answer.status != 204 && answer.status != 202) {
+    if (!is_success(&answer)) {
         forget_session(upload);
         return NULL;
     }
-    if (http_header(&answer, "location") != NULL)
-        TRY(keep_session(upload, &answer, url));
+    TRY(keep_session(upload, &answer));
     return read_range(upload, &answer);
 }
 
@@ -177,9 +200,9 @@ static struct error *send_rest(struct upload *upload, struct http_answer *answer
         answer->transient = true;
         return error_new(EXIT_NETWORK, "the registry holds different bytes than were sent");
     }
-    if (answer->status != 202)
+    if (!is_success(answer))
         return NULL;
-    TRY(keep_session(upload, answer, url));
+    TRY(keep_session(upload, answer));
     upload->offset = source->size;
     return NULL;
 }
@@ -217,13 +240,15 @@ static struct error *try_once(struct upload *upload, bool again, struct http_ans
     }
     if (again && upload->session != NULL)
         TRY(recover(upload));
-    if (upload->session == NULL)
-        TRY(begin(upload, again ? NULL : upload->source->mount_source, &done));
+    if (upload->session == NULL && !again && upload->source->mount_source != NULL)
+        TRY(mount(upload, &done));
     if (done)
         return NULL;
+    if (upload->session == NULL)
+        TRY(begin(upload));
     if (upload->offset < upload->source->size) {
         TRY(send_rest(upload, answer));
-        if (answer->status != 202)
+        if (!is_success(answer))
             return NULL;
         http_answer_free(answer);
     }
@@ -232,7 +257,7 @@ static struct error *try_once(struct upload *upload, bool again, struct http_ans
 
 static bool is_done(const struct http_answer *answer)
 {
-    return answer->status == 0 || (answer->status >= 200 && answer->status <= 204);
+    return answer->status == 0 || is_success(answer);
 }
 
 static struct error *send(struct upload *upload)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -14,7 +15,7 @@
 #define IDLE_MAX 16 /* idle connections kept for later exchanges */
 
 struct http_client {
-    bool plain_allowed;
+    struct http_policy policy;
     struct certificates certificates;
     atomic_bool reached;  /* the server has answered before */
     pthread_mutex_t lock; /* guards what follows */
@@ -32,7 +33,16 @@ static void global_init(void)
     global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-struct error *http_client_new(const char *host, bool plain_allowed, struct http_client **ret)
+long long http_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct error *http_client_new(const char *host, const struct http_policy *policy,
+                              struct http_client **ret)
 {
     struct certificates certificates;
 
@@ -41,7 +51,7 @@ struct error *http_client_new(const char *host, bool plain_allowed, struct http_
         return error_new(EXIT_OTHER, "start libcurl: %s", curl_easy_strerror(global_result));
     TRY(certificates_find(host, curl_version_info(CURLVERSION_NOW)->cainfo, &certificates));
     *ret = xcalloc(1, sizeof **ret);
-    (*ret)->plain_allowed = plain_allowed;
+    (*ret)->policy = *policy;
     (*ret)->certificates = certificates;
     pthread_mutex_init(&(*ret)->lock, NULL);
     return NULL;
@@ -90,10 +100,13 @@ static struct error *exchange_once(struct http_client *client, const struct http
                                      .url = url,
                                      .authorized = url_same_origin(url, request->url),
                                      .reached = atomic_load(&client->reached),
+                                     .policy = &client->policy,
                                      .certificates = &client->certificates};
     CURL *curl = take_handle(client);
 
     http_answer_free(ret);
+    ret->url = xstrdup(url);
+    ret->deadline = client->policy.deadline;
     if (curl == NULL)
         return error_new(EXIT_OTHER, "start libcurl: no handle");
     struct error *err = http_transfer_perform(curl, &transfer, ret);
@@ -104,16 +117,20 @@ static struct error *exchange_once(struct http_client *client, const struct http
     return err;
 }
 
-/* Only requests without a body are redirected: a body may hold secrets. */
-static bool is_redirect(const struct http_answer *answer, const char *method)
+/* Other methods than GET and HEAD are repeated elsewhere only if the status has the method kept
+ * (RFC 9110, 15.4), and with a secret body never. */
+static bool is_redirect(const struct http_answer *answer, const struct http_request *request)
 {
-    if (http_header(answer, "location") == NULL ||
-        (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0))
+    const char *method = request->method;
+    bool is_safe = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+
+    if (http_header(answer, "location") == NULL || request->is_secret)
         return false;
     switch (answer->status) {
     case 301:
     case 302:
     case 303:
+        return is_safe;
     case 307:
     case 308:
         return true;
@@ -124,7 +141,7 @@ static bool is_redirect(const struct http_answer *answer, const char *method)
 
 static struct error *check_url(const struct http_client *client, const char *url)
 {
-    if (!url_is_plain(url) || client->plain_allowed || url_is_loopback(url))
+    if (!url_is_plain(url) || client->policy.plain_allowed || url_is_loopback(url))
         return NULL;
     CLEANUP(freep) char *origin = url_origin(url);
 
@@ -157,7 +174,7 @@ struct error *http_exchange(struct http_client *client, const struct http_reques
     TRY(check_url(client, url));
     for (unsigned int redirects = 0; redirects <= HTTP_REDIRECTS_MAX; redirects++) {
         TRY(exchange_once(client, request, url, ret));
-        if (!is_redirect(ret, request->method))
+        if (!is_redirect(ret, request))
             return NULL;
         TRY(follow(client, ret, &url));
     }
@@ -184,6 +201,7 @@ long long http_date(const char *text)
 
 void http_answer_free(struct http_answer *answer)
 {
+    free(answer->url);
     strings_free(&answer->headers);
     buffer_free(&answer->body);
     *answer = (struct http_answer){0};

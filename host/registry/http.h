@@ -31,23 +31,41 @@
 #define HTTP_ERROR_MAX (64u << 10)  /* bytes kept of an error status's body, ... */
 #define HTTP_PASSED_OVER (1u << 20) /* ... and read of it before the exchange fails */
 #define HTTP_CONNECT_SECONDS 30
-#define HTTP_STALL_SECONDS 60 /* without a byte in either direction, until the exchange fails */
+
+/* An exchange fails if its rate stays below the floor for so long. The floor is far below any real
+ * connection's rate; the time is what a registry may need to look at a large blob before it
+ * answers. */
+#define HTTP_FLOOR_RATE 1024 /* bytes per second, of both directions */
+#define HTTP_FLOOR_SECONDS 60
+
+/* How a client treats its server. Zeroed: only TLS, certificates are verified, no time limit. */
+struct http_policy {
+    bool plain_allowed;   /* plain HTTP to any host */
+    bool unverified;      /* TLS without looking at the certificate */
+    long long deadline;   /* of all exchanges, as http_now returns it; 0: none */
+    unsigned int seconds; /* that the deadline was set to, for messages */
+};
+
+/* Returns the milliseconds of a clock that nobody sets. */
+long long http_now(void);
 
 struct http_client;
 
-/* Makes a client for HOST (HOST[:PORT]), whose certificates it finds (certificates.h).
- * PLAIN_ALLOWED: plain HTTP is allowed to any host. *RET is freed by http_client_free. Errors:
- * EXIT_OTHER. */
-[[nodiscard]] struct error *http_client_new(const char *host, bool plain_allowed,
+/* Makes a client for HOST (HOST[:PORT]), whose certificates it finds (certificates.h). *RET is
+ * freed by http_client_free. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *http_client_new(const char *host, const struct http_policy *policy,
                                             struct http_client **ret);
 void http_client_free(struct http_client *client);
 
 struct http_answer {
     int status;             /* 0: none was received */
+    char *url;              /* that was requested last: the request's own or a redirect's */
     struct strings headers; /* "name: value", names in lower case, of the last redirect's answer */
     struct buffer body;     /* unless a receiver took it */
     bool transient;         /* the exchange failed in a way that another try may overcome */
+    bool too_slow;          /* it failed because its rate stayed below the floor */
     bool not_tls;           /* it failed because the server does not speak TLS */
+    long long deadline;     /* the client's, for pauses between tries */
 };
 
 /* Receives a piece of the body of an answer with a status from 200 to 299. An error ends the
@@ -74,14 +92,15 @@ struct http_request {
     uint64_t body_offset, body_length;
     http_sent sent; /* or NULL */
 
+    bool is_secret;       /* the body is: it is not sent on to where a redirect leads */
     size_t answer_max;    /* limit of answer->body, in bytes */
     http_receive receive; /* or NULL: answer->body takes the body */
     void *context;        /* for RECEIVE and SENT */
 };
 
 /* Carries out REQUEST. *RET is the answer, as far as one was received, also on error; it is freed
- * by http_answer_free after each exchange. Errors: EXIT_NETWORK, with curl's words; EXIT_OTHER if
- * the body cannot be read; those of RECEIVE. */
+ * by http_answer_free after each exchange. Errors: EXIT_NETWORK, with curl's words; EXIT_TIMEOUT
+ * after the client's deadline; EXIT_OTHER if the body cannot be read; those of RECEIVE. */
 [[nodiscard]] struct error *http_exchange(struct http_client *client,
                                           const struct http_request *request,
                                           struct http_answer *ret);

@@ -4,6 +4,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/registry/proxy.h"
 #include "host/registry/url.h"
 
 #define BUFFER_SIZE (512l << 10) /* the largest that curl accepts */
@@ -195,6 +196,26 @@ static void set_method(CURL *curl, const struct http_request *request)
     }
 }
 
+static void set_proxy(CURL *curl, const char *url)
+{
+    const char *proxy = proxy_find(url);
+
+    if (proxy_is_bypassed(url))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    else if (proxy != NULL)
+        curl_easy_setopt(curl, CURLOPT_PROXY, proxy);
+}
+
+/* What decides how long the transfer may take. */
+static void set_limits(CURL *curl, const struct http_policy *policy)
+{
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_FLOOR_RATE);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_FLOOR_SECONDS);
+    if (policy->deadline != 0)
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(policy->deadline - http_now()));
+}
+
 static void set_options(const struct http_transfer *transfer, struct state *state,
                         struct curl_slist *headers)
 {
@@ -210,11 +231,8 @@ static void set_options(const struct http_transfer *transfer, struct state *stat
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_STALL_SECONDS);
-    if (url_is_loopback(transfer->url)) /* a proxy could not reach it */
-        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    set_limits(curl, transfer->policy);
+    set_proxy(curl, transfer->url);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, state);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -226,6 +244,10 @@ static void set_options(const struct http_transfer *transfer, struct state *stat
     if (state->request->range_start > 0)
         curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)state->request->range_start);
     set_certificates(curl, transfer->certificates);
+    if (transfer->policy->unverified) {
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     set_method(curl, state->request);
 }
 
@@ -267,6 +289,21 @@ static struct error *describe(const struct state *state, CURLcode code, const ch
     return err;
 }
 
+/* Returns whether the time of all exchanges is over. */
+static bool is_over(const struct http_policy *policy)
+{
+    return policy->deadline != 0 && http_now() >= policy->deadline;
+}
+
+static struct error *describe_end(const struct http_transfer *transfer)
+{
+    CLEANUP(freep) char *origin = url_origin(transfer->url);
+
+    return error_advise(error_new(EXIT_TIMEOUT, "reach '%s': the time limit of %u s is over",
+                                  origin, transfer->policy->seconds),
+                        "raise the limit with --registry-timeout");
+}
+
 struct error *http_transfer_perform(CURL *curl, const struct http_transfer *transfer,
                                     struct http_answer *ret)
 {
@@ -275,6 +312,10 @@ struct error *http_transfer_perform(CURL *curl, const struct http_transfer *tran
     struct curl_slist *headers = make_headers(transfer->request, transfer->authorized);
     long status = 0;
 
+    if (is_over(transfer->policy)) {
+        curl_slist_free_all(headers);
+        return describe_end(transfer);
+    }
     set_options(transfer, &state, headers);
     CURLcode code = curl_easy_perform(curl);
 
@@ -283,6 +324,9 @@ struct error *http_transfer_perform(CURL *curl, const struct http_transfer *tran
     ret->status = (int)status;
     if (state.err != NULL || code == CURLE_OK)
         return state.err;
+    if (is_over(transfer->policy))
+        return describe_end(transfer);
+    ret->too_slow = code == CURLE_OPERATION_TIMEDOUT;
     ret->transient = is_transient(code, transfer->reached);
     ret->not_tls = code == CURLE_SSL_CONNECT_ERROR && !url_is_plain(url);
     return describe(&state, code, url);

@@ -19,6 +19,7 @@ struct http_transfer {
     const char *url; /* the request's own, or the target of a redirect */
     bool authorized; /* whether URL may see the request's authorization */
     bool reached;    /* the server has answered before: failing to connect may be transient */
+    const struct http_policy *policy;
     const struct certificates *certificates;
 };
 

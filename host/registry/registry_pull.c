@@ -16,7 +16,9 @@
 #include "host/registry/blob_download.h"
 #include "host/registry/cross_mount.h"
 #include "host/registry/manifest_download.h"
+#include "host/registry/registries_conf.h"
 #include "host/registry/repository.h"
+#include "host/registry/short_name.h"
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
 
@@ -27,10 +29,12 @@
 struct pull {
     const struct reference *reference;
     const struct image_request *request;
-    struct store *store;           /* the request's */
-    struct repository *repository; /* NULL until a request is necessary */
-    struct buffer bytes;           /* of the manifest */
-    bool is_chosen;                /* by the platform that an index stated */
+    struct store *store; /* the request's */
+    struct registry_endpoints places;
+    const struct registry_endpoint *place; /* where the image is; NULL: not yet known */
+    struct repository *repository;         /* there; NULL until a request is necessary */
+    struct buffer bytes;                   /* of the manifest */
+    bool is_chosen;                        /* by the platform that an index stated */
     struct manifest manifest;
     struct image *image;
     struct blob_downloads downloads;
@@ -39,26 +43,79 @@ struct pull {
 static void pull_free(struct pull *pull)
 {
     repository_free(pull->repository);
+    registry_endpoints_free(&pull->places);
     buffer_free(&pull->bytes);
     manifest_free(&pull->manifest);
     image_free(pull->image);
 }
 
-/* Opens the repository when it is first needed: what is named by digest may all be in the store. */
-static struct error *connect_repository(struct pull *pull)
+/* Gets the manifest NAME from PLACE, which is settled on if it has it. A mirror is not what the
+ * credential of the command line is for. */
+static struct error *try_place(struct pull *pull, const struct registry_endpoint *place,
+                               const char *name, const struct digest *wanted, struct buffer *ret,
+                               char **ret_type)
 {
-    struct repository_options options = {.access = &pull->request->registry};
+    CLEANUP(repository_freep) struct repository *repository = NULL;
+    struct repository_options options = {.access = &pull->request->registry,
+                                         .insecure = place->insecure,
+                                         .no_creds = place->is_mirror};
 
-    if (pull->repository != NULL)
-        return NULL;
-    return repository_open(pull->reference, &options, &pull->repository);
+    TRY(repository_open(&place->reference, &options, &repository));
+    TRY(manifest_download(repository, name, wanted, pull->store, ret, ret_type));
+    pull->repository = STEAL(repository);
+    pull->place = place;
+    return NULL;
+}
+
+/* The same from the first of the places that has it. */
+static struct error *try_places(struct pull *pull, const char *name, const struct digest *wanted,
+                                struct buffer *ret, char **ret_type)
+{
+    CLEANUP(buffer_free) struct buffer failures = {0};
+
+    for (size_t i = 0;; i++) {
+        const struct registry_endpoint *place = &pull->places.items[i];
+        struct error *err = try_place(pull, place, name, wanted, ret, ret_type);
+
+        if (err == NULL || err->code == EXIT_TIMEOUT)
+            return err;
+        if (i + 1 == pull->places.count)
+            return error_detail(err, failures.data != NULL ? failures.data : "");
+        progress_detail("mirror '%s': %s", place->reference.host, err->message);
+        buffer_printf(&failures, "mirror '%s': %s\n", place->reference.host, err->message);
+        error_free(err);
+    }
 }
 
 static struct error *ask_manifest(struct pull *pull, const char *name, const struct digest *wanted,
                                   char **ret_type)
 {
-    TRY(connect_repository(pull));
+    if (pull->repository == NULL)
+        return try_places(pull, name, wanted, &pull->bytes, ret_type);
     return manifest_download(pull->repository, name, wanted, pull->store, &pull->bytes, ret_type);
+}
+
+/* Opens the repository when it is first needed: what is named by digest may all be in the store. If
+ * there are several places, the one that has the manifest will have the rest. */
+static struct error *connect_repository(struct pull *pull)
+{
+    const struct registry_endpoint *place = &pull->places.items[0];
+    struct repository_options options = {.access = &pull->request->registry,
+                                         .insecure = place->insecure};
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    CLEANUP(freep) char *type = NULL;
+    struct digest digest;
+
+    if (pull->repository != NULL)
+        return NULL;
+    if (pull->places.count == 1) {
+        pull->place = place;
+        return repository_open(&place->reference, &options, &pull->repository);
+    }
+    digest_of(pull->bytes.data, pull->bytes.length, &digest);
+    CLEANUP(freep) char *name = xasprintf(DIGEST_PREFIX "%s", digest.hex);
+
+    return error_context(try_places(pull, name, &digest, &bytes, &type), "get manifest '%s'", name);
 }
 
 /* Reads the manifest NAME, from the store if WANTED is there. */
@@ -273,7 +330,7 @@ static struct error *pull_image(struct pull *pull)
     else
         TRY(get_layers(pull));
     for (size_t i = 0; i < pull->manifest.count && pull->repository != NULL; i++)
-        cross_mount_add(pull->store, &pull->manifest.items[i].digest, reference);
+        cross_mount_add(pull->store, &pull->manifest.items[i].digest, &pull->place->reference);
     image->name = familiar_name(reference);
     if (reference->tag != NULL)
         image->tag = xstrdup(reference->tag);
@@ -285,18 +342,34 @@ static struct error *pull_image(struct pull *pull)
     return NULL;
 }
 
-struct error *registry_pull(const struct reference *reference, const struct image_request *request,
-                            struct image **ret)
+/* Pulls what REFERENCE, without an alias, names. */
+static struct error *pull_reference(const struct reference *reference,
+                                    const struct image_request *request, struct image **ret)
 {
     CLEANUP(pull_free)
     struct pull pull = {.reference = reference, .request = request, .store = request->store};
-    struct error *err = pull_image(&pull);
 
-    if (err != NULL) {
-        CLEANUP(freep) char *name = reference_format(reference);
-
-        return error_context(err, "pull '%s'", name);
-    }
+    TRY(registries_conf_pull(reference, &request->registry, &pull.places));
+    TRY(pull_image(&pull));
     *ret = STEAL(pull.image);
     return NULL;
+}
+
+struct error *registry_pull(const struct reference *reference, const struct image_request *request,
+                            struct image **ret)
+{
+    CLEANUP(reference_free) struct reference resolved = {0};
+    CLEANUP(freep) char *name = reference_format(reference);
+
+    TRY(reference_parse(name, &resolved));
+    if (reference->short_name != NULL)
+        resolved.short_name = xstrdup(reference->short_name);
+    struct error *err = short_name_alias(&resolved);
+
+    if (err == NULL && strcmp(resolved.host, reference->host) != 0)
+        progress_note("'%s' is an alias for '%s/%s'", reference->short_name, resolved.host,
+                      resolved.name);
+    if (err == NULL)
+        err = pull_reference(&resolved, request, ret);
+    return error_context(err, "pull '%s'", name);
 }

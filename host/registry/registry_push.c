@@ -161,35 +161,33 @@ static bool take_manifest(struct push *push)
     return true;
 }
 
-/* Finds where each layer could be mounted from, and collects these repositories in SOURCES. */
-static void find_mount_sources(struct push *push, struct strings *sources)
+/* Finds where each layer could be mounted from, in a limited number of repositories: each takes a
+ * token. */
+static void find_mount_sources(struct push *push)
 {
+    CLEANUP(strings_free) struct strings sources = {0};
+
     for (size_t i = 0; i < push->image->layer_count; i++) {
         char *source = cross_mount_find(push->store, &push->blobs[i].digest, push->references);
 
         if (source == NULL)
             continue;
         strings_take(&push->owned, source);
-        bool known = strings_contain(sources, source);
+        bool known = strings_contain(&sources, source);
 
-        /* Each adds a scope to the token that is requested. */
-        if (!known && sources->count == CROSS_MOUNT_SOURCES_MAX)
+        if (!known && sources.count == CROSS_MOUNT_SOURCES_MAX)
             continue;
         if (!known)
-            strings_add(sources, source);
+            strings_add(&sources, source);
         push->blobs[i].mount_source = source;
     }
 }
 
 static struct error *connect_repository(struct push *push)
 {
-    CLEANUP(strings_free) struct strings sources = {0};
+    struct repository_options options = {.access = push->access, .push = true};
 
-    find_mount_sources(push, &sources);
-    strings_sort(&sources);
-    struct repository_options options = {
-        .access = push->access, .push = true, .mount_sources = &sources};
-
+    find_mount_sources(push);
     return repository_open(push->references, &options, &push->uploads.repository);
 }
 

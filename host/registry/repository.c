@@ -1,5 +1,6 @@
 #include "host/registry/repository.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "host/lib/memory.h"
 #include "host/registry/auth.h"
 #include "host/registry/backoff.h"
+#include "host/registry/registries_conf.h"
+#include "host/registry/registry_error.h"
 #include "host/registry/url.h"
 
 /* Docker's registry answers at a different name from the one that users write. */
@@ -22,50 +25,77 @@
 struct repository {
     struct http_client *client;
     struct auth *auth;
-    char *base; /* SCHEME://HOST/v2/ */
-    char *name;
+    char *base;        /* SCHEME://HOST/v2/ */
+    char *host, *name; /* NAME may be NULL */
+    atomic_bool asked; /* whether the registry knows users */
 };
 
-static struct auth *make_auth(struct http_client *client, const struct reference *reference,
+static struct auth *make_auth(const struct repository *repository,
                               const struct repository_options *options)
 {
-    struct strings scopes = {0};
+    const struct registry_access *access = options->access;
+    struct auth_request request = {.host = repository->host,
+                                   .name = repository->name,
+                                   .push = options->push,
+                                   .auth_file = access->auth_file};
 
-    strings_take(&scopes, xasprintf("repository:%s:%s", reference->name,
-                                    options->push ? "pull,push" : "pull"));
-    for (size_t i = 0; options->mount_sources != NULL && i < options->mount_sources->count; i++)
-        strings_take(&scopes, xasprintf("repository:%s:pull", options->mount_sources->items[i]));
-    return auth_new(client, options->access->auth_file, reference->host, reference->name, &scopes);
+    if (!options->no_creds && access->user != NULL) {
+        request.user = access->user;
+        request.password = access->password;
+    }
+    return auth_new(repository->client, &request);
 }
 
-/* Returns whether a server at URL, which is https on loopback, does not speak TLS. Other failures
- * are left to the first real request. */
-static bool lacks_tls(struct http_client *client, const char *url)
+/* Requests URL, the base of a registry's API, without retries. Failures are in *RET alone. */
+static void ping(struct http_client *client, const char *url, struct http_answer *ret)
 {
-    CLEANUP(http_answer_free) struct http_answer answer = {0};
-    struct http_request ping = {.method = "GET", .url = url, .answer_max = PING_MAX};
+    struct http_request request = {.method = "GET", .url = url, .answer_max = PING_MAX};
 
-    error_free(http_exchange(client, &ping, &answer));
-    return answer.not_tls;
+    error_free(http_exchange(client, &request, ret));
+}
+
+/* Returns the URL of the API of HOST. Where plain HTTP will do, TLS is tried first. Failures are
+ * left to the first real request. The caller's. */
+static char *choose_base(struct http_client *client, const char *host, bool plain, bool insecure)
+{
+    CLEANUP(freep) char *secure = xasprintf("https://%s/v2/", host);
+    CLEANUP(freep) char *open = xasprintf("http://%s/v2/", host);
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(http_answer_free) struct http_answer other = {0};
+
+    if (plain)
+        return STEAL(open);
+    if (!insecure && !url_is_loopback(secure))
+        return STEAL(secure);
+    ping(client, secure, &answer);
+    if (answer.not_tls)
+        return STEAL(open);
+    if (insecure && answer.status == 0)
+        ping(client, open, &other);
+    return other.status != 0 ? STEAL(open) : STEAL(secure);
 }
 
 struct error *repository_open(const struct reference *reference,
                               const struct repository_options *options, struct repository **ret)
 {
+    const struct registry_access *access = options->access;
     const char *host =
         strcmp(reference->host, DOCKER_HOST) == 0 ? DOCKER_API_HOST : reference->host;
     CLEANUP(repository_freep) struct repository *repository = xcalloc(1, sizeof *repository);
+    bool insecure = options->insecure;
 
-    TRY(http_client_new(host, options->access->plain_http, &repository->client));
-    repository->name = xstrdup(reference->name);
-    repository->auth = make_auth(repository->client, reference, options);
-    repository->base =
-        xasprintf("%s://%s/v2/", options->access->plain_http ? "http" : "https", host);
-    if (!options->access->plain_http && url_is_loopback(repository->base) &&
-        lacks_tls(repository->client, repository->base)) {
-        free(repository->base);
-        repository->base = xasprintf("http://%s/v2/", host);
-    }
+    if (options->push)
+        TRY(registries_conf_push(reference, access, &insecure));
+    struct http_policy policy = {.plain_allowed = access->plain_http || insecure,
+                                 .unverified = insecure,
+                                 .deadline = access->deadline,
+                                 .seconds = access->seconds};
+
+    TRY(http_client_new(host, &policy, &repository->client));
+    repository->host = xstrdup(reference->host);
+    repository->name = reference->name != NULL ? xstrdup(reference->name) : NULL;
+    repository->auth = make_auth(repository, options);
+    repository->base = choose_base(repository->client, host, access->plain_http, insecure);
     *ret = STEAL(repository);
     return NULL;
 }
@@ -77,6 +107,7 @@ void repository_free(struct repository *repository)
     auth_free(repository->auth);
     http_client_free(repository->client);
     free(repository->base);
+    free(repository->host);
     free(repository->name);
     free(repository);
 }
@@ -86,22 +117,82 @@ char *repository_url(const struct repository *repository, const char *path)
     return xasprintf("%s%s/%s", repository->base, repository->name, path);
 }
 
-struct error *repository_exchange(struct repository *repository, const struct http_request *request,
-                                  struct http_answer *ret)
+/* After an anonymous request was answered with ANSWER: whether it may be worth repeating, because
+ * the registry knows users and this one may be known. */
+static bool finds_login(struct repository *repository, const struct http_answer *answer)
+{
+    CLEANUP(http_answer_free) struct http_answer other = {0};
+
+    if ((answer->status != 403 && answer->status != 404) ||
+        atomic_exchange(&repository->asked, true))
+        return false;
+    ping(repository->client, repository->base, &other);
+    if (other.status != 401)
+        return false;
+    struct error *err = auth_challenged(repository->auth, NULL, &other, NULL);
+
+    error_free(err);
+    return err == NULL;
+}
+
+/* Takes up ANSWER, with status 401, to a request with the header USED. Some registries tell only at
+ * the base of their API how they authenticate. */
+static struct error *take_up(struct repository *repository, const char *source,
+                             const struct http_answer *answer, const char *used)
+{
+    CLEANUP(http_answer_free) struct http_answer other = {0};
+
+    if (http_header(answer, "www-authenticate") != NULL)
+        return auth_challenged(repository->auth, source, answer, used);
+    ping(repository->client, repository->base, &other);
+    return auth_challenged(repository->auth, source, other.status == 401 ? &other : answer, used);
+}
+
+static struct error *exchange(struct repository *repository, const struct http_request *request,
+                              const char *source, struct http_answer *ret)
 {
     bool own = url_same_origin(request->url, repository->base);
     struct http_request authorized = *request;
 
     for (unsigned int challenges = 0;; challenges++) {
-        CLEANUP(freep) char *header = own ? auth_header(repository->auth) : NULL;
+        CLEANUP(freep) char *header = own ? auth_header(repository->auth, source) : NULL;
 
         authorized.authorization = header;
         TRY(http_exchange(repository->client, &authorized, ret));
+        if (own && header == NULL && source == NULL && finds_login(repository, ret)) {
+            http_answer_free(ret);
+            continue;
+        }
         if (ret->status != 401 || !own)
             return NULL;
         if (challenges == CHALLENGES_MAX)
             return auth_refused(repository->auth, ret);
-        TRY(auth_challenged(repository->auth, ret, header));
+        TRY(take_up(repository, source, ret, header));
+        http_answer_free(ret);
+    }
+}
+
+struct error *repository_exchange(struct repository *repository, const struct http_request *request,
+                                  struct http_answer *ret)
+{
+    return exchange(repository, request, NULL, ret);
+}
+
+struct error *repository_mount(struct repository *repository, const struct http_request *request,
+                               const char *source, struct http_answer *ret)
+{
+    struct backoff backoff = {0};
+
+    for (;;) {
+        struct error *err = exchange(repository, request, source, ret);
+
+        if (!backoff_again(&backoff, ret, &err)) {
+            if (err == NULL || err->code != EXIT_NETWORK)
+                return err;
+            error_free(err);
+            http_answer_free(ret);
+            return NULL;
+        }
         http_answer_free(ret);
     }
 }
@@ -112,10 +203,22 @@ struct error *repository_perform(struct repository *repository, const struct htt
     struct backoff backoff = {0};
 
     for (;;) {
-        struct error *err = repository_exchange(repository, request, ret);
+        struct error *err = exchange(repository, request, NULL, ret);
 
         if (!backoff_again(&backoff, ret, &err))
             return err;
         http_answer_free(ret);
     }
+}
+
+struct error *repository_check(struct repository *repository)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    struct http_request request = {
+        .method = "GET", .url = repository->base, .answer_max = PING_MAX};
+
+    TRY(repository_perform(repository, &request, &answer));
+    if (answer.status < 200 || answer.status > 299)
+        return registry_error(&answer, "the registry refused the request");
+    return NULL;
 }

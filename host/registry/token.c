@@ -122,6 +122,7 @@ struct error *token_get(struct http_client *client, const struct token_request *
         url = url_resolve(wanted->challenge->realm, "");
         form = refresh_form(wanted);
         request.method = "POST";
+        request.is_secret = true;
         request.content_type = "application/x-www-form-urlencoded";
         request.body = form;
         request.body_length = strlen(form);

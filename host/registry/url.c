@@ -113,6 +113,20 @@ bool url_is_loopback(const char *url)
     return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
+bool url_split(const char *url, char **ret_host, char **ret_port)
+{
+    CLEANUP(url_cleanupp) CURLU *parsed = parse(url);
+    CLEANUP(curl_freep) char *host = NULL;
+    CLEANUP(curl_freep) char *port = NULL;
+
+    if (parsed == NULL || curl_url_get(parsed, CURLUPART_HOST, &host, 0) != 0 ||
+        curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != 0)
+        return false;
+    *ret_host = xstrdup(host);
+    *ret_port = xstrdup(port);
+    return true;
+}
+
 char *url_origin(const char *url)
 {
     CLEANUP(url_cleanupp) CURLU *parsed = parse(url);

@@ -30,6 +30,10 @@ bool url_is_plain(const char *url);
 /* Returns whether URL's host is this machine: localhost, 127.0.0.0/8 or [::1]. */
 bool url_is_loopback(const char *url);
 
+/* Splits off URL's host (an address of IPv6 in brackets) and its port, which may be the scheme's
+ * own. Both are the caller's. Returns false if URL is not one. */
+bool url_split(const char *url, char **ret_host, char **ret_port);
+
 /* Returns URL's HOST[:PORT] for messages: no path and no query, which may be signed. The
  * caller's. */
 char *url_origin(const char *url);

@@ -53,7 +53,7 @@ exits 9 "a certificate of an unknown authority"
 says "the message names the directory for the authority" "certs.d/127.0.0.1:[0-9]*/ca.crt"
 pull_as "$SECURE/private/a" "SSL_CERT_FILE=$WORK/ca.crt"
 exits 9 "no credentials"
-says "the message tells how to log in" "skopeo login 127.0.0.1"
+says "the message tells how to log in" "vmbuild login 127.0.0.1"
 trust_authority
 pull_as "$SECURE/private/a"
 exits 9 "the authority of certs.d"
@@ -134,7 +134,7 @@ like "only pulling is asked for" "$(cat "$WORK/tokens.log")" "scope=repository%3
 pull_as "$TOKEN/private/a"
 exits 9 "a private repository without credentials"
 says "that there are none is said" "requires credentials, and none were found"
-says "the message tells how to log in here, too" "skopeo login 127.0.0.1"
+says "the message tells how to log in here, too" "vmbuild login 127.0.0.1"
 OPTIONS=(--authfile good.json)
 pull_as "$TOKEN/private/a"
 exits 0 "a token for user name and password, of a namespace"
@@ -149,5 +149,102 @@ run push pulled.tar "docker://$TOKEN/private/pushed:t" --authfile good.json
 exits 0 "push with a token"
 is "what was pushed is the image" "$(config_digest "$PLAIN/private/pushed:t")" \
     "$(archive_config "$WORK/pulled.tar")"
+
+# --- Mounts that are refused
+start_tokens strict --refuse hidden/
+start_registry strict-registry "auth: {token: {realm: 'http://127.0.0.1:$PORT/token',
+  service: registry, issuer: tokens, rootcertbundle: $WORK/ca.crt}}"
+start_proxy strict-log "$PORT" <<< '[]'
+STRICT=127.0.0.1:$PORT
+jq -n --arg host "$STRICT" --arg auth "$(auth user secret)" '{auths: {($host): {auth: $auth}}}' \
+    > "$WORK/strict.json"
+make_layout "$WORK/fresh" --layers 2 --size 150000 > "$WORK/fresh.digest"
+fresh_cache
+run push oci:fresh:x "docker://$STRICT/hidden/a:t" --authfile strict.json
+exits 0 "push to a repository that may not be pulled from"
+run push oci:fresh:x "docker://$STRICT/open/a:t" --authfile strict.json
+exits 0 "push what the token server does not grant to mount"
+is "the mount is tried" "$(requests strict '.*hidden.*open|.*open.*hidden')" 2
+is "the blobs are sent" "$(requests strict-log 'PATCH /v2/open/')" 3
+run push oci:fresh:x "docker://$STRICT/open/b:t" --authfile strict.json
+exits 0 "push what it does grant to mount"
+is "nothing is sent then" "$(requests strict-log 'POST .*from=open.*201')/$(requests strict-log 'PATCH /v2/open/b/blobs/')" 2/1
+
+# --- Credentials as people write them
+# hides NAME: a registry that tells anonymous users that there is nothing, but challenges at /v2/.
+start_registry hidden "auth: {htpasswd: {realm: here, path: $WORK/htpasswd}}"
+HIDDEN_PORT=$PORT
+for status in 403 404; do
+    start_proxy "hides$status" "$HIDDEN_PORT" << EOF
+[{"match": "GET /v2/private/a/manifests", "do": "status", "status": $status, "times": 1}]
+EOF
+    jq -n --arg host "127.0.0.1:$PORT" '{auths: {($host): {username: "user", password: "secret"}}}' \
+        > "$WORK/hides.json"
+    OPTIONS=(--authfile hides.json)
+    pull_as "127.0.0.1:$PORT/private/a"
+    exits 0 "a registry that answers $status to anonymous users"
+    is "$status: it is asked whether it knows users" "$(requests "hides$status" 'GET /v2/ 401')" 1
+done
+OPTIONS=(--creds user:secret)
+pull_as "127.0.0.1:$HIDDEN_PORT/private/a"
+exits 0 "--creds"
+OPTIONS=(--creds user:WRONG)
+pull_as "127.0.0.1:$HIDDEN_PORT/private/a"
+exits 9 "--creds with a wrong password"
+says "where they are from is said" "credentials from 'the command line'"
+unlike "the password of --creds is not shown" "$(cat "$WORK/err")" WRONG
+echo secret > "$WORK/password"
+INPUT=$WORK/password
+OPTIONS=(--creds user --password-stdin)
+pull_as "127.0.0.1:$HIDDEN_PORT/private/a"
+exits 0 "--password-stdin"
+OPTIONS=(--password-stdin)
+pull_as "127.0.0.1:$HIDDEN_PORT/private/a"
+exits 2 "--password-stdin without a user"
+OPTIONS=()
+unset INPUT
+printf 'user:secret' | base64 | sed 's/./&\n/9' | jq -Rs --arg host "127.0.0.1:$HIDDEN_PORT/v2/" \
+    '{auths: {($host): {auth: .}}}' > "$WORK/lines.json"
+pull_as "127.0.0.1:$HIDDEN_PORT/private/a" "REGISTRY_AUTH_FILE=$WORK/lines.json"
+exits 0 "Base64 in several lines, and a key with the path of the API"
+
+
+# --- Login and logout
+echo secret > "$WORK/password"
+echo WRONG > "$WORK/wrong"
+fresh_cache
+HOST=127.0.0.1:$HIDDEN_PORT
+USER_ENV+=("XDG_RUNTIME_DIR=$WORK/run")
+FILE=$WORK/run/containers/auth.json
+INPUT=$WORK/wrong run login "$HOST" -u user --password-stdin
+exits 9 "log in with a wrong password"
+unlike "login: no password is shown" "$(cat "$WORK/err")" WRONG
+ok "a login that failed leaves no file" test ! -e "$FILE"
+INPUT=$WORK/password run login "$HOST" --username user --password-stdin
+exits 0 "log in"
+is "only the user can read the file" "$(stat -c %a "$FILE")" 600
+is "it has the form of others" "$(jq -c . "$FILE")" "{\"auths\":{\"$HOST\":{\"auth\":\"$(auth user secret)\"}}}"
+ok "skopeo reads it" skopeo inspect --authfile "$FILE" --tls-verify=false "docker://$HOST/private/a:t"
+run pull "docker://$HOST/private/a:t" -o logged-in.tar --no-cache
+exits 0 "pull after the login"
+run login "https://$HOST/" --username user --password secret
+is "logging in again replaces the entry" "$(jq -c '.auths | keys' "$FILE")" "[\"$HOST\"]"
+run logout "$HOST"
+exits 0 "log out"
+is "nothing is left of it" "$(jq -c .auths "$FILE")" "{}"
+run logout "$HOST"
+exits 3 "log out twice"
+run pull "docker://$HOST/private/a:t" -o logged-out.tar --no-cache
+exits 9 "pull after the logout"
+skopeo login --authfile "$WORK/skopeo-auth.json" --tls-verify=false -u user -p secret "$HOST" > /dev/null
+chown $NOBODY "$WORK/skopeo-auth.json"
+run pull "docker://$HOST/private/a:t" -o others.tar --no-cache --authfile skopeo-auth.json
+exits 0 "pull after skopeo's login"
+run logout "$HOST" --authfile skopeo-auth.json
+exits 0 "log out of skopeo's login"
+run login "$HOST" --username user
+exits 2 "a login without a password"
+INPUT=$WORK/password run login "no host" --username user --password-stdin
+exits 3 "a login to what is not a registry"
 
 done_testing

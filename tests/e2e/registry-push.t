@@ -85,6 +85,63 @@ EOF
 exits 9 "a registry that refuses"
 says "denied: its words are kept" "status 403.*DENIED: no access"
 
+# --- Statuses of other registries
+push_through() { # NAME < FAULTS
+    start_proxy "$1" "$REAL"
+    run push "docker-archive:other.tar" "docker://127.0.0.1:$PORT/$1:t"
+}
+run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/plain:t"
+WHOLE=$(digest plain:t)
+for status in 200 201 204; do
+    push_through "patch$status" << EOF
+[{"match": "PATCH ", "do": "instead", "status": $status},
+ {"match": "POST ", "do": "instead", "status": $status}]
+EOF
+    exits 0 "uploads answered with $status"
+    is "$status: each blob is finished" "$(requests "patch$status" 'PUT .*/blobs/')" 5
+    is "$status: the image is whole" "$(digest "patch$status:t")" "$WHOLE"
+done
+push_through put << 'EOF'
+[{"match": "PUT .*/manifests/", "do": "instead", "status": 204},
+ {"match": "PUT .*/blobs/", "do": "instead", "status": 204}]
+EOF
+exits 0 "a manifest answered with 204"
+is "put: the image is whole" "$(digest put:t)" "$WHOLE"
+push_through redirected << EOF
+[{"match": "POST /", "do": "status", "status": 307,
+  "headers": {"Location": "http://127.0.0.1:$REAL/v2/redirected/blobs/uploads/"}}]
+EOF
+exits 0 "an upload that begins elsewhere"
+is "redirected: the bytes go there" "$(requests redirected 'PATCH ')" 0
+is "redirected: the image is whole" "$(digest redirected:t)" "$WHOLE"
+push_through elsewhere << EOF
+[{"match": "PATCH /", "do": "status", "status": 308, "times": 1,
+  "headers": {"Location": "http://127.0.0.1:$REAL/gone"}}]
+EOF
+exits 9 "bytes that are redirected to nowhere"
+says "elsewhere: the other place's status counts" "refused it \\(status 404\\)"
+
+# --- Mounts that fail
+# The blobs are known to be in another repository of the registry that the proxy stands for.
+fails_to_mount() { # NAME < FAULTS
+    start_proxy "$1" "$REAL"
+    fresh_cache
+    run push "oci:oci:x" "docker://127.0.0.1:$PORT/$1-first:t"
+    run push "oci:oci:x" "docker://127.0.0.1:$PORT/$1:t"
+    exits 0 "$1: the push succeeds"
+    is "$1: mounts were tried" "$(requests "$1" "POST /v2/$1/.*mount=.*from=$1-first")" "$2"
+    is "$1: the blobs are sent" "$(requests "$1" "PATCH /v2/$1/")" 4
+    is "$1: the image is whole" "$(digest "$1:t")" "$(cat "$WORK/oci.digest")"
+}
+for status in 400 401 403 404 405; do
+    fails_to_mount "mount$status" 3 << EOF
+[{"match": "POST .*mount=", "do": "status", "status": $status}]
+EOF
+done
+fails_to_mount nowhere 3 << 'EOF'
+[{"match": "POST .*mount=", "do": "instead", "status": 202, "without": ["Location"]}]
+EOF
+
 # --- Mistakes
 run push missing.tar "docker://127.0.0.1:$REAL/none:t"
 exits 3 "an image that does not exist"

@@ -57,6 +57,8 @@ static void test_registry_defaults(void **state)
     expect("docker://debian:12", "docker://docker.io/library/debian:12");
     expect("docker://user/app", "docker://docker.io/user/app:latest");
     expect("docker://docker.io/debian", "docker://docker.io/library/debian:latest");
+    expect("docker://index.docker.io/debian", "docker://docker.io/library/debian:latest");
+    expect("docker://index.docker.io/user/app:1", "docker://docker.io/user/app:1");
     expect("docker://localhost/app", "docker://localhost/app:latest");
     expect("docker://localhost:5000/a/b:t", "docker://localhost:5000/a/b:t");
     expect("docker://[::1]:5000/a", "docker://[::1]:5000/a:latest");
