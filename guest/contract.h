@@ -23,11 +23,11 @@
  *   guestfs_command pack             the layer as a tar, to GUEST_LAYER_PORT
  *   guestfs_shutdown
  *
- * Calls that a spec does not need are left out. What a guestfs_command says is a verb of
- * GUEST_VERBS, then words KEY=VALUE of GUEST_WORDS in any order. A verb or word that is not there,
- * a value outside its limits, and a word that is given twice without being a list are errors.
+ * Calls that a spec does not need are left out. A guestfs_command carries a verb of GUEST_VERBS,
+ * then words KEY=VALUE of GUEST_WORDS in any order. An unknown verb or word, a value outside its
+ * limits, and a word that is given twice without being a list are errors.
  *
- * What init has mounted by itself, `base` and `mount` find done; `tar_in`, `pack` and the hooks
+ * `base` and `mount` do nothing for what init has already mounted; `tar_in`, `pack` and the hooks
  * ensure that the overlay is mounted for postMount alone.
  *
  * A verb that fails to do its own work (mount, unpack, ...) is a libguestfs error whose text names
@@ -126,7 +126,7 @@
 #define GUEST_SCRATCH_MNT GUEST_SCRATCH "/mnt"
 #define GUEST_SCRATCH_WORK GUEST_SCRATCH "/work"
 
-/* On a base disk: the merged tree, and the file whose presence tells that it is complete. */
+/* On a base disk: the merged tree, and the file whose presence shows that it is complete. */
 #define GUEST_BASE_TREE "root"
 #define GUEST_BASE_COMPLETE "complete"
 

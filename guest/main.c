@@ -1,7 +1,7 @@
 /*
  * Init of the guest, PID 1: boots up to the gate, waits there for the host, reports, and serves its
- * calls until it goes away. A failure before the report ends the VM with a line on the console;
- * after it, init never gives up: failures are replies. README.md tells the whole life.
+ * calls until the host goes away. A failure before the report ends the VM with a line on the
+ * console; after it, init never gives up: failures are replies. README.md describes the whole life.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +95,7 @@ static int prepare(struct guest *guest, struct fault *fault)
     return 0;
 }
 
-/* Everything up to the point after which init may not give up. Returns 0, or -1 with FAULT. */
+/* Everything up to the point after which init must not give up. Returns 0, or -1 with FAULT. */
 static int boot(struct guest *guest, struct fault *fault)
 {
     if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
@@ -121,13 +121,13 @@ static void serve(struct guest *guest)
 
     while (status == WIRE_OK) {
         status = procedure_serve(guest, &call);
-        /* Orphans, of the workers. */
+        /* The workers' orphans. */
         while (waitpid(-1, NULL, WNOHANG) > 0) {
         }
         if (status == WIRE_OK)
             status = wire_receive(guest->wire, &call);
     }
-    fault_complain(status == WIRE_END ? "the host has gone" : "the channel is out of step");
+    fault_complain(status == WIRE_END ? "the host is gone" : "the channel is out of sync");
 }
 
 int main(void)

@@ -18,7 +18,8 @@
 #include "guest/script/network.h"
 #include "guest/script/script.h"
 
-/* For a script, for which the time must not depend on how long the stages before it took. */
+/* Starts the clock for a script, at a time that does not depend on how long the stages before it
+ * took. */
 static int start_clock(struct guest *guest, const struct words *words)
 {
     int64_t seconds = words_number(words, GUEST_WORD_CLOCK);
@@ -234,6 +235,6 @@ int verb_run(struct guest *guest, char **texts, size_t count)
     if (words_parse(verb, texts + 1, count - 1, &words, &guest->fault))
         return -1;
     if (!guest->started && verb != GUEST_VERB_START)
-        return fault_set(&guest->fault, 0, "%s: 'start' has to come first", texts[0]);
+        return fault_set(&guest->fault, 0, "%s: 'start' must come first", texts[0]);
     return act(guest, verb, &words);
 }

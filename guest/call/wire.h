@@ -46,7 +46,7 @@ enum wire_status {
     WIRE_OK = 0,
     WIRE_END,       /* of the file, or of the connection */
     WIRE_CANCELLED, /* by the library */
-    WIRE_LOST,      /* the connection is broken or out of step, and of no more use */
+    WIRE_LOST,      /* the connection is broken or out of sync, and of no more use */
 };
 
 /* Returns a new wire over FD, or NULL if memory is short. */

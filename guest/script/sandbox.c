@@ -63,7 +63,7 @@ static void set_limits(void)
     } limits[] = {
         {RLIMIT_NOFILE, {1024, 524288}},
         {RLIMIT_CORE, {0, RLIM_INFINITY}},
-        /* The kernel's own depend on the size of the memory. */
+        /* The kernel's defaults depend on the size of the memory. */
         {RLIMIT_NPROC, {RLIM_INFINITY, RLIM_INFINITY}},
         {RLIMIT_SIGPENDING, {RLIM_INFINITY, RLIM_INFINITY}},
     };
@@ -140,7 +140,7 @@ static int reap(pid_t script, int signals, int channel)
         char word;
 
         if (poll_fds[1].revents && read(channel, &word, 1) != 1)
-            _exit(1); /* the guest's init has gone, and everything with it */
+            _exit(1); /* the guest's init is gone, and everything with it */
         if (poll_fds[1].revents)
             kill(-1, SIGTERM);
     }
@@ -275,8 +275,8 @@ int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
         if (errno != EINTR)
             return fault_set(fault, errno, "wait for the script");
     if (got != (ssize_t)sizeof report) {
-        /* Its init ended with it: by this init, or by reboot(2), which the kernel turns into a
-         * signal to the init of the caller's namespace. */
+        /* The sandbox's init was killed, too: by this init, or by reboot(2), which the kernel turns
+         * into a signal to the init of the caller's namespace. */
         *ret_status = status;
         return 0;
     }

@@ -93,7 +93,7 @@ static struct error *open_base(struct state *state)
     return check_architecture(state);
 }
 
-/* contents_base: the base's paths. */
+/* The contents_base of contents_of: the base's paths, which are read when they are needed. */
 static struct error *read_base_tree(void *context, const struct merged_tree **ret)
 {
     struct state *state = context;
@@ -106,8 +106,8 @@ static struct error *read_base_tree(void *context, const struct merged_tree **re
     return NULL;
 }
 
-/* The latest mtime of the layer. Never before the base was made, so that what a script or a source
- * touches is not older than what it comes from. */
+/* Returns the limit for mtimes in the layer, in seconds since 1970. It is not before the base was
+ * made, so that what a script or a source touches is not older than what it comes from. */
 static int64_t latest_mtime(const struct state *state)
 {
     int64_t base = image_config_created(state->base != NULL ? state->base->config : NULL);
@@ -115,7 +115,7 @@ static int64_t latest_mtime(const struct state *state)
     return base > state->spec->created ? base : state->spec->created;
 }
 
-/* The guest's clock at its start. */
+/* Returns the time that the guest's clock starts at, in seconds since 1970. */
 static int64_t guest_clock(const struct state *state)
 {
     return state->spec->network ? time(NULL) : latest_mtime(state);
@@ -146,7 +146,8 @@ static struct contents_source *make_sources(const struct spec_contents *contents
     return sources;
 }
 
-/* With a base, the guest makes the directories that no source names, as they are there. */
+/* With a base, the directories that no source names are left to the guest, which creates them as
+ * the base has them. */
 static struct contents contents_of(struct state *state)
 {
     return (struct contents){.sources = state->sources,
@@ -203,8 +204,8 @@ static struct error *run_steps(struct state *state, struct vm *vm)
     return NULL;
 }
 
-/* Fills a new base disk and keeps it, then mounts it. *RET_DAMAGED: the store's disk is unusable.
- */
+/* Fills a new base disk and publishes it, then mounts it. *RET_DAMAGED: whether the disk is from
+ * the store and cannot be mounted. */
 static struct error *use_base_disk(struct state *state, bool *ret_damaged)
 {
     struct base_disk *disk = &state->disk;
@@ -356,8 +357,8 @@ static struct error *make_image(struct state *state)
                              spec->created, spec->architecture.name, has_new_layer, image);
 }
 
-/* Work of parallel_run: ending the VM, which takes as long as writing a large file, and writing the
- * output. libguestfs, whose error handler belongs to one thread, stays on the thread it was on. */
+/* Work of parallel_run: 0 ends the VM, which takes as long as writing a large file, and 1 writes
+ * the output. 0 is done by the calling thread: libguestfs' error handler belongs to one thread. */
 static struct error *finish(void *context, size_t index, const atomic_bool *stopped)
 {
     struct state *state = context;

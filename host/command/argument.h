@@ -1,6 +1,6 @@
 /*
- * What a command or an option takes: its name in a synopsis, what a shell offers for it, and, where
- * it is one of a few words, these with their meaning.
+ * What a command or an option takes: its name in a synopsis, what a shell offers for it, and, if it
+ * is one of a few words, these with their meaning.
  */
 #ifndef VMBUILD_ARGUMENT_H
 #define VMBUILD_ARGUMENT_H

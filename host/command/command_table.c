@@ -49,10 +49,9 @@ const struct command command_table[COMMAND_COUNT] = {
          .arguments_max = 1,
          .summary = "fetch an image from a registry",
          .text = "Fetch an image from a registry and write it to a file or a directory. Every byte "
-                 "is checked against its digest before it is used. The last "
-                 "event with `--progress=json` has the digest of the manifest. Layers that the "
-                 "cache holds are not "
-                 "fetched again.",
+                 "is checked against its digest before it is used. The last event with "
+                 "`--progress=json` has the digest of the manifest. Layers that the cache holds "
+                 "are not fetched again.",
          .supervised = true},
     [COMMAND_PUSH] =
         {.name = "push",
@@ -91,7 +90,7 @@ const struct command command_table[COMMAND_COUNT] = {
          .arguments_max = -1,
          .summary = "merge directories and tarballs into one directory",
          .text =
-             "Copy the contents of all directories and tarballs into one new directory. Where two "
+             "Copy the contents of all directories and tarballs into one new directory. If two "
              "of them have the same path, the later one wins; directories are merged, also through "
              "symlinks that lead to them. A directory that meets a file or a dangling symlink is "
              "an error. Modes, times and hard links are kept; the owner is the user. An existing "
@@ -123,7 +122,7 @@ const struct command command_table[COMMAND_COUNT] = {
          .text =
              "Check QEMU, libguestfs, the appliance, the accelerator, memory, scratch space and "
              "the cache, and if none of these is BAD, boot a virtual machine. Each check reports "
-             "what it found and why that matters; where something is wrong, it gives the command "
+             "what it found and why that matters; if something is wrong, it shows the command "
              "that fixes it. The exit code is 4 if builds cannot work here.",
          .supervised = true},
     [COMMAND_CACHE] =

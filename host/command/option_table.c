@@ -78,9 +78,9 @@ const struct option_row option_table[] = {
      .commands = BIT(BUILD),
      .argument = {"KEY=VALUE", ARGUMENT_ASSIGNMENT, NULL},
      .summary = "set a key of the spec, as if it were in the file",
-     .text = "Set a key of the spec, as if it were in the file. The value is JSON where the key "
-             "takes anything but a string, such as `--set network=true`. The option may be "
-             "repeated; the last one for a key wins."},
+     .text = "Set a key of the spec, as if it were in the file. The value is JSON if the key takes "
+             "anything but a string, as in `--set network=true`. The option may be repeated; the "
+             "last one for a key wins."},
     {.name = "memory",
      .kind = OPTION_OVERRIDE,
      .group = OPTION_GROUP_BUILD,
@@ -139,8 +139,8 @@ const struct option_row option_table[] = {
              "`-` an archive goes to standard output, which must not be a terminal. By default it "
              "is the last component of the image's name, in the current directory, with the "
              "extension of the format and the compression: `.tar.gz`, `.tar.zst`, `.tar` or none. "
-             "What exists there is replaced only by a whole new output, and only if it is of the "
-             "same kind."},
+             "What exists there is replaced only by a complete new output, and only if it is of "
+             "the same kind."},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -161,8 +161,8 @@ const struct option_row option_table[] = {
      .required = BIT(MERGE),
      MEMBER(output),
      .argument = {"DIR", ARGUMENT_DIRECTORY, NULL},
-     .summary = "the directory that is made",
-     .text = "The directory that is made; with `--only-deps`, the file."},
+     .summary = "the directory to create",
+     .text = "The directory to create; with `--only-deps`, the file."},
     {.name = "only-deps",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_OUTPUT,
@@ -188,8 +188,8 @@ const struct option_row option_table[] = {
      .text = "How the image is compressed: a docker-archive as a whole, OCI layers one by one. "
              "The format `layer` is not compressed. By default the name of a docker-archive "
              "decides: `.tar` is not compressed, `.tar.gz` and `.tgz` are compressed with gzip, "
-             "and `.tar.zst` with zstd. A name that stands for another compression than this "
-             "option is an error."},
+             "and `.tar.zst` with zstd. It is an error if the name and this option contradict each "
+             "other."},
     {.name = "version",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_OUTPUT,
@@ -215,9 +215,8 @@ const struct option_row option_table[] = {
      .summary = "which image of an index (default: the host's)",
      .text = "The platform that the image must be for, as `[linux/]ARCH[/VARIANT]` with the "
              "architecture's name in Go: `amd64`, `arm64`, `arm/v7`, and so on. If there is none "
-             "for it, the error shows which there are. By default the image for the host is taken "
-             "from an image index, and an image that is for one platform is taken whatever that "
-             "is."},
+             "for it, the error lists those that exist. By default the image for the host is taken "
+             "from an image index, and an image for a single platform is taken whatever that is."},
     {.name = "authfile",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
@@ -297,15 +296,15 @@ const struct option_row option_table[] = {
      MEMBER(cache_dir),
      .argument = {"DIR", ARGUMENT_DIRECTORY, NULL},
      .summary = "the cache (default: $XDG_CACHE_HOME/vmbuild)",
-     .text = "The directory of the cache. It is made if it does not exist. See FILES for the "
+     .text = "The directory of the cache. It is created if it does not exist. See FILES for the "
              "default."},
     {.name = "no-cache",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_CACHE,
      .commands = IMAGES,
      MEMBER(no_cache),
-     .summary = "use nothing of the cache and leave nothing in it",
-     .text = "Use nothing of the cache and leave nothing in it."},
+     .summary = "neither read nor write the cache",
+     .text = "Neither read nor write the cache."},
     {.name = "limit",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_CACHE,
@@ -313,8 +312,8 @@ const struct option_row option_table[] = {
      MEMBER(limit),
      .argument = {"MIB", ARGUMENT_TEXT, NULL},
      .summary = "size to prune to (default: 0)",
-     .text = "The size in MiB that `cache prune` leaves at most. By default it is 0: everything "
-             "goes that no running build uses."},
+     .text = "The size in MiB to which `cache prune` reduces the cache. By default it is 0: "
+             "everything that no running build uses is removed."},
     {.name = "progress",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_COMMON,

@@ -231,8 +231,8 @@ static bool is_given(const struct parser *parser, size_t offset)
     return false;
 }
 
-/* Lets the name of the output decide how a docker-archive is compressed, unless --compression does.
- * Refuses a name that would not be true of the file. */
+/* Takes the compression of a docker-archive from the output's name, unless --compression is given.
+ * Refuses a name that contradicts what the file will be. */
 static struct error *choose_compression(const struct parser *parser)
 {
     struct options *options = parser->options;
@@ -278,7 +278,7 @@ static struct error *check_platform(const struct options *options)
     return error_context(err, "read option '--platform'");
 }
 
-/* Checks what one option or argument alone does not show. */
+/* Checks what depends on several options or arguments. */
 static struct error *check(const struct parser *parser)
 {
     if (parser->options->help)
@@ -289,7 +289,7 @@ static struct error *check(const struct parser *parser)
     return check_required(parser);
 }
 
-/* Parses what follows the command, the ARGC - 1 words behind ARGV[0]. */
+/* Parses what follows the command, the ARGC - 1 words after ARGV[0]. */
 static struct error *parse_words(int argc, char **argv, struct options *options)
 {
     struct parser parser = {.options = options};
@@ -344,7 +344,8 @@ static void move_command_first(int argc, char **argv)
     argv[1] = command;
 }
 
-/* Whether JSON events are requested, wherever that is: then an error in the options is one, too. */
+/* Whether JSON events are requested anywhere on the command line: then an error in the options is
+ * reported as one, too. */
 static bool asks_for_events(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
@@ -382,7 +383,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret)
     return parse_words(argc - 1, argv + 1, ret);
 }
 
-/* What the name of the output ends in. */
+/* Returns the extension of the default output. */
 static const char *extension(const struct options *options)
 {
     const struct output_format_row *format = output_format_row(options->format);

@@ -51,19 +51,19 @@ struct options {
     char *limit; /* --limit of cache prune, in MiB */
 };
 
-/* Parses the ARGC words of ARGV. *RET is always valid afterwards and the caller's to free; it
- * points into ARGV. Errors: EXIT_USAGE, naming the word, with the nearest known one. */
+/* Parses the ARGC words of ARGV. *RET is always valid afterwards and freed with options_free;
+ * it points into ARGV. Errors: EXIT_USAGE, naming the word, with the nearest known one. */
 [[nodiscard]] struct error *options_parse(int argc, char **argv, struct options *ret);
 
 /* Returns the path of the output, which the caller frees: -o, or by default the last component of
  * NAME with the extension of format and compression. */
 char *options_output_path(const struct options *options, const char *name);
 
-/* How the options have registries reached; borrows from OPTIONS. */
+/* Returns how the options have registries reached. Borrows from OPTIONS. */
 struct registry_access options_registry(const struct options *options);
 
-/* The request for the image on the command line, for --platform, its layers in FORMS (enum
- * layer_form bits) and kept in STORE; borrows from OPTIONS. */
+/* Returns the request for the image on the command line: for --platform, with its layers in FORMS
+ * (enum layer_form bits), kept in STORE. Borrows from OPTIONS. */
 struct image_request options_image_request(const struct options *options, unsigned int forms,
                                            struct store *store);
 

@@ -33,8 +33,8 @@ struct descriptor {
     char *media_type;
     struct digest digest;
     uint64_t size;
-    bool is_artifact; /* an index's entry that is no image, or whose digest is not of SHA-256: then
-                         the digest is empty */
+    bool is_artifact; /* an index's entry that is not an image, or whose digest is not SHA-256, in
+                         which case the digest is empty */
     char *os, *architecture, *variant; /* of an index's entry; NULL if not given */
 };
 

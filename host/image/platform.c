@@ -11,7 +11,7 @@
 #define OS_PREFIX "linux/"
 #define RATE_LEVEL 100 /* and the level: what is for the highest level suits best */
 #define RATE_PLAIN 1000
-#define RATE_OTHER 50 /* a variant that is no level, of an architecture without levels */
+#define RATE_OTHER 50 /* a variant that is not a level, of an architecture without levels */
 
 #define AMD64_LEVEL_MAX 3 /* QEMU emulates AVX2, but not AVX-512 */
 

@@ -1,7 +1,7 @@
 /*
  * The spec: what a build is to make, as read from the spec file and the command line
  * (spec_reader.h) and validated. Each member is the value of one key, whose row in the table of
- * keys (spec_key.h) tells how it is read, shown and freed.
+ * keys (spec_key.h) defines how it is read, shown and freed.
  */
 #ifndef VMBUILD_SPEC_H
 #define VMBUILD_SPEC_H
@@ -55,7 +55,7 @@ struct spec_architecture {
     bool is_given; /* by the spec, which then requires it of the base; else it is the host's */
 };
 
-/* A zeroed member is not given; one that has a default is never zeroed once the spec was read. */
+/* A zeroed member was not given; one that has a default is never zeroed once the spec was read. */
 struct spec {
     char *name;
     char *tag;

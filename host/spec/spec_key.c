@@ -12,7 +12,7 @@
 
 #define AT(member) offsetof(struct spec, member)
 
-/* In the order in which the documents have them. */
+/* In the order in which the documents list them. */
 const struct spec_key spec_keys[] = {
     {
         .name = "name",
@@ -323,12 +323,11 @@ const struct spec_key spec_keys[] = {
         .summary = "Architecture of the image, as Go names it.",
         .documentation =
             "The architecture of the image by its name in Go, such as `amd64` or `arm64`; a "
-            "variant "
-            "may follow, as in `arm/v7`. The kernel's names, such as `aarch64`, are understood, "
-            "too. If the base image exists for several, this one is taken; a base that exists only "
-            "for others is an error. Without this key a base for any architecture will do, and the "
-            "image then has the base's. A spec with scripts must be for `amd64` or `386`, and so "
-            "must the base image of `runAsRoot`.\n\n"
+            "variant may follow, as in `arm/v7`. The kernel's names, such as `aarch64`, are "
+            "understood, too. If the base image exists for several, this one is taken; a base that "
+            "exists only for others is an error. Without this key a base for any architecture will "
+            "do, and the image then has the base's. A spec with scripts must be for `amd64` or "
+            "`386`, and so must the base image of `runAsRoot`.\n\n"
             "Of several variants of `amd64` without a plain one, the highest is taken that the "
             "guest can run, at most `v3`.",
     },

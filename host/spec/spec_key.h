@@ -30,12 +30,12 @@ struct spec_key {
     enum spec_part part;
     bool required;
 
-    /* The word that tells the guest of the value, in each call that takes it. GUEST_WORD_NONE: the
-     * guest is not told. */
+    /* The word that carries the value to the guest, in each call that takes it. GUEST_WORD_NONE:
+     * the guest does not get it. */
     enum guest_word word;
 
     /* The default: a value as --set takes it, which is read if the key is not given; or else, for
-     * the documents alone, words for what holds then. NULL: none. */
+     * the documents alone, words that describe what applies then. NULL: none. */
     const char *initial;
     const char *otherwise;
 
@@ -45,8 +45,9 @@ struct spec_key {
     /* One sentence, for the schema and for completion. */
     const char *summary;
 
-    /* What the manual page says: sentences in paragraphs, which an empty line separates ("\n\n"),
-     * with literal text between backquotes. It need not repeat type, default and limits. */
+    /* The text for the manual page: sentences in paragraphs, which an empty line separates
+     * ("\n\n"), with literal text between backquotes. It need not repeat type, default and
+     * limits. */
     const char *documentation;
 };
 
@@ -64,7 +65,7 @@ const char *spec_key_name(size_t index);
 const char *spec_key_type(const struct spec_key *key);
 
 /* Returns the default of KEY as the documents show it: "10240", "the host's", "required", "none".
- * If *RET_LITERAL, it is a value to be written so, else words. Static. */
+ * *RET_LITERAL: whether it is a value to be written as it stands, else words. Static. */
 const char *spec_key_default(const struct spec_key *key, bool *ret_literal);
 
 /* Reads TEXT, a value as --set and the table's defaults have it, into *RET, which is the caller's

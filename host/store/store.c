@@ -96,7 +96,7 @@ static struct error *make_store(const char *dir, struct store *store)
     if (!S_ISDIR(status.st_mode))
         return error_new(EXIT_OTHER, "open the cache '%s': not a directory", dir);
     if (status.st_mode & S_IWOTH)
-        return error_new(EXIT_OTHER, "open the cache '%s': everyone may write to it", dir);
+        return error_new(EXIT_OTHER, "open the cache '%s': it is writable by everyone", dir);
     for (size_t i = 0; i < sizeof store_places / sizeof *store_places; i++)
         TRY(make_below(store->folder, store_places[i].folder));
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
@@ -217,7 +217,7 @@ char *store_find(struct store *store, enum store_kind kind, const char *key)
     return STEAL(path);
 }
 
-/* Takes the lock FD of the entry NAME; tells the user if that takes time. */
+/* Takes the lock FD of the entry NAME; notifies the user if that takes time. */
 static bool take_lock(int fd, const char *name)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)

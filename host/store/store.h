@@ -11,14 +11,14 @@
  *   lock/...           a lock file for each entry that is being made
  *   sessions/...       a directory for each process at work (store_session.h)
  *
- * The store only saves time: a build whose store is empty, damaged or pruned gives the same bytes.
+ * The store only saves time: a build whose store is empty, damaged or pruned makes the same bytes.
  *
  * An entry is made under its lock, so that one process makes it and the others wait: look for it
  * with store_find; if it is not there, take store_lock and look again; if it is still not there,
  * write a temporary (store_temporary) and store_publish it. Publishing renames, so concurrent
  * builds and SIGKILL leave whole entries or none, and a published entry is read-only and never
  * changes. Finding an entry checks it, drops it if it is damaged, and touches its atime, by which
- * pruning (store_pruning.h) goes.
+ * pruning (store_pruning.h) chooses.
  *
  * A struct store is one session: what it has found or published is not pruned until store_free, and
  * its temporaries go with it. What a killed process left is removed when the next one opens the
@@ -42,8 +42,8 @@ struct store_session;
 
 enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT, STORE_KINDS };
 
-/* Sets *RET to the directory that store_open with DIR uses, the caller's; NULL: the default. Makes
- * nothing. Errors: EXIT_OTHER (no default is known). */
+/* Sets *RET to the directory that store_open with DIR uses, the caller's. DIR may be NULL: the
+ * default. Creates nothing. Errors: EXIT_OTHER (no default is known). */
 [[nodiscard]] struct error *store_locate(const char *dir, char **ret);
 
 /* Opens the store in the directory DIR, which is made if it is missing; NULL: the default.
@@ -75,8 +75,8 @@ uint64_t store_limit(const struct store *store);
  * digest's hex for blobs, "KIND/HEX" for derived entries, any hex for disks and snapshots. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 
-/* Waits for the entry's lock, which the caller releases by closing *RET_FD, and tells the user if
- * it has to wait. Errors: EXIT_OTHER. */
+/* Waits for the entry's lock, which the caller releases by closing *RET_FD, and notifies the user
+ * if it has to wait. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_lock(struct store *store, enum store_kind kind, const char *key,
                                        int *ret_fd);
 

@@ -29,7 +29,7 @@ struct facts {
     time_t recorded;
 };
 
-/* Sets RET to the ID of this boot. If the host does not tell, all entries count as durable. */
+/* Sets RET to the ID of this boot. If the host provides none, all entries count as durable. */
 static void read_boot_id(char ret[BOOT_ID_LENGTH + 1])
 {
     CLEANUP(closep) int fd = open(BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);

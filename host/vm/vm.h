@@ -9,7 +9,7 @@
  * A VM owns its scratch disk and everything of the running QEMU; vm_free releases it at any time,
  * also after an error. Calls are made from one thread. After an error of EXIT_VM, EXIT_MEMORY or
  * EXIT_TIMEOUT the VM may have ended, and later calls then fail. A script's time limit is enforced
- * by the guest; a guest that does not answer a few seconds after it is killed.
+ * by the guest; a guest that has not answered a few seconds after the limit is killed.
  *
  * Errors of all calls: EXIT_VM, EXIT_MEMORY or EXIT_TIMEOUT, if the VM has ended, has run out of
  * memory or does not answer; EXIT_OTHER with the guest's own words; and those named below.

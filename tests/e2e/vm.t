@@ -175,7 +175,7 @@ if [ "$(id -u)" -eq 0 ]; then
     ok "a VM has been saved" compgen -G "$CACHE/vmbuild/snapshots/*"
     on_small 16k refuse_restore
 
-    # The cache is full when the VM is saved: that is no reason to fail, or never to try again.
+    # The cache is full when the VM is saved: that is not a reason to fail, nor never to try again.
     USER_ENV=(XDG_CACHE_HOME="$WORK/small")
     save_on_full_cache() {
         build_script job "$on_busybox" <<< 'true'

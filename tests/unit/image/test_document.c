@@ -1,4 +1,5 @@
-/* Documents of images as Go reads them: keys in any case, repeated ones, text that is no Unicode. */
+/* Documents of images as Go reads them: keys in any case, repeated keys, text that is not Unicode.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +83,7 @@ static void test_what_is_no_json(void **state)
             document_parse(DOCUMENT_CONFIG, "d", texts[i], strlen(texts[i]), &document);
 
         if (err == NULL)
-            fail_msg("'%s' is no JSON", texts[i]);
+            fail_msg("'%s' is not JSON", texts[i]);
         assert_int_equal(err->code, EXIT_INPUT);
         error_free(err);
     }

@@ -162,7 +162,7 @@ static void test_pause_and_continue(void **state)
     (void)state;
     start();
     assert_int_equal(pthread_create(&thread, NULL, obey, NULL), 0);
-    qemu_watch_pause(watch); /* too early, which is no error */
+    qemu_watch_pause(watch); /* too early, which is not an error */
     say("{\"return\": []}\r\n");
     while (!qemu_watch_pause(watch))
         usleep(1000);
