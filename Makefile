@@ -5,8 +5,9 @@
 #   make demo       the main job on a real base image; installs what is missing first
 #   make check      all tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
+#   make release    static programs as an archive for any Linux host, in build/release
 #
-# Further: check-asan, check-valgrind, check-slow, lint, fuzz, bench, clean.
+# Further: check-asan, check-valgrind, check-slow, check-release, lint, fuzz, bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -19,7 +20,8 @@ BUILD := build
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo
-DEPS_test := check check-asan check-valgrind check-slow
+DEPS_test := check check-asan check-valgrind check-slow check-release
+DEPS_release := release check-release
 DEPS_all := deps lint fuzz bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 define install_packages
@@ -27,7 +29,7 @@ ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
-$(foreach group,build test all,$(eval $(call install_packages,$(group))))
+$(foreach group,build release test all,$(eval $(call install_packages,$(group))))
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -50,12 +52,13 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-asan check-valgrind check-slow lint fuzz bench install clean FORCE
+.PHONY: all deps demo check check-asan check-valgrind check-slow check-release lint fuzz bench install clean FORCE
 all:
 
 include host/rules.mk
 -include guest/rules.mk
 include initramfs/rules.mk
+include scripts/release/rules.mk
 -include tests/rules.mk
 
 all: vmbuild appliance manual

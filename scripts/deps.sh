@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|test|all]
+# usage: deps.sh [build|release|test|all]
 #
 # Lists what it installs before it does, and does nothing if everything is there.
 set -eu
@@ -16,6 +16,12 @@ build='gcc libc6-dev make pkg-config
     linux-source bc bison flex libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
     qemu-system-x86'
+
+# Beside these, for the release: static libraries, and what builds QEMU and those that Debian lacks.
+release="$build"'
+    binutils bzip2 dpkg-dev nasm ninja-build python3 python3-venv zstd
+    libattr1-dev libcap-ng-dev libglib2.0-dev libjansson-dev libpcre2-dev
+    libseccomp-dev libtirpc-dev'
 
 # Test tools: TAP and unit tests, and other projects' programs that check the images.
 test="$build"'
@@ -35,10 +41,11 @@ all="$test"'
 
 case $group in
 build) wanted=$build ;;
+release) wanted=$release ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|test|all]" >&2
+    echo "usage: $0 [build|release|test|all]" >&2
     exit 2
     ;;
 esac
@@ -55,6 +62,14 @@ for package in $wanted; do
     status=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2> /dev/null) || status=
     [ "$status" = installed ] || missing="$missing $package"
 done
+
+# What is linked into the release has Debian's fixes, and is what Debian has the source of: apt-get
+# upgrades what it is told to install.
+if [ "$group" = release ]; then
+    # shellcheck disable=SC2086 # one word each
+    outdated=$(apt-get --simulate --only-upgrade install $wanted 2> /dev/null | grep '^Inst ') || outdated=
+    [ -z "$missing$outdated" ] || missing=$wanted
+fi
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -eq 0 ]; then

@@ -1,0 +1,125 @@
+#!/bin/bash
+# Packs the release: the archives, the sources of all that is linked into it, and their digests.
+#
+# usage: pack.sh BUILD NAME VERSION ROOT
+#
+# BUILD has the parts: vmbuild, and the links libraries and qemu. ROOT is an installation of the
+# program and its appliance, which NAME is made from. What is packed is left in BUILD:
+#
+#   NAME/                  the release, unpacked
+#   NAME.tar.gz, .tar.zst  the same
+#   NAME-sources.tar.zst   the source packages, with the recipes
+#   SHA256SUMS
+#
+# The same parts give the same bytes: sorted, owned by root, of one time.
+# shellcheck source=scripts/release/common.sh
+. "$(dirname "$0")/common.sh"
+
+[ $# -eq 4 ] || fail "usage: $0 BUILD NAME VERSION ROOT"
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "$1" && pwd) name=$2 version=$3 root=$4
+libraries=$(readlink -f "$build/libraries") qemu=$(readlink -f "$build/qemu")
+# shellcheck source=/dev/null
+distribution=$(. /etc/os-release && echo "$ID-$VERSION_ID")
+
+# make_tar DIRECTORY NAME: NAME in DIRECTORY as a tar on standard output.
+make_tar() {
+    tar -C "$1" --sort=name --format=gnu --mode=u=rwX,go=rX --owner=0 --group=0 --numeric-owner \
+        --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2"
+}
+
+# version_of COMPONENT PACKAGE: of the source that was built here, or of the installed PACKAGE's.
+version_of() {
+    local description
+    if [ "$2" = - ]; then
+        description=$(cat "$libraries/sources" "$qemu/sources" | grep -o "^$1_[^ ]*\.dsc")
+        sed -n 's/^Version: //p' "$cache/sources/$description"
+    else
+        # shellcheck disable=SC2016 # dpkg's own variable
+        dpkg-query --show --showformat '${source:Version}' "$2"
+    fi
+}
+
+# "COMPONENT VERSION LICENCE FILES" of each component.
+list_components() {
+    local component package licence files
+    grep -v '^#' "$release_scripts/components" | while read -r component package licence files; do
+        echo "$component $(version_of "$component" "$package") $licence $files"
+    done
+}
+
+# Each package's as Debian has gathered it, and the texts that those refer to. The licences of what
+# was built here are kept with it.
+copy_licences() {
+    local component package
+    mkdir "$1"
+    cp "$libraries"/licences/* "$qemu"/licences/* "$1"
+    grep -v '^#' "$release_scripts/components" | while read -r component package _; do
+        [ "$package" = - ] || cp "/usr/share/doc/$package/copyright" "$1/$component"
+    done
+    cp -rL /usr/share/common-licenses "$1/common-licenses"
+}
+
+lay_out() {
+    local release=$build/$name documents=$build/$name/share/doc/vmbuild
+    rm -rf "$release"
+    cp -r "$root" "$release"
+    install -m 755 "$build/vmbuild" "$release/bin/vmbuild"
+    find "$qemu" -maxdepth 1 \( -name 'qemu-*' -o -name '*.bin' -o -name '*.rom' \) \
+        -exec cp {} "$release/lib/vmbuild/" \;
+    mkdir -p "$documents"
+    cp "$tree"/{README.md,CHANGELOG.md,LICENSE} "$documents"
+    copy_licences "$documents/licences"
+    chmod -R u=rwX,go=rX "$release"
+    "$release_scripts/sbom.py" "$version" "$release" "$distribution" < "$build/components" \
+        > "$build/sbom.json"
+    mv "$build/sbom.json" "$documents/sbom.spdx.json"
+}
+
+# As initramfs/kernel.sh finds it.
+kernel_source() {
+    if [ -n "${KERNEL_SOURCE:-}" ]; then
+        echo "$KERNEL_SOURCE"
+    else
+        find /usr/src -maxdepth 1 -name 'linux-source-*.tar.*' | sort -V | tail -n 1
+    fi
+}
+
+# The source packages, each file as Debian ships it; the kernel's, with Debian's changes; and our own
+# tree. What apt cannot get is listed in a file MISSING.
+pack_sources() {
+    local sources=$build/$name-sources file component package version own=()
+    rm -rf "$sources"
+    mkdir "$sources"
+    while read -r component version _; do
+        package=$(awk -v name="$component" '$1 == name { print $2 }' "$release_scripts/components")
+        [ "$package" = - ] || [ "$component" = linux ] || own+=("$component=$version")
+    done < "$build/components"
+    (download_sources "$own_release" "${own[@]}") 2> "$build/sources.log" || true
+    {
+        cat "$libraries/sources" "$qemu/sources"
+        source_files "$own_release" "${own[@]}"
+    } | while read -r file size digest; do
+        if sha256sum --status -c <<< "${digest#SHA256:}  $cache/sources/$file" 2> /dev/null; then
+            cp "$cache/sources/$file" "$sources/"
+        else
+            echo "$file $size $digest" >> "$sources/MISSING"
+        fi
+    done
+    [ ! -e "$sources/MISSING" ] ||
+        echo "release: not to be published: sources that could not be had are listed in MISSING:" \
+            "$(cut -d ' ' -f 1 "$sources/MISSING" | tr '\n' ' ')" >&2
+    cp -r "$(kernel_source)" "$sources/"
+    (cd "$tree" && tar --exclude=./build --exclude=./.git --exclude=./vmbuild -cf - .) |
+        (mkdir "$sources/vmbuild" && tar -C "$sources/vmbuild" -xf -)
+    make_tar "$build" "$name-sources" | zstd -q -f -1 -T1 -o "$build/$name-sources.tar.zst"
+    rm -rf "$sources"
+}
+
+list_components > "$build/components"
+lay_out
+make_tar "$build" "$name" | gzip -9n > "$build/$name.tar.gz"
+make_tar "$build" "$name" | zstd -q -f -19 -T1 -o "$build/$name.tar.zst"
+pack_sources
+(cd "$build" && sha256sum "$name"{.tar.gz,.tar.zst,-sources.tar.zst} > SHA256SUMS)
+ls -l "$build/$name"*.tar.*

@@ -1,0 +1,10 @@
+# Devices of the release's QEMU: those that vmbuild's and libguestfs' command lines name.
+CONFIG_I440FX=y
+CONFIG_VIRTIO_PCI=y
+CONFIG_VIRTIO_RNG=y
+CONFIG_VIRTIO_SCSI=y
+CONFIG_VIRTIO_SERIAL=y
+CONFIG_VIRTIO_BLK=y
+CONFIG_VIRTIO_NET=y
+CONFIG_VIRTIO_9P=y
+CONFIG_SERIAL_ISA=y

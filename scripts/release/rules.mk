@@ -1,0 +1,44 @@
+# The release: static programs and what they need, packed to be unpacked anywhere. What other
+# projects made is built outside the tree, once for each key (common.sh).
+
+RELEASE := $(BUILD)/release
+RELEASE_NAME := vmbuild-$(VERSION)-x86_64
+RELEASE_SOURCES := $(HOST_SOURCES) scripts/release/static.c scripts/release/openssl.c
+RELEASE_PARTS := $(RELEASE)/libraries $(RELEASE)/qemu
+RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 \
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
+# The linker warns of each function that may load the host's NSS modules; static.c sees to that.
+RELEASE_LDFLAGS := -static-pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
+    -Wl,--build-id=none -Wl,--no-warnings -s
+RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -lattr -lnettle -llzma \
+    -llz4 -lbz2 -lxml2 -lyajl_s -lext2fs -lcom_err -lcurl -lssl -lcrypto -lisal -lzstd -lz -lm \
+    -Wl,--end-group -pthread
+
+.PHONY: release
+release: $(RELEASE)/SHA256SUMS
+
+$(RELEASE)/SHA256SUMS: all $(RELEASE)/vmbuild $(RELEASE_PARTS)
+	rm -rf '$(RELEASE)/root'
+	$(MAKE) --no-print-directory install DESTDIR='$(RELEASE)/root'
+	scripts/release/pack.sh '$(RELEASE)' '$(RELEASE_NAME)' '$(VERSION)' '$(RELEASE)/root$(PREFIX)'
+
+# Each a link to where it is kept.
+$(RELEASE_PARTS): FORCE
+	@mkdir -p $(@D)
+	path=$$(scripts/release/$(@F).sh) && ln -sfn "$$path" $@
+
+# Only the directory has to be there: its key is in the flags.
+$(RELEASE)/%.o: %.c $(RELEASE)/flags | $(RELEASE)/libraries
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	$(CC) $(RELEASE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(RELEASE)/vmbuild: $(RELEASE_SOURCES:%.c=$(RELEASE)/%.o) $(RELEASE)/flags | $(RELEASE)/libraries
+	@echo '  LD $@'
+	$(CC) $(RELEASE_LDFLAGS) -o $@ $(filter %.o,$^) $(RELEASE)/libraries/lib/guestfs.o $(RELEASE_LIBS)
+
+$(RELEASE)/flags: $(RELEASE)/libraries FORCE
+	$(call note,$(CC) $(RELEASE_CFLAGS) $(RELEASE_LDFLAGS) $(RELEASE_LIBS) $(RELEASE_SOURCES) \
+	    $(shell readlink $(RELEASE)/libraries))
+
+-include $(RELEASE_SOURCES:%.c=$(RELEASE)/%.d)
