@@ -16,6 +16,7 @@ FUZZ_SECONDS ?= 20
 UNIT_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/unit/*/test_*.c)))
 FUZZ_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
+HOST_TESTS := $(sort $(wildcard tests/hosts/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 # Those that the sanitized program runs.
 ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
@@ -91,7 +92,7 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/tests/%)
 ASAN_UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/asan/tests/%)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 
-.PHONY: check-unit check-e2e
+.PHONY: check-unit check-e2e check-release
 
 # prove's summary comes last.
 check: all $(UNIT_TESTS)
@@ -109,6 +110,9 @@ check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_
 # (Except test_tsc and test_memory: valgrind has its own time stamp counter and allocator.)
 check-valgrind: all $(UNIT_TESTS)
 	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(filter-out %/test_tsc %/test_memory,$(UNIT_TESTS)) $(VALGRIND_TESTS)
+
+check-release: release
+	@JOBS=$(JOBS) tests/run $(HOST_TESTS)
 
 check-slow: all
 	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)

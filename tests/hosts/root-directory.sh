@@ -1,0 +1,27 @@
+#!/bin/bash
+# Makes a root directory of a release of Debian, with its essential packages, as a tar, and prints its path.
+# It is made once per machine and kept, beside the base images (scripts/base-image.sh).
+#
+# usage: root-directory.sh bullseye|bookworm|trixie|sid
+#
+# The packages come from where the machine's own apt gets them.
+set -euo pipefail
+export LC_ALL=C
+
+folder=$(dirname "$("$(dirname "$0")/../../scripts/base-image.sh" busybox)")
+result=$folder/host-$1.tar
+[ ! -e "$result" ] || { echo "$result"; exit; }
+# shellcheck source=/dev/null
+own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# shellcheck disable=SC2016 # apt's own variables
+site=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)' 'Created-By: Packages' |
+    sed -n "s/^Debian|$own|//p" | sort -u | head -n 1)
+exec 9> "$result.lock"
+flock 9
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+apt-config dump Acquire > "$work/apt.conf"
+mmdebstrap --quiet --variant=essential --format=tar --aptopt="$work/apt.conf" "$1" "$result.tmp" \
+    "deb $site $1 main" >&2
+mv "$result.tmp" "$result"
+echo "$result"
