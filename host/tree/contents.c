@@ -4,13 +4,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/contents_place.h"
+#include "host/tree/contents_rules.h"
 #include "host/tree/contents_source.h"
 #include "host/tree/contents_target.h"
 #include "host/tree/link_group.h"
@@ -24,6 +24,12 @@ struct moved {
     char *path;
 };
 
+/* What the first pass found of a source, for the second. */
+struct found {
+    uint64_t first_number; /* of its entries */
+    uint64_t names_hash;
+};
+
 struct merge {
     const struct contents *contents;
     struct path_tree *tree;
@@ -33,11 +39,12 @@ struct merge {
     struct link_groups groups;
     struct moved *moved; /* in the order of their numbers */
     size_t moved_count, moved_capacity;
-    size_t moved_next; /* in the second pass, the first that is yet to come */
+    struct found *found; /* of each source: the closure's first, then those of `contents` */
 
     const struct contents_source *source; /* being visited */
     uint64_t scope;                       /* see struct link_key */
     uint64_t first_number;                /* of the source's entries */
+    uint64_t closure_number;              /* the first of the closure's entries */
     uint64_t entry_number;                /* over all sources; the owner of a path in the tree */
     uint64_t names_hash;                  /* of the source's names up to here */
 
@@ -92,15 +99,21 @@ static void add_moved(struct merge *merge, uint64_t number, const char *path)
     merge->moved[merge->moved_count++] = (struct moved){number, xstrdup(path)};
 }
 
-/* Where entry NUMBER, whose own path is PATH, lies. The caller's. */
-static char *place_of(struct merge *merge, uint64_t number, const char *path)
+static int by_number(const void *key, const void *item)
 {
-    const struct moved *next = &merge->moved[merge->moved_next];
+    uint64_t number = *(const uint64_t *)key, other = ((const struct moved *)item)->number;
 
-    if (merge->moved_next == merge->moved_count || next->number != number)
-        return xstrdup(path);
-    merge->moved_next++;
-    return xstrdup(next->path);
+    return number < other ? -1 : number > other;
+}
+
+/* Where entry NUMBER, whose own path is PATH, lies. The caller's. */
+static char *place_of(const struct merge *merge, uint64_t number, const char *path)
+{
+    const struct moved *moved = NULL;
+
+    if (merge->moved_count > 0)
+        moved = bsearch(&number, merge->moved, merge->moved_count, sizeof *moved, by_number);
+    return xstrdup(moved != NULL ? moved->path : path);
 }
 
 /* Whether the image below has PATH. */
@@ -124,10 +137,22 @@ static char *path_of(const struct contents_source *source, const char *name)
     return xasprintf("%s/%s", source->target, name);
 }
 
-static struct error *is_left_out(const struct merge *merge, const char *path, bool *ret)
+/* Whether the current source, a closure, leaves out its entry at PATH, as `contents` or the image
+ * below has it. */
+static struct error *is_left_out(const struct merge *merge, const char *path, bool is_folder,
+                                 bool *ret)
 {
     *ret = false;
-    return merge->source->at_own_path ? base_has(merge, path, ret) : NULL;
+    if (!merge->source->at_own_path)
+        return NULL;
+    const struct path_node *node = path_tree_find(merge->tree, path);
+    bool is_implied = node != NULL && node->owner == PATH_TREE_IMPLIED;
+
+    if (node != NULL && (is_implied ? !is_folder : node->owner < merge->closure_number)) {
+        *ret = true;
+        return NULL;
+    }
+    return base_has(merge, path, ret);
 }
 
 /* Counts an entry of the current source. Returns its number. */
@@ -265,6 +290,7 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
     CLEANUP(freep) char *path = path_of(merge->source, name);
     CLEANUP(freep) char *place = NULL;
     struct path_node *linked = NULL;
+    bool is_folder = archive_entry_filetype(entry->entry) == AE_IFDIR;
     bool left_out = false;
 
     TRY(check_entry(merge, entry, path));
@@ -275,8 +301,8 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
         give_place(merge, merge->excluded, entry, name, number, linked);
         return NULL;
     }
-    TRY(find_place(merge, path, archive_entry_filetype(entry->entry) == AE_IFDIR, &place));
-    TRY(is_left_out(merge, place, &left_out));
+    TRY(find_place(merge, path, is_folder, &place));
+    TRY(is_left_out(merge, place, is_folder, &left_out));
     if (strcmp(place, path) != 0)
         add_moved(merge, number, place);
     if (!left_out && *place != '\0')
@@ -284,48 +310,16 @@ static struct error *index_entry(void *context, struct contents_entry *entry)
     return NULL;
 }
 
-/* Sets the owner. libarchive sets setuid and setgid only on the caller's own files. */
-static void set_owner(const struct merge *merge, struct archive_entry *entry)
-{
-    const struct contents_source *source = merge->source;
-
-    archive_entry_set_uname(entry, NULL);
-    archive_entry_set_gname(entry, NULL);
-    if (contents_target_is_folder(merge->target)) {
-        archive_entry_set_uid(entry, geteuid());
-        archive_entry_set_gid(entry, getegid());
-    } else if (!source->keep_owner) {
-        archive_entry_set_uid(entry, source->uid);
-        archive_entry_set_gid(entry, source->gid);
-    }
-}
-
-/* See CONTENTS_MODE_ADD_WRITE. */
-static mode_t add_write(mode_t mode)
-{
-    bool is_special = (mode & (S_ISUID | S_ISGID | S_ISVTX)) != 0;
-
-    if (!is_special && (mode & S_IWUSR) != 0)
-        mode |= S_IWGRP;
-    return mode | S_IWUSR;
-}
-
-static void set_mode(const struct contents_source *source, struct archive_entry *entry)
-{
-    if (archive_entry_filetype(entry) == AE_IFLNK)
-        archive_entry_set_perm(entry, 0777);
-    else if (source->mode_rule == CONTENTS_MODE_ADD_WRITE)
-        archive_entry_set_perm(entry, add_write(archive_entry_perm(entry)));
-    else if (source->mode_rule == CONTENTS_MODE_SET)
-        archive_entry_set_perm(entry, source->mode);
-}
-
 /* Sets what does not depend on the entry: owner and mode by the source's rules, the clamped time,
  * nothing of the host. */
 static void make_portable(const struct merge *merge, struct archive_entry *entry)
 {
-    set_owner(merge, entry);
-    set_mode(merge->source, entry);
+    contents_rules_apply(merge->source, entry);
+    if (contents_target_is_folder(merge->target)) {
+        /* libarchive sets setuid and setgid only on the caller's own files. */
+        archive_entry_set_uid(entry, geteuid());
+        archive_entry_set_gid(entry, getegid());
+    }
     if (archive_entry_mtime(entry) >= merge->contents->clamp)
         archive_entry_set_mtime(entry, merge->contents->clamp, 0);
     archive_entry_unset_atime(entry);
@@ -480,55 +474,66 @@ static struct error *emit_entry(void *context, struct contents_entry *entry)
     return write_entry(merge, entry, NULL, node, path);
 }
 
-/* Visits the source. *NAMES_HASH is the hash of its names: from the first pass, for the second. */
-static struct error *visit_source(struct merge *merge, bool with_data, contents_visit visit,
-                                  uint64_t *names_hash)
-{
-    merge->first_number = merge->entry_number;
-    merge->names_hash = UINT64_C(0xcbf29ce484222325);
-    TRY(contents_source_visit(merge->source, with_data, visit, merge));
-    if (with_data && merge->names_hash != *names_hash)
-        return error_new(EXIT_INPUT, "read '%s': files were added or removed while it was read",
-                         merge->source->path);
-    *names_hash = merge->names_hash;
-    return NULL;
-}
-
 /* The number of closure paths. */
 static size_t closure_count(const struct contents *contents)
 {
     return contents->closure != NULL ? contents->closure->count : 0;
 }
 
-/* Visits all sources in order, the closure first. */
-static struct error *visit_sources(struct merge *merge, bool with_data, contents_visit visit,
-                                   uint64_t *names_hashes)
+/* First pass over source INDEX. */
+static struct error *index_source(struct merge *merge, size_t index)
+{
+    merge->found[index].first_number = merge->entry_number;
+    path_tree_clear(merge->excluded, path_tree_root(merge->excluded));
+    TRY(contents_source_visit(merge->source, false, index_entry, merge));
+    merge->found[index].names_hash = merge->names_hash;
+    return NULL;
+}
+
+/* Second pass over source INDEX. */
+static struct error *emit_source(struct merge *merge, size_t index)
+{
+    merge->entry_number = merge->found[index].first_number;
+    TRY(contents_source_visit(merge->source, true, emit_entry, merge));
+    if (merge->names_hash != merge->found[index].names_hash)
+        return error_new(EXIT_INPUT, "read '%s': files were added or removed while it was read",
+                         merge->source->path);
+    return NULL;
+}
+
+/* Passes the sources from START up to END to PASS. */
+static struct error *visit_sources(struct merge *merge, size_t start, size_t end,
+                                   struct error *(*pass)(struct merge *merge, size_t index))
 {
     const struct contents *contents = merge->contents;
     size_t closure = closure_count(contents);
 
-    merge->entry_number = 0;
-    for (size_t i = 0; i < closure + contents->source_count; i++) {
-        const struct contents_source own = {.path =
-                                                i < closure ? contents->closure->items[i] : NULL,
-                                            .at_own_path = true,
-                                            .mode_rule = CONTENTS_MODE_KEEP};
+    for (size_t i = start; i < end; i++) {
+        struct contents_source own = {.at_own_path = true, .mode_rule = CONTENTS_MODE_KEEP};
 
+        if (i < closure)
+            own.path = contents->closure->items[i];
         merge->source = i < closure ? &own : &contents->sources[i - closure];
         merge->scope = i < closure ? 0 : i + 1;
-        path_tree_clear(merge->excluded, path_tree_root(merge->excluded));
-        TRY(visit_source(merge, with_data, visit, &names_hashes[i]));
+        merge->first_number = merge->entry_number;
+        merge->names_hash = UINT64_C(0xcbf29ce484222325);
+        TRY(pass(merge, i));
     }
     return NULL;
 }
 
+/* The closure comes last where paths are given away, since it leaves out what is there, and first
+ * where they are written, as what it has is mostly above. */
 static struct error *merge_and_write(struct merge *merge)
 {
-    size_t sources = closure_count(merge->contents) + merge->contents->source_count;
-    CLEANUP(freep) uint64_t *names_hashes = xcalloc(sources, sizeof *names_hashes);
+    size_t closure = closure_count(merge->contents);
+    size_t count = closure + merge->contents->source_count;
 
-    TRY(visit_sources(merge, false, index_entry, names_hashes));
-    TRY(visit_sources(merge, true, emit_entry, names_hashes));
+    merge->found = xcalloc(count, sizeof *merge->found);
+    TRY(visit_sources(merge, closure, count, index_source));
+    merge->closure_number = merge->entry_number;
+    TRY(visit_sources(merge, 0, closure, index_source));
+    TRY(visit_sources(merge, 0, count, emit_source));
     return contents_target_finish(merge->target);
 }
 
@@ -541,6 +546,7 @@ static void free_merge(struct merge *merge)
     for (size_t i = 0; i < merge->moved_count; i++)
         free(merge->moved[i].path);
     free(merge->moved);
+    free(merge->found);
 }
 
 /* Writes CONTENTS to TARGET, which is freed. */

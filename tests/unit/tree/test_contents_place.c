@@ -340,6 +340,31 @@ static void test_closure(void **state)
     assert_memory_equal(all, top, strlen(top));
 }
 
+/* A closure's paths lead through the symlinks of `contents`, which has precedence. */
+static void test_closure_and_contents(void **state)
+{
+    CLEANUP(strings_free) struct strings closure = {0};
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    CLEANUP(freep) char *sources_path = xasprintf("%s/contents", folder);
+    CLEANUP(freep) char *listing = NULL;
+    struct contents_source source = {.path = sources_path};
+    struct contents contents = {
+        .sources = &source, .source_count = 1, .closure = &closure, .bare = true};
+
+    (void)state;
+    /* In contents /tmp/.../opt is a symlink to the root's srv, which has f and sub/h. */
+    run("mkdir -p contents/srv/sub opt/sub && touch opt/f opt/g opt/sub/h && "
+        "touch contents/srv/f contents/srv/sub/h && mkdir -p contents/$PWD && "
+        "ln -s /srv contents/$PWD/opt");
+    strings_take(&closure, xasprintf("%s/opt", folder));
+    assert_null(contents_write(&contents, (struct sink){append, &tar}));
+    listing = list(&tar);
+    assert_memory_equal(listing, "f srv/g ", 8);
+    assert_non_null(strstr(listing, " d srv/ f srv/f d srv/sub/ f srv/sub/h "));
+    assert_non_null(strstr(listing, "/opt > /srv "));
+    assert_null(strstr(listing, "/opt/"));
+}
+
 /* Merges the sources SOURCES, names in the directory which NULL ends, to "out". */
 static struct error *extract(const char *const *sources)
 {
@@ -407,6 +432,7 @@ int main(void)
         TEST(test_directory_over_something_else),
         TEST(test_dangling_symlinks),
         TEST(test_closure),
+        TEST(test_closure_and_contents),
         TEST(test_extract),
         TEST(test_base_is_not_needed),
     };
