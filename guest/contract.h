@@ -68,6 +68,10 @@
  * `pack` returns "layer=N": the bytes that it has written to GUEST_LAYER_PORT, which the reply may
  * overtake as well. A port of its own is faster than guestfs_tar_out, whose protocol cuts files
  * into pieces of 8 KiB, and lets `pack` report why it failed.
+ *
+ * The layer is a tar of plain files, cut into frames: a number of GUEST_FRAME_HEADER bytes, lowest
+ * first, and as many bytes of the tar. A number with GUEST_FRAME_HOLE stands for as many zeros,
+ * which are not sent: what a file's hole takes is the host's to write.
  */
 #ifndef VMBUILD_GUEST_CONTRACT_H
 #define VMBUILD_GUEST_CONTRACT_H
@@ -134,7 +138,12 @@
  * booted within this. Base disks are made at this time. */
 #define GUEST_CLOCK_LEAST 3600 /* seconds since 1970 */
 
+/* The frames of a layer. */
+#define GUEST_FRAME_HEADER 8
+#define GUEST_FRAME_HOLE (UINT64_C(1) << 63)
+
 /* Limits, checked on both sides. */
+#define GUEST_LAYER_HOLES_MAX_GIB 64   /* of all holes of a layer, each byte of which is hashed */
 #define GUEST_JOB_FILE_MAX (16u << 20) /* bytes of one uploaded file */
 #define GUEST_REPLY_MAX 256            /* bytes of the line that run, hook and pack return */
 #define GUEST_LAYERS_MAX 255           /* layers of one base image */

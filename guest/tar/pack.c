@@ -39,12 +39,10 @@ static int pack_file(struct packing *packing, int folder, const char *name,
     if (fd < 0)
         return packing_fail(packing);
     bool holes = status->st_blocks * 512 < status->st_size;
-    int result = holes && pack_data_map(packing, fd, status->st_size) ? packing_fail(packing) : 0;
+    int result = pack_entry_write(packing);
 
     if (result == 0)
-        result = pack_entry_write(packing);
-    if (result == 0)
-        result = pack_data_write(packing, fd, status->st_size);
+        result = pack_data_write(packing, fd, status->st_size, holes);
     close(fd);
     return result;
 }

@@ -7,8 +7,9 @@
  *
  * The bytes depend on the two trees alone: paths in ascending order of their bytes, owners as
  * numbers, mtimes not after a given time, no other times; PAX records (SCHILY.xattr) for extended
- * attributes, hard links to the first path, sparse files as their data and a map (GNU's format
- * 1.0).
+ * attributes, hard links to the first path. Files with holes are plain files, whose holes are
+ * zeros: Docker's and Podman's tar-split cannot write a sparse entry again, and some readers of
+ * layers do not know it.
  */
 #ifndef VMBUILD_GUEST_PACK_H
 #define VMBUILD_GUEST_PACK_H
@@ -21,6 +22,9 @@
 struct pack_sink {
     /* Takes all LENGTH bytes; returns 0, or -1 to end the packing. */
     int (*write)(void *context, const void *bytes, size_t length);
+    /* Takes LENGTH zeros, which nobody has to write; returns the same. */
+    int (*skip)(void *context, uint64_t length);
+    unsigned holes_max; /* GiB of all holes together */
     /* Takes a note for the user: TEXT and the path that it is about. */
     void (*note)(void *context, const char *text, const char *path);
     void *context;

@@ -3,38 +3,16 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Data regions of one sparse file; beyond these, it is packed as if it had no more holes. */
-#define REGIONS_MAX 65536
-
-int pack_data_map(struct packing *packing, int fd, off_t size)
+/* Writes LENGTH zeros by their address alone (packing.c). */
+static int write_hole(struct packing *packing, off_t length)
 {
-    off_t at = 0;
-
-    for (unsigned regions = 0; at < size; regions++) {
-        off_t data = lseek(fd, at, SEEK_DATA);
-
-        if (data < 0) {
-            if (errno != ENXIO)
-                return -1;
-            /* Nothing but a hole: libarchive needs at least one region. */
-            if (regions == 0)
-                archive_entry_sparse_add_entry(packing->entry, 0, 0);
-            return 0;
-        }
-        off_t hole = regions < REGIONS_MAX ? lseek(fd, data, SEEK_HOLE) : size;
-
-        if (hole < 0)
-            return -1;
-        if (data == 0 && hole >= size)
-            return 0;
-        archive_entry_sparse_add_entry(packing->entry, data, hole - data);
-        at = hole;
+    packing->holes += (uint64_t)length;
+    if (packing->holes >> 30 >= packing->sink.holes_max) {
+        return fault_set(packing->fault, 0,
+                         "pack '%s': with it, the files of the layer have holes of %u GiB or more, "
+                         "which a layer stores as zeros",
+                         path_text(&packing->path), packing->sink.holes_max);
     }
-    return 0;
-}
-
-static int write_zeros(struct packing *packing, off_t length)
-{
     while (length > 0) {
         size_t part =
             (uint64_t)length < PACKING_ZEROS_SIZE ? (size_t)length : (size_t)PACKING_ZEROS_SIZE;
@@ -66,18 +44,28 @@ static int write_region(struct packing *packing, int fd, off_t at, off_t length)
     return 0;
 }
 
-int pack_data_write(struct packing *packing, int fd, off_t size)
+int pack_data_write(struct packing *packing, int fd, off_t size, bool holes)
 {
-    la_int64_t start, length;
-
-    if (archive_entry_sparse_reset(packing->entry) == 0)
-        return write_region(packing, fd, 0, size);
     off_t at = 0;
 
-    while (archive_entry_sparse_next(packing->entry, &start, &length) == ARCHIVE_OK) {
-        if (write_zeros(packing, start - at) || write_region(packing, fd, start, length))
+    if (!holes)
+        return write_region(packing, fd, 0, size);
+    while (at < size) {
+        off_t data = lseek(fd, at, SEEK_DATA);
+
+        if (data < 0 && errno != ENXIO) /* which means that only a hole is left */
+            return packing_fail(packing);
+        off_t hole = data < 0 ? size : lseek(fd, data, SEEK_HOLE);
+
+        if (hole < 0)
+            return packing_fail(packing);
+        if (data < 0 || data > size)
+            data = size;
+        if (hole > size)
+            hole = size;
+        if (write_hole(packing, data - at) || write_region(packing, fd, data, hole - data))
             return -1;
-        at = start + length;
+        at = hole;
     }
-    return write_zeros(packing, size - at);
+    return 0;
 }

@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "guest/tar/charset.h"
 
-#define BLOCK_SIZE (256u << 10) /* bytes that libarchive hands on at once */
+#define HOLE_LEAST (64u << 10) /* bytes: shorter ones are written */
 
 int packing_fail(struct packing *packing)
 {
@@ -20,12 +21,24 @@ int packing_archive_fail(struct packing *packing)
                      archive_error_string(packing->archive));
 }
 
-static la_ssize_t write_block(struct archive *archive, void *context, const void *bytes,
+/* Without blocks, libarchive hands on the very bytes that it is given: holes are known by where they
+ * are. */
+static bool is_hole(const struct packing *packing, const void *bytes, size_t length)
+{
+    uintptr_t at = (uintptr_t)bytes - (uintptr_t)packing->zeros;
+
+    return length >= HOLE_LEAST && at < PACKING_ZEROS_SIZE;
+}
+
+static la_ssize_t write_bytes(struct archive *archive, void *context, const void *bytes,
                               size_t length)
 {
     struct packing *packing = context;
+    int status = is_hole(packing, bytes, length)
+                     ? packing->sink.skip(packing->sink.context, length)
+                     : packing->sink.write(packing->sink.context, bytes, length);
 
-    if (packing->sink.write(packing->sink.context, bytes, length)) {
+    if (status) {
         archive_set_error(archive, EPIPE, "the host takes no more");
         return -1;
     }
@@ -39,9 +52,8 @@ static int open_archive(struct packing *packing)
     charset_for_writing();
     if (archive_write_set_format_pax(archive) != ARCHIVE_OK ||
         archive_write_set_format_option(archive, "pax", "xattrheader", "SCHILY") != ARCHIVE_OK ||
-        archive_write_set_bytes_per_block(archive, BLOCK_SIZE) != ARCHIVE_OK ||
-        archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
-        archive_write_open(archive, packing, NULL, write_block, NULL) != ARCHIVE_OK)
+        archive_write_set_bytes_per_block(archive, 0) != ARCHIVE_OK ||
+        archive_write_open(archive, packing, NULL, write_bytes, NULL) != ARCHIVE_OK)
         return packing_archive_fail(packing);
     return 0;
 }

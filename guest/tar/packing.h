@@ -28,6 +28,7 @@ struct packing {
     struct fault *fault;
     int64_t clamp; /* the latest mtime, seconds since 1970 */
     struct links links;
+    uint64_t holes;    /* bytes of all so far */
     struct path path;  /* of what is packed */
     char *buffer;      /* PACKING_READ_SIZE bytes */
     const char *zeros; /* PACKING_ZEROS_SIZE bytes without memory, for holes */

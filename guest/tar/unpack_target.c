@@ -11,6 +11,8 @@
 #include "guest/tar/tree.h"
 #include "guest/tar/unpack_metadata.h"
 
+#define HOLE_LEAST (64u << 10) /* bytes */
+
 /* Deletes what is in the way of TARGET. If both are directories, it stays: *RET_STAYS. Returns 0,
  * or -1 with errno. */
 static int make_room(const struct target *target, bool *ret_stays)
@@ -27,6 +29,12 @@ static int make_room(const struct target *target, bool *ret_stays)
     return tree_delete(target->folder->fd, target->name, NULL, 0);
 }
 
+/* Whether the bytes are a run of zeros that is better left a hole, as of a lastlog. */
+static bool is_hole(const unsigned char *bytes, size_t length)
+{
+    return length >= HOLE_LEAST && bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
 /* Writes the entry's data to FD. Returns 0, or -1 with the fault. */
 static int write_data(struct unpacking *unpacking, const char *path, int fd)
 {
@@ -40,6 +48,8 @@ static int write_data(struct unpacking *unpacking, const char *path, int fd)
            ARCHIVE_OK) {
         const unsigned char *at = bytes;
 
+        if (is_hole(at, length))
+            continue;
         while (length > 0) {
             ssize_t written = pwrite(fd, at, length, offset);
 

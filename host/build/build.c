@@ -272,7 +272,7 @@ static struct error *run_vm(struct state *state, struct layer_writer *writer, bo
     TRY(job_put(state->spec, state->base != NULL ? state->base->config : NULL, state->vm));
     TRY(run_steps(state, state->vm));
     progress_start("pack");
-    TRY(vm_pack_layer(state->vm, layer_writer_sink(writer)));
+    TRY(vm_pack_layer(state->vm, layer_writer_sparse_sink(writer)));
     progress_done();
     return NULL;
 }

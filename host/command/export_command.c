@@ -31,7 +31,7 @@ static struct error *write_bytes(void *context, const void *bytes, size_t length
 {
     struct target *target = context;
 
-    TRY(file_write(bytes, length, target->fd, target->name));
+    TRY(file_write_sparse(bytes, length, target->fd, target->name));
     target->written += length;
     progress_bytes(target->written, 0);
     return NULL;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "host/image/image.h"
+#include "host/image/layer_holes.h"
+#include "host/lib/buffer.h"
 #include "host/lib/memory.h"
 #include "host/tar/tar_stream.h"
 
@@ -16,6 +18,8 @@
 struct layer_check {
     struct tar_stream *stream;
     uint64_t size;
+    struct buffer name; /* of the last entry */
+    uint64_t holes;     /* bytes of its holes */
 };
 
 static bool in_range(int64_t value, int64_t max)
@@ -42,11 +46,21 @@ static const char *fault_of_path(const char *path)
     return NULL;
 }
 
+static void end_entry(struct layer_check *check)
+{
+    if (check->holes > 0)
+        layer_note_holes(check->name.data, check->holes);
+    check->holes = 0;
+}
+
 static struct error *check_entry(void *context, const struct tar_entry *entry)
 {
+    struct layer_check *check = context;
     const char *fault = fault_of_path(entry->name);
 
-    (void)context;
+    end_entry(check);
+    check->name.length = 0;
+    buffer_append(&check->name, entry->name, strlen(entry->name));
     if (fault != NULL)
         return error_new(EXIT_INPUT, "the path '%.200s' is not allowed: %s", entry->name, fault);
     if (entry->name_has_nul)
@@ -54,6 +68,8 @@ static struct error *check_entry(void *context, const struct tar_entry *entry)
     if (entry->type == '\0' || strchr("0123456", entry->type) == NULL)
         return error_new(EXIT_INPUT, "'%.200s' has the unknown type 0x%02x", entry->name,
                          (unsigned char)entry->type);
+    if (entry->is_sparse)
+        return error_new(EXIT_INPUT, "'%.200s' is stored as a sparse file", entry->name);
     if (entry->type == '1') {
         fault = fault_of_path(entry->link);
         if (fault != NULL)
@@ -81,16 +97,30 @@ struct layer_check *layer_check_new(void)
     return check;
 }
 
+static struct error *count(struct layer_check *check, uint64_t length)
+{
+    if (length > IMAGE_LAYER_SIZE_MAX - check->size)
+        return error_new(EXIT_INPUT, "larger than %" PRIu64 " bytes", IMAGE_LAYER_SIZE_MAX);
+    check->size += length;
+    return NULL;
+}
+
 struct error *layer_check_write(struct layer_check *check, const void *bytes, size_t length)
 {
-    check->size += length;
-    if (check->size > IMAGE_LAYER_SIZE_MAX)
-        return error_new(EXIT_INPUT, "larger than %" PRIu64 " bytes", IMAGE_LAYER_SIZE_MAX);
+    TRY(count(check, length));
     return tar_stream_write(check->stream, bytes, length);
+}
+
+struct error *layer_check_skip(struct layer_check *check, uint64_t length)
+{
+    TRY(count(check, length));
+    check->holes += length;
+    return tar_stream_skip(check->stream, length);
 }
 
 struct error *layer_check_finish(struct layer_check *check)
 {
+    end_entry(check);
     return tar_stream_finish(check->stream);
 }
 
@@ -99,5 +129,6 @@ void layer_check_free(struct layer_check *check)
     if (check == NULL)
         return;
     tar_stream_free(check->stream);
+    buffer_free(&check->name);
     free(check);
 }

@@ -1,13 +1,14 @@
 /*
  * Checks whether a tar is a layer that this program may pass on: what the guest sends is not
  * trusted. Paths are relative, without `..`, and of limited length; types are those that layers
- * have; owners, modes, device numbers and sizes are in range; the archive ends correctly, with
- * nothing after its end.
+ * have; no file is stored as a sparse one (layer_holes.h); owners, modes, device
+ * numbers and sizes are in range; the archive ends correctly, with nothing after its end.
  */
 #ifndef VMBUILD_LAYER_CHECK_H
 #define VMBUILD_LAYER_CHECK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host/lib/error.h"
 
@@ -17,6 +18,10 @@ struct layer_check;
 
 /* Never returns NULL. */
 struct layer_check *layer_check_new(void);
+
+/* Takes LENGTH zeros, which come from a file's hole (layer_holes.h). Errors: as for
+ * layer_check_write. */
+[[nodiscard]] struct error *layer_check_skip(struct layer_check *check, uint64_t length);
 
 /* Takes the next bytes of the tar. Errors: EXIT_INPUT, naming the entry. */
 [[nodiscard]] struct error *layer_check_write(struct layer_check *check, const void *bytes,

@@ -70,7 +70,7 @@ static struct error *keep_piece(void *context, const void *bytes, size_t length)
     struct stream *stream = context;
 
     if (stream->fd >= 0)
-        TRY(file_write(bytes, length, stream->fd, stream->form.path));
+        TRY(file_write_sparse(bytes, length, stream->fd, stream->form.path));
     stream->form.size += length;
     return NULL;
 }

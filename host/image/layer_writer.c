@@ -18,7 +18,7 @@
 
 /* A legacy checksum is not worth hashing the zeros of a larger hole, such as that of lastlog with a
  * huge UID. */
-#define TARSUM_HOLES_MAX (UINT64_C(1) << 30)
+#define TARSUM_HOLE_MAX (UINT64_C(1) << 30)
 
 /* A file in progress, with the digest of its content. */
 struct file {
@@ -44,7 +44,8 @@ struct layer_writer {
     struct file tar, blob;
     struct compressor *compressor;
     struct tarsum *tarsum;
-    uint64_t received; /* bytes */
+    uint64_t tarsum_hole; /* bytes of the hole at hand; beyond the limit: the tarsum is given up */
+    uint64_t received;    /* bytes */
     struct ring *ring;
     struct consumer consumers[RING_CONSUMERS_MAX];
     unsigned int consumer_count;
@@ -68,7 +69,13 @@ static struct error *write_blob(void *context, const void *bytes, size_t length)
 
 static struct error *consume_tar(struct layer_writer *writer, const void *bytes, size_t length)
 {
-    return file_append(&writer->tar, bytes, length);
+    struct file *file = &writer->tar;
+
+    if (file->fd < 0 || !ring_is_zeros(bytes))
+        return file_append(file, bytes, length);
+    file->size += length;
+    sha256_update(file->hash, bytes, length);
+    return file_write_zeros(length, file->fd, file->name);
 }
 
 static struct error *consume_blob(struct layer_writer *writer, const void *bytes, size_t length)
@@ -78,6 +85,9 @@ static struct error *consume_blob(struct layer_writer *writer, const void *bytes
 
 static struct error *consume_tarsum(struct layer_writer *writer, const void *bytes, size_t length)
 {
+    if (writer->tarsum_hole > TARSUM_HOLE_MAX)
+        return NULL;
+    writer->tarsum_hole = ring_is_zeros(bytes) ? writer->tarsum_hole + length : 0;
     return tarsum_update(writer->tarsum, bytes, length);
 }
 
@@ -129,7 +139,7 @@ static struct error *open_parts(struct layer_writer *writer, const char *dir)
         TRY(add_consumer(writer, consume_blob));
     }
     if (writer->wanted.tarsum) {
-        writer->tarsum = tarsum_new(TARSUM_V1, TARSUM_HOLES_MAX);
+        writer->tarsum = tarsum_new(TARSUM_V1, 0);
         TRY(add_consumer(writer, consume_tarsum));
     }
     return NULL;
@@ -174,17 +184,30 @@ static struct error *blame_guest(struct error *err)
     return error_context(err, "receive the layer: the guest sent an invalid layer");
 }
 
-struct error *layer_writer_write(struct layer_writer *writer, const void *bytes, size_t length)
+/* Counts LENGTH bytes that went into the ring. Returns the error of a consumer that has failed. */
+static struct error *end_write(struct layer_writer *writer, uint64_t length)
 {
-    TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
     writer->received += length;
     progress_bytes(writer->received, 0);
-    TRY(ring_write(writer->ring, bytes, length));
     if (!atomic_load(&writer->failed))
         return NULL;
     struct error *err = stop_consumers(writer);
 
     return err != NULL ? err : error_new(EXIT_OTHER, "write the layer: an earlier write failed");
+}
+
+struct error *layer_writer_write(struct layer_writer *writer, const void *bytes, size_t length)
+{
+    TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
+    TRY(ring_write(writer->ring, bytes, length));
+    return end_write(writer, length);
+}
+
+struct error *layer_writer_skip(struct layer_writer *writer, uint64_t length)
+{
+    TRY(blame_guest(layer_check_skip(writer->check, length)));
+    TRY(ring_skip(writer->ring, length));
+    return end_write(writer, length);
 }
 
 static struct error *write_layer(void *context, const void *bytes, size_t length)
@@ -195,6 +218,16 @@ static struct error *write_layer(void *context, const void *bytes, size_t length
 struct sink layer_writer_sink(struct layer_writer *writer)
 {
     return (struct sink){write_layer, writer};
+}
+
+static struct error *skip_layer(void *context, uint64_t length)
+{
+    return layer_writer_skip(context, length);
+}
+
+struct sparse_sink layer_writer_sparse_sink(struct layer_writer *writer)
+{
+    return (struct sparse_sink){write_layer, skip_layer, writer};
 }
 
 static struct error *file_close(struct file *file)
@@ -209,7 +242,7 @@ static struct error *file_close(struct file *file)
 
 static struct error *finish_parts(struct layer_writer *writer, struct layer *layer)
 {
-    if (writer->tarsum != NULL)
+    if (writer->tarsum != NULL && writer->tarsum_hole <= TARSUM_HOLE_MAX)
         TRY(tarsum_finish(STEAL(writer->tarsum), &layer->tarsum));
     if (writer->compressor != NULL)
         TRY(compressor_finish(STEAL(writer->compressor)));

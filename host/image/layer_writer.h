@@ -9,6 +9,7 @@
 #define VMBUILD_LAYER_WRITER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "host/image/image.h"
 #include "host/lib/error.h"
@@ -37,6 +38,10 @@ struct layer_form_wanted {
 [[nodiscard]] struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
                                                size_t length);
 
+/* Takes LENGTH zeros, the hole of a file: they are hashed and compressed, but cost no memory and, in
+ * the tar that is kept, no disk. Errors: as above. */
+[[nodiscard]] struct error *layer_writer_skip(struct layer_writer *writer, uint64_t length);
+
 /* Ends the stream. Sets *RET, whose paths are temporaries (temporary.h). Frees WRITER, also on
  * error. */
 [[nodiscard]] struct error *layer_writer_finish(struct layer_writer *writer, struct layer *ret);
@@ -48,7 +53,8 @@ static inline void layer_writer_freep(struct layer_writer **writer)
     layer_writer_free(*writer);
 }
 
-/* Returns WRITER as a sink. */
+/* Return WRITER as a sink. */
 struct sink layer_writer_sink(struct layer_writer *writer);
+struct sparse_sink layer_writer_sparse_sink(struct layer_writer *writer);
 
 #endif

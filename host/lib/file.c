@@ -14,6 +14,7 @@
 #define READ_PIECE (64u << 10)
 #define COPY_PIECE (1u << 20)
 #define KERNEL_PIECE (1u << 30) /* copy_file_range copies less than 2 GiB at once */
+#define HOLE_LEAST (64u << 10)  /* bytes; a shorter hole is not worth the calls */
 #define USE_UP_PIECE (64u << 20)
 
 struct error *file_read_open(int fd, size_t max, enum exit_code code, struct buffer *out)
@@ -71,6 +72,39 @@ struct error *file_write(const void *bytes, size_t length, int to, const char *t
     return NULL;
 }
 
+/* Makes TO, a file that ends at its position, longer by LENGTH. Returns false if it is none. */
+static bool extend(int to, uint64_t length)
+{
+    struct stat status;
+    off_t at = lseek(to, 0, SEEK_CUR);
+
+    return at >= 0 && fstat(to, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == at &&
+           ftruncate(to, at + (off_t)length) == 0 && lseek(to, at + (off_t)length, SEEK_SET) >= 0;
+}
+
+struct error *file_write_zeros(uint64_t length, int to, const char *to_name)
+{
+    static const char zeros[64 << 10];
+
+    if (length == 0 || extend(to, length))
+        return NULL;
+    while (length > 0) {
+        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
+
+        TRY(file_write(zeros, piece, to, to_name));
+        length -= piece;
+    }
+    return NULL;
+}
+
+struct error *file_write_sparse(const void *bytes, size_t length, int to, const char *to_name)
+{
+    const char *start = bytes;
+    bool zeros = length >= HOLE_LEAST && start[0] == 0 && memcmp(start, start + 1, length - 1) == 0;
+
+    return zeros ? file_write_zeros(length, to, to_name) : file_write(bytes, length, to, to_name);
+}
+
 static struct error *ends_early(const char *from)
 {
     return error_new(EXIT_OTHER, "read '%s': it has become shorter", from);
@@ -123,6 +157,30 @@ static struct error *copy_bytes(const char *from, int from_fd, uint64_t length, 
     return NULL;
 }
 
+/* Appends the next LENGTH bytes of FROM_FD to TO, holes as holes. */
+static struct error *append_bytes(const char *from, int from_fd, uint64_t length, int to,
+                                  const char *to_name)
+{
+    while (length > 0) {
+        off_t at = lseek(from_fd, 0, SEEK_CUR), data = at < 0 ? -1 : lseek(from_fd, at, SEEK_DATA);
+        off_t end = data < 0 ? -1 : lseek(from_fd, at, data > at ? SEEK_DATA : SEEK_HOLE);
+        bool only_hole = at >= 0 && data < 0 && errno == ENXIO;
+        uint64_t part = end > at && (uint64_t)(end - at) < length ? (uint64_t)(end - at) : length;
+
+        if (at >= 0 && lseek(from_fd, at, SEEK_SET) < 0)
+            return error_errno(EXIT_OTHER, "read '%s'", from);
+        if (data <= at && !only_hole) {
+            TRY(copy_bytes(from, from_fd, part, to, to_name));
+        } else {
+            TRY(file_write_zeros(part, to, to_name));
+            if (lseek(from_fd, (off_t)part, SEEK_CUR) < 0)
+                return error_errno(EXIT_OTHER, "read '%s'", from);
+        }
+        length -= part;
+    }
+    return NULL;
+}
+
 /* Opens the file FROM, which must be of SIZE bytes. */
 static struct error *open_whole(const char *from, uint64_t size, int flags, int *ret_fd)
 {
@@ -146,7 +204,7 @@ struct error *file_copy(const char *from, uint64_t size, int to, const char *to_
         lseek(to, (off_t)size, SEEK_SET);
         return NULL;
     }
-    return copy_bytes(from, from_fd, size, to, to_name);
+    return append_bytes(from, from_fd, size, to, to_name);
 }
 
 struct error *file_use_up(const char *from, uint64_t size, int to, const char *to_name)
@@ -157,7 +215,7 @@ struct error *file_use_up(const char *from, uint64_t size, int to, const char *t
     for (uint64_t at = 0; at < size; at += USE_UP_PIECE) {
         uint64_t length = size - at < USE_UP_PIECE ? size - at : USE_UP_PIECE;
 
-        TRY(copy_bytes(from, from_fd, length, to, to_name));
+        TRY(append_bytes(from, from_fd, length, to, to_name));
         /* If this cannot be done, the space is freed when the temporary is removed. */
         (void)fallocate(from_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
                         (off_t)length);

@@ -28,7 +28,17 @@
 [[nodiscard]] struct error *file_write(const void *bytes, size_t length, int to,
                                        const char *to_name);
 
-/* Appends the SIZE bytes of the file FROM at TO's position. Errors: EXIT_OTHER if FROM cannot be
+/* Writes LENGTH zeros at TO's position; as a hole if TO is a file that ends there. Errors: as above.
+ */
+[[nodiscard]] struct error *file_write_zeros(uint64_t length, int to, const char *to_name);
+
+/* The same for any bytes: if they are nothing but zeros, as file_write_zeros does, else as file_write.
+ */
+[[nodiscard]] struct error *file_write_sparse(const void *bytes, size_t length, int to,
+                                              const char *to_name);
+
+/* Appends the SIZE bytes of the file FROM at TO's position; holes stay holes if TO can have them.
+ * Errors: EXIT_OTHER if FROM cannot be
  * read or is not of that size; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name);
 

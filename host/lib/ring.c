@@ -12,10 +12,13 @@
 
 #define PIECES 6 /* enough to even out the threads' bursts */
 
+static char zeros[RING_PIECE_SIZE]; /* never written to */
+
 struct ring {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    char *pieces[PIECES];
+    char *buffers[PIECES];
+    const char *pieces[PIECES]; /* the buffer, or zeros */
     size_t lengths[PIECES];
     unsigned long committed; /* pieces so far */
     bool ended;
@@ -60,15 +63,16 @@ static char *wait_for_space(struct ring *ring)
     while (slowest(ring) != ULONG_MAX && ring->committed - slowest(ring) >= PIECES)
         pthread_cond_wait(&ring->changed, &ring->mutex);
     pthread_mutex_unlock(&ring->mutex);
-    if (ring->pieces[slot] == NULL)
-        ring->pieces[slot] = xreallocarray(NULL, RING_PIECE_SIZE, 1);
-    return ring->pieces[slot];
+    if (ring->buffers[slot] == NULL)
+        ring->buffers[slot] = xreallocarray(NULL, RING_PIECE_SIZE, 1);
+    return ring->buffers[slot];
 }
 
-/* Hands the first LENGTH bytes of the piece from wait_for_space to the consumers. */
-static void commit(struct ring *ring, size_t length)
+/* Hands the LENGTH bytes at PIECE, which is that of wait_for_space or zeros, to the consumers. */
+static void commit(struct ring *ring, const char *piece, size_t length)
 {
     pthread_mutex_lock(&ring->mutex);
+    ring->pieces[ring->committed % PIECES] = piece;
     ring->lengths[ring->committed % PIECES] = length;
     ring->committed++;
     pthread_cond_broadcast(&ring->changed);
@@ -85,8 +89,28 @@ struct error *ring_flush(struct ring *ring)
         return NULL;
     if (ring->first.write != NULL)
         TRY(ring->first.write(ring->first.context, piece, length));
-    commit(ring, length);
+    commit(ring, piece, length);
     return NULL;
+}
+
+struct error *ring_skip(struct ring *ring, uint64_t length)
+{
+    TRY(ring_flush(ring));
+    while (length > 0) {
+        size_t part = length < sizeof zeros ? (size_t)length : sizeof zeros;
+
+        if (ring->first.write != NULL)
+            TRY(ring->first.write(ring->first.context, zeros, part));
+        wait_for_space(ring);
+        commit(ring, zeros, part);
+        length -= part;
+    }
+    return NULL;
+}
+
+bool ring_is_zeros(const char *piece)
+{
+    return piece == zeros;
 }
 
 struct error *ring_write(struct ring *ring, const void *bytes, size_t length)
@@ -154,7 +178,7 @@ void ring_free(struct ring *ring)
     if (ring == NULL)
         return;
     for (size_t i = 0; i < PIECES; i++)
-        free(ring->pieces[i]);
+        free(ring->buffers[i]);
     pthread_cond_destroy(&ring->changed);
     pthread_mutex_destroy(&ring->mutex);
     free(ring);

@@ -9,7 +9,9 @@
 #ifndef VMBUILD_RING_H
 #define VMBUILD_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
@@ -26,6 +28,12 @@ struct ring *ring_new(unsigned int consumers, struct sink first);
 /* Appends LENGTH bytes to the stream. The consumers get them once a piece is full. Errors: those of
  * FIRST. */
 [[nodiscard]] struct error *ring_write(struct ring *ring, const void *bytes, size_t length);
+
+/* Appends LENGTH zeros, which are not copied: their pieces are ring_is_zeros. Errors: as above. */
+[[nodiscard]] struct error *ring_skip(struct ring *ring, uint64_t length);
+
+/* Whether PIECE, of ring_next, is known to be zeros. */
+bool ring_is_zeros(const char *piece);
 
 /* Hands the piece that is not full yet, if any, to the consumers. Errors: as above. */
 [[nodiscard]] struct error *ring_flush(struct ring *ring);

@@ -5,6 +5,7 @@
 #define VMBUILD_STREAM_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "host/lib/error.h"
@@ -13,6 +14,14 @@
 typedef struct error *(*sink_write)(void *context, const void *bytes, size_t length);
 struct sink {
     sink_write write;
+    void *context;
+};
+
+/* The same for a stream with long runs of zeros, which need not be written down: they come as their
+ * number, in order with the pieces. */
+struct sparse_sink {
+    sink_write write;
+    struct error *(*skip)(void *context, uint64_t length);
     void *context;
 };
 

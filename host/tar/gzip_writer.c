@@ -23,6 +23,7 @@
 /* What deflate cannot compress grows by less than this; pages that are never touched cost nothing.
  */
 #define OUT_SIZE (2 * BLOCK_SIZE)
+#define ZEROS_OUT_MAX 4096 /* of a block of zeros, which takes some 600 bytes */
 #define THREADS_MAX 4
 #define SLOTS (2 * THREADS_MAX)
 
@@ -76,10 +77,12 @@ struct error *gzip_writer_new(struct sink sink, struct gzip_writer **ret)
     return NULL;
 }
 
-/* ISA-L's own memory. */
+/* ISA-L's own memory, and what a block of zeros becomes: files have long runs of them. */
 struct workspace {
     struct isal_zstream stream;
     uint8_t level_buffer[LEVEL_BUFFER_SIZE];
+    uint8_t zeros[ZEROS_OUT_MAX];
+    size_t zeros_length; /* 0: not known yet */
 };
 
 /* Gives STREAM the next LENGTH bytes and takes all its output. */
@@ -114,6 +117,23 @@ static void compress_block(struct slot *slot, struct workspace *workspace)
     slot->out_length = OUT_SIZE - stream->avail_out;
 }
 
+/* The same with less work for a whole block of zeros. */
+static void compress_slot(struct slot *slot, struct workspace *workspace)
+{
+    bool zeros = slot->in_length == BLOCK_SIZE && isal_zero_detect(slot->in, BLOCK_SIZE) == 0;
+
+    if (zeros && workspace->zeros_length > 0) {
+        memcpy(slot->out, workspace->zeros, workspace->zeros_length);
+        slot->out_length = workspace->zeros_length;
+        return;
+    }
+    compress_block(slot, workspace);
+    if (zeros && slot->out_length <= ZEROS_OUT_MAX) {
+        memcpy(workspace->zeros, slot->out, slot->out_length);
+        workspace->zeros_length = slot->out_length;
+    }
+}
+
 static void *work(void *argument)
 {
     struct gzip_writer *writer = argument;
@@ -128,7 +148,7 @@ static void *work(void *argument)
         struct slot *slot = &writer->slots[writer->taken++ % SLOTS];
 
         pthread_mutex_unlock(&writer->mutex);
-        compress_block(slot, workspace);
+        compress_slot(slot, workspace);
         pthread_mutex_lock(&writer->mutex);
         slot->done = true;
         pthread_cond_signal(&writer->done);

@@ -271,6 +271,32 @@ struct error *tar_stream_write(struct tar_stream *stream, const void *bytes, siz
     return NULL;
 }
 
+/* Whether zeros in the current state mean nothing but their number. */
+static bool may_skip(const struct tar_stream *stream)
+{
+    return stream->state == IN_DATA && stream->sparse == NULL && stream->events.data == NULL;
+}
+
+struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length)
+{
+    static const char zeros[4 * TAR_BLOCK];
+
+    while (length > 0) {
+        uint64_t piece = length < sizeof zeros ? length : sizeof zeros;
+
+        if (may_skip(stream) && stream->left > 1) {
+            /* All but the last byte, with which the entry ends as usual. */
+            piece = stream->left - 1 < length ? stream->left - 1 : length;
+            stream->offset += piece;
+            stream->left -= piece;
+        } else {
+            TRY(tar_stream_write(stream, zeros, (size_t)piece));
+        }
+        length -= piece;
+    }
+    return NULL;
+}
+
 struct error *tar_stream_finish(struct tar_stream *stream)
 {
     bool extended = stream->extensions.pax.length > 0 || stream->extensions.long_name.length > 0 ||

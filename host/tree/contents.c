@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/image/layer_holes.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
@@ -398,6 +399,8 @@ static struct error *write_entry(struct merge *merge, struct contents_entry *ent
     if (has_data)
         TRY(contents_entry_copy(entry, merge->source->path, path,
                                 contents_target_data(merge->target, path)));
+    if (!contents_target_is_folder(merge->target))
+        layer_note_holes(path, entry->holes);
     return contents_target_end_entry(merge->target, path);
 }
 

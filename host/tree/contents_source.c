@@ -278,12 +278,34 @@ static struct error *copy_file(const char *path, int fd, int64_t size, const cha
     return NULL;
 }
 
-struct error *contents_entry_copy(const struct contents_entry *entry, const char *path,
-                                  const char *name, struct sink sink)
+/* Bytes of FD, a file of SIZE at its start, that are in holes. */
+static uint64_t holes_of(int fd, int64_t size)
+{
+    struct stat status;
+    uint64_t holes = 0;
+    off_t at = 0;
+
+    if (fstat(fd, &status) < 0 || (int64_t)status.st_blocks * 512 >= size)
+        return 0;
+    while (at >= 0 && at < size) {
+        off_t data = lseek(fd, at, SEEK_DATA);
+
+        if (data < 0 || data > size)
+            data = size;
+        holes += (uint64_t)(data - at);
+        at = data < size ? lseek(fd, data, SEEK_HOLE) : size;
+    }
+    lseek(fd, 0, SEEK_SET);
+    return holes;
+}
+
+struct error *contents_entry_copy(struct contents_entry *entry, const char *path, const char *name,
+                                  struct sink sink)
 {
     int64_t size = archive_entry_size(entry->entry);
 
     if (entry->tarball != NULL)
-        return contents_tarball_copy(path, entry->tarball, size, name, sink);
+        return contents_tarball_copy(path, entry->tarball, size, name, sink, &entry->holes);
+    entry->holes = holes_of(entry->fd, size);
     return copy_file(path, entry->fd, size, name, sink);
 }

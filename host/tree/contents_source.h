@@ -11,6 +11,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "host/lib/buffer.h"
@@ -45,8 +46,9 @@ struct contents_source {
 struct contents_entry {
     struct archive_entry *entry;
     struct archive *tarball; /* the data of a tarball's entry; or NULL */
-    int fd;        /* the data of a directory's regular file, if data was asked for; or -1 */
-    bool excluded; /* left out; visited in a tarball alone, where others may be links to it */
+    int fd;         /* the data of a directory's regular file, if data was asked for; or -1 */
+    bool excluded;  /* left out; visited in a tarball alone, where others may be links to it */
+    uint64_t holes; /* bytes without data that were copied as zeros */
 };
 
 typedef struct error *(*contents_visit)(void *context, struct contents_entry *entry);
@@ -57,10 +59,10 @@ typedef struct error *(*contents_visit)(void *context, struct contents_entry *en
                                                   bool with_data, contents_visit visit,
                                                   void *context);
 
-/* Passes the data of ENTRY, a regular file called NAME in the source PATH, to SINK. Errors:
+/* Passes the data of ENTRY, a regular file called NAME in the source PATH, to SINK; holes as zeros,
+ * which it counts. Errors:
  * EXIT_INPUT (damaged, or shorter than its header states), and those of SINK. */
-[[nodiscard]] struct error *contents_entry_copy(const struct contents_entry *entry,
-                                                const char *path, const char *name,
-                                                struct sink sink);
+[[nodiscard]] struct error *contents_entry_copy(struct contents_entry *entry, const char *path,
+                                                const char *name, struct sink sink);
 
 #endif

@@ -162,7 +162,7 @@ static struct error *write_zeros(struct sink sink, int64_t start, int64_t end)
 }
 
 struct error *contents_tarball_copy(const char *path, struct archive *tarball, int64_t size,
-                                    const char *name, struct sink sink)
+                                    const char *name, struct sink sink, uint64_t *holes)
 {
     const void *block;
     size_t length;
@@ -172,12 +172,15 @@ struct error *contents_tarball_copy(const char *path, struct archive *tarball, i
     for (;;) {
         int status = archive_read_data_block(tarball, &block, &length, &offset);
 
-        if (status == ARCHIVE_EOF)
+        if (status == ARCHIVE_EOF) {
+            *holes += end < size ? (uint64_t)(size - end) : 0;
             return write_zeros(sink, end, size);
+        }
         if (status < ARCHIVE_WARN)
             return error_new(EXIT_INPUT, "read '%s' of tarball '%s': %s", name, path,
                              archive_error_string(tarball));
         TRY(write_zeros(sink, end, offset));
+        *holes += offset > end ? (uint64_t)(offset - end) : 0;
         TRY(sink.write(sink.context, block, length));
         end = offset + (int64_t)length;
     }

@@ -36,8 +36,8 @@ struct contents_target *contents_target_folder(const char *folder)
     target->archive = xallocated(archive_write_disk_new());
     archive_write_disk_set_options(
         target->archive, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR |
-                             ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-                             ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+                             ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_SPARSE |
+                             ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
     return target;
 }
 

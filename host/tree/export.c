@@ -82,6 +82,7 @@ static struct error *write_header(struct export *export, struct archive_entry *e
     archive_entry_unset_atime(entry);
     archive_entry_unset_ctime(entry);
     archive_entry_unset_birthtime(entry);
+    archive_entry_sparse_clear(entry); /* a plain file, whose holes are zeros */
     export->path = path;
     if (archive_write_header(pax_writer_archive(export->writer), entry) < ARCHIVE_WARN)
         return pax_writer_error(export->writer, "write", path);
@@ -118,7 +119,6 @@ static struct error *write_link(struct export *export, struct archive_entry *ent
 {
     archive_entry_copy_hardlink(entry, first);
     archive_entry_set_size(entry, 0);
-    archive_entry_sparse_clear(entry);
     archive_entry_xattr_clear(entry);
     return write_header(export, entry, path);
 }

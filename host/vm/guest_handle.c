@@ -21,6 +21,7 @@
 #include "host/vm/descriptor_limit.h"
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_feed.h"
+#include "host/vm/layer_frames.h"
 #include "host/vm/outcome.h"
 #include "host/vm/qemu_watch.h"
 #include "host/vm/socket_folder.h"
@@ -428,12 +429,17 @@ struct error *guest_handle_upload(struct guest_handle *handle, const char *opera
 /* A transfer under way. */
 struct stream {
     struct guest_handle *handle;
-    const char *folder; /* in the guest */
+    uint64_t passed; /* bytes since the deadline was set */
+
+    /* To the guest. */
+    const char *folder; /* in it */
     struct error *(*produce)(void *context, struct sink sink);
     void *producer;
     struct sink sink;
-    bool ends_qemu; /* if the sink fails: nothing else ends the guest's call */
-    size_t passed;  /* bytes since the deadline was set */
+
+    /* From it. */
+    struct sparse_sink layer;
+    struct layer_frames frames;
 };
 
 static int call_tar_in(void *context, const char *path)
@@ -450,19 +456,23 @@ static void cancel_call(void *context)
     guestfs_user_cancel(stream->handle->g);
 }
 
-/* The sink between both ends of a transfer: as long as bytes pass, the guest is alive. */
+/* As long as bytes pass, the guest is alive. */
+static void note_passed(struct stream *stream, uint64_t length)
+{
+    stream->passed += length;
+    if (stream->passed < TRANSFER_STEP)
+        return;
+    stream->passed = 0;
+    watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
+}
+
+/* The sink between both ends of a transfer to the guest. */
 static struct error *pass_on(void *context, const void *bytes, size_t length)
 {
     struct stream *stream = context;
     struct error *err = stream->sink.write(stream->sink.context, bytes, length);
 
-    stream->passed += length;
-    if (stream->passed >= TRANSFER_STEP) {
-        stream->passed = 0;
-        watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
-    }
-    if (err != NULL && stream->ends_qemu)
-        watchdog_kill(stream->handle->watchdog);
+    note_passed(stream, length);
     return err;
 }
 
@@ -493,15 +503,43 @@ struct error *guest_handle_tar_in(struct guest_handle *handle, const char *opera
     return call_error(handle, operation, fired, TRANSFER_SECONDS);
 }
 
-struct error *guest_handle_receive_layer(struct guest_handle *handle, const char *operation,
-                                         struct strings *words, struct sink sink)
+/* The sink of the frames' tar. */
+static struct error *pass_layer(void *context, const void *bytes, size_t length)
 {
-    struct stream stream = {.handle = handle, .sink = sink, .ends_qemu = true};
+    struct stream *stream = context;
+
+    note_passed(stream, length);
+    return stream->layer.write(stream->layer.context, bytes, length);
+}
+
+static struct error *pass_hole(void *context, uint64_t length)
+{
+    struct stream *stream = context;
+
+    note_passed(stream, length);
+    return stream->layer.skip(stream->layer.context, length);
+}
+
+/* The sink of the layer's port. If it fails, nothing else ends the guest's call. */
+static struct error *take_frames(void *context, const void *bytes, size_t length)
+{
+    struct stream *stream = context;
+    struct error *err = layer_frames_write(&stream->frames, bytes, length);
+
+    if (err != NULL)
+        watchdog_kill(stream->handle->watchdog);
+    return err;
+}
+
+struct error *guest_handle_receive_layer(struct guest_handle *handle, const char *operation,
+                                         struct strings *words, struct sparse_sink sink)
+{
+    struct stream stream = {.handle = handle, .layer = sink};
     CLEANUP(freep) char *reply = NULL;
     uint64_t count = 0;
 
-    TRY(guest_port_start(handle->layer, (struct sink){.write = pass_on, .context = &stream}, NULL,
-                         NULL));
+    stream.frames.sink = (struct sparse_sink){pass_layer, pass_hole, &stream};
+    TRY(guest_port_start(handle->layer, (struct sink){take_frames, &stream}, NULL, NULL));
     struct error *err = guest_handle_command(handle, operation, TRANSFER_SECONDS, words, &reply);
 
     if (err == NULL)
@@ -512,7 +550,8 @@ struct error *guest_handle_receive_layer(struct guest_handle *handle, const char
 
     watchdog_disarm(handle->watchdog);
     if (sink_err == NULL)
-        return guest_handle_explain(handle, operation, err);
+        return err != NULL ? guest_handle_explain(handle, operation, err)
+                           : layer_frames_finish(&stream.frames);
     error_free(err);
     return sink_err;
 }

@@ -89,7 +89,7 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
  */
 [[nodiscard]] struct error *guest_handle_receive_layer(struct guest_handle *handle,
                                                        const char *operation, struct strings *words,
-                                                       struct sink sink);
+                                                       struct sparse_sink sink);
 
 /* Returns ERR, an error of OPERATION, or in its place the fault of the host that has ended the VM
  * (qemu_watch.h). NULL stays NULL. */

@@ -221,7 +221,7 @@ struct error *vm_run_hook(struct vm *vm, enum guest_hook hook)
     return run(vm, guest_hooks[hook].name, GUEST_VERB_HOOK, &own);
 }
 
-struct error *vm_pack_layer(struct vm *vm, struct sink sink)
+struct error *vm_pack_layer(struct vm *vm, struct sparse_sink sink)
 {
     const struct call_words none = {0};
     struct strings words = {0};

@@ -72,6 +72,6 @@ vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct si
 [[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook);
 
 /* Passes the layer to SINK as a tar, as it arrives, from another thread. Errors: those of SINK. */
-[[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sink sink);
+[[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sparse_sink sink);
 
 #endif

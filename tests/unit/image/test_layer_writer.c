@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -91,6 +92,89 @@ static void test_kept_forms(void **state)
     }
 }
 
+/* A hole that is only counted gives the same layer as its zeros, and a smaller file. */
+static void test_holes(void **state)
+{
+    static const uint64_t holes[] = {1, 511, 512, 512 << 10, (40 << 20) + 7};
+    CLEANUP(freep) char *zeros = xcalloc((40 << 20) + 8, 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof holes / sizeof *holes; i++) {
+        CLEANUP(buffer_free) struct buffer tar = {0}, end = {0};
+        struct layer_writer *writer = NULL;
+        struct layer plain = {0}, sparse = {0};
+        struct stat status;
+
+        tar_blocks_header(&tar, (struct tar_block){.name = "f", .size = holes[i] + 1});
+        tar_blocks_data(&tar, zeros, holes[i] + 1);
+        tar.data[512] = 'x';
+        tar_blocks_header(&end, (struct tar_block){.name = "after"});
+        tar_blocks_end(&end);
+        assert_null(layer_writer_new(folder, "layer", everything, &writer));
+        assert_null(layer_writer_write(writer, tar.data, 513));
+        assert_null(layer_writer_skip(writer, holes[i]));
+        assert_null(layer_writer_write(writer, tar.data + 513, -(513 + holes[i]) % 512));
+        assert_null(layer_writer_write(writer, end.data, end.length));
+        assert_null(layer_writer_finish(writer, &sparse));
+        buffer_append(&tar, end.data, end.length);
+        assert_null(write_all(&tar, 65536, &plain));
+        assert_string_equal(sparse.diff_id.hex, plain.diff_id.hex);
+        assert_string_equal(sparse.blob.digest.hex, plain.blob.digest.hex);
+        assert_string_equal(sparse.tarsum, plain.tarsum);
+        assert_int_equal(sparse.size, tar.length);
+        check_file(sparse.tar_path, &plain.diff_id, tar.length);
+        assert_int_equal(stat(sparse.tar_path, &status), 0);
+        assert_true(holes[i] < 10 << 20 || status.st_blocks * 512 < 4 << 20);
+        forget(&plain);
+        forget(&sparse);
+    }
+}
+
+/* Beyond a GiB of zeros, the legacy checksum is not computed. */
+static void test_giant_hole(void **state)
+{
+    const uint64_t size = UINT64_C(0x50000000);
+    const struct layer_form_wanted wanted = {.tarsum = true};
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    struct layer_writer *writer = NULL;
+    struct layer layer = {0};
+
+    (void)state;
+    tar_blocks_header(&tar, (struct tar_block){.name = "lastlog", .size = size});
+    assert_null(layer_writer_new(folder, "layer", wanted, &writer));
+    assert_null(layer_writer_write(writer, tar.data, tar.length));
+    assert_null(layer_writer_skip(writer, size));
+    tar.length = 0;
+    tar_blocks_end(&tar);
+    assert_null(layer_writer_write(writer, tar.data, tar.length));
+    assert_null(layer_writer_finish(writer, &layer));
+    assert_int_equal(layer.size, 512 + size + 1024);
+    assert_null(layer.tarsum);
+    layer_free(&layer);
+}
+
+/* Zeros where there is no data are what they are: the end, or a lack of it. */
+static void test_holes_elsewhere(void **state)
+{
+    struct layer_writer *writer = NULL;
+    struct layer layer = {0};
+
+    (void)state;
+    assert_null(layer_writer_new(folder, "layer", everything, &writer));
+    assert_null(layer_writer_skip(writer, 10240));
+    assert_null(layer_writer_finish(writer, &layer));
+    assert_int_equal(layer.size, 10240);
+    check_file(layer.tar_path, &layer.diff_id, 10240);
+    forget(&layer);
+    assert_null(layer_writer_new(folder, "layer", everything, &writer));
+    struct error *err = layer_writer_skip(writer, UINT64_MAX);
+
+    assert_int_equal(err->code, EXIT_VM);
+    assert_non_null(strstr(err->message, "larger than"));
+    error_free(err);
+    layer_writer_free(writer);
+}
+
 static void test_nothing_kept(void **state)
 {
     CLEANUP(buffer_free) struct buffer tar = {0};
@@ -153,6 +237,9 @@ static void test_refused_entries(void **state)
     refuse_entry((struct tar_block){.name = "a", .type = 'S'}, "'a' has the unknown type 0x53");
 }
 
+#define SPARSE                                                                                     \
+    "22 GNU.sparse.major=1\n21 GNU.sparse.name=f\n28 GNU.sparse.realsize=1000\n13 size=1024\n"
+
 static void test_refused_extensions(void **state)
 {
     static const struct {
@@ -169,6 +256,7 @@ static void test_refused_extensions(void **state)
         {"11 size=-1\n", "at byte 1536: the header's size is negative"},
         {"28 size=9999999999999999999\n", "at byte 1536: the PAX header's size is not a number"},
         {"22 GNU.sparse.major=1\n", "at byte 1536: a sparse file has no size or name"},
+        {SPARSE "22 GNU.sparse.minor=0\n", "'f' is stored as a sparse file"},
     };
 
     (void)state;
@@ -250,9 +338,15 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_forms),      cmocka_unit_test(test_nothing_kept),
-        cmocka_unit_test(test_refused_entries), cmocka_unit_test(test_refused_extensions),
-        cmocka_unit_test(test_refused_streams), cmocka_unit_test(test_huge_extension),
+        cmocka_unit_test(test_kept_forms),
+        cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_giant_hole),
+        cmocka_unit_test(test_holes_elsewhere),
+        cmocka_unit_test(test_refused_entries),
+        cmocka_unit_test(test_refused_extensions),
+        cmocka_unit_test(test_refused_streams),
+        cmocka_unit_test(test_huge_extension),
         cmocka_unit_test(test_full_disk),
     };
 

@@ -134,6 +134,36 @@ static void test_appends(void **state)
     assert_memory_equal(left, right, PART);
 }
 
+/* At the end of a file zeros take no room; elsewhere they are written. */
+static void test_zeros(void **state)
+{
+    static char zeros[1 << 20], bytes[1 << 20];
+    char path[32];
+    int pipes[2];
+    CLEANUP(closep) int to = make_file("/var/tmp", path);
+    struct stat status;
+
+    (void)state;
+    if (to < 0)
+        skip();
+    assert_null(file_write("head", 4, to, "copy"));
+    assert_null(file_write_zeros(SIZE, to, "copy"));
+    assert_null(file_write_sparse(zeros, sizeof zeros, to, "copy"));
+    assert_null(file_write_sparse("tail", 4, to, "copy"));
+    assert_int_equal(fstat(to, &status), 0);
+    assert_int_equal(status.st_size, 4 + SIZE + sizeof zeros + 4);
+    assert_true(status.st_blocks * 512 < SIZE / 2);
+    assert_int_equal(lseek(to, 0, SEEK_SET), 0);
+    assert_null(file_write_zeros(2, to, "copy"));
+    assert_int_equal(pread(to, bytes, 5, 0), 5);
+    assert_memory_equal(bytes, "\0\0ad\0", 5);
+    assert_int_equal(pipe(pipes), 0);
+    assert_null(file_write_zeros(1000, pipes[1], "pipe"));
+    assert_int_equal(read(pipes[0], bytes, sizeof bytes), 1000);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 static void test_another_size_is_an_error(void **state)
 {
     char from_path[32], to_path[32];
@@ -163,6 +193,8 @@ static void use_up_between(const char *from_folder, const char *to_folder)
     fill(same, true);
     assert_null(file_use_up(from_path, SIZE, to, to_path));
     expect_same(same, to);
+    assert_int_equal(fstat(to, &status), 0);
+    assert_true(status.st_blocks * 512 < SIZE / 2);
     assert_int_equal(fstat(from, &status), 0);
     assert_int_equal(status.st_size, SIZE);
     assert_int_equal(status.st_blocks, 0);
@@ -203,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_between_file_systems),
         cmocka_unit_test(test_copies_a_part),
         cmocka_unit_test(test_appends),
+        cmocka_unit_test(test_zeros),
         cmocka_unit_test(test_another_size_is_an_error),
         cmocka_unit_test(test_use_up),
         cmocka_unit_test(test_names),

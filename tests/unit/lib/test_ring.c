@@ -133,6 +133,36 @@ static void test_first_is_given_each_piece_and_may_fail(void **state)
     ring_free(ring);
 }
 
+/* Zeros come in the order of the stream, and are known as such. */
+static void test_zeros(void **state)
+{
+    struct ring *ring = ring_new(1, (struct sink){0});
+    size_t length = 0;
+
+    (void)state;
+    assert_null(ring_write(ring, "ab", 2));
+    assert_null(ring_skip(ring, RING_PIECE_SIZE + 5));
+    assert_null(ring_write(ring, "c", 1));
+    assert_null(ring_flush(ring));
+    ring_end(ring);
+    const char *piece = ring_next(ring, 0, &length);
+
+    assert_int_equal(length, 2);
+    assert_memory_equal(piece, "ab", 2);
+    assert_false(ring_is_zeros(piece));
+    for (size_t i = 0; i < 2; i++) {
+        piece = ring_next(ring, 0, &length);
+        assert_int_equal(length, i == 0 ? RING_PIECE_SIZE : 5);
+        assert_true(ring_is_zeros(piece));
+        assert_int_equal(piece[length - 1], 0);
+    }
+    piece = ring_next(ring, 0, &length);
+    assert_int_equal(length, 1);
+    assert_int_equal(*piece, 'c');
+    assert_null(ring_next(ring, 0, &length));
+    ring_free(ring);
+}
+
 static void test_nothing(void **state)
 {
     struct ring *ring = ring_new(1, (struct sink){0});
@@ -152,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_each_consumer_gets_all),
         cmocka_unit_test(test_one_who_leaves_holds_nobody_up),
         cmocka_unit_test(test_first_is_given_each_piece_and_may_fail),
+        cmocka_unit_test(test_zeros),
         cmocka_unit_test(test_nothing),
     };
 
