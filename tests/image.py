@@ -6,6 +6,7 @@ usage: image.py make FILE < DESCRIPTION   writes an image (see `make`)
        image.py file FILE PATH [N]        the bytes of a regular file of layer N
        image.py sums FILE [N]             the digests of layer N's regular files
        image.py config FILE               the config document
+       image.py diff-ids FILE             the digests of the layers' tars, computed, one per line
        image.py members FILE              the names in the archive, in their order
        image.py tree DIR [CLAMP]          lists a directory as `layer` lists a layer, with hashes of the
                                           contents; with CLAMP also the times of directories, where
@@ -205,6 +206,17 @@ class Archive:
     def read(self, name):
         return self.tar.extractfile(name).read()
 
+    def digests(self):
+        """The digests of the layers' tars, decompressed."""
+        for name in self.manifest["Layers"]:
+            file, head = self.tar.extractfile(name), self.tar.extractfile(name).read(8)
+            packed = next((kind for magic, kind in MAGIC if head.startswith(magic)), None)
+            if packed:
+                yield sha256(subprocess.run([COMPRESSORS[packed][0], "-dc"], input=file.read(),
+                                            stdout=subprocess.PIPE, check=True).stdout)
+            else:
+                yield hashlib.file_digest(file, "sha256").hexdigest()
+
     def layer(self, index=-1):
         return open_tar(self.tar.extractfile(self.manifest["Layers"][index]))
 
@@ -323,6 +335,8 @@ def main(arguments):
     elif command == "config":
         archive = Archive(path)
         sys.stdout.buffer.write(archive.read(archive.manifest["Config"]))
+    elif command == "diff-ids":
+        print("\n".join("sha256:" + digest for digest in Archive(path).digests()))
     elif command == "members":
         print("\n".join(Archive(path).tar.getnames()))
     elif command == "tree":
