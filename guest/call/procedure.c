@@ -67,7 +67,7 @@ static enum wire_status serve_sync(struct guest *guest, struct wire_call *call)
     return wire_reply(guest->wire, call);
 }
 
-/* Reads the list of words. Returns their number; *RET_BAD tells whether it is malformed. */
+/* Reads the list of words. Returns their number; *RET_BAD: whether it is malformed. */
 static size_t read_words(struct xdr_reader *reader, char **words, bool *ret_bad)
 {
     size_t count = 0;
@@ -176,7 +176,7 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
     struct worker worker = {.pid = -1, .report = -1};
 
     if (pipe2(pipe_fds, O_CLOEXEC)) {
-        fault_set(&guest->fault, errno, "make a pipe");
+        fault_set(&guest->fault, errno, "create a pipe");
         return WIRE_OK;
     }
     int started = worker_start(&worker, unpack_contents, &pipe_fds[0], pipe_fds[1], &guest->fault);

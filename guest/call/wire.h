@@ -57,7 +57,7 @@ void wire_free(struct wire *wire);
 enum wire_status wire_launch(struct wire *wire);
 
 /* Waits for the next call; messages that are not calls of this protocol's version get an error
- * reply here. Returns WIRE_END if the library has gone. CALL's arguments point into WIRE and are
+ * reply here. Returns WIRE_END if the library is gone. CALL's arguments point into WIRE and are
  * valid until the next receive. */
 enum wire_status wire_receive(struct wire *wire, struct wire_call *call);
 
@@ -73,7 +73,7 @@ enum wire_status wire_reply_error(struct wire *wire, const struct wire_call *cal
 enum wire_status wire_receive_chunk(struct wire *wire, const unsigned char **ret_bytes,
                                     size_t *ret_length);
 
-/* Refuses the rest of the incoming file: tells the library, and reads until it has stopped. Returns
+/* Refuses the rest of the incoming file: notifies the library, and reads until it has stopped. Returns
  * WIRE_OK or WIRE_LOST. */
 enum wire_status wire_refuse_file(struct wire *wire);
 

@@ -1,7 +1,7 @@
 /*
  * The words of a call, parsed by the contract's tables (GUEST_WORDS, GUEST_VERBS) before its verb
- * acts: whoever reads a word here reads one that is known, of its kind and within its limits. What
- * a call does not give reads as false, 0, NULL or an empty list.
+ * acts: a word that is read here is known, of its kind and within its limits. What a call does not
+ * give reads as false, 0, NULL or an empty list.
  */
 #ifndef VMBUILD_GUEST_WORDS_H
 #define VMBUILD_GUEST_WORDS_H

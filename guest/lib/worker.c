@@ -40,7 +40,7 @@ int worker_start(struct worker *ret, worker_function *work, void *context, int c
     int report[2];
 
     if (pipe2(report, O_CLOEXEC))
-        return fault_set(fault, errno, "make a pipe");
+        return fault_set(fault, errno, "create a pipe");
     pid_t pid = fork();
 
     if (pid < 0) {

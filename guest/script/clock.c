@@ -40,7 +40,7 @@ __attribute__((noreturn)) static void keep(int channel)
         if (ready <= 0)
             continue;
         if (recv(channel, &order, sizeof order, 0) != (ssize_t)sizeof order)
-            _exit(0); /* init has gone */
+            _exit(0); /* init is gone */
         int cause = set(order.seconds);
 
         if (send(channel, &cause, sizeof cause, MSG_NOSIGNAL) < 0)

@@ -16,7 +16,7 @@
 
 #define CLOCK_HOLD_MS 50
 
-/* Lets it run from SECONDS since 1970. Returns 0, or -1 with FAULT. */
+/* Makes it run from SECONDS since 1970. Returns 0, or -1 with FAULT. */
 int clock_run(int64_t seconds, struct fault *fault);
 
 /* Holds it at SECONDS since 1970. Returns 0, or -1 with FAULT. */

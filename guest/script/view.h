@@ -8,7 +8,7 @@
  *
  * Use: view_prepare while the plain view is mounted. If points are needed, unmount that, to make
  * room for a view with them; otherwise it becomes the script's. Then view_enter in the script's
- * mount namespace, and view_finish once that namespace has gone and nothing is mounted.
+ * mount namespace, and view_finish once that namespace is gone and nothing is mounted.
  */
 #ifndef VMBUILD_GUEST_VIEW_H
 #define VMBUILD_GUEST_VIEW_H

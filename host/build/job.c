@@ -23,7 +23,7 @@ void job_words(const struct spec *spec, int64_t clamp, struct call_words *ret)
     }
 }
 
-/* Gives the guest the script NAME, if there is one. */
+/* Uploads SCRIPT, if it is not NULL, as NAME. */
 static struct error *put_script(struct vm *vm, const char *name, const char *script)
 {
     if (script == NULL)

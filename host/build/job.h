@@ -15,8 +15,9 @@
  * in seconds since 1970. The caller frees it. */
 void job_words(const struct spec *spec, int64_t clamp, struct call_words *ret);
 
-/* Gives the guest its files. BASE_CONFIG is the base image's config, or NULL: there is none.
- * Errors: EXIT_INPUT if the host's CA bundle cannot be read, and those of vm_put. */
+/* Uploads the files of the guest's job: scripts, environments and what the network needs.
+ * BASE_CONFIG is the base image's config, or NULL without one. Errors: EXIT_INPUT if the host's CA
+ * bundle cannot be read, and those of vm_put. */
 [[nodiscard]] struct error *job_put(const struct spec *spec, const struct json *base_config,
                                     struct vm *vm);
 

@@ -362,7 +362,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret)
                             .progress = asks_for_events(argc, argv) ? PROGRESS_JSON : PROGRESS_AUTO,
                             .tarsum_version = TARSUM_V1};
     if (argc < 2)
-        return error_advise(error_new(EXIT_USAGE, "read the command line: it is empty"),
+        return error_advise(error_new(EXIT_USAGE, "read the command line: a command is missing"),
                             "'vmbuild --help' lists the commands");
     if (strcmp(argv[1], "--version") == 0) {
         ret->version = true;

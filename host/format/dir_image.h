@@ -19,8 +19,8 @@
 /* Returns whether FILES, of a directory, are such an image: whether there is a manifest.json. */
 bool dir_image_is(const struct image_files *files);
 
-/* Reads the image that REQUEST asks for; it has no name. Errors: EXIT_INPUT, EXIT_DISK_FULL. *RET is
- * the caller's. */
+/* Reads the image that REQUEST asks for; it has no name. Errors: EXIT_INPUT, EXIT_DISK_FULL. *RET
+ * is the caller's. */
 [[nodiscard]] struct error *dir_image_read(const struct image_files *files,
                                            const struct image_request *request, struct image **ret);
 

@@ -29,8 +29,8 @@ static struct error *bad(const struct image_files *files, const char *cause)
 }
 
 /* Names in manifest.json are plain relative paths of printable characters, perhaps with "." parts.
- * They are only ever compared with the archive's names, but one that is anything else was made to do
- * harm. */
+ * They are only ever compared with the archive's names, but one that is anything else was made to
+ * do harm. */
 static bool is_plain_path(const char *path)
 {
     bool names_file = false;

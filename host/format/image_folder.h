@@ -1,8 +1,8 @@
 /*
  * An image in a directory, an OCI layout or one of skopeo's (dir_image.h), as files
  * (image_files.h). Only index.json, manifest.json, blobs and the manifests among them are ever
- * opened, whatever the documents name. A blob that was read before, and whose file is still the same
- * (file_identity.h), is not read again if the store has the requested forms of it.
+ * opened, whatever the documents name. A blob that was read before, and whose file is still the
+ * same (file_identity.h), is not read again if the store has the requested forms of it.
  */
 #ifndef VMBUILD_IMAGE_FOLDER_H
 #define VMBUILD_IMAGE_FOLDER_H

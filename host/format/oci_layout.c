@@ -114,8 +114,8 @@ static void set_name(const struct json *document, const struct manifest *index,
 }
 
 /* Returns the next of the CANDIDATES to look at: the first of those that suit WANTED best, those
- * that name no platform included; then, unless a platform is REQUIRED, the first of the others. NULL
- * if none is left. */
+ * that name no platform included; then, unless a platform is REQUIRED, the first of the others.
+ * NULL if none is left. */
 static struct descriptor *next_candidate(struct manifest *candidates, const struct platform *wanted,
                                          bool required)
 {

@@ -1,7 +1,7 @@
 /*
- * The formats of outputs, one row each. Everything that distinguishes them is in the row, except how
- * they are written, which is their writer's (output.c calls it), and what users call them, which is
- * in command/option_table.c.
+ * The formats of outputs, one row each. Everything that distinguishes them is in the row, except
+ * how they are written, which is their writer's (output.c calls it), and what users call them,
+ * which is in command/option_table.c.
  */
 #ifndef VMBUILD_OUTPUT_FORMAT_H
 #define VMBUILD_OUTPUT_FORMAT_H

@@ -72,7 +72,7 @@ static int level_of(const struct platform *platform)
     return level <= levels[row].most ? level : 0;
 }
 
-/* Gives PLATFORM the names that images have, and takes away the one variant that says nothing. */
+/* Sets PLATFORM to the names that images use, and removes the one variant that adds nothing. */
 static void normalise(struct platform *platform)
 {
     const char *known = architecture_of_machine(platform->architecture);

@@ -1,6 +1,6 @@
 /*
  * JSON values (RFC 8259): trees that are built, changed in place and freed. A value that was read
- * from a text (json_text.h) remembers where it stood.
+ * from a text (json_text.h) remembers its line and column.
  *
  * A tree owns its children; json_free on the root frees all. Objects keep their members' order and
  * have each key once. Numbers keep their text, so nothing is lost.

@@ -276,8 +276,8 @@ static char *make_lines_harmless(const char *prefix, const char *text)
     return buffer_steal(&out);
 }
 
-/* Shows a note unless the output is less verbose than VERBOSITY. It may contain file names and words
- * of libguestfs. */
+/* Shows a note unless the output is less verbose than VERBOSITY. It may contain file names and
+ * words of libguestfs. */
 static void __attribute__((format(printf, 3, 0)))
 show_note(const char *kind, int verbosity, const char *format, va_list args)
 {

@@ -44,7 +44,7 @@ static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(voi
     signal(SIGTTOU, SIG_IGN);
     signal(SIGTTIN, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* EFBIG tells which file has reached the user's limit */
+    signal(SIGXFSZ, SIG_IGN); /* EFBIG shows which file has reached the user's limit */
     sigprocmask(SIG_SETMASK, before, NULL);
     int code = work(argument);
 

@@ -112,10 +112,10 @@ static struct error *make_entered(const char *dir, const char *prefix, bool fold
         CLEANUP(freep) char *path = random_path(dir, prefix);
 
         if (strlen(path) >= PATH_MAX)
-            return error_new(EXIT_OTHER, "make a temporary file in '%s': the path is too long",
+            return error_new(EXIT_OTHER, "create a temporary file in '%s': the path is too long",
                              dir);
         if (enter(path) == NULL)
-            return error_new(EXIT_OTHER, "make the temporary file '%s': more than %d are in use",
+            return error_new(EXIT_OTHER, "create the temporary file '%s': more than %d are in use",
                              path, SLOTS);
         int fd = make(path, folder);
 
@@ -126,10 +126,10 @@ static struct error *make_entered(const char *dir, const char *prefix, bool fold
         }
         leave(path);
         if (errno != EEXIST)
-            return error_errno(EXIT_OTHER, "make a temporary file in '%s'", dir);
+            return error_errno(EXIT_OTHER, "create a temporary file in '%s'", dir);
     }
-    return error_new(EXIT_OTHER, "make a temporary file in '%s': every name that was tried exists",
-                     dir);
+    return error_new(EXIT_OTHER,
+                     "create a temporary file in '%s': every name that was tried exists", dir);
 }
 
 struct error *temporary_file(const char *dir, const char *prefix, char **ret_path, int *ret_fd)

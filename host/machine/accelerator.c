@@ -35,8 +35,7 @@ struct report {
     unsigned exit; /* how KVM_RUN ended */
 };
 
-/* Gives VM one page of memory at CODE_ADDRESS, which holds the code. Returns false with errno set.
- */
+/* Maps a page with the code into VM's memory at CODE_ADDRESS. Returns false with errno set. */
 static bool load_code(int vm)
 {
     void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -53,7 +52,7 @@ static bool load_code(int vm)
     return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) == 0;
 }
 
-/* Lets VCPU begin at CODE_ADDRESS in real mode. Returns false with errno set. */
+/* Sets VCPU to begin at CODE_ADDRESS in real mode. Returns false with errno set. */
 static bool set_start(int vcpu)
 {
     struct kvm_sregs special;

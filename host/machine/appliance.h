@@ -22,13 +22,13 @@
 char *appliance_kernel_version(const char *folder);
 
 /* Finds QEMU: VMBUILD_QEMU in the environment; else ../lib/vmbuild/qemu-system-x86_64 from the
- * program (a release); else DEFAULT_PATH (libguestfs' own); else qemu-system-x86_64 in PATH. *RET is
- * the caller's. Errors: EXIT_VM, whose advice names the package to install. */
+ * program (a release); else DEFAULT_PATH (libguestfs' own); else qemu-system-x86_64 in PATH. *RET
+ * is the caller's. Errors: EXIT_VM, whose advice names the package to install. */
 [[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
 
 /* Returns the path of qboot, the firmware of QEMU that boots a kernel fastest, for the program
- * QEMU: in its directory (a release), its ../share/qemu, or the system's; the caller's. NULL if there
- * is none: QEMU's default firmware will do. */
+ * QEMU: in its directory (a release), its ../share/qemu, or the system's; the caller's. NULL if
+ * there is none: QEMU's default firmware will do. */
 char *appliance_find_firmware(const char *qemu);
 
 /* Returns the first line that the QEMU at PATH prints for --version, the caller's; NULL if it does

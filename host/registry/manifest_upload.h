@@ -10,8 +10,8 @@
 #include "host/lib/error.h"
 #include "host/registry/repository.h"
 
-/* Puts the manifest BYTES of the media type TYPE into REPOSITORY under TAG, or if that is NULL under
- * its digest. *RET_DIGEST is its digest. Errors: EXIT_NETWORK. */
+/* Puts the manifest BYTES of the media type TYPE into REPOSITORY under TAG, or if that is NULL
+ * under its digest. *RET_DIGEST is its digest. Errors: EXIT_NETWORK. */
 [[nodiscard]] struct error *manifest_upload(struct repository *repository, const char *tag,
                                             const char *type, const struct buffer *bytes,
                                             struct digest *ret_digest);

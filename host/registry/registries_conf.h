@@ -27,8 +27,8 @@ struct registry_endpoints {
 
 /* Finds the places to pull REFERENCE from, in the order to try them: mirrors, then the registry's
  * own location. ACCESS decides about TLS if it says anything about it. *RET is freed by
- * registry_endpoints_free. Errors: EXIT_INPUT, of registries_file_read; EXIT_NETWORK if the registry
- * is blocked. */
+ * registry_endpoints_free. Errors: EXIT_INPUT, of registries_file_read; EXIT_NETWORK if the
+ * registry is blocked. */
 [[nodiscard]] struct error *registries_conf_pull(const struct reference *reference,
                                                  const struct registry_access *access,
                                                  struct registry_endpoints *ret);

@@ -18,9 +18,9 @@
 #include "host/store/store.h"
 
 /* Pushes IMAGE to the repository of the COUNT REFERENCES, which is one and the same, under the tag
- * of each (by default "latest"; a digest must be that of the manifest), reached by ACCESS. Each layer
- * has its blob or its tar; STORE gets the blobs that have to be made. *RET is the manifest's digest.
- * Errors: EXIT_NETWORK; EXIT_INPUT; EXIT_DISK_FULL (the cache's). */
+ * of each (by default "latest"; a digest must be that of the manifest), reached by ACCESS. Each
+ * layer has its blob or its tar; STORE gets the blobs that have to be made. *RET is the manifest's
+ * digest. Errors: EXIT_NETWORK; EXIT_INPUT; EXIT_DISK_FULL (the cache's). */
 [[nodiscard]] struct error *registry_push(const struct image *image,
                                           const struct reference *references, size_t count,
                                           const struct registry_access *access, struct store *store,

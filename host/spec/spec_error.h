@@ -1,5 +1,5 @@
 /*
- * Errors about one value of a spec: which key, where it stands in the file, and what is wrong.
+ * Errors about one value of a spec: which key, where it is in the file, and what is wrong.
  */
 #ifndef VMBUILD_SPEC_ERROR_H
 #define VMBUILD_SPEC_ERROR_H

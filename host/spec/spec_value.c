@@ -139,7 +139,7 @@ static struct error *read_architecture(const struct spec_key *key, const struct 
     error_free(err);
     if (!is_known)
         return error_advise(spec_error(key->name, value, "unknown architecture '%.40s'", text),
-                            "use the name that Go has for it, such as amd64, arm64 or arm/v7");
+                            "use Go's name for it, such as amd64, arm64 or arm/v7");
     architecture->name = platform_format(&platform);
     architecture->is_given = true;
     return NULL;

@@ -85,7 +85,7 @@ struct workspace {
     size_t zeros_length; /* 0: not known yet */
 };
 
-/* Gives STREAM the next LENGTH bytes and takes all its output. */
+/* Passes the next LENGTH bytes to STREAM and takes all its output. */
 static void deflate(struct isal_zstream *stream, size_t length, uint16_t flush)
 {
     stream->avail_in = (uint32_t)length;

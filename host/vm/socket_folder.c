@@ -8,8 +8,8 @@
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 
-/* Of the directory: libguestfs appends "/libguestfsXXXXXX/guestfsd.sock" for a socket, and composes a
- * command that must not be longer than 256 bytes around "/qemu-system". */
+/* Of the directory: libguestfs appends "/libguestfsXXXXXX/guestfsd.sock" for a socket, and composes
+ * a command that must not be longer than 256 bytes around "/qemu-system". */
 #define PATH_LENGTH_MAX 63
 #define SOCKET_NAME "guestfsd.sock"
 

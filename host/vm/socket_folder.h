@@ -1,13 +1,13 @@
 /*
- * The directory of the VM's sockets, and the one that libguestfs makes for its own. Its path is short
- * and plain.
+ * The directory of the VM's sockets, and the one that libguestfs makes for its own. Its path is
+ * short and plain.
  *
  * A Unix socket's path has little room (sockaddr_un). The sockets lie in the build's own temporary
  * directory unless its path is too long, and else in a temporary directory of their own in /tmp.
  *
- * libguestfs overruns its buffer (command.c: add_string) if the path of QEMU is long, takes a list of
- * directories for the appliance, split at colons, and doubles commas for an option of QEMU that does not
- * undouble them. So it is given links in this directory.
+ * libguestfs overruns its buffer (command.c: add_string) if the path of QEMU is long, takes a list
+ * of directories for the appliance, split at colons, and doubles commas for an option of QEMU that
+ * does not undouble them. So it is given links in this directory.
  *
  * libguestfs makes a directory below the one it is given, and removes it when its handle is closed.
  * For root, though, it makes it in /tmp, whatever it is given, and if this process is killed, it

@@ -101,7 +101,7 @@ static void test_unknown_command(void **state)
     (void)state;
     expect_usage_error(parse(&options, "exprot", END), "unknown command 'exprot'", "'export'");
     options_free(&options);
-    expect_usage_error(parse(&options, END), "empty", "--help");
+    expect_usage_error(parse(&options, END), "a command is missing", "--help");
     options_free(&options);
 }
 
