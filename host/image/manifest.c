@@ -117,17 +117,23 @@ static struct error *check_config(const char *name, const char *type,
                      name, config->media_type);
 }
 
-static struct error *check_layer(const char *name, const struct json *value,
-                                 const struct descriptor *layer)
+/* Whether the bytes of a layer, VALUE, of TYPE lie elsewhere. */
+static bool is_foreign_layer(const struct json *value, const char *type)
+{
+    const struct json *urls = json_get(value, "urls");
+
+    return strstr(type, "nondistributable") != NULL || strstr(type, ".foreign.") != NULL ||
+           (urls != NULL && urls->type == JSON_ARRAY && urls->count > 0);
+}
+
+static struct error *check_layer(const char *name, const struct descriptor *layer)
 {
     const char *type = layer->media_type;
-    const struct json *urls = json_get(value, "urls");
     const char *fault = NULL;
 
     if (*type == '\0')
         return bad(name, "a descriptor lacks mediaType or digest");
-    if (strstr(type, "nondistributable") != NULL || strstr(type, ".foreign.") != NULL ||
-        (urls != NULL && urls->type == JSON_ARRAY && urls->count > 0))
+    if (layer->is_foreign)
         fault = "is a foreign layer, which may not be distributed";
     else if (strstr(type, "+encrypted") != NULL)
         fault = "is encrypted";
@@ -213,7 +219,9 @@ static struct error *read_entry(const char *name, const struct json *value, stru
     return NULL;
 }
 
-static struct error *read_items(const char *name, const struct json *list, struct manifest *ret)
+/* ANY: the layers may be of any type. */
+static struct error *read_items(const char *name, const struct json *list, bool any,
+                                struct manifest *ret)
 {
     size_t max = ret->is_index ? MANIFEST_INDEX_MAX : IMAGE_LAYERS_MAX;
     size_t count = list != NULL && list->type == JSON_ARRAY ? list->count : 0;
@@ -232,7 +240,9 @@ static struct error *read_items(const char *name, const struct json *list, struc
             continue;
         }
         TRY(read_descriptor(name, list->items[i], IMAGE_LAYER_SIZE_MAX, item));
-        TRY(check_layer(name, list->items[i], item));
+        item->is_foreign = is_foreign_layer(list->items[i], item->media_type);
+        if (!any)
+            TRY(check_layer(name, item));
     }
     return NULL;
 }
@@ -242,21 +252,37 @@ static struct error *read_document(const char *name, const struct json *document
 {
     TRY(read_type(name, document, content_type, ret));
     if (ret->is_index)
-        return read_items(name, json_get(document, "manifests"), ret);
+        return read_items(name, json_get(document, "manifests"), false, ret);
     TRY(read_descriptor(name, json_get(document, "config"), MANIFEST_CONFIG_SIZE_MAX,
                         &ret->config));
     TRY(check_config(name, ret->media_type, &ret->config));
-    return read_items(name, json_get(document, "layers"), ret);
+    return read_items(name, json_get(document, "layers"), false, ret);
 }
 
-struct error *manifest_parse(const char *name, const char *bytes, size_t length,
-                             const char *content_type, struct manifest *ret)
+/* The same for what need not be an image: it may have no config and no layers. */
+static struct error *read_any_document(const char *name, const struct json *document,
+                                       const char *content_type, struct manifest *ret)
+{
+    const struct json *config = get_member(document, "config");
+    const struct json *layers = get_member(document, "layers");
+
+    TRY(read_type(name, document, content_type, ret));
+    if (ret->is_index)
+        return read_items(name, json_get(document, "manifests"), true, ret);
+    if (config != NULL)
+        TRY(read_descriptor(name, config, IMAGE_LAYER_SIZE_MAX, &ret->config));
+    return layers != NULL ? read_items(name, layers, true, ret) : NULL;
+}
+
+static struct error *parse(const char *name, const char *bytes, size_t length,
+                           const char *content_type, bool any, struct manifest *ret)
 {
     CLEANUP(json_freep) struct json *document = NULL;
     struct manifest manifest = {0};
 
     TRY(document_parse(DOCUMENT_MANIFEST, name, bytes, length, &document));
-    struct error *err = read_document(name, document, content_type, &manifest);
+    struct error *err = any ? read_any_document(name, document, content_type, &manifest)
+                            : read_document(name, document, content_type, &manifest);
 
     if (err != NULL) {
         manifest_free(&manifest);
@@ -264,6 +290,18 @@ struct error *manifest_parse(const char *name, const char *bytes, size_t length,
     }
     *ret = manifest;
     return NULL;
+}
+
+struct error *manifest_parse(const char *name, const char *bytes, size_t length,
+                             const char *content_type, struct manifest *ret)
+{
+    return parse(name, bytes, length, content_type, false, ret);
+}
+
+struct error *manifest_parse_any(const char *name, const char *bytes, size_t length,
+                                 const char *content_type, struct manifest *ret)
+{
+    return parse(name, bytes, length, content_type, true, ret);
 }
 
 /* Returns "linux/amd64, linux/arm/v7, ..."; the caller's. */

@@ -35,6 +35,7 @@ struct descriptor {
     uint64_t size;
     bool is_artifact; /* an index's entry that is not an image, or whose digest is not SHA-256, in
                          which case the digest is empty */
+    bool is_foreign;  /* a layer whose bytes lie elsewhere and may not be distributed */
     char *os, *architecture, *variant; /* of an index's entry; NULL if not given */
 };
 
@@ -50,6 +51,11 @@ struct manifest {
  * NULL. Errors: EXIT_INPUT. *RET is the caller's. */
 [[nodiscard]] struct error *manifest_parse(const char *name, const char *bytes, size_t length,
                                            const char *content_type, struct manifest *ret);
+
+/* The same for a manifest that need not be an image's, with config and layers of any type; without
+ * a config, that of *RET is empty. For copying. */
+[[nodiscard]] struct error *manifest_parse_any(const char *name, const char *bytes, size_t length,
+                                               const char *content_type, struct manifest *ret);
 
 /* Returns whether the LENGTH bytes are a manifest whose parts are not those of an image. */
 bool manifest_is_artifact(const char *bytes, size_t length);

@@ -12,13 +12,12 @@
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/parallel.h"
-#include "host/lib/progress.h"
 #include "host/registry/blob_download.h"
 #include "host/registry/cross_mount.h"
 #include "host/registry/manifest_download.h"
 #include "host/registry/registries_conf.h"
+#include "host/registry/registry_place.h"
 #include "host/registry/repository.h"
-#include "host/registry/short_name.h"
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
 
@@ -49,42 +48,12 @@ static void pull_free(struct pull *pull)
     image_free(pull->image);
 }
 
-/* Gets the manifest NAME from PLACE, which is settled on if it has it. A mirror is not what the
- * credential of the command line is for. */
-static struct error *try_place(struct pull *pull, const struct registry_endpoint *place,
-                               const char *name, const struct digest *wanted, struct buffer *ret,
-                               char **ret_type)
-{
-    CLEANUP(repository_freep) struct repository *repository = NULL;
-    struct repository_options options = {.access = &pull->request->registry,
-                                         .insecure = place->insecure,
-                                         .no_creds = place->is_mirror};
-
-    TRY(repository_open(&place->reference, &options, &repository));
-    TRY(manifest_download(repository, name, wanted, pull->store, ret, ret_type));
-    pull->repository = STEAL(repository);
-    pull->place = place;
-    return NULL;
-}
-
-/* The same from the first of the places that has it. */
+/* Gets the manifest NAME from the first of the places that has it, which is settled on. */
 static struct error *try_places(struct pull *pull, const char *name, const struct digest *wanted,
                                 struct buffer *ret, char **ret_type)
 {
-    CLEANUP(buffer_free) struct buffer failures = {0};
-
-    for (size_t i = 0;; i++) {
-        const struct registry_endpoint *place = &pull->places.items[i];
-        struct error *err = try_place(pull, place, name, wanted, ret, ret_type);
-
-        if (err == NULL || err->code == EXIT_TIMEOUT)
-            return err;
-        if (i + 1 == pull->places.count)
-            return error_detail(err, failures.data != NULL ? failures.data : "");
-        progress_detail("mirror '%s': %s", place->reference.host, err->message);
-        buffer_printf(&failures, "mirror '%s': %s\n", place->reference.host, err->message);
-        error_free(err);
-    }
+    return registry_place_find(&pull->places, &pull->request->registry, name, wanted, pull->store,
+                               ret, ret_type, &pull->repository, &pull->place);
 }
 
 static struct error *ask_manifest(struct pull *pull, const char *name, const struct digest *wanted,
@@ -306,9 +275,7 @@ static struct error *get_layers(struct pull *pull)
     return NULL;
 }
 
-/* Returns the name as Docker's users know it, without "docker.io" and its "library/"; the
- * caller's. */
-static char *familiar_name(const struct reference *reference)
+char *registry_familiar_name(const struct reference *reference)
 {
     const char *name = reference->name;
 
@@ -331,7 +298,7 @@ static struct error *pull_image(struct pull *pull)
         TRY(get_layers(pull));
     for (size_t i = 0; i < pull->manifest.count && pull->repository != NULL; i++)
         cross_mount_add(pull->store, &pull->manifest.items[i].digest, &pull->place->reference);
-    image->name = familiar_name(reference);
+    image->name = registry_familiar_name(reference);
     if (reference->tag != NULL)
         image->tag = xstrdup(reference->tag);
     else if (reference->digest.hex[0] == '\0')
@@ -359,17 +326,13 @@ struct error *registry_pull(const struct reference *reference, const struct imag
                             struct image **ret)
 {
     CLEANUP(reference_free) struct reference resolved = {0};
-    CLEANUP(freep) char *name = reference_format(reference);
+    struct error *err = registry_place_resolve(reference, &resolved);
 
-    TRY(reference_parse(name, &resolved));
-    if (reference->short_name != NULL)
-        resolved.short_name = xstrdup(reference->short_name);
-    struct error *err = short_name_alias(&resolved);
-
-    if (err == NULL && strcmp(resolved.host, reference->host) != 0)
-        progress_note("'%s' is an alias for '%s/%s'", reference->short_name, resolved.host,
-                      resolved.name);
     if (err == NULL)
         err = pull_reference(&resolved, request, ret);
+    if (err == NULL)
+        return NULL;
+    CLEANUP(freep) char *name = reference_format(reference);
+
     return error_context(err, "pull '%s'", name);
 }

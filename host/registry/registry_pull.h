@@ -26,4 +26,8 @@
 [[nodiscard]] struct error *registry_pull(const struct reference *reference,
                                           const struct image_request *request, struct image **ret);
 
+/* Returns the name of REFERENCE's repository as Docker's users know it, without "docker.io" and its
+ * "library/"; the caller's. */
+char *registry_familiar_name(const struct reference *reference);
+
 #endif
