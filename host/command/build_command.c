@@ -31,12 +31,13 @@ static struct error *build(const struct options *options, const struct spec *spe
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
 
     TRY(store_open(options->cache_dir, options->no_cache, &store));
-    struct build build = {.spec = spec,
-                          .output = {options->format, options->compression, path},
-                          .accelerator = options->accelerator,
-                          .verbose = options->verbosity > 0,
-                          .store = store,
-                          .registry = options_registry(options)};
+    struct build build = {
+        .spec = spec,
+        .output = {.format = options->format, .compression = options->compression, .path = path},
+        .accelerator = options->accelerator,
+        .verbose = options->verbosity > 0,
+        .store = store,
+        .registry = options_registry(options)};
 
     TRY(options->check ? reproducibility_check(&build) : build_run(&build));
     store_trim(store);

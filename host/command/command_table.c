@@ -57,11 +57,24 @@ const struct command command_table[COMMAND_COUNT] = {
         {.name = "push",
          .arguments = {IMAGE, REF},
          .arguments_min = 2,
-         .arguments_max = 2,
+         .arguments_max = -1,
          .summary = "upload an image to a registry",
          .text = "Upload an image to a registry. Blobs that the registry has are not sent again, "
-                 "and compressed layers keep their bytes. At the end the reference and the digest "
-                 "of the manifest are shown.",
+                 "and compressed layers keep their bytes. It may be pushed under several names at "
+                 "once, for which its blobs are sent to each repository once. At the end each "
+                 "reference and the digest of the manifest are shown.",
+         .supervised = true},
+    [COMMAND_COPY] =
+        {.name = "copy",
+         .arguments = {IMAGE, {"TARGET", ARGUMENT_IMAGE, NULL}},
+         .arguments_min = 2,
+         .arguments_max = -1,
+         .summary = "copy an image between files, directories and registries",
+         .text =
+             "Copy an image to each target, which is written as in IMAGES. A plain path becomes "
+             "a docker-archive. An archive and a `dir` are replaced; an OCI layout that exists "
+             "keeps its other images. The image keeps its name unless the target has one, and "
+             "its manifest and digest where the format of the target allows.",
          .supervised = true},
     [COMMAND_LOGIN] =
         {.name = "login",
@@ -116,6 +129,15 @@ const struct command command_table[COMMAND_COUNT] = {
                  "history of the image. Of an image in a registry only the manifest and the config "
                  "are fetched, so that the uncompressed sizes may be null.",
          .supervised = true},
+    [COMMAND_LIST_TAGS] =
+        {.name = "list-tags",
+         .arguments = {REF},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "list the tags of a repository in a registry",
+         .text = "Print a JSON object with the name of the repository, `Repository`, and the list "
+                 "of its tags, `Tags`. The tag of the reference does not matter.",
+         .supervised = true},
     [COMMAND_DOCTOR] =
         {.name = "doctor",
          .summary = "check what this host offers",
@@ -157,4 +179,10 @@ const char *command_name(size_t index)
 unsigned int command_bit(const struct command *command)
 {
     return 1u << (command - command_table);
+}
+
+bool command_repeats(const struct command *command, int index)
+{
+    return command->arguments_max < 0 &&
+           (index + 1 == COMMAND_ARGUMENTS_MAX || command->arguments[index + 1].name == NULL);
 }

@@ -16,11 +16,13 @@ enum command_id {
     COMMAND_EXPORT,
     COMMAND_PULL,
     COMMAND_PUSH,
+    COMMAND_COPY,
     COMMAND_LOGIN,
     COMMAND_LOGOUT,
     COMMAND_MERGE,
     COMMAND_TARSUM,
     COMMAND_INSPECT,
+    COMMAND_LIST_TAGS,
     COMMAND_DOCTOR,
     COMMAND_CACHE,
     COMMAND_SCHEMA,
@@ -45,6 +47,9 @@ const struct command *command_find(const char *name);
 
 /* The name of command INDEX, for nearest_word. */
 const char *command_name(size_t index);
+
+/* Whether COMMAND's argument INDEX may be repeated: the last one, if any number is allowed. */
+bool command_repeats(const struct command *command, int index);
 
 /* COMMAND's bit in the sets of option_table.h. */
 unsigned int command_bit(const struct command *command);

@@ -13,6 +13,8 @@ struct error *commands_run(const struct options *options)
         return pull_command(options);
     case COMMAND_PUSH:
         return push_command(options);
+    case COMMAND_COPY:
+        return copy_command(options);
     case COMMAND_LOGIN:
         return login_command(options);
     case COMMAND_LOGOUT:
@@ -23,6 +25,8 @@ struct error *commands_run(const struct options *options)
         return tarsum_command(options);
     case COMMAND_INSPECT:
         return inspect_command(options);
+    case COMMAND_LIST_TAGS:
+        return list_tags_command(options);
     case COMMAND_DOCTOR:
         return doctor_command(options);
     case COMMAND_CACHE:

@@ -102,7 +102,8 @@ struct error *export_command(const struct options *options)
     CLEANUP(image_freep) struct image *image = NULL;
     const char *path = options->output;
 
-    TRY(output_check(&(struct output){FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, path}));
+    TRY(output_check(&(struct output){
+        .format = FORMAT_DOCKER_ARCHIVE, .compression = COMPRESSION_NONE, .path = path}));
     TRY(reference_parse(options->arguments.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, LAYER_TAR, store);

@@ -4,6 +4,9 @@
 #include "host/command/options.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
+#include "host/image/image_bundle.h"
+#include "host/image/image_config.h"
+#include "host/image/manifest.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -95,20 +98,80 @@ static struct json *describe(const struct image *image)
     return object;
 }
 
+/* Makes the manifest of an image from one of Docker's archives, which have none: its layers are as
+ * they are in the archive. */
+static void make_manifest(const struct image *image, struct buffer *out)
+{
+    CLEANUP(manifest_free) struct manifest manifest = {0};
+    CLEANUP(buffer_free) struct buffer config = {0};
+
+    image_config_write(image, &config);
+    manifest.media_type = xstrdup(MANIFEST_DOCKER);
+    manifest.config.media_type = xstrdup("application/vnd.docker.container.image.v1+json");
+    manifest.config.size = config.length;
+    digest_of(config.data, config.length, &manifest.config.digest);
+    manifest.items = xcalloc(image->layer_count, sizeof *manifest.items);
+    for (size_t i = 0; i < image->layer_count; i++) {
+        struct descriptor *layer = &manifest.items[manifest.count++];
+
+        layer->media_type = xstrdup("application/vnd.docker.image.rootfs.diff.tar");
+        layer->digest = image->layers[i].diff_id;
+        layer->size = image->layers[i].size;
+    }
+    manifest_write(&manifest, out);
+}
+
+/* Reads the manifest or the index of what REFERENCE names; if a platform is required, the manifest
+ * of the image for it. */
+static struct error *read_raw(const struct reference *reference,
+                              const struct image_request *request, struct buffer *out)
+{
+    CLEANUP(image_bundle_free) struct image_bundle bundle = {0};
+    CLEANUP(image_freep) struct image *image = NULL;
+
+    if (request->choice.architecture == NULL)
+        TRY(image_open_bundle(reference, request, true, &bundle));
+    const struct bundle_manifest *root = image_bundle_root(&bundle);
+
+    if (root != NULL) {
+        buffer_append(out, root->bytes.data, root->bytes.length);
+        return NULL;
+    }
+    TRY(image_open(reference, request, &image));
+    if (image->manifest.length > 0)
+        buffer_append(out, image->manifest.data, image->manifest.length);
+    else
+        make_manifest(image, out);
+    return NULL;
+}
+
+static struct error *read_image(const struct options *options, const struct reference *reference,
+                                const struct image_request *request, struct buffer *out)
+{
+    CLEANUP(image_freep) struct image *image = NULL;
+
+    TRY(image_open(reference, request, &image));
+    if (options->config) {
+        image_config_write(image, out);
+        return NULL;
+    }
+    CLEANUP(json_freep) struct json *description = describe(image);
+
+    json_write(description, true, out);
+    return NULL;
+}
+
 struct error *inspect_command(const struct options *options)
 {
     CLEANUP(reference_free) struct reference reference = {0};
     CLEANUP(store_freep) struct store *store = NULL;
-    CLEANUP(image_freep) struct image *image = NULL;
     CLEANUP(buffer_free) struct buffer text = {0};
 
     TRY(reference_parse(options->arguments.items[0], &reference));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, 0, store);
 
-    TRY(image_open(&reference, &request, &image));
-    CLEANUP(json_freep) struct json *description = describe(image);
-
-    json_write(description, true, &text);
+    TRY(options->raw && !options->config ? read_raw(&reference, &request, &text)
+                                         : read_image(options, &reference, &request, &text));
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }

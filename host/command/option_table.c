@@ -5,8 +5,8 @@
 #include "host/command/options.h"
 
 #define BIT(name) (1u << COMMAND_##name)
-#define IMAGES (BIT(BUILD) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(INSPECT))
-#define REGISTRIES (IMAGES | BIT(LOGIN))
+#define IMAGES (BIT(BUILD) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
+#define REGISTRIES (IMAGES | BIT(LOGIN) | BIT(LIST_TAGS))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
 #define MEMBER(member) .offset = offsetof(struct options, member)
@@ -217,6 +217,32 @@ const struct option_row option_table[] = {
              "architecture's name in Go: `amd64`, `arm64`, `arm/v7`, and so on. If there is none "
              "for it, the error lists those that exist. By default the image for the host is taken "
              "from an image index, and an image for a single platform is taken whatever that is."},
+    {.name = "all",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = BIT(COPY),
+     MEMBER(all),
+     .summary = "copy the images for all platforms",
+     .text =
+         "Copy the whole image index: the images for all platforms and what else it lists, such "
+         "as attestations, with their bytes and digests. Such an index cannot be in a "
+         "docker-archive. Without this option the image for one platform is copied."},
+    {.name = "raw",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = BIT(INSPECT),
+     MEMBER(raw),
+     .summary = "print the manifest or the index itself",
+     .text = "Print the bytes of the manifest, or of the index if there is one; with `--platform` "
+             "those of the manifest for that platform. Docker's archives have neither: for these "
+             "a manifest is made."},
+    {.name = "config",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_IMAGE,
+     .commands = BIT(INSPECT),
+     MEMBER(config),
+     .summary = "print the image's config document itself",
+     .text = "Print the bytes of the config document, whose digest is the image's ID."},
     {.name = "authfile",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
@@ -245,7 +271,7 @@ const struct option_row option_table[] = {
     {.name = "creds",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
-     .commands = IMAGES,
+     .commands = IMAGES | BIT(LIST_TAGS),
      MEMBER(creds),
      .argument = {"USER[:PASSWORD]", ARGUMENT_TEXT, NULL},
      .summary = "credentials for the registry",

@@ -37,9 +37,11 @@ struct options {
     int verbosity; /* -1 quiet, 0, 1 verbose */
     bool only_deps;
     enum tarsum_version tarsum_version;
-    char *digest;    /* --digest */
-    char *platform;  /* --platform: a GOARCH name */
-    char *auth_file; /* --authfile */
+    bool all;         /* --all of copy */
+    bool raw, config; /* --raw, --config of inspect */
+    char *digest;     /* --digest */
+    char *platform;   /* --platform: a GOARCH name */
+    char *auth_file;  /* --authfile */
     bool plain_http;
     enum registry_trust trust;       /* --tls-verify */
     char *creds, *registry_timeout;  /* --creds, --registry-timeout */

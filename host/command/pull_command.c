@@ -57,7 +57,8 @@ struct error *pull_command(const struct options *options)
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
 
-    struct output output = {options->format, options->compression, options->output};
+    struct output output = {
+        .format = options->format, .compression = options->compression, .path = options->output};
 
     TRY(read_reference(options, &reference));
     if (options->output != NULL)

@@ -44,6 +44,12 @@ static struct error *read_blob(const struct blob_files *blobs, const struct desc
     return NULL;
 }
 
+struct error *blob_files_read_manifest(const struct blob_files *blobs,
+                                       const struct descriptor *descriptor, struct buffer *ret)
+{
+    return read_blob(blobs, descriptor, blobs->manifest_suffix, ret);
+}
+
 /* Takes the image of MANIFEST, which was read from BYTES, if it suits. Both are SEARCH's then. */
 static struct error *take_image(struct blob_image_search *search, const char *label,
                                 struct buffer *bytes, struct manifest *manifest, bool is_chosen,
@@ -144,7 +150,7 @@ struct error *blob_image_find(struct blob_image_search *search, /* NOLINT(misc-n
     CLEANUP(freep) char *label = xasprintf("%s:%s", blobs->files->path, descriptor->digest.hex);
 
     *ret_found = false;
-    TRY(read_blob(blobs, descriptor, blobs->manifest_suffix, &bytes));
+    TRY(blob_files_read_manifest(blobs, descriptor, &bytes));
     return blob_image_find_in(search, label, &bytes, descriptor->media_type, is_chosen, ret_found);
 }
 

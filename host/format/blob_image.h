@@ -24,6 +24,11 @@ struct blob_files {
     const char *manifest_suffix;
 };
 
+/* Reads the manifest that DESCRIPTOR names into RET and checks its digest. Errors: EXIT_INPUT. */
+[[nodiscard]] struct error *blob_files_read_manifest(const struct blob_files *blobs,
+                                                     const struct descriptor *descriptor,
+                                                     struct buffer *ret);
+
 struct blob_image_search {
     const struct blob_files *blobs;
     const struct image_request *request;

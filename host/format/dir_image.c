@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "host/format/blob_image.h"
+#include "host/format/bundle_files.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
@@ -29,4 +30,16 @@ struct error *dir_image_read(const struct image_files *files, const struct image
     TRY(blob_image_read_layers(&search));
     *ret = STEAL(image);
     return NULL;
+}
+
+struct error *dir_image_read_bundle(const struct image_files *files,
+                                    const struct image_request *request, bool root_only,
+                                    struct image_bundle *ret)
+{
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    CLEANUP(freep) char *label = xasprintf("%s/" DIR_IMAGE_MANIFEST, files->path);
+    const struct blob_files blobs = {files, "", DIR_IMAGE_MANIFEST_SUFFIX};
+
+    TRY(files->read(files->context, DIR_IMAGE_MANIFEST, MANIFEST_SIZE_MAX, &bytes));
+    return bundle_files_read(&blobs, label, NULL, &bytes, root_only, request->store, ret);
 }

@@ -19,6 +19,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file_identity.h"
 #include "host/lib/memory.h"
+#include "host/registry/registry_bundle.h"
 #include "host/registry/registry_pull.h"
 #include "host/store/store.h"
 
@@ -151,16 +152,11 @@ static struct error *open_archive(const struct reference *reference, int fd,
     return NULL;
 }
 
-struct error *image_open(const struct reference *reference, const struct image_request *request,
-                         struct image **ret)
+/* Opens the file or directory of REFERENCE, or standard input. */
+static struct error *open_path(const struct reference *reference, int *ret_fd, bool *ret_is_folder)
 {
-    struct image_request combined = *request;
-    struct stat status;
-
-    combined.choice = combine(reference, &request->choice);
-    if (reference->transport == TRANSPORT_DOCKER)
-        return registry_pull(reference, &combined, ret);
     bool is_stdin = reference_is_stdin(reference);
+    struct stat status;
 
     if (is_stdin && isatty(STDIN_FILENO))
         return error_new(EXIT_USAGE, "open image '-': refusing to read an image from a terminal");
@@ -176,13 +172,70 @@ struct error *image_open(const struct reference *reference, const struct image_r
                    ? error_advise(err, "for an image in a registry, use docker://HOST/NAME[:TAG]")
                    : err;
     }
-    if (S_ISDIR(status.st_mode))
-        return open_folder(reference, &combined, ret);
-    if (reference->transport == TRANSPORT_DIR)
+    *ret_is_folder = S_ISDIR(status.st_mode);
+    if (!*ret_is_folder && reference->transport == TRANSPORT_DIR)
         return error_new(EXIT_INPUT, "open image '%s': not a directory", reference->path);
-    if (reference->transport == TRANSPORT_OCI)
+    if (!*ret_is_folder && reference->transport == TRANSPORT_OCI)
         return error_advise(
             error_new(EXIT_INPUT, "open image '%s': not a directory", reference->path),
             "for an OCI layout in an archive, use oci-archive:%s", reference->path);
-    return open_archive(reference, fd, &combined, ret);
+    *ret_fd = steal_fd(&fd);
+    return NULL;
+}
+
+struct error *image_open(const struct reference *reference, const struct image_request *request,
+                         struct image **ret)
+{
+    struct image_request combined = *request;
+    CLEANUP(closep) int fd = -1;
+    bool is_folder = false;
+
+    combined.choice = combine(reference, &request->choice);
+    if (reference->transport == TRANSPORT_DOCKER)
+        return registry_pull(reference, &combined, ret);
+    TRY(open_path(reference, &fd, &is_folder));
+    return is_folder ? open_folder(reference, &combined, ret)
+                     : open_archive(reference, fd, &combined, ret);
+}
+
+static struct error *read_archive_bundle(const struct reference *reference, int fd,
+                                         const struct image_request *request, bool root_only,
+                                         struct image_bundle *ret)
+{
+    CLEANUP(image_archive_freep) struct image_archive *archive = NULL;
+    const char *path = reference_is_stdin(reference) ? "standard input" : reference->path;
+
+    TRY(image_archive_open(path, fd, LAYER_BLOB, request->store, &archive));
+    struct image_files files = image_archive_files(archive);
+
+    if (reference->transport != TRANSPORT_DOCKER_ARCHIVE && oci_layout_is(&files))
+        return oci_layout_read_bundle(&files, request, root_only, ret);
+    if (docker_archive_is(&files) || docker_chain_is(&files))
+        return NULL;
+    return not_an_image(&files);
+}
+
+struct error *image_open_bundle(const struct reference *reference,
+                                const struct image_request *request, bool root_only,
+                                struct image_bundle *ret)
+{
+    struct image_request combined = *request;
+    CLEANUP(image_folder_freep) struct image_folder *folder = NULL;
+    CLEANUP(closep) int fd = -1;
+    bool is_folder = false;
+
+    combined.choice = combine(reference, &request->choice);
+    if (reference->transport == TRANSPORT_DOCKER)
+        return registry_pull_bundle(reference, &combined, root_only, ret);
+    TRY(open_path(reference, &fd, &is_folder));
+    if (!is_folder)
+        return read_archive_bundle(reference, fd, &combined, root_only, ret);
+    TRY(image_folder_open(reference->path, request->store, &folder));
+    struct image_files files = image_folder_files(folder);
+
+    if (reference->transport != TRANSPORT_DIR && oci_layout_is(&files))
+        return oci_layout_read_bundle(&files, &combined, root_only, ret);
+    if (reference->transport != TRANSPORT_OCI && dir_image_is(&files))
+        return dir_image_read_bundle(&files, &combined, root_only, ret);
+    return error_new(EXIT_INPUT, "open image '%s': a directory without an image", files.path);
 }

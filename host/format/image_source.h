@@ -15,6 +15,7 @@
 #define VMBUILD_IMAGE_SOURCE_H
 
 #include "host/image/image.h"
+#include "host/image/image_bundle.h"
 #include "host/image/image_request.h"
 #include "host/image/reference.h"
 #include "host/lib/error.h"
@@ -25,5 +26,12 @@
  * (the cache's). */
 [[nodiscard]] struct error *image_open(const struct reference *reference,
                                        const struct image_request *request, struct image **ret);
+
+/* Reads the whole bundle that REFERENCE leads to (image_bundle.h), or with ROOT_ONLY its manifest
+ * or index alone. *RET is empty before, and stays so if REFERENCE leads to one of Docker's
+ * archives, which have neither. Errors: as image_open. */
+[[nodiscard]] struct error *image_open_bundle(const struct reference *reference,
+                                              const struct image_request *request, bool root_only,
+                                              struct image_bundle *ret);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/format/blob_image.h"
+#include "host/format/bundle_files.h"
 #include "host/format/image_name.h"
 #include "host/image/document.h"
 #include "host/image/manifest.h"
@@ -175,41 +176,102 @@ static struct error *find_image(struct blob_image_search *search, struct manifes
     return use_first(search, candidates, is_artifact);
 }
 
+/* index.json of a layout that is being read. */
+struct layout {
+    char *label;
+    struct buffer bytes;
+    struct json *document;
+    struct manifest index;
+    struct annotated split;
+    struct image_choice wanted; /* its names are as annotations have them */
+    struct manifest candidates; /* the entries with the wanted name, borrowed from the index */
+};
+
+static void layout_free(struct layout *layout)
+{
+    free(layout->label);
+    buffer_free(&layout->bytes);
+    json_free(layout->document);
+    manifest_free(&layout->index);
+    annotated_free(&layout->split);
+    free(layout->candidates.items);
+}
+
+static struct error *read_index(const struct image_files *files, const struct image_choice *choice,
+                                struct layout *ret)
+{
+    struct buffer *bytes = &ret->bytes;
+
+    ret->label = xasprintf("%s:" INDEX, files->path);
+    ret->wanted = *choice;
+    /* A REF that is a whole name is compared as one, whichever annotation has it. */
+    if (choice->name == NULL && choice->tag != NULL && strpbrk(choice->tag, "/:") != NULL) {
+        image_name_split(choice->tag, &ret->split.name, &ret->split.tag);
+        ret->wanted.name = ret->split.name;
+        ret->wanted.tag = ret->split.tag;
+    }
+    TRY(files->read(files->context, INDEX, JSON_SIZE_MAX, bytes));
+    TRY(manifest_parse(ret->label, bytes->data, bytes->length, MANIFEST_OCI_INDEX, &ret->index));
+    TRY(document_parse(DOCUMENT_MANIFEST, ret->label, bytes->data, bytes->length, &ret->document));
+    if (!ret->index.is_index || ret->index.count == 0)
+        return error_new(EXIT_INPUT, "read '%s': it lists no images", ret->label);
+    return find_candidates(files, ret->document, &ret->index, &ret->wanted, &ret->candidates);
+}
+
 struct error *oci_layout_read(const struct image_files *files, const struct image_request *request,
                               struct image **ret)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
-    CLEANUP(buffer_free) struct buffer bytes = {0};
-    CLEANUP(json_freep) struct json *document = NULL;
-    CLEANUP(manifest_free) struct manifest index = {0};
-    CLEANUP(freep) char *label = xasprintf("%s:" INDEX, files->path);
-    CLEANUP(annotated_free) struct annotated split = {0};
-    struct manifest candidates = {0};
-    struct image_choice wanted = request->choice;
+    CLEANUP(layout_free) struct layout layout = {0};
     struct digest chosen;
     const struct blob_files blobs = {files, BLOBS, ""};
     CLEANUP(blob_image_search_free)
     struct blob_image_search search = {.blobs = &blobs, .request = request, .image = image};
 
-    /* A REF that is a whole name is compared as one, whichever annotation has it. */
-    if (wanted.name == NULL && wanted.tag != NULL && strpbrk(wanted.tag, "/:") != NULL) {
-        image_name_split(wanted.tag, &split.name, &split.tag);
-        wanted.name = split.name;
-        wanted.tag = split.tag;
-    }
-    TRY(files->read(files->context, INDEX, JSON_SIZE_MAX, &bytes));
-    TRY(manifest_parse(label, bytes.data, bytes.length, MANIFEST_OCI_INDEX, &index));
-    TRY(document_parse(DOCUMENT_MANIFEST, label, bytes.data, bytes.length, &document));
-    if (!index.is_index || index.count == 0)
-        return error_new(EXIT_INPUT, "read '%s': it lists no images", label);
-    struct error *err = find_candidates(files, document, &index, &wanted, &candidates);
-
-    if (err == NULL)
-        err = find_image(&search, &candidates, &chosen);
-    free(candidates.items);
-    TRY(err);
-    set_name(document, &index, &wanted, &chosen, image);
+    TRY(read_index(files, &request->choice, &layout));
+    TRY(find_image(&search, &layout.candidates, &chosen));
+    set_name(layout.document, &layout.index, &layout.wanted, &chosen, image);
     TRY(blob_image_read_layers(&search));
     *ret = STEAL(image);
+    return NULL;
+}
+
+/* Takes the bytes of the entry that is wanted; of a layout whose entries are all wanted, index.json
+ * itself, in which some programs put the images for several platforms. */
+static struct error *read_root(const struct blob_files *blobs, struct layout *layout,
+                               struct buffer *ret, const char **ret_type)
+{
+    const struct descriptor *first = &layout->candidates.items[0];
+
+    if (layout->candidates.count > 1 && layout->candidates.count == layout->index.count) {
+        *ret = layout->bytes;
+        layout->bytes = (struct buffer){0};
+        *ret_type = layout->index.media_type;
+        return NULL;
+    }
+    if (*first->digest.hex == '\0')
+        return error_new(EXIT_INPUT, "read '%s': the digest of the image is not of SHA-256",
+                         blobs->files->path);
+    *ret_type = first->media_type;
+    return blob_files_read_manifest(blobs, first, ret);
+}
+
+struct error *oci_layout_read_bundle(const struct image_files *files,
+                                     const struct image_request *request, bool root_only,
+                                     struct image_bundle *ret)
+{
+    CLEANUP(image_freep) struct image *named = xcalloc(1, sizeof *named);
+    CLEANUP(layout_free) struct layout layout = {0};
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    const struct blob_files blobs = {files, BLOBS, ""};
+    const char *type = NULL;
+
+    TRY(read_index(files, &request->choice, &layout));
+    TRY(read_root(&blobs, &layout, &bytes, &type));
+    TRY(bundle_files_read(&blobs, layout.label, type, &bytes, root_only, request->store, ret));
+    set_name(layout.document, &layout.index, &layout.wanted, &layout.candidates.items[0].digest,
+             named);
+    ret->name = STEAL(named->name);
+    ret->tag = STEAL(named->tag);
     return NULL;
 }

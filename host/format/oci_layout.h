@@ -9,6 +9,7 @@
 
 #include "host/format/image_files.h"
 #include "host/image/image.h"
+#include "host/image/image_bundle.h"
 #include "host/image/image_request.h"
 #include "host/lib/error.h"
 
@@ -21,5 +22,11 @@ bool oci_layout_is(const struct image_files *files);
 [[nodiscard]] struct error *oci_layout_read(const struct image_files *files,
                                             const struct image_request *request,
                                             struct image **ret);
+
+/* Reads the whole bundle of what REQUEST names, for all platforms, or with ROOT_ONLY the manifest
+ * or index alone. *RET is empty before. Errors: as above. */
+[[nodiscard]] struct error *oci_layout_read_bundle(const struct image_files *files,
+                                                   const struct image_request *request,
+                                                   bool root_only, struct image_bundle *ret);
 
 #endif

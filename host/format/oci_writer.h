@@ -9,6 +9,7 @@
 #define VMBUILD_OCI_WRITER_H
 
 #include "host/image/image.h"
+#include "host/image/image_bundle.h"
 #include "host/lib/error.h"
 #include "host/store/store.h"
 #include "host/tar/compression.h"
@@ -16,14 +17,28 @@
 
 struct oci_writer;
 
-/* Makes IMAGE's documents, and for each layer without a blob one in COMPRESSION, kept in STORE.
+/* Makes IMAGE's documents, and for each layer without a blob one in COMPRESSION, kept in STORE. The
+ * manifest is OCI's, or with ANY_TYPE the one that an unchanged image came with, if it has one.
  * *RET is freed by oci_writer_free. Errors: EXIT_DISK_FULL (the cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *oci_writer_new(const struct image *image, enum compression compression,
-                                           struct store *store, struct oci_writer **ret);
+                                           bool any_type, struct store *store,
+                                           struct oci_writer **ret);
+
+/* The same for BUNDLE, all of whose blobs have a path, unchanged. Never returns NULL. */
+struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle);
+
+/* Adds what the OCI layout in the directory FOLDER has, except an image of the same name. Errors:
+ * EXIT_INPUT. */
+[[nodiscard]] struct error *oci_writer_add_layout(struct oci_writer *writer, const char *folder);
 
 /* Fills FOLDER, an empty directory. Errors: EXIT_DISK_FULL (the output's), EXIT_OTHER. */
 [[nodiscard]] struct error *oci_writer_fill_folder(const struct oci_writer *writer,
                                                    const char *folder);
+
+/* Fills FOLDER, an empty directory, as skopeo's transport `dir` does (dir_image.h). Errors: as
+ * above. */
+[[nodiscard]] struct error *oci_writer_fill_dir(const struct oci_writer *writer,
+                                                const char *folder);
 
 /* Adds the files to ARCHIVE, which is not compressed. Errors: as oci_writer_fill_folder. */
 [[nodiscard]] struct error *oci_writer_fill_archive(const struct oci_writer *writer,

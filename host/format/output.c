@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/format/dir_image.h"
 #include "host/format/docker_archive_writer.h"
 #include "host/format/layer_folder_writer.h"
 #include "host/format/oci_writer.h"
@@ -35,21 +36,44 @@ unsigned int output_wants_base(const struct output *output)
     return output_format_row(output->format)->needed;
 }
 
-static struct error *write_archive(const struct image *image, const struct output *output,
-                                   struct store *store, int fd)
+/* What is written: an image, or a bundle. */
+struct content {
+    const struct image *image; /* or NULL */
+    const struct image_bundle *bundle;
+    struct store *store;
+};
+
+static struct error *make_oci(const struct content *content, const struct output *output,
+                              struct oci_writer **ret)
+{
+    if (content->image != NULL)
+        return oci_writer_new(content->image, output->compression, output->format == FORMAT_DIR,
+                              content->store, ret);
+    *ret = oci_writer_of_bundle(content->bundle);
+    return NULL;
+}
+
+static int64_t created_of(const struct content *content)
+{
+    const struct image *image = content->image;
+    const char *text = image != NULL ? json_get_string(image->config, "created") : NULL;
+    int64_t created = 0;
+
+    return text != NULL && rfc3339_parse(text, &created) ? created : 0;
+}
+
+static struct error *write_archive(const struct content *content, const struct output *output,
+                                   int fd)
 {
     CLEANUP(tar_writer_freep) struct tar_writer *writer = NULL;
     CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
-    const char *text = json_get_string(image->config, "created");
-    int64_t created = 0;
+    int64_t created = created_of(content);
 
-    if (text == NULL || !rfc3339_parse(text, &created))
-        created = 0;
     if (output->format == FORMAT_DOCKER_ARCHIVE) {
         TRY(tar_writer_new(fd, output->path, output->compression, created, &writer));
-        TRY(docker_archive_write(image, output->compression, store, writer));
+        TRY(docker_archive_write(content->image, output->compression, content->store, writer));
     } else {
-        TRY(oci_writer_new(image, output->compression, store, &oci));
+        TRY(make_oci(content, output, &oci));
         TRY(tar_writer_new(fd, output->path, COMPRESSION_NONE, created, &writer));
         TRY(oci_writer_fill_archive(oci, writer));
     }
@@ -66,30 +90,40 @@ static struct error *make_temporary(const char *path, bool folder, char **ret_pa
                         "choose another path with --output");
 }
 
-static struct error *write_archive_file(const struct image *image, const struct output *output,
-                                        struct store *store)
+static struct error *write_archive_file(const struct content *content, const struct output *output)
 {
     CLEANUP(temporary_removep) char *temporary = NULL;
     CLEANUP(closep) int fd = -1;
 
     TRY(make_temporary(output->path, false, &temporary, &fd));
-    TRY(write_archive(image, output, store, fd));
+    TRY(write_archive(content, output, fd));
     if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", output->path);
     return temporary_rename(temporary, output->path);
 }
 
-static struct error *write_archive_stream(const struct image *image, const struct output *output,
-                                          struct store *store)
+static struct error *write_archive_stream(const struct content *content,
+                                          const struct output *output)
 {
     CLEANUP(closep) int fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0)
         return error_errno(EXIT_OTHER, "write '%s'", output->path);
-    TRY(write_archive(image, output, store, fd));
+    TRY(write_archive(content, output, fd));
     if (close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", output->path);
     return NULL;
+}
+
+/* Returns whether NAME is that of a blob or a manifest, by its digest, in one of skopeo's
+ * directories. */
+static bool is_blob(const char *name)
+{
+    CLEANUP(freep) char *hex = xstrndup(name, strcspn(name, "."));
+    const char *suffix = name + strlen(hex);
+
+    return digest_is_hex(hex) &&
+           (*suffix == '\0' || strcmp(suffix, DIR_IMAGE_MANIFEST_SUFFIX) == 0);
 }
 
 /* Returns whether the directory PATH contains only names that an output of FORMAT has. Then it may
@@ -109,7 +143,7 @@ static bool is_replaceable(const char *path, enum output_format format)
             continue;
         while (*name != NULL && strcmp(*name, entry->d_name) != 0)
             name++;
-        is_own = *name != NULL;
+        is_own = *name != NULL || (output_format_row(format)->has_blobs && is_blob(entry->d_name));
     }
     if (dir != NULL)
         closedir(dir);
@@ -208,42 +242,72 @@ struct error *output_check(const struct output *output)
     return NULL;
 }
 
-static struct error *write_folder(const struct image *image, const struct output *output,
-                                  const char *path, struct store *store)
+/* Fills the directory TEMPORARY, which will be PATH. EXISTS: there is one at PATH. */
+static struct error *fill_folder(const struct content *content, const struct output *output,
+                                 const char *path, bool exists, const char *temporary)
+{
+    CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
+
+    if (output->format == FORMAT_LAYER)
+        return layer_folder_write(content->image, content->store, temporary);
+    TRY(make_oci(content, output, &oci));
+    if (output->format == FORMAT_DIR)
+        return oci_writer_fill_dir(oci, temporary);
+    if (output->is_added && exists)
+        TRY(oci_writer_add_layout(oci, path));
+    return oci_writer_fill_folder(oci, temporary);
+}
+
+static struct error *write_folder(const struct content *content, const struct output *output,
+                                  const char *path)
 {
     CLEANUP(temporary_removep) char *temporary = NULL;
-    CLEANUP(oci_writer_freep) struct oci_writer *oci = NULL;
     struct stat status;
     bool exists = lstat(path, &status) == 0;
 
     TRY(make_temporary(path, true, &temporary, NULL));
-    if (output->format == FORMAT_OCI) {
-        TRY(oci_writer_new(image, output->compression, store, &oci));
-        TRY(error_context(oci_writer_fill_folder(oci, temporary), "write '%s'", path));
-    } else {
-        TRY(error_context(layer_folder_write(image, store, temporary), "write '%s'", path));
-    }
+    TRY(error_context(fill_folder(content, output, path, exists, temporary), "write '%s'", path));
     if (chmod(temporary, file_mode(0777)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", path);
     return exists ? exchange(temporary, path) : temporary_rename(temporary, path);
 }
 
-struct error *output_write(const struct image *image, const struct output *output,
-                           struct store *store)
+static struct error *write_content(const struct content *content, const struct output *output)
 {
     TRY(output_check(output));
     if (is_folder_format(output->format)) {
         CLEANUP(freep) char *path = file_without_slash(output->path);
 
-        return write_folder(image, output, path, store);
+        return write_folder(content, output, path);
     }
     if (strcmp(output->path, "-") == 0) {
         struct output named = *output;
 
         named.path = "standard output";
-        return write_archive(image, &named, store, STDOUT_FILENO);
+        return write_archive(content, &named, STDOUT_FILENO);
     }
     if (is_stream(output->path))
-        return write_archive_stream(image, output, store);
-    return write_archive_file(image, output, store);
+        return write_archive_stream(content, output);
+    return write_archive_file(content, output);
+}
+
+struct error *output_write(const struct image *image, const struct output *output,
+                           struct store *store)
+{
+    const struct content content = {.image = image, .store = store};
+
+    return write_content(&content, output);
+}
+
+struct error *output_write_bundle(const struct image_bundle *bundle, const struct output *output,
+                                  struct store *store)
+{
+    const struct content content = {.bundle = bundle, .store = store};
+
+    if (!output_format_row(output->format)->names_blobs || output->format == FORMAT_LAYER)
+        return error_advise(
+            error_new(EXIT_USAGE, "write '%s': a docker-archive holds images for one platform only",
+                      output->path),
+            "use oci-archive:FILE, oci:DIR or dir:DIR, or leave --all out");
+    return write_content(&content, output);
 }

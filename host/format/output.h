@@ -12,6 +12,7 @@
 
 #include "host/format/output_format.h"
 #include "host/image/image.h"
+#include "host/image/image_bundle.h"
 #include "host/image/layer_writer.h"
 #include "host/lib/error.h"
 #include "host/store/store.h"
@@ -25,6 +26,8 @@ struct output {
 
     /* The target: a file, or a directory for oci and layer; "-" is standard output for archives. */
     const char *path;
+
+    bool is_added; /* to the images of an OCI layout that exists, which is otherwise replaced */
 };
 
 /* Return the forms in which output_write needs the new layer, and the base layers (enum layer_form
@@ -47,5 +50,10 @@ unsigned int output_wants_base(const struct output *output);
  * as it is. Errors: EXIT_DISK_FULL (the output's or the cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *output_write(const struct image *image, const struct output *output,
                                          struct store *store);
+
+/* Writes BUNDLE, all of whose blobs have a path, with its bytes and digests; not as a
+ * docker-archive. Errors: the same, and EXIT_USAGE. */
+[[nodiscard]] struct error *output_write_bundle(const struct image_bundle *bundle,
+                                                const struct output *output, struct store *store);
 
 #endif

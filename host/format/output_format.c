@@ -37,6 +37,15 @@ static const struct output_format_row rows[] = {
             .members = {"layer.tar", "json", "VERSION"},
             .compared = {"/layer.tar", "/json"},
         },
+    [FORMAT_DIR] =
+        {
+            .is_folder = true,
+            .names_blobs = true,
+            .needed = LAYER_BLOB,
+            .members = {"manifest.json", "version"},
+            .has_blobs = true,
+            .compared = {"/manifest.json"}, /* it names all other files by their digests */
+        },
 };
 
 const struct output_format_row *output_format_row(enum output_format format)

@@ -10,7 +10,13 @@
 
 #include "host/tar/compression.h"
 
-enum output_format { FORMAT_DOCKER_ARCHIVE, FORMAT_OCI_ARCHIVE, FORMAT_OCI, FORMAT_LAYER };
+enum output_format {
+    FORMAT_DOCKER_ARCHIVE,
+    FORMAT_OCI_ARCHIVE,
+    FORMAT_OCI,
+    FORMAT_LAYER,
+    FORMAT_DIR, /* of `copy` only */
+};
 
 /* Lists end with NULL. */
 struct output_format_row {
@@ -22,6 +28,7 @@ struct output_format_row {
     unsigned int needed; /* the forms of base layers that are written (enum layer_form bits) */
 
     const char *members[4];  /* of a directory: the names in it */
+    bool has_blobs;          /* and beside them blobs and manifests, named by their digests */
     const char *compared[3]; /* what --check compares: paths below the target, or "" */
 };
 

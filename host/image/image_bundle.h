@@ -1,7 +1,7 @@
 /*
  * A manifest or an index as it came, with everything that it leads to: the manifests of all
- * platforms, artifacts included, and their blobs. It is for copying unchanged; what is inside of the
- * blobs does not matter. For one image to work with see image.h.
+ * platforms, artifacts included, and their blobs. It is for copying unchanged; what is inside of
+ * the blobs does not matter. For one image to work with see image.h.
  *
  * A source is walked from the root's bytes: first all manifests are read, then the caller fills in
  * where the blobs are.

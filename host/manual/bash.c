@@ -69,7 +69,7 @@ void bash_arguments(struct buffer *out)
         const struct command *command = &command_table[i];
 
         for (int j = 0; j < COMMAND_ARGUMENTS_MAX && command->arguments[j].name != NULL; j++) {
-            if (command->arguments_max < 0)
+            if (command_repeats(command, j))
                 buffer_printf(out, "    %s/*)", command->name);
             else
                 buffer_printf(out, "    %s/%d)", command->name, j + 1);

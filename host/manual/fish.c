@@ -90,8 +90,7 @@ void fish_arguments(struct buffer *out)
 
         for (int j = 0; j < COMMAND_ARGUMENTS_MAX && command->arguments[j].name != NULL; j++) {
             buffer_printf(out, "complete -c vmbuild -n '__vmbuild_argument %s", command->name);
-            if (command->arguments_max >= 0)
-                buffer_printf(out, " %d", j + 1);
+            buffer_printf(out, " %d%s", j + 1, command_repeats(command, j) ? " more" : "");
             buffer_printf(out, "'");
             append_kind(&command->arguments[j], out);
             buffer_printf(out, "\n");

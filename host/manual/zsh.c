@@ -75,7 +75,7 @@ static void append_arguments(const struct command *command, struct buffer *out)
     for (int i = 0; i < COMMAND_ARGUMENTS_MAX && command->arguments[i].name != NULL; i++) {
         CLEANUP(buffer_free) struct buffer spec = {0};
 
-        if (command->arguments_max < 0)
+        if (command_repeats(command, i))
             buffer_printf(&spec, "*");
         else
             buffer_printf(&spec, "%d", i + 1);

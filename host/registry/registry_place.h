@@ -1,6 +1,6 @@
 /*
- * Finds the place that an image is pulled from: by the alias of a short name, and of the mirrors and
- * the registry itself the first that has the image's manifest.
+ * Finds the place that an image is pulled from: by the alias of a short name, and of the mirrors
+ * and the registry itself the first that has the image's manifest.
  */
 #ifndef VMBUILD_REGISTRY_PLACE_H
 #define VMBUILD_REGISTRY_PLACE_H
@@ -20,8 +20,8 @@
                                                    struct reference *ret);
 
 /* Gets the manifest NAME, as manifest_download, from the first of PLACES that has it. *RET_PLACE is
- * that one, *RET_REPOSITORY is there and freed by repository_free. Errors: EXIT_NETWORK, with those of
- * the other places in the details; and as manifest_download. */
+ * that one, *RET_REPOSITORY is there and freed by repository_free. Errors: EXIT_NETWORK, with those
+ * of the other places in the details; and as manifest_download. */
 [[nodiscard]] struct error *registry_place_find(const struct registry_endpoints *places,
                                                 const struct registry_access *access,
                                                 const char *name, const struct digest *wanted,

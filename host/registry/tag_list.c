@@ -39,8 +39,8 @@ static struct error *add_page(const struct http_answer *answer, struct strings *
     return NULL;
 }
 
-/* Returns the URL of the next page, from a header `Link: <URL>; rel="next"` (RFC 8288); NULL if this
- * is the last. The caller's. */
+/* Returns the URL of the next page, from a header `Link: <URL>; rel="next"` (RFC 8288); NULL if
+ * this is the last. The caller's. */
 static char *next_page(const struct http_answer *answer, const char *url)
 {
     const char *link = http_header(answer, "link");

@@ -19,7 +19,7 @@ check() {
     while IFS='|' read -r line expected; do
         is "$shell: $line" "$(words "$(cd "$WORK/files" && "complete_$shell" "$line" 2>&1)")" "$(words "$expected")"
     done <<'END'
-vmbuild |build export pull push merge tarsum inspect doctor cache schema
+vmbuild |build export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
 vmbuild ex|export
 vmbuild --form|--format
 vmbuild pull --pl|--plain-http --platform
@@ -39,6 +39,8 @@ vmbuild --set fromImage|fromImage= fromImageName= fromImageTag=
 vmbuild --spec im|image.tar
 vmbuild export im|image.tar
 vmbuild push image.tar do|docker://
+vmbuild push image.tar docker://a/b do|docker://
+vmbuild copy image.tar oci|oci-archive: oci:
 vmbuild export oci|oci-archive: oci:
 vmbuild merge im|image.tar
 END

@@ -252,7 +252,8 @@ static void check_docker_archive(const struct parts *parts, size_t layer_count)
 static void check_docker(struct fixture *fixture, enum compression compression, size_t base_count)
 {
     CLEANUP(freep) char *path = in_folder(fixture, "out.tar");
-    struct output output = {FORMAT_DOCKER_ARCHIVE, compression, path};
+    struct output output = {
+        .format = FORMAT_DOCKER_ARCHIVE, .compression = compression, .path = path};
     struct parts parts = {0};
 
     assert_null(write_image(fixture, &output, base_count));
@@ -325,7 +326,8 @@ static void test_oci_archive(void **state)
     CLEANUP(freep) char *path = in_folder(fixture, "out.oci");
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct output output = {FORMAT_OCI_ARCHIVE, cases[i].compression, path};
+        struct output output = {
+            .format = FORMAT_OCI_ARCHIVE, .compression = cases[i].compression, .path = path};
         struct parts parts = {0};
 
         assert_null(write_image(fixture, &output, 2));
@@ -366,7 +368,7 @@ static void test_folders_are_replaced_whole(void **state)
     CLEANUP(freep) char *index = xasprintf("%s/index.json", path);
     CLEANUP(freep) char *blobs = xasprintf("%s/blobs/sha256", path);
     CLEANUP(freep) char *stale = xasprintf("%s/stale", blobs);
-    struct output output = {FORMAT_OCI, COMPRESSION_GZIP, slashed};
+    struct output output = {.format = FORMAT_OCI, .compression = COMPRESSION_GZIP, .path = slashed};
     mode_t mask = umask(027);
 
     assert_null(write_image(fixture, &output, 1));
@@ -390,7 +392,8 @@ static void test_other_folders_are_kept(void **state)
     assert_int_equal(mkdir(path, 0777), 0);
     close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
     for (size_t i = 0; i < 3; i++) {
-        struct output output = {formats[i], COMPRESSION_NONE, path};
+        struct output output = {
+            .format = formats[i], .compression = COMPRESSION_NONE, .path = path};
         struct error *err = write_image(fixture, &output, 1);
 
         assert_non_null(err);
@@ -407,7 +410,7 @@ static void test_output_with_more_in_it_is_kept(void **state)
     struct fixture *fixture = *state;
     CLEANUP(freep) char *path = in_folder(fixture, "out");
     CLEANUP(freep) char *file = xasprintf("%s/notes", path);
-    struct output output = {FORMAT_OCI, COMPRESSION_NONE, path};
+    struct output output = {.format = FORMAT_OCI, .compression = COMPRESSION_NONE, .path = path};
 
     assert_null(write_image(fixture, &output, 1));
     assert_null(output_check(&output));
@@ -428,7 +431,8 @@ static void test_archive_named_as_folder(void **state)
     const char *const paths[] = {path, fixture->folder};
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct output output = {FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, paths[i]};
+        struct output output = {
+            .format = FORMAT_DOCKER_ARCHIVE, .compression = COMPRESSION_NONE, .path = paths[i]};
         CLEANUP(error_freep) struct error *err = output_check(&output);
 
         assert_non_null(err);
@@ -444,7 +448,7 @@ static void test_layer_folder(void **state)
     CLEANUP(freep) char *tar_path = xasprintf("%s/layer.tar", path);
     CLEANUP(freep) char *json_path = xasprintf("%s/json", path);
     CLEANUP(freep) char *version_path = xasprintf("%s/VERSION", path);
-    struct output output = {FORMAT_LAYER, COMPRESSION_GZIP, path};
+    struct output output = {.format = FORMAT_LAYER, .compression = COMPRESSION_GZIP, .path = path};
     CLEANUP(buffer_free) struct buffer tar = {0}, json = {0}, version = {0}, expected = {0};
 
     assert_null(write_image(fixture, &output, 1));
@@ -468,7 +472,8 @@ static void test_warm_and_cold_store(void **state)
     struct fixture *fixture = *state;
     struct buffer outputs[3] = {0};
     CLEANUP(freep) char *path = in_folder(fixture, "out.tar.gz");
-    struct output output = {FORMAT_DOCKER_ARCHIVE, COMPRESSION_GZIP, path};
+    struct output output = {
+        .format = FORMAT_DOCKER_ARCHIVE, .compression = COMPRESSION_GZIP, .path = path};
 
     for (size_t i = 0; i < 3; i++) {
         if (i == 2) {
@@ -486,7 +491,8 @@ static void test_warm_and_cold_store(void **state)
 
 static void test_devices_are_written_to(void **state)
 {
-    struct output output = {FORMAT_DOCKER_ARCHIVE, COMPRESSION_NONE, "/dev/null"};
+    struct output output = {
+        .format = FORMAT_DOCKER_ARCHIVE, .compression = COMPRESSION_NONE, .path = "/dev/null"};
     struct stat status;
 
     assert_null(write_image(*state, &output, 1));
@@ -503,7 +509,8 @@ static void test_devices_are_written_to(void **state)
 
 static void test_missing_folder(void **state)
 {
-    struct output output = {FORMAT_OCI_ARCHIVE, COMPRESSION_NONE, "/nonexistent/out"};
+    struct output output = {
+        .format = FORMAT_OCI_ARCHIVE, .compression = COMPRESSION_NONE, .path = "/nonexistent/out"};
     struct error *err = write_image(*state, &output, 1);
 
     assert_non_null(err);

@@ -243,8 +243,10 @@ static void test_choose(void **state)
 static const char index_with_others[] =
     "{\"schemaVersion\":2,\"manifests\":["
     "{\"mediaType\":\"" MANIFEST_OCI "\",\"digest\":\"sha512:abc\",\"size\":9},"
-    "{\"mediaType\":\"" MANIFEST_OCI "\",\"artifactType\":\"application/spdx+json\",\"digest\":\"sha256:" HEX_A "\",\"size\":9},"
-    "{\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\",\"digest\":\"sha256:" HEX_A "\",\"size\":9},"
+    "{\"mediaType\":\"" MANIFEST_OCI "\",\"artifactType\":\"application/spdx+json\","
+    "\"digest\":\"sha256:" HEX_A "\",\"size\":9},"
+    "{\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\","
+    "\"digest\":\"sha256:" HEX_A "\",\"size\":9},"
     "{\"mediaType\":\"" MANIFEST_OCI "\",\"digest\":\"sha256:" HEX_B "\",\"size\":9}]}";
 /* clang-format on */
 

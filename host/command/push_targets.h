@@ -1,0 +1,28 @@
+/*
+ * What `push` and `copy` send to registries: one image, or a bundle with the images of all
+ * platforms, to any number of references. Those of one repository share a push.
+ */
+#ifndef VMBUILD_PUSH_TARGETS_H
+#define VMBUILD_PUSH_TARGETS_H
+
+#include <stddef.h>
+
+#include "host/image/image.h"
+#include "host/image/image_bundle.h"
+#include "host/image/image_request.h"
+#include "host/image/reference.h"
+#include "host/lib/error.h"
+#include "host/store/store.h"
+
+struct push_content {
+    const struct image *image; /* or NULL: */
+    const struct image_bundle *bundle;
+};
+
+/* Pushes CONTENT to the COUNT TARGETS, all in registries, and shows each with the digest of the
+ * manifest. Errors: as registry_push and registry_push_bundle. */
+[[nodiscard]] struct error *push_targets(const struct push_content *content,
+                                         const struct reference *targets, size_t count,
+                                         const struct registry_access *access, struct store *store);
+
+#endif
