@@ -222,12 +222,13 @@ END
  "contents": null, "config": null, "diskSize": 1024, "extraCommands": "", "runAsRoot": null}
 END
     agree "a list of closure paths and one of contents" 0 <<< '{"name": "x", "contents": "one", "closure": []}'
+    agree "the kernel's name of an architecture" 0 <<< '{"name": "x", "architecture": "x86_64"}'
     agree "no name" 3 <<< '{}'
     agree "an unknown key" 3 <<< '{"name": "x", "nam": "y"}'
     for value in '"tag": 1' '"contents": [1]' '"contents": {}' '"closure": "list"' '"config": []' \
         '"runAsRoot": {"path": "script"}' '"runAsRoot": 1' '"shadowSetup": "yes"' '"diskSize": "1024"' \
         '"memory": 1' '"cpus": 0' '"cpus": 1.5' '"shares": [{"source": "one"}]' '"shares": {}' \
-        '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": "x86_64"' \
+        '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": 1' \
         '"created": 0' \
         '"contents": [{}]' '"contents": [{"target": "/a"}]' '"contents": [{"source": 1}]' \
         '"contents": [{"source": "one", "path": "/a"}]' '"contents": [{"source": "one", "target": "a"}]' \
