@@ -23,6 +23,7 @@
 
 /* An index may list indexes; one such step is all that is seen in practice. */
 #define INDEX_DEPTH_MAX 2
+#define ARTIFACTS_MAX 32 /* of an index, that are looked at in search of an image */
 
 /* A pull in progress. */
 struct pull {
@@ -103,28 +104,46 @@ static struct error *get_manifest(struct pull *pull, const char *name, const str
     return manifest_parse(name, pull->bytes.data, pull->bytes.length, type, &pull->manifest);
 }
 
+/* Goes from the index in PULL->manifest to the image in it that suits best. An entry may turn out
+ * to be an artifact, of which an index need not tell: then the next is taken. */
+static struct error *choose_from_index(struct pull *pull, const char *name)
+{
+    CLEANUP(manifest_free) struct manifest index = pull->manifest;
+
+    pull->manifest = (struct manifest){0};
+    for (unsigned int artifacts = 0;; artifacts++) {
+        const struct descriptor *chosen = NULL;
+
+        TRY(manifest_choose(&index, name, pull->request->choice.architecture, &chosen));
+        CLEANUP(freep) char *digest = xasprintf(DIGEST_PREFIX "%s", chosen->digest.hex);
+        struct error *err = get_manifest(pull, digest, &chosen->digest);
+
+        if (err == NULL) {
+            pull->is_chosen = pull->is_chosen || chosen->architecture != NULL;
+            return NULL;
+        }
+        if (artifacts + 1 == index.count || artifacts == ARTIFACTS_MAX ||
+            !manifest_is_artifact(pull->bytes.data, pull->bytes.length))
+            return err;
+        error_free(err);
+        index.items[chosen - index.items].is_artifact = true;
+    }
+}
+
 /* Gets the manifest of the image, by way of an index if there is one. */
 static struct error *resolve(struct pull *pull)
 {
     const struct reference *reference = pull->reference;
-    struct digest wanted = reference->digest;
     CLEANUP(freep)
-    char *name = wanted.hex[0] != '\0'
-                     ? xasprintf(DIGEST_PREFIX "%s", wanted.hex)
+    char *name = reference->digest.hex[0] != '\0'
+                     ? xasprintf(DIGEST_PREFIX "%s", reference->digest.hex)
                      : xstrdup(reference->tag != NULL ? reference->tag : "latest");
 
-    TRY(get_manifest(pull, name, &wanted));
+    TRY(get_manifest(pull, name, &reference->digest));
     for (unsigned int depth = 0; pull->manifest.is_index; depth++) {
-        const struct descriptor *chosen;
-
         if (depth == INDEX_DEPTH_MAX)
             return error_new(EXIT_INPUT, "read manifest '%s': indexes are nested too deeply", name);
-        TRY(manifest_choose(&pull->manifest, name, pull->request->choice.architecture, &chosen));
-        pull->is_chosen = pull->is_chosen || chosen->architecture != NULL;
-        wanted = chosen->digest;
-        free(name);
-        name = xasprintf(DIGEST_PREFIX "%s", wanted.hex);
-        TRY(get_manifest(pull, name, &wanted));
+        TRY(choose_from_index(pull, name));
     }
     return NULL;
 }

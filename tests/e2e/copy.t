@@ -151,6 +151,34 @@ rm "$WORK/all.oci/blobs/sha256/$(jq -r '.manifests[0].digest' "$WORK/all.dir/man
 run copy --all oci:all.oci:v1 oci:damaged:v1 --no-cache
 exits 3 "--all of a layout that lacks a manifest"
 
+# An index may list artifacts without a word of what they are.
+(cd "$WORK" && python3 -) << 'END'
+import hashlib, json, shutil
+shutil.copytree("index", "unlabelled")
+with open("unlabelled/index.json") as file:
+    index = json.load(file)
+place = "unlabelled/blobs/sha256/"
+with open(place + index["manifests"][0]["digest"][7:]) as file:
+    entries = json.load(file)["manifests"]
+for entry in entries:
+    del entry["platform"]
+data = json.dumps({"schemaVersion": 2, "mediaType": index["manifests"][0]["mediaType"],
+                   "manifests": [entries[2], entries[0]]}).encode()
+index["manifests"][0].update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
+with open(place + hashlib.sha256(data).hexdigest(), "wb") as file:
+    file.write(data)
+with open("unlabelled/index.json", "w") as file:
+    json.dump(index, file)
+END
+run copy --all unlabelled "docker://127.0.0.1:$REAL/unlabelled:x"
+fresh_cache
+for image in unlabelled "docker://127.0.0.1:$REAL/unlabelled:x"; do
+    run inspect "$image"
+    is "an artifact before the image: ${image/$REAL/PORT}" "$STATUS $(jq -r .architecture "$WORK/out")" "0 amd64"
+done
+run inspect "docker://127.0.0.1:$REAL/unlabelled:x" --platform arm64
+exits 3 "an artifact before the image: another platform"
+
 # --- Push
 run push docker.tar "docker://127.0.0.1:$REAL/push:1" "docker://127.0.0.1:$REAL/push:2" --progress=json
 exits 0 "push under two tags"
