@@ -170,7 +170,7 @@ struct error *registries_conf_push(const struct reference *reference,
     CLEANUP(registry_endpoints_free) struct registry_endpoints found = {0};
 
     TRY(resolve(reference, access, true, &found));
-    *ret_insecure = found.items[0].insecure;
+    *ret_insecure = found.count > 0 && found.items[0].insecure;
     return NULL;
 }
 

@@ -247,4 +247,40 @@ exits 2 "a login without a password"
 INPUT=$WORK/password run login "no host" --username user --password-stdin
 exits 3 "a login to what is not a registry"
 
+# --- Login with a helper, and with tokens
+fresh_cache
+mkdir "$WORK/helpers"
+cat > "$WORK/helpers/docker-credential-keep" << EOF
+#!/bin/sh
+echo "\$1" >> $WORK/kept.log
+case \$1 in
+store) cat > $WORK/kept ;;
+get) cat $WORK/kept ;;
+erase) rm $WORK/kept ;;
+esac
+EOF
+chmod 755 "$WORK/helpers/docker-credential-keep"
+HOST=127.0.0.1:$HIDDEN_PORT
+jq -n --arg host "$HOST" '{credHelpers: {($host): "keep"}}' > "$WORK/helper.json"
+echo secret > "$WORK/password"
+chown $NOBODY "$WORK/helper.json"
+USER_ENV+=("PATH=$WORK/helpers:/usr/bin:/bin" "REGISTRY_AUTH_FILE=$WORK/helper.json")
+INPUT=$WORK/password run login "$HOST" --username user --password-stdin
+exits 0 "log in where a helper keeps credentials"
+is "the helper has them" "$(jq -c . "$WORK/kept")" \
+    "{\"ServerURL\":\"$HOST\",\"Username\":\"user\",\"Secret\":\"secret\"}"
+unlike "the file does not" "$(cat "$WORK/helper.json")" auths
+run pull "docker://$HOST/private/a:t" -o helped.tar --no-cache
+exits 0 "pull with what the helper keeps"
+run logout "$HOST"
+exits 0 "log out of it"
+ok "the helper has forgotten them" test ! -e "$WORK/kept"
+INPUT=$WORK/password run login "$TOKEN" -u user --password-stdin --authfile tokens.json
+exits 0 "log in where a token server decides"
+INPUT=$WORK/wrong run login "$TOKEN/private" -u user --password-stdin --authfile tokens.json
+exits 9 "a wrong password where a token server decides"
+INPUT=$WORK/password run login "$TOKEN/private" -u user --password-stdin --authfile tokens.json
+is "a namespace has an entry of its own" "$(jq -c '.auths | keys' "$WORK/tokens.json")" \
+    "[\"$TOKEN\",\"$TOKEN/private\"]"
+
 done_testing

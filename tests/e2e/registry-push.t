@@ -86,14 +86,14 @@ exits 9 "a registry that refuses"
 says "denied: its words are kept" "status 403.*DENIED: no access"
 
 # --- Statuses of other registries
-push_through() { # NAME < FAULTS
+push_to() { # NAME < FAULTS
     start_proxy "$1" "$REAL"
     run push "docker-archive:other.tar" "docker://127.0.0.1:$PORT/$1:t"
 }
 run push "docker-archive:other.tar" "docker://127.0.0.1:$REAL/plain:t"
 WHOLE=$(digest plain:t)
 for status in 200 201 204; do
-    push_through "patch$status" << EOF
+    push_to "patch$status" << EOF
 [{"match": "PATCH ", "do": "instead", "status": $status},
  {"match": "POST ", "do": "instead", "status": $status}]
 EOF
@@ -101,20 +101,20 @@ EOF
     is "$status: each blob is finished" "$(requests "patch$status" 'PUT .*/blobs/')" 5
     is "$status: the image is whole" "$(digest "patch$status:t")" "$WHOLE"
 done
-push_through put << 'EOF'
+push_to put << 'EOF'
 [{"match": "PUT .*/manifests/", "do": "instead", "status": 204},
  {"match": "PUT .*/blobs/", "do": "instead", "status": 204}]
 EOF
 exits 0 "a manifest answered with 204"
 is "put: the image is whole" "$(digest put:t)" "$WHOLE"
-push_through redirected << EOF
+push_to redirected << EOF
 [{"match": "POST /", "do": "status", "status": 307,
   "headers": {"Location": "http://127.0.0.1:$REAL/v2/redirected/blobs/uploads/"}}]
 EOF
 exits 0 "an upload that begins elsewhere"
 is "redirected: the bytes go there" "$(requests redirected 'PATCH ')" 0
 is "redirected: the image is whole" "$(digest redirected:t)" "$WHOLE"
-push_through elsewhere << EOF
+push_to elsewhere << EOF
 [{"match": "PATCH /", "do": "status", "status": 308, "times": 1,
   "headers": {"Location": "http://127.0.0.1:$REAL/gone"}}]
 EOF
