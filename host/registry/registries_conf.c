@@ -20,7 +20,7 @@ static size_t match(const char *image, const char *prefix)
         const char *colon = memchr(image, ':', host);
         size_t name = colon != NULL && strchr(suffix, ':') == NULL ? (size_t)(colon - image) : host;
 
-        return name > tail && strncmp(image + name - tail, suffix, tail) == 0 ? name : 0;
+        return name > tail && strncmp(image + name - tail, suffix, tail) == 0 ? host : 0;
     }
     if (strncmp(image, prefix, length) != 0)
         return 0;

@@ -183,6 +183,7 @@ static void test_prefixes(void **state)
     expect("e.io/n:1", "e.io/n:1");
     expect("h.net/x.e.io:1", "h.net/x.e.io:1");
     expect("x.f.e.io/n:1", "f.io/deep/n:1");
+    expect("x.f.e.io:5000/n:1", "f.io/deep/n:1");
     expect("port.io:5000/n:1", "+port.io:5000/n:1");
     expect("port.io/n:1", "port.io/n:1");
 }
