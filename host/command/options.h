@@ -32,18 +32,18 @@ struct options {
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;
     bool no_cache, dry_run, check;
+    bool only_deps;   /* --only-deps of merge */
+    bool all;         /* --all of copy */
+    bool raw, config; /* --raw, --config of inspect */
+    bool plain_http;
     char *cache_dir;
     enum progress_mode progress;
     int verbosity; /* -1 quiet, 0, 1 verbose */
-    bool only_deps;
     enum tarsum_version tarsum_version;
-    bool all;         /* --all of copy */
-    bool raw, config; /* --raw, --config of inspect */
-    char *digest;     /* --digest */
-    char *platform;   /* --platform: a GOARCH name */
-    char *auth_file;  /* --authfile */
-    bool plain_http;
     enum registry_trust trust;       /* --tls-verify */
+    char *digest;                    /* --digest */
+    char *platform;                  /* --platform, as platform_parse reads it */
+    char *auth_file;                 /* --authfile */
     char *creds, *registry_timeout;  /* --creds, --registry-timeout */
     char *username, *given_password; /* --username, --password */
     bool password_stdin;

@@ -1,5 +1,6 @@
 #include "host/format/docker_archive.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,6 +286,7 @@ static struct error *choose(const struct image_files *files, const struct json *
     TRY(choose_platform(files, &candidates, choice, &platforms, &chosen, &fits));
     if (!fits)
         return image_name_wrong_platform(files->path, choice, &platforms);
+    assert(candidates.count > chosen);
     *ret = candidates.entries[chosen];
     image->name = STEAL(candidates.names[chosen].name);
     image->tag = STEAL(candidates.names[chosen].tag);

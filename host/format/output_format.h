@@ -25,10 +25,10 @@ struct output_format_row {
     bool is_compressed;  /* the archive as a whole is compressed, not each layer */
     bool names_blobs;    /* its documents name layers by the digest of their compressed form */
     bool has_tarsum;     /* its documents have the new layer's tarsum */
+    bool has_blobs;      /* a directory has blobs beside MEMBERS, named by their digests */
     unsigned int needed; /* the forms of base layers that are written (enum layer_form bits) */
 
     const char *members[4];  /* of a directory: the names in it */
-    bool has_blobs;          /* and beside them blobs and manifests, named by their digests */
     const char *compared[3]; /* what --check compares: paths below the target, or "" */
 };
 

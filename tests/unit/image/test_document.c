@@ -84,7 +84,7 @@ static void test_what_is_no_json(void **state)
 
         if (err == NULL)
             fail_msg("'%s' is not JSON", texts[i]);
-        assert_int_equal(err->code, EXIT_INPUT);
+        assert_int_equal(err != NULL ? err->code : 0, EXIT_INPUT);
         error_free(err);
     }
 }

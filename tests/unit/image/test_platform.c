@@ -44,7 +44,7 @@ static void test_names(void **state)
 
         if (err == NULL)
             fail_msg("'%s' is not a platform", wrong[i]);
-        assert_int_equal(err->code, EXIT_INPUT);
+        assert_int_equal(err != NULL ? err->code : 0, EXIT_INPUT);
         error_free(err);
     }
 }
