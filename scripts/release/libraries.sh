@@ -85,7 +85,7 @@ build_libisal() {
     local flags=$CFLAGS
     unset CFLAGS # its makefile's own
     cd libisal
-    make -s -j"$(nproc)" -f Makefile.unx lib CC="gcc $flags"
+    make -s -j"$(nproc)" -f Makefile.unx lib CC="gcc $flags $CPPFLAGS"
     mkdir "$prefix/include/isa-l"
     cp include/*.h "$prefix/include/isa-l"
     cp bin/isa-l.a "$prefix/lib/libisal.a"
@@ -95,7 +95,7 @@ build() {
     local name
     prefix=$PWD/done
     export CFLAGS="-O2 -g0 -fPIE -ffunction-sections -fdata-sections -ffile-prefix-map=$PWD=."
-    export CFLAGS="$CFLAGS -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
+    export CFLAGS="$CFLAGS -fstack-protector-strong" CPPFLAGS='-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2'
     mkdir -p "$prefix/lib" "$prefix/include" "$prefix/licences"
     download_sources "$own_release" "${packages[@]}"
     for name in "${packages[@]}"; do
