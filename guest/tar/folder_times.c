@@ -77,7 +77,7 @@ int folder_times_apply(struct folder_times *times, const char **ret_path)
         const struct timespec both[2] = {{.tv_nsec = UTIME_OMIT}, time->mtime};
 
         *ret_path = time->path;
-        int fd = path_open(time->path);
+        int fd = path_open(time->path, false);
 
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
             continue; /* deleted or replaced since */

@@ -16,10 +16,29 @@
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
+/* Keeps a time for the directory PATH. LINKED: it leads through a symbolic link, which may be gone
+ * before the time is set. */
+static int keep_time(struct folders *folders, const char *path, bool linked, uint64_t inode,
+                     struct timespec mtime, bool replace)
+{
+    struct path real = {0};
+
+    if (!linked)
+        return folder_times_keep(&folders->times, path, inode, mtime, replace);
+    bool found = path_resolve(folders->open[0].fd, path, &real) == 0; /* else it is too long */
+    int status =
+        folder_times_keep(&folders->times, found ? path_text(&real) : path, inode, mtime, replace);
+    int cause = errno;
+
+    path_free(&real);
+    errno = cause;
+    return status;
+}
+
 int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
                      struct timespec mtime)
 {
-    return folder_times_keep(&folders->times, path, inode, mtime, true);
+    return keep_time(folders, path, folders->open[folders->count - 1].linked, inode, mtime, true);
 }
 
 int folders_apply_times(struct folders *folders, const char **ret_path)
@@ -28,7 +47,7 @@ int folders_apply_times(struct folders *folders, const char **ret_path)
 }
 
 /* Pushes the directory FD, whose path is folders->path, on the open ones. */
-static int push(struct folders *folders, int fd)
+static int push(struct folders *folders, int fd, bool linked)
 {
     struct stat status;
 
@@ -43,14 +62,14 @@ static int push(struct folders *folders, int fd)
         folders->open = open;
         folders->room = room;
     }
-    if (folder_times_keep(&folders->times, path_text(&folders->path), status.st_ino, status.st_mtim,
-                          false))
+    if (keep_time(folders, path_text(&folders->path), linked, status.st_ino, status.st_mtim, false))
         return -1;
     folders->open[folders->count++] = (struct folder){
         .fd = fd,
         .inode = status.st_ino,
         .inherits =
             (status.st_mode & S_ISGID) != 0 || fgetxattr(fd, POSIX_ACL_DEFAULT, NULL, 0) > 0,
+        .linked = linked,
         .end = folders->path.length,
     };
     return 0;
@@ -63,7 +82,7 @@ int folders_open(struct folders *ret, int below)
 
     if (fd < 0)
         return -1;
-    if (push(ret, fd)) {
+    if (push(ret, fd, false)) {
         int cause = errno;
 
         close(fd);
@@ -169,6 +188,17 @@ static int make_link(struct folders *folders, int parent, const char *name, cons
                : 0;
 }
 
+/* Keeps the time of the directory PATH, which is there already. */
+static int keep_present_time(struct folders *folders, const char *path)
+{
+    struct stat status;
+
+    return fstatat(folders->open[0].fd, path, &status, AT_SYMLINK_NOFOLLOW) ||
+                   folder_times_keep(&folders->times, path, status.st_ino, status.st_mtim, false)
+               ? -1
+               : 0;
+}
+
 /* Makes the directory that the dangling symbolic link PATH points to, with all that is missing on
  * the way to it, as containerd and umoci do. */
 static int make_link_target(struct folders *folders, const char *path)
@@ -184,7 +214,7 @@ static int make_link_target(struct folders *folders, const char *path)
         target.bytes[end] = '\0';
         status = make_folder(folders, root, target.bytes, target.bytes);
         if (status && errno == EEXIST)
-            status = 0;
+            status = keep_present_time(folders, target.bytes);
         target.bytes[end] = rest;
     }
     int cause = errno;
@@ -205,14 +235,38 @@ static int make(struct folders *folders, const char *name, const char *path)
     return 0;
 }
 
-/* Opens NAME in the last open directory; if it is missing and CREATE is set, makes it. */
-static int open_or_make(struct folders *folders, const char *name, bool create)
+/* Opens NAME in the directory TOP. *RET_LINKED: it is a symbolic link to one. */
+static int open_folder(int top, const char *name, bool *ret_linked)
+{
+    int fd = openat(top, name, OPEN_FOLDER | O_NOFOLLOW);
+
+    *ret_linked = fd < 0 && (errno == ELOOP || errno == ENOTDIR);
+    return *ret_linked ? openat(top, name, OPEN_FOLDER) : fd;
+}
+
+/* Deletes NAME in the last open directory, a file or a link to one, unless SEEN has it. Returns 0,
+ * or -1 with errno. */
+static int make_room(const struct folders *folders, const char *name, const struct seen *seen)
+{
+    const struct folder *top = &folders->open[folders->count - 1];
+
+    if (seen != NULL && !seen_has(seen, top->inode, name))
+        return unlinkat(top->fd, name, 0);
+    errno = ENOTDIR;
+    return -1;
+}
+
+/* Opens NAME in the last open directory; if it is missing and CREATE is set, makes it. A file that
+ * may give way is as good as missing. */
+static int open_or_make(struct folders *folders, const char *name, bool create,
+                        const struct seen *seen, bool *ret_linked)
 {
     int top = folders->open[folders->count - 1].fd;
-    int fd = openat(top, name, OPEN_FOLDER);
+    int fd = open_folder(top, name, ret_linked);
     struct path path = {0};
 
-    if (fd >= 0 || errno != ENOENT || !create)
+    if (fd >= 0 || !create || (errno != ENOENT && errno != ENOTDIR) ||
+        (errno == ENOTDIR && make_room(folders, name, seen)))
         return fd;
     int status = path_push(&path, path_text(&folders->path)) || path_push(&path, name) ||
                          make(folders, name, path_text(&path))
@@ -222,18 +276,20 @@ static int open_or_make(struct folders *folders, const char *name, bool create)
 
     path_free(&path);
     errno = cause;
-    return status ? -1 : openat(top, name, OPEN_FOLDER);
+    return status ? -1 : open_folder(top, name, ret_linked);
 }
 
 /* Descends into the directory NAME of the last open one. */
 static int descend(struct folders *folders, const char *name, bool create, struct seen *seen)
 {
-    int fd = open_or_make(folders, name, create);
+    bool linked;
+    int fd = open_or_make(folders, name, create, seen, &linked);
 
     if (fd < 0)
         return -1;
+    linked = linked || folders->open[folders->count - 1].linked;
     if ((create && seen != NULL && seen_add(seen, folders->open[folders->count - 1].inode, name)) ||
-        path_push(&folders->path, name) || push(folders, fd)) {
+        path_push(&folders->path, name) || push(folders, fd, linked)) {
         close(fd);
         cut(folders, folders->count);
         errno = ENOMEM;

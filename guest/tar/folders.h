@@ -22,6 +22,7 @@ struct folder {
     int fd;
     uint64_t inode;
     bool inherits; /* new names in it inherit its group or its default ACL */
+    bool linked;   /* its path leads through a symbolic link */
     size_t end;    /* length of its path */
 };
 
@@ -43,7 +44,8 @@ int folders_open(struct folders *ret, int below);
 /* Returns the directory that holds the last component of PATH, valid until the next call, or NULL
  * with errno: ENOENT unless CREATE, ENOTDIR, ... *RET_NAME is that component, in PATH. If CREATE is
  * set, missing directories are made (0755, mtime 0, unless there is a tree below), and all on the
- * way are added to SEEN (may be NULL). */
+ * way are added to SEEN (may be NULL). With SEEN, a file that is in the way of one, or a link to
+ * such a file, gives way to it unless SEEN has it: in Docker, too, those of lower layers do. */
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
                                     struct seen *seen, const char **ret_name);
 

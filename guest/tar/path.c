@@ -171,7 +171,7 @@ int path_resolve(int root, const char *path, struct path *ret)
     return 0;
 }
 
-int path_open(const char *path)
+int path_open(const char *path, bool follow)
 {
     int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -187,7 +187,7 @@ int path_open(const char *path)
         memcpy(part, path, length);
         part[length] = '\0';
         int next = openat(at, *part ? part : ".",
-                          last ? O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+                          last ? O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)
                                : O_PATH | O_DIRECTORY | O_CLOEXEC);
         int cause = errno;
 

@@ -36,8 +36,8 @@ int path_normalize(char *raw, const char **ret_why);
  * *RET is a path in the form above, without symbolic links. Returns 0, or -1 with errno. */
 int path_resolve(int root, const char *path, struct path *ret);
 
-/* Opens the directory PATH, of any length, following symbolic links except in its last component.
- * Returns a descriptor, or -1 with errno. */
-int path_open(const char *path);
+/* Opens the directory PATH, of any length, following symbolic links; FOLLOW: in its last component,
+ * too. Returns a descriptor, or -1 with errno. */
+int path_open(const char *path, bool follow);
 
 #endif

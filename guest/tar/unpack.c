@@ -1,6 +1,7 @@
 #include "guest/tar/unpack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,17 +43,48 @@ static int set_root(struct unpacking *unpacking, struct target *target)
                : 0;
 }
 
+/* An opaque marker makes its directory the layer's own. If that is a file or a link of a lower
+ * layer, which is not followed, it becomes a directory. PATH is the marker's. */
+static int make_opaque_folder(struct unpacking *unpacking, const char *path)
+{
+    struct folders *folders = &unpacking->folders;
+    char *parent = strdup(path);
+    char *slash = parent != NULL ? strrchr(parent, '/') : NULL;
+    const char *name;
+    struct stat status;
+
+    if (slash == NULL) {
+        free(parent);
+        return parent == NULL ? -1 : 0;
+    }
+    *slash = '\0';
+    const struct folder *above = folders_parent(folders, parent, false, NULL, &name);
+    bool replace = above != NULL && fstatat(above->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   !S_ISDIR(status.st_mode) && !seen_has(&unpacking->seen, above->inode, name);
+    int result = replace && unlinkat(above->fd, name, 0) ? -1 : 0;
+    int cause = errno;
+
+    free(parent);
+    errno = cause;
+    if (replace && result == 0)
+        result = folders_parent(folders, path, true, &unpacking->seen, &name) == NULL ? -1 : 0;
+    return result;
+}
+
 /* Carries out the whiteout PATH, whose last component is NAME. */
 static int apply_whiteout(struct unpacking *unpacking, const char *path, const char *name)
 {
     const char *hidden = name + strlen(WHITEOUT_PREFIX);
     bool opaque = strcmp(name, WHITEOUT_OPAQUE) == 0;
 
-    if (unpacking->kind == UNPACK_LOWEST_LAYER ||
-        (!opaque && strncmp(hidden, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0))
+    if (!opaque && strncmp(hidden, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
         return 0;
     if (*hidden == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
         return fault_set(unpacking->fault, 0, "unpack '%s': not a whiteout of a name", path);
+    if (unpacking->kind == UNPACK_LOWEST_LAYER)
+        return 0;
+    if (opaque && make_opaque_folder(unpacking, path))
+        return unpacking_fail(unpacking, path);
     const char *last;
     const struct folder *folder = folders_parent(&unpacking->folders, path, false, NULL, &last);
 
@@ -67,6 +99,48 @@ static int apply_whiteout(struct unpacking *unpacking, const char *path, const c
     return 0;
 }
 
+/* Whether PATH is one of AUFS' own files, which are left out; those that hard links lead to stay
+ * until the end of the layer. */
+static bool is_aufs_file(struct unpacking *unpacking, const char *path)
+{
+    size_t length = strlen(WHITEOUT_AUFS_LINKS);
+
+    if (unpacking->kind == UNPACK_CONTENTS || strcmp(path, WHITEOUT_OPAQUE) == 0 ||
+        strncmp(path, WHITEOUT_AUFS, strlen(WHITEOUT_AUFS)) != 0)
+        return false;
+    if (strncmp(path, WHITEOUT_AUFS_LINKS, length) != 0 || path[length] != '/')
+        return true;
+    unpacking->has_aufs_links = true;
+    return false;
+}
+
+static int drop_aufs_links(struct unpacking *unpacking)
+{
+    folders_forget(&unpacking->folders);
+    return unpacking->has_aufs_links &&
+                   tree_delete(unpacking->folders.open[0].fd, WHITEOUT_AUFS_LINKS, NULL, 0)
+               ? unpacking_fail(unpacking, WHITEOUT_AUFS_LINKS)
+               : 0;
+}
+
+/* Whether the entry is a whiteout in overlayfs' own form, which it is below an overlay even where a
+ * layer's tar has it as a device. */
+static bool is_overlay_whiteout(const struct unpacking *unpacking, const struct target *target)
+{
+    return unpacking->kind != UNPACK_CONTENTS && S_ISCHR(target->mode) &&
+           archive_entry_rdevmajor(unpacking->entry) == 0 &&
+           archive_entry_rdevminor(unpacking->entry) == 0;
+}
+
+/* Deletes what is at TARGET. */
+static int hide(struct unpacking *unpacking, const struct target *target)
+{
+    if (tree_delete(target->folder->fd, target->name, NULL, 0))
+        return unpacking_fail(unpacking, target->path);
+    folders_forget(&unpacking->folders);
+    return 0;
+}
+
 static int apply_entry(struct unpacking *unpacking, char *path, char *link)
 {
     struct target target = {.path = path};
@@ -74,6 +148,8 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
 
     if (path_normalize(path, &why))
         return fault_set(unpacking->fault, 0, "unpack '%s': %s", path, why);
+    if (is_aufs_file(unpacking, path))
+        return 0;
     if (unpack_metadata_read(unpacking, &target))
         return -1;
     if (*path == '\0')
@@ -91,6 +167,8 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
         return unpacking_fail(unpacking, path);
     if (seen != NULL && seen_add(seen, target.folder->inode, target.name))
         return unpacking_fail(unpacking, path);
+    if (link == NULL && is_overlay_whiteout(unpacking, &target))
+        return hide(unpacking, &target);
     return link != NULL ? unpack_target_link(unpacking, &target, link)
                         : unpack_target_make(unpacking, &target);
 }
@@ -178,6 +256,8 @@ static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault 
         status = unpack_entries(&unpacking);
     const char *path;
 
+    if (status == 0)
+        status = drop_aufs_links(&unpacking);
     if (status == 0 && folders_apply_times(&unpacking.folders, &path))
         status = unpacking_fail(&unpacking, path);
     archive_read_free(unpacking.archive);

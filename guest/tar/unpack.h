@@ -4,10 +4,11 @@
  * applied is an error that names its path.
  *
  * Whiteouts follow OCI's layer specification: ".wh.NAME" deletes NAME, ".wh..wh..opq" empties its
- * directory, both only of what came from lower layers, wherever in the tar they stand; other names
- * that begin with ".wh..wh." are ignored. An entry replaces a file of another kind; a directory
- * that meets a directory takes over its contents and none of its metadata, as with umoci and
- * containerd.
+ * directory, both only of what came from lower layers, wherever in the tar they stand. A 0:0
+ * character device, overlayfs' own whiteout, deletes what has its name, as with Docker. Other names
+ * that begin with ".wh..wh." are AUFS' own and ignored, but hard links may lead to what is in
+ * ".wh..wh.plnk". An entry replaces a file of another kind; a directory that meets a directory
+ * takes over its contents and none of its metadata, as with umoci and containerd.
  */
 #ifndef VMBUILD_GUEST_UNPACK_H
 #define VMBUILD_GUEST_UNPACK_H

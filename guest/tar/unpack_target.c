@@ -114,7 +114,7 @@ int unpack_target_link(struct unpacking *unpacking, const struct target *target,
 
     if (slash != NULL)
         *slash = '\0';
-    int from = path_open(slash != NULL ? link : "");
+    int from = path_open(slash != NULL ? link : "", true);
 
     if (slash != NULL)
         *slash = '/';

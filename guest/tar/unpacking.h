@@ -25,6 +25,7 @@ struct unpacking {
     struct archive_entry *entry;
     struct folders folders;
     struct seen seen; /* of this layer */
+    bool has_aufs_links;
     struct fault *fault;
 };
 

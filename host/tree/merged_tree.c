@@ -18,17 +18,20 @@
 #define WHITEOUT ".wh."
 #define WHITEOUT_META ".wh..wh."
 #define OPAQUE ".wh..wh..opq"
+#define AUFS_LINKS ".wh..wh.plnk"
 
 struct merged_tree {
     struct path_tree *paths;
     size_t entries;
+    size_t layer; /* of the last entry */
 };
 
 /* A walk through the tree. */
 struct walk {
     struct path_tree *paths;
     size_t layer;
-    bool make; /* directories that are missing */
+    bool make;    /* directories that are missing */
+    bool blocked; /* it ended at something that is not a directory */
     struct path_node *node;
     unsigned int depth;
     unsigned int symlinks;
@@ -95,23 +98,59 @@ static struct error *walk_symlink(struct walk *walk, const char *target)
     return walk_path(walk, target, strlen(target));
 }
 
+/* Where NODE leads to if it is a symlink, else NULL. */
+static const char *symlink_of(const struct path_node *node)
+{
+    const struct merged_inode *inode = node != NULL && !node->is_folder ? node->data : NULL;
+
+    return inode != NULL ? inode->symlink : NULL;
+}
+
+/* Whether a symlink to TARGET in WALK's directory leads to something that is not a directory. */
+static struct error *leads_to_file(const struct walk *walk, const char *target, bool *ret)
+{
+    struct walk trial = *walk;
+
+    trial.make = trial.blocked = false;
+    TRY(walk_symlink(&trial, target));
+    *ret = trial.blocked;
+    return NULL;
+}
+
+/* Makes the directory NAME in WALK's. CHILD is what is there instead, or NULL: a file of a lower
+ * layer, or a symlink to one, gives way. */
+static struct error *make_folder(struct walk *walk, const char *name, size_t length,
+                                 struct path_node **child)
+{
+    if (*child != NULL && (*child)->owner == walk->layer)
+        return error_new(EXIT_INPUT,
+                         "'%.*s' is not a directory, but the layer has entries below it",
+                         (int)length, name);
+    if (*child != NULL)
+        path_tree_remove(walk->paths, *child);
+    *child = path_tree_add(walk->node, name, length, walk->layer);
+    return NULL;
+}
+
 /* Goes from WALK's directory to its child NAME, a directory. The node is NULL afterwards if there
  * is none and none is to be made. */
 static struct error *walk_part(struct walk *walk, const char *name, size_t length)
 {
     struct path_node *child = path_tree_child(walk->node, name, length);
-    const struct merged_inode *inode = child != NULL ? child->data : NULL;
+    const char *target = symlink_of(child);
+    bool is_file = false;
 
-    if (child != NULL && !child->is_folder && inode != NULL && inode->symlink != NULL)
-        return walk_symlink(walk, inode->symlink);
+    if (target != NULL && walk->make)
+        TRY(leads_to_file(walk, target, &is_file));
+    if (target != NULL && !is_file)
+        return walk_symlink(walk, target);
     if (child == NULL || !child->is_folder) {
         if (!walk->make) {
             walk->node = NULL;
+            walk->blocked = child != NULL;
             return NULL;
         }
-        if (child != NULL)
-            path_tree_remove(walk->paths, child);
-        child = path_tree_add(walk->node, name, length, walk->layer);
+        TRY(make_folder(walk, name, length, &child));
     }
     if (++walk->depth > DEPTH_MAX)
         return error_new(EXIT_INPUT, "directories are nested more than %d deep", DEPTH_MAX);
@@ -178,20 +217,55 @@ static struct error *check_path(const char *path)
     return NULL;
 }
 
-/* Whether PATH is within aufs' own files in layers, such as .wh..wh.plnk. */
+/* Skips slashes and "." parts. */
+static const char *skip_empty_parts(const char *path)
+{
+    while (*path == '/' || (path[0] == '.' && (path[1] == '/' || path[1] == '\0')))
+        path++;
+    return path;
+}
+
+/* Whether PATH is one of aufs' own files, which it keeps in the root of a layer. Those that hard
+ * links may lead to stay until the end of the layer. */
 static bool is_aufs_path(const char *path)
 {
-    for (const char *part = path; *part != '\0';) {
-        size_t length = strcspn(part, "/");
-        bool is_meta = strncmp(part, WHITEOUT_META, strlen(WHITEOUT_META)) == 0;
-        bool is_opaque = length == strlen(OPAQUE) && strncmp(part, OPAQUE, length) == 0;
+    const char *first = skip_empty_parts(path);
+    size_t length = strcspn(first, "/");
+    bool is_last = *skip_empty_parts(first + length) == '\0';
 
-        if (is_meta && !is_opaque)
-            return true;
-        part += length;
-        part += strspn(part, "/");
-    }
-    return false;
+    if (strncmp(first, WHITEOUT_META, strlen(WHITEOUT_META)) != 0 ||
+        (is_last && length == strlen(OPAQUE) && strncmp(first, OPAQUE, length) == 0))
+        return false;
+    return is_last || length != strlen(AUFS_LINKS) || strncmp(first, AUFS_LINKS, length) != 0;
+}
+
+static void drop_aufs_links(struct merged_tree *tree)
+{
+    struct path_node *node =
+        path_tree_child(path_tree_root(tree->paths), AUFS_LINKS, strlen(AUFS_LINKS));
+
+    if (node != NULL)
+        path_tree_remove(tree->paths, node);
+}
+
+/* Makes the directory of the opaque marker PATH, which ends at its LENGTH, if it is a file or a
+ * symlink of a lower layer: that symlink is not followed. */
+static struct error *make_opaque_folder(const struct walk *start, const char *path, size_t length)
+{
+    CLEANUP(freep) char *folder = xstrndup(path, length);
+    struct walk walk = *start;
+    size_t last_length;
+    const char *last = last_part(folder, &last_length);
+
+    if (last_length == 0)
+        return NULL;
+    TRY(walk_path(&walk, folder, (size_t)(last - folder)));
+    struct path_node *child =
+        walk.node != NULL ? path_tree_child(walk.node, last, last_length) : NULL;
+
+    if (child == NULL || child->is_folder || child->owner == walk.layer)
+        return NULL;
+    return make_folder(&walk, last, last_length, &child);
 }
 
 /* Applies the whiteout NAME of LENGTH bytes in WALK's directory. */
@@ -244,6 +318,13 @@ static struct error *find_inode(struct walk *walk, uint64_t offset, struct archi
     return NULL;
 }
 
+/* Whether ENTRY is overlayfs' own whiteout, which it is for Docker even in a layer's tar. */
+static bool is_overlay_whiteout(struct archive_entry *entry)
+{
+    return archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFCHR &&
+           archive_entry_rdevmajor(entry) == 0 && archive_entry_rdevminor(entry) == 0;
+}
+
 /* Puts the entry at the name LAST of LENGTH bytes in WALK's directory. */
 static struct error *put(struct walk *walk, const char *last, size_t length, uint64_t offset,
                          struct archive_entry *entry)
@@ -254,9 +335,14 @@ static struct error *put(struct walk *walk, const char *last, size_t length, uin
 
     if (length == 0 && !is_folder)
         return error_new(EXIT_INPUT, "the root is not a directory");
-    TRY(find_inode(walk, offset, entry, &inode));
     struct path_node *node = length > 0 ? path_tree_child(walk->node, last, length) : walk->node;
 
+    if (is_overlay_whiteout(entry)) {
+        if (node != NULL)
+            path_tree_remove(walk->paths, node);
+        return NULL;
+    }
+    TRY(find_inode(walk, offset, entry, &inode));
     if (node == NULL)
         node = path_tree_add(walk->node, last, length, walk->layer);
     link_inode(node, inode);
@@ -267,6 +353,12 @@ static struct error *put(struct walk *walk, const char *last, size_t length, uin
     return NULL;
 }
 
+/* Whether the LENGTH bytes at NAME, of a whiteout, are no name in its directory. */
+static bool names_nothing(const char *name, size_t length)
+{
+    return length == 0 || (length <= 2 && strncmp(name, "..", length) == 0);
+}
+
 struct error *merged_tree_apply(struct merged_tree *tree, size_t layer, uint64_t offset,
                                 struct archive_entry *entry)
 {
@@ -274,14 +366,21 @@ struct error *merged_tree_apply(struct merged_tree *tree, size_t layer, uint64_t
     struct walk walk = {.paths = tree->paths, .layer = layer, .node = path_tree_root(tree->paths)};
     size_t length;
 
+    if (layer != tree->layer)
+        drop_aufs_links(tree);
+    tree->layer = layer;
     if (++tree->entries > ENTRIES_MAX)
         return error_new(EXIT_INPUT, "the layers have more than %u entries", ENTRIES_MAX);
     TRY(check_path(path));
     if (is_aufs_path(path))
         return NULL;
     const char *last = last_part(path, &length);
-    bool is_whiteout = length > strlen(WHITEOUT) && strncmp(last, WHITEOUT, strlen(WHITEOUT)) == 0;
+    bool is_whiteout = strncmp(last, WHITEOUT, strlen(WHITEOUT)) == 0;
 
+    if (is_whiteout && names_nothing(last + strlen(WHITEOUT), length - strlen(WHITEOUT)))
+        return error_new(EXIT_INPUT, "'%s' is not a whiteout of a name", path);
+    if (is_whiteout && length == strlen(OPAQUE) && strncmp(last, OPAQUE, length) == 0)
+        TRY(make_opaque_folder(&walk, path, (size_t)(last - path)));
     walk.make = !is_whiteout;
     TRY(walk_path(&walk, path, (size_t)(last - path)));
     if (!is_whiteout)
@@ -333,6 +432,7 @@ struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit, voi
 {
     CLEANUP(buffer_free) struct buffer path = {0};
 
+    drop_aufs_links(tree);
     TRY(visit(context, path_tree_root(tree->paths), "."));
     return visit_folder(path_tree_root(tree->paths), &path, visit, context);
 }

@@ -8,7 +8,11 @@
  * replaces what was there; `.wh.NAME` removes NAME, and `.wh..wh..opq` removes everything in its
  * directory, but only of lower layers, wherever in its own layer it is. A path that leads through a
  * symlink of a lower layer is resolved within the image's root, as in clients that unpack all
- * layers onto one tree.
+ * layers onto one tree. What the specification leaves open is done as Docker does it: a lower file,
+ * or a symlink to one, gives way to a directory that is named only through what is below it; an
+ * opaque marker does not follow its directory's symlink; a 0:0 character device is overlayfs' own
+ * whiteout; aufs' files in the root are left out, but hard links may lead to those in .wh..wh.plnk.
+ * The guest's unpack.h has the same rules.
  *
  * Nothing here touches a file system. Names are bytes.
  */

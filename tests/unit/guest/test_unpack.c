@@ -198,6 +198,178 @@ static void test_whiteout_of_a_link_on_the_way(void **state)
         "test -z \"$(ls -A tree/folder)\"");
 }
 
+/* Compares the tree, as lines "NAME[->TARGET] LINKS" of all but directories' links. */
+static void expect_tree(const char *lines)
+{
+    char *command =
+        xasprintf("test \"$(cd tree && find . -mindepth 1 '(' -type d -printf '%%P/\\n' "
+                  "-o -type l -printf '%%P->%%l\\n' -o -printf '%%P %%n\\n' ')' | "
+                  "LC_ALL=C sort)\" = '%s'",
+                  lines);
+
+    run(command);
+    free(command);
+}
+
+/* These agree with the cases of the same names in test_export.c. */
+static void test_hard_links_through_symlinks(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("mkdir -p tree/usr/lib && touch tree/usr/lib/old && ln -s /usr/lib tree/lib");
+    add_file(&tar, "lib/f", "f");
+    add_link(&tar, "lib/h", '1', "lib/f");
+    add_link(&tar, "usr/lib/g", '1', "./lib/f");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    expect_tree("lib->/usr/lib\nusr/\nusr/lib/\nusr/lib/f 3\nusr/lib/g 3\nusr/lib/h 3\n"
+                "usr/lib/old 1");
+}
+
+static void test_directories_without_entries_replace_files(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("cd tree && touch a f && ln -s f link && ln -s link far && ln -s made/here dangling");
+    add_file(&tar, "a/b", "b");
+    add_file(&tar, "far/d", "d");
+    add_file(&tar, "link/c", "c");
+    add_file(&tar, "dangling/e", "e");
+    add_file(&tar, "f/.wh.x", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    expect_tree("a/\na/b 1\ndangling->made/here\nf 1\nfar/\nfar/d 1\nlink/\nlink/c 1\nmade/\n"
+                "made/here/\nmade/here/e 1");
+    run("test \"$(stat -c %a:%Y tree/a tree/made tree/link | sort -u)\" = 755:0");
+}
+
+static void test_entries_below_a_file_are_refused(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    add_file(&tar, "a", "");
+    add_file(&tar, "a/b", "");
+    expect_refused(&tar, "unpack 'a/b': Not a directory");
+}
+
+static void test_opaque_does_not_follow_symlinks(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("cd tree && mkdir real && touch real/x file && ln -s real d && ln -s real e");
+    add_file(&tar, "d/.wh..wh..opq", "");
+    tar_blocks_header(&tar, (struct tar_block){.name = "d/", .mode = 0700, .type = '5'});
+    add_file(&tar, "d/y", "y");
+    add_file(&tar, "e/.wh..wh..opq", "");
+    add_file(&tar, "e/z", "z");
+    add_file(&tar, "file/.wh..wh..opq", "");
+    add_file(&tar, "nowhere/.wh..wh..opq", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    expect_tree("d/\nd/y 1\ne/\ne/z 1\nfile/\nreal/\nreal/x 1");
+}
+
+static void test_files_of_aufs(void **state)
+{
+    static const enum unpack_kind kinds[] = {UNPACK_LOWEST_LAYER, UNPACK_LAYER};
+
+    (void)state;
+    need_root();
+    for (size_t i = 0; i < 2; i++) {
+        struct buffer tar = {0};
+
+        add_file(&tar, ".wh..wh.aufs", "");
+        add_file(&tar, ".wh..wh.plnk/77.1", "data");
+        add_link(&tar, "b", '1', "./.wh..wh.plnk/77.1");
+        add_link(&tar, "a", '1', "b");
+        add_file(&tar, "d/.wh..wh.x", "");
+        add_file(&tar, "d/.wh..wh.folder/x", "x");
+        expect_unpacked(&tar, kinds[i]);
+        expect_tree("a 2\nb 2\nd/\nd/.wh..wh.folder/\nd/.wh..wh.folder/x 1");
+    }
+}
+
+static void test_devices_of_overlayfs(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("mkdir -p tree/d tree/y && touch tree/d/x tree/y/z");
+    tar_blocks_header(&tar, (struct tar_block){.name = "d/x", .type = '3'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "y", .type = '3'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "new", .type = '3'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "null", .type = '3', .major = 1});
+    tar_blocks_header(&tar, (struct tar_block){.name = "block", .type = '4'});
+    expect_unpacked(&tar, UNPACK_LAYER);
+    expect_tree("block 1\nd/\nnull 1");
+}
+
+static void test_whiteouts_of_nothing(void **state)
+{
+    static const char *const names[] = {".wh.", "d/.wh.", "d/.wh..", "d/.wh..."};
+
+    (void)state;
+    need_root();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct buffer tar = {0};
+
+        add_file(&tar, names[i], "");
+        expect_refused(&tar, "not a whiteout of a name");
+    }
+}
+
+/* What is put into a directory changes its time, whatever name the directory has there, and
+ * whatever becomes of that name. */
+static void test_times_through_symlinks(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("cd tree && mkdir -p usr/lib/sub usr/bin opt && ln -s usr/lib lib && ln -s /usr/bin bin && "
+        "ln -s opt/new/dir dangling && touch usr/bin/gone && touch -d @1000 usr/lib/sub usr/lib "
+        "usr/bin opt usr .");
+    add_file(&tar, "lib/f", "f");
+    add_file(&tar, "lib/sub/f", "f");
+    add_link(&tar, "lib/h", '1', "lib/sub/f");
+    add_file(&tar, "bin/.wh.gone", "");
+    add_file(&tar, ".wh.bin", "");
+    add_file(&tar, "dangling/f", "f");
+    tar_blocks_header(
+        &tar, (struct tar_block){.name = "lib/own/", .mode = 0700, .mtime = 5, .type = '5'});
+    add_file(&tar, "lib/own/f", "f");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test \"$(cd tree && stat -c '%n %Y' . usr usr/lib usr/lib/sub usr/bin opt opt/new "
+        "usr/lib/own)\" = '. 1000\nusr 1000\nusr/lib 1000\nusr/lib/sub 1000\nusr/bin 1000\n"
+        "opt 1000\nopt/new 0\nusr/lib/own 5'");
+}
+
+/* Zeros take no room, as they took none in the layer that a sparse file came from. */
+static void test_zeros_become_holes(void **state)
+{
+    struct buffer tar = {0};
+    char *zeros = xcalloc(8 << 20, 1);
+
+    (void)state;
+    need_root();
+    zeros[0] = 'a';
+    tar_blocks_header(&tar, (struct tar_block){.name = "f", .mode = 0644, .size = 8 << 20});
+    tar_blocks_data(&tar, zeros, 8 << 20);
+    tar_blocks_header(&tar, (struct tar_block){.name = "z", .mode = 0644, .size = 4 << 20});
+    tar_blocks_data(&tar, zeros + 1, 4 << 20);
+    free(zeros);
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test \"$(stat -c %s tree/f tree/z | tr '\\n' ' ')\" = '8388608 4194304 ' && "
+        "test $(du -sk tree | cut -f 1) -lt 4096 && "
+        "{ printf a; head -c 8388607 /dev/zero; } | cmp - tree/f");
+}
+
 /* To the spec's contents such names are nothing special, and the lowest layer has none below it. */
 static void test_no_whiteouts(void **state)
 {
@@ -277,10 +449,23 @@ static void test_damaged_tar(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_links_stay_inside), TEST(test_dotdot_is_refused),
-        TEST(test_whiteouts),         TEST(test_no_whiteouts),
-        TEST(test_metadata),          TEST(test_kinds_replace_one_another),
-        TEST(test_damaged_tar),       TEST(test_whiteout_of_a_link_on_the_way),
+        TEST(test_links_stay_inside),
+        TEST(test_dotdot_is_refused),
+        TEST(test_whiteouts),
+        TEST(test_no_whiteouts),
+        TEST(test_metadata),
+        TEST(test_kinds_replace_one_another),
+        TEST(test_hard_links_through_symlinks),
+        TEST(test_directories_without_entries_replace_files),
+        TEST(test_entries_below_a_file_are_refused),
+        TEST(test_opaque_does_not_follow_symlinks),
+        TEST(test_files_of_aufs),
+        TEST(test_devices_of_overlayfs),
+        TEST(test_whiteouts_of_nothing),
+        TEST(test_times_through_symlinks),
+        TEST(test_zeros_become_holes),
+        TEST(test_damaged_tar),
+        TEST(test_whiteout_of_a_link_on_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,6 +279,9 @@ static void test_hostile_layers(void **state)
         {'0', "a/../../etc/passwd", NULL, "contains '..'"},
         {'0', "..", NULL, "contains '..'"},
         {'0', ".", NULL, "the root is not a directory"},
+        {'0', ".wh.", NULL, "'.wh.' is not a whiteout of a name"},
+        {'0', "d/.wh..", NULL, "'d/.wh..' is not a whiteout of a name"},
+        {'0', "d/.wh...", NULL, "'d/.wh...' is not a whiteout of a name"},
         {'1', "x", "missing", "not a file"},
         {'1', "x", "../x", "contains '..'"},
     };
@@ -292,6 +295,121 @@ static void test_hostile_layers(void **state)
         add_layer(image, &layer);
         expect_refusal(image, entries[i].words);
     }
+}
+
+/* Links of a layer that has no entries for its directories, as in .deb files on a merged /usr. */
+static void test_hard_links_through_symlinks(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_file(&layer, "usr/lib/old", "o");
+    add_link(&layer, '2', "lib", "usr/lib");
+    add_layer(image, &layer);
+    add_file(&layer, "lib/f", "f");
+    add_link(&layer, '1', "lib/h", "lib/f");
+    add_link(&layer, '1', "usr/lib/g", "./lib/f");
+    add_layer(image, &layer);
+    expect(image, "lib->usr/lib\nusr/ 755\nusr/lib/ 755\nusr/lib/f=f\nusr/lib/g==usr/lib/f\n"
+                  "usr/lib/h==usr/lib/f\nusr/lib/old=o\n");
+}
+
+/* What a layer names only through what is below it takes the place of a lower file. */
+static void test_directories_without_entries_replace_files(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_file(&layer, "a", "");
+    add_file(&layer, "f", "f");
+    add_link(&layer, '2', "link", "f");
+    add_link(&layer, '2', "far", "link");
+    add_link(&layer, '2', "dangling", "made/here");
+    add_layer(image, &layer);
+    add_file(&layer, "a/b", "b");
+    add_file(&layer, "far/d", "d");
+    add_file(&layer, "link/c", "c");
+    add_file(&layer, "dangling/e", "e");
+    add_file(&layer, "f/.wh.x", "");
+    add_layer(image, &layer);
+    expect(image, "a/ 755\na/b=b\ndangling->made/here\nf=f\nfar/ 755\nfar/d=d\nlink/ 755\n"
+                  "link/c=c\nmade/ 755\nmade/here/ 755\nmade/here/e=e\n");
+}
+
+/* But not of one of the same layer. */
+static void test_entries_below_a_file_are_refused(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_file(&layer, "a", "");
+    add_file(&layer, "a/b", "");
+    add_layer(image, &layer);
+    expect_refusal(image, "'a' is not a directory, but the layer has entries below it");
+}
+
+/* The symlink is what the layer replaces; what it leads to stays. */
+static void test_opaque_does_not_follow_symlinks(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_file(&layer, "real/x", "x");
+    add_link(&layer, '2', "d", "real");
+    add_link(&layer, '2', "e", "real");
+    add_file(&layer, "file", "");
+    add_layer(image, &layer);
+    add_file(&layer, "d/.wh..wh..opq", "");
+    add_folder(&layer, "d");
+    add_file(&layer, "d/y", "y");
+    add_file(&layer, "e/.wh..wh..opq", "");
+    add_file(&layer, "e/z", "z");
+    add_file(&layer, "file/.wh..wh..opq", "");
+    add_file(&layer, "nowhere/.wh..wh..opq", "");
+    add_layer(image, &layer);
+    expect(image, "d/ 700\nd/y=y\ne/ 755\ne/z=z\nfile/ 755\nreal/ 755\nreal/x=x\n");
+}
+
+static void test_files_of_aufs(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_file(&layer, ".wh..wh.aufs", "");
+    add_folder(&layer, "./.wh..wh.orph/");
+    add_folder(&layer, ".wh..wh.plnk");
+    add_file(&layer, ".wh..wh.plnk/77.1", "data");
+    add_link(&layer, '1', "b", "./.wh..wh.plnk/77.1");
+    add_link(&layer, '1', "a", "b");
+    add_file(&layer, "d/.wh..wh.x", "");
+    add_file(&layer, "d/.wh..wh.folder/x", "x");
+    add_layer(image, &layer);
+    add_file(&layer, "c", "c");
+    add_layer(image, &layer);
+    expect(image, "a=data\nb==a\nc=c\nd/ 755\nd/.wh..wh.folder/ 755\nd/.wh..wh.folder/x=x\n");
+}
+
+static void test_devices_of_overlayfs(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_file(&layer, "d/x", "");
+    add_file(&layer, "y/z", "");
+    add_layer(image, &layer);
+    tar_blocks_header(&layer, (struct tar_block){.name = "d/x", .type = '3'});
+    tar_blocks_header(&layer, (struct tar_block){.name = "y", .type = '3'});
+    tar_blocks_header(&layer, (struct tar_block){.name = "new", .type = '3'});
+    tar_blocks_header(&layer, (struct tar_block){.name = "null", .type = '3', .major = 1});
+    tar_blocks_header(&layer, (struct tar_block){.name = "block", .type = '4'});
+    add_layer(image, &layer);
+    expect(image, "block=\nd/ 755\nnull=\n");
 }
 
 static void test_symlink_loop_is_refused(void **state)
@@ -348,6 +466,12 @@ int main(void)
         cmocka_unit_test(test_hard_links),
         cmocka_unit_test(test_hard_link_outlives_its_target),
         cmocka_unit_test(test_paths_through_symlinks_stay_in_the_root),
+        cmocka_unit_test(test_hard_links_through_symlinks),
+        cmocka_unit_test(test_directories_without_entries_replace_files),
+        cmocka_unit_test(test_entries_below_a_file_are_refused),
+        cmocka_unit_test(test_opaque_does_not_follow_symlinks),
+        cmocka_unit_test(test_files_of_aufs),
+        cmocka_unit_test(test_devices_of_overlayfs),
         cmocka_unit_test(test_names_are_bytes),
         cmocka_unit_test(test_hostile_layers),
         cmocka_unit_test(test_symlink_loop_is_refused),
