@@ -40,7 +40,7 @@ static const struct {
     {"/dev", "devtmpfs", "mode=0755", MS_NOSUID},
     {"/proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
     {"/sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
-    {"/run", "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
+    {"/run", "tmpfs", "mode=0755", MS_NOSUID},
     {GUEST_JOB_DIR, "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
 };
 

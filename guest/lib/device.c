@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "guest/lib/file.h"
 
+#define NODES "/run/devices" /* of init's own: scripts may do with /dev what they like */
 #define UEVENT_GROUP_KERNEL 1
 #define VPD_HEADER 4 /* bytes before the serial number in page 0x80 */
 
@@ -53,14 +56,34 @@ static bool search(const char *folder, bool (*visit)(const char *entry, void *co
     return found;
 }
 
+/* Makes the node PATH of TYPE for the device whose numbers are in the file NUMBER of /sys. Returns
+ * whether it did. */
+static bool make_node(const char *number, mode_t type, const char *path)
+{
+    char text[32];
+    unsigned major, minor;
+    long length = file_read(number, text, sizeof text - 1);
+
+    if (length < 0)
+        return false;
+    text[length] = '\0';
+    if (sscanf(text, "%u:%u", &major, &minor) != 2 || (mkdir(NODES, 0700) && errno != EEXIST) ||
+        (unlink(path) && errno != ENOENT))
+        return false;
+    return mknod(path, type | 0600, makedev(major, minor)) == 0;
+}
+
 static bool is_port(const char *entry, void *context)
 {
     const struct lookup *lookup = context;
     char path[DEVICE_PATH_MAX + 64];
 
     snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", entry);
-    snprintf(lookup->path, DEVICE_PATH_MAX, "/dev/%s", entry);
-    return file_says(path, 0, lookup->name) && access(lookup->path, F_OK) == 0;
+    if (!file_says(path, 0, lookup->name))
+        return false;
+    snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/dev", entry);
+    snprintf(lookup->path, DEVICE_PATH_MAX, NODES "/%s", entry);
+    return make_node(path, S_IFCHR, lookup->path);
 }
 
 static bool look_for_port(struct lookup *lookup)
@@ -68,8 +91,8 @@ static bool look_for_port(struct lookup *lookup)
     return search("/sys/class/virtio-ports", is_port, lookup);
 }
 
-/* Returns whether the kernel lets the disk be opened: its node and its serial number are there some
- * time before that (device_add_disk() of the kernel's block/genhd.c, which sends its event
+/* Returns whether the kernel lets the disk be opened: its serial number is there some time before
+ * that (device_add_disk() of the kernel's block/genhd.c, which sends its event
  * last). */
 static bool is_ready(const char *path)
 {
@@ -86,7 +109,7 @@ static bool is_disk(const char *entry, void *context)
     const struct lookup *lookup = context;
     char path[DEVICE_PATH_MAX + 64];
 
-    snprintf(lookup->path, DEVICE_PATH_MAX, "/dev/%s", entry);
+    snprintf(lookup->path, DEVICE_PATH_MAX, NODES "/%s", entry);
     snprintf(path, sizeof path, "/sys/block/%s/serial", entry);
     bool found = file_says(path, 0, lookup->name);
 
@@ -94,7 +117,8 @@ static bool is_disk(const char *entry, void *context)
         snprintf(path, sizeof path, "/sys/block/%s/device/vpd_pg80", entry);
         found = file_says(path, VPD_HEADER, lookup->name);
     }
-    return found && is_ready(lookup->path);
+    snprintf(path, sizeof path, "/sys/block/%s/dev", entry);
+    return found && make_node(path, S_IFBLK, lookup->path) && is_ready(lookup->path);
 }
 
 static bool look_for_disk(struct lookup *lookup)

@@ -1,6 +1,10 @@
 /*
- * The /dev of scripts: a separate tmpfs with the devices that containers have, and those that
- * builders of disk images need: loop devices, fuse, tun.
+ * The /dev of scripts: the devices that containers have, and those that builders of disk images
+ * need: loop devices, the device mapper, fuse, tun.
+ *
+ * It is the kernel's devtmpfs, so that the nodes of partitions, and of devices that a script
+ * creates, are there as soon as the devices are. All scripts share it, one after the other: it is
+ * put in order before each of them, and init itself does not rely on it.
  */
 #ifndef VMBUILD_GUEST_DEV_H
 #define VMBUILD_GUEST_DEV_H

@@ -21,6 +21,7 @@
 
 #include "guest/lib/file.h"
 #include "guest/lib/worker.h"
+#include "guest/script/dev.h"
 #include "guest/script/network.h"
 #include "guest/script/proc.h"
 #include "guest/script/program.h"
@@ -95,8 +96,7 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
     program_run(plan->script, plan->view != NULL, plan->environment);
 }
 
-/* Prepares everything that the script finds when it starts. Returns 0, or -1 with FAULT. */
-static int set_up(const struct sandbox_plan *plan, int output, struct fault *fault)
+static int connect_streams(int output, struct fault *fault)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -104,15 +104,27 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
         dup2(output, STDERR_FILENO) < 0)
         return fault_set(fault, errno, "set up the script's standard streams");
     close(null);
+    return 0;
+}
+
+/* Prepares everything that the script finds when it starts. Returns 0, or -1 with FAULT. */
+static int set_up(const struct sandbox_plan *plan, int output, struct fault *fault)
+{
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
         return fault_set(fault, errno, "separate the script's mounts");
     if (plan->own_network && network_start_loopback(fault))
         return -1;
-    if (plan->view == NULL)
-        return proc_mount("/proc", "/proc", fault) || view_show_shares(plan->words, fault) ? -1 : 0;
-    if (view_enter(plan->view, plan->script, fault))
+    if (plan->view == NULL &&
+        (proc_mount("/proc", "/proc", fault) || dev_mount("/dev", "/dev", fault) ||
+         view_show_shares(plan->words, fault)))
         return -1;
-    return words_flag(plan->words, GUEST_WORD_SHADOW) ? shadow_set_up(fault) : 0;
+    if (plan->view != NULL && view_enter(plan->view, plan->script, fault))
+        return -1;
+    return connect_streams(output, fault) ||
+                   (plan->view != NULL && words_flag(plan->words, GUEST_WORD_SHADOW) &&
+                    shadow_set_up(fault))
+               ? -1
+               : 0;
 }
 
 /* Reaps everything until SCRIPT has ended, and passes on SIGTERM if CHANNEL asks for it. Returns

@@ -158,4 +158,27 @@ build_script kept "$on_busybox" <<< 'true'
 exits 0 "a good build"
 ok "a good build replaces it" image check "$WORK/kept.tar"
 
+# --- Loop devices
+# Nodes appear with the devices; what a script does to /dev is its own affair.
+build_script loops "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base,
+    postMount: "echo gone > /dev/null; test -c /dev/null; test ! -e /dev/mine; ls /dev > ls"}')" <<'END'
+truncate -s 8M /disk
+# One partition of 4 MiB, from 1 MiB on.
+printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\040\0\0' | dd of=/disk bs=1 seek=446 conv=notrunc status=none
+printf '\125\252' | dd of=/disk bs=1 seek=510 conv=notrunc status=none
+loop=$(losetup -f --show -P /disk)
+test "$(blockdev --getsize64 "${loop}p1")" -eq 4194304
+losetup -d "$loop"
+test ! -e "${loop}p1"
+for i in $(seq 12); do
+    losetup -f --show /disk
+done
+losetup -D
+rm /disk
+touch /dev/mine
+rm -rf /dev/null /dev/zero /dev/loop*
+END
+exits 0 "loop devices"
+says "loop devices: more than eight" '^/dev/loop11$'
+
 done_testing
