@@ -119,9 +119,13 @@
 #define GUEST_JOB_ENVIRONMENT "environment"                 /* of runAsRoot */
 #define GUEST_JOB_BUILDER_ENVIRONMENT "builder-environment" /* of hooks and extraCommands */
 #define GUEST_JOB_RESOLV_CONF "resolv.conf"                 /* seen by runAsRoot only */
-#define GUEST_JOB_HOSTS "hosts"
+#define GUEST_JOB_HOSTS "hosts" /* further lines of /etc/hosts, which runAsRoot sees in any case */
 #define GUEST_JOB_CA_BUNDLE "ca-bundle.crt" /* shown at GUEST_CA_BUNDLE_PATH, never stored */
 #define GUEST_CA_BUNDLE_PATH "/run/vmbuild/ca-bundle.crt"
+
+/* The end of each line of /etc/hosts that is the build's own: no other line is the same, so that
+ * what a script leaves of them can be told from what it wrote. */
+#define GUEST_HOSTS_MARK "\t# vmbuild"
 
 /* On the scratch disk, whose root is the hooks' directory. */
 #define GUEST_SCRATCH "/disk"

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Packs the initramfs: init, busybox and its applets, /dev/console.
+# Packs the initramfs: init, busybox and its applets, /dev/console, /etc/hosts.
 #
 # usage: pack.sh INIT BUSYBOX OUT
 #
-# The archive depends on the bytes of INIT and BUSYBOX alone. Its entries are declared as an mtree
+# The archive depends on the bytes of INIT, BUSYBOX and hosts alone. Its entries are declared as an mtree
 # specification, so that no root is needed for the device node; the conversion to ustar drops the
 # inode and device numbers that bsdtar takes from the files themselves.
 set -eu
@@ -11,6 +11,7 @@ export LC_ALL=C
 
 [ $# -eq 3 ] || { echo "usage: $0 INIT BUSYBOX OUT" >&2; exit 2; }
 init=$1 busybox=$2 out=$3
+hosts=$(dirname "$0")/hosts
 
 fail() {
     echo "initramfs: $1" >&2
@@ -37,6 +38,7 @@ specification() {
 ./dev type=dir mode=0755
 ./etc type=dir mode=0755
 ./proc type=dir mode=0755
+./etc/hosts type=file mode=0644 contents=$(mtree_path "$hosts")
 ./root type=dir mode=0700
 ./sbin type=dir mode=0755
 ./sys type=dir mode=0755

@@ -19,6 +19,6 @@ $(BUILD)/kernel.key: FORCE
 	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key) && \
 	    { echo "$$key" | cmp -s - $@ || echo "$$key" > $@; }
 
-$(INITRAMFS): initramfs/pack.sh $(BUILD)/guest/init $(BUSYBOX)
+$(INITRAMFS): initramfs/pack.sh initramfs/hosts $(BUILD)/guest/init $(BUSYBOX)
 	@mkdir -p $(@D)
 	initramfs/pack.sh $(BUILD)/guest/init $(BUSYBOX) $@

@@ -101,10 +101,9 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
     return status;
 }
 
-/* Runs the root script in VIEW: the plain merged view, or, if that lacks mount points, one that
- * has them, for which it makes room. Afterwards the plain one is mounted afresh: the script may
- * have changed how it is mounted. */
-static int run_in_view(struct guest *guest, const struct view *view, const struct words *words)
+/* Runs the root script in VIEW, for which it makes room. Whoever needs the plain one afterwards
+ * mounts it afresh. */
+static int run_in_view(struct guest *guest, struct view *view, const struct words *words)
 {
     struct sandbox_plan plan = {
         .script = job_has(GUEST_JOB_RUN) ? GUEST_JOB_RUN : NULL,
@@ -113,13 +112,14 @@ static int run_in_view(struct guest *guest, const struct view *view, const struc
         .words = words,
     };
 
-    if (view->has_points && overlay_show(&guest->mounted, false, &guest->fault))
+    if (overlay_show(&guest->mounted, false, &guest->fault))
         return -1;
-    int status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT);
+    int status = view_put(view, &guest->fault);
     struct fault later = {0};
 
-    if (overlay_show(&guest->mounted, false, &later) || view_finish(view, &later) ||
-        overlay_show(&guest->mounted, true, &later)) {
+    if (status == 0)
+        status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT);
+    if (view_finish(view, &later)) {
         if (status == 0)
             guest->fault = later;
         return -1;

@@ -31,14 +31,15 @@ static int empty_work(struct fault *fault)
     return status;
 }
 
-int overlay_mount_with(const char *points, struct fault *fault)
+int overlay_mount_with(const char *above, const char *below, struct fault *fault)
 {
     char options[512];
 
     if (empty_work(fault))
         return -1;
-    snprintf(options, sizeof options, "%s%s%s%s", OPTIONS, GUEST_SCRATCH_IMAGE,
-             points != NULL ? ":" : "", points != NULL ? points : "");
+    snprintf(options, sizeof options, "%s%s%s%s%s%s", OPTIONS, above != NULL ? above : "",
+             above != NULL ? ":" : "", GUEST_SCRATCH_IMAGE, below != NULL ? ":" : "",
+             below != NULL ? below : "");
     if (mount("overlay", GUEST_SCRATCH_MNT, "overlay", MS_NOATIME, options))
         return fault_set(fault, errno, "mount the overlay at '%s'", GUEST_SCRATCH_MNT);
     return 0;
@@ -48,7 +49,7 @@ int overlay_show(bool *mounted, bool wanted, struct fault *fault)
 {
     if (*mounted == wanted)
         return 0;
-    if (wanted && overlay_mount_with(NULL, fault))
+    if (wanted && overlay_mount_with(NULL, NULL, fault))
         return -1;
     if (!wanted && umount2(GUEST_SCRATCH_MNT, 0))
         return fault_set(fault, errno, "unmount the overlay at '%s'", GUEST_SCRATCH_MNT);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 long file_read(const char *path, char *bytes, size_t room)
@@ -23,6 +25,30 @@ long file_read(const char *path, char *bytes, size_t room)
     close(fd);
     errno = cause;
     return got < 0 ? -1 : (long)length;
+}
+
+char *file_read_whole(int folder, const char *path, size_t *ret_length)
+{
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0)
+        return NULL;
+    char *bytes = fstat(fd, &status) ? NULL : malloc((size_t)status.st_size + 1);
+    ssize_t got = bytes != NULL ? read(fd, bytes, (size_t)status.st_size) : -1;
+
+    if (got < 0) {
+        free(bytes);
+        bytes = NULL;
+    } else {
+        bytes[got] = '\0';
+        *ret_length = (size_t)got;
+    }
+    int cause = errno;
+
+    close(fd);
+    errno = cause;
+    return bytes;
 }
 
 int file_write_all(int fd, const void *bytes, size_t length)

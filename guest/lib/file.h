@@ -8,6 +8,10 @@
  * fit. Returns the number of bytes, or -1 with errno. */
 long file_read(const char *path, char *bytes, size_t room);
 
+/* Reads the regular file PATH below FOLDER whole. Returns its bytes and a NUL byte that *RET_LENGTH
+ * does not count, in new memory, or NULL with errno. */
+char *file_read_whole(int folder, const char *path, size_t *ret_length);
+
 /* Writes LENGTH bytes at FD's position. Returns 0, or -1 with errno. */
 int file_write_all(int fd, const void *bytes, size_t length);
 

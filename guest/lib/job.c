@@ -49,27 +49,10 @@ static char *read_bytes(const char *name, size_t *ret_length, struct fault *faul
     char path[128];
 
     job_path(name, path, sizeof path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
+    char *bytes = file_read_whole(AT_FDCWD, path, ret_length);
 
-    if (fd < 0 || fstat(fd, &status)) {
-        fault_set(fault, errno, "open '%s'", path);
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    size_t length = (size_t)status.st_size;
-    char *bytes = malloc(length + 1);
-
-    if (bytes == NULL || read(fd, bytes, length) != (ssize_t)length) {
-        fault_set(fault, bytes != NULL ? EIO : ENOMEM, "read '%s'", path);
-        free(bytes);
-        close(fd);
-        return NULL;
-    }
-    close(fd);
-    bytes[length] = '\0';
-    *ret_length = length;
+    if (bytes == NULL)
+        fault_set(fault, errno, "read '%s'", path);
     return bytes;
 }
 

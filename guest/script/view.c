@@ -47,18 +47,9 @@ static int mount_share(const struct view_mount *mounted, const char *path, struc
     return 0;
 }
 
-static int mount_job_file(const struct view_mount *mounted, const char *path, struct fault *fault)
-{
-    char source[128];
-
-    snprintf(source, sizeof source, "%s/%s", GUEST_JOB_DIR, mounted->source);
-    if (mount(source, path, NULL, MS_BIND, NULL))
-        return fault_set(fault, errno, "show '%s' at '%s'", mounted->source, mounted->target);
-    return 0;
-}
-
-/* Creates PLACE below ROOT, with the directories on the way to it. Returns 0, or -1 with errno. */
-static int make_point(const char *root, const char *place, bool is_file)
+/* Creates the directory PLACE below ROOT, and those on the way to it. Returns 0, or -1 with
+ * errno. */
+static int make_point(const char *root, const char *place)
 {
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s", root, place);
@@ -73,11 +64,7 @@ static int make_point(const char *root, const char *place, bool is_file)
             return -1;
         *slash = '/';
     }
-    if (!is_file)
-        return mkdir(path, 0755) && errno != EEXIST ? -1 : 0;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-
-    return fd < 0 ? -1 : close(fd);
+    return mkdir(path, 0755) && errno != EEXIST ? -1 : 0;
 }
 
 /* Finds the place of MOUNT in the plain view ROOT, or makes a point for it. */
@@ -90,33 +77,21 @@ static int place(int root, struct view *view, struct view_mount *mount, struct f
     if (mount->place.length == 0)
         return fault_set(fault, EINVAL, "mount at '%s'", mount->target);
     if (fstatat(root, path_text(&mount->place), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (S_ISDIR(status.st_mode) == mount->is_file) {
-            return fault_set(fault, mount->is_file ? EISDIR : ENOTDIR, "mount at '%s'",
-                             mount->target);
-        }
+        if (!S_ISDIR(status.st_mode))
+            return fault_set(fault, ENOTDIR, "mount at '%s'", mount->target);
         return 0;
     }
-    if (errno != ENOENT || make_point(POINTS, path_text(&mount->place), mount->is_file))
+    if (errno != ENOENT || make_point(POINTS, path_text(&mount->place)))
         return fault_set(fault, errno, "create a mount point for '%s'", mount->target);
     view->has_points = true;
     return 0;
 }
 
-/* The mounts of every run, in their order; those of files that the job does not have are left out.
- * The shares come after them. */
+/* The mounts of every run, in their order. The shares come after them. */
 static const struct view_mount standard[] = {
     {.target = "/dev", .mount = mount_dev},
     {.target = "/proc", .mount = mount_proc},
     {.target = "/sys", .mount = mount_sys},
-    {.target = "/etc/resolv.conf",
-     .mount = mount_job_file,
-     .source = GUEST_JOB_RESOLV_CONF,
-     .is_file = true},
-    {.target = "/etc/hosts", .mount = mount_job_file, .source = GUEST_JOB_HOSTS, .is_file = true},
-    {.target = GUEST_CA_BUNDLE_PATH,
-     .mount = mount_job_file,
-     .source = GUEST_JOB_CA_BUNDLE,
-     .is_file = true},
 };
 
 /* Splits SHARE, TAG:TARGET, in place. */
@@ -159,7 +134,7 @@ int view_show_shares(const struct words *words, struct fault *fault)
             hides = hides || is_over(share.target, needed[j]);
         if (hides)
             continue;
-        if (make_point("", share.target + 1, false))
+        if (make_point("", share.target + 1))
             return fault_set(fault, errno, "create a mount point for '%s'", share.target);
         if (share.mount(&share, share.target, fault))
             return -1;
@@ -177,8 +152,7 @@ int view_prepare(const struct words *words, struct view *ret, struct fault *faul
     if (ret->mounts == NULL || (mkdir(POINTS, 0755) && errno != EEXIST))
         return fault_set(fault, errno, "plan the script's mounts");
     for (size_t i = 0; i < COUNT(standard); i++)
-        if (standard[i].source == NULL || job_has(standard[i].source))
-            ret->mounts[ret->count++] = standard[i];
+        ret->mounts[ret->count++] = standard[i];
     for (size_t i = 0; i < count; i++)
         if (plan_share(shares[i], &ret->mounts[ret->count++], fault))
             return -1;
@@ -186,7 +160,7 @@ int view_prepare(const struct words *words, struct view *ret, struct fault *faul
 
     if (root < 0)
         return fault_set(fault, errno, "open '%s'", GUEST_SCRATCH_MNT);
-    int status = 0;
+    int status = stand_ins_prepare(root, &ret->stand_ins, fault);
 
     for (size_t i = 0; status == 0 && i < ret->count; i++)
         status = place(root, ret, &ret->mounts[i], fault);
@@ -202,9 +176,14 @@ static int copy_script(const char *script, struct fault *fault)
     return job_copy(script, to, 0755, fault);
 }
 
+int view_put(struct view *view, struct fault *fault)
+{
+    return stand_ins_put(&view->stand_ins, fault);
+}
+
 int view_enter(const struct view *view, const char *script, struct fault *fault)
 {
-    if (view->has_points && overlay_mount_with(POINTS, fault))
+    if (overlay_mount_with(STAND_INS_LAYER, view->has_points ? POINTS : NULL, fault))
         return -1;
     for (size_t i = 0; i < view->count; i++) {
         const struct view_mount *mounted = &view->mounts[i];
@@ -244,16 +223,18 @@ static int remove_whiteouts(int layer, int image, const char *place)
     return 0;
 }
 
-int view_finish(const struct view *view, struct fault *fault)
+int view_finish(struct view *view, struct fault *fault)
 {
-    if (!view->has_points)
-        return 0;
+    if (stand_ins_finish(&view->stand_ins, fault))
+        return -1;
     int layer = open(GUEST_SCRATCH_LAYER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int status = layer < 0 || image < 0 ? -1 : 0;
 
     for (size_t i = 0; status == 0 && i < view->count; i++)
         status = remove_whiteouts(layer, image, path_text(&view->mounts[i].place));
+    for (size_t i = 0; status == 0 && i < view->stand_ins.count; i++)
+        status = remove_whiteouts(layer, image, path_text(&view->stand_ins.items[i].place));
     if (status)
         fault_set(fault, errno, "remove the whiteouts of mount points");
     if (layer >= 0)
@@ -268,5 +249,6 @@ void view_free(struct view *view)
     for (size_t i = 0; i < view->count; i++)
         path_free(&view->mounts[i].place);
     free(view->mounts);
+    stand_ins_free(&view->stand_ins);
     *view = (struct view){0};
 }

@@ -1,14 +1,13 @@
 /*
- * What a script in the image sees: the merged view as its root, with /dev, /proc, /sys, the shares
- * and the job's files mounted into it.
+ * What a script in the image sees: the merged view as its root, with /dev, /proc, /sys and the
+ * shares mounted into it, and the stand-ins (stand_in.h) as another lower layer above the image.
  *
  * Mount points that the image lacks are not made in the layer, where they and the mtimes of their
  * directories would stay behind, but in a separate directory (the "points"), which lies below the
  * image as another lower layer for as long as the script runs.
  *
- * Use: view_prepare while the plain view is mounted. If points are needed, unmount that, to make
- * room for a view with them; otherwise it becomes the script's. Then view_enter in the script's
- * mount namespace, and view_finish once that namespace is gone and nothing is mounted.
+ * Use: view_prepare while the plain view is mounted; unmount that; view_put; view_enter in the
+ * script's mount namespace; and view_finish once that namespace is gone and nothing is mounted.
  */
 #ifndef VMBUILD_GUEST_VIEW_H
 #define VMBUILD_GUEST_VIEW_H
@@ -18,6 +17,7 @@
 
 #include "guest/lib/fault.h"
 #include "guest/lib/words.h"
+#include "guest/script/stand_in.h"
 #include "guest/tar/path.h"
 
 /* Where the script lies while it runs: below /dev, which no script cleans out. */
@@ -25,9 +25,8 @@
 
 struct view_mount {
     const char *target; /* as the user named it */
-    const char *source; /* the tag of a share, the name of a job's file, else NULL */
+    const char *source; /* the tag of a share, else NULL */
     int (*mount)(const struct view_mount *mount, const char *path, struct fault *fault);
-    bool is_file;
     struct path place; /* TARGET in the image, symbolic links followed */
 };
 
@@ -35,11 +34,16 @@ struct view {
     struct view_mount *mounts;
     size_t count;
     bool has_points;
+    struct stand_ins stand_ins;
 };
 
-/* Plans the mounts, including the shares in WORDS, and makes the points that are missing. RET
- * points into WORDS and is to be freed by view_free in any case. Returns 0, or -1 with FAULT. */
+/* Plans the mounts, including the shares in WORDS, and makes the stand-ins, and the points that are
+ * missing. RET points into WORDS and is to be freed by view_free in any case. Returns 0, or -1 with
+ * FAULT. */
 int view_prepare(const struct words *words, struct view *ret, struct fault *fault);
+
+/* Makes the layer ready to be part of VIEW. Returns 0, or -1 with FAULT. */
+int view_put(struct view *view, struct fault *fault);
 
 /* Mounts everything, puts the job's file SCRIPT, unless that is NULL, into VIEW_SCRIPT_FOLDER, and
  * makes the view the root of the process. To be called in the namespaces of the script. Returns 0,
@@ -50,9 +54,9 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
  * hook needs. To be called in the namespaces of the hook. Returns 0, or -1 with FAULT. */
 int view_show_shares(const struct words *words, struct fault *fault);
 
-/* Removes the whiteouts of points, which hide nothing of the image, from the layer. Returns 0, or
- * -1 with FAULT. */
-int view_finish(const struct view *view, struct fault *fault);
+/* Leaves in the layer what it would have without points and stand-ins. Returns 0, or -1 with
+ * FAULT. */
+int view_finish(struct view *view, struct fault *fault);
 
 void view_free(struct view *view);
 

@@ -90,8 +90,10 @@ void host_network_environment(bool has_bundle, const char *gateway, struct buffe
         add_variable(environment, bundle_variables[i], GUEST_CA_BUNDLE_PATH);
 }
 
-/* Appends the lines of the file PATH that are WANTED. A missing file has none. */
-static void copy_lines(const char *path, bool (*wanted)(const char *line), struct buffer *out)
+/* Appends the lines of the file PATH that are WANTED, each with END and a newline. A missing file
+ * has none. */
+static void copy_lines(const char *path, bool (*wanted)(const char *line), const char *end,
+                       struct buffer *out)
 {
     CLEANUP(fclosep) FILE *file = fopen(path, "re");
     char line[1024];
@@ -102,7 +104,7 @@ static void copy_lines(const char *path, bool (*wanted)(const char *line), struc
 
         total += length;
         if (length > 0 && line[length - 1] == '\n' && wanted(line))
-            buffer_append(out, line, length);
+            buffer_printf(out, "%.*s%s\n", (int)length - 1, line, end);
     }
 }
 
@@ -115,7 +117,7 @@ static bool is_search_or_options(const char *line)
 void host_network_resolv_conf(const char *nameserver, struct buffer *out)
 {
     buffer_printf(out, "nameserver %s\n", nameserver);
-    copy_lines("/etc/resolv.conf", is_search_or_options, out);
+    copy_lines("/etc/resolv.conf", is_search_or_options, "", out);
 }
 
 static bool is_remote_host(const char *line)
@@ -126,8 +128,7 @@ static bool is_remote_host(const char *line)
 
 void host_network_hosts(struct buffer *out)
 {
-    buffer_printf(out, "127.0.0.1\tlocalhost\n127.0.1.1\tvmbuild\n::1\tlocalhost\n");
-    copy_lines("/etc/hosts", is_remote_host, out);
+    copy_lines("/etc/hosts", is_remote_host, GUEST_HOSTS_MARK, out);
 }
 
 struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found)

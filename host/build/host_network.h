@@ -24,7 +24,8 @@ void host_network_environment(bool has_bundle, const char *gateway, struct buffe
  * resolver, and the host's own search, domain and options lines. */
 void host_network_resolv_conf(const char *nameserver, struct buffer *out);
 
-/* Appends /etc/hosts for the guest: its own names, then the host's but those of the loopback. */
+/* Appends the lines of the host's /etc/hosts, but those of the loopback, with GUEST_HOSTS_MARK at
+ * their ends. */
 void host_network_hosts(struct buffer *out);
 
 /* Reads the host's CA bundle: $SSL_CERT_FILE, else the first of the places where distributions keep

@@ -35,6 +35,104 @@ exits 0 "no network unless requested"
 says "no network: no interface but lo" '^interfaces: /sys/class/net/lo$'
 says "no network: no proxy either" '^proxy: none$'
 
+# --- Localhost
+# Offline, too; the base has no /etc/hosts.
+build_script local "$on_debian" <<'END'
+getent hosts localhost
+getent hosts "$(hostname)" | grep '^127\.'
+mkdir /unchanged
+END
+exits 0 "localhost and the guest's own name resolve"
+is "localhost: nothing of it is stored" "$(layer "$WORK/local.tar" | grep -v ' \./\?$')" "dir 0755 0:0 unchanged"
+build_script own "$on_debian" <<'END'
+echo '10.1.1.1 mine' >> /etc/hosts
+cp /etc/hosts /etc/hosts.copy
+sed -i 's/mine/ours/' /etc/hosts
+getent hosts ours
+getent hosts localhost
+END
+exits 0 "a script changes /etc/hosts"
+is "a script changes /etc/hosts: its line stays" "$(file_of "$WORK/own.tar" etc/hosts)" "10.1.1.1 ours"
+is "a script changes /etc/hosts: that of its copy as well" \
+    "$(file_of "$WORK/own.tar" etc/hosts.copy)" "10.1.1.1 mine"
+mkdir -p "$WORK/tree/etc"
+echo '10.1.1.1 theirs' > "$WORK/tree/etc/hosts"
+chmod -R a+rX "$WORK/tree"
+build_script theirs "$(with '{"contents": "tree"}')" <<< 'getent hosts localhost; getent hosts theirs'
+exits 0 "localhost beside the contents' /etc/hosts"
+is "the contents' /etc/hosts stays as it was" "$(file_of "$WORK/theirs.tar" etc/hosts)" "10.1.1.1 theirs"
+
+# --- Replaced
+# As any other file, /etc/resolv.conf and /etc/hosts can be replaced; the guest's name server stays out.
+USER_ENV=()
+build_script replaced "$(with '{"network": true}')" <<'END'
+original=$(cat /etc/resolv.conf)
+cp /etc/resolv.conf /etc/copy.conf
+echo 'options edns0' >> /etc/resolv.conf
+cp /etc/resolv.conf /etc/appended.conf
+sed -i 's/edns0/rotate/' /etc/resolv.conf
+mv /etc/resolv.conf /etc/moved.conf
+mkdir /run/mine
+echo 'nameserver 192.0.2.1' > /run/mine/resolv.conf
+ln -sf ../run/mine/resolv.conf /etc/resolv.conf
+rm /etc/hosts
+rm -rf /run/vmbuild
+END
+exits 0 "/etc/resolv.conf and /etc/hosts are replaced"
+listing=$(layer "$WORK/replaced.tar")
+like "replaced: the link is in the layer" "$listing" ' etc/resolv\.conf -> \.\./run/mine/resolv\.conf$'
+is "replaced: what a script wrote is, too" "$(file_of "$WORK/replaced.tar" run/mine/resolv.conf)" "nameserver 192.0.2.1"
+unlike "replaced: a file that only the build showed leaves no whiteout" "$listing" '\.wh\.|etc/hosts|vmbuild'
+base_conf=$(tar -xOf "$(base debian)" --wildcards '*/layer.tar' | tar -xO ./etc/resolv.conf 2> "$WORK/err" || true)
+is "replaced: a copy is one of the image's file" "$(file_of "$WORK/replaced.tar" etc/copy.conf)" "$base_conf"
+is "replaced: so is one with a further line" "$(file_of "$WORK/replaced.tar" etc/appended.conf)" \
+    "${base_conf:+$base_conf$'\n'}options edns0"
+is "replaced: and the file itself, moved away" "$(file_of "$WORK/replaced.tar" etc/moved.conf)" \
+    "${base_conf:+$base_conf$'\n'}options rotate"
+is "replaced: the guest's name server is nowhere" "$(grep -c '10\.0\.2\.3' "$WORK/replaced.tar")" 0
+
+# --- Resolvconf
+packages=$("$TOP/tests/packages.sh" "$(base debian)" resolvconf)
+build_script resolvconf "$(with "$(jq -n --arg packages "$packages" '{network: true, memory: 1024,
+    shares: [{source: $packages, target: "/packages"}], env: {DEBIAN_FRONTEND: "noninteractive"}}')")" <<'END'
+dpkg -i /packages/*.deb
+test -L /etc/resolv.conf
+END
+exits 0 "resolvconf is installed"
+like "resolvconf: its link is in the layer" "$(layer "$WORK/resolvconf.tar")" ' etc/resolv\.conf -> .*run/resolvconf/resolv\.conf$'
+is "resolvconf: it stores no name server of the guest" "$(grep -c '10\.0\.2\.3' "$WORK/resolvconf.tar")" 0
+
+# --- An archive in a share
+# Offline, the guest's clock is earlier than the archive's date. The two remedies that vmbuild-spec(5) names.
+mkdir "$WORK/archive"
+: > "$WORK/archive/Packages"
+{
+    echo "Suite: ./"
+    LC_ALL=C date -u '+Date: %a, %d %b %Y %H:%M:%S UTC'
+    echo "SHA256:"
+    echo " $(sha256sum < "$WORK/archive/Packages" | cut -d ' ' -f 1) 0 Packages"
+} > "$WORK/archive/Release"
+chmod -R a+rX "$WORK/archive"
+shared='"shares": [{"source": "archive", "target": "/archive"}]'
+cat > "$WORK/update" <<'END'
+echo "deb [trusted=yes] file:/archive ./" > /etc/apt/sources.list
+rm -f /etc/apt/sources.list.d/*
+mkdir -p /tmp/lists/partial
+update() {
+    apt-get -o Dir::State::lists=/tmp/lists -o APT::Update::Error-Mode=any "$@" update
+}
+END
+{
+    cat "$WORK/update"
+    echo 'if update > /log 2>&1; then exit 1; fi; cat /log; update -o Acquire::Check-Date=false'
+} > "$WORK/unchecked"
+build_script unchecked "$(with "{$shared}")" < "$WORK/unchecked"
+exits 0 "an archive of today, offline, with Check-Date=false"
+says "an archive of today, offline: what apt says without it" 'not valid yet'
+echo update >> "$WORK/update"
+build_script later "$(with "{$shared, \"created\": \"now\"}")" < "$WORK/update"
+exits 0 "an archive of today, offline, with created: now"
+
 # --- Packages
 # How this machine reaches the archive, which a clean environment does not contain.
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE; do

@@ -1,0 +1,426 @@
+#include "guest/script/stand_in.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "guest/lib/file.h"
+#include "guest/lib/job.h"
+#include "guest/tar/attributes.h"
+#include "guest/tar/tree.h"
+
+#define BUILDER_HOSTS "/etc/hosts" /* the guest's own names, for hooks, too */
+#define ASIDE STAND_INS_LAYER ".aside"
+#define COPY_MAX (1u << 20) /* bytes of a file that may be a copy of a stand-in */
+
+static const struct kind {
+    const char *target;
+    const char *job; /* the job's file with its lines; the job need not have it */
+    bool is_hosts;   /* shown in each run */
+    bool replaces, is_stored;
+} kinds[STAND_INS_MAX] = {
+    {.target = "/etc/hosts", .job = GUEST_JOB_HOSTS, .is_hosts = true, .is_stored = true},
+    {.target = "/etc/resolv.conf",
+     .job = GUEST_JOB_RESOLV_CONF,
+     .replaces = true,
+     .is_stored = true},
+    {.target = GUEST_CA_BUNDLE_PATH, .job = GUEST_JOB_CA_BUNDLE, .replaces = true},
+};
+
+/* Opens a folder of the scratch disk. Returns a descriptor, or -1 with errno. */
+static int open_folder(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Appends the file PATH below FOLDER to TEXT. Returns 0, or -1 with errno. */
+static int read_text(int folder, const char *path, struct text *text)
+{
+    size_t length;
+    char *bytes = file_read_whole(folder, path, &length);
+    char *joined = bytes != NULL ? realloc(text->bytes, text->length + length + 1) : NULL;
+
+    if (joined != NULL) {
+        memcpy(joined + text->length, bytes, length);
+        *text = (struct text){.bytes = joined, .length = text->length + length};
+    }
+    free(bytes);
+    return joined != NULL ? 0 : -1;
+}
+
+/* Reads the build's own lines. Returns 0, or -1 with errno. */
+static int read_own(const struct kind *kind, struct text *own)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", GUEST_JOB_DIR, kind->job);
+    if (kind->is_hosts && read_text(AT_FDCWD, BUILDER_HOSTS, own))
+        return -1;
+    return job_has(kind->job) ? read_text(AT_FDCWD, path, own) : 0;
+}
+
+/* Makes the folder PATH of the layer of stand-ins what it is in the view. Returns 0, or -1 with
+ * errno. */
+static int make_folder(int root, int layer, const char *path)
+{
+    int from = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int status = mkdirat(layer, path, 0755) && errno != EEXIST ? -1 : 0;
+
+    if (from >= 0 && status == 0) {
+        int to = openat(layer, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        status = to < 0 || attributes_copy(from, to) ? -1 : 0;
+        if (to >= 0)
+            close(to);
+    }
+    if (from >= 0)
+        close(from);
+    return status;
+}
+
+/* Gives PATH of the layer of stand-ins the mtime that it has in the view, if it is there. Returns
+ * 0, or -1 with errno. */
+static int copy_mtime(int root, int layer, const char *path)
+{
+    struct stat status;
+
+    if (fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW))
+        return errno == ENOENT ? 0 : -1;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, status.st_mtim};
+
+    return utimensat(layer, path, times, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Calls DO for each folder on the way to PLACE. Returns 0, or -1 with errno. */
+static int for_folders(int root, int layer, const char *place,
+                       int (*act)(int root, int layer, const char *path))
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s", place) >= (int)sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (act(root, layer, path))
+            return -1;
+        *slash = '/';
+    }
+    return 0;
+}
+
+/* Writes the file that a script sees. Returns 0, or -1 with errno. */
+static int write_file(int root, int layer, const struct stand_in *stand_in)
+{
+    const char *place = path_text(&stand_in->place);
+    struct text shown;
+
+    if (for_folders(root, layer, place, make_folder) || stand_in_text_show(&stand_in->text, &shown))
+        return -1;
+    int to = openat(layer, place, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int from = stand_in->text.image.bytes != NULL
+                   ? openat(root, place, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+                   : -1;
+    int status = to < 0 || file_write_all(to, shown.bytes, shown.length) ||
+                         (from >= 0 && attributes_copy(from, to)) || copy_mtime(root, layer, place)
+                     ? -1
+                     : 0;
+
+    free(shown.bytes);
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    return status;
+}
+
+static int plan(int root, int layer, const struct kind *kind, struct stand_in *stand_in,
+                struct fault *fault)
+{
+    struct stat status;
+
+    *stand_in = (struct stand_in){
+        .target = kind->target, .text = {.replaces = kind->replaces}, .is_stored = kind->is_stored};
+    if (path_resolve(root, kind->target, &stand_in->place))
+        return fault_set(fault, errno, "find '%s' in the image", kind->target);
+    const char *place = path_text(&stand_in->place);
+
+    if (fstatat(root, place, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (S_ISDIR(status.st_mode))
+            return fault_set(fault, EISDIR, "show '%s'", kind->target);
+        if (S_ISREG(status.st_mode) && read_text(root, place, &stand_in->text.image))
+            return fault_set(fault, errno, "read '%s' of the image", kind->target);
+    } else if (errno != ENOENT) {
+        return fault_set(fault, errno, "find '%s' in the image", kind->target);
+    }
+    if (read_own(kind, &stand_in->text.own) || write_file(root, layer, stand_in))
+        return fault_set(fault, errno, "show '%s'", kind->target);
+    return 0;
+}
+
+/* Whether CODE tells that the image has something else in the place of a file. */
+static bool is_images_fault(int code)
+{
+    return code == EISDIR || code == ENOTDIR || code == ELOOP;
+}
+
+static void stand_in_free(struct stand_in *stand_in)
+{
+    path_free(&stand_in->place);
+    free(stand_in->text.own.bytes);
+    free(stand_in->text.image.bytes);
+    *stand_in = (struct stand_in){0};
+}
+
+/* Creates the folder PATH afresh. Returns 0, or -1 with errno. */
+static int renew(const char *path)
+{
+    return tree_delete(AT_FDCWD, path, NULL, 0) || mkdir(path, 0755) ? -1 : 0;
+}
+
+int stand_ins_prepare(int root, struct stand_ins *ret, struct fault *fault)
+{
+    *ret = (struct stand_ins){0};
+    int layer = renew(STAND_INS_LAYER) || renew(ASIDE) ? -1 : open_folder(STAND_INS_LAYER);
+
+    if (layer < 0)
+        return fault_set(fault, errno, "create '%s'", STAND_INS_LAYER);
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < STAND_INS_MAX; i++) {
+        if (!kinds[i].is_hosts && !job_has(kinds[i].job))
+            continue;
+        status = plan(root, layer, &kinds[i], &ret->items[ret->count++], fault);
+        /* Images whose /etc/hosts cannot be a file never needed it. */
+        if (status && kinds[i].is_hosts && is_images_fault(fault->code)) {
+            stand_in_free(&ret->items[--ret->count]);
+            status = 0;
+        }
+    }
+    /* Last, since each new file changes that of its folder. */
+    for (size_t i = 0; status == 0 && i < ret->count; i++)
+        if (for_folders(root, layer, path_text(&ret->items[i].place), copy_mtime))
+            status = fault_set(fault, errno, "show '%s'", ret->items[i].target);
+    close(layer);
+    return status;
+}
+
+/* Opens the folder in which PLACE of the layer is, and gives its times. Returns a descriptor, or -1
+ * with errno. */
+static int open_parent(int layer, const char *place, struct timespec times[2])
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s", place);
+    char *slash = strrchr(path, '/');
+
+    if (slash != NULL)
+        *slash = '\0';
+    int parent = openat(layer, slash != NULL ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (parent >= 0 && fstat(parent, &status) == 0) {
+        times[0] = status.st_atim;
+        times[1] = status.st_mtim;
+    }
+    return parent;
+}
+
+/* Moves the layer's file at PLACE to its name aside, or BACK. The folder keeps its times. Returns
+ * 0, or -1 with errno. */
+static int move_aside(int layer, const struct stand_in *stand_in, bool back)
+{
+    const char *place = path_text(&stand_in->place);
+    const char *slash = strrchr(place, '/');
+    const char *name = slash != NULL ? slash + 1 : place;
+    char aside[PATH_MAX];
+    struct timespec times[2];
+    int parent = open_parent(layer, place, times);
+
+    snprintf(aside, sizeof aside, "%s/%s", ASIDE, name);
+    int status = parent < 0 ||
+                         (back ? renameat(AT_FDCWD, aside, parent, name)
+                               : renameat(parent, name, AT_FDCWD, aside)) ||
+                         futimens(parent, times)
+                     ? -1
+                     : 0;
+
+    if (parent >= 0)
+        close(parent);
+    return status;
+}
+
+int stand_ins_put(struct stand_ins *stand_ins, struct fault *fault)
+{
+    int layer = open_folder(GUEST_SCRATCH_LAYER);
+
+    if (layer < 0)
+        return fault_set(fault, errno, "open the layer");
+    for (size_t i = 0; i < stand_ins->count; i++) {
+        struct stand_in *stand_in = &stand_ins->items[i];
+
+        if (faccessat(layer, path_text(&stand_in->place), F_OK, AT_SYMLINK_NOFOLLOW))
+            continue;
+        if (move_aside(layer, stand_in, false)) {
+            fault_set(fault, errno, "put '%s' aside", stand_in->target);
+            close(layer);
+            return -1;
+        }
+        stand_in->is_aside = true;
+    }
+    close(layer);
+    return 0;
+}
+
+/* Puts TEXT into the file that is open as FD, which keeps its times. Returns 0, or -1 with
+ * errno. */
+static int replace_text(int fd, struct text text)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) || ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET) < 0 ||
+        file_write_all(fd, text.bytes, text.length))
+        return -1;
+    const struct timespec times[2] = {status.st_atim, status.st_mtim};
+
+    return futimens(fd, times);
+}
+
+/* Takes the lines of STAND_INS out of PATH below FOLDER, if it is a regular file. *RET_EMPTY tells
+ * whether nothing but such lines was there. Returns 0, or -1 with errno. */
+static int restore_file(int folder, const char *path, const struct stand_ins *stand_ins,
+                        bool *ret_empty)
+{
+    struct stat status;
+
+    *ret_empty = false;
+    if (fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode) ||
+        status.st_size == 0 || status.st_size > GUEST_JOB_FILE_MAX)
+        return 0;
+    int fd = openat(folder, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    struct text text = {0};
+    bool changed = false;
+    int result = fd < 0 || read_text(folder, path, &text) ? -1 : 0;
+
+    for (size_t i = 0; result == 0 && i < stand_ins->count; i++) {
+        struct text restored;
+
+        if (!stand_ins->items[i].is_stored ||
+            !stand_in_text_restore(&stand_ins->items[i].text, text, &restored))
+            continue;
+        free(text.bytes);
+        text = restored;
+        changed = true;
+        if (text.bytes == NULL)
+            result = -1;
+    }
+    if (result == 0 && changed)
+        result = replace_text(fd, text);
+    *ret_empty = changed && text.length == 0;
+    free(text.bytes);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+/* nftw(3) passes no context. */
+static const struct stand_ins *walked;
+
+static int restore_copy(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+    bool is_empty;
+
+    (void)at;
+    if (type == FTW_F && S_ISREG(status->st_mode) && status->st_size <= COPY_MAX &&
+        restore_file(AT_FDCWD, path, walked, &is_empty))
+        return -1;
+    return 0;
+}
+
+/* Removes PLACE from the layer; its folder keeps its times. Returns 0, or -1 with errno. */
+static int forget(int layer, const char *place)
+{
+    struct timespec times[2];
+    int parent = open_parent(layer, place, times);
+    int status = parent < 0 || unlinkat(layer, place, 0) || futimens(parent, times) ? -1 : 0;
+
+    if (parent >= 0)
+        close(parent);
+    return status;
+}
+
+/* Whether the script removed the folder of PLACE, with all that was in it; it may have created
+ * another. */
+static bool is_folder_gone(int layer, const char *place)
+{
+    struct timespec times[2];
+    char value;
+    int parent = open_parent(layer, place, times);
+    bool gone = parent < 0 || fgetxattr(parent, ATTRIBUTES_OVERLAY "opaque", &value, 1) > 0;
+
+    if (parent >= 0)
+        close(parent);
+    return gone;
+}
+
+/* Settles what became of a stand-in. Returns 0, or -1 with errno. */
+static int settle(int layer, const struct stand_ins *all, const struct stand_in *one)
+{
+    const char *place = path_text(&one->place);
+    struct stat upper;
+    bool is_empty;
+
+    if (fstatat(layer, place, &upper, AT_SYMLINK_NOFOLLOW)) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return -1;
+        return one->is_aside && !is_folder_gone(layer, place) ? move_aside(layer, one, true) : 0;
+    }
+    if (!S_ISREG(upper.st_mode))
+        return 0;
+    if (!one->is_stored)
+        return forget(layer, place);
+    if (restore_file(layer, place, all, &is_empty))
+        return -1;
+    return is_empty && one->text.image.bytes == NULL ? forget(layer, place) : 0;
+}
+
+int stand_ins_finish(struct stand_ins *stand_ins, struct fault *fault)
+{
+    static const char *const folders[] = {GUEST_SCRATCH_LAYER "/etc", GUEST_SCRATCH_LAYER "/run"};
+    int layer = open_folder(GUEST_SCRATCH_LAYER);
+    int status = layer < 0 ? -1 : 0;
+
+    for (size_t i = 0; status == 0 && i < stand_ins->count; i++)
+        status = settle(layer, stand_ins, &stand_ins->items[i]);
+    walked = stand_ins;
+    for (size_t i = 0; status == 0 && i < sizeof folders / sizeof *folders; i++)
+        status = nftw(folders[i], restore_copy, 16, FTW_PHYS | FTW_MOUNT) && errno != ENOENT &&
+                         errno != ENOTDIR && errno != ENAMETOOLONG
+                     ? -1
+                     : 0;
+    if (status == 0)
+        status =
+            tree_delete(AT_FDCWD, STAND_INS_LAYER, NULL, 0) || tree_delete(AT_FDCWD, ASIDE, NULL, 0)
+                ? -1
+                : 0;
+    if (status)
+        fault_set(fault, errno, "restore the files that stood in for the image's");
+    if (layer >= 0)
+        close(layer);
+    return status;
+}
+
+void stand_ins_free(struct stand_ins *stand_ins)
+{
+    for (size_t i = 0; i < stand_ins->count; i++)
+        stand_in_free(&stand_ins->items[i]);
+    stand_ins->count = 0;
+}
