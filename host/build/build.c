@@ -17,6 +17,7 @@
 #include "host/lib/parallel.h"
 #include "host/lib/progress.h"
 #include "host/lib/stream.h"
+#include "host/lib/temporary.h"
 #include "host/machine/machine.h"
 #include "host/tree/contents.h"
 #include "host/tree/image_merge.h"
@@ -372,6 +373,7 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
 
 static struct error *run(struct state *state)
 {
+    temporary_remove_abandoned();
     plan_make(state->spec, &state->plan);
     if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture.name))
         return error_new(EXIT_INPUT,

@@ -80,8 +80,7 @@ static struct error *write_file(const struct image *image, const char *path)
     CLEANUP(temporary_removep) char *temporary = NULL;
     CLEANUP(closep) int fd = -1;
 
-    TRY(error_context(temporary_file(folder, "vmbuild-export", &temporary, &fd),
-                      "write output '%s'", path));
+    TRY(error_context(temporary_output_file(folder, &temporary, &fd), "write output '%s'", path));
     TRY(write_to(image, path, fd));
     if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write output '%s'", path);

@@ -45,7 +45,7 @@ static struct error *write_list(const struct strings *sources, const char *paren
     CLEANUP(temporary_removep) char *path = NULL;
     int fd = -1;
 
-    TRY(temporary_file(parent, "vmbuild-merge", &path, &fd));
+    TRY(temporary_output_file(parent, &path, &fd));
     CLEANUP(fclosep) FILE *file = fdopen(fd, "w");
 
     if (file == NULL)
@@ -70,7 +70,7 @@ static struct error *write_folder(const struct strings *sources, const char *par
         items[i] =
             (struct contents_source){.path = sources->items[i], .mode_rule = CONTENTS_MODE_KEEP};
 
-    TRY(temporary_folder(parent, "vmbuild-merge", &path));
+    TRY(temporary_output_folder(parent, &path));
     TRY(contents_extract(&contents, path));
     if (chmod(path, 0755) < 0)
         return error_errno(EXIT_OTHER, "set the mode of '%s'", path);

@@ -83,8 +83,8 @@ static struct error *write_archive(const struct content *content, const struct o
 static struct error *make_temporary(const char *path, bool folder, char **ret_path, int *ret_fd)
 {
     CLEANUP(freep) char *parent = file_folder(path);
-    struct error *err = folder ? temporary_folder(parent, "vmbuild", ret_path)
-                               : temporary_file(parent, "vmbuild", ret_path, ret_fd);
+    struct error *err = folder ? temporary_output_folder(parent, ret_path)
+                               : temporary_output_file(parent, ret_path, ret_fd);
 
     return error_advise(error_context(err, "write '%s'", path),
                         "choose another path with --output");

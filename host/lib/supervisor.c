@@ -1,16 +1,20 @@
 #include "host/lib/supervisor.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/lib/error.h"
 #include "host/lib/temporary.h"
+
+#define SUSPEND_MS 2000 /* that the worker may take to stop */
 
 static bool is_ignored(int number)
 {
@@ -19,17 +23,87 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* Whether NUMBER is one of the signals that do not end a process by default. */
+static bool is_harmless(int number)
+{
+    static const int harmless[] = {SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (number == harmless[i])
+            return true;
+    return false;
+}
+
 /* The signals that the supervisor waits for, so that no handler ever runs in the middle of
- * anything. Those that nohup(1) ignores are left out: sigwait returns ignored signals, too. */
+ * anything: all that would end it or concern its worker. Those that are ignored, as SIGHUP is under
+ * nohup(1), are left out, since sigwait returns them, too; but a shell without job control has
+ * background processes ignore SIGINT and SIGQUIT, which are then meant for this one alone. */
 static void watched_signals(sigset_t *set)
 {
-    static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
+    static const int always[] = {SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
 
     sigemptyset(set);
-    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
-        sigaddset(set, watched[i]);
-    if (is_ignored(SIGHUP))
-        sigdelset(set, SIGHUP);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (!is_harmless(number) && !is_ignored(number))
+            sigaddset(set, number);
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        sigaddset(set, always[i]);
+}
+
+/* In the worker: what has to be done before it stops, and after. */
+static pthread_mutex_t suspension_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct suspension {
+    void (*change)(void *context, bool suspends);
+    void *context;
+} suspension;
+
+void supervisor_on_suspend(void (*change)(void *context, bool suspends), void *context)
+{
+    pthread_mutex_lock(&suspension_mutex);
+    suspension = (struct suspension){change, context};
+    pthread_mutex_unlock(&suspension_mutex);
+}
+
+/* The worker's thread that waits for the supervisor's SIGTSTP, and then for its SIGCONT: this thread
+ * may run on for a moment after kill. All threads block both. */
+static void *await_suspension(void *unused)
+{
+    sigset_t suspend, resume;
+    int number;
+
+    (void)unused;
+    sigemptyset(&suspend);
+    sigaddset(&suspend, SIGTSTP);
+    sigemptyset(&resume);
+    sigaddset(&resume, SIGCONT);
+    for (;;) {
+        if (sigwait(&suspend, &number) != 0)
+            continue;
+        pthread_mutex_lock(&suspension_mutex);
+        if (suspension.change != NULL)
+            suspension.change(suspension.context, true);
+        kill(0, SIGSTOP); /* which also discards an earlier SIGCONT */
+        sigwait(&resume, &number);
+        if (suspension.change != NULL)
+            suspension.change(suspension.context, false);
+        pthread_mutex_unlock(&suspension_mutex);
+    }
+    return NULL;
+}
+
+static void prepare_suspension(void)
+{
+    sigset_t set;
+    pthread_t thread;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    sigaddset(&set, SIGCONT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    if (pthread_create(&thread, NULL, await_suspension, NULL) == 0)
+        pthread_detach(thread);
+    else
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* Runs the child: what is done before and after WORK. SIGTTOU and SIGTTIN are ignored because its
@@ -46,6 +120,7 @@ static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(voi
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* EFBIG shows which file has reached the user's limit */
     sigprocmask(SIG_SETMASK, before, NULL);
+    prepare_suspension();
     int code = work(argument);
 
     fflush(NULL);
@@ -62,16 +137,45 @@ static void end_group(pid_t group)
         ;
 }
 
+/* Lets the worker stop itself and its group, but does not wait for it for ever. */
+static void suspend_worker(pid_t worker)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+
+    kill(worker, SIGTSTP);
+    for (int waited = 0; waited < SUSPEND_MS; waited += 5) {
+        siginfo_t state = {0};
+
+        if (waitid(P_PID, (id_t)worker, &state, WSTOPPED | WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            state.si_pid == worker)
+            return;
+        nanosleep(&pause, NULL);
+    }
+}
+
+static bool is_pending(int number)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
+
 /* Stops the group, as Ctrl-Z stops a foreground job, until the shell continues us. */
 static void stop_with_group(pid_t group)
 {
+    suspend_worker(group);
     kill(-group, SIGSTOP);
-    raise(SIGSTOP);
+    if (!is_pending(SIGCONT)) /* which a stop would discard */
+        raise(SIGSTOP);
     kill(-group, SIGCONT);
 }
 
 static int code_of_signal(int signal_number)
 {
+    if (signal_number == SIGXFSZ) {
+        fprintf(stderr, "vmbuild: run the worker process: %s\n", strsignal(signal_number));
+        return EXIT_DISK_FULL;
+    }
     return signal_number == SIGINT || signal_number == SIGQUIT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
 }
 
@@ -81,7 +185,9 @@ static int code_of_end(const siginfo_t *end)
         return end->si_status;
     fprintf(stderr, "vmbuild: run the worker process: it was ended by signal %d (%s)\n",
             end->si_status, strsignal(end->si_status));
-    return EXIT_OTHER;
+    if (end->si_status == SIGXFSZ)
+        return EXIT_DISK_FULL;
+    return end->si_status == SIGXCPU ? EXIT_TERMINATED : EXIT_OTHER; /* the limit on its time */
 }
 
 /* Waits until the worker has ended or a signal asks us to end. It is not reaped here: until it is,

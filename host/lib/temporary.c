@@ -11,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
@@ -20,11 +19,14 @@
 #define SLOTS 64      /* temporaries at a time; a build needs about ten */
 #define NAME_TRIES 64 /* random names before giving up */
 
-/* Run directories are recognised by their name, which no other temporary has: that of an output
- * lies beside the output, which may be in the same directory, and is not locked. */
+/* Those that lie in a directory of the user's are locked as long as they are used. They are
+ * recognised by their names, which no other temporary has. */
 #define RUN_FOLDER_PREFIX "vmbuild-run"
-#define RUN_FOLDER_NAME "." RUN_FOLDER_PREFIX "." /* as random_path makes it */
-#define ABANDONED_SECONDS 2 /* seconds after which an unlocked one is abandoned */
+#define OUTPUT_PREFIX "vmbuild-out"
+#define SUFFIX_LENGTH 10 /* random characters at the end of a name */
+
+/* In a run directory: a symlink to what a library made elsewhere. */
+#define ADOPTED_NAME "adopted"
 
 /* For the supervisor, which reads the table when the worker may have been killed at any
  * instruction, a path is valid once `used` is set: that is done last. */
@@ -34,6 +36,7 @@ struct slot {
 };
 
 static struct slot *table;
+static int locks[SLOTS]; /* this process's descriptors that hold the locks; 0: none */
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t run_folder_mutex = PTHREAD_MUTEX_INITIALIZER;
 static char *run_folder;
@@ -49,27 +52,28 @@ struct error *temporary_setup(void)
     return NULL;
 }
 
-/* Enters PATH into the table. Returns its slot, or NULL if the table is full. */
-static struct slot *enter(const char *path)
+/* Enters PATH into the table. Returns the number of its slot, or SLOTS if the table is full. */
+static size_t enter(const char *path)
 {
-    struct slot *found = NULL;
+    size_t slot = 0;
 
     pthread_mutex_lock(&table_mutex);
-    for (size_t i = 0; i < SLOTS && found == NULL; i++)
-        if (!table[i].used)
-            found = &table[i];
-    if (found != NULL) {
-        memcpy(found->path, path, strlen(path) + 1);
-        found->used = true;
+    while (slot < SLOTS && table[slot].used)
+        slot++;
+    if (slot < SLOTS) {
+        memcpy(table[slot].path, path, strlen(path) + 1);
+        table[slot].used = true;
     }
     pthread_mutex_unlock(&table_mutex);
-    return found;
+    return slot;
 }
 
-void temporary_adopt(const char *path)
+static void clear_slot(size_t slot)
 {
-    if (strlen(path) < PATH_MAX)
-        (void)enter(path); /* a full table only means that a killed program would leave it behind */
+    table[slot].used = false;
+    if (locks[slot] > 0)
+        close(locks[slot]);
+    locks[slot] = 0;
 }
 
 static void leave(const char *path)
@@ -77,15 +81,72 @@ static void leave(const char *path)
     pthread_mutex_lock(&table_mutex);
     for (size_t i = 0; i < SLOTS; i++)
         if (table[i].used && strcmp(table[i].path, path) == 0)
-            table[i].used = false;
+            clear_slot(i);
     pthread_mutex_unlock(&table_mutex);
+}
+
+/* Names PATH in the run directory, for when the supervisor is killed, too. Returns whether it is
+ * named there. */
+static bool note_adopted(const char *path)
+{
+    pthread_mutex_lock(&run_folder_mutex);
+    CLEANUP(freep)
+    char *link = run_folder == NULL ? NULL : xasprintf("%s/" ADOPTED_NAME, run_folder);
+
+    pthread_mutex_unlock(&run_folder_mutex);
+    if (link == NULL)
+        return false;
+    unlink(link);
+    return symlink(path, link) == 0;
+}
+
+/* A failure only means that PATH is left behind if the program is killed. */
+void temporary_adopt(const char *path)
+{
+    if (strlen(path) < PATH_MAX)
+        (void)enter(path);
+    (void)note_adopted(path);
+}
+
+/* Opens NAME in the directory DIR to lock it. NFS locks files only if they are open for writing. */
+static int open_to_lock(int dir, const char *name)
+{
+    const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = openat(dir, name, O_RDWR | flags);
+
+    return fd < 0 && errno == EISDIR ? openat(dir, name, O_RDONLY | O_DIRECTORY | flags) : fd;
+}
+
+/* Whether the open file FD is still called NAME in the directory DIR. */
+static bool is_called(int fd, int dir, const char *name)
+{
+    struct stat open_file, named;
+
+    return fstat(fd, &open_file) == 0 && fstatat(dir, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+/* Takes the lock that marks the temporary PATH in SLOT as in use. Returns false if another process
+ * removes it, since it was not locked yet. */
+static bool hold(const char *path, size_t slot)
+{
+    CLEANUP(closep) int fd = open_to_lock(AT_FDCWD, path);
+
+    if (fd < 0)
+        return errno != ENOENT;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno != EWOULDBLOCK; /* else this file system has no locks */
+    if (!is_called(fd, AT_FDCWD, path))
+        return false;
+    locks[slot] = steal_fd(&fd);
+    return true;
 }
 
 /* Returns a path in DIR with a name that cannot be guessed. */
 static char *random_path(const char *dir, const char *prefix)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-    unsigned char bytes[10];
+    unsigned char bytes[SUFFIX_LENGTH];
     char suffix[sizeof bytes + 1];
 
     if (getentropy(bytes, sizeof bytes) < 0)
@@ -105,8 +166,8 @@ static int make(const char *path, bool folder)
     return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static struct error *make_entered(const char *dir, const char *prefix, bool folder, char **ret_path,
-                                  int *ret_fd)
+static struct error *make_entered(const char *dir, const char *prefix, bool folder, bool locked,
+                                  char **ret_path, int *ret_fd)
 {
     for (int i = 0; i < NAME_TRIES; i++) {
         CLEANUP(freep) char *path = random_path(dir, prefix);
@@ -114,19 +175,25 @@ static struct error *make_entered(const char *dir, const char *prefix, bool fold
         if (strlen(path) >= PATH_MAX)
             return error_new(EXIT_OTHER, "create a temporary file in '%s': the path is too long",
                              dir);
-        if (enter(path) == NULL)
+        size_t slot = enter(path);
+
+        if (slot == SLOTS)
             return error_new(EXIT_OTHER, "create the temporary file '%s': more than %d are in use",
                              path, SLOTS);
         int fd = make(path, folder);
 
-        if (fd >= 0) {
+        if (fd < 0 && errno != EEXIST) {
+            leave(path);
+            return error_errno(EXIT_OTHER, "create a temporary file in '%s'", dir);
+        }
+        if (fd >= 0 && (!locked || hold(path, slot))) {
             *ret_path = STEAL(path);
             *ret_fd = fd;
             return NULL;
         }
+        if (fd > 0)
+            close(fd);
         leave(path);
-        if (errno != EEXIST)
-            return error_errno(EXIT_OTHER, "create a temporary file in '%s'", dir);
     }
     return error_new(EXIT_OTHER,
                      "create a temporary file in '%s': every name that was tried exists", dir);
@@ -136,7 +203,7 @@ struct error *temporary_file(const char *dir, const char *prefix, char **ret_pat
 {
     int fd = -1;
 
-    TRY(make_entered(dir, prefix, false, ret_path, &fd));
+    TRY(make_entered(dir, prefix, false, false, ret_path, &fd));
     if (ret_fd != NULL)
         *ret_fd = fd;
     else
@@ -148,7 +215,7 @@ struct error *temporary_folder(const char *dir, const char *prefix, char **ret_p
 {
     int none;
 
-    return make_entered(dir, prefix, true, ret_path, &none);
+    return make_entered(dir, prefix, true, false, ret_path, &none);
 }
 
 struct error *temporary_rename(const char *path, const char *target)
@@ -219,68 +286,109 @@ void temporary_remove_all(void)
     for (size_t i = 0; i < SLOTS; i++) {
         if (table[i].used)
             remove_path(table[i].path);
-        table[i].used = false;
+        clear_slot(i);
     }
 }
 
-/* Takes the lock that marks the directory PATH as in use, until this process ends. */
-static void hold_lock(const char *path)
+/* Whether NAME is that of a temporary that is locked while it is used. */
+static bool has_locked_name(const char *name)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    static const char *const prefixes[] = {"." RUN_FOLDER_PREFIX ".", "." OUTPUT_PREFIX "."};
+    size_t length = strlen(name);
 
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-        close(fd);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (length == strlen(prefixes[i]) + SUFFIX_LENGTH &&
+            strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
 }
 
-/* Whether the directory NAME in DIR was left by a build that was killed together with its
- * supervisor. */
-static bool is_abandoned(int dir, const char *name, time_t now)
+/* Returns whether NAME in the directory DIR was left by a program that was killed together with its
+ * supervisor. *RET_FD, the caller's, then holds its lock. */
+static bool is_abandoned(int dir, const char *name, int *ret_fd)
 {
     struct stat status;
 
-    if (strncmp(name, RUN_FOLDER_NAME, strlen(RUN_FOLDER_NAME)) != 0)
+    if (!has_locked_name(name) || fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+        (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) || status.st_uid != geteuid())
         return false;
-    if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode) ||
-        status.st_uid != geteuid() || now - status.st_ctime < ABANDONED_SECONDS)
-        return false;
-    CLEANUP(closep) int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    *ret_fd = open_to_lock(dir, name);
+    return *ret_fd >= 0 && flock(*ret_fd, LOCK_EX | LOCK_NB) == 0 && is_called(*ret_fd, dir, name);
 }
 
-/* Removes abandoned run directories in the directory PATH. */
+/* Removes what the abandoned run directory FOLDER has adopted. */
+static void remove_adopted(int folder)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlinkat(folder, ADOPTED_NAME, path, sizeof path - 1);
+    struct stat status;
+
+    if (length <= 0)
+        return;
+    path[length] = '\0';
+    if (path[0] == '/' && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+        status.st_uid == geteuid())
+        remove_path(path);
+}
+
+/* Removes abandoned temporaries in the directory PATH. */
 static void remove_abandoned(const char *path)
 {
     DIR *dir = opendir(path);
-    time_t now = time(NULL);
 
     if (dir == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (!is_abandoned(dirfd(dir), entry->d_name, now))
-            continue;
-        char *abandoned = xasprintf("%s/%s", path, entry->d_name);
+        CLEANUP(closep) int fd = -1;
 
-        remove_path(abandoned);
-        free(abandoned);
+        if (!is_abandoned(dirfd(dir), entry->d_name, &fd))
+            continue;
+        remove_adopted(fd);
+        remove_at(dirfd(dir), entry->d_name);
     }
     closedir(dir);
 }
 
-struct error *temporary_run_folder_in(const char *dir, char **ret)
+struct error *temporary_output_file(const char *dir, char **ret_path, int *ret_fd)
 {
-    TRY(temporary_folder(dir, RUN_FOLDER_PREFIX, ret));
-    hold_lock(*ret);
     remove_abandoned(dir);
-    return NULL;
+    return make_entered(dir, OUTPUT_PREFIX, false, true, ret_path, ret_fd);
 }
 
-static struct error *make_run_folder(void)
+struct error *temporary_output_folder(const char *dir, char **ret_path)
+{
+    int none;
+
+    remove_abandoned(dir);
+    return make_entered(dir, OUTPUT_PREFIX, true, true, ret_path, &none);
+}
+
+struct error *temporary_run_folder_in(const char *dir, char **ret)
+{
+    int none;
+
+    remove_abandoned(dir);
+    return make_entered(dir, RUN_FOLDER_PREFIX, true, true, ret, &none);
+}
+
+/* Returns the directory for temporaries, borrowed. */
+static const char *base_folder(void)
 {
     const char *dir = getenv("TMPDIR");
 
     if (dir == NULL || *dir == '\0')
         dir = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
+    return dir;
+}
+
+void temporary_remove_abandoned(void)
+{
+    remove_abandoned(base_folder());
+}
+
+static struct error *make_run_folder(void)
+{
+    const char *dir = base_folder();
     CLEANUP(freep) char *absolute = realpath(dir, NULL);
     struct error *err =
         absolute == NULL

@@ -5,6 +5,10 @@
  * entered before it is made, and removed once it has been renamed to its final name or deleted.
  * When the worker has ended, the supervisor deletes whatever the table still contains.
  *
+ * What lies in a directory of the user's, outputs not yet complete and run directories, is locked
+ * as long as it is used: if the supervisor is killed as well, the next program that makes one of
+ * these in the same directory removes it.
+ *
  * The table and the run directory are state of the process, not of a caller: the supervisor has to
  * find the former after any crash, and all parts of a build share the latter. No output depends on
  * them. All functions but temporary_setup and temporary_remove_all may be called from several
@@ -26,7 +30,12 @@
 /* The same for a directory (mode 0700). It is removed with all that it contains. */
 [[nodiscard]] struct error *temporary_folder(const char *dir, const char *prefix, char **ret_path);
 
-/* Enters PATH, a file or directory that a library made, as a temporary. */
+/* The same for an output that is still to be completed, and later renamed, in the user's directory
+ * DIR, where abandoned temporaries are removed first. RET_FD must not be NULL. */
+[[nodiscard]] struct error *temporary_output_file(const char *dir, char **ret_path, int *ret_fd);
+[[nodiscard]] struct error *temporary_output_folder(const char *dir, char **ret_path);
+
+/* Enters PATH, a directory that a library made, as a temporary; at most one at a time. */
 void temporary_adopt(const char *path);
 
 /* Renames the temporary PATH to TARGET with rename(2), replacing what was there; it is no longer a
@@ -44,9 +53,12 @@ void temporary_remove_all(void);
  * call, below $TMPDIR, or else /var/tmp, or /tmp if that cannot be written to. */
 [[nodiscard]] struct error *temporary_run_folder(const char **ret);
 
-/* Makes another such directory, in DIR. One that was left there by a build that was killed together
- * with its supervisor is removed. *RET is the caller's to free. */
+/* Makes another such directory, in DIR, where abandoned temporaries are removed first. *RET is the
+ * caller's to free. */
 [[nodiscard]] struct error *temporary_run_folder_in(const char *dir, char **ret);
+
+/* Removes abandoned temporaries where the run directory would be. */
+void temporary_remove_abandoned(void);
 
 /* CLEANUP function: removes the temporary and frees its path. */
 void temporary_removep(char **path);

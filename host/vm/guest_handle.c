@@ -10,9 +10,11 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file_system.h"
 #include "host/lib/memory.h"
+#include "host/lib/parent_death.h"
 #include "host/lib/printable.h"
 #include "host/lib/progress.h"
 #include "host/lib/stream.h"
+#include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
 #include "host/machine/appliance.h"
 #include "host/machine/machine.h"
@@ -262,7 +264,10 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
            guestfs_set_cachedir(g, cache) == 0 && guestfs_set_backend(g, "direct") == 0 &&
            guestfs_set_backend_setting(g, accelerator, "1") == 0 &&
            guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
-           guestfs_set_path(g, attempt->appliance) == 0 && guestfs_set_hv(g, attempt->qemu) == 0 &&
+           /* QEMU is bound to this process by the kernel; libguestfs' process only looks now and
+            * then, and may be killed, too. */
+           guestfs_set_recovery_proc(g, 0) == 0 && guestfs_set_path(g, attempt->appliance) == 0 &&
+           guestfs_set_hv(g, attempt->qemu) == 0 &&
            guestfs_set_memsize(g, (int)options->machine.memory) == 0 &&
            guestfs_set_smp(g, (int)options->machine.cpus) == 0 &&
            /* It does not launch without a drive; this one is an empty file. */
@@ -279,8 +284,10 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
     struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
 
     watchdog_arm(handle->watchdog, attempt->seconds);
+    parent_death_bind(true);
     int result = guestfs_launch(handle->g);
 
+    parent_death_bind(false);
     *ret_late = watchdog_disarm(handle->watchdog);
     descriptor_limit_restore(before);
     if (result == 0)
@@ -332,6 +339,14 @@ static struct error *finish_launch(struct guest_handle *handle, const struct gue
     return guest_handle_explain(handle, "start the VM", gatekeeper_err);
 }
 
+/* While the program is suspended, the guest's clocks stand still, which its time limits count. */
+static void on_suspend(void *context, bool suspends)
+{
+    struct guest_handle *handle = context;
+
+    (void)(suspends ? qemu_watch_pause : qemu_watch_continue)(handle->watch);
+}
+
 struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
                                  const struct guest_attempt *attempt, bool *ret_late)
 {
@@ -362,11 +377,16 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
 
         return error_new(EXIT_VM, "configure the VM: %s", words);
     }
-    return finish_launch(handle, attempt, run_launch(handle, attempt, run, ret_late));
+    struct error *err = finish_launch(handle, attempt, run_launch(handle, attempt, run, ret_late));
+
+    if (err == NULL)
+        supervisor_on_suspend(on_suspend, handle);
+    return err;
 }
 
 void guest_handle_stop(struct guest_handle *handle)
 {
+    supervisor_on_suspend(NULL, NULL);
     if (handle->g != NULL) {
         struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
 

@@ -10,7 +10,7 @@
  * the guest stops answering, the details of the error are the last lines of the guest's console
  * (console.h). If the host could not read or write a disk, such as on a full file system, the error
  * is that (qemu_watch.h). QEMU runs under its seccomp sandbox, and in the process group of this
- * program.
+ * program, and ends with the thread that started it.
  *
  * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, gatekeeper
  * and console. Its functions are called from one thread.

@@ -25,7 +25,7 @@ struct error *socket_folder_choose(struct socket_folder *ret)
         ret->path = xstrdup(run);
         return NULL;
     }
-    TRY(temporary_folder("/tmp", "vmbuild", &ret->path));
+    TRY(temporary_run_folder_in("/tmp", &ret->path));
     ret->is_apart = true;
     return NULL;
 }

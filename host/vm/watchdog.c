@@ -13,6 +13,9 @@
 
 #define DEADLINE_MAX (UINT64_C(1) << 32) /* seconds; far away, but no time_t overflows */
 
+#define STEP_SECONDS 1
+#define STOPPED_SECONDS 2 /* no thread that could run waits so much longer than it wanted */
+
 struct watchdog {
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -33,6 +36,33 @@ static void kill_target(const struct watchdog *watchdog)
         kill(watchdog->pid, SIGKILL);
 }
 
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* Waits for a change, for at most a second; requires the mutex. Returns whether the deadline has
+ * passed. If that took much longer, the process was stopped meanwhile, and the deadline is put off:
+ * this thread counts the seconds in which it could run. */
+static bool await_next(struct watchdog *watchdog)
+{
+    struct timespec until, now, deadline = watchdog->deadline;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STEP_SECONDS;
+    if (is_before(&deadline, &until))
+        until = deadline;
+    pthread_cond_clockwait(&watchdog->changed, &watchdog->mutex, CLOCK_MONOTONIC, &until);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    bool moved = is_before(&deadline, &watchdog->deadline);
+
+    if (!moved && now.tv_sec - until.tv_sec > STOPPED_SECONDS) {
+        watchdog->deadline.tv_sec += now.tv_sec - until.tv_sec;
+        return false;
+    }
+    return !is_before(&now, &deadline);
+}
+
 static void *watch(void *argument)
 {
     struct watchdog *watchdog = argument;
@@ -44,12 +74,11 @@ static void *watch(void *argument)
             continue;
         }
         struct timespec deadline = watchdog->deadline;
-        int result = pthread_cond_clockwait(&watchdog->changed, &watchdog->mutex, CLOCK_MONOTONIC,
-                                            &deadline);
+        bool late = await_next(watchdog);
         bool moved = deadline.tv_sec != watchdog->deadline.tv_sec ||
                      deadline.tv_nsec != watchdog->deadline.tv_nsec;
 
-        if (result == ETIMEDOUT && watchdog->armed && !moved) {
+        if (late && watchdog->armed && !moved) {
             watchdog->armed = false;
             watchdog->fired = true;
             kill_target(watchdog);

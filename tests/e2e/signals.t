@@ -25,9 +25,17 @@ interrupt() {
 # In a shell without job control a background process ignores SIGINT, and so does all that it starts:
 # env restores the default, as a terminal has it.
 start_job() {
-    become_user env --default-signal=INT,TERM,HUP "$VMBUILD" --spec job.json --output job.tar "$@" \
+    become_user env --default-signal=INT,TERM,HUP,PIPE "$VMBUILD" --spec job.json --output job.tar "$@" \
         > "$WORK/out" 2> "$WORK/err" < /dev/null &
     RUN_PID=$!
+}
+
+# Waits until the kernel has ended what was killed.
+await_end() {
+    for _ in $(seq 60); do
+        [ -n "$(processes_left)" ] || return
+        sleep 0.1
+    done
 }
 
 # wait_for TEXT: waits until it appears on standard error.
@@ -76,7 +84,114 @@ for delay in 0.1 0.5 1.0; do
     fi
 done
 
+# --- Any other signal
+echo previous > "$WORK/job.tar"
+for signal in PIPE ALRM USR1 USR2 XCPU SEGV; do
+    start_job
+    wait_for '^started'
+    interrupt "$signal" 143 "SIG$signal while the script runs"
+done
+start_job
+wait_for '^started'
+interrupt XFSZ 6 "SIGXFSZ while the script runs"
+
+# The worker's own limits: of the size of files, before and in the VM.
+limited() (
+    ulimit -f "$1"
+    run --spec limited.json --output limited.tar --compression none
+    exit "$STATUS"
+)
+jq -n '{name: "x", contents: ["large"]}' > "$WORK/limited.json"
+head -c 5000000 /dev/zero > "$WORK/large"
+STATUS=0
+limited 1000 || STATUS=$?
+exits 6 "a limit on the size of files"
+says "a limit on the size of files: which" "^vmbuild: .*'.*': File too large"
+leaves_nothing "a limit on the size of files" "$WORK/limited.tar"
+
+# --- A suspended build
+# A script with a limit of 8 seconds runs for 4, and is suspended for 12 in between.
+# in_state STATE PID...: all of these processes have it.
+in_state() {
+    local state=$1 pid
+    shift
+    for pid; do
+        grep -qE "^State:[[:space:]]$state" "/proc/$pid/status" 2> /dev/null || return
+    done
+}
+
+script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 8}')" <<'END'
+echo started
+read -r up rest < /proc/uptime
+sleep 4
+read -r now rest < /proc/uptime
+echo "took $((${now%.*} - ${up%.*})) s"
+END
+start_job
+wait_for '^started'
+read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
+kill -TSTP "$RUN_PID"
+for _ in $(seq 100); do
+    ! in_state T "${group[@]}" || break
+    sleep 0.1
+done
+ok "SIGTSTP: all ${#group[@]} processes stop, QEMU included" in_state T "${group[@]}"
+ok "SIGTSTP: these are at least three" test "${#group[@]}" -ge 3
+sleep 12
+kill -CONT "$RUN_PID"
+finish
+exits 0 "SIGCONT: the build goes on"
+says "SIGCONT: the guest has not counted the pause" '^took [45678] s'
+leaves_nothing "SIGCONT"
+
+# Twice in a row, and ended while suspended.
+start_job
+wait_for '^started'
+for _ in 1 2; do
+    kill -TSTP "$RUN_PID"
+    for _ in $(seq 100); do
+        ! in_state T "$RUN_PID" || break
+        sleep 0.1
+    done
+    ok "SIGTSTP once more" in_state T "$RUN_PID"
+    kill -CONT "$RUN_PID"
+done
+kill -TSTP "$RUN_PID"
+kill -TERM "$RUN_PID"
+kill -CONT "$RUN_PID"
+finish
+exits 143 "SIGTERM to a suspended build"
+leaves_nothing "SIGTERM to a suspended build"
+
+# While nothing runs in a VM: a pure build that waits for its input.
+mkfifo "$WORK/input"
+[ "$(id -u)" -ne 0 ] || chown $NOBODY "$WORK/input"
+become_user "$VMBUILD" --spec - --output pure.tar < "$WORK/input" > "$WORK/out" 2> "$WORK/err" &
+RUN_PID=$!
+exec 7> "$WORK/input"
+for _ in $(seq 100); do
+    read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
+    [ "${#group[@]}" -lt 2 ] || break
+    sleep 0.1
+done
+kill -TSTP "$RUN_PID"
+for _ in $(seq 100); do
+    ! in_state T "${group[@]}" || break
+    sleep 0.1
+done
+ok "SIGTSTP without a VM: both processes stop" in_state T "${group[@]}"
+kill -CONT "$RUN_PID"
+echo '{"name": "x"}' >&7
+exec 7>&-
+finish
+exits 0 "SIGCONT without a VM"
+rm "$WORK/input"
+
 # --- Three signals, and a process group
+script_spec job "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, diskSize: 4096}')" <<'END'
+echo started
+sleep 60
+END
 # Three at once, as an impatient user does.
 echo previous > "$WORK/job.tar"
 start_job
@@ -108,7 +223,7 @@ for pid in $(processes_left | awk '{ print $1 }'); do
 done
 finish
 exits 137 "kill -9 of everything"
-sleep 1
+await_end
 is "kill -9 of everything: no process is left" "$(processes_left)" ""
 
 # The supervisor alone: QEMU must not live on.
@@ -116,10 +231,7 @@ start_job
 wait_for '^started'
 kill -9 "$RUN_PID"
 finish
-for _ in $(seq 60); do # libguestfs' recovery process looks every two seconds
-    [ -n "$(processes_left)" ] || break
-    sleep 0.1
-done
+await_end
 is "kill -9 of the first process: no process is left" "$(processes_left)" ""
 
 script_spec job "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base}')" <<< 'touch /made'
@@ -127,5 +239,57 @@ run --spec job.json --output job.tar --compression none
 exits 0 "a build after all this, on the same cache"
 like "a build after all this: its layer" "$(layer "$WORK/job.tar")" ' made$'
 leaves_nothing "a build after all this"
+
+# Any of the processes together, at each stage: no other one lives on, and the next build of the same
+# output, immediately afterwards, leaves nothing of what was there.
+# kill_set NAME SET: SET has words of supervisor, worker, qemu.
+kill_set() {
+    local worker qemu set=" $2 "
+    local -a pids=()
+    worker=$(cat "/proc/$RUN_PID/task/$RUN_PID/children" 2> /dev/null)
+    worker=${worker%% *}
+    qemu=$(processes_left | awk '$2 ~ /qemu-system/ { print $1; exit }')
+    [[ $set != *" supervisor "* ]] || pids+=("$RUN_PID")
+    [[ $set != *" worker "* || -z $worker ]] || pids+=("$worker")
+    [[ $set != *" qemu "* || -z $qemu ]] || pids+=("$qemu")
+    kill -9 "${pids[@]}" 2> /dev/null
+    finish
+    ok "kill -9 of $2 $1: it fails" test "$STATUS" -ne 0
+    await_end
+    is "kill -9 of $2 $1: no process is left" "$(processes_left)" ""
+    run --spec next.json --output job.tar.gz
+    exits 0 "a build after kill -9 of $2 $1"
+    leaves_nothing "a build after kill -9 of $2 $1"
+}
+
+jq -n '{name: "x"}' > "$WORK/next.json"
+script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" <<'END'
+echo started
+dd if=/dev/urandom of=/large bs=1M count=60 2> /dev/null
+sleep 1
+END
+for set in supervisor "supervisor worker" "supervisor qemu" "worker qemu" worker qemu \
+    "supervisor worker qemu"; do
+    start --spec job.json --output job.tar.gz --compression gzip
+    wait_for '^started'
+    kill_set "while a script runs" "$set"
+done
+for delay in 0.02 0.1 0.2 0.3 0.5 0.7; do
+    start --spec job.json --output job.tar.gz --compression gzip
+    sleep "$delay"
+    kill_set "after $delay s" "supervisor worker"
+done
+for format in docker-archive oci; do
+    rm -rf "$WORK/job.tar.gz"
+    start --spec job.json --output job.tar.gz --format "$format"
+    for _ in $(seq 3000); do
+        ! compgen -G "$WORK/.vmbuild-out.*" > /dev/null || break
+        kill -0 "$RUN_PID" 2> /dev/null || break
+        sleep 0.01
+    done
+    # A directory takes its blobs over, which may be too fast to be met.
+    [ "$format" = oci ] || ok "an output is being written ($format)" compgen -G "$WORK/.vmbuild-out.*"
+    kill_set "while $format is written" "supervisor worker qemu"
+done
 
 done_testing

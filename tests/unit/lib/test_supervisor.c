@@ -18,6 +18,7 @@
 static struct {
     volatile pid_t grandchild;
     char path[256];
+    volatile int changes[2]; /* calls of count_change */
 } * shared;
 
 static int return_code(void *argument)
@@ -73,6 +74,78 @@ static void test_terminate_leaves_nothing(void **state)
 {
     (void)state;
     expect_end_by(SIGTERM, EXIT_TERMINATED);
+}
+
+/* Those by which batch systems warn, and any other that would end the supervisor alone. */
+static void test_other_signals_leave_nothing(void **state)
+{
+    static const int numbers[] = {SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGSEGV,
+                                  SIGABRT, SIGBUS,  SIGPROF, SIGIO,   SIGPWR,  SIGSYS};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        expect_end_by(numbers[i], EXIT_TERMINATED);
+    expect_end_by(SIGRTMIN, EXIT_TERMINATED);
+    expect_end_by(SIGXFSZ, EXIT_DISK_FULL);
+}
+
+static int end_by(void *argument)
+{
+    int number = *(int *)argument;
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* a supervisor that was ended leaves them blocked */
+    signal(number, SIG_DFL);
+    return raise(number);
+}
+
+static void test_limits_of_the_worker(void **state)
+{
+    int number = SIGXCPU;
+
+    (void)state;
+    assert_int_equal(supervise(end_by, &number), EXIT_TERMINATED);
+    number = SIGXFSZ;
+    assert_int_equal(supervise(end_by, &number), EXIT_DISK_FULL);
+}
+
+static void count_change(void *context, bool suspends)
+{
+    (void)context;
+    shared->changes[suspends]++;
+}
+
+/* Has the supervisor stopped, which this waits for, and continued. */
+static int suspend_supervisor(void *argument)
+{
+    (void)argument;
+    supervisor_on_suspend(count_change, NULL);
+    kill(getppid(), SIGTSTP);
+    while (shared->changes[false] == 0)
+        usleep(1000);
+    return shared->changes[true] == 1 ? EXIT_TIMEOUT : EXIT_OTHER;
+}
+
+static void test_suspension(void **state)
+{
+    int status;
+
+    (void)state;
+    shared->changes[false] = shared->changes[true] = 0;
+    pid_t supervisor = fork();
+
+    if (supervisor == 0)
+        _exit(supervise(suspend_supervisor, NULL));
+    assert_int_equal(waitpid(supervisor, &status, WUNTRACED), supervisor);
+    assert_true(WIFSTOPPED(status));
+    usleep(100000);
+    assert_int_equal(shared->changes[true], 1);
+    assert_int_equal(shared->changes[false], 0);
+    assert_int_equal(kill(supervisor, SIGCONT), 0);
+    assert_int_equal(waitpid(supervisor, &status, 0), supervisor);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_TIMEOUT);
 }
 
 static int kill_itself(void *argument)
@@ -142,6 +215,9 @@ int main(void)
         cmocka_unit_test(test_code_is_passed_on),
         cmocka_unit_test(test_interrupt_leaves_nothing),
         cmocka_unit_test(test_terminate_leaves_nothing),
+        cmocka_unit_test(test_other_signals_leave_nothing),
+        cmocka_unit_test(test_limits_of_the_worker),
+        cmocka_unit_test(test_suspension),
         cmocka_unit_test(test_killed_worker_is_an_error),
         cmocka_unit_test(test_agents_are_left_alone),
         cmocka_unit_test(test_nohup_is_honoured),

@@ -3,9 +3,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -96,7 +98,6 @@ static void test_only_abandoned_run_folders_are_removed(void **state)
     const char *run = NULL;
 
     (void)state;
-    sleep(3); /* nothing sets a change time back */
     assert_int_equal(setenv("TMPDIR", folder, 1), 0);
     assert_null(temporary_run_folder(&run));
     assert_false(exists(abandoned));
@@ -107,6 +108,101 @@ static void test_only_abandoned_run_folders_are_removed(void **state)
     assert_int_equal(rmdir(output), 0);
     free(abandoned);
     free(output);
+}
+
+static void make_file(const char *path)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* At once, whatever they are; what is in use, and what looks like them, is not touched. */
+static void test_abandoned_outputs_are_removed(void **state)
+{
+    char *tree = make_folder(".vmbuild-out.abcdefghij");
+    char *other = make_folder(".vmbuild-out.abcdefghijk");
+    char *file = xasprintf("%s/.vmbuild-out.0123456789", folder);
+    char *below = xasprintf("%s/below", tree);
+    char *used = NULL, *used_tree = NULL, *next = NULL;
+    int fd = -1, next_fd = -1;
+
+    (void)state;
+    make_file(file);
+    make_file(below);
+    assert_null(temporary_output_file(folder, &used, &fd));
+    assert_false(exists(tree));
+    assert_false(exists(file));
+    close(fd); /* it is in use until it is renamed or removed */
+    assert_null(temporary_output_folder(folder, &used_tree));
+    assert_null(temporary_output_file(folder, &next, &next_fd));
+    close(next_fd);
+    assert_true(exists(used) && exists(used_tree) && exists(next));
+    temporary_remove(used);
+    temporary_remove(used_tree);
+    temporary_remove_all();
+    assert_false(exists(used) || exists(used_tree) || exists(next));
+    assert_int_equal(rmdir(other), 0);
+    free(tree), free(other), free(file), free(below), free(used), free(used_tree), free(next);
+}
+
+/* Makes and renames outputs as fast as it can, or counts those that vanished. */
+static int make_outputs(void)
+{
+    char *target = xasprintf("%s/target", folder);
+    int lost = 0;
+
+    for (size_t i = 0; i < 300; i++) {
+        char *path = NULL;
+        int fd = -1;
+
+        if (temporary_output_file(folder, &path, &fd) != NULL || close(fd) < 0 ||
+            temporary_rename(path, target) != NULL)
+            lost = 1;
+        free(path);
+    }
+    free(target);
+    return lost;
+}
+
+/* Programs that remove what is abandoned never take what another one has just made. */
+static void test_programs_at_the_same_time(void **state)
+{
+    pid_t children[4];
+    char *target = xasprintf("%s/target", folder);
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0)
+            _exit(temporary_setup() != NULL || make_outputs());
+    }
+    for (size_t i = 0; i < 4; i++) {
+        int status;
+
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(unlink(target), 0);
+    free(target);
+}
+
+static void test_adopted_folder_goes_with_its_run_folder(void **state)
+{
+    char *run = make_folder(".vmbuild-run.abcdefghij");
+    char *adopted = make_folder("adopted by another");
+    char *link = xasprintf("%s/adopted", run);
+    char *path = NULL;
+
+    (void)state;
+    assert_int_equal(symlink(adopted, link), 0);
+    assert_null(temporary_run_folder_in(folder, &path));
+    assert_false(exists(run));
+    assert_false(exists(adopted));
+    temporary_remove_all();
+    free(run), free(adopted), free(link), free(path);
 }
 
 static int set_up(void **state)
@@ -128,6 +224,9 @@ int main(void)
         cmocka_unit_test(test_renamed_file_stays),
         cmocka_unit_test(test_remove_all_takes_full_folders),
         cmocka_unit_test(test_missing_folder_is_an_error),
+        cmocka_unit_test(test_abandoned_outputs_are_removed),
+        cmocka_unit_test(test_programs_at_the_same_time),
+        cmocka_unit_test(test_adopted_folder_goes_with_its_run_folder),
         cmocka_unit_test(test_only_abandoned_run_folders_are_removed),
     };
 

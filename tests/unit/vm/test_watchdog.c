@@ -108,6 +108,26 @@ static void test_far_deadline(void **state)
     assert_false(watchdog_disarm(watchdog));
 }
 
+/* This process is stopped for longer than the watchdog waits. */
+static void test_does_not_count_a_stop(void **state)
+{
+    (void)state;
+    watchdog_set_target(watchdog, child);
+    watchdog_arm(watchdog, 3);
+    pid_t helper = fork();
+
+    if (helper == 0) {
+        kill(getppid(), SIGSTOP);
+        sleep(6);
+        _exit(kill(getppid(), SIGCONT));
+    }
+    assert_int_equal(waitpid(helper, NULL, 0), helper);
+    usleep(300000);
+    expect_alive();
+    expect_killed();
+    assert_true(watchdog_disarm(watchdog));
+}
+
 static void test_kills_at_once(void **state)
 {
     (void)state;
@@ -127,6 +147,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disarmed, start, end),
         cmocka_unit_test_setup_teardown(test_moved, start, end),
         cmocka_unit_test_setup_teardown(test_far_deadline, start, end),
+        cmocka_unit_test_setup_teardown(test_does_not_count_a_stop, start, end),
         cmocka_unit_test_setup_teardown(test_kills_at_once, start, end),
     };
 
