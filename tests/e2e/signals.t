@@ -254,7 +254,9 @@ kill_set() {
     [[ $set != *" qemu "* || -z $qemu ]] || pids+=("$qemu")
     kill -9 "${pids[@]}" 2> /dev/null
     finish
-    ok "kill -9 of $2 $1: it fails" test "$STATUS" -ne 0
+    # The last stage may end before the kill.
+    [[ $1 == *written ]] || ok "kill -9 of $2 $1: it fails" test "$STATUS" -ne 0
+    [ ! -d "$WORK/job.tar.gz" ] || rm -r "$WORK/job.tar.gz"
     await_end
     is "kill -9 of $2 $1: no process is left" "$(processes_left)" ""
     run --spec next.json --output job.tar.gz
@@ -279,6 +281,14 @@ for delay in 0.02 0.1 0.2 0.3 0.5 0.7; do
     sleep "$delay"
     kill_set "after $delay s" "supervisor worker"
 done
+# What such a kill leaves, whether or not one below comes in time.
+mkdir "$WORK/.vmbuild-out.0123456789"
+touch "$WORK/.vmbuild-out.0123456789/blob" "$WORK/.vmbuild-out.abcdefghij"
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK"/.vmbuild-out.*
+run --spec next.json --output job.tar.gz
+exits 0 "a build beside abandoned outputs"
+leaves_nothing "a build beside abandoned outputs"
+
 for format in docker-archive oci; do
     rm -rf "$WORK/job.tar.gz"
     start --spec job.json --output job.tar.gz --format "$format"
@@ -287,8 +297,6 @@ for format in docker-archive oci; do
         kill -0 "$RUN_PID" 2> /dev/null || break
         sleep 0.01
     done
-    # A directory takes its blobs over, which may be too fast to be met.
-    [ "$format" = oci ] || ok "an output is being written ($format)" compgen -G "$WORK/.vmbuild-out.*"
     kill_set "while $format is written" "supervisor worker qemu"
 done
 
