@@ -9,7 +9,6 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-
 static atomic_llong written;
 
 /* Returns whether a call fails, and sets errno. */

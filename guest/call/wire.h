@@ -73,8 +73,8 @@ enum wire_status wire_reply_error(struct wire *wire, const struct wire_call *cal
 enum wire_status wire_receive_chunk(struct wire *wire, const unsigned char **ret_bytes,
                                     size_t *ret_length);
 
-/* Refuses the rest of the incoming file: notifies the library, and reads until it has stopped. Returns
- * WIRE_OK or WIRE_LOST. */
+/* Refuses the rest of the incoming file: notifies the library, and reads until it has stopped.
+ * Returns WIRE_OK or WIRE_LOST. */
 enum wire_status wire_refuse_file(struct wire *wire);
 
 #endif

@@ -21,8 +21,8 @@ int packing_archive_fail(struct packing *packing)
                      archive_error_string(packing->archive));
 }
 
-/* Without blocks, libarchive hands on the very bytes that it is given: holes are known by where they
- * are. */
+/* Without blocks, libarchive hands on the very bytes that it is given: holes are known by where
+ * they are. */
 static bool is_hole(const struct packing *packing, const void *bytes, size_t length)
 {
     uintptr_t at = (uintptr_t)bytes - (uintptr_t)packing->zeros;

@@ -38,8 +38,8 @@ struct layer_form_wanted {
 [[nodiscard]] struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
                                                size_t length);
 
-/* Takes LENGTH zeros, the hole of a file: they are hashed and compressed, but cost no memory and, in
- * the tar that is kept, no disk. Errors: as above. */
+/* Takes LENGTH zeros, the hole of a file: they are hashed and compressed, but cost no memory and,
+ * in the tar that is kept, no disk. Errors: as above. */
 [[nodiscard]] struct error *layer_writer_skip(struct layer_writer *writer, uint64_t length);
 
 /* Ends the stream. Sets *RET, whose paths are temporaries (temporary.h). Frees WRITER, also on

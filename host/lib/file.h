@@ -28,12 +28,12 @@
 [[nodiscard]] struct error *file_write(const void *bytes, size_t length, int to,
                                        const char *to_name);
 
-/* Writes LENGTH zeros at TO's position; as a hole if TO is a file that ends there. Errors: as above.
- */
+/* Writes LENGTH zeros at TO's position; as a hole if TO is a file that ends there. Errors: as
+ * above. */
 [[nodiscard]] struct error *file_write_zeros(uint64_t length, int to, const char *to_name);
 
-/* The same for any bytes: if they are nothing but zeros, as file_write_zeros does, else as file_write.
- */
+/* The same for any bytes: if they are nothing but zeros, as file_write_zeros does, else as
+ * file_write. */
 [[nodiscard]] struct error *file_write_sparse(const void *bytes, size_t length, int to,
                                               const char *to_name);
 

@@ -64,8 +64,8 @@ void supervisor_on_suspend(void (*change)(void *context, bool suspends), void *c
     pthread_mutex_unlock(&suspension_mutex);
 }
 
-/* The worker's thread that waits for the supervisor's SIGTSTP, and then for its SIGCONT: this thread
- * may run on for a moment after kill. All threads block both. */
+/* The worker's thread that waits for the supervisor's SIGTSTP, and then for its SIGCONT: this
+ * thread may run on for a moment after kill. All threads block both. */
 static void *await_suspension(void *unused)
 {
     sigset_t suspend, resume;

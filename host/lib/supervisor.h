@@ -5,8 +5,8 @@
  * libguestfs' helpers run too. The parent waits. On a signal that would end it, such as SIGINT,
  * SIGTERM, or the SIGUSR1 or SIGXCPU by which a batch system warns, it kills the group, reaps all
  * processes in it (it is their subreaper), removes the temporaries and returns 130 or 143, or 6
- * after SIGXFSZ. Signals that were ignored, as SIGHUP is under nohup, stay so. It does the same when
- * the worker ends by itself or is killed. If the supervisor is killed, so are the worker
+ * after SIGXFSZ. Signals that were ignored, as SIGHUP is under nohup, stay so. It does the same
+ * when the worker ends by itself or is killed. If the supervisor is killed, so are the worker
  * (PR_SET_PDEATHSIG) and QEMU (parent_death.h); the next build removes the temporaries
  * (temporary.h).
  *

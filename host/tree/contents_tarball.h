@@ -21,8 +21,8 @@
 [[nodiscard]] struct error *contents_tarball_visit(const struct contents_source *source, int fd,
                                                    contents_visit visit, void *context);
 
-/* Passes the SIZE bytes of TARBALL's current entry to SINK; holes come as zeros, and *HOLES grows by
- * their bytes. PATH is the tarball's and NAME the entry's, for errors: EXIT_INPUT, and those of
+/* Passes the SIZE bytes of TARBALL's current entry to SINK; holes come as zeros, and *HOLES grows
+ * by their bytes. PATH is the tarball's and NAME the entry's, for errors: EXIT_INPUT, and those of
  * SINK. */
 [[nodiscard]] struct error *contents_tarball_copy(const char *path, struct archive *tarball,
                                                   int64_t size, const char *name, struct sink sink,

@@ -4,7 +4,8 @@
  * deadline.
  *
  * States: idle <-> armed -> fired -> idle. If it fires before it knows the target, it kills it as
- * soon as it does. Seconds in which this process is stopped do not count. Functions may be called from several threads.
+ * soon as it does. Seconds in which this process is stopped do not count. Functions may be called
+ * from several threads.
  */
 #ifndef VMBUILD_WATCHDOG_H
 #define VMBUILD_WATCHDOG_H

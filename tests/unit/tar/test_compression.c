@@ -268,7 +268,8 @@ static void test_only_read_formats(void **state)
 
     (void)state;
     assert_non_null(err);
-    assert_string_equal(err->message, "compress with 'xz': this format can be read but not written");
+    assert_string_equal(err->message,
+                        "compress with 'xz': this format can be read but not written");
     error_free(err);
     assert_null(compressor);
 }
