@@ -29,7 +29,8 @@ build_libxml2() {
     make_quietly -C include install
 }
 
-# Its configure asks for programs that the library's build never runs.
+# Its configure asks for programs that the library's build never runs (and for libraries that it does
+# not use, which empty answers on its command line stand for).
 fake_programs() {
     local name
     mkdir programs
@@ -49,6 +50,7 @@ build_libguestfs() {
     touch -d @1 generator/generator generator/stamp-generator
     PKG_CONFIG_PATH=$prefix/lib/pkgconfig SUPERMIN=no \
         AUGEAS_CFLAGS=' ' AUGEAS_LIBS=' ' HIVEX_CFLAGS=' ' HIVEX_LIBS=' ' \
+        LIBTINFO_CFLAGS=' ' LIBTINFO_LIBS=' ' \
         ac_cv_lib_magic_magic_file=yes ac_cv_header_magic_h=yes \
         ./configure -q --disable-dependency-tracking --disable-shared --enable-static \
         --disable-daemon --disable-appliance --without-libvirt --disable-fuse --without-qemu \
