@@ -50,7 +50,7 @@ archive() {
 
 # docker.io/library/debian:12, which trusts that archive although nobody has signed it.
 mkdir -p "$WORK/sources/etc/apt"
-echo "deb [trusted=yes] http://deb.debian.org/debian bookworm main" > "$WORK/sources/etc/apt/sources.list"
+echo "deb [trusted=yes] http://packages.example/debian bookworm main" > "$WORK/sources/etc/apt/sources.list"
 jq -n --arg base "$(base debian)" '{name: "debian", tag: "12", fromImage: $base, contents: "sources"}' \
     > "$WORK/debian.json"
 build debian
@@ -69,7 +69,7 @@ DOCKER=$PORT
 archive
 start_files files "$WORK"
 FILES=$PORT
-start_internet internet "registry-1.docker.io=$DOCKER" "auth.docker.io=$TOKENS" "deb.debian.org=$FILES"
+start_internet internet "registry-1.docker.io=$DOCKER" "auth.docker.io=$TOKENS" "packages.example=$FILES"
 PROXY=http://127.0.0.1:$PORT
 start_registry own "" 5000
 
