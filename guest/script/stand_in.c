@@ -142,6 +142,21 @@ static int write_file(int root, int layer, const struct stand_in *stand_in)
     return status;
 }
 
+/* Whether the folder of PLACE is in the image. */
+static bool has_folder(int root, const char *place)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s", place);
+    char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return true;
+    *slash = '\0';
+    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int plan(int root, int layer, const struct kind *kind, struct stand_in *stand_in,
                 struct fault *fault)
 {
@@ -160,6 +175,9 @@ static int plan(int root, int layer, const struct kind *kind, struct stand_in *s
             return fault_set(fault, errno, "read '%s' of the image", kind->target);
     } else if (errno != ENOENT) {
         return fault_set(fault, errno, "find '%s' in the image", kind->target);
+    } else if (kind->is_hosts && !job_has(kind->job) && !has_folder(root, place)) {
+        /* A script that changes all that it finds, as chown -R does, would leave the directory. */
+        return fault_set(fault, ENOTDIR, "show '%s'", kind->target);
     }
     if (read_own(kind, &stand_in->text.own) || write_file(root, layer, stand_in))
         return fault_set(fault, errno, "show '%s'", kind->target);
@@ -199,7 +217,7 @@ int stand_ins_prepare(int root, struct stand_ins *ret, struct fault *fault)
         if (!kinds[i].is_hosts && !job_has(kinds[i].job))
             continue;
         status = plan(root, layer, &kinds[i], &ret->items[ret->count++], fault);
-        /* Images whose /etc/hosts cannot be a file never needed it. */
+        /* Images whose /etc/hosts cannot be a file, or that lack /etc, never needed it. */
         if (status && kinds[i].is_hosts && is_images_fault(fault->code)) {
             stand_in_free(&ret->items[--ret->count]);
             status = 0;
