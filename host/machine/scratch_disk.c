@@ -23,10 +23,14 @@
 #define JOURNAL_BLOCKS_MAX (64 << 20 >> 12) /* 64 MiB: a disk of 10 GiB has as much */
 #define FIXED_TIME 1                        /* seconds since 1970; libext2fs takes 0 for "now" */
 
-/* Any fixed values will do. The checksums of group descriptors depend on the UUID, the order of
- * entries in large directories on the seed. */
-static const unsigned char fixed_uuid[16] = {0x76, 0x6d, 0x62, 0x75, 0x69, 0x6c, 0x44, 0x00,
-                                             0x80, 0x00, 0x65, 0x78, 0x74, 0x34, 0x00, 0x01};
+/* Any fixed values will do, if a base disk's UUID is another one: overlayfs finds the lower file
+ * that a file was copied up from by UUID and inode, but not if two of its lower layers, one of
+ * which is on the scratch disk, share a UUID. The checksums of group descriptors depend on the
+ * UUID, the order of entries in large directories on the seed. */
+static const unsigned char scratch_uuid[16] = {0x76, 0x6d, 0x62, 0x75, 0x69, 0x6c, 0x44, 0x00,
+                                               0x80, 0x00, 0x65, 0x78, 0x74, 0x34, 0x00, 0x01};
+static const unsigned char base_uuid[16] = {0x76, 0x6d, 0x62, 0x75, 0x69, 0x6c, 0x44, 0x00,
+                                            0x80, 0x00, 0x65, 0x78, 0x74, 0x34, 0x00, 0x02};
 static const uint32_t fixed_hash_seed[4] = {0x766d6275, 0x696c4400, 0x80006578, 0x74340001};
 
 static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t inodes)
@@ -54,14 +58,14 @@ static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t i
         EXT4_FEATURE_RO_COMPAT_GDT_CSUM;
 }
 
-static void fix_identity(ext2_filsys fs)
+static void fix_identity(ext2_filsys fs, bool is_base)
 {
     struct ext2_super_block *super = fs->super;
 
     fs->now = FIXED_TIME;
     super->s_mkfs_time = FIXED_TIME;
     super->s_lastcheck = FIXED_TIME;
-    memcpy(super->s_uuid, fixed_uuid, sizeof fixed_uuid);
+    memcpy(super->s_uuid, is_base ? base_uuid : scratch_uuid, sizeof super->s_uuid);
     memcpy(super->s_hash_seed, fixed_hash_seed, sizeof fixed_hash_seed);
     super->s_def_hash_version = EXT2_HASH_HALF_MD4;
     /* Whatever the compiler's char is. */
@@ -114,7 +118,7 @@ static errcode_t make(const char *path, struct ext2_super_block *param, bool jou
 
     if (err != 0)
         return err;
-    fix_identity(fs);
+    fix_identity(fs, !journal);
     err = place_tables(fs);
     if (err == 0)
         err = fill(fs);

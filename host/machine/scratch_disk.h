@@ -9,8 +9,9 @@
  *
  * The block groups are marked as never used and their inode tables as zeroed, as they are in a
  * sparse file. Making a disk of any size therefore writes a few kilobytes, and the guest's kernel
- * starts no thread to initialise the rest. UUID, hash seed and times are fixed: the same size gives
- * the same bytes, and a directory's order in the guest is the same in every run.
+ * starts no thread to initialise the rest. UUID (one of scratch disks, another of base disks), hash
+ * seed and times are fixed: the same size gives the same bytes, and a directory's order in the
+ * guest is the same in every run.
  *
  * libext2fs keeps a table of its messages in the process, which is set up once, at the first disk.
  */
