@@ -113,12 +113,12 @@ static void test_does_not_count_a_stop(void **state)
 {
     (void)state;
     watchdog_set_target(watchdog, child);
-    watchdog_arm(watchdog, 3);
+    watchdog_arm(watchdog, 6);
     pid_t helper = fork();
 
     if (helper == 0) {
         kill(getppid(), SIGSTOP);
-        sleep(6);
+        sleep(9);
         _exit(kill(getppid(), SIGCONT));
     }
     assert_int_equal(waitpid(helper, NULL, 0), helper);
