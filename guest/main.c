@@ -33,6 +33,9 @@
 
 #define HOST_NAME "vmbuild"
 
+/* Limits of devtmpfs, which takes none when it is mounted. */
+#define DEV_OPTIONS "mode=0755,size=64m,nr_inodes=65536"
+
 static const struct {
     const char *place, *type, *options;
     unsigned long flags;
@@ -51,6 +54,9 @@ static int mount_all(struct fault *fault)
             mount(mounts[i].type, mounts[i].place, mounts[i].type, mounts[i].flags,
                   mounts[i].options))
             return fault_set(fault, errno, "mount '%s'", mounts[i].place);
+    /* Otherwise /proc/mounts would tell scripts the size of the memory. */
+    if (mount(NULL, "/dev", NULL, MS_REMOUNT | MS_NOSUID, DEV_OPTIONS))
+        return fault_set(fault, errno, "limit '/dev'");
     if (mkdir(GUEST_SCRATCH, 0755) && errno != EEXIST)
         return fault_set(fault, errno, "create the directory '%s'", GUEST_SCRATCH);
     return 0;
