@@ -10,7 +10,9 @@
 release=trixie
 programs=(meson qemu-system-data seabios)
 
+# Both use some headers wherever they happen to be installed.
 build_libslirp() {
+    sed -i "s/cc\.check_header('valgrind.*')/false/" libslirp/meson.build
     python3 -m mesonbuild.mesonmain setup libslirp/build libslirp --default-library=static \
         --buildtype=release --prefix="$PWD/slirp" --libdir=lib
     ninja -C libslirp/build install
@@ -19,7 +21,6 @@ build_libslirp() {
 build_qemu() {
     cp "$release_scripts/qemu.mak" qemu/configs/devices/x86_64-softmmu/vmbuild.mak
     gcc -O2 -fPIE -c -o static.o "$release_scripts/static.c"
-    # The two headers that it uses wherever they happen to be installed.
     sed -i "/'CONFIG_VALGRIND_H'\|'HAVE_DRM_H'/s/cc\.has_header(.*')/false/" qemu/meson.build
     mkdir qemu/build
     cd qemu/build
