@@ -1,9 +1,9 @@
 # vmbuild: everything is built, tested and installed from here.
 #
 #   make            the program ./vmbuild, its manual, and its appliance (guest kernel and initramfs)
-#   make deps       the Debian packages that all of this needs, with apt
+#   make deps       the Debian packages that all of this but the release needs, with apt
 #   make demo       the main job on a real base image; installs what is missing first
-#   make check      all tests; installs what is missing first
+#   make check      unit and end-to-end tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make release    static programs as an archive for any Linux host, in build/release
 #

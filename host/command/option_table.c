@@ -257,8 +257,9 @@ const struct option_row option_table[] = {
      .commands = REGISTRIES,
      MEMBER(plain_http),
      .summary = "reach registries by HTTP instead of HTTPS",
-     .text = "Reach registries by HTTP instead of HTTPS. Without this option that is done only on "
-             "the loopback interface, and only if the registry does not speak TLS."},
+     .text = "Reach registries by HTTP instead of HTTPS. Without this option that is done only if "
+             "a registry does not answer by HTTPS, and only on the loopback interface or for an "
+             "insecure registry (see REGISTRIES and `--tls-verify`)."},
     {.name = "tls-verify",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_IMAGE,
