@@ -26,7 +26,7 @@ release="$build"'
 # Test tools: TAP and unit tests, and other projects' programs that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
-    docker.io podman skopeo umoci zstd python3-jsonschema faketime gdb zsh fish'
+    docker.io podman skopeo umoci zstd bzip2 xxd python3-jsonschema faketime gdb zsh fish mandoc'
 
 # In Debian 12, docker.io contains Docker's client.
 # shellcheck source=/dev/null
@@ -36,7 +36,7 @@ fi
 
 # Also: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
 all="$test"'
-    clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck mandoc
+    clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck
     buildah isal'
 
 case $group in
