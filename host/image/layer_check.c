@@ -48,7 +48,8 @@ static const char *fault_of_path(const char *path)
 
 static void end_entry(struct layer_check *check)
 {
-    if (check->holes > 0)
+    /* A hole may also come before any entry. */
+    if (check->name.length > 0)
         layer_note_holes(check->name.data, check->holes);
     check->holes = 0;
 }

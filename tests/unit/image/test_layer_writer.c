@@ -175,6 +175,21 @@ static void test_holes_elsewhere(void **state)
     layer_writer_free(writer);
 }
 
+/* A hole that is worth a note, but of no file. */
+static void test_giant_hole_before_any_entry(void **state)
+{
+    const uint64_t size = UINT64_C(0x40000200);
+    struct layer_writer *writer = NULL;
+    struct layer layer = {0};
+
+    (void)state;
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    assert_null(layer_writer_skip(writer, size));
+    assert_null(layer_writer_finish(writer, &layer));
+    assert_int_equal(layer.size, size);
+    layer_free(&layer);
+}
+
 static void test_nothing_kept(void **state)
 {
     CLEANUP(buffer_free) struct buffer tar = {0};
@@ -343,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_holes),
         cmocka_unit_test(test_giant_hole),
         cmocka_unit_test(test_holes_elsewhere),
+        cmocka_unit_test(test_giant_hole_before_any_entry),
         cmocka_unit_test(test_refused_entries),
         cmocka_unit_test(test_refused_extensions),
         cmocka_unit_test(test_refused_streams),
