@@ -57,7 +57,10 @@ static struct error *file_append(struct file *file, const void *bytes, size_t le
     file->size += length;
     if (file->hash != NULL)
         sha256_update(file->hash, bytes, length);
-    return file->fd >= 0 ? file_write(bytes, length, file->fd, file->name) : NULL;
+    if (file->fd < 0)
+        return NULL;
+    return ring_is_zeros(bytes) ? file_write_zeros(length, file->fd, file->name)
+                                : file_write(bytes, length, file->fd, file->name);
 }
 
 static struct error *write_blob(void *context, const void *bytes, size_t length)
@@ -69,13 +72,7 @@ static struct error *write_blob(void *context, const void *bytes, size_t length)
 
 static struct error *consume_tar(struct layer_writer *writer, const void *bytes, size_t length)
 {
-    struct file *file = &writer->tar;
-
-    if (file->fd < 0 || !ring_is_zeros(bytes))
-        return file_append(file, bytes, length);
-    file->size += length;
-    sha256_update(file->hash, bytes, length);
-    return file_write_zeros(length, file->fd, file->name);
+    return file_append(&writer->tar, bytes, length);
 }
 
 static struct error *consume_blob(struct layer_writer *writer, const void *bytes, size_t length)
