@@ -8,6 +8,7 @@
 
 #define DEPTH_MAX 4 /* of indexes in indexes */
 #define MANIFESTS_MAX 4096
+#define MANIFESTS_SIZE_MAX (64u << 20) /* bytes of all of them, which are kept in memory */
 #define BLOBS_MAX 65536
 
 static bool has_manifest(const struct image_bundle *bundle, const struct digest *digest)
@@ -70,12 +71,25 @@ static struct error *walk_index(const struct bundle_source *source, /* NOLINT(mi
         CLEANUP(freep) char *label = xasprintf(DIGEST_PREFIX "%s", entry->digest.hex);
 
         if (*entry->digest.hex == '\0')
-            return error_new(EXIT_INPUT, "read manifest '%s': a digest is not of SHA-256", name);
+            return error_new(EXIT_INPUT, "read manifest '%s': a digest is not SHA-256", name);
         if (has_manifest(bundle, &entry->digest))
             continue;
         TRY(source->read(source->context, entry, &bytes));
         TRY(walk(source, label, entry->media_type, &bytes, depth + 1, bundle));
     }
+    return NULL;
+}
+
+/* Counts a manifest of LENGTH bytes. */
+static struct error *count_manifest(const char *name, size_t length, struct image_bundle *bundle)
+{
+    if (bundle->manifest_count >= MANIFESTS_MAX)
+        return error_new(EXIT_INPUT, "read manifest '%s': more than %d manifests", name,
+                         MANIFESTS_MAX);
+    bundle->manifests_size += length;
+    if (bundle->manifests_size > MANIFESTS_SIZE_MAX)
+        return error_new(EXIT_INPUT, "read manifest '%s': manifests of more than %u MiB together",
+                         name, MANIFESTS_SIZE_MAX >> 20);
     return NULL;
 }
 
@@ -85,9 +99,7 @@ static struct error *walk(const struct bundle_source *source, /* NOLINT(misc-no-
 {
     CLEANUP(manifest_free) struct manifest manifest = {0};
 
-    if (bundle->manifest_count >= MANIFESTS_MAX)
-        return error_new(EXIT_INPUT, "read manifest '%s': more than %d manifests", name,
-                         MANIFESTS_MAX);
+    TRY(count_manifest(name, bytes->length, bundle));
     TRY(manifest_parse_any(name, bytes->data, bytes->length, type, &manifest));
     TRY(manifest.is_index ? walk_index(source, name, &manifest, depth, bundle)
                           : add_blobs(name, &manifest, bundle));

@@ -34,6 +34,7 @@ struct image_bundle {
     char *tag;                         /* or NULL */
     struct bundle_manifest *manifests; /* each after those that it names; the root is the last */
     size_t manifest_count;
+    size_t manifests_size;     /* bytes of those that were read */
     struct bundle_blob *blobs; /* each once */
     size_t blob_count;
 };
@@ -49,7 +50,7 @@ struct bundle_source {
 
 /* Adds the manifest or index BYTES, which are taken over, of media type TYPE (NULL: by what it
  * contains) to RET, after all that it leads to by SOURCE. NAME is what errors call it. Errors:
- * EXIT_INPUT (malformed, beyond a limit, a digest that is not of SHA-256), and SOURCE's. */
+ * EXIT_INPUT (malformed, beyond a limit, a digest that is not SHA-256), and SOURCE's. */
 [[nodiscard]] struct error *image_bundle_walk(const struct bundle_source *source, const char *name,
                                               const char *type, struct buffer *bytes,
                                               struct image_bundle *ret);
