@@ -147,7 +147,7 @@ static struct error *use_first(struct blob_image_search *search, const struct ma
     if (search->why != NULL)
         return STEAL(search->why);
     if (*first->digest.hex == '\0')
-        return error_new(EXIT_INPUT, "read '%s': the digest of the image is not of SHA-256", path);
+        return error_new(EXIT_INPUT, "read '%s': the digest of the image is not SHA-256", path);
     if (!is_artifact)
         return manifest_choose(candidates, path, search->request->choice.architecture, &chosen);
     TRY(blob_image_find(search, first, false, &found));
@@ -250,7 +250,7 @@ static struct error *read_root(const struct blob_files *blobs, struct layout *la
         return NULL;
     }
     if (*first->digest.hex == '\0')
-        return error_new(EXIT_INPUT, "read '%s': the digest of the image is not of SHA-256",
+        return error_new(EXIT_INPUT, "read '%s': the digest of the image is not SHA-256",
                          blobs->files->path);
     *ret_type = first->media_type;
     return blob_files_read_manifest(blobs, first, ret);

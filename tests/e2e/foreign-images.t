@@ -260,7 +260,7 @@ for image in artifact labelled nested sha512 oci:sha512:v1; do
     shows "$image: the image" $image .architecture '"amd64"'
 done
 refused "an artifact alone" "not an image" inspect alone
-refused "a digest of another algorithm" "not of SHA-256" inspect oci:sha512:other
+refused "a digest of another algorithm" "is not SHA-256" inspect oci:sha512:other
 shows "skopeo's directory" dir:skopeo-dir .author '"d"'
 shows "skopeo's directory, as a path" skopeo-dir .author '"d"'
 shows "skopeo's directory with an index" dir:list .architecture '"amd64"'
