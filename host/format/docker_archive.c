@@ -18,6 +18,7 @@
 #define MANIFEST "manifest.json"
 #define BLOBS "blobs/sha256/" /* Docker 25 and later keep an OCI layout in the archive */
 #define ARCHIVE_MANIFEST_SIZE_MAX JSON_SIZE_MAX
+#define RATED_MAX 1000 /* images whose configs are read to choose one of them */
 
 bool docker_archive_is(const struct image_files *files)
 {
@@ -220,6 +221,7 @@ static struct error *choose_platform(const struct image_files *files,
                                      size_t *ret, bool *ret_fits)
 {
     bool required = choice->architecture != NULL;
+    unsigned int rated = 0;
     int best = PLATFORM_WRONG;
     struct platform wanted;
 
@@ -235,6 +237,9 @@ static struct error *choose_platform(const struct image_files *files,
         if (!required && (names[0].name == NULL || !is_same_text(names[i].name, names[0].name) ||
                           !is_same_text(names[i].tag, names[0].tag)))
             continue;
+        if (++rated > RATED_MAX)
+            return error_new(EXIT_INPUT, "read '%s': more than %d images to choose from",
+                             files->path, RATED_MAX);
         TRY(rate(files, candidates->entries[i], &wanted, platforms, &rating));
         if (rating > best) {
             best = rating;
