@@ -21,6 +21,7 @@ struct chain {
     char *ids[IMAGE_LAYERS_MAX];
     struct json *documents[IMAGE_LAYERS_MAX];
     size_t count;
+    size_t size; /* bytes of the documents */
 };
 
 static void chain_free(struct chain *chain)
@@ -42,7 +43,6 @@ static struct error *choose(const struct image_files *files, const struct json *
                             const char **ret)
 {
     CLEANUP(strings_free) struct strings names = {0};
-
     size_t position = 0;
 
     for (size_t i = 0; repositories->type == JSON_OBJECT && i < repositories->count; i++) {
@@ -67,8 +67,9 @@ static struct error *choose(const struct image_files *files, const struct json *
     return image_name_missing(files->path, choice, &names);
 }
 
+/* Reads the document of the layer ID. All of CHAIN become one config, and so are limited together. */
 static struct error *read_document(const struct image_files *files, const char *id,
-                                   struct json **ret)
+                                   struct chain *chain, struct json **ret)
 {
     CLEANUP(buffer_free) struct buffer bytes = {0};
 
@@ -79,6 +80,10 @@ static struct error *read_document(const struct image_files *files, const char *
     CLEANUP(freep) char *label = xasprintf("%s:%s", files->path, name);
 
     TRY(files->read(files->context, name, MANIFEST_CONFIG_SIZE_MAX, &bytes));
+    chain->size += bytes.length;
+    if (chain->size > MANIFEST_CONFIG_SIZE_MAX)
+        return error_new(EXIT_INPUT, "read '%s': the layers' documents are larger than %u bytes",
+                         files->path, MANIFEST_CONFIG_SIZE_MAX);
     TRY(document_parse(DOCUMENT_CONFIG, label, bytes.data, bytes.length, ret));
     if ((*ret)->type != JSON_OBJECT)
         return error_new(EXIT_INPUT, "read '%s': not a JSON object", label);
@@ -96,7 +101,7 @@ static struct error *read_chain(const struct image_files *files, const char *top
                              "%d layers",
                              files->path, top, IMAGE_LAYERS_MAX);
         struct json *document = NULL;
-        struct error *err = read_document(files, id, &document);
+        struct error *err = read_document(files, id, chain, &document);
 
         if (err != NULL) {
             json_free(document);
