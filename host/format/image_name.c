@@ -41,8 +41,14 @@ bool image_name_matches(const char *name, const char *tag, const struct image_ch
 struct error *image_name_missing(const char *path, const struct image_choice *choice,
                                  struct strings *names)
 {
-    CLEANUP(buffer_free) struct buffer list = {0};
+    CLEANUP(buffer_free) struct buffer list = {0}, wanted = {0};
 
+    if (choice->name == NULL && choice->tag == NULL && choice->position > 0)
+        buffer_printf(&wanted, "@%zu", choice->position - 1);
+    else
+        buffer_printf(&wanted, "%s%s%s", choice->name != NULL ? choice->name : "",
+                      choice->name != NULL && choice->tag != NULL ? ":" : "",
+                      choice->tag != NULL ? choice->tag : "");
     strings_sort(names);
     for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
         buffer_printf(&list, "%s", i > 0 ? ", " : "");
@@ -51,10 +57,7 @@ struct error *image_name_missing(const char *path, const struct image_choice *ch
     }
     if (names->count > NAMES_SHOWN)
         buffer_printf(&list, " and %zu more", names->count - NAMES_SHOWN);
-    return error_new(EXIT_INPUT, "find image '%s%s%s' in '%s': it contains %s",
-                     choice->name != NULL ? choice->name : "",
-                     choice->name != NULL && choice->tag != NULL ? ":" : "",
-                     choice->tag != NULL ? choice->tag : "", path,
+    return error_new(EXIT_INPUT, "find image '%s' in '%s': it contains %s", wanted.data, path,
                      list.length > 0 ? list.data : "images without a name");
 }
 

@@ -230,6 +230,53 @@ static void test_a_position_chooses(void **state)
     assert_string_equal(image->name, "some/name");
     image_free(image);
     expect_refusal("docker-archive:%s/i.tar:@1", NULL, "it contains 1 image");
+    struct buffer chain = make_chain(NULL);
+
+    write_file("c.tar", &chain);
+    assert_null(open_choice("docker-archive:%s/c.tar:@0", NULL, LAYER_TAR, &image));
+    assert_string_equal(image->name, "old");
+    image_free(image);
+    expect_refusal("docker-archive:%s/c.tar:@1", NULL, "find image '@1'");
+}
+
+/* As many configs as manifest.json lists would be read to find one for a platform. */
+static void test_countless_images(void **state)
+{
+    struct buffer manifest = {0};
+    char *config = make_config(0, 1);
+    char *name = config_name(config);
+
+    (void)state;
+    for (int i = 0; i < 1001; i++)
+        buffer_printf(&manifest, "%s{\"Config\":\"%s\",\"RepoTags\":[\"a:b\"]}", i > 0 ? "," : "[",
+                      name);
+    buffer_printf(&manifest, "]");
+    struct buffer tar = make_archive(manifest.data);
+
+    write_file("m.tar", &tar);
+    expect_refusal("%s/m.tar", &(struct image_choice){.architecture = "arm64"},
+                   "more than 1000 images to choose from");
+    buffer_free(&manifest);
+    free(name);
+    free(config);
+}
+
+/* A chain of parents in a circle, of documents as large as one may be. */
+static void test_large_documents_of_layers(void **state)
+{
+    static char comment[3 << 20];
+    struct buffer tar = {0};
+
+    (void)state;
+    memset(comment, 'x', sizeof comment - 1);
+    char *document = xasprintf("{\"parent\":\"" ID_1 "\",\"comment\":\"%s\"}", comment);
+
+    add_text(&tar, ID_1 "/json", document);
+    add_text(&tar, "repositories", "{\"old\":{\"latest\":\"" ID_1 "\"}}");
+    tar_blocks_end(&tar);
+    write_file("g.tar", &tar);
+    expect_refusal("%s/g.tar", NULL, "the layers' documents are larger than 4194304 bytes");
+    free(document);
 }
 
 /* Of names in manifest.json, "." parts mean nothing. */
@@ -271,12 +318,19 @@ static void test_foreign_layer_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_docker_archive),      cmocka_unit_test(test_names_choose),
-        cmocka_unit_test(test_linked_layers),       cmocka_unit_test(test_repositories_and_parents),
-        cmocka_unit_test(test_damage_is_found),     cmocka_unit_test(test_truncation_is_found),
-        cmocka_unit_test(test_hostile_manifests),   cmocka_unit_test(test_foreign_layer_is_refused),
-        cmocka_unit_test(test_a_required_platform), cmocka_unit_test(test_a_position_chooses),
+        cmocka_unit_test(test_docker_archive),
+        cmocka_unit_test(test_names_choose),
+        cmocka_unit_test(test_linked_layers),
+        cmocka_unit_test(test_repositories_and_parents),
+        cmocka_unit_test(test_damage_is_found),
+        cmocka_unit_test(test_truncation_is_found),
+        cmocka_unit_test(test_hostile_manifests),
+        cmocka_unit_test(test_foreign_layer_is_refused),
+        cmocka_unit_test(test_a_required_platform),
+        cmocka_unit_test(test_a_position_chooses),
         cmocka_unit_test(test_dots_in_names),
+        cmocka_unit_test(test_countless_images),
+        cmocka_unit_test(test_large_documents_of_layers),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
