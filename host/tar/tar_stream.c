@@ -284,7 +284,10 @@ struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length)
     while (length > 0) {
         uint64_t piece = length < sizeof zeros ? length : sizeof zeros;
 
-        if (may_skip(stream) && stream->left > 1) {
+        if (stream->state == AT_END) {
+            piece = length;
+            stream->offset += piece;
+        } else if (may_skip(stream) && stream->left > 1) {
             /* All but the last byte, with which the entry ends as usual. */
             piece = stream->left - 1 < length ? stream->left - 1 : length;
             stream->offset += piece;

@@ -35,8 +35,8 @@ struct tar_stream *tar_stream_new(struct tar_events events, bool strict);
 [[nodiscard]] struct error *tar_stream_write(struct tar_stream *stream, const void *bytes,
                                              size_t length);
 
-/* Takes LENGTH zeros; within an entry's data, at no cost if no data is reported. Errors: as above.
- */
+/* Takes LENGTH zeros; at no cost after the end, and within an entry's data if no data is reported.
+ * Errors: as above. */
 [[nodiscard]] struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length);
 
 /* To be called at the end of the stream. Errors: EXIT_INPUT if it ends too early. STREAM is still
