@@ -10,10 +10,13 @@ static _Thread_local pid_t parent; /* 0: children are not bound */
 /* In the child, whose only thread is a copy of the one that forked. */
 static void bind_child(void)
 {
-    if (parent == 0)
+    pid_t expected = parent;
+
+    if (expected == 0)
         return;
+    parent = 0; /* its own children are not bound */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it has ended before */
+    if (getppid() != expected) /* the parent has ended before */
         kill(getpid(), SIGKILL);
 }
 

@@ -61,6 +61,28 @@ static void test_others_live_on(void **state)
     assert_int_equal(waitpid(program, NULL, 0), program);
 }
 
+/* Such a child, which has not executed a program, may start others of its own. */
+static void test_grandchild_is_not_bound(void **state)
+{
+    int status;
+
+    (void)state;
+    parent_death_bind(true);
+    pid_t child = fork();
+
+    if (child == 0) {
+        pid_t grandchild = fork();
+
+        if (grandchild == 0)
+            _exit(0);
+        _exit(waitpid(grandchild, &status, 0) == grandchild && WIFEXITED(status) ? 0 : 1);
+    }
+    parent_death_bind(false);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -72,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bound_child_ends),
         cmocka_unit_test(test_others_live_on),
+        cmocka_unit_test(test_grandchild_is_not_bound),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
