@@ -50,6 +50,13 @@ static void watched_signals(sigset_t *set)
         sigaddset(set, always[i]);
 }
 
+static bool is_pending(int number)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
+
 /* In the worker: what has to be done before it stops, and after. */
 static pthread_mutex_t suspension_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct suspension {
@@ -82,7 +89,10 @@ static void *await_suspension(void *unused)
         pthread_mutex_lock(&suspension_mutex);
         if (suspension.change != NULL)
             suspension.change(suspension.context, true);
-        kill(0, SIGSTOP); /* which also discards an earlier SIGCONT */
+        /* If this took so long that the supervisor stopped the group itself and has continued it, a
+         * stop would discard its SIGCONT, and nothing would end it. */
+        if (!is_pending(SIGCONT))
+            kill(0, SIGSTOP);
         sigwait(&resume, &number);
         if (suspension.change != NULL)
             suspension.change(suspension.context, false);
@@ -151,13 +161,6 @@ static void suspend_worker(pid_t worker)
             return;
         nanosleep(&pause, NULL);
     }
-}
-
-static bool is_pending(int number)
-{
-    sigset_t pending;
-
-    return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
 }
 
 /* Stops the group, as Ctrl-Z stops a foreground job, until the shell continues us. */

@@ -148,6 +148,44 @@ static void test_suspension(void **state)
     assert_int_equal(WEXITSTATUS(status), EXIT_TIMEOUT);
 }
 
+static void change_slowly(void *context, bool suspends)
+{
+    count_change(context, suspends);
+    if (suspends)
+        usleep(2500000);
+}
+
+static int suspend_slowly(void *argument)
+{
+    (void)argument;
+    supervisor_on_suspend(change_slowly, NULL);
+    kill(getppid(), SIGTSTP);
+    while (shared->changes[false] == 0)
+        usleep(1000);
+    return EXIT_TIMEOUT;
+}
+
+/* The supervisor does not wait for the worker, which is continued before it has stopped itself. */
+static void test_late_suspension(void **state)
+{
+    int status;
+
+    (void)state;
+    shared->changes[false] = shared->changes[true] = 0;
+    pid_t supervisor = fork();
+
+    if (supervisor == 0) {
+        alarm(60);
+        _exit(supervise(suspend_slowly, NULL));
+    }
+    assert_int_equal(waitpid(supervisor, &status, WUNTRACED), supervisor);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(kill(supervisor, SIGCONT), 0);
+    assert_int_equal(waitpid(supervisor, &status, 0), supervisor);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_TIMEOUT);
+}
+
 static int kill_itself(void *argument)
 {
     (void)argument;
@@ -218,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_other_signals_leave_nothing),
         cmocka_unit_test(test_limits_of_the_worker),
         cmocka_unit_test(test_suspension),
+        cmocka_unit_test(test_late_suspension),
         cmocka_unit_test(test_killed_worker_is_an_error),
         cmocka_unit_test(test_agents_are_left_alone),
         cmocka_unit_test(test_nohup_is_honoured),
