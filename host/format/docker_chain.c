@@ -67,7 +67,7 @@ static struct error *choose(const struct image_files *files, const struct json *
     return image_name_missing(files->path, choice, &names);
 }
 
-/* Reads the document of the layer ID. All of CHAIN become one config, and so are limited together. */
+/* Reads the document of the layer ID. All of CHAIN become one config and are limited together. */
 static struct error *read_document(const struct image_files *files, const char *id,
                                    struct chain *chain, struct json **ret)
 {

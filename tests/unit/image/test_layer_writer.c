@@ -353,16 +353,11 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_forms),
-        cmocka_unit_test(test_nothing_kept),
-        cmocka_unit_test(test_holes),
-        cmocka_unit_test(test_giant_hole),
-        cmocka_unit_test(test_holes_elsewhere),
-        cmocka_unit_test(test_giant_hole_before_any_entry),
-        cmocka_unit_test(test_refused_entries),
-        cmocka_unit_test(test_refused_extensions),
-        cmocka_unit_test(test_refused_streams),
-        cmocka_unit_test(test_huge_extension),
+        cmocka_unit_test(test_kept_forms),      cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_holes),           cmocka_unit_test(test_giant_hole),
+        cmocka_unit_test(test_holes_elsewhere), cmocka_unit_test(test_giant_hole_before_any_entry),
+        cmocka_unit_test(test_refused_entries), cmocka_unit_test(test_refused_extensions),
+        cmocka_unit_test(test_refused_streams), cmocka_unit_test(test_huge_extension),
         cmocka_unit_test(test_full_disk),
     };
 
