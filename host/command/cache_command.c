@@ -9,6 +9,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
 
@@ -22,8 +23,12 @@ static struct error *print(const char *text)
 static struct error *show_path(const struct options *options)
 {
     CLEANUP(freep) char *path = NULL;
+    CLEANUP(error_freep) struct error *none = store_locate(options->cache_dir, &path);
 
-    TRY(store_locate(options->cache_dir, &path));
+    if (none != NULL) {
+        progress_note("working without a cache: %s", none->message);
+        return NULL;
+    }
     CLEANUP(freep) char *line = xasprintf("%s\n", path);
 
     return print(line);
@@ -58,8 +63,11 @@ static struct error *list(const struct options *options)
         total += entries[i].disk_size;
     }
     store_entries_free(entries, count);
-    buffer_printf(&text, "%15" PRIu64 "  in %zu entries, limit %" PRIu64 " MiB, in %s\n", total,
-                  count, store_limit(store) / MIB, store_folder(store));
+    buffer_printf(&text, "%15" PRIu64 "  in %zu entries, limit %" PRIu64 " MiB", total, count,
+                  store_limit(store) / MIB);
+    if (!store_is_thrown_away(store))
+        buffer_printf(&text, ", in %s", store_folder(store));
+    buffer_printf(&text, "\n");
     return print(text.data);
 }
 

@@ -152,6 +152,12 @@ static uint64_t free_space(const char *path)
     return statvfs(path, &status) < 0 ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
 }
 
+static const char *fix_cache(const struct options *options)
+{
+    return options->cache_dir != NULL ? "vmbuild doctor --cache-dir /a/directory/of/yours"
+                                      : "export XDG_CACHE_HOME=/a/directory/of/yours";
+}
+
 static struct finding look_at_cache(const struct options *options)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -163,9 +169,13 @@ static struct finding look_at_cache(const struct options *options)
     if (err == NULL)
         err = store_list(store, &entries, &count);
     if (err != NULL)
-        return from_error(err, options->cache_dir != NULL
-                                   ? "vmbuild doctor --cache-dir /a/directory/of/yours"
-                                   : "export XDG_CACHE_HOME=/a/directory/of/yours");
+        return from_error(err, fix_cache(options));
+    if (store_is_thrown_away(store)) {
+        store_entries_free(entries, count);
+        return (struct finding){.state = SLOW,
+                                .found = xstrdup("none: each build fetches and unpacks its base"),
+                                .fix = xstrdup(fix_cache(options))};
+    }
     for (size_t i = 0; i < count; i++)
         size += entries[i].disk_size;
     store_entries_free(entries, count);

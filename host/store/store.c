@@ -27,20 +27,29 @@ struct store {
 static const char advice[] =
     "choose another directory with --cache-dir, or do without a cache with --no-cache";
 
+/* Returns the user's home directory, borrowed; NULL if there is none. The root directory is that of
+ * users without one, as in containers. */
+static const char *home_folder(void)
+{
+    const char *home = getenv("HOME");
+
+    return home != NULL && home[0] == '/' && home[strspn(home, "/")] != '\0' ? home : NULL;
+}
+
 struct error *store_locate(const char *dir, char **ret)
 {
     const char *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
+    const char *home = home_folder();
 
     if (dir != NULL)
         *ret = xstrdup(dir);
     else if (cache != NULL && cache[0] == '/') /* relative ones are ignored (XDG) */
         *ret = xasprintf("%s/vmbuild", cache);
-    else if (home != NULL && home[0] == '/')
+    else if (home != NULL)
         *ret = xasprintf("%s/.cache/vmbuild", home);
     else
         return error_advise(error_new(EXIT_OTHER, "find the cache: neither XDG_CACHE_HOME nor HOME "
-                                                  "is set to an absolute path"),
+                                                  "names a directory for it"),
                             "%s", advice);
     return NULL;
 }
@@ -76,17 +85,9 @@ static struct error *read_limit(uint64_t *ret)
     return NULL;
 }
 
-static struct error *make_below(const char *folder, const char *name)
+/* Makes DIR if it is missing, and sets STORE's folder to its absolute path. */
+static struct error *make_folder(const char *dir, struct store *store)
 {
-    CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
-
-    return store_file_make_folders(path);
-}
-
-/* Makes DIR and the directories of a store in it, and sets STORE's folder to its absolute path. */
-static struct error *make_store(const char *dir, struct store *store)
-{
-    static const char *const folders[] = {"facts", "lock", "sessions"};
     struct stat status;
 
     TRY(store_file_make_folders(dir));
@@ -95,46 +96,107 @@ static struct error *make_store(const char *dir, struct store *store)
         return error_errno(EXIT_OTHER, "open the cache '%s'", dir);
     if (!S_ISDIR(status.st_mode))
         return error_new(EXIT_OTHER, "open the cache '%s': not a directory", dir);
-    if (status.st_mode & S_IWOTH)
-        return error_new(EXIT_OTHER, "open the cache '%s': it is writable by everyone", dir);
+    return NULL;
+}
+
+static struct error *refuse_shared(const struct store *store)
+{
+    struct stat status;
+
+    if (stat(store->folder, &status) == 0 && (status.st_mode & S_IWOTH))
+        return error_new(EXIT_OTHER, "open the cache '%s': it is writable by everyone",
+                         store->folder);
+    return NULL;
+}
+
+static struct error *make_below(const char *folder, const char *name)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
+
+    TRY(store_file_make_folders(path));
+    if (access(path, W_OK | X_OK) < 0)
+        return error_errno(EXIT_OTHER, "write to the cache directory '%s'", path);
+    return NULL;
+}
+
+/* Makes what is missing in STORE's folder, and starts the session. */
+static struct error *start_session(struct store *store)
+{
+    static const char *const folders[] = {"facts", "lock", "sessions"};
+
     for (size_t i = 0; i < sizeof store_places / sizeof *store_places; i++)
         TRY(make_below(store->folder, store_places[i].folder));
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         TRY(make_below(store->folder, folders[i]));
     write_cachedir_tag(store->folder);
+    return store_session_start(store->folder, &store->session);
+}
+
+static struct error *open_given(const char *dir, struct store *store)
+{
+    TRY(make_folder(dir, store));
+    TRY(refuse_shared(store));
+    return start_session(store);
+}
+
+static struct error *open_temporary(struct store *store)
+{
+    const char *run;
+    CLEANUP(freep) char *folder = NULL;
+
+    store->throw_away = true;
+    TRY(temporary_run_folder(&run));
+    TRY(temporary_folder(run, "store", &folder));
+    return open_given(folder, store);
+}
+
+/* Goes on with a temporary store because CAUSE, which is freed, keeps the default one from being
+ * used. The user hears of it once. */
+static struct error *do_without(struct error *cause, struct store *store)
+{
+    static _Atomic bool is_noted;
+    CLEANUP(error_freep) struct error *freed = cause;
+
+    freep(&store->folder);
+    TRY(error_context(open_temporary(store), "work without a cache (%s)", cause->message));
+    if (!is_noted)
+        progress_note("working without a cache: %s; --cache-dir chooses another directory",
+                      cause->message);
+    is_noted = true;
     return NULL;
 }
 
-static struct error *open_at(const char *dir, struct store *store)
+/* Nobody asked for a cache in the default directory, so that a host which has no place for one is
+ * not an error. A full disk and a directory that is not safe are. */
+static struct error *open_default(struct store *store)
 {
-    CLEANUP(freep) char *folder = NULL;
-
-    TRY(read_limit(&store->limit));
-    if (store->throw_away) {
-        const char *run;
-
-        TRY(temporary_run_folder(&run));
-        TRY(temporary_folder(run, "store", &folder));
-    } else {
-        TRY(store_locate(dir, &folder));
-    }
-    struct error *err = make_store(folder, store);
+    CLEANUP(freep) char *dir = NULL;
+    struct error *err = store_locate(NULL, &dir);
 
     if (err == NULL)
-        err = store_session_start(store->folder, &store->session);
-    return error_advise(err, "%s", advice);
+        err = make_folder(dir, store);
+    if (err == NULL) {
+        TRY(refuse_shared(store));
+        err = start_session(store);
+    }
+    return err == NULL || err->code == EXIT_DISK_FULL ? err : do_without(err, store);
 }
 
 struct error *store_open(const char *dir, bool throw_away, struct store **ret)
 {
+    uint64_t limit = 0;
+
+    TRY(read_limit(&limit));
     struct store *store = xcalloc(1, sizeof *store);
 
-    store->throw_away = throw_away;
-    struct error *err = open_at(dir, store);
+    store->limit = limit;
+    struct error *err = throw_away    ? open_temporary(store)
+                        : dir != NULL ? open_given(dir, store)
+                                      : open_default(store);
 
     if (err != NULL) {
         store_free(store);
-        return err;
+        return error_advise(err, "%s", advice);
     }
     *ret = store;
     return NULL;

@@ -47,8 +47,9 @@ enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT, STORE_K
 [[nodiscard]] struct error *store_locate(const char *dir, char **ret);
 
 /* Opens the store in the directory DIR, which is made if it is missing; NULL: the default.
- * THROW_AWAY (--no-cache): opens a new store in a temporary directory instead. *RET is freed with
- * store_free. Errors: EXIT_OTHER (no default is known, not writable, writable by everyone),
+ * THROW_AWAY (--no-cache): opens a new store in a temporary directory instead, which is also what
+ * happens, with a note, if no default is known or it cannot be written to. *RET is freed with
+ * store_free. Errors: EXIT_OTHER (DIR is not writable, or the directory is writable by everyone),
  * EXIT_USAGE (VMBUILD_CACHE_LIMIT is not a number), EXIT_DISK_FULL. */
 [[nodiscard]] struct error *store_open(const char *dir, bool throw_away, struct store **ret);
 

@@ -67,6 +67,39 @@ build job --cache-dir "$WORK/locked/cache"
 exits 1 "a cache that cannot be made"
 says "a cache that cannot be made: which" "^vmbuild: .*$WORK/locked/cache"
 
+# No place for the default one: every command works without it, and says so in one line.
+mkdir "$WORK/home" "$WORK/read-only" "$WORK/read-only/vmbuild"
+as_user "$VMBUILD" --spec job.json -o job.tar --cache-dir "$WORK/home/.cache/vmbuild" 2> "$WORK/err"
+find "$WORK/home" -type d -exec chmod 555 {} +
+chmod 555 "$WORK/read-only"
+[ "$(id -u)" -ne 0 ] || chown 0:0 "$WORK/read-only" "$WORK/read-only/vmbuild"
+for place in "-u HOME" HOME= HOME=/ "HOME=$WORK/read-only" "HOME=$WORK/home" HOME=/dev/null \
+    "XDG_CACHE_HOME=$WORK/read-only"; do
+    read -r -a words <<< "$place"
+    for arguments in "--spec job.json -o without.tar" "inspect job.tar" "export job.tar -o export.tar" \
+        "copy job.tar oci:layout" doctor "cache list" "cache prune"; do
+        [ "$place" = HOME=/ ] || [ "$arguments" != doctor ] || continue
+        name="$place: ${arguments%% *}"
+        read -r -a arguments <<< "$arguments"
+        rm -rf "$WORK/without.tar" "$WORK/layout" "$WORK/export.tar"
+        STATUS=0
+        as_user env -u XDG_CACHE_HOME "${words[@]}" "$VMBUILD" "${arguments[@]}" > "$WORK/out" 2> "$WORK/err" ||
+            STATUS=$?
+        exits 0 "$name"
+        is "$name: one line" "$(grep -c '^vmbuild: working without a cache: ' "$WORK/err")" 1
+        [ "${arguments[0]}" != --spec ] ||
+            is "$name: the same bytes" "$(sha256sum < "$WORK/without.tar")" "$expected"
+        [ "${arguments[0]}" != doctor ] ||
+            like "$name: the cache is weak" "$(cat "$WORK/out")" "^weak *cache *none"
+        leaves_nothing "$name"
+    done
+done
+ok "HOME=/: nothing was made there" test ! -e /.cache/vmbuild
+find "$WORK/home" "$WORK/read-only" -type d -exec chmod 755 {} +
+run cache path
+exits 0 "cache path"
+like "cache path: the default" "$(cat "$WORK/out")" "^$CACHE/vmbuild$"
+
 # An input that changes is read again, though its name and size stay.
 cp "$(base busybox)" "$WORK/base.tar"
 script_spec changing '{"name": "x", "fromImage": "base.tar"}' <<< 'true'

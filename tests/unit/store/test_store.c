@@ -468,6 +468,64 @@ static void test_unusable_folders_are_refused(void **state)
     assert_null(store);
 }
 
+/* Whether the default store is one that is thrown away. */
+static bool default_is_thrown_away(void)
+{
+    struct store *store = NULL;
+
+    assert_null(store_open(NULL, false, &store));
+    bool thrown_away = store_is_thrown_away(store);
+
+    publish(store, STORE_BLOB, NULL, "not for long");
+    store_free(store);
+    return thrown_away;
+}
+
+static void test_default_store_that_cannot_be_is_done_without(void **state)
+{
+    CLEANUP(freep) char *usual = xasprintf("%s/home", folder);
+    CLEANUP(freep) char *file = xasprintf("%s/file", folder);
+    const char *const homes[] = {"/proc/nothing", "/", "//", "relative", "", file, NULL};
+    int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    setenv("TMPDIR", folder, 1);
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HOME");
+    assert_true(default_is_thrown_away());
+    for (size_t i = 0; homes[i] != NULL; i++) {
+        setenv("HOME", homes[i], 1);
+        assert_true(default_is_thrown_away());
+    }
+    setenv("HOME", usual, 1);
+    assert_false(default_is_thrown_away());
+    setenv("XDG_CACHE_HOME", "/proc/nothing", 1);
+    assert_true(default_is_thrown_away());
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("TMPDIR");
+}
+
+static void test_default_store_that_is_not_safe_is_refused(void **state)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/shared/vmbuild", folder);
+    CLEANUP(freep) char *shared = xasprintf("%s/shared", folder);
+    struct store *store = NULL;
+
+    (void)state;
+    assert_int_equal(mkdir(shared, 0700), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(chmod(path, 0777), 0);
+    setenv("XDG_CACHE_HOME", shared, 1);
+    struct error *err = store_open(NULL, false, &store);
+
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "everyone"));
+    error_free(err);
+    unsetenv("XDG_CACHE_HOME");
+}
+
 static void test_limit(void **state)
 {
     setenv("VMBUILD_CACHE_LIMIT", "3", 1);
@@ -519,6 +577,8 @@ int main(void)
         cmocka_unit_test(test_record_is_kept_and_a_bad_one_ignored),
         cmocka_unit_test(test_default_place),
         cmocka_unit_test(test_unusable_folders_are_refused),
+        cmocka_unit_test(test_default_store_that_cannot_be_is_done_without),
+        cmocka_unit_test(test_default_store_that_is_not_safe_is_refused),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_throw_away_store_leaves_nothing),
     };
