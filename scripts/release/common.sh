@@ -25,11 +25,12 @@ fail() {
     exit 1
 }
 
-# The sources of Debian's release $1, one line each: the machine's own under another name.
+# The sources of Debian's release $1, one line each: the machine's own under another name. The main
+# archive comes first: it keeps files for longer than those of updates do.
 apt_sources() {
     # shellcheck disable=SC2016 # apt's own variables
     apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)|$(COMPONENT)' \
-        'Created-By: Packages' | sort -u |
+        'Created-By: Packages' | sort -u -t '|' -k 2,2 -k 1,1 -k 3 |
         while IFS='|' read -r origin suite site component; do
             case $origin/$suite in
             Debian/"$own_release" | Debian/"$own_release"-updates | Debian/"$own_release"-security)

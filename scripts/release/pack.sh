@@ -1,13 +1,15 @@
 #!/bin/bash
-# Packs the release: the archives, the sources of all that is linked into it, and their digests.
+# Packs the release: the archives, the container image, the sources of all that is linked into it, and
+# their digests.
 #
 # usage: pack.sh BUILD NAME VERSION ROOT
 #
-# BUILD has the parts: vmbuild, and the links libraries and qemu. ROOT is an installation of the
-# program and its appliance, which NAME is made from. What is packed is left in BUILD:
+# BUILD has the parts: vmbuild, and the links libraries, qemu and certificates. ROOT is an installation
+# of the program and its appliance, which NAME is made from. What is packed is left in BUILD:
 #
 #   NAME/                  the release, unpacked
 #   NAME.tar.gz, .tar.zst  the same
+#   NAME-image.tar         the same as a container image, in the form of `docker save`
 #   NAME-sources.tar.zst   the source packages, with the recipes
 #   SHA256SUMS
 #
@@ -19,6 +21,7 @@
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$1" && pwd) name=$2 version=$3 root=$4
 libraries=$(readlink -f "$build/libraries") qemu=$(readlink -f "$build/qemu")
+certificates=$(readlink -f "$build/certificates")
 # shellcheck source=/dev/null
 distribution=$(. /etc/os-release && echo "$ID-$VERSION_ID")
 
@@ -76,6 +79,22 @@ lay_out() {
     mv "$build/sbom.json" "$documents/sbom.spdx.json"
 }
 
+# The release's own program builds it. The image has the authorities of Debian, the directory for
+# temporaries, and one to mount the user's files on.
+build_image() {
+    local root=$build/image
+    rm -rf "$root"
+    mkdir -p "$root/usr/share/doc/ca-certificates" "$root/etc/ssl/certs" "$root/workspace" "$root/tmp"
+    cp -r "$build/$name/." "$root/usr"
+    cp "$certificates/ca-certificates.crt" "$root/etc/ssl/certs/"
+    cp "$certificates/licences/ca-certificates" "$root/usr/share/doc/ca-certificates/copyright"
+    chmod -R u=rwX,go=rX "$root"
+    chmod 1777 "$root/tmp" "$root/workspace"
+    sed "s/@version@/$version/" "$release_scripts/image.json" > "$build/image.json"
+    "$build/$name/bin/vmbuild" --spec "$build/image.json" -o "$build/$name-image.tar" \
+        --no-cache --quiet
+}
+
 # As initramfs/kernel.sh finds it.
 kernel_source() {
     if [ -n "${KERNEL_SOURCE:-}" ]; then
@@ -85,8 +104,14 @@ kernel_source() {
     fi
 }
 
+# licence_of FILE: of the component that the file of a source package belongs to.
+licence_of() {
+    awk -v name="${1%%_*}" '$1 == name { print $3 }' "$release_scripts/components"
+}
+
 # The source packages, each file as Debian ships it; the kernel's, with Debian's changes; and our own
-# tree. What apt cannot get is listed in a file MISSING.
+# tree. What apt cannot get is listed in a file MISSING, unless its licence asks for it. (Certificates
+# are their own source.)
 pack_sources() {
     local sources=$build/$name-sources file component package version own=()
     rm -rf "$sources"
@@ -95,20 +120,23 @@ pack_sources() {
         package=$(awk -v name="$component" '$1 == name { print $2 }' "$release_scripts/components")
         [ "$package" = - ] || [ "$component" = linux ] || own+=("$component=$version")
     done < "$build/components"
-    (download_sources "$own_release" "${own[@]}") 2> "$build/sources.log" || true
+    (download_sources "$own_release" ca-certificates "${own[@]}") 2> "$build/sources.log" || true
     {
-        cat "$libraries/sources" "$qemu/sources"
+        cat "$libraries/sources" "$qemu/sources" "$certificates/sources"
         source_files "$own_release" "${own[@]}"
     } | while read -r file size digest; do
         if sha256sum --status -c <<< "${digest#SHA256:}  $cache/sources/$file" 2> /dev/null; then
             cp "$cache/sources/$file" "$sources/"
-        else
-            echo "$file $size $digest" >> "$sources/MISSING"
+            continue
         fi
+        case $(licence_of "$file") in
+        *GPL*) fail "download '$file', whose licence asks for it" ;;
+        *) echo "$file $size $digest" >> "$sources/MISSING" ;;
+        esac
     done
     [ ! -e "$sources/MISSING" ] ||
-        echo "release: not to be published: sources that could not be had are listed in MISSING:" \
-            "$(cut -d ' ' -f 1 "$sources/MISSING" | tr '\n' ' ')" >&2
+        echo "release: apt has not these sources, which no licence asks for; they are listed in" \
+            "MISSING: $(cut -d ' ' -f 1 "$sources/MISSING" | tr '\n' ' ')" >&2
     cp -r "$(kernel_source)" "$sources/"
     (cd "$tree" && tar --exclude=./build --exclude=./.git --exclude=./vmbuild -cf - .) |
         (mkdir "$sources/vmbuild" && tar -C "$sources/vmbuild" -xf -)
@@ -120,6 +148,7 @@ list_components > "$build/components"
 lay_out
 make_tar "$build" "$name" | gzip -9n > "$build/$name.tar.gz"
 make_tar "$build" "$name" | zstd -q -f -19 -T1 -o "$build/$name.tar.zst"
+build_image
 pack_sources
-(cd "$build" && sha256sum "$name"{.tar.gz,.tar.zst,-sources.tar.zst} > SHA256SUMS)
-ls -l "$build/$name"*.tar.*
+(cd "$build" && sha256sum "$name"{.tar.gz,.tar.zst,-image.tar,-sources.tar.zst} > SHA256SUMS)
+ls -l "$build/$name"*.tar*

@@ -4,7 +4,7 @@
 RELEASE := $(BUILD)/release
 RELEASE_NAME := vmbuild-$(VERSION)-x86_64
 RELEASE_SOURCES := $(HOST_SOURCES) scripts/release/static.c scripts/release/openssl.c
-RELEASE_PARTS := $(RELEASE)/libraries $(RELEASE)/qemu
+RELEASE_PARTS := $(addprefix $(RELEASE)/,libraries qemu certificates)
 RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 \
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
 # The linker warns of each function that may load the host's NSS modules; static.c sees to that.

@@ -4,6 +4,8 @@
 #
 # `host` makes the root directory $ROOT; `in_host` runs the release's program in it, as the user that
 # the installed program runs as; `build_both` builds a spec with both, and compares the bytes.
+#
+# The whole test has no network but a loopback interface of its own.
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 # shellcheck source=tests/registry.sh
@@ -11,6 +13,12 @@
 
 need jq python3 readelf docker-registry skopeo openssl
 need_root "a root directory of its own"
+if [ -z "${OFFLINE-}" ]; then
+    remove_work
+    export OFFLINE=yes
+    # With CASE, the text that runs is not the file.
+    exec "$TOP/tests/hosts/offline.py" bash ${BASH_EXECUTION_STRING:+-c "$BASH_EXECUTION_STRING"} "$0"
+fi
 ARCHIVE=$(find "$TOP/build/release" -name 'vmbuild-*-x86_64.tar.gz' 2> /dev/null | sort -V | tail -n 1)
 [ -n "$ARCHIVE" ] || skip_all "no release here: make release"
 
@@ -26,12 +34,13 @@ host() {
     chown $NOBODY:$NOBODY "$ROOT/home/user"
 }
 
-# in_host ARGUMENT...: the release's program in /home/user, with $HOST_ENV; sets STATUS, writes $WORK/out and
-# $WORK/err.
+# in_host ARGUMENT...: the release's program in /home/user, with $HOST_ENV, and $KERNEL as the words that
+# choose a kernel; sets STATUS, writes $WORK/out and $WORK/err.
 HOST_ENV=()
+KERNEL=()
 in_host() {
     STATUS=0
-    "$TOP/tests/hosts/enter.py" "$ROOT" /home/user HOME=/home/user PATH= "${HOST_ENV[@]}" \
+    "${KERNEL[@]}" "$TOP/tests/hosts/enter.py" "$ROOT" /home/user HOME=/home/user PATH= "${HOST_ENV[@]}" \
         "$PLACE/bin/vmbuild" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
 }
 
