@@ -117,6 +117,13 @@ char *repository_url(const struct repository *repository, const char *path)
     return xasprintf("%s%s/%s", repository->base, repository->name, path);
 }
 
+/* Returns whether ANSWER is the registry's own demand for authorization. Another server that it
+ * redirected to must not choose where the user's credential is sent. */
+static bool is_challenge(const struct repository *repository, const struct http_answer *answer)
+{
+    return answer->status == 401 && url_same_origin(answer->url, repository->base);
+}
+
 /* After an anonymous request was answered with ANSWER: whether it may be worth repeating, because
  * the registry knows users and this one may be known. */
 static bool finds_login(struct repository *repository, const struct http_answer *answer)
@@ -127,7 +134,7 @@ static bool finds_login(struct repository *repository, const struct http_answer 
         atomic_exchange(&repository->asked, true))
         return false;
     ping(repository->client, repository->base, &other);
-    if (other.status != 401)
+    if (!is_challenge(repository, &other))
         return false;
     struct error *err = auth_challenged(repository->auth, NULL, &other, NULL);
 
@@ -135,7 +142,7 @@ static bool finds_login(struct repository *repository, const struct http_answer 
     return err == NULL;
 }
 
-/* Takes up ANSWER, with status 401, to a request with the header USED. Some registries tell only at
+/* Takes up ANSWER, a challenge, to a request with the header USED. Some registries tell only at
  * the base of their API how they authenticate. */
 static struct error *take_up(struct repository *repository, const char *source,
                              const struct http_answer *answer, const char *used)
@@ -145,7 +152,8 @@ static struct error *take_up(struct repository *repository, const char *source,
     if (http_header(answer, "www-authenticate") != NULL)
         return auth_challenged(repository->auth, source, answer, used);
     ping(repository->client, repository->base, &other);
-    return auth_challenged(repository->auth, source, other.status == 401 ? &other : answer, used);
+    return auth_challenged(repository->auth, source,
+                           is_challenge(repository, &other) ? &other : answer, used);
 }
 
 static struct error *exchange(struct repository *repository, const struct http_request *request,
@@ -163,7 +171,7 @@ static struct error *exchange(struct repository *repository, const struct http_r
             http_answer_free(ret);
             continue;
         }
-        if (ret->status != 401 || !own)
+        if (!own || !is_challenge(repository, ret))
             return NULL;
         if (challenges == CHALLENGES_MAX)
             return auth_refused(repository->auth, ret);

@@ -116,6 +116,35 @@ is "the origin gets the password" "$(requests origin 'blobs/.* auth=Basic')" 2
 is "the other host does not" "$(requests other 'auth=-')/$(requests other .)" 1/1
 OPTIONS=()
 
+# Where a registry redirects to, somebody may ask for credentials that are not for him.
+start_proxy thief-tokens "$PLAIN" << 'EOF'
+[{"match": "/token", "do": "status", "status": 200, "body": "{\"token\": \"x\"}"}]
+EOF
+start_proxy thief "$PLAIN" << EOF
+[{"match": "/v2/", "do": "status", "status": 401,
+  "headers": {"WWW-Authenticate": "Bearer realm=\"http://127.0.0.1:$PORT/token\",service=\"x\""}}]
+EOF
+THIEF=$PORT
+# robbed NAME STATUS WHAT: a registry that answers a request for a manifest with STATUS, and redirects
+# what matches WHAT to the thief.
+robbed() {
+    start_proxy "$1" "$PLAIN" << EOF
+[{"match": "$3", "do": "status", "status": 307, "headers": {"Location": "http://127.0.0.1:$THIEF/v2/private/a/manifests/t"}},
+ {"match": "/manifests/", "do": "status", "status": $2}]
+EOF
+    jq -n --arg host "127.0.0.1:$PORT" --arg auth "$(auth user secret)" \
+        '{auths: {($host): {auth: $auth}}}' > "$WORK/robbed.json"
+    OPTIONS=(--authfile robbed.json)
+    pull_as "127.0.0.1:$PORT/private/a"
+    exits 9 "$1"
+    OPTIONS=()
+}
+robbed "a redirect to a host that asks for credentials" 401 /manifests/
+robbed "a redirect of the base, after a 404" 404 '/v2/$'
+robbed "a redirect of the base, after a 401 without a challenge" 401 '/v2/$'
+is "the thief is asked each time" "$(requests thief 'GET ')" 3
+is "no credential is sent to where it says" "$(requests thief-tokens .)" 0
+
 # --- Tokens
 start_tokens tokens
 start_registry token "auth: {token: {realm: 'http://127.0.0.1:$PORT/token',
