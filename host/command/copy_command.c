@@ -182,9 +182,11 @@ static struct error *write_targets(struct copy *copy)
 struct error *copy_command(const struct options *options)
 {
     CLEANUP(copy_free) struct copy copy = {.options = options};
+    const struct registry_access access = options_registry(options);
 
     TRY(reference_parse(options->arguments.items[0], &copy.source));
     TRY(read_targets(&copy));
+    TRY(push_targets_check(copy.registries, copy.registry_count, &access));
     TRY(store_open(options->cache_dir, options->no_cache, &copy.store));
     progress_start("read");
     TRY(read_source(&copy));

@@ -276,9 +276,11 @@ const struct option_row option_table[] = {
      MEMBER(creds),
      .argument = {"USER[:PASSWORD]", ARGUMENT_TEXT, NULL},
      .summary = "credentials for the registry",
-     .text = "The user name and the password for the registry, instead of those in files; of two "
-             "registries, for the one that is written to. Other users of the host can see the "
-             "arguments of a program: `--password-stdin` or `vmbuild login` is safer."},
+     .text =
+         "The user name and the password for the registry, instead of those in files; of two "
+         "registries, for the one that is written to. All targets must be in one registry then. "
+         "Other users of the host can see the arguments of a program: `--password-stdin` or "
+         "`vmbuild login` is safer."},
     {.name = "username",
      .letter = 'u',
      .kind = OPTION_TEXT,

@@ -45,13 +45,13 @@ struct error *push_command(const struct options *options)
     CLEANUP(targets_free) struct targets targets = {0};
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *image = NULL;
+    const struct registry_access access = options_registry(options);
 
     TRY(reference_parse(options->arguments.items[0], &source));
     TRY(read_targets(&options->arguments, &targets));
+    TRY(push_targets_check(targets.items, targets.count, &access));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     struct image_request request = options_image_request(options, LAYER_BLOB, store);
-
-    const struct registry_access access = request.registry;
 
     request.registry.user = NULL; /* --creds is for the targets */
     progress_start("read");

@@ -11,6 +11,20 @@
 #include "host/registry/registry_bundle.h"
 #include "host/registry/registry_push.h"
 
+struct error *push_targets_check(const struct reference *targets, size_t count,
+                                 const struct registry_access *access)
+{
+    for (size_t i = 1; i < count && access->user != NULL; i++)
+        if (strcmp(targets[i].host, targets[0].host) != 0)
+            return error_advise(
+                error_new(EXIT_USAGE,
+                          "read option '--creds': the targets are in several registries, '%s' and "
+                          "'%s'",
+                          targets[0].host, targets[i].host),
+                "log in to each with 'vmbuild login'");
+    return NULL;
+}
+
 static void show_result(const struct reference *target, const struct digest *digest)
 {
     CLEANUP(json_freep) struct json *result = json_object();

@@ -19,6 +19,11 @@ struct push_content {
     const struct image_bundle *bundle;
 };
 
+/* Checks that the credential of --creds, if ACCESS has one, is for a single registry: no other gets
+ * to see it. Errors: EXIT_USAGE. */
+[[nodiscard]] struct error *push_targets_check(const struct reference *targets, size_t count,
+                                               const struct registry_access *access);
+
 /* Pushes CONTENT to the COUNT TARGETS, all in registries, and shows each with the digest of the
  * manifest. Errors: as registry_push and registry_push_bundle. */
 [[nodiscard]] struct error *push_targets(const struct push_content *content,

@@ -147,5 +147,19 @@ run push missing.tar "docker://127.0.0.1:$REAL/none:t"
 exits 3 "an image that does not exist"
 run push "docker-archive:other.tar" "oci:elsewhere"
 exits 2 "a target that is not a registry"
+start_proxy one "$REAL" <<< '[]'
+ONE=$PORT
+start_proxy two "$REAL" <<< '[]'
+TWO=$PORT
+for command in push copy; do
+    run "$command" "docker-archive:other.tar" "docker://127.0.0.1:$ONE/x:t" "docker://127.0.0.1:$TWO/x:t" \
+        --creds user:secret
+    exits 2 "$command --creds to two registries"
+    says "$command --creds to two registries: why" "'--creds': .*'127.0.0.1:$ONE' and '127.0.0.1:$TWO'"
+    run "$command" "docker-archive:other.tar" "docker://127.0.0.1:$REAL/x:t" "docker://127.0.0.1:$REAL/x:u" \
+        --creds user:secret
+    exits 0 "$command --creds to two tags in one registry"
+done
+is "--creds to two registries: nothing is requested" "$(requests one .)/$(requests two .)" 0/0
 
 done_testing
