@@ -12,6 +12,7 @@
 #include "host/registry/http.h"
 
 #define PASSWORD_MAX (64u << 10) /* bytes; some are tokens */
+#define LINE_SIZE_MAX 4096       /* bytes of a line that a terminal passes on, termios(3) */
 #define TIMEOUT_MAX (7u * 24 * 3600)
 
 /* Cuts the line end off TEXT. */
@@ -38,17 +39,18 @@ static struct error *read_password(char **ret)
 /* Reads a line from the terminal, which shows it unless it is HIDDEN. *RET is the caller's. */
 static struct error *ask(const char *prompt, bool hidden, char **ret)
 {
-    char line[1024];
+    char line[LINE_SIZE_MAX + 1];
     struct termios usual, quiet;
     bool is_hidden = hidden && tcgetattr(STDIN_FILENO, &usual) == 0;
 
-    fputs(prompt, stderr);
     if (is_hidden) {
         quiet = usual;
         /* Without signals: one would leave the terminal without echo. */
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
+    /* Last: what is typed before the terminal is quiet would be shown, or lost. */
+    fputs(prompt, stderr);
     ssize_t length = read(STDIN_FILENO, line, sizeof line - 1);
 
     if (is_hidden) {

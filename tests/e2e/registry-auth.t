@@ -276,6 +276,35 @@ exits 2 "a login without a password"
 INPUT=$WORK/password run login "no host" --username user --password-stdin
 exits 3 "a login to what is not a registry"
 
+# --- Login on a terminal
+fresh_cache
+cat > "$WORK/type.py" << 'EOF'
+"""type.py WORD COMMAND...: runs COMMAND on a terminal, and types WORD when it asks for a password."""
+import os, pty, signal, sys
+signal.alarm(120)
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+shown = b""
+try:
+    while True:
+        asked = b"Password: " in shown
+        shown += os.read(terminal, 1024)
+        if not asked and b"Password: " in shown:
+            os.write(terminal, sys.argv[1].encode() + b"\n")
+except OSError:
+    pass
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+EOF
+typed=$(printf 'long%.0s' {1..1000})
+STATUS=0
+as_user python3 type.py "$typed" "$VMBUILD" login "127.0.0.1:$PLAIN" --username user --authfile typed.json \
+    > "$WORK/out" 2> "$WORK/err" || STATUS=$?
+exits 0 "log in on a terminal"
+is "a long password is kept whole" "$(jq -r '.auths[].auth' "$WORK/typed.json" | base64 -d)" "user:$typed"
+unlike "it is not shown" "$(cat "$WORK/out")" long
+
 # --- Login with a helper, and with tokens
 fresh_cache
 mkdir "$WORK/helpers"
