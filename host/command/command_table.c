@@ -86,8 +86,8 @@ const struct command command_table[COMMAND_COUNT] = {
                  "`HOST[:PORT]/NAMESPACE`, and keep them in a file for later commands, and for "
                  "skopeo, podman and buildah: that of `--authfile`, of `REGISTRY_AUTH_FILE`, or "
                  "`$XDG_RUNTIME_DIR/containers/auth.json`. Only the user can read the file. If it "
-                 "names a credential helper for the registry, that keeps them. On a terminal, what "
-                 "is not given is asked for.",
+                 "names a credential helper for the registry, that keeps them, unless they are for "
+                 "a namespace. On a terminal, what is not given is asked for.",
          .supervised = true},
     [COMMAND_LOGOUT] = {.name = "logout",
                         .arguments = {{"REGISTRY", ARGUMENT_TEXT, NULL}},

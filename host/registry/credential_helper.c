@@ -107,19 +107,21 @@ static struct error *parse(const struct buffer *output, struct credential *ret)
     return NULL;
 }
 
-/* Calls PROGRAM with VERB and TEXT. *RET_KNOWN is false if it does not know the server. */
+/* Calls PROGRAM with VERB and TEXT. *RET_KNOWN is false if it does not know the server; without
+ * RET_KNOWN that is an error. */
 static struct error *call(const char *program, const char *verb, const char *text,
                           struct buffer *output, bool *ret_known)
 {
     int status = 0;
 
     TRY(run(program, verb, text, output, &status));
-    *ret_known = true;
+    if (ret_known != NULL)
+        *ret_known = true;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     const char *words = output->data != NULL ? output->data : "";
 
-    if (strstr(words, NOT_FOUND) != NULL) {
+    if (ret_known != NULL && strstr(words, NOT_FOUND) != NULL) {
         *ret_known = false;
         return NULL;
     }
@@ -164,13 +166,15 @@ struct error *credential_helper_store(const char *name, const char *server, cons
 {
     CLEANUP(json_freep) struct json *entry = json_object();
     CLEANUP(buffer_free) struct buffer text = {0}, output = {0};
-    bool is_known = false;
 
     json_set(entry, "ServerURL", json_string(server));
     json_set(entry, "Username", json_string(user));
     json_set(entry, "Secret", json_string(password));
     json_write(entry, false, &text);
-    return call_helper(name, server, "store", text.data, &output, &is_known);
+    struct error *err = call_helper(name, server, "store", text.data, &output, NULL);
+
+    explicit_bzero(text.data, text.length);
+    return err;
 }
 
 struct error *credential_helper_erase(const char *name, const char *server)

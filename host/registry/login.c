@@ -126,17 +126,36 @@ static struct error *try_credential(const char *key, const struct registry_acces
     return repository_check(repository);
 }
 
-/* Returns the helper that keeps the credential of KEY; NULL if the file does. */
+/* Returns the helper that keeps the credential of KEY; NULL if the file does. Helpers know hosts
+ * only, so the file keeps those of namespaces. */
 static const char *find_helper(const struct login_file *file, const char *key)
 {
-    const char *helper = credentials_helper(file->content, key);
+    const char *helper = NULL;
 
-    if (helper == NULL)
-        helper = json_get_string(file->content, "credsStore");
+    if (strchr(key, '/') == NULL) {
+        helper = credentials_helper(file->content, key);
+        if (helper == NULL)
+            helper = json_get_string(file->content, "credsStore");
+    }
     return helper != NULL && *helper != '\0' ? helper : NULL;
 }
 
-/* Returns the file's "auths", which is made if there is none. */
+/* Refuses a namespace of a host that has a helper: that alone is asked, whatever the file has. */
+static struct error *check_namespace(const struct login_file *file, const char *key)
+{
+    CLEANUP(freep) char *host = xstrndup(key, strcspn(key, "/"));
+    const char *helper = credentials_helper(file->content, host);
+
+    if (strcmp(host, key) == 0 || helper == NULL || *helper == '\0')
+        return NULL;
+    return error_advise(error_new(EXIT_INPUT,
+                                  "log in to '%s': the credential helper '%s' of '%s' cannot keep "
+                                  "credentials for a namespace",
+                                  key, helper, host),
+                        "log in to '%s'", host);
+}
+
+/* Returns the file's "auths", which is created if there is none. */
 static struct error *get_entries(struct login_file *file, struct json **ret)
 {
     *ret = json_get(file->content, "auths");
@@ -166,26 +185,52 @@ static bool remove_entries(struct json *entries, const char *key)
     return found;
 }
 
+/* Sets all entries that mean KEY to ENTRY, and keeps their spelling: Docker's own program knows
+ * only one. Returns whether there was one. */
+static bool replace_entries(struct json *entries, const char *key, const struct json *entry)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < entries->count; i++) {
+        CLEANUP(freep) char *meaning = credentials_key(entries->keys[i]);
+
+        if (strcmp(meaning, key) != 0)
+            continue;
+        json_set(entries, entries->keys[i], json_copy(entry));
+        found = true;
+    }
+    return found;
+}
+
+static struct error *keep_in_file(struct login_file *file, struct json *entries, const char *key,
+                                  const struct registry_access *access)
+{
+    CLEANUP(json_freep) struct json *entry = json_object();
+    CLEANUP(buffer_free) struct buffer encoded = {0};
+    CLEANUP(freep) char *pair = xasprintf("%s:%s", access->user, access->password);
+
+    base64_encode(pair, strlen(pair), &encoded);
+    explicit_bzero(pair, strlen(pair));
+    json_set(entry, "auth", json_string(encoded.data));
+    explicit_bzero(encoded.data, encoded.length);
+    if (!replace_entries(entries, key, entry))
+        json_set(entries, key, STEAL(entry));
+    return write_file(file);
+}
+
 static struct error *keep(struct login_file *file, const char *key,
                           const struct registry_access *access)
 {
     const char *helper = find_helper(file, key);
-    CLEANUP(buffer_free) struct buffer encoded = {0};
-    CLEANUP(freep) char *pair = xasprintf("%s:%s", access->user, access->password);
-    struct json *entries = NULL, *entry = NULL;
+    CLEANUP(json_freep) struct json *nothing = json_object();
+    struct json *entries = NULL;
 
-    if (helper != NULL)
-        return credential_helper_store(helper, credentials_server(key), access->user,
-                                       access->password);
     TRY(get_entries(file, &entries));
-    remove_entries(entries, key);
-    base64_encode(pair, strlen(pair), &encoded);
-    explicit_bzero(pair, strlen(pair));
-    entry = json_object();
-    json_set(entry, "auth", json_string(encoded.data));
-    json_set(entries, key, entry);
-    explicit_bzero(encoded.data, encoded.length);
-    return write_file(file);
+    if (helper == NULL)
+        return keep_in_file(file, entries, key, access);
+    TRY(credential_helper_store(helper, credentials_server(key), access->user, access->password));
+    /* An older entry would be found before the helper for all registries is asked. */
+    return replace_entries(entries, key, nothing) ? write_file(file) : NULL;
 }
 
 struct error *login_put(const char *text, const struct registry_access *access, char **ret_path)
@@ -195,6 +240,7 @@ struct error *login_put(const char *text, const struct registry_access *access, 
 
     TRY(read_key(text, &key));
     TRY(read_file(access->auth_file, &file));
+    TRY(check_namespace(&file, key));
     TRY(error_context(try_credential(key, access), "log in to '%s'", key));
     TRY(keep(&file, key, access));
     *ret_path = STEAL(file.path);
@@ -211,15 +257,14 @@ struct error *login_remove(const char *text, const char *auth_file, char **ret_p
     TRY(read_file(auth_file, &file));
     const char *helper = find_helper(&file, key);
 
-    if (helper != NULL) {
+    TRY(get_entries(&file, &entries));
+    if (helper != NULL)
         TRY(credential_helper_erase(helper, credentials_server(key)));
-    } else {
-        TRY(get_entries(&file, &entries));
-        if (!remove_entries(entries, key))
-            return error_new(EXIT_INPUT, "log out of '%s': '%s' has no credentials for it", key,
-                             file.path);
+    if (remove_entries(entries, key))
         TRY(write_file(&file));
-    }
+    else if (helper == NULL)
+        return error_new(EXIT_INPUT, "log out of '%s': '%s' has no credentials for it", key,
+                         file.path);
     *ret_path = STEAL(file.path);
     return NULL;
 }

@@ -275,6 +275,12 @@ run login "$HOST" --username user
 exits 2 "a login without a password"
 INPUT=$WORK/password run login "no host" --username user --password-stdin
 exits 3 "a login to what is not a registry"
+jq -n --arg key "https://$HOST/v2/" --arg auth "$(auth user WRONG)" '{auths: {($key): {auth: $auth}}}' \
+    > "$WORK/old.json"
+chown $NOBODY "$WORK/old.json"
+INPUT=$WORK/password run login "$HOST" --username user --password-stdin --authfile old.json
+is "a login keeps how an entry is spelled" "$STATUS $(jq -c .auths "$WORK/old.json")" \
+    "0 {\"https://$HOST/v2/\":{\"auth\":\"$(auth user secret)\"}}"
 
 # --- Login on a terminal
 fresh_cache
@@ -333,6 +339,36 @@ exits 0 "pull with what the helper keeps"
 run logout "$HOST"
 exits 0 "log out of it"
 ok "the helper has forgotten them" test ! -e "$WORK/kept"
+INPUT=$WORK/password run login "$HOST/private" --username user --password-stdin
+exits 3 "log in to a namespace of a host whose helper knows none"
+says "the helper is named" "the credential helper 'keep' of '$HOST'"
+INPUT=$WORK/password run login "$HOST" --username user --password-stdin
+run logout "$HOST/private"
+exits 3 "log out of such a namespace"
+ok "the helper keeps those of the host" test -e "$WORK/kept"
+printf '#!/bin/sh\necho "credentials not found"\nexit 1\n' > "$WORK/helpers/docker-credential-full"
+chmod 755 "$WORK/helpers/docker-credential-full"
+jq -n --arg host "$HOST" '{credHelpers: {($host): "full"}}' > "$WORK/full.json"
+chown $NOBODY "$WORK/full.json"
+INPUT=$WORK/password run login "$HOST" --username user --password-stdin --authfile full.json
+exits 9 "log in where the helper does not keep them"
+
+# A helper for all registries.
+jq -n --arg host "$HOST" --arg auth "$(auth user WRONG)" \
+    '{credsStore: "keep", auths: {($host): {auth: $auth}}}' > "$WORK/store.json"
+chown $NOBODY "$WORK/store.json"
+run pull "docker://$HOST/private/a:t" -o stored.tar --no-cache --authfile store.json
+exits 9 "an entry of the file comes before the helper for all registries"
+INPUT=$WORK/password run login "$HOST" --username user --password-stdin --authfile store.json
+is "a login to that helper replaces the entry" "$STATUS $(jq -c .auths "$WORK/store.json")" "0 {\"$HOST\":{}}"
+run pull "docker://$HOST/private/a:t" -o stored.tar --no-cache --authfile store.json
+exits 0 "pull with what this helper keeps"
+INPUT=$WORK/password run login "$HOST/private" --username user --password-stdin --authfile store.json
+is "the file keeps those of a namespace" "$STATUS $(jq -c .auths "$WORK/store.json")" \
+    "0 {\"$HOST\":{},\"$HOST/private\":{\"auth\":\"$(auth user secret)\"}}"
+run logout "$HOST" --authfile store.json
+is "a logout removes the entry, too" "$STATUS $(jq -c '.auths | keys' "$WORK/store.json")" "0 [\"$HOST/private\"]"
+ok "this helper has forgotten them" test ! -e "$WORK/kept"
 INPUT=$WORK/password run login "$TOKEN" -u user --password-stdin --authfile tokens.json
 exits 0 "log in where a token server decides"
 INPUT=$WORK/wrong run login "$TOKEN/private" -u user --password-stdin --authfile tokens.json
