@@ -14,6 +14,7 @@
 
 #define PAGE_SIZE_MAX (4u << 20)
 #define PAGES_MAX 10000
+#define TAGS_MAX (1u << 20)
 
 /* Adds the tags of a page. */
 static struct error *add_page(const struct http_answer *answer, struct strings *ret)
@@ -69,6 +70,8 @@ static struct error *read_pages(struct repository *repository, struct strings *r
                                                ? "the registry has no such repository"
                                                : "the registry refused the request");
         TRY(add_page(&answer, ret));
+        if (ret->count > TAGS_MAX)
+            return error_new(EXIT_INPUT, "more than %u tags", TAGS_MAX);
         char *next = next_page(&answer, url);
 
         free(url);

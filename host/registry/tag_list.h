@@ -10,7 +10,7 @@
 #include "host/lib/error.h"
 
 /* Adds the tags of the repository that REFERENCE names to RET, in the registry's order. Errors:
- * EXIT_NETWORK; EXIT_INPUT if the registry's answer is not a list of tags. */
+ * EXIT_NETWORK; EXIT_INPUT if the registry's answer is not a list of tags, or too long. */
 [[nodiscard]] struct error *tag_list(const struct reference *reference,
                                      const struct registry_access *access, struct strings *ret);
 

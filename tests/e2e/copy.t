@@ -227,6 +227,17 @@ SERVER_PIDS+=($!)
 wait_for test -s "$WORK/pages.port"
 run list-tags "docker://127.0.0.1:$(cat "$WORK/pages.port")/x"
 is "list-tags: page by page" "$STATUS $(jq -c .Tags "$WORK/out")" '0 ["a","b","c","d","e"]'
+start_proxy endless "$REAL" < <(
+    python3 - << 'END'
+import json
+print(json.dumps([{"match": "/tags/list", "do": "status", "status": 200,
+                   "headers": {"Link": "</v2/x/tags/list>; rel=\"next\""},
+                   "body": json.dumps({"name": "x", "tags": ["a"] * 600000})}]))
+END
+)
+run list-tags "docker://127.0.0.1:$PORT/x"
+exits 3 "list-tags: a list without end"
+says "list-tags: a list without end: why" "more than 1048576 tags"
 run list-tags "docker://127.0.0.1:$REAL/none"
 exits 9 "list-tags of no repository"
 run list-tags docker.tar
