@@ -212,8 +212,11 @@ static void set_limits(CURL *curl, const struct http_policy *policy)
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_FLOOR_RATE);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_FLOOR_SECONDS);
-    if (policy->deadline != 0)
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(policy->deadline - http_now()));
+    if (policy->deadline == 0)
+        return;
+    long long left = policy->deadline - http_now();
+
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left > 0 ? (long)left : 1L); /* 0 is no limit */
 }
 
 static void set_options(const struct http_transfer *transfer, struct state *state,
