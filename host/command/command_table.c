@@ -171,11 +171,6 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-const char *command_name(size_t index)
-{
-    return command_table[index].name;
-}
-
 unsigned int command_bit(const struct command *command)
 {
     return 1u << (command - command_table);

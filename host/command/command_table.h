@@ -45,9 +45,6 @@ extern const struct command command_table[COMMAND_COUNT];
 /* The command called NAME, or NULL. */
 const struct command *command_find(const char *name);
 
-/* The name of command INDEX, for nearest_word. */
-const char *command_name(size_t index);
-
 /* Whether COMMAND's argument INDEX may be repeated: the last one, if any number is allowed. */
 bool command_repeats(const struct command *command, int index);
 

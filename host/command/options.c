@@ -26,13 +26,6 @@ struct parser {
     bool given[OPTION_ROWS_MAX]; /* which rows of the table */
 };
 
-static const struct command *parsed_command; /* whose options option_name returns */
-
-static const char *option_name(size_t index)
-{
-    return option_is_of(&option_table[index], parsed_command) ? option_table[index].name : NULL;
-}
-
 static const struct choice *find_choice(const struct argument *argument, const char *value)
 {
     for (const struct choice *choice = argument->choices; choice->name != NULL; choice++)
@@ -157,6 +150,18 @@ static const struct option_row *find_row(const struct command *command, int code
     return NULL;
 }
 
+/* Returns the option of COMMAND that is nearest to the unknown one NAME; NULL if there is none. */
+static const char *nearest_option(const struct command *command, const char *name)
+{
+    const char *names[OPTION_ROWS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < option_count; i++)
+        if (option_is_of(&option_table[i], command))
+            names[count++] = option_table[i].name;
+    return nearest_word(name, names, sizeof *names, count);
+}
+
 static struct error *refuse_option(const struct command *command, int code, char **argv)
 {
     char letter[] = {'-', (char)optopt, '\0'};
@@ -169,9 +174,7 @@ static struct error *refuse_option(const struct command *command, int code, char
         return error_new(EXIT_USAGE, "read option '--%s': it takes no value",
                          option_table[optopt - ROW_CODE].name);
     word[strcspn(word, "=")] = '\0';
-    parsed_command = command;
-    const char *nearest =
-        is_letter ? NULL : nearest_word(word + strspn(word, "-"), option_name, option_count);
+    const char *nearest = is_letter ? NULL : nearest_option(command, word + strspn(word, "-"));
     struct error *err =
         error_new(EXIT_USAGE, "read option '%s': '%s' has no such option", word, command->name);
 
@@ -315,7 +318,8 @@ static struct error *parse_words(int argc, char **argv, struct options *options)
 
 static struct error *refuse_command(const char *word)
 {
-    const char *nearest = nearest_word(word, command_name, COMMAND_COUNT);
+    const char *nearest =
+        nearest_word(word, &command_table->name, sizeof *command_table, COMMAND_COUNT);
     struct error *err = error_new(EXIT_USAGE, "unknown command '%s'", word);
 
     if (nearest != NULL)

@@ -33,17 +33,18 @@ static size_t distance(const char *a, const char *b)
     return row[length];
 }
 
-const char *nearest_word(const char *word, const char *(*word_at)(size_t index), size_t count)
+const char *nearest_word(const char *word, const char *const *words, size_t stride, size_t count)
 {
+    const void *place = words;
     const char *nearest = NULL;
     size_t least = WORD_MAX;
 
     if (strlen(word) > WORD_MAX)
         return NULL;
-    for (size_t i = 0; i < count; i++) {
-        const char *known = word_at(i);
+    for (size_t i = 0; i < count; i++, place = (const char *)place + stride) {
+        const char *known = *(const char *const *)place;
 
-        if (known == NULL || strlen(known) > WORD_MAX)
+        if (strlen(known) > WORD_MAX)
             continue;
         size_t far = distance(word, known);
 

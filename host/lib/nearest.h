@@ -6,9 +6,10 @@
 
 #include <stddef.h>
 
-/* Returns the one of the COUNT words that WORD_AT returns (index from 0; NULL entries are skipped)
- * with the smallest edit distance to WORD; the first of several. NULL if none is near enough to
- * have been meant (a third of its letters). */
-const char *nearest_word(const char *word, const char *(*word_at)(size_t index), size_t count);
+/* Returns the one of COUNT words with the smallest edit distance to WORD; the first of several.
+ * NULL if none is near enough to have been meant (a third of its letters). WORDS is the first, and
+ * each is STRIDE bytes behind the one before, so that they may be a member of the rows of a table.
+ */
+const char *nearest_word(const char *word, const char *const *words, size_t stride, size_t count);
 
 #endif

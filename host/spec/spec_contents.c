@@ -149,11 +149,6 @@ static const struct {
 
 #define MEMBER_COUNT (sizeof members / sizeof *members)
 
-static const char *member_name(size_t index)
-{
-    return members[index].name;
-}
-
 static struct error *read_member(const struct spec_key *key, const struct spec_source *source,
                                  const char *name, const struct json *value,
                                  struct spec_content *content)
@@ -161,7 +156,7 @@ static struct error *read_member(const struct spec_key *key, const struct spec_s
     for (size_t i = 0; i < MEMBER_COUNT; i++)
         if (strcmp(members[i].name, name) == 0)
             return value->type != JSON_NULL ? members[i].read(key, source, value, content) : NULL;
-    const char *nearest = nearest_word(name, member_name, MEMBER_COUNT);
+    const char *nearest = nearest_word(name, &members->name, sizeof *members, MEMBER_COUNT);
     struct error *err = spec_error(key->name, value, "unknown member '%.100s'", name);
 
     return nearest != NULL ? error_advise(err, "did you mean '%s'?", nearest) : err;

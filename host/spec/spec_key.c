@@ -358,11 +358,6 @@ const struct spec_key *spec_key_find(const char *name)
     return NULL;
 }
 
-const char *spec_key_name(size_t index)
-{
-    return spec_keys[index].name;
-}
-
 const char *spec_key_type(const struct spec_key *key)
 {
     return key->unit != NULL ? key->unit : key->kind->type;

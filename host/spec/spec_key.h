@@ -57,9 +57,6 @@ extern const size_t spec_key_count;
 /* Returns the key called NAME, or NULL. */
 const struct spec_key *spec_key_find(const char *name);
 
-/* Returns the name of key INDEX, for nearest_word. */
-const char *spec_key_name(size_t index);
-
 /* Returns the type of KEY's values as the documents show it: its unit if it has one ("MiB"), else
  * its kind's ("string or list"). Static. */
 const char *spec_key_type(const struct spec_key *key);

@@ -6,7 +6,8 @@
 
 static struct error *refuse_key(const struct spec_override *override)
 {
-    const char *nearest = nearest_word(override->key, spec_key_name, spec_key_count);
+    const char *nearest =
+        nearest_word(override->key, &spec_keys->name, sizeof *spec_keys, spec_key_count);
     struct error *err = error_new(EXIT_USAGE, "read option '--%s': unknown key '%.100s'",
                                   override->option, override->key);
 

@@ -66,7 +66,7 @@ static struct error *fill_default(const struct spec_source *source, const struct
 
 static struct error *refuse_key(const char *name, const struct json *value)
 {
-    const char *nearest = nearest_word(name, spec_key_name, spec_key_count);
+    const char *nearest = nearest_word(name, &spec_keys->name, sizeof *spec_keys, spec_key_count);
     struct error *err = error_new(EXIT_INPUT, "line %u, column %u: unknown key '%.100s'",
                                   value->line, value->column, name);
 

@@ -465,9 +465,12 @@ static void test_cmd_string_becomes_a_list(void **state)
 static void test_nearest(void **state)
 {
     (void)state;
-    assert_string_equal(nearest_word("fromimage", spec_key_name, spec_key_count), "fromImage");
-    assert_string_equal(nearest_word("content", spec_key_name, spec_key_count), "contents");
-    assert_null(nearest_word("xyzzy", spec_key_name, spec_key_count));
+    assert_string_equal(
+        nearest_word("fromimage", &spec_keys->name, sizeof *spec_keys, spec_key_count),
+        "fromImage");
+    assert_string_equal(
+        nearest_word("content", &spec_keys->name, sizeof *spec_keys, spec_key_count), "contents");
+    assert_null(nearest_word("xyzzy", &spec_keys->name, sizeof *spec_keys, spec_key_count));
 }
 
 int main(void)
