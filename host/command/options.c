@@ -252,8 +252,8 @@ static struct error *choose_compression(const struct parser *parser)
     if (!format->is_compressed && named != COMPRESSION_NONE)
         return error_advise(
             error_new(EXIT_USAGE,
-                      "read option '--output': '%s' is the name of a compressed file, but with "
-                      "'--format oci-archive' only the layers in it are compressed",
+                      "read option '--output': '%s' is the name of a compressed file, but in "
+                      "an oci-archive only the layers are compressed",
                       options->output),
             "choose a name that ends in '.tar'");
     if (!format->is_compressed)

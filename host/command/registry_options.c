@@ -79,7 +79,7 @@ static struct error *take_creds(struct options *options)
         return error_new(EXIT_USAGE, "read option '--creds': must be USER[:PASSWORD]");
     if (colon != NULL && options->password_stdin)
         return error_new(EXIT_USAGE,
-                         "read option '--password-stdin': --creds has a password already");
+                         "read option '--password-stdin': --creds already contains a password");
     options->user = colon != NULL ? xstrndup(options->creds, (size_t)(colon - options->creds))
                                   : xstrdup(options->creds);
     if (options->password_stdin)
@@ -97,14 +97,14 @@ static struct error *take_login(struct options *options)
         return error_advise(error_new(EXIT_USAGE, "read command 'login': a user name is missing"),
                             "use --username USER");
     if (options->given_password != NULL && options->password_stdin)
-        return error_new(EXIT_USAGE, "read option '--password-stdin': --password is there already");
+        return error_new(EXIT_USAGE, "read option '--password-stdin': conflicts with --password");
     if (options->username != NULL)
         options->user = xstrdup(options->username);
     else
         TRY(ask("Username: ", false, &options->user));
     if (*options->user == '\0' || strchr(options->user, ':') != NULL)
         return error_new(EXIT_USAGE, "read command 'login': the user name must not be empty or "
-                                     "have a colon");
+                                     "contain a colon");
     if (options->given_password != NULL)
         options->password = xstrdup(options->given_password);
     else if (options->password_stdin)

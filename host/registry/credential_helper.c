@@ -21,15 +21,15 @@
 /* The user name with which a helper marks the secret as an identity token. */
 #define TOKEN_USER "<token>"
 
-/* Makes a file in memory with TEXT. Unlike a pipe it does not break if the helper never reads
+/* Creates a file in memory with TEXT. Unlike a pipe it does not break if the helper never reads
  * it. */
 static struct error *make_input(const char *text, int *ret)
 {
-    CLEANUP(closep) int fd = memfd_create("server", MFD_CLOEXEC);
+    CLEANUP(closep) int fd = memfd_create("helper-input", MFD_CLOEXEC);
     size_t length = strlen(text);
 
     if (fd < 0 || write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) < 0)
-        return error_errno(EXIT_OTHER, "make the helper's input");
+        return error_errno(EXIT_OTHER, "create the helper's input");
     *ret = steal_fd(&fd);
     return NULL;
 }
@@ -72,7 +72,7 @@ static struct error *run(const char *program, const char *verb, const char *text
 
     TRY(make_input(text, &input));
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_errno(EXIT_OTHER, "make a pipe");
+        return error_errno(EXIT_OTHER, "create a pipe");
     from = ends[0];
     struct error *err = start(program, verb, input, ends[1], &pid);
 

@@ -55,7 +55,7 @@ static struct error *read_file(const char *auth_file, struct login_file *ret)
     return NULL;
 }
 
-/* Makes the directories above the file, for the user alone. */
+/* Creates the directories above the file, for the user alone. */
 static struct error *make_folders(const char *path)
 {
     CLEANUP(freep) char *folder = xstrdup(path);
@@ -63,7 +63,7 @@ static struct error *make_folders(const char *path)
     for (char *slash = folder + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
         *slash = '\0';
         if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-            return error_errno(EXIT_OTHER, "make directory '%s'", folder);
+            return error_errno(EXIT_OTHER, "create directory '%s'", folder);
         *slash = '/';
     }
     return NULL;
@@ -116,7 +116,7 @@ static struct error *try_credential(const char *key, const struct registry_acces
     CLEANUP(freep) char *image = xasprintf("%s/x", key);
     struct repository_options options = {.access = access};
 
-    /* Any name at the host tells what registries.conf(5) says of it. */
+    /* registries.conf(5) is about images, so look up one of that name, which need not exist. */
     host.transport = TRANSPORT_DOCKER;
     host.host = xstrndup(key, strcspn(key, "/"));
     host.name = xstrdup(image + strlen(host.host) + 1);

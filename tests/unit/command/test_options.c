@@ -259,7 +259,7 @@ static void test_a_name_that_would_be_wrong(void **state)
     assert_int_equal(options.compression, COMPRESSION_GZIP);
     options_free(&options);
     expect_usage_error(parse(&options, "--spec", "x", "--format=oci-archive", "-o", "x.tgz", END),
-                       "--format oci-archive", "'.tar'");
+                       "in an oci-archive only the layers", "'.tar'");
     options_free(&options);
 }
 
