@@ -61,7 +61,7 @@ include initramfs/rules.mk
 include scripts/release/rules.mk
 -include tests/rules.mk
 
-all: vmbuild appliance manual
+all: vmbuild $(CONFINE) appliance manual
 
 deps:
 
@@ -79,6 +79,7 @@ install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(LIBDIR)'
 	install -m 755 vmbuild '$(DESTDIR)$(PREFIX)/bin/vmbuild'
 	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
+	install -m 755 $(CONFINE) '$(LIBDIR)'
 	install -D -m 644 $(MANUAL)/vmbuild.1 '$(SHAREDIR)/man/man1/vmbuild.1'
 	install -D -m 644 $(MANUAL)/vmbuild-spec.5 '$(SHAREDIR)/man/man5/vmbuild-spec.5'
 	install -D -m 644 $(MANUAL)/vmbuild.bash '$(SHAREDIR)/bash-completion/completions/vmbuild'

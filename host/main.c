@@ -122,7 +122,10 @@ static bool hold_standard_streams(void)
 int main(int argc, char **argv)
 {
     struct options options;
+    int stand_in = commands_stand_in(argv);
 
+    if (stand_in >= 0)
+        return stand_in;
     if (!hold_standard_streams())
         return EXIT_OTHER;
     struct error *err = options_parse(argc, argv, &options);

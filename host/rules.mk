@@ -1,14 +1,16 @@
 # The host program: every C file below host/, linked to ./vmbuild, except for host/manual, which makes
-# the manual pages and the shells' completions. See README.md for the map.
+# the manual pages and the shells' completions, and host/confine, a second program. See README.md for
+# the map.
 
-HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd
+HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd \
+    libseccomp
 # Evaluated once, and only for targets that compile.
 HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
     -DVMBUILD_VERSION='"$(VERSION)"' -DVMBUILD_LIBDIR='"$(PREFIX)/lib/vmbuild"' \
     $(shell pkg-config --cflags $(HOST_PACKAGES)))$(HOST_CFLAGS)
 HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pthread)$(HOST_LIBS)
 HOST_SOURCES := $(sort $(shell find host -name '*.c'))
-VMBUILD_SOURCES := $(filter-out host/manual/%,$(HOST_SOURCES))
+VMBUILD_SOURCES := $(filter-out host/manual/% host/confine/%,$(HOST_SOURCES))
 
 # Hardening: the program reads what registries and guests send. The sanitizers have their own checks.
 # Fortified functions need an optimizing compiler.
@@ -33,6 +35,14 @@ vmbuild: $(VMBUILD_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
+# What starts QEMU confined, and fast: as little as that takes.
+CONFINE := $(BUILD)/vmbuild-confine
+CONFINE_SOURCES := host/confine/main.c host/machine/confined_qemu.c \
+    $(addprefix host/lib/,buffer.c call_filter.c landlock.c memory.c)
+$(CONFINE): $(CONFINE_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
+	@echo '  LD $@'
+	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $$(pkg-config --libs libseccomp)
+
 $(BUILD)/asan/vmbuild: $(VMBUILD_SOURCES:%.c=$(BUILD)/asan/%.o) $(BUILD)/host/link
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
@@ -43,7 +53,7 @@ MANUAL := $(BUILD)/manual
 MANUAL_FILES := $(addprefix $(MANUAL)/,vmbuild.1 vmbuild-spec.5 vmbuild.bash vmbuild.zsh vmbuild.fish)
 GENERATE ?= $(MANUAL)/generate
 
-$(MANUAL)/generate: $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/main.c,$(HOST_SOURCES))) $(BUILD)/host/link
+$(MANUAL)/generate: $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/main.c host/confine/%,$(HOST_SOURCES))) $(BUILD)/host/link
 	@mkdir -p $(@D)
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)

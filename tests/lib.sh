@@ -211,15 +211,20 @@ says() {
     like "$1" "$(cat -v "$WORK/err")" "$2"
 }
 
-# Processes of this test's program that still exist, QEMU included: they have its HOME.
+# Processes of this test's program that still exist. They have its HOME; QEMU, whose environment is
+# another, has files below $WORK.
 processes_left() {
-    local environ
-    # shellcheck disable=SC2013 # names of /proc have no blanks
-    for environ in $(grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ); do
-        environ=${environ%/environ}
+    local process
+    # shellcheck disable=SC2013,SC2046 # names of /proc have no blanks
+    for process in $(
+        grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ
+        grep -lsF "$WORK/" /dev/null \
+            $(grep -lzxsE '([^ ]*/)?qemu-system(-x86_64)?' /proc/[0-9]*/cmdline)
+    ); do
+        process=${process%/*}
         # A zombie has no command line any more; it is only waiting for its parent.
-        [ -z "$(tr -d '\0' 2> /dev/null < "$environ/cmdline")" ] ||
-            { printf '%s ' "${environ#/proc/}"; tr '\0' ' ' < "$environ/cmdline"; echo; }
+        [ -z "$(tr -d '\0' 2> /dev/null < "$process/cmdline")" ] ||
+            { printf '%s ' "${process#/proc/}"; tr '\0' ' ' < "$process/cmdline"; echo; }
     done
 }
 

@@ -142,8 +142,9 @@ const struct command command_table[COMMAND_COUNT] = {
         {.name = "doctor",
          .summary = "check what this host offers",
          .text =
-             "Check QEMU, libguestfs, the appliance, the accelerator, memory, scratch space and "
-             "the cache, and if none of these is BAD, boot a virtual machine. Each check reports "
+             "Check QEMU, libguestfs, the appliance, the accelerator, what the kernel offers to "
+             "confine QEMU, memory, scratch space and the cache, and if none of these is BAD, boot "
+             "a virtual machine. Each check reports "
              "what it found and why that matters; if something is wrong, it shows the command "
              "that fixes it. The exit code is 4 if builds cannot work here.",
          .supervised = true},

@@ -1,6 +1,12 @@
 #include "host/command/commands.h"
 
 #include "host/command/options.h"
+#include "host/machine/confined_qemu.h"
+
+int commands_stand_in(char *const *argv)
+{
+    return confined_qemu_is_asked(argv[0]) ? confined_qemu_run(argv) : -1;
+}
 
 struct error *commands_run(const struct options *options)
 {

@@ -9,6 +9,10 @@
 
 struct options;
 
+/* Returns below 0, unless the program was started under a name by which it stands in for another
+ * one (confined_qemu.h). Then it becomes that one, and if that fails, this returns an exit code. */
+int commands_stand_in(char *const *argv);
+
 /* Runs the command that OPTIONS name. */
 [[nodiscard]] struct error *commands_run(const struct options *options);
 

@@ -20,6 +20,7 @@
 #include "host/lib/temporary.h"
 #include "host/machine/accelerator.h"
 #include "host/machine/appliance.h"
+#include "host/machine/confined_qemu.h"
 #include "host/machine/machine.h"
 #include "host/machine/scratch_disk.h"
 #include "host/store/store.h"
@@ -126,6 +127,22 @@ static struct finding look_at_accelerator(const struct options *options)
     return (struct finding){.state = SLOW,
                             .found = xasprintf("TCG: %s", reason),
                             .fix = fix == NULL ? NULL : xstrdup(fix)};
+}
+
+static struct finding look_at_confinement(const struct options *options)
+{
+    char *lack = NULL;
+    CLEANUP(freep) char *confinement = confined_qemu_describe(&lack);
+    CLEANUP(freep) char *owned = lack;
+
+    (void)options;
+    if (lack == NULL)
+        return (struct finding){.found = STEAL(confinement)};
+    return (struct finding){.state = SLOW,
+                            .found = xasprintf("%s; not covered: %s", confinement, lack),
+                            .fix =
+                                xstrdup("cat /sys/kernel/security/lsm   # must have landlock; all "
+                                        "is covered from Linux 6.12 on")};
 }
 
 static struct finding look_at_appliance(const struct options *options)
@@ -284,6 +301,8 @@ static const struct check checks[] = {
      "with KVM a VM runs at the speed of the processor, without it several times slower; the "
      "results are the same",
      look_at_accelerator},
+    {"confinement", "QEMU is kept from the user's files, processes and sockets",
+     look_at_confinement},
     {"memory", "a VM takes its memory from the host", look_at_memory},
     {"scratch", "the disk of a build is here and grows by what is written to it", look_at_scratch},
     {"cache", "unpacked base images and layers are kept here for later builds", look_at_cache},

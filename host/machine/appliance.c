@@ -17,6 +17,7 @@
 
 #define QEMU "qemu-system-x86_64"
 #define FIRMWARE "qboot.rom"
+#define CONFINER "vmbuild-confine"
 
 /* Stands before the version in a kernel's image (the kernel's init/version.c). */
 #define BANNER "Linux version "
@@ -179,6 +180,19 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
     return error_advise(error_errno(EXIT_VM, "find QEMU at '%s'", default_path),
                         "install QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "
                         "qemu-system-x86-core; Arch: qemu-system-x86), or set VMBUILD_QEMU");
+}
+
+char *appliance_find_confiner(void)
+{
+    CLEANUP(freep) char *program = program_folder();
+    CLEANUP(freep) char *built = xasprintf("%s/build/" CONFINER, program);
+    CLEANUP(freep) char *installed = xasprintf("%s/../lib/vmbuild/" CONFINER, program);
+    const char *const places[] = {built, installed};
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (access(places[i], X_OK) == 0)
+            return realpath(places[i], NULL);
+    return realpath("/proc/self/exe", NULL);
 }
 
 char *appliance_find_firmware(const char *qemu)

@@ -26,6 +26,11 @@ char *appliance_kernel_version(const char *folder);
  * is the caller's. Errors: EXIT_VM, whose advice names the package to install. */
 [[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
 
+/* Returns the path of the program that confines QEMU (confined_qemu.h), the caller's: that of its
+ * own that is built or installed with this program, or this program. NULL if its file was replaced
+ * or removed since it was started. */
+char *appliance_find_confiner(void);
+
 /* Returns the path of qboot, the firmware of QEMU that boots a kernel fastest, for the program
  * QEMU: in its directory (a release), its ../share/qemu, or the system's; the caller's. NULL if
  * there is none: QEMU's default firmware will do. */

@@ -1,13 +1,16 @@
 #include "host/vm/guest_handle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <guestfs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/file.h"
 #include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 #include "host/lib/parent_death.h"
@@ -17,6 +20,7 @@
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
 #include "host/machine/appliance.h"
+#include "host/machine/confined_qemu.h"
 #include "host/machine/machine.h"
 #include "host/store/store.h"
 #include "host/vm/console.h"
@@ -219,7 +223,8 @@ static void on_connected(void *context, pid_t qemu)
     struct guest_handle *handle = context;
 
     watchdog_set_target(handle->watchdog, qemu);
-    socket_folder_adopt(&handle->sockets, qemu);
+    if (handle->sockets.adopted == NULL)
+        socket_folder_adopt(&handle->sockets);
 }
 
 /* Sets what the machine has beyond the defaults of libguestfs. Returns false if it refuses that. */
@@ -245,6 +250,21 @@ static bool configure_machine(struct guest_handle *handle, const struct vm_optio
     return done;
 }
 
+/* Returns the directory for what libguestfs finds out about QEMU, the caller's. It knows QEMU by the
+ * size and time of the program that it starts, which is the one that confines QEMU. */
+static char *probe_folder(const struct vm_options *options, const char *qemu, const char *run)
+{
+    struct stat status = {0};
+
+    if (options->store == NULL || stat(qemu, &status) < 0)
+        return xstrdup(run);
+    CLEANUP(freep)
+    char *folder = xasprintf("%s/qemu-%lld-%lld", store_folder(options->store),
+                             (long long)status.st_size, (long long)status.st_mtime);
+
+    return mkdir(folder, 0700) == 0 || errno == EEXIST ? STEAL(folder) : xstrdup(run);
+}
+
 /* Sets up the handle for one launch. Returns false if libguestfs refuses something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
                       const struct guest_attempt *attempt, const char *run)
@@ -252,7 +272,7 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
     guestfs_h *g = handle->g;
     CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets.path);
     char *const environment[] = {runtime, NULL};
-    const char *cache = options->store == NULL ? run : store_folder(options->store);
+    CLEANUP(freep) char *cache = probe_folder(options, attempt->qemu, run);
     const char *accelerator =
         attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg";
 
@@ -347,6 +367,42 @@ static void on_suspend(void *context, bool suspends)
     (void)(suspends ? qemu_watch_pause : qemu_watch_continue)(handle->watch);
 }
 
+/* Copies this program, whose file was replaced or removed, to the new file PATH. */
+static struct error *copy_program(const char *path)
+{
+    static const char program[] = "/proc/self/exe";
+    CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+
+    if (fd < 0)
+        return error_errno(EXIT_VM, "create '%s'", path);
+    struct stat status;
+
+    return stat(program, &status) < 0 ? error_errno(EXIT_VM, "open '%s'", program)
+                                      : file_copy(program, (uint64_t)status.st_size, fd, path);
+}
+
+/* Makes the links to the program that confines QEMU (confined_qemu.h), *RET, which is the caller's,
+ * and to QEMU. */
+static struct error *link_qemu(const struct guest_handle *handle, const char *qemu, char **ret)
+{
+    CLEANUP(freep) char *real = realpath(qemu, NULL);
+    CLEANUP(freep) char *confiner = appliance_find_confiner();
+    CLEANUP(freep) char *target = NULL;
+    CLEANUP(freep) char *lack = NULL;
+    CLEANUP(freep) char *confinement = confined_qemu_describe(&lack);
+
+    if (confiner == NULL) {
+        confiner = xasprintf("%s/vmbuild", handle->sockets.path);
+        if (access(confiner, X_OK) < 0)
+            TRY(copy_program(confiner));
+    }
+    progress_detail("QEMU is confined by %s%s%s", confinement,
+                    lack == NULL ? "" : ", but not in: ", lack == NULL ? "" : lack);
+    TRY(socket_folder_link(&handle->sockets, CONFINED_QEMU_TARGET, real == NULL ? qemu : real,
+                           &target));
+    return socket_folder_link(&handle->sockets, CONFINED_QEMU, confiner, ret);
+}
+
 struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
                                  const struct guest_attempt *attempt, bool *ret_late)
 {
@@ -364,7 +420,7 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
 
     *ret_late = false;
     TRY(temporary_run_folder(&run));
-    TRY(socket_folder_link(&handle->sockets, "qemu-system", attempt->qemu, &qemu));
+    TRY(link_qemu(handle, attempt->qemu, &qemu));
     TRY(socket_folder_link(&handle->sockets, "appliance", attempt->appliance, &appliance));
     linked.qemu = qemu;
     linked.appliance = appliance;

@@ -1,7 +1,10 @@
 #include "host/vm/socket_folder.h"
 
-#include <fcntl.h>
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
@@ -12,8 +15,7 @@
  * a command that must not be longer than 256 bytes around "/qemu-system". */
 #define PATH_LENGTH_MAX 63
 #define SOCKET_NAME "guestfsd.sock"
-
-#define COMMAND_MAX 8192 /* bytes of QEMU's command line that are searched */
+#define FOLDER_PREFIX "/tmp/libguestfs"
 
 struct error *socket_folder_choose(struct socket_folder *ret)
 {
@@ -42,36 +44,31 @@ struct error *socket_folder_link(const struct socket_folder *folder, const char 
     return NULL;
 }
 
-/* Returns the directory in /tmp of libguestfs' socket that the command line of LENGTH bytes names,
- * the caller's; NULL if it names none. */
-static char *find_in_command(const char *command, size_t length)
+/* Returns the directory in /tmp of the socket FD, if it is libguestfs', else NULL; the caller's. */
+static char *folder_of_socket(int fd)
 {
-    static const char key[] = "path=/tmp/libguestfs";
-    const char *start = memmem(command, length, key, strlen(key));
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof address - 1; /* the path then ends with a NUL */
+    const char *path = address.sun_path;
+    const char *name =
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.sun_family == AF_UNIX
+            ? strrchr(path, '/')
+            : NULL;
 
-    if (start == NULL)
+    if (name == NULL || strcmp(name + 1, SOCKET_NAME) != 0 ||
+        strncmp(path, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) != 0)
         return NULL;
-    start += strlen("path=");
-    size_t rest = (size_t)(command + length - start);
-    const char *end = memmem(start, rest, "/" SOCKET_NAME, strlen("/" SOCKET_NAME));
-
-    return end == NULL ? NULL : xstrndup(start, (size_t)(end - start));
+    return xstrndup(path, (size_t)(name - path));
 }
 
-/* QEMU's command line is the only place that names the directory. */
-void socket_folder_adopt(struct socket_folder *folder, pid_t qemu)
+/* The socket on which libguestfs waits for QEMU is the only one that names the directory. */
+void socket_folder_adopt(struct socket_folder *folder)
 {
-    char command[COMMAND_MAX];
+    CLEANUP(closedirp) DIR *descriptors = geteuid() == 0 ? opendir("/proc/self/fd") : NULL;
 
-    if (geteuid() != 0 || folder->adopted != NULL)
-        return;
-    CLEANUP(freep) char *path = xasprintf("/proc/%d/cmdline", (int)qemu);
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, command, sizeof command);
-
-    if (length <= 0)
-        return;
-    folder->adopted = find_in_command(command, (size_t)length);
+    for (struct dirent *entry;
+         descriptors != NULL && folder->adopted == NULL && (entry = readdir(descriptors)) != NULL;)
+        folder->adopted = folder_of_socket(atoi(entry->d_name));
     if (folder->adopted != NULL)
         temporary_adopt(folder->adopted);
 }

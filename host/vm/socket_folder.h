@@ -17,7 +17,6 @@
 #define VMBUILD_SOCKET_FOLDER_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "host/lib/error.h"
 
@@ -36,9 +35,9 @@ struct socket_folder {
 [[nodiscard]] struct error *socket_folder_link(const struct socket_folder *folder, const char *name,
                                                const char *path, char **ret);
 
-/* Adopts the directory of libguestfs that the process QEMU uses, if it would stay behind. May be
- * called from any thread while no other function is. */
-void socket_folder_adopt(struct socket_folder *folder, pid_t qemu);
+/* Adopts the directory of libguestfs, which is waiting for QEMU in it, if it would stay behind. May
+ * be called from any thread while no other function is. */
+void socket_folder_adopt(struct socket_folder *folder);
 
 /* Removes the adopted directory, once libguestfs has closed its handle. */
 void socket_folder_release(struct socket_folder *folder);

@@ -68,6 +68,7 @@ lay_out() {
     rm -rf "$release"
     cp -r "$root" "$release"
     install -m 755 "$build/vmbuild" "$release/bin/vmbuild"
+    rm "$release/lib/vmbuild/vmbuild-confine" # a static program starts fast enough to do without
     find "$qemu" -maxdepth 1 \( -name 'qemu-*' -o -name '*.bin' -o -name '*.rom' \) \
         -exec cp {} "$release/lib/vmbuild/" \;
     mkdir -p "$documents"

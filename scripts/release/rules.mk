@@ -3,7 +3,7 @@
 
 RELEASE := $(BUILD)/release
 RELEASE_NAME := vmbuild-$(VERSION)-x86_64
-RELEASE_SOURCES := $(HOST_SOURCES) scripts/release/static.c scripts/release/openssl.c
+RELEASE_SOURCES := $(VMBUILD_SOURCES) scripts/release/static.c scripts/release/openssl.c
 RELEASE_PARTS := $(addprefix $(RELEASE)/,libraries qemu certificates)
 RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 \
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
@@ -11,7 +11,7 @@ RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 
 RELEASE_LDFLAGS := -static-pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
     -Wl,--build-id=none -Wl,--no-warnings -s
 RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -lattr -lnettle -llzma \
-    -llz4 -lbz2 -lxml2 -lyajl_s -lext2fs -lcom_err -lcurl -lssl -lcrypto -lisal -lzstd -lz -lm \
+    -llz4 -lbz2 -lxml2 -lyajl_s -lext2fs -lcom_err -lcurl -lssl -lcrypto -lisal -lzstd -lz -lseccomp -lm \
     -Wl,--end-group -pthread
 
 .PHONY: release

@@ -286,6 +286,9 @@ for bad in "QEMU /nowhere unset.VMBUILD_QEMU" "appliance /nowhere unset.VMBUILD_
     like "doctor: $name: how to fix it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "fix: $fix"
 done
 
+run doctor
+like "doctor: what confines QEMU" "$(cat "$WORK/out")" '^(good|weak)  confinement  .*'
+
 # --- Standard output and error
 
 for words in "inspect $(base busybox)" schema --version --help "cache path" "cache list" doctor "tarsum own.tar" \

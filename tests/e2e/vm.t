@@ -209,20 +209,29 @@ fi
 
 # Quotas, limits and broken disks.
 rm -f "$WORK/job.tar"
-if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/write-fault.so" "$TOP/tests/write_fault.c" 2> "$WORK/cc.log"; then
-    chmod 755 "$WORK/write-fault.so"
+# fault ERROR: a QEMU whose disks fail so. It may read what is in its own directory.
+fault() {
+    printf '#!/bin/sh\nLD_PRELOAD=%s WRITE_FAULT_BYTES=30000000 WRITE_FAULT=%s exec qemu-system-x86_64 "$@"\n' \
+        "$WORK/fault/write-fault.so" "$1" > "$WORK/fault/qemu"
+    chmod 755 "$WORK/fault/qemu"
+    USER_ENV=(VMBUILD_QEMU="$WORK/fault/qemu")
+}
+
+mkdir "$WORK/fault"
+if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/fault/write-fault.so" "$TOP/tests/write_fault.c" 2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/fault/write-fault.so"
     script_spec job "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=100; sync; sleep 50'
-    USER_ENV=(LD_PRELOAD="$WORK/write-fault.so" WRITE_FAULT_BYTES=30000000 WRITE_FAULT=122)
+    fault 122
     build job
     exits 6 "the user's quota is used up"
     says "the user's quota is used up: the message" "^vmbuild: run script .*'.*tmp/.*': Disk quota exceeded; .* mounted on '/"
     leaves_nothing "the user's quota is used up" "$WORK/job.tar"
-    USER_ENV=(LD_PRELOAD="$WORK/write-fault.so" WRITE_FAULT_BYTES=30000000 WRITE_FAULT=5)
+    fault 5
     build job
     exits 1 "the host's disk is broken"
     says "the host's disk is broken: the message" "^vmbuild: run script .*failed to write .*: Input/output error$"
     leaves_nothing "the host's disk is broken" "$WORK/job.tar"
-    USER_ENV=(LD_PRELOAD="$WORK/write-fault.so" WRITE_FAULT_BYTES=30000000 WRITE_FAULT=27)
+    fault 27
     build job
     exits 6 "a limit on the size of files"
     says "a limit on the size of files: the advice" 'ulimit -f'

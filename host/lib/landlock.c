@@ -1,0 +1,97 @@
+#include "host/lib/landlock.h"
+
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "host/lib/cleanup.h"
+
+/* What the headers of older systems lack (include/uapi/linux/landlock.h of Linux 6.12). */
+#define FS_TRUNCATE (UINT64_C(1) << 14)
+#define FS_IOCTL_DEV (UINT64_C(1) << 15)
+#define NET_BIND_TCP (UINT64_C(1) << 0)
+#define NET_CONNECT_TCP (UINT64_C(1) << 1)
+#define SCOPE_ABSTRACT_UNIX_SOCKET (UINT64_C(1) << 0)
+#define SCOPE_SIGNAL (UINT64_C(1) << 1)
+
+struct attributes {
+    uint64_t fs, net, scoped;
+};
+
+#define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_WRITE (FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+#define FS_CHANGE                                                                                  \
+    (FS_WRITE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                   \
+     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |    \
+     LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
+/* Of these, what a file that is not a directory can have. */
+#define FS_OF_FILE                                                                                 \
+    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |   \
+     FS_TRUNCATE | FS_IOCTL_DEV)
+
+static const uint64_t accesses[] = {
+    [LANDLOCK_READ] = FS_READ,     [LANDLOCK_EXECUTE] = FS_READ | LANDLOCK_ACCESS_FS_EXECUTE,
+    [LANDLOCK_WRITE] = FS_WRITE,   [LANDLOCK_DEVICE] = FS_WRITE | FS_IOCTL_DEV,
+    [LANDLOCK_CHANGE] = FS_CHANGE,
+};
+
+int landlock_abi(void)
+{
+    long abi =
+        syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    return abi < 0 ? 0 : (int)abi;
+}
+
+/* The accesses to files that the kernel knows. */
+static uint64_t known_accesses(void)
+{
+    static const struct {
+        int abi;
+        unsigned int bits; /* how many, from the lowest */
+    } known[] = {{5, 16}, {3, 15}, {2, 14}, {1, 13}};
+    int abi = landlock_abi();
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (abi >= known[i].abi)
+            return (UINT64_C(1) << known[i].bits) - 1;
+    return 0;
+}
+
+int landlock_new(unsigned int extent)
+{
+    int abi = landlock_abi();
+    struct attributes attributes = {.fs = known_accesses()};
+
+    if ((extent & LANDLOCK_TCP) != 0 && abi >= LANDLOCK_ABI_TCP)
+        attributes.net = NET_BIND_TCP | NET_CONNECT_TCP;
+    if ((extent & LANDLOCK_SIGNALS) != 0 && abi >= LANDLOCK_ABI_SCOPES)
+        attributes.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
+    /* Older kernels accept more attributes than they know, if these are 0. */
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+}
+
+bool landlock_allow(int rules, const char *path, enum landlock_access access)
+{
+    CLEANUP(closep) int fd = open(path, O_PATH | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return false;
+    struct landlock_path_beneath_attr rule = {.allowed_access = accesses[access] & known_accesses(),
+                                              .parent_fd = fd};
+
+    if (!S_ISDIR(status.st_mode))
+        rule.allowed_access &= FS_OF_FILE;
+    return syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+}
+
+bool landlock_enforce(int rules)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+}

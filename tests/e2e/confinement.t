@@ -1,0 +1,160 @@
+#!/bin/bash
+# What a QEMU that a guest has taken over can reach of the user: a program in QEMU's place tries it. A
+# first run without confinement shows that there is something to reach.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq python3
+
+CACHE=$WORK/cache
+on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 60}')
+build_script job "$on_busybox" --verbose <<< 'true'
+exits 0 "a build"
+says "a build: what confines QEMU" '^vmbuild: QEMU is confined by .*'
+grep -q 'Landlock (ABI [6-9].*seccomp' "$WORK/err" || skip_all "this kernel does not offer all of it"
+disk=$(find "$CACHE/vmbuild/disks" -type f | head -n 1)
+
+home=$WORK/home
+mkdir -p "$home/.docker" "$WORK/taken"
+echo '{}' > "$home/.docker/config.json"
+touch "$home/.bashrc" "$home/file"
+if ! ${CC:-gcc} -D_GNU_SOURCE -O1 -o "$WORK/taken/over" "$TOP/tests/taken_over.c" 2> "$WORK/cc.log"; then
+    fail "the program is compiled" "$(cat "$WORK/cc.log")"
+    done_testing
+    exit
+fi
+
+# Something to reach: sockets of each kind, another process of the user's.
+cat > "$WORK/servers.py" <<'END'
+import socket, sys, time
+unix, abstract = (socket.socket(socket.AF_UNIX) for _ in range(2))
+tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+unix.bind(sys.argv[1])
+abstract.bind("\0" + sys.argv[1])
+for server in tcp, udp:
+    server.bind(("127.0.0.1", 0))
+for server in unix, abstract, tcp:
+    server.listen(16)
+print(tcp.getsockname()[1], udp.getsockname()[1], flush=True)
+time.sleep(600)
+END
+[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
+USER_ENV=(HOME=/)
+become_user python3 servers.py "$WORK/socket" > "$WORK/ports" &
+servers=$!
+trap 'kill "$servers"; remove_work' EXIT
+for _ in $(seq 100); do
+    [ ! -s "$WORK/ports" ] || break
+    sleep 0.1
+done
+read -r tcp udp < "$WORK/ports"
+
+attempts=(
+    read:credentials="$home/.docker/config.json" append:.bashrc="$home/.bashrc" create:home="$home/new"
+    create:tmp="/tmp/$(basename "$WORK")" list:home="$home" list:processes=/proc read:passwd=/etc/passwd
+    truncate:.bashrc="$home/.bashrc" remove:file="$home/file" chmod:disk="$disk"
+    append:disk="$disk" create:cache="$CACHE/vmbuild/disks/new"
+    memory="$servers" environment="$servers" command-line="$servers" trace="$servers" signal="$servers"
+    limits="$servers" unix="$WORK/socket" abstract="$WORK/socket" tcp="$tcp" udp="$udp" netlink=
+    io_uring= shared-memory= keyring= variable=SECRET core= outlive=
+)
+USER_ENV=(SECRET=1)
+
+# reach FILE NAME: what FILE says of the attempt NAME.
+reach() {
+    sed -n "s/.*reach $2: \(yes\|no\).*/\1/p" "$1" | head -n 1 # it is shown twice
+}
+
+as_user "$WORK/taken/over" "${attempts[@]}" 2> "$WORK/free"
+# Some systems refuse these to everyone.
+for attempt in "${attempts[@]%%=*}"; do
+    case $attempt in
+    trace | memory | environment | io_uring | keyring | core) ;;
+    *) is "not confined: $attempt" "$(reach "$WORK/free" "$attempt")" yes ;;
+    esac
+done
+as_user touch "$home/file"
+
+# libguestfs' questions about QEMU are answered by QEMU.
+# take_over ATTEMPT...: sets up a QEMU that makes these attempts.
+take_over() {
+    printf '#!/bin/sh\ncase " $* " in *" -append "*) exec "%s/over"%s ;; esac\nexec qemu-system-x86_64 "$@"\n' \
+        "$WORK/taken" "$(printf " '%s'" "$@")" > "$WORK/taken/qemu"
+    chmod 755 "$WORK/taken/qemu"
+}
+
+build_taken() {
+    USER_ENV=(SECRET=1 VMBUILD_QEMU="$WORK/taken/qemu")
+    build "$1" --verbose
+    USER_ENV=()
+    grep 'reach' "$WORK/err" > "$WORK/taken.log"
+    diag < "$WORK/taken.log"
+}
+
+# --- In QEMU's place
+take_over "${attempts[@]}" memory:vmbuild=parent trace:vmbuild=parent signal:vmbuild=parent \
+    environment:vmbuild=parent limits:vmbuild=parent read:own="$WORK/taken/qemu" \
+    read:program=/usr/bin/env list:programs=/usr/bin stat:home="$home/.bashrc"
+build_taken job
+exits 4 "QEMU is taken over"
+for attempt in "${attempts[@]%%=*}" {memory,trace,signal,environment,limits}:vmbuild; do
+    is "confined: $attempt" "$(reach "$WORK/taken.log" "$attempt")" no
+done
+# What remains: SECURITY.md names it.
+for attempt in read:own read:program list:programs stat:home; do
+    is "confined, and not refused: $attempt" "$(reach "$WORK/taken.log" "$attempt")" yes
+done
+leaves_nothing "QEMU is taken over" "$WORK/none.tar"
+
+# --- What the spec grants
+# A share is readable and nothing else; files beside it are not.
+mkdir "$WORK/share"
+[ "$(id -u)" -ne 0 ] || chown $NOBODY "$WORK/share"
+as_user touch "$WORK/share/file"
+jq -n --arg base "$(base busybox)" --arg share "$WORK/share" '{name: "x", fromImage: $base,
+    runAsRoot: "true", shares: [{source: $share, target: "/share"}]}' > "$WORK/share.json"
+take_over read:share="$WORK/share/file" list:share="$WORK/share" append:share="$WORK/share/file" \
+    remove:share="$WORK/share/file" create:share="$WORK/share/new" list:beside="$WORK"
+build_taken share
+for attempt in read:share list:share; do
+    is "a share: $attempt" "$(reach "$WORK/taken.log" "$attempt")" yes
+done
+for attempt in append:share remove:share create:share list:beside; do
+    is "a share: $attempt" "$(reach "$WORK/taken.log" "$attempt")" no
+done
+
+# --- The program's file
+# vmbuild confines QEMU by itself if nothing else is installed, whatever it is called.
+mkdir "$WORK/a b"
+cp "$VMBUILD" "$WORK/a b/größer, qemu"
+chmod 755 "$WORK/a b/größer, qemu"
+take_over read:credentials="$home/.docker/config.json" unix="$WORK/socket"
+installed=$VMBUILD VMBUILD="$WORK/a b/größer, qemu"
+USER_ENV=(SECRET=1 VMBUILD_QEMU="$WORK/taken/qemu" VMBUILD_APPLIANCE="$(dirname "$installed")/../lib/vmbuild")
+build job --verbose
+grep 'reach' "$WORK/err" > "$WORK/taken.log"
+for attempt in read:credentials unix; do
+    is "a copy of the program: $attempt" "$(reach "$WORK/taken.log" "$attempt")" no
+done
+USER_ENV=(VMBUILD_APPLIANCE="$(dirname "$installed")/../lib/vmbuild")
+build job
+exits 0 "a copy of the program"
+
+# And if its file is removed while it runs.
+mkfifo "$WORK/input"
+[ "$(id -u)" -ne 0 ] || chown $NOBODY "$WORK/input"
+become_user "$VMBUILD" --spec - --output removed.tar < "$WORK/input" > "$WORK/out" 2> "$WORK/err" &
+RUN_PID=$!
+exec 7> "$WORK/input"
+for _ in $(seq 100); do
+    [ "$(processes_left | wc -l)" -lt 2 ] || break
+    sleep 0.1
+done
+rm "$WORK/a b/größer, qemu"
+cat "$WORK/job.json" >&7
+exec 7>&-
+finish
+exits 0 "the program's file is removed while it runs"
+leaves_nothing "the program's file is removed while it runs"
+
+done_testing
