@@ -231,71 +231,76 @@ int stand_ins_prepare(int root, struct stand_ins *ret, struct fault *fault)
     return status;
 }
 
-/* Opens the folder in which PLACE of the layer is, and gives its times. Returns a descriptor, or -1
- * with errno. */
-static int open_parent(int layer, const char *place, struct timespec times[2])
+/* A name in a folder of the layer. */
+struct spot {
+    int folder;
+    const char *name;
+    struct timespec times[2]; /* of the folder */
+};
+
+/* Finds STAND_IN in the layer, and not where a link that the script made leads: that may be out of
+ * it. Returns 0, or -1 with errno. */
+static int open_spot(int layer, const struct stand_in *stand_in, struct spot *ret)
 {
-    char path[PATH_MAX];
     struct stat status;
+    struct spot spot = {0};
 
-    snprintf(path, sizeof path, "%s", place);
-    char *slash = strrchr(path, '/');
-
-    if (slash != NULL)
-        *slash = '\0';
-    int parent = openat(layer, slash != NULL ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (parent >= 0 && fstat(parent, &status) == 0) {
-        times[0] = status.st_atim;
-        times[1] = status.st_mtim;
+    spot.folder = path_open_parent(layer, path_text(&stand_in->place), &spot.name);
+    if (spot.folder < 0)
+        return -1;
+    if (fstat(spot.folder, &status)) {
+        close(spot.folder);
+        return -1;
     }
-    return parent;
+    spot.times[0] = status.st_atim;
+    spot.times[1] = status.st_mtim;
+    *ret = spot;
+    return 0;
 }
 
-/* Moves the layer's file at PLACE to its name aside, or BACK. The folder keeps its times. Returns
+/* Moves what is at SPOT to the name of STAND_IN aside, or BACK. The folder keeps its times. Returns
  * 0, or -1 with errno. */
-static int move_aside(int layer, const struct stand_in *stand_in, bool back)
+static int move_aside(const struct spot *spot, const struct stand_in *stand_in, bool back)
 {
-    const char *place = path_text(&stand_in->place);
-    const char *slash = strrchr(place, '/');
-    const char *name = slash != NULL ? slash + 1 : place;
     char aside[PATH_MAX];
-    struct timespec times[2];
-    int parent = open_parent(layer, place, times);
 
-    snprintf(aside, sizeof aside, "%s/%s", ASIDE, name);
-    int status = parent < 0 ||
-                         (back ? renameat(AT_FDCWD, aside, parent, name)
-                               : renameat(parent, name, AT_FDCWD, aside)) ||
-                         futimens(parent, times)
-                     ? -1
-                     : 0;
+    snprintf(aside, sizeof aside, "%s/%s", ASIDE, strrchr(stand_in->target, '/') + 1);
+    if (back ? renameat(AT_FDCWD, aside, spot->folder, spot->name)
+             : renameat(spot->folder, spot->name, AT_FDCWD, aside))
+        return -1;
+    return futimens(spot->folder, spot->times);
+}
 
-    if (parent >= 0)
-        close(parent);
+/* Puts the layer's own file in the place of STAND_IN aside, if there is one. Returns 0, or -1 with
+ * errno. */
+static int put(int layer, struct stand_in *stand_in)
+{
+    struct spot spot;
+
+    if (open_spot(layer, stand_in, &spot))
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    int status = 0;
+
+    if (faccessat(spot.folder, spot.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        status = move_aside(&spot, stand_in, false);
+        stand_in->is_aside = status == 0;
+    }
+    close(spot.folder);
     return status;
 }
 
 int stand_ins_put(struct stand_ins *stand_ins, struct fault *fault)
 {
     int layer = open_folder(GUEST_SCRATCH_LAYER);
+    int status = 0;
 
     if (layer < 0)
         return fault_set(fault, errno, "open the layer");
-    for (size_t i = 0; i < stand_ins->count; i++) {
-        struct stand_in *stand_in = &stand_ins->items[i];
-
-        if (faccessat(layer, path_text(&stand_in->place), F_OK, AT_SYMLINK_NOFOLLOW))
-            continue;
-        if (move_aside(layer, stand_in, false)) {
-            fault_set(fault, errno, "put '%s' aside", stand_in->target);
-            close(layer);
-            return -1;
-        }
-        stand_in->is_aside = true;
-    }
+    for (size_t i = 0; status == 0 && i < stand_ins->count; i++)
+        if (put(layer, &stand_ins->items[i]))
+            status = fault_set(fault, errno, "put '%s' aside", stand_ins->items[i].target);
     close(layer);
-    return 0;
+    return status;
 }
 
 /* Puts TEXT into the file that is open as FD, which keeps its times. Returns 0, or -1 with
@@ -363,67 +368,84 @@ static int restore_copy(const char *path, const struct stat *status, int type, s
     return 0;
 }
 
-/* Removes PLACE from the layer; its folder keeps its times. Returns 0, or -1 with errno. */
-static int forget(int layer, const char *place)
+/* Restores the copies below PATH of the layer, where a link that the script made may lead to another
+ * place of it. Returns 0, or -1 with errno. */
+static int restore_copies(int layer, const char *path)
 {
-    struct timespec times[2];
-    int parent = open_parent(layer, place, times);
-    int status = parent < 0 || unlinkat(layer, place, 0) || futimens(parent, times) ? -1 : 0;
+    struct path place;
+    char full[PATH_MAX];
 
-    if (parent >= 0)
-        close(parent);
-    return status;
+    if (path_resolve(layer, path, &place))
+        return errno == ELOOP || errno == ENAMETOOLONG ? 0 : -1;
+    int length = snprintf(full, sizeof full, "%s/%s", GUEST_SCRATCH_LAYER, path_text(&place));
+
+    path_free(&place);
+    if (length >= (int)sizeof full)
+        return 0;
+    return nftw(full, restore_copy, 16, FTW_PHYS | FTW_MOUNT) && errno != ENOENT &&
+                   errno != ENOTDIR && errno != ENAMETOOLONG
+               ? -1
+               : 0;
 }
 
-/* Whether the script removed the folder of PLACE, with all that was in it; it may have created
- * another. */
-static bool is_folder_gone(int layer, const char *place)
+/* Removes SPOT; its folder keeps its times. Returns 0, or -1 with errno. */
+static int forget(const struct spot *spot)
 {
-    struct timespec times[2];
+    return unlinkat(spot->folder, spot->name, 0) ? -1 : futimens(spot->folder, spot->times);
+}
+
+/* Whether the script removed the folder of SPOT with all that was in it, and created another. */
+static bool is_new(const struct spot *spot)
+{
     char value;
-    int parent = open_parent(layer, place, times);
-    bool gone = parent < 0 || fgetxattr(parent, ATTRIBUTES_OVERLAY "opaque", &value, 1) > 0;
 
-    if (parent >= 0)
-        close(parent);
-    return gone;
+    return fgetxattr(spot->folder, ATTRIBUTES_OVERLAY "opaque", &value, 1) > 0;
 }
 
-/* Settles what became of a stand-in. Returns 0, or -1 with errno. */
-static int settle(int layer, const struct stand_ins *all, const struct stand_in *one)
+/* Settles what became of the stand-in at SPOT. Returns 0, or -1 with errno. */
+static int settle(const struct spot *spot, const struct stand_ins *all, const struct stand_in *one)
 {
-    const char *place = path_text(&one->place);
     struct stat upper;
     bool is_empty;
 
-    if (fstatat(layer, place, &upper, AT_SYMLINK_NOFOLLOW)) {
-        if (errno != ENOENT && errno != ENOTDIR)
+    if (fstatat(spot->folder, spot->name, &upper, AT_SYMLINK_NOFOLLOW)) {
+        if (errno != ENOENT)
             return -1;
-        return one->is_aside && !is_folder_gone(layer, place) ? move_aside(layer, one, true) : 0;
+        return one->is_aside && !is_new(spot) ? move_aside(spot, one, true) : 0;
     }
     if (!S_ISREG(upper.st_mode))
         return 0;
     if (!one->is_stored)
-        return forget(layer, place);
-    if (restore_file(layer, place, all, &is_empty))
+        return forget(spot);
+    if (restore_file(spot->folder, spot->name, all, &is_empty))
         return -1;
-    return is_empty && one->text.image.bytes == NULL ? forget(layer, place) : 0;
+    return is_empty && one->text.image.bytes == NULL ? forget(spot) : 0;
+}
+
+/* The same if its folder is still there. Returns 0, or -1 with errno. */
+static int settle_if_there(int layer, const struct stand_ins *all, const struct stand_in *one)
+{
+    struct spot spot;
+
+    if (open_spot(layer, one, &spot))
+        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -1;
+    int status = settle(&spot, all, one);
+
+    close(spot.folder);
+    return status;
 }
 
 int stand_ins_finish(struct stand_ins *stand_ins, struct fault *fault)
 {
-    static const char *const folders[] = {GUEST_SCRATCH_LAYER "/etc", GUEST_SCRATCH_LAYER "/run"};
+    static const char *const folders[] = {"/etc", "/run"};
     int layer = open_folder(GUEST_SCRATCH_LAYER);
     int status = layer < 0 ? -1 : 0;
 
     for (size_t i = 0; status == 0 && i < stand_ins->count; i++)
-        status = settle(layer, stand_ins, &stand_ins->items[i]);
+        status = settle_if_there(layer, stand_ins, &stand_ins->items[i]);
     walked = stand_ins;
     for (size_t i = 0; status == 0 && i < sizeof folders / sizeof *folders; i++)
-        status = nftw(folders[i], restore_copy, 16, FTW_PHYS | FTW_MOUNT) && errno != ENOENT &&
-                         errno != ENOTDIR && errno != ENAMETOOLONG
-                     ? -1
-                     : 0;
+        status = restore_copies(layer, folders[i]);
     if (status == 0)
         status =
             tree_delete(AT_FDCWD, STAND_INS_LAYER, NULL, 0) || tree_delete(AT_FDCWD, ASIDE, NULL, 0)

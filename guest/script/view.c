@@ -202,6 +202,45 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
     return 0;
 }
 
+/* Finds PATH below ROOT, without following symbolic links. Returns its folder as a descriptor, or -1
+ * with errno. */
+static int find(int root, const char *path, const char **ret_name, struct stat *ret)
+{
+    int folder = path_open_parent(root, path, ret_name);
+
+    if (folder >= 0 && fstatat(folder, *ret_name, ret, AT_SYMLINK_NOFOLLOW)) {
+        int cause = errno;
+
+        close(folder);
+        errno = cause;
+        return -1;
+    }
+    return folder;
+}
+
+/* Removes PATH from the layer if it is a whiteout that hides nothing of the image. Returns 0, or -1
+ * with errno. */
+static int remove_whiteout(int layer, int image, const char *path)
+{
+    const char *name;
+    struct stat upper, lower;
+    int folder = find(layer, path, &name, &upper);
+    int status = 0;
+
+    if (folder < 0)
+        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -1;
+    if (S_ISCHR(upper.st_mode) && upper.st_rdev == makedev(0, 0)) {
+        int hidden = find(image, path, &name, &lower);
+
+        if (hidden >= 0)
+            close(hidden);
+        else
+            status = unlinkat(folder, name, 0);
+    }
+    close(folder);
+    return status;
+}
+
 /* Removes whiteouts on the way to PLACE that hide nothing of the image. Returns 0, or -1 with
  * errno. */
 static int remove_whiteouts(int layer, int image, const char *place)
@@ -210,13 +249,8 @@ static int remove_whiteouts(int layer, int image, const char *place)
 
     snprintf(path, sizeof path, "%s/", place);
     for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        struct stat upper, lower;
-
         *slash = '\0';
-        if (fstatat(layer, path, &upper, AT_SYMLINK_NOFOLLOW))
-            return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-        if (S_ISCHR(upper.st_mode) && upper.st_rdev == makedev(0, 0) &&
-            fstatat(image, path, &lower, AT_SYMLINK_NOFOLLOW) && unlinkat(layer, path, 0))
+        if (remove_whiteout(layer, image, path))
             return -1;
         *slash = '/';
     }

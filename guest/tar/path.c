@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINKS_MAX 40 /* the kernel's own limit */
@@ -169,6 +171,26 @@ int path_resolve(int root, const char *path, struct path *ret)
     }
     *ret = found;
     return 0;
+}
+
+int path_open_parent(int root, const char *path, const char **ret_name)
+{
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH};
+    const char *slash = strrchr(path, '/');
+    size_t length = slash != NULL ? (size_t)(slash - path) : 0;
+    char parent[PATH_MAX] = ".";
+
+    if (length >= sizeof parent) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (slash != NULL) {
+        memcpy(parent, path, length);
+        parent[length] = '\0';
+    }
+    *ret_name = slash != NULL ? slash + 1 : path;
+    return (int)syscall(SYS_openat2, root, parent, &how, sizeof how);
 }
 
 int path_open(const char *path, bool follow)

@@ -36,6 +36,11 @@ int path_normalize(char *raw, const char **ret_why);
  * *RET is a path in the form above, without symbolic links. Returns 0, or -1 with errno. */
 int path_resolve(int root, const char *path, struct path *ret);
 
+/* Opens the directory above PATH, in the form above, below ROOT. No symbolic link on the way is
+ * followed (ELOOP): it may lead out of ROOT. *RET_NAME is the last component, in PATH. Returns a
+ * descriptor, or -1 with errno. */
+int path_open_parent(int root, const char *path, const char **ret_name);
+
 /* Opens the directory PATH, of any length, following symbolic links; FOLLOW: in its last component,
  * too. Returns a descriptor, or -1 with errno. */
 int path_open(const char *path, bool follow);

@@ -24,6 +24,9 @@ host=${site#*://}
 host=${host%%[:/]*}
 [ -n "$host" ] || skip_all "apt has no sources here"
 
+# What the base has; none if nothing.
+base_conf=$(tar -xOf "$(base debian)" --wildcards '*/layer.tar' | tar -xO ./etc/resolv.conf 2> "$WORK/err" || true)
+
 # --- Off
 build_script off "$(with "$(jq -n --arg host "$host" '{env: {ARCHIVE: $host}}')")" <<'END'
 echo "interfaces: $(echo /sys/class/net/*)"
@@ -83,13 +86,57 @@ listing=$(layer "$WORK/replaced.tar")
 like "replaced: the link is in the layer" "$listing" ' etc/resolv\.conf -> \.\./run/mine/resolv\.conf$'
 is "replaced: what a script wrote is, too" "$(file_of "$WORK/replaced.tar" run/mine/resolv.conf)" "nameserver 192.0.2.1"
 unlike "replaced: a file that only the build showed leaves no whiteout" "$listing" '\.wh\.|etc/hosts|vmbuild'
-base_conf=$(tar -xOf "$(base debian)" --wildcards '*/layer.tar' | tar -xO ./etc/resolv.conf 2> "$WORK/err" || true)
 is "replaced: a copy is one of the image's file" "$(file_of "$WORK/replaced.tar" etc/copy.conf)" "$base_conf"
 is "replaced: so is one with a further line" "$(file_of "$WORK/replaced.tar" etc/appended.conf)" \
     "${base_conf:+$base_conf$'\n'}options edns0"
 is "replaced: and the file itself, moved away" "$(file_of "$WORK/replaced.tar" etc/moved.conf)" \
     "${base_conf:+$base_conf$'\n'}options rotate"
 is "replaced: the guest's name server is nowhere" "$(grep -c '10\.0\.2\.3' "$WORK/replaced.tar")" 0
+
+# --- Locked, linked, moved
+# What is in the layer, but for the root directory.
+stored() {
+    layer "$WORK/$1.tar" | grep -v ' \./\?$' | sed 's/ 0[0-7]* 0:0//'
+}
+build_script locked "$(with '{"network": true}')" <<'END'
+echo '10.1.1.1 mine' >> /etc/hosts
+echo 'options edns0' >> /etc/resolv.conf
+touch /etc/x
+chattr +i /etc/hosts /etc/resolv.conf /etc
+END
+exits 0 "a script makes /etc and its files immutable"
+is "immutable: the layer" "$(stored locked)" $'dir etc\nfile etc/hosts\nfile etc/resolv.conf\nfile etc/x'
+is "immutable: /etc/hosts" "$(file_of "$WORK/locked.tar" etc/hosts)" "10.1.1.1 mine"
+is "immutable: /etc/resolv.conf" "$(file_of "$WORK/locked.tar" etc/resolv.conf)" \
+    "${base_conf:+$base_conf$'\n'}options edns0"
+build_script linked "$on_debian" <<'END'
+ln /etc/hosts /etc/hosts.link
+ln /etc/hosts /root/hosts
+echo '10.1.1.1 mine' >> /root/hosts
+END
+exits 0 "a script makes hard links to /etc/hosts"
+is "links: the layer" "$(stored linked)" \
+    $'dir etc\nfile etc/hosts\nhard etc/hosts.link = etc/hosts\ndir root\nhard root/hosts = etc/hosts'
+is "links: what they are" "$(file_of "$WORK/linked.tar" etc/hosts)" "10.1.1.1 mine"
+build_script moved "$(with '{"network": true}')" <<'END'
+mkdir /usr/etc
+cp -p /etc/passwd /etc/hosts /etc/resolv.conf /usr/etc
+rm -rf /etc
+ln -s /usr/etc /etc
+getent hosts localhost
+END
+exits 0 "a script moves /etc"
+is "moved: the layer" "$(stored moved)" \
+    $'link etc -> /usr/etc\ndir usr\ndir usr/etc\nfile usr/etc/hosts\nfile usr/etc/passwd\nfile usr/etc/resolv.conf'
+is "moved: /etc/hosts" "$(file_of "$WORK/moved.tar" usr/etc/hosts)" ""
+is "moved: /etc/resolv.conf" "$(file_of "$WORK/moved.tar" usr/etc/resolv.conf)" "$base_conf"
+# That link means the guest's own /etc to those who follow it from outside the layer.
+build_script loop "$(with '{"extraCommands": "grep localhost /etc/hosts; ls"}')" <<< 'rm -rf /etc; ln -s /etc /etc'
+exits 0 "a script makes /etc a link to itself"
+is "link to itself: the layer" "$(stored loop)" "link etc -> /etc"
+build_script gone "$on_debian" <<< 'rm -rf /etc'
+exits 0 "a script removes /etc"
+is "removed: the layer" "$(stored gone)" "file .wh.etc"
 
 # --- Resolvconf
 packages=$("$TOP/tests/packages.sh" "$(base debian)" resolvconf)

@@ -208,6 +208,38 @@ static void test_emptying_keeps_what_was_seen(void **state)
     seen_free(&seen);
 }
 
+static void test_parents_are_below_the_root(void **state)
+{
+    int root = *(int *)*state;
+    const char *name = NULL;
+    struct stat expected, status;
+
+    assert_int_equal(mkdirat(root, "a", 0755), 0);
+    assert_int_equal(symlinkat("/", root, "out"), 0);
+    assert_int_equal(symlinkat("a", root, "in"), 0);
+    make_file(root, "file");
+    assert_int_equal(fstatat(root, "a", &expected, 0), 0);
+    int parent = path_open_parent(root, "a/missing", &name);
+
+    assert_true(parent >= 0);
+    assert_string_equal(name, "missing");
+    assert_int_equal(fstat(parent, &status), 0);
+    assert_int_equal(status.st_ino, expected.st_ino);
+    close(parent);
+    parent = path_open_parent(root, "out", &name);
+    assert_true(parent >= 0);
+    assert_string_equal(name, "out");
+    close(parent);
+    assert_int_equal(path_open_parent(root, "out/etc", &name), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(path_open_parent(root, "in/x", &name), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(path_open_parent(root, "none/x", &name), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(path_open_parent(root, "file/x", &name), -1);
+    assert_int_equal(errno, ENOTDIR);
+}
+
 #define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
@@ -219,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_names_are_in_the_order_of_whole_paths),
         cmocka_unit_test(test_seen_names),
         IN_FOLDER(test_emptying_keeps_what_was_seen),
+        IN_FOLDER(test_parents_are_below_the_root),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
