@@ -368,8 +368,8 @@ static int restore_copy(const char *path, const struct stat *status, int type, s
     return 0;
 }
 
-/* Restores the copies below PATH of the layer, where a link that the script made may lead to another
- * place of it. Returns 0, or -1 with errno. */
+/* Restores the copies below PATH of the layer, where a link that the script made may lead to
+ * another place of it. Returns 0, or -1 with errno. */
 static int restore_copies(int layer, const char *path)
 {
     struct path place;

@@ -202,8 +202,8 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
     return 0;
 }
 
-/* Finds PATH below ROOT, without following symbolic links. Returns its folder as a descriptor, or -1
- * with errno. */
+/* Finds PATH below ROOT, without following symbolic links. Returns its folder as a descriptor, or
+ * -1 with errno. */
 static int find(int root, const char *path, const char **ret_name, struct stat *ret)
 {
     int folder = path_open_parent(root, path, ret_name);
@@ -218,8 +218,8 @@ static int find(int root, const char *path, const char **ret_name, struct stat *
     return folder;
 }
 
-/* Removes PATH from the layer if it is a whiteout that hides nothing of the image. Returns 0, or -1
- * with errno. */
+/* Removes PATH from the layer if it is a whiteout that hides nothing of the image. Returns 0, or
+ * -1 with errno. */
 static int remove_whiteout(int layer, int image, const char *path)
 {
     const char *name;
