@@ -34,7 +34,7 @@
 #include "host/vm/watchdog.h"
 
 /* A transfer of any length may go on as long as so many bytes pass in so many seconds: a guest that
- * sends one now and then does not work. */
+ * sends a byte now and then is stuck. */
 #define TRANSFER_SECONDS 300
 #define TRANSFER_STEP (64u << 10)
 
@@ -58,17 +58,17 @@ struct guest_handle {
 
 /* Returns the first line of the last error of libguestfs, without the name of its call and without
  * control characters, since part of it comes from the guest; the caller's. */
-static char *last_words(struct guest_handle *handle)
+static char *library_error(struct guest_handle *handle)
 {
     static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
-    const char *said = guestfs_last_error(handle->g);
+    const char *text = guestfs_last_error(handle->g);
 
-    if (said == NULL)
+    if (text == NULL)
         return xstrdup("no reason given by libguestfs");
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        if (strncmp(said, calls[i], strlen(calls[i])) == 0)
-            said += strlen(calls[i]);
-    return printable_copy(said, strcspn(said, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
+        if (strncmp(text, calls[i], strlen(calls[i])) == 0)
+            text += strlen(calls[i]);
+    return printable_copy(text, strcspn(text, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
 }
 
 static struct error *with_console(struct guest_handle *handle, struct error *err)
@@ -112,7 +112,7 @@ struct error *guest_handle_explain(struct guest_handle *handle, const char *oper
 static struct error *guest_error(struct guest_handle *handle, const char *operation, bool fired,
                                  uint64_t seconds)
 {
-    CLEANUP(freep) char *words = last_words(handle);
+    CLEANUP(freep) char *words = library_error(handle);
 
     if (fired)
         return with_console(handle,
@@ -250,29 +250,30 @@ static bool configure_machine(struct guest_handle *handle, const struct vm_optio
     return done;
 }
 
-/* Returns the directory for what libguestfs finds out about QEMU, the caller's. It knows QEMU by the
- * size and time of the program that it starts, which is the one that confines QEMU. */
-static char *probe_folder(const struct vm_options *options, const char *qemu, const char *run)
+/* Returns the directory for what libguestfs finds out about QEMU, the caller's. It knows QEMU by
+ * the size and time of the program that it starts, which is the one that confines QEMU. */
+static char *probe_folder(const struct vm_options *options, const char *qemu,
+                          const char *run_folder)
 {
     struct stat status = {0};
 
     if (options->store == NULL || stat(qemu, &status) < 0)
-        return xstrdup(run);
+        return xstrdup(run_folder);
     CLEANUP(freep)
     char *folder = xasprintf("%s/qemu-%lld-%lld", store_folder(options->store),
                              (long long)status.st_size, (long long)status.st_mtime);
 
-    return mkdir(folder, 0700) == 0 || errno == EEXIST ? STEAL(folder) : xstrdup(run);
+    return mkdir(folder, 0700) == 0 || errno == EEXIST ? STEAL(folder) : xstrdup(run_folder);
 }
 
 /* Sets up the handle for one launch. Returns false if libguestfs refuses something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
-                      const struct guest_attempt *attempt, const char *run)
+                      const struct guest_attempt *attempt, const char *run_folder)
 {
     guestfs_h *g = handle->g;
     CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets.path);
     char *const environment[] = {runtime, NULL};
-    CLEANUP(freep) char *cache = probe_folder(options, attempt->qemu, run);
+    CLEANUP(freep) char *cache = probe_folder(options, attempt->qemu, run_folder);
     const char *accelerator =
         attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg";
 
@@ -280,8 +281,9 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
                                0, handle);
-    return guestfs_parse_environment_list(g, environment) == 0 && guestfs_set_tmpdir(g, run) == 0 &&
-           guestfs_set_cachedir(g, cache) == 0 && guestfs_set_backend(g, "direct") == 0 &&
+    return guestfs_parse_environment_list(g, environment) == 0 &&
+           guestfs_set_tmpdir(g, run_folder) == 0 && guestfs_set_cachedir(g, cache) == 0 &&
+           guestfs_set_backend(g, "direct") == 0 &&
            guestfs_set_backend_setting(g, accelerator, "1") == 0 &&
            guestfs_set_verbose(g, handle->verbose) == 0 && guestfs_set_autosync(g, 0) == 0 &&
            /* QEMU is bound to this process by the kernel; libguestfs' process only looks now and
@@ -295,10 +297,10 @@ static bool configure(struct guest_handle *handle, const struct vm_options *opti
            configure_machine(handle, options, attempt);
 }
 
-/* Lets libguestfs launch the VM, for which it makes files in RUN and in directories of its own.
- * *RET_LATE: whether the guest did not report in time. */
+/* Lets libguestfs launch the VM, for which it makes files in RUN_FOLDER and in directories of its
+ * own. *RET_LATE: whether the guest did not report in time. */
 static struct error *run_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
-                                const char *run, bool *ret_late)
+                                const char *run_folder, bool *ret_late)
 {
     const char *accelerator = accelerator_name(attempt->host.accelerator);
     struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
@@ -317,12 +319,12 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
             handle,
             error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
                       accelerator, (unsigned long long)attempt->seconds));
-    CLEANUP(freep) char *words = last_words(handle);
+    CLEANUP(freep) char *words = library_error(handle);
     int cause = guestfs_last_errno(handle->g);
     struct error *err = error_new(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : EXIT_VM,
                                   "start the VM under %s: %s", accelerator, words);
 
-    return with_console(handle, file_system_explain(err, run));
+    return with_console(handle, file_system_explain(err, run_folder));
 }
 
 static void end_qemu(void *context)
@@ -413,13 +415,13 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
                                          .state = attempt->state,
                                          .end = end_qemu,
                                          .context = handle};
-    const char *run = NULL;
+    const char *run_folder = NULL;
     struct guest_attempt linked = *attempt;
     CLEANUP(freep) char *qemu = NULL;
     CLEANUP(freep) char *appliance = NULL;
 
     *ret_late = false;
-    TRY(temporary_run_folder(&run));
+    TRY(temporary_run_folder(&run_folder));
     TRY(link_qemu(handle, attempt->qemu, &qemu));
     TRY(socket_folder_link(&handle->sockets, "appliance", attempt->appliance, &appliance));
     linked.qemu = qemu;
@@ -428,12 +430,13 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     handle->base = options->machine.base == NULL ? NULL : xstrdup(options->machine.base);
     TRY(start_threads(handle, &plan));
     TRY(make_handle(&handle->g));
-    if (!configure(handle, options, &linked, run)) {
-        CLEANUP(freep) char *words = last_words(handle);
+    if (!configure(handle, options, &linked, run_folder)) {
+        CLEANUP(freep) char *words = library_error(handle);
 
         return error_new(EXIT_VM, "configure the VM: %s", words);
     }
-    struct error *err = finish_launch(handle, attempt, run_launch(handle, attempt, run, ret_late));
+    struct error *err =
+        finish_launch(handle, attempt, run_launch(handle, attempt, run_folder, ret_late));
 
     if (err == NULL)
         supervisor_on_suspend(on_suspend, handle);

@@ -34,8 +34,8 @@ struct qemu_watch {
     struct qemu_fault fault;
 };
 
-/* Whether REASON is one of a user's limits: of the errors that mean a full disk, QEMU tells only
- * ENOSPC from others. */
+/* Whether REASON is that of a full disk or one of a user's limits: QEMU marks ENOSPC alone, so the
+ * others are known by their text. */
 static bool is_limit(const char *reason)
 {
     static const int limits[] = {ENOSPC, EDQUOT, EFBIG};
