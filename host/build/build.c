@@ -24,7 +24,7 @@
 #include "host/vm/vm.h"
 
 /* What a build has made so far. */
-struct state {
+struct build_state {
     const struct build *build;
     const struct spec *spec;
     struct plan plan;
@@ -42,7 +42,7 @@ struct state {
 
 /* Ends the VM, if there is one, and releases the base disk. There is nothing to flush and no
  * orderly shutdown. */
-static void end_vm(struct state *state)
+static void end_vm(struct build_state *state)
 {
     vm_free(STEAL(state->vm));
     base_disk_release(&state->disk);
@@ -59,7 +59,7 @@ static bool runs_in_guest(const char *architecture)
 }
 
 /* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
-static struct error *check_architecture(const struct state *state)
+static struct error *check_architecture(const struct build_state *state)
 {
     const char *architecture = json_get_string(state->base->config, "architecture");
 
@@ -73,7 +73,7 @@ static struct error *check_architecture(const struct state *state)
 
 /* Opens the base image. Its tars are needed only by a base disk that is yet to be made, or by the
  * output. */
-static struct error *open_base(struct state *state)
+static struct error *open_base(struct build_state *state)
 {
     const struct spec *spec = state->spec;
     CLEANUP(reference_free) struct reference reference = {0};
@@ -97,7 +97,7 @@ static struct error *open_base(struct state *state)
 /* The contents_base of contents_of: the base's paths, which are read when they are needed. */
 static struct error *read_base_tree(void *context, const struct merged_tree **ret)
 {
-    struct state *state = context;
+    struct build_state *state = context;
 
     for (size_t i = 0; state->base_tree == NULL && i < state->base->layer_count; i++)
         TRY(layer_tar_need(&state->base->layers[i], state->build->store));
@@ -109,7 +109,7 @@ static struct error *read_base_tree(void *context, const struct merged_tree **re
 
 /* Returns the limit for mtimes in the layer, in seconds since 1970. It is not before the base was
  * made, so that what a script or a source touches is not older than what it comes from. */
-static int64_t latest_mtime(const struct state *state)
+static int64_t latest_mtime(const struct build_state *state)
 {
     int64_t base = image_config_created(state->base != NULL ? state->base->config : NULL);
 
@@ -117,7 +117,7 @@ static int64_t latest_mtime(const struct state *state)
 }
 
 /* Returns the time that the guest's clock starts at, in seconds since 1970. */
-static int64_t guest_clock(const struct state *state)
+static int64_t guest_clock(const struct build_state *state)
 {
     return state->spec->network ? time(NULL) : latest_mtime(state);
 }
@@ -149,7 +149,7 @@ static struct contents_source *make_sources(const struct spec_contents *contents
 
 /* With a base, the directories that no source names are left to the guest, which creates them as
  * the base has them. */
-static struct contents contents_of(struct state *state)
+static struct contents contents_of(struct build_state *state)
 {
     return (struct contents){.sources = state->sources,
                              .source_count = state->spec->contents.count,
@@ -168,7 +168,7 @@ static struct error *produce_contents(void *context, struct sink sink)
 }
 
 /* Carries out one step of the plan in the guest. */
-static struct error *run_step(struct state *state, struct vm *vm, enum plan_step step)
+static struct error *run_step(struct build_state *state, struct vm *vm, enum plan_step step)
 {
     if (step >= PLAN_HOOK)
         return vm_run_hook(vm, (enum guest_hook)(step - PLAN_HOOK));
@@ -190,7 +190,7 @@ static struct error *run_step(struct state *state, struct vm *vm, enum plan_step
     return NULL;
 }
 
-static struct error *run_steps(struct state *state, struct vm *vm)
+static struct error *run_steps(struct build_state *state, struct vm *vm)
 {
     for (size_t i = 0; i < state->plan.step_count; i++) {
         enum plan_step step = state->plan.steps[i];
@@ -207,7 +207,7 @@ static struct error *run_steps(struct state *state, struct vm *vm)
 
 /* Fills a new base disk and publishes it, then mounts it. *RET_DAMAGED: whether the disk is from
  * the store and cannot be mounted. */
-static struct error *use_base_disk(struct state *state, bool *ret_damaged)
+static struct error *use_base_disk(struct build_state *state, bool *ret_damaged)
 {
     struct base_disk *disk = &state->disk;
 
@@ -225,7 +225,7 @@ static struct error *use_base_disk(struct state *state, bool *ret_damaged)
     return err;
 }
 
-static struct error *launch(struct state *state)
+static struct error *launch(struct build_state *state)
 {
     const struct spec *spec = state->spec;
     const struct base_disk *disk = &state->disk;
@@ -264,7 +264,8 @@ static struct error *launch(struct state *state)
 }
 
 /* One VM from its disks to the layer; end_vm ends it. */
-static struct error *run_vm(struct state *state, struct layer_writer *writer, bool *ret_damaged)
+static struct error *run_vm(struct build_state *state, struct layer_writer *writer,
+                            bool *ret_damaged)
 {
     if (state->plan.needs_base)
         TRY(base_disk_open(state->build->store, state->base, &state->disk));
@@ -280,7 +281,7 @@ static struct error *run_vm(struct state *state, struct layer_writer *writer, bo
 
 /* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made again,
  * once. */
-static struct error *build_root_layer(struct state *state, struct layer_writer *writer)
+static struct error *build_root_layer(struct build_state *state, struct layer_writer *writer)
 {
     bool damaged = false;
     struct error *err = run_vm(state, writer, &damaged);
@@ -294,7 +295,7 @@ static struct error *build_root_layer(struct state *state, struct layer_writer *
     return run_vm(state, writer, &damaged);
 }
 
-static struct error *build_pure_layer(struct state *state, struct layer_writer *writer)
+static struct error *build_pure_layer(struct build_state *state, struct layer_writer *writer)
 {
     struct contents contents = contents_of(state);
 
@@ -305,14 +306,14 @@ static struct error *build_pure_layer(struct state *state, struct layer_writer *
 }
 
 /* Whether the image gets a new layer: one that only changes a base's config does not. */
-static bool needs_layer(const struct state *state)
+static bool needs_layer(const struct build_state *state)
 {
     return state->plan.needs_vm || state->spec->contents.count > 0 ||
            state->spec->closure.count > 0 || state->base == NULL ||
            output_format_row(state->build->output.format)->is_layer;
 }
 
-static struct error *make_layer(struct state *state, struct layer *ret)
+static struct error *make_layer(struct build_state *state, struct layer *ret)
 {
     CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
     CLEANUP(freep) char *folder = NULL;
@@ -328,7 +329,7 @@ static struct error *make_layer(struct state *state, struct layer *ret)
 }
 
 /* Moves the base's layers to the new image. */
-static void take_base_layers(struct state *state)
+static void take_base_layers(struct build_state *state)
 {
     struct image *base = state->base;
 
@@ -340,7 +341,7 @@ static void take_base_layers(struct state *state)
         base->layer_count = 0;
 }
 
-static struct error *make_image(struct state *state)
+static struct error *make_image(struct build_state *state)
 {
     const struct spec *spec = state->spec;
     struct image *image = state->image;
@@ -362,7 +363,7 @@ static struct error *make_image(struct state *state)
  * the output. 0 is done by the calling thread: libguestfs' error handler belongs to one thread. */
 static struct error *finish(void *context, size_t index, const atomic_bool *stopped)
 {
-    struct state *state = context;
+    struct build_state *state = context;
 
     (void)stopped;
     if (index > 0)
@@ -371,7 +372,7 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
     return NULL;
 }
 
-static struct error *run(struct state *state)
+static struct error *run(struct build_state *state)
 {
     temporary_remove_abandoned();
     plan_make(state->spec, &state->plan);
@@ -392,11 +393,11 @@ static struct error *run(struct state *state)
 struct error *build_run(const struct build *build)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
-    struct state state = {.build = build,
-                          .spec = build->spec,
-                          .sources = make_sources(&build->spec->contents),
-                          .disk = {.lock = -1},
-                          .image = image};
+    struct build_state state = {.build = build,
+                                .spec = build->spec,
+                                .sources = make_sources(&build->spec->contents),
+                                .disk = {.lock = -1},
+                                .image = image};
     struct error *err = run(&state);
 
     end_vm(&state);
