@@ -57,7 +57,7 @@ static int64_t created_of(const struct content *content)
 {
     const struct image *image = content->image;
     const char *text = image != NULL ? json_get_string(image->config, "created") : NULL;
-    int64_t created = 0;
+    int64_t created;
 
     return text != NULL && rfc3339_parse(text, &created) ? created : 0;
 }
@@ -131,23 +131,27 @@ static bool is_blob(const char *name)
 static bool is_replaceable(const char *path, enum output_format format)
 {
     DIR *dir = opendir(path);
-    bool is_own = dir != NULL;
+    bool only_members = dir != NULL;
 
-    while (is_own) {
+    while (only_members) {
+        errno = 0;
         const struct dirent *entry = readdir(dir);
         const char *const *name = output_format_row(format)->members;
 
-        if (entry == NULL)
+        if (entry == NULL) {
+            only_members = errno == 0; /* what cannot be read may be anything */
             break;
+        }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         while (*name != NULL && strcmp(*name, entry->d_name) != 0)
             name++;
-        is_own = *name != NULL || (output_format_row(format)->has_blobs && is_blob(entry->d_name));
+        only_members =
+            *name != NULL || (output_format_row(format)->has_blobs && is_blob(entry->d_name));
     }
     if (dir != NULL)
         closedir(dir);
-    return is_own;
+    return only_members;
 }
 
 /* Replaces the directory TARGET by the directory TEMPORARY, and removes the old one. */
@@ -230,8 +234,9 @@ struct error *output_check(const struct output *output)
         return NULL;
     else if (strcmp(path, output->path) != 0 ||
              (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
-        return error_advise(error_new(EXIT_OTHER, "write '%s': it names a directory", output->path),
-                            "name a file with --output");
+        return error_advise(
+            error_new(EXIT_OTHER, "write '%s': must be a file, not a directory", output->path),
+            "name a file with --output");
     if (lstat(path, &status) < 0 && errno == ENAMETOOLONG)
         return error_advise(error_errno(EXIT_OTHER, "write '%s'", output->path),
                             "choose another path with --output");

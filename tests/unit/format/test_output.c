@@ -437,7 +437,7 @@ static void test_archive_named_as_folder(void **state)
 
         assert_non_null(err);
         assert_int_equal(err->code, EXIT_OTHER);
-        assert_non_null(strstr(err->message, "names a directory"));
+        assert_non_null(strstr(err->message, "must be a file, not a directory"));
     }
 }
 
