@@ -122,6 +122,22 @@ static enum wire_status receive_file(struct guest *guest, int fd, uint64_t limit
     return status;
 }
 
+/* Answers a call whose file was received with STATUS, as receive_file returns it. */
+static enum wire_status reply_to_file(struct guest *guest, const struct wire_call *call,
+                                      enum wire_status status)
+{
+    switch (status) {
+    case WIRE_END:
+        return wire_reply(guest->wire, call);
+    case WIRE_OK:
+        return refuse_file(guest, call);
+    case WIRE_CANCELLED:
+        return reply_fault(guest, call);
+    default:
+        return WIRE_LOST;
+    }
+}
+
 static enum wire_status serve_upload(struct guest *guest, struct wire_call *call)
 {
     char *path = read_path(guest, call);
@@ -136,16 +152,7 @@ static enum wire_status serve_upload(struct guest *guest, struct wire_call *call
         fault_set(&guest->fault, errno, "write the incoming file");
         status = WIRE_CANCELLED;
     }
-    switch (status) {
-    case WIRE_END:
-        return wire_reply(guest->wire, call);
-    case WIRE_OK:
-        return refuse_file(guest, call);
-    case WIRE_CANCELLED:
-        return reply_fault(guest, call);
-    default:
-        return WIRE_LOST;
-    }
+    return reply_to_file(guest, call, status);
 }
 
 /* A worker's work: unpacks the contents from the pipe into layer/. */
@@ -203,17 +210,10 @@ static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call
     if (!right || overlay_show(&guest->mounted, false, &guest->fault))
         return refuse_file(guest, call);
     int unpacked = 0;
+    enum wire_status status = receive_contents(guest, &unpacked);
 
-    switch (receive_contents(guest, &unpacked)) {
-    case WIRE_END:
-        return unpacked ? reply_fault(guest, call) : wire_reply(guest->wire, call);
-    case WIRE_OK:
-        return refuse_file(guest, call);
-    case WIRE_CANCELLED:
-        return reply_fault(guest, call);
-    default:
-        return WIRE_LOST;
-    }
+    return status == WIRE_END && unpacked ? reply_fault(guest, call)
+                                          : reply_to_file(guest, call, status);
 }
 
 static const struct {
