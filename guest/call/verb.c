@@ -209,7 +209,7 @@ static int act(struct guest *guest, enum guest_verb verb, const struct words *wo
     case GUEST_VERB_COUNT:
         break;
     }
-    return fault_set(&guest->fault, ENOSYS, "find the verb");
+    return fault_set(&guest->fault, ENOSYS, "serve verb %d", (int)verb);
 }
 
 static enum guest_verb find_verb(const char *name)
@@ -227,7 +227,7 @@ int verb_run(struct guest *guest, char **texts, size_t count)
 
     guest->reply[0] = '\0';
     if (count == 0)
-        return fault_set(&guest->fault, EINVAL, "find the verb");
+        return fault_set(&guest->fault, EINVAL, "find the verb of a call without words");
     enum guest_verb verb = find_verb(texts[0]);
 
     if (verb == GUEST_VERB_COUNT)

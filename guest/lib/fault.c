@@ -72,6 +72,5 @@ void fault_complain(const char *format, ...)
 
     line[used] = '\n';
     /* The console is the last resort: its own failure cannot be reported. */
-    if (dprintf(STDERR_FILENO, "init: %.*s", (int)used + 1, line) < 0)
-        return;
+    (void)dprintf(STDERR_FILENO, "init: %.*s", (int)used + 1, line);
 }

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What the keeper is told; it answers with 0 or an errno. */
+/* What the keeper is sent; it answers with 0 or an errno. */
 struct order {
     int64_t seconds;
     bool hold;
@@ -73,7 +73,7 @@ static int start_keeper(void)
     return 0;
 }
 
-static int tell(struct order order, struct fault *fault)
+static int send_order(struct order order, struct fault *fault)
 {
     int cause = 0;
 
@@ -87,10 +87,10 @@ static int tell(struct order order, struct fault *fault)
 
 int clock_run(int64_t seconds, struct fault *fault)
 {
-    return tell((struct order){.seconds = seconds}, fault);
+    return send_order((struct order){.seconds = seconds}, fault);
 }
 
 int clock_hold(int64_t seconds, struct fault *fault)
 {
-    return tell((struct order){.seconds = seconds, .hold = true}, fault);
+    return send_order((struct order){.seconds = seconds, .hold = true}, fault);
 }

@@ -151,7 +151,7 @@ static int pack_name(struct packing *packing, struct level level, const struct n
 /* Turns ITEM, a name in the directory packing->path, into the whiteout that it stands for, if it
  * does. A 0:0 device over nothing is only a device. What a socket has replaced is gone, though the
  * socket itself is left out. */
-static int translate(struct packing *packing, struct level level, struct name *item)
+static int to_whiteout(struct packing *packing, struct level level, struct name *item)
 {
     struct stat status, hidden;
 
@@ -188,7 +188,7 @@ static int collect_names(struct packing *packing, struct level level, bool opaqu
     if (names_read(level.upper, names))
         return -1;
     for (size_t i = 0; i < names->count; i++)
-        if (translate(packing, level, &names->items[i]))
+        if (to_whiteout(packing, level, &names->items[i]))
             return -1;
     if (opaque && names_add(names, WHITEOUT_OPAQUE, DT_WHT))
         return -1;
