@@ -38,8 +38,7 @@
                                               const char *to_name);
 
 /* Appends the SIZE bytes of the file FROM at TO's position; holes stay holes if TO can have them.
- * Errors: EXIT_OTHER if FROM cannot be
- * read or is not of that size; EXIT_DISK_FULL. */
+ * Errors: EXIT_OTHER if FROM cannot be read or is not of that size; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name);
 
 /* The same, and uses up FROM, a temporary: what was copied no longer takes space on its disk, if

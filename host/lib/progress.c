@@ -199,6 +199,22 @@ void progress_done(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
+/* Shows LINE of a script, made harmless, as an event or on a terminal. */
+static void show_harmless(const struct buffer *line)
+{
+    CLEANUP(freep)
+    char *text = printable_copy(line->data, line->length, PRINTABLE_COLOURS, PRINTABLE_ESCAPE);
+
+    if (progress.mode != PROGRESS_JSON) {
+        show_line(text);
+        return;
+    }
+    struct json *event = new_event("output");
+
+    json_set(event, "line", json_string(text));
+    show_event(event);
+}
+
 /* Shows the script's line that was collected. */
 static void flush_line(void)
 {
@@ -206,27 +222,15 @@ static void flush_line(void)
 
     if (line->length > 0 && line->data[line->length - 1] == '\r')
         line->data[--line->length] = '\0';
-    if (progress.mode == PROGRESS_JSON) {
-        struct json *event = new_event("output");
-        CLEANUP(freep)
-        char *text = printable_copy(line->data, line->length, PRINTABLE_COLOURS, PRINTABLE_ESCAPE);
-
-        json_set(event, "line", json_string(text));
-        show_event(event);
+    if (progress.mode == PROGRESS_JSON ||
+        (progress.mode != PROGRESS_NONE && isatty(STDERR_FILENO))) {
+        show_harmless(line);
     } else if (progress.mode != PROGRESS_NONE) {
-        if (isatty(STDERR_FILENO)) {
-            CLEANUP(freep)
-            char *text =
-                printable_copy(line->data, line->length, PRINTABLE_COLOURS, PRINTABLE_ESCAPE);
-
-            show_line(text);
-        } else {
-            buffer_append(line, "\n", 1);
-            show(line->data, line->length);
-        }
-        if (progress.mode == PROGRESS_TTY && progress.stage != NULL)
-            show_status();
+        buffer_append(line, "\n", 1);
+        show(line->data, line->length);
     }
+    if (progress.mode == PROGRESS_TTY && progress.stage != NULL)
+        show_status();
     line->length = 0;
 }
 
@@ -317,60 +321,47 @@ void progress_detail(const char *format, ...)
     va_end(args);
 }
 
-/* An error's message and advice are one line each, whatever names they contain. */
-static void show_error_event(const struct error *err)
+/* Shows a part of an error: the member KEY of EVENT, or, if that is NULL, lines that begin with
+ * PREFIX. */
+static void show_part(struct json *event, const char *key, const char *prefix, const char *text)
 {
-    const char *texts[] = {err->message, err->advice};
-    const char *keys[] = {"message", "advice"};
-    struct json *event = new_event("error");
+    CLEANUP(freep) char *lines = make_lines_harmless(event != NULL ? "" : prefix, text);
 
-    json_set(event, "code", json_integer(err->code));
-    for (size_t i = 0; i < 2; i++) {
-        if (texts[i] == NULL)
-            continue;
-        CLEANUP(freep)
-        char *harmless =
-            printable_copy(texts[i], strlen(texts[i]), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
-
-        json_set(event, keys[i], json_string(harmless));
-    }
-    if (err->details != NULL) {
-        CLEANUP(freep) char *details = make_lines_harmless("", err->details);
-
-        json_set(event, "details", json_string(details));
-    }
-    show_event(event);
+    if (event != NULL)
+        json_set(event, key, json_string(lines));
+    else
+        show_line(lines);
 }
 
-static void show_error_lines(const struct error *err)
+/* The same for one that is a single line, whatever names it contains. */
+static void show_line_part(struct json *event, const char *key, const char *text)
 {
-    const char *texts[] = {err->message, err->advice};
+    CLEANUP(freep)
+    char *line = printable_copy(text, strlen(text), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
 
-    for (size_t i = 0; i < 2; i++) {
-        if (texts[i] == NULL)
-            continue;
-        CLEANUP(freep)
-        char *harmless =
-            printable_copy(texts[i], strlen(texts[i]), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
-        CLEANUP(freep) char *line = xasprintf("vmbuild: %s", harmless);
+    show_part(event, key, "vmbuild: ", line);
+}
 
-        show_line(line);
-    }
-    if (err->details != NULL) {
-        CLEANUP(freep) char *details = make_lines_harmless("  | ", err->details);
+static void show_error(const struct error *err)
+{
+    struct json *event = progress.mode == PROGRESS_JSON ? new_event("error") : NULL;
 
-        show_line(details);
-    }
+    if (event != NULL)
+        json_set(event, "code", json_integer(err->code));
+    show_line_part(event, "message", err->message);
+    if (err->advice != NULL)
+        show_line_part(event, "advice", err->advice);
+    if (err->details != NULL)
+        show_part(event, "details", "  | ", err->details);
+    if (event != NULL)
+        show_event(event);
 }
 
 void progress_error(const struct error *err)
 {
     progress_output_end();
     pthread_mutex_lock(&progress.mutex);
-    if (progress.mode == PROGRESS_JSON)
-        show_error_event(err);
-    else
-        show_error_lines(err);
+    show_error(err);
     pthread_mutex_unlock(&progress.mutex);
 }
 

@@ -7,8 +7,7 @@
  *
  *   tty    a stage line that is rewritten in place, script output above it
  *   plain  a line for each stage that starts and for each note; script output as it comes
- *   json   one object a line:
- * {"event":"stage","stage":S,"state":"start"|"done","seconds":T,"bytes":N},
+ *   json   one object a line: {"event":"stage","stage":S,"state":"start"|"done",...},
  *          {"event":"progress",...}, {"event":"output","line":L}, {"event":"note","text":T},
  *          {"event":"error",...} and at the end {"event":"done","output":PATH,...}
  *   none   nothing but errors
