@@ -26,29 +26,17 @@ static struct error *read_source(const struct spec_key *key, const struct spec_s
     return spec_path_read(key, source, value, &content->source);
 }
 
-/* Brings the target into its normal form. */
 static struct error *read_target(const struct spec_key *key, const struct spec_source *source,
                                  const struct json *value, struct spec_content *content)
 {
-    CLEANUP(buffer_free) struct buffer clean = {0};
-    char *state = NULL;
+    char *target = NULL;
 
     (void)source;
-    if (value->type != JSON_STRING || *value->text != '/')
+    if (value->type != JSON_STRING)
         return spec_error(key->name, value, "'target' must be an absolute path");
-    CLEANUP(freep) char *copy = xstrdup(value->text);
-
-    for (char *part = strtok_r(copy, "/", &state); part != NULL;
-         part = strtok_r(NULL, "/", &state)) {
-        if (strcmp(part, "..") == 0)
-            return spec_error(key->name, value, "target '%s' must not contain '..'", value->text);
-        if (strcmp(part, ".") != 0)
-            buffer_printf(&clean, "/%s", part);
-    }
-    if (clean.length == 0)
-        buffer_append(&clean, "/", 1);
+    TRY(spec_path_read_target(key, value, &target));
     free(content->target);
-    content->target = buffer_steal(&clean);
+    content->target = target;
     return NULL;
 }
 

@@ -43,6 +43,28 @@ struct error *spec_path_read(const struct spec_key *key, const struct spec_sourc
     return NULL;
 }
 
+struct error *spec_path_read_target(const struct spec_key *key, const struct json *value,
+                                    char **ret)
+{
+    CLEANUP(buffer_free) struct buffer clean = {0};
+    CLEANUP(freep) char *copy = xstrdup(value->text);
+    char *state = NULL;
+
+    if (*value->text != '/')
+        return spec_error(key->name, value, "target '%s' must be an absolute path", value->text);
+    for (char *part = strtok_r(copy, "/", &state); part != NULL;
+         part = strtok_r(NULL, "/", &state)) {
+        if (strcmp(part, "..") == 0)
+            return spec_error(key->name, value, "target '%s' must not contain '..'", value->text);
+        if (strcmp(part, ".") != 0)
+            buffer_printf(&clean, "/%s", part);
+    }
+    if (clean.length == 0)
+        buffer_append(&clean, "/", 1);
+    *ret = buffer_steal(&clean);
+    return NULL;
+}
+
 /* The text of the file that {"file": PATH} names. */
 static struct error *read_file(const struct spec_key *key, const struct spec_source *source,
                                const struct json *value, struct buffer *out)
@@ -272,30 +294,18 @@ static bool is_below(const char *path, const char *dir)
     return strncmp(path, dir, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
-/* Checks a share's target and brings it into its normal form. */
-static struct error *clean_target(const struct spec_key *key, const struct json *value, char **ret)
+/* Reads a share's target into *RET, which is NULL so far; it is freed with the list. */
+static struct error *read_target(const struct spec_key *key, const struct json *value, char **ret)
 {
     static const char *const taken[] = {"/dev", "/proc", "/sys"};
-    CLEANUP(buffer_free) struct buffer clean = {0};
-    CLEANUP(freep) char *copy = xstrdup(value->text);
-    char *state = NULL;
 
-    if (*value->text != '/')
-        return spec_error(key->name, value, "target '%s' must be an absolute path", value->text);
-    for (char *part = strtok_r(copy, "/", &state); part != NULL;
-         part = strtok_r(NULL, "/", &state)) {
-        if (strcmp(part, "..") == 0)
-            return spec_error(key->name, value, "target '%s' must not contain '..'", value->text);
-        if (strcmp(part, ".") != 0)
-            buffer_printf(&clean, "/%s", part);
-    }
-    if (clean.length == 0)
+    TRY(spec_path_read_target(key, value, ret));
+    if (strcmp(*ret, "/") == 0)
         return spec_error(key->name, value, "the target must not be the root directory");
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (is_below(clean.data, taken[i]))
+        if (is_below(*ret, taken[i]))
             return spec_error(key->name, value, "target '%s' must not be in %s", value->text,
                               taken[i]);
-    *ret = buffer_steal(&clean);
     return NULL;
 }
 
@@ -314,7 +324,7 @@ static struct error *read_share(const struct spec_key *key, const struct spec_so
         return spec_error(key->name, from, "'%s': not a directory", ret->source);
     if (access(ret->source, R_OK | X_OK) < 0)
         return spec_error(key->name, from, "'%s': %s", ret->source, strerror(errno));
-    return clean_target(key, target, &ret->target);
+    return read_target(key, target, &ret->target);
 }
 
 /* Refuses the last of SHARES, which is VALUE, if its target overlaps an earlier one. */

@@ -18,4 +18,10 @@ extern const struct spec_kind spec_path_shares;  /* struct spec_shares */
                                            const struct spec_source *source,
                                            const struct json *value, char **ret);
 
+/* Sets *RET, which the caller frees, to the normal form of VALUE, a string of KEY that names an
+ * absolute path in the image: "/a/b", or "/". Errors: EXIT_INPUT, from spec_error, if it is not
+ * absolute or leads through "..". */
+[[nodiscard]] struct error *spec_path_read_target(const struct spec_key *key,
+                                                  const struct json *value, char **ret);
+
 #endif
