@@ -60,8 +60,8 @@ typedef struct error *(*contents_visit)(void *context, struct contents_entry *en
                                                   void *context);
 
 /* Passes the data of ENTRY, a regular file called NAME in the source PATH, to SINK; holes as zeros,
- * which it counts. Errors:
- * EXIT_INPUT (damaged, or shorter than its header states), and those of SINK. */
+ * which it counts. Errors: EXIT_INPUT (damaged, or shorter than its header states), and those of
+ * SINK. */
 [[nodiscard]] struct error *contents_entry_copy(struct contents_entry *entry, const char *path,
                                                 const char *name, struct sink sink);
 

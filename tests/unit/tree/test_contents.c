@@ -14,22 +14,8 @@
 
 #include "host/lib/memory.h"
 #include "host/tree/contents.h"
+#include "tests/unit/contents.h"
 #include "tests/unit/folder.h"
-#include "tests/unit/sources.h"
-
-static void run(const char *command)
-{
-    char *line = xasprintf("cd '%s' && %s", folder, command);
-
-    assert_int_equal(system(line), 0);
-    free(line);
-}
-
-static struct error *append(void *context, const void *bytes, size_t length)
-{
-    buffer_append(context, bytes, length);
-    return NULL;
-}
 
 /* Appends an entry as "TYPE MODE UID MTIME PATH[ -> LINK][ = DATA]". */
 static void describe(struct archive *archive, struct archive_entry *entry, struct buffer *out)
@@ -37,15 +23,10 @@ static void describe(struct archive *archive, struct archive_entry *entry, struc
     char data[64] = "";
     const char *hardlink = archive_entry_hardlink(entry);
     const char *symlink = archive_entry_symlink(entry);
-    mode_t type = archive_entry_filetype(entry);
 
-    buffer_printf(out, "%c %o %d %d %s",
-                  hardlink        ? 'h'
-                  : S_ISDIR(type) ? 'd'
-                  : S_ISLNK(type) ? 'l'
-                                  : 'f',
-                  (unsigned)archive_entry_perm(entry), (int)archive_entry_uid(entry),
-                  (int)archive_entry_mtime(entry), archive_entry_pathname(entry));
+    buffer_printf(out, "%c %o %d %d %s", type_letter(entry), (unsigned)archive_entry_perm(entry),
+                  (int)archive_entry_uid(entry), (int)archive_entry_mtime(entry),
+                  archive_entry_pathname(entry));
     if (hardlink != NULL || symlink != NULL)
         buffer_printf(out, " -> %s", hardlink ? hardlink : symlink);
     if (archive_read_data(archive, data, sizeof data - 1) > 0)
@@ -59,9 +40,6 @@ static char *pack(const char *const *paths, const struct contents *options, stru
 {
     struct strings list = {0};
     struct contents contents = *options;
-    struct buffer text = {0};
-    struct archive *archive = archive_read_new();
-    struct archive_entry *entry;
 
     for (; *paths != NULL; paths++)
         strings_take(&list, xasprintf("%s/%s", folder, *paths));
@@ -71,14 +49,8 @@ static char *pack(const char *const *paths, const struct contents *options, stru
     contents.sources = sources;
     contents.source_count = list.count;
     assert_null(contents_write(&contents, (struct sink){append, tar}));
-    archive_read_support_format_tar(archive);
-    assert_int_equal(archive_read_open_memory(archive, tar->data, tar->length), ARCHIVE_OK);
-    while (archive_read_next_header(archive, &entry) == ARCHIVE_OK)
-        describe(archive, entry, &text);
-    archive_read_free(archive);
     strings_free(&list);
-    buffer_append(&text, "", 0);
-    return buffer_steal(&text);
+    return list_entries(tar, describe);
 }
 
 static void expect(const char *const *paths, const char *expected)

@@ -14,21 +14,8 @@
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/contents.h"
+#include "tests/unit/contents.h"
 #include "tests/unit/folder.h"
-#include "tests/unit/sources.h"
-
-static void run(const char *command)
-{
-    CLEANUP(freep) char *line = xasprintf("cd '%s' && %s", folder, command);
-
-    assert_int_equal(system(line), 0);
-}
-
-static struct error *append(void *context, const void *bytes, size_t length)
-{
-    buffer_append(context, bytes, length);
-    return NULL;
-}
 
 /* An image below, and how often it was asked for. */
 struct base {
@@ -73,36 +60,21 @@ static struct error *get_base(void *context, const struct merged_tree **ret)
     return NULL;
 }
 
-/* The entries of TAR as "TYPE PATH[ > LINK]", a space after each. The caller's. */
-static char *list(const struct buffer *tar)
+/* Appends ENTRY as "TYPE PATH[ > LINK] ". */
+static void describe(struct archive *archive, struct archive_entry *entry, struct buffer *out)
 {
-    struct buffer text = {0};
-    CLEANUP(archive_read_freep) struct archive *archive = xallocated(archive_read_new());
-    struct archive_entry *entry;
+    const char *hardlink = archive_entry_hardlink(entry);
+    const char *symlink = archive_entry_symlink(entry);
 
-    archive_read_support_format_tar(archive);
-    assert_int_equal(archive_read_open_memory(archive, tar->data, tar->length), ARCHIVE_OK);
-    while (archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
-        const char *hardlink = archive_entry_hardlink(entry);
-        const char *symlink = archive_entry_symlink(entry);
-        mode_t type = archive_entry_filetype(entry);
-
-        buffer_printf(&text, "%c %s",
-                      hardlink != NULL ? 'h'
-                      : S_ISDIR(type)  ? 'd'
-                      : S_ISLNK(type)  ? 'l'
-                                       : 'f',
-                      archive_entry_pathname(entry));
-        if (hardlink != NULL || symlink != NULL)
-            buffer_printf(&text, " > %s", hardlink != NULL ? hardlink : symlink);
-        buffer_append(&text, " ", 1);
-    }
-    buffer_append(&text, "", 0);
-    return buffer_steal(&text);
+    (void)archive;
+    buffer_printf(out, "%c %s", type_letter(entry), archive_entry_pathname(entry));
+    if (hardlink != NULL || symlink != NULL)
+        buffer_printf(out, " > %s", hardlink != NULL ? hardlink : symlink);
+    buffer_append(out, " ", 1);
 }
 
 /* Packs the sources SOURCES, names in the directory which NULL ends, over BASE (or NULL). *RET, the
- * caller's, is what `list` returns. */
+ * caller's, has its entries. */
 static struct error *pack(const char *const *sources, struct base *base, char **ret)
 {
     CLEANUP(strings_free) struct strings paths = {0};
@@ -119,7 +91,7 @@ static struct error *pack(const char *const *sources, struct base *base, char **
     contents.source_count = paths.count;
     struct error *err = contents_write(&contents, (struct sink){append, &tar});
 
-    *ret = err == NULL ? list(&tar) : NULL;
+    *ret = err == NULL ? list_entries(&tar, describe) : NULL;
     return err;
 }
 
@@ -318,7 +290,7 @@ static char *pack_closure(const char *const *base_lines, const char *name)
     make_base(base_lines, &base);
     assert_null(contents_write(&contents, (struct sink){append, &tar}));
     merged_tree_free(base.tree);
-    return list(&tar);
+    return list_entries(&tar, describe);
 }
 
 /* What the base has where a symlink leads is left out, too. */
@@ -358,7 +330,7 @@ static void test_closure_and_contents(void **state)
         "ln -s /srv contents/$PWD/opt");
     strings_take(&closure, xasprintf("%s/opt", folder));
     assert_null(contents_write(&contents, (struct sink){append, &tar}));
-    listing = list(&tar);
+    listing = list_entries(&tar, describe);
     assert_memory_equal(listing, "f srv/g ", 8);
     assert_non_null(strstr(listing, " d srv/ f srv/f d srv/sub/ f srv/sub/h "));
     assert_non_null(strstr(listing, "/opt > /srv "));

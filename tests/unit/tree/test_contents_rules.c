@@ -14,20 +14,8 @@
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/contents.h"
+#include "tests/unit/contents.h"
 #include "tests/unit/folder.h"
-
-static void run(const char *command)
-{
-    CLEANUP(freep) char *line = xasprintf("cd '%s' && %s", folder, command);
-
-    assert_int_equal(system(line), 0);
-}
-
-static struct error *append(void *context, const void *bytes, size_t length)
-{
-    buffer_append(context, bytes, length);
-    return NULL;
-}
 
 /* Appends ENTRY as "MODE UID:GID PATH[ > LINK][ = DATA] ". */
 static void describe(struct archive *archive, struct archive_entry *entry, struct buffer *out)
@@ -49,20 +37,13 @@ static void describe(struct archive *archive, struct archive_entry *entry, struc
 /* Packs SOURCE, whose path is a name in the directory. *RET, the caller's, has its entries. */
 static struct error *pack(struct contents_source source, char **ret)
 {
-    CLEANUP(buffer_free) struct buffer tar = {0}, text = {0};
+    CLEANUP(buffer_free) struct buffer tar = {0};
     CLEANUP(freep) char *path = xasprintf("%s/%s", folder, source.path);
     struct contents contents = {.sources = &source, .source_count = 1, .clamp = 1};
-    CLEANUP(archive_read_freep) struct archive *archive = xallocated(archive_read_new());
-    struct archive_entry *entry;
 
     source.path = path;
     TRY(contents_write(&contents, (struct sink){append, &tar}));
-    archive_read_support_format_tar(archive);
-    assert_int_equal(archive_read_open_memory(archive, tar.data, tar.length), ARCHIVE_OK);
-    while (archive_read_next_header(archive, &entry) == ARCHIVE_OK)
-        describe(archive, entry, &text);
-    buffer_append(&text, "", 0);
-    *ret = buffer_steal(&text);
+    *ret = list_entries(&tar, describe);
     return NULL;
 }
 
