@@ -131,7 +131,7 @@ printf '#!/bin/bash\nargs=("$@")\nfor i in "${!args[@]}"; do [ "${args[i]}" != -
     "$(command -v qemu-system-x86_64)" > "$WORK/other-processor"
 chmod 755 "$WORK/other-processor"
 jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, runAsRoot: "useradd user; ldconfig; uname -a > /uname
-    echo hello | sha256sum > /sum; perl -e \"print sqrt(2) . exp(1)\" > /numbers; touch /done; ls -lR /etc > /list"}' > "$WORK/one/job.json"
+    echo hello | sha256sum > /sum; perl -e \"print sqrt(2) . exp(1)\" > /numbers; touch /done; ls -lR /etc > /list; cat /proc/cpuinfo > /cpuinfo"}' > "$WORK/one/job.json"
 expected=
 same "the same processor" one
 USER_ENV=(VMBUILD_QEMU="$WORK/other-processor")
