@@ -30,7 +30,9 @@ static const struct choice compressions[] = {
 };
 
 static const struct choice accelerators[] = {
-    {"auto", ACCELERATOR_AUTO, "KVM if it works here, otherwise TCG. This is the default."},
+    {"auto", ACCELERATOR_AUTO,
+     "KVM if it works here, otherwise TCG, also if the VM does not start under KVM. This is the "
+     "default."},
     {"kvm", ACCELERATOR_KVM, "KVM. If it does not work here, the VM does not start."},
     {"tcg", ACCELERATOR_TCG, "Emulation by QEMU, which works everywhere and is slower."},
     {0},

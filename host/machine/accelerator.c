@@ -28,6 +28,16 @@
 static const unsigned char code[] = {0x66, 0xb9, 0x80, 0x84, 0x1e, 0x00,
                                      0x66, 0x49, 0x75, 0xfc, 0xf4};
 
+/* The milliseconds that a probe may take, of the processor's time and by the clock. */
+struct patience {
+    int cpu, clock;
+};
+
+static const struct patience patiences[] = {{.cpu = 100, .clock = 500},
+                                            {.cpu = 200, .clock = ACCELERATOR_PROBE_MS - 500}};
+static const struct patience requested_patiences[] = {
+    {.cpu = 1000, .clock = ACCELERATOR_REQUESTED_PROBE_MS}};
+
 /* What the child reports: how far it came. */
 struct report {
     enum { OPEN, VERSION, SET_UP, RUN, WORKS } stage;
@@ -106,9 +116,9 @@ static struct report probe(const char *device)
 }
 
 /* The child. It makes async-signal-safe calls only, since the parent may have threads. */
-static _Noreturn void run_child(const char *device, int channel)
+static _Noreturn void run_child(const char *device, int cpu_ms, int channel)
 {
-    const struct itimerval limit = {.it_value.tv_usec = ACCELERATOR_PROBE_CPU_MS * 1000};
+    const struct itimerval limit = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}};
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -122,7 +132,7 @@ static _Noreturn void run_child(const char *device, int channel)
 }
 
 /* Returns whether a report came in time. If the probe could not be started, none did. */
-static bool run_probe(const char *device, struct report *ret)
+static bool run_probe(const char *device, struct patience patience, struct report *ret)
 {
     int ends[2];
 
@@ -131,11 +141,11 @@ static bool run_probe(const char *device, struct report *ret)
     pid_t child = fork();
 
     if (child == 0)
-        run_child(device, ends[1]);
+        run_child(device, patience.cpu, ends[1]);
     close(ends[1]);
     struct pollfd end = {.fd = ends[0], .events = POLLIN};
     /* Readable when the report is there, hung up when the child was killed without one. */
-    bool reported = child > 0 && poll(&end, 1, ACCELERATOR_PROBE_MS) == 1 &&
+    bool reported = child > 0 && poll(&end, 1, patience.clock) == 1 &&
                     read(ends[0], ret, sizeof *ret) == (ssize_t)sizeof *ret;
 
     close(ends[0]);
@@ -147,12 +157,25 @@ static bool run_probe(const char *device, struct report *ret)
     return reported;
 }
 
+/* Probes until there is a report, at most COUNT times. Returns whether there is one. */
+static bool run_probes(const char *device, const struct patience *allowed, size_t count,
+                       struct report *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        if (run_probe(device, allowed[i], ret))
+            return true;
+    return false;
+}
+
 /* Returns why the KVM of DEVICE cannot be used, the caller's, or NULL if it can. */
-static char *reason_against(const char *device)
+static char *reason_against(const char *device, bool requested)
 {
     struct report report = {0};
+    const struct patience *allowed = requested ? requested_patiences : patiences;
+    size_t count = requested ? sizeof requested_patiences / sizeof *requested_patiences
+                             : sizeof patiences / sizeof *patiences;
 
-    if (!run_probe(device, &report))
+    if (!run_probes(device, allowed, count, &report))
         return xasprintf("%s opens, but does not run a virtual CPU", device);
     switch (report.stage) {
     case OPEN:
@@ -180,7 +203,9 @@ const char *accelerator_name(enum accelerator accelerator)
 struct error *accelerator_choose(enum accelerator wanted, const char *device,
                                  struct accelerator_choice *ret)
 {
-    CLEANUP(freep) char *reason = wanted == ACCELERATOR_TCG ? NULL : reason_against(device);
+    CLEANUP(freep)
+    char *reason =
+        wanted == ACCELERATOR_TCG ? NULL : reason_against(device, wanted == ACCELERATOR_KVM);
 
     if (wanted == ACCELERATOR_KVM && reason != NULL)
         return error_advise(error_new(EXIT_VM, "start the VM under KVM: %s", reason),

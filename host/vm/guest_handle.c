@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
@@ -29,6 +30,7 @@
 #include "host/vm/guest_feed.h"
 #include "host/vm/layer_frames.h"
 #include "host/vm/outcome.h"
+#include "host/vm/qemu_facts.h"
 #include "host/vm/qemu_watch.h"
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
@@ -203,6 +205,7 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
     (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
     if (event == GUESTFS_EVENT_APPLIANCE) {
         console_append(&handle->console, bytes, length);
+        watchdog_note_output(handle->watchdog);
         if (handle->verbose)
             console_show(&handle->console, bytes, length);
     } else {
@@ -266,17 +269,21 @@ static char *probe_folder(const struct vm_options *options, const char *qemu,
     return mkdir(folder, 0700) == 0 || errno == EEXIST ? STEAL(folder) : xstrdup(run_folder);
 }
 
-/* Sets up the handle for one launch. Returns false if libguestfs refuses something. */
+/* Sets up the handle for one launch; CACHE is probe_folder's. Returns false if libguestfs refuses
+ * something. */
 static bool configure(struct guest_handle *handle, const struct vm_options *options,
-                      const struct guest_attempt *attempt, const char *run_folder)
+                      const struct guest_attempt *attempt, const char *run_folder,
+                      const char *cache)
 {
     guestfs_h *g = handle->g;
     CLEANUP(freep) char *runtime = xasprintf("XDG_RUNTIME_DIR=%s", handle->sockets.path);
     char *const environment[] = {runtime, NULL};
-    CLEANUP(freep) char *cache = probe_folder(options, attempt->qemu, run_folder);
     const char *accelerator =
         attempt->host.accelerator == ACCELERATOR_KVM ? "force_kvm" : "force_tcg";
 
+    /* It was asked for because it works. */
+    if (attempt->host.accelerator == ACCELERATOR_KVM)
+        qemu_facts_forget_no_kvm(cache);
     guestfs_set_event_callback(g, on_event,
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
                                    GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
@@ -304,8 +311,10 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
 {
     const char *accelerator = accelerator_name(attempt->host.accelerator);
     struct rlimit before = descriptor_limit_lower(DESCRIPTORS);
+    struct timespec start, end;
 
-    watchdog_arm(handle->watchdog, attempt->seconds);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    watchdog_arm_launch(handle->watchdog, attempt->seconds);
     parent_death_bind(true);
     int result = guestfs_launch(handle->g);
 
@@ -314,11 +323,12 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
     descriptor_limit_restore(before);
     if (result == 0)
         return NULL;
+    clock_gettime(CLOCK_MONOTONIC, &end);
     if (*ret_late)
         return with_console(
             handle,
-            error_new(EXIT_VM, "start the VM under %s: it did not report within %llu seconds",
-                      accelerator, (unsigned long long)attempt->seconds));
+            error_new(EXIT_VM, "start the VM under %s: it did not report within %lld seconds",
+                      accelerator, (long long)(end.tv_sec - start.tv_sec)));
     CLEANUP(freep) char *words = library_error(handle);
     int cause = guestfs_last_errno(handle->g);
     struct error *err = error_new(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : EXIT_VM,
@@ -430,7 +440,9 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     handle->base = options->machine.base == NULL ? NULL : xstrdup(options->machine.base);
     TRY(start_threads(handle, &plan));
     TRY(make_handle(&handle->g));
-    if (!configure(handle, options, &linked, run_folder)) {
+    CLEANUP(freep) char *cache = probe_folder(options, attempt->qemu, run_folder);
+
+    if (!configure(handle, options, &linked, run_folder, cache)) {
         CLEANUP(freep) char *words = library_error(handle);
 
         return error_new(EXIT_VM, "configure the VM: %s", words);

@@ -46,7 +46,7 @@ struct guest_attempt {
     struct machine_host host; /* without the sockets, which guest_handle_start chooses */
     enum gatekeeper_task task;
     int state;        /* the gatekeeper's file; not used by a boot */
-    uint64_t seconds; /* that the guest may take to report */
+    uint64_t seconds; /* of QEMU's own time (watchdog.h) that the guest may take to report */
 };
 
 /* Makes a stopped handle, which is freed with guest_handle_free, and removes TERM from the

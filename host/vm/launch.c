@@ -1,6 +1,7 @@
 #include "host/vm/launch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
@@ -14,8 +15,8 @@
 #include "host/machine/tsc.h"
 #include "host/vm/snapshot.h"
 
-/* Seconds that the guest may take to report: on a host in order, and on one so loaded that the
- * first attempt failed. */
+/* Seconds of QEMU's own time that the guest may take to report: in a first attempt, and on a host
+ * so slow that it failed. */
 #define LAUNCH_SECONDS 30
 #define LAUNCH_AGAIN_SECONDS 90
 
@@ -224,26 +225,60 @@ static bool try_resume(const struct launch *launch)
     return false;
 }
 
-static struct error *boot(const struct launch *launch, enum accelerator accelerator)
+/* Boots a VM that may take SECONDS. *RET_LATE: whether the guest did not report in time. */
+static struct error *boot(const struct launch *launch, enum accelerator accelerator,
+                          uint64_t seconds, bool *ret_late)
 {
     struct guest_attempt attempt = make_attempt(launch, accelerator, GATEKEEPER_BOOT, -1);
-    bool late = false;
 
+    *ret_late = false;
+    attempt.seconds = seconds;
     TRY(make_disk(launch));
-    struct error *err = guest_handle_start(launch->handle, launch->options, &attempt, &late);
+    return guest_handle_start(launch->handle, launch->options, &attempt, ret_late);
+}
+
+static struct error *start_under_tcg(const struct launch *launch)
+{
+    bool late;
+
+    if (try_resume(launch))
+        return NULL;
+    struct error *err = boot(launch, ACCELERATOR_TCG, LAUNCH_SECONDS, &late);
 
     if (err == NULL || !late)
         return err;
-    if (launch->options->accelerator == ACCELERATOR_KVM)
-        return error_advise(err, "use --accel auto or tcg");
-    progress_note("the VM did not report within %d seconds; starting it once more under TCG",
-                  LAUNCH_SECONDS);
+    progress_note("the VM did not report in time; starting it once more");
     error_free(err);
     guest_handle_stop(launch->handle);
-    TRY(make_disk(launch));
-    attempt = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_BOOT, -1);
-    attempt.seconds = LAUNCH_AGAIN_SECONDS;
-    return guest_handle_start(launch->handle, launch->options, &attempt, &late);
+    return boot(launch, ACCELERATOR_TCG, LAUNCH_AGAIN_SECONDS, &late);
+}
+
+/* Notes that ERR is the reason for another attempt, with the last line of its details: the guest's
+ * console, to which QEMU complains as well. */
+static void note_failure(const struct error *err)
+{
+    const char *details = err->details == NULL ? "" : err->details;
+    const char *end = strrchr(details, '\n');
+    const char *line = end == NULL ? details : end + 1;
+
+    line += strspn(line, " ");
+    progress_note("%s%s%s%s; trying TCG, which is slower", err->message, *line == '\0' ? "" : " (",
+                  line, *line == '\0' ? "" : ")");
+}
+
+static struct error *start_under_kvm(const struct launch *launch)
+{
+    bool late;
+    struct error *err = boot(launch, ACCELERATOR_KVM, LAUNCH_SECONDS, &late);
+
+    if (err == NULL || err->code != EXIT_VM)
+        return err;
+    if (launch->options->accelerator == ACCELERATOR_KVM)
+        return error_advise(err, "use --accel auto or tcg");
+    note_failure(err);
+    error_free(err);
+    guest_handle_stop(launch->handle);
+    return try_resume(launch) ? NULL : boot(launch, ACCELERATOR_TCG, LAUNCH_AGAIN_SECONDS, &late);
 }
 
 struct error *launch_guest(const struct vm_options *options, struct guest_handle **ret)
@@ -257,8 +292,7 @@ struct error *launch_guest(const struct vm_options *options, struct guest_handle
 
     if (reason != NULL)
         progress_note("the VM runs without KVM, slower: %s", reason);
-    if (choice.accelerator != ACCELERATOR_TCG || !try_resume(&launch))
-        TRY(boot(&launch, choice.accelerator));
+    TRY((choice.accelerator == ACCELERATOR_KVM ? start_under_kvm : start_under_tcg)(&launch));
     *ret = STEAL(launch.handle);
     return NULL;
 }

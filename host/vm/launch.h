@@ -1,7 +1,8 @@
 /*
  * The launch: the choice of accelerator, of resuming or booting, and of another attempt.
  *
- *   KVM   boots; if the guest does not report in time, it is killed and booted under TCG
+ *   KVM   boots; if that fails for whatever reason but the host's disks, and KVM was not requested,
+ *         it is TCG's turn, once
  *   TCG   resumes from a snapshot if there is one or one can be made now (snapshot.h); else, or if
  *         that fails, boots, and boots once more if the guest does not report in time
  */

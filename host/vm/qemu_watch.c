@@ -53,12 +53,24 @@ static const char *text_of(const struct json *data, const char *key)
     return text == NULL ? "" : text;
 }
 
-/* Takes the object that QEMU sent. Returns whether it is a fault. */
+/* Asks for the state of the machine, which `take` will be given; requires the mutex. */
+static void ask_status(struct qemu_watch *watch)
+{
+    error_free(monitor_send(watch->monitor, "query-status"));
+}
+
+/* Takes the object that QEMU sent. Returns whether it means that QEMU is to be ended: a fault, or
+ * the state in which KVM fails to run the machine. */
 static bool take(struct qemu_watch *watch, const struct json *object)
 {
     const struct json *data = json_get(object, "data");
     const struct json *full = json_get(data, "nospace");
+    const char *status = text_of(json_get(object, "return"), "status");
 
+    if (*status != '\0')
+        return strcmp(status, "internal-error") == 0;
+    if (strcmp(text_of(object, "event"), "STOP") == 0)
+        ask_status(watch);
     if (json_get(object, "return") != NULL || json_get(object, "error") != NULL) {
         watch->replies++;
         pthread_cond_signal(&watch->replied);
@@ -79,9 +91,13 @@ static bool take(struct qemu_watch *watch, const struct json *object)
     return true;
 }
 
-/* Listens until a fault is reported, and returns true, or until QEMU ends, and returns false. */
+/* Listens until QEMU is to be ended, and returns true, or until QEMU ends, and returns false. */
 static bool listen_to(struct qemu_watch *watch, struct monitor *monitor)
 {
+    /* It may have stopped before QEMU knew that it is to report that. */
+    pthread_mutex_lock(&watch->mutex);
+    ask_status(watch);
+    pthread_mutex_unlock(&watch->mutex);
     for (bool faulty = false; !faulty;) {
         CLEANUP(json_freep) struct json *object = NULL;
         struct error *err = monitor_receive(monitor, &object);

@@ -5,6 +5,9 @@
  * first such fault is kept, and QEMU is ended: the guest cannot go on. What waits for the guest
  * then fails, and finds the cause with qemu_watch_fault.
  *
+ * QEMU also stops the machine if KVM fails to run it, and reports why on the console. It is then
+ * ended as well, since it would stay stopped for ever.
+ *
  * The same monitor pauses the machine while the program is suspended.
  */
 #ifndef VMBUILD_QEMU_WATCH_H
@@ -24,7 +27,7 @@ struct qemu_fault {
 };
 
 /* Makes the socket in FOLDER and starts the thread. END(CONTEXT) ends QEMU; it is called from the
- * thread after a fault. *RET is freed with qemu_watch_free. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+ * thread after a fault or a failure of KVM. *RET is freed with qemu_watch_free. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
 [[nodiscard]] struct error *qemu_watch_start(const char *folder, void (*end)(void *context),
                                              void *context, struct qemu_watch **ret);
 

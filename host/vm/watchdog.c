@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "host/lib/memory.h"
+#include "host/vm/qemu_process.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
 
 #define DEADLINE_MAX (UINT64_C(1) << 32) /* seconds; far away, but no time_t overflows */
 
@@ -21,19 +24,37 @@ struct watchdog {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct timespec deadline; /* CLOCK_MONOTONIC */
+    unsigned int arming;      /* how often the deadline was set */
     bool armed, fired, stopping;
     pid_t pid; /* 0: not known yet */
     int pidfd; /* below 0: unknown, or not supported (before Linux 5.3) */
+
+    /* During a launch. */
+    pid_t launcher;                /* the thread that launches; 0: none does */
+    struct timespec limit;         /* the deadline is not put off beyond it */
+    struct timespec looked;        /* when ACTIVITY was looked at */
+    struct qemu_activity activity; /* the last that was seen */
+    bool has_written;              /* the guest has since written to its console */
 };
 
-/* Requires the mutex. The descriptor still refers to QEMU when its PID refers to another process.
- */
+/* Returns whether the target is there to take SIGNAL; requires the mutex. The descriptor still refers
+ * to QEMU when its PID refers to another process. */
+static bool signal_target(const struct watchdog *watchdog, int signal)
+{
+    return (watchdog->pidfd >= 0 ? pidfd_send_signal(watchdog->pidfd, signal, NULL, 0)
+                                 : kill(watchdog->pid, signal)) == 0;
+}
+
+/* Requires the mutex. The target may be a script, whose child QEMU is. */
 static void kill_target(const struct watchdog *watchdog)
 {
-    if (watchdog->pidfd >= 0)
-        pidfd_send_signal(watchdog->pidfd, SIGKILL, NULL, 0);
-    else if (watchdog->pid > 0)
-        kill(watchdog->pid, SIGKILL);
+    if (watchdog->pid > 0) {
+        if (signal_target(watchdog, SIGSTOP))
+            qemu_process_kill_children(watchdog->pid, watchdog->pid);
+        signal_target(watchdog, SIGKILL);
+    } else if (watchdog->launcher > 0) {
+        qemu_process_kill_children(getpid(), watchdog->launcher);
+    }
 }
 
 static bool is_before(const struct timespec *a, const struct timespec *b)
@@ -41,26 +62,68 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
+static void add_ns(struct timespec *time, int64_t ns)
+{
+    ns += time->tv_nsec;
+    time->tv_sec += ns / NS_PER_SECOND;
+    time->tv_nsec = ns % NS_PER_SECOND;
+}
+
+/* Looks at what QEMU does NOW; requires the mutex. Returns the nanoseconds since the last look that
+ * do not count: QEMU was not asleep, but did not get a processor either. */
+static int64_t look(struct watchdog *watchdog, const struct timespec *now)
+{
+    const struct qemu_activity before = watchdog->activity;
+    int64_t passed = (now->tv_sec - watchdog->looked.tv_sec) * NS_PER_SECOND + now->tv_nsec -
+                     watchdog->looked.tv_nsec;
+    bool has_written = watchdog->has_written;
+
+    watchdog->activity = qemu_process_look(
+        watchdog->pid > 0 ? watchdog->pid : qemu_process_child(watchdog->launcher));
+    watchdog->looked = *now;
+    watchdog->has_written = false;
+    int64_t used =
+        watchdog->activity.cpu_ns - (watchdog->activity.pid == before.pid ? before.cpu_ns : 0);
+
+    if (watchdog->activity.rests && !has_written)
+        return 0;
+    return used < passed ? passed - used : 0;
+}
+
+/* Puts the deadline of a launch off by what does not count; requires the mutex. */
+static void put_off(struct watchdog *watchdog, const struct timespec *now)
+{
+    add_ns(&watchdog->deadline, look(watchdog, now));
+    if (is_before(&watchdog->limit, &watchdog->deadline))
+        watchdog->deadline = watchdog->limit;
+}
+
 /* Waits for a change, for at most a second; requires the mutex. Returns whether the deadline has
  * passed. If that took much longer, the process was stopped meanwhile, and the deadline is put off:
  * this thread counts the seconds in which it could run. */
-static bool await_next(struct watchdog *watchdog)
+static bool await_deadline(struct watchdog *watchdog)
 {
-    struct timespec until, now, deadline = watchdog->deadline;
+    unsigned int arming = watchdog->arming;
+    struct timespec until, now;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += STEP_SECONDS;
-    if (is_before(&deadline, &until))
-        until = deadline;
+    /* The deadline of a launch may still be put off. */
+    if (watchdog->launcher == 0 && is_before(&watchdog->deadline, &until))
+        until = watchdog->deadline;
     pthread_cond_clockwait(&watchdog->changed, &watchdog->mutex, CLOCK_MONOTONIC, &until);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    bool moved = is_before(&deadline, &watchdog->deadline);
-
-    if (!moved && now.tv_sec - until.tv_sec > STOPPED_SECONDS) {
+    if (!watchdog->armed || watchdog->arming != arming)
+        return false;
+    if (now.tv_sec - until.tv_sec > STOPPED_SECONDS) {
         watchdog->deadline.tv_sec += now.tv_sec - until.tv_sec;
+        watchdog->limit.tv_sec += now.tv_sec - until.tv_sec;
+        watchdog->looked = now;
         return false;
     }
-    return !is_before(&now, &deadline);
+    if (watchdog->launcher > 0)
+        put_off(watchdog, &now);
+    return !is_before(&now, &watchdog->deadline);
 }
 
 static void *watch(void *argument)
@@ -73,12 +136,7 @@ static void *watch(void *argument)
             pthread_cond_wait(&watchdog->changed, &watchdog->mutex);
             continue;
         }
-        struct timespec deadline = watchdog->deadline;
-        bool late = await_next(watchdog);
-        bool moved = deadline.tv_sec != watchdog->deadline.tv_sec ||
-                     deadline.tv_nsec != watchdog->deadline.tv_nsec;
-
-        if (late && watchdog->armed && !moved) {
+        if (await_deadline(watchdog)) {
             watchdog->armed = false;
             watchdog->fired = true;
             kill_target(watchdog);
@@ -121,25 +179,60 @@ void watchdog_free(struct watchdog *watchdog)
     free(watchdog);
 }
 
-void watchdog_set_target(struct watchdog *watchdog, pid_t pid)
+/* Requires the mutex. */
+static void set_target(struct watchdog *watchdog, pid_t pid)
 {
-    pthread_mutex_lock(&watchdog->mutex);
     if (watchdog->pidfd >= 0)
         close(watchdog->pidfd);
     watchdog->pid = pid;
-    watchdog->pidfd = pidfd_open(pid, 0);
+    watchdog->pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+}
+
+void watchdog_set_target(struct watchdog *watchdog, pid_t pid)
+{
+    pthread_mutex_lock(&watchdog->mutex);
+    set_target(watchdog, pid);
     if (watchdog->fired)
         kill_target(watchdog);
     pthread_mutex_unlock(&watchdog->mutex);
 }
 
+/* Requires the mutex. LAUNCHER: the thread that launches; 0: none does. */
+static void arm(struct watchdog *watchdog, uint64_t seconds, pid_t launcher)
+{
+    time_t length = (time_t)(seconds < DEADLINE_MAX ? seconds : DEADLINE_MAX);
+
+    clock_gettime(CLOCK_MONOTONIC, &watchdog->looked);
+    watchdog->deadline = watchdog->limit = watchdog->looked;
+    watchdog->deadline.tv_sec += length;
+    watchdog->limit.tv_sec += length * WATCHDOG_PATIENCE;
+    watchdog->launcher = launcher;
+    watchdog->activity = (struct qemu_activity){0};
+    watchdog->has_written = false;
+    watchdog->arming++;
+    watchdog->armed = !watchdog->fired;
+    pthread_cond_signal(&watchdog->changed);
+}
+
 void watchdog_arm(struct watchdog *watchdog, uint64_t seconds)
 {
     pthread_mutex_lock(&watchdog->mutex);
-    clock_gettime(CLOCK_MONOTONIC, &watchdog->deadline);
-    watchdog->deadline.tv_sec += (time_t)(seconds < DEADLINE_MAX ? seconds : DEADLINE_MAX);
-    watchdog->armed = !watchdog->fired;
-    pthread_cond_signal(&watchdog->changed);
+    arm(watchdog, seconds, 0);
+    pthread_mutex_unlock(&watchdog->mutex);
+}
+
+void watchdog_arm_launch(struct watchdog *watchdog, uint64_t seconds)
+{
+    pthread_mutex_lock(&watchdog->mutex);
+    set_target(watchdog, 0); /* it was the QEMU of an earlier launch */
+    arm(watchdog, seconds, gettid());
+    pthread_mutex_unlock(&watchdog->mutex);
+}
+
+void watchdog_note_output(struct watchdog *watchdog)
+{
+    pthread_mutex_lock(&watchdog->mutex);
+    watchdog->has_written = true;
     pthread_mutex_unlock(&watchdog->mutex);
 }
 
@@ -150,6 +243,7 @@ bool watchdog_disarm(struct watchdog *watchdog)
 
     watchdog->armed = false;
     watchdog->fired = false;
+    watchdog->launcher = 0;
     pthread_cond_signal(&watchdog->changed);
     pthread_mutex_unlock(&watchdog->mutex);
     return fired;

@@ -240,16 +240,98 @@ else
     fail "the host's disk is broken" "$(cat "$WORK/cc.log")"
 fi
 
-# --- A KVM that hangs
-# A KVM that opens and creates VMs but never gets anywhere, as nested ones may.
-if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/hanging-kvm.so" "$TOP/tests/hanging_kvm.c" 2> "$WORK/cc.log"; then
-    chmod 755 "$WORK/hanging-kvm.so"
-    USER_ENV=(LD_PRELOAD="$WORK/hanging-kvm.so")
+# --- KVM that does not work
+# A KVM that opens and creates VMs but never gets anywhere, as nested ones may; or that takes its time.
+# can_use_kvm DOES: a QEMU that can use it, says so on the console, and then does DOES, for which it runs under TCG.
+can_use_kvm() {
+    mkdir -p "$WORK/stand-in"
+    cat > "$WORK/stand-in/qemu" << END
+#!/bin/bash
+args=("\$@")
+case \$* in
+*-qmp*) # libguestfs' question whether there is KVM
+    qemu-system-x86_64 "\$@" | sed 's/"enabled": false/"enabled": true/'
+    exit
+    ;;
+*accel=kvm:tcg* | *accel=tcg* | *-help*) exec qemu-system-x86_64 "\$@" ;;
+esac
+for i in "\${!args[@]}"; do
+    case \${args[i]} in
+    *accel=kvm*) args[i]=\${args[i]/accel=kvm/accel=tcg} ;;
+    host) args[i]=max,la57=off ;;
+    esac
+done
+echo 'stand-in: under KVM' >&2
+$1
+END
+    chmod 755 "$WORK/stand-in/qemu"
+    rm -f "$WORK/job.tar"
+}
+
+# uses_kvm NAME: it has.
+uses_kvm() {
+    says "$1: KVM is used" '^vmbuild: guest: stand-in: under KVM'
+}
+
+# fails_under_kvm DOES NAME MESSAGE: TCG takes over, unless KVM was requested.
+fails_under_kvm() {
+    can_use_kvm "$1"
+    build job -v
+    exits 0 "$2"
+    uses_kvm "$2"
+    build job
+    exits 0 "$2, for the second time"
+    is "$2: one line reports it" "$(grep -c 'KVM' "$WORK/err")" 1
+    says "$2: why" "^vmbuild: start the VM under KVM: .*$3.*; trying TCG, which is slower$"
+    leaves_nothing "$2"
+}
+
+if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/kvm.so" "$TOP/tests/kvm_stand_in.c" 2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/kvm.so"
+    USER_ENV=(LD_PRELOAD="$WORK/kvm.so")
     build_script job "$on_busybox" <<< 'true'
     exits 0 "a KVM that hangs"
     is "a KVM that hangs: one line reports it" "$(grep -c 'KVM' "$WORK/err")" 1
     build job --accel kvm
     exits 4 "a KVM that hangs, requested with --accel"
+
+    USER_ENV=(VMBUILD_QEMU="$WORK/stand-in/qemu" LD_PRELOAD="$WORK/kvm.so" KVM_STAND_IN_MS=0)
+    # shellcheck disable=SC2016 # for the stand-in
+    can_use_kvm 'exec qemu-system-x86_64 "${args[@]}"'
+    build job -v
+    exits 0 "a KVM that works"
+    uses_kvm "a KVM that works"
+    build job
+    unlike "a KVM that works: no message" "$(cat "$WORK/err")" 'KVM|TCG'
+    # What libguestfs remembers from when the user was not allowed to use KVM does not count.
+    fact=$(echo "$CACHE"/vmbuild/qemu-*-"$(stat -L -c %Y "$WORK/stand-in/qemu")"/.guestfs-*/*.query-kvm)
+    ok "what libguestfs remembers of KVM" sed -i 's/"enabled": true/"enabled": false/' "$fact"
+    build job -v --accel kvm
+    exits 0 "KVM that did not work before"
+    uses_kvm "KVM that did not work before"
+    USER_ENV=(VMBUILD_QEMU="$WORK/stand-in/qemu" LD_PRELOAD="$WORK/kvm.so" KVM_STAND_IN_MS=700)
+    build job -v
+    exits 0 "a KVM that works on a loaded host"
+    uses_kvm "a KVM that works on a loaded host"
+    USER_ENV=(VMBUILD_QEMU="$WORK/stand-in/qemu" LD_PRELOAD="$WORK/kvm.so" KVM_STAND_IN_MS=2500)
+    build job -v --accel kvm
+    exits 0 "a KVM that is slow, and requested with --accel"
+    uses_kvm "a KVM that is slow, and requested with --accel"
+
+    USER_ENV=(VMBUILD_QEMU="$WORK/stand-in/qemu" LD_PRELOAD="$WORK/kvm.so" KVM_STAND_IN_MS=0)
+    fails_under_kvm 'echo "ioctl(KVM_CREATE_VM) failed: 12 Cannot allocate memory" >&2; exit 1' \
+        "QEMU has no memory for KVM" '\(ioctl\(KVM_CREATE_VM\) failed: 12 Cannot allocate memory\)'
+    build job --accel kvm
+    exits 4 "QEMU has no memory for KVM, which is requested"
+    says "QEMU has no memory for KVM, which is requested: the advice" '^vmbuild: use --accel auto or tcg$'
+    says "QEMU has no memory for KVM, which is requested: the console" 'Cannot allocate memory'
+    # shellcheck disable=SC2016 # for the stand-in
+    fails_under_kvm 'echo "error: failed to set MSR 0x38f to 0x7000000ff" >&2; kill -ABRT $$' \
+        "KVM refuses a register" '\(error: failed to set MSR 0x38f to 0x7000000ff\)'
+    # shellcheck disable=SC2016 # for the stand-in
+    fails_under_kvm 'exec qemu-system-x86_64 "${args[@]}" -append "rdinit=/none panic=-1 quiet"' \
+        "the guest's processor is reset under KVM" ''
+    fails_under_kvm 'sleep 1000' "QEMU does nothing under KVM" 'did not report within 3[0-9] seconds'
     USER_ENV=()
 else
     fail "a KVM that hangs" "$(cat "$WORK/cc.log")"

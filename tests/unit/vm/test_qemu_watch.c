@@ -144,11 +144,47 @@ static void test_what_does_not_stop_the_machine_is_no_fault(void **state)
     finish();
 }
 
+/* It is ended, but not for a fault of a disk. */
+static void expect_end(void)
+{
+    struct qemu_fault fault;
+
+    sem_wait(&ended);
+    assert_false(qemu_watch_fault(watch, &fault));
+}
+
+static void test_kvm_that_fails(void **state)
+{
+    (void)state;
+    start();
+    say("{\"return\": []}\r\n");
+    expect_command("\"query-status\"");
+    say("{\"return\": {\"status\": \"running\"}}\r\n{\"event\": \"STOP\"}\r\n");
+    expect_command("\"query-status\"");
+    say("{\"return\": {\"status\": \"internal-error\"}}\r\n");
+    expect_end();
+    finish();
+}
+
+static void test_kvm_that_failed_before_the_watch_is_found(void **state)
+{
+    (void)state;
+    start();
+    say("{\"return\": []}\r\n");
+    expect_command("\"query-status\"");
+    say("{\"return\": {\"status\": \"internal-error\"}}\r\n");
+    expect_end();
+    finish();
+}
+
 static void *obey(void *argument)
 {
     (void)argument;
     expect_command("\"stop\"");
-    say("{\"event\": \"STOP\"}\r\n{\"return\": {}}\r\n");
+    /* The state is no reply to the command. */
+    say("{\"return\": {\"status\": \"running\"}}\r\n{\"event\": \"STOP\"}\r\n");
+    expect_command("\"query-status\"");
+    say("{\"return\": {}}\r\n{\"return\": {\"status\": \"paused\"}}\r\n");
     expect_command("\"cont\"");
     say("{\"event\": \"RESUME\"}\r\n{\"return\": {}}\r\n");
     sem_post(&ended);
@@ -161,9 +197,10 @@ static void test_pause_and_continue(void **state)
 
     (void)state;
     start();
-    assert_int_equal(pthread_create(&thread, NULL, obey, NULL), 0);
     qemu_watch_pause(watch); /* too early, which is not an error */
     say("{\"return\": []}\r\n");
+    expect_command("\"query-status\"");
+    assert_int_equal(pthread_create(&thread, NULL, obey, NULL), 0);
     while (!qemu_watch_pause(watch))
         usleep(1000);
     assert_true(qemu_watch_continue(watch));
@@ -218,6 +255,8 @@ int main(void)
         cmocka_unit_test(test_other_faults_are_no_full_disk),
         cmocka_unit_test(test_fault_before_the_watch_is_found),
         cmocka_unit_test(test_what_does_not_stop_the_machine_is_no_fault),
+        cmocka_unit_test(test_kvm_that_fails),
+        cmocka_unit_test(test_kvm_that_failed_before_the_watch_is_found),
         cmocka_unit_test(test_pause_and_continue),
         cmocka_unit_test(test_qemu_that_never_comes_is_not_waited_for),
         cmocka_unit_test(test_errors),

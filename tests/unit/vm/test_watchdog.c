@@ -128,6 +128,104 @@ static void test_does_not_count_a_stop(void **state)
     assert_true(watchdog_disarm(watchdog));
 }
 
+/* The child makes another one, which sleeps, as a script does that starts QEMU. */
+static _Noreturn void be_wrapper(void)
+{
+    if (fork() < 0)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+/* Replaces the child by one that computes. */
+static void make_child_compute(void)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    child = fork();
+    if (child == 0)
+        for (;;)
+            ;
+}
+
+static void test_launch_that_hangs(void **state)
+{
+    (void)state;
+    watchdog_arm_launch(watchdog, 1);
+    watchdog_set_target(watchdog, child);
+    expect_killed();
+    assert_true(watchdog_disarm(watchdog));
+}
+
+static void test_launch_that_hangs_and_computes(void **state)
+{
+    (void)state;
+    make_child_compute();
+    watchdog_arm_launch(watchdog, 1);
+    watchdog_set_target(watchdog, child);
+    expect_killed();
+    assert_true(watchdog_disarm(watchdog));
+}
+
+/* A stopped child gets no processor, as on a loaded host. */
+static void test_launch_waits_for_a_processor(void **state)
+{
+    (void)state;
+    kill(child, SIGSTOP);
+    watchdog_arm_launch(watchdog, 1);
+    watchdog_set_target(watchdog, child);
+    usleep(3500000);
+    expect_alive();
+    kill(child, SIGCONT);
+    expect_killed();
+    assert_true(watchdog_disarm(watchdog));
+}
+
+static void test_launch_has_a_limit(void **state)
+{
+    (void)state;
+    kill(child, SIGSTOP);
+    watchdog_arm_launch(watchdog, 0);
+    watchdog_set_target(watchdog, child);
+    expect_killed();
+    assert_true(watchdog_disarm(watchdog));
+}
+
+static void test_launch_with_output(void **state)
+{
+    (void)state;
+    watchdog_arm_launch(watchdog, 1);
+    watchdog_set_target(watchdog, child);
+    for (int i = 0; i < 35; i++) {
+        watchdog_note_output(watchdog);
+        usleep(100000);
+    }
+    expect_alive();
+    expect_killed();
+    assert_true(watchdog_disarm(watchdog));
+}
+
+/* QEMU, which a script has started, never connects. */
+static void test_launch_without_a_target(void **state)
+{
+    int ends[2];
+    char byte;
+
+    (void)state;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0)
+        be_wrapper();
+    close(ends[1]);
+    watchdog_arm_launch(watchdog, 1);
+    expect_killed();
+    assert_int_equal(read(ends[0], &byte, 1), 0);
+    close(ends[0]);
+    assert_true(watchdog_disarm(watchdog));
+}
+
 static void test_kills_at_once(void **state)
 {
     (void)state;
@@ -148,6 +246,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_moved, start, end),
         cmocka_unit_test_setup_teardown(test_far_deadline, start, end),
         cmocka_unit_test_setup_teardown(test_does_not_count_a_stop, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_that_hangs, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_that_hangs_and_computes, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_waits_for_a_processor, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_has_a_limit, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_with_output, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_without_a_target, start, end),
         cmocka_unit_test_setup_teardown(test_kills_at_once, start, end),
     };
 
