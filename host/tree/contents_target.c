@@ -50,10 +50,12 @@ static struct error *failed(struct contents_target *target, const char *path)
 {
     if (target->tar != NULL)
         return pax_writer_error(target->tar, "pack", path);
-    int cause = archive_errno(target->archive);
+    const char *words = archive_error_string(target->archive);
 
-    return error_new(cause == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "make '%s': %s: %s", path,
-                     archive_error_string(target->archive), strerror(cause));
+    errno = archive_errno(target->archive);
+    if (errno <= 0) /* libarchive's own */
+        return error_new(EXIT_OTHER, "create '%s': %s", path, words);
+    return error_errno(EXIT_OTHER, "create '%s': %s", path, words);
 }
 
 struct error *contents_target_header(struct contents_target *target, struct archive_entry *header,
@@ -97,7 +99,7 @@ struct error *contents_target_end_entry(struct contents_target *target, const ch
     if (status < ARCHIVE_WARN)
         return failed(target, path);
     if (status < ARCHIVE_OK)
-        progress_note("make '%s': %s", path, archive_error_string(target->archive));
+        progress_note("create '%s': %s", path, archive_error_string(target->archive));
     return NULL;
 }
 

@@ -78,7 +78,13 @@ image make "$WORK/device.docker" <<< '{"layers": [[{"path": "null", "type": "cha
 tar -xOf "$WORK/device.docker" --wildcards '*/layer.tar' > "$WORK/device.tar"
 run merge -o nothing device.tar
 exits 1 "merge: what only root can make"
-says "merge: what only root can make: why" "^vmbuild: make 'null': .*Operation not permitted"
+says "merge: what only root can make: why" "^vmbuild: create 'null': .*Operation not permitted"
+head -c 20000 /dev/zero > "$WORK/two/large"
+STATUS=0
+(ulimit -f 10 && as_user "$VMBUILD" merge -o nothing two 2> "$WORK/err") || STATUS=$?
+exits 6 "merge: a file beyond the user's limit"
+says "merge: a file beyond the user's limit: why" "^vmbuild: create 'large': .*File too large"
+rm "$WORK/two/large"
 run merge -o merged one
 ok "merge: an existing directory is refused" test "$STATUS" -ne 0
 is "merge: an existing directory is left alone" "$(cat "$WORK/merged/etc/both")" two
