@@ -67,7 +67,7 @@ static struct error *check_target(const char *text, const struct reference *targ
     enum compression named;
 
     if (target->position > 0)
-        return error_new(EXIT_USAGE, "read target '%s': a target has no number", text);
+        return error_new(EXIT_USAGE, "read target '%s': a target must not have a number", text);
     if (output.format == FORMAT_OCI_ARCHIVE && output_named_compression(output.path, &named) &&
         named != COMPRESSION_NONE)
         return error_advise(

@@ -58,7 +58,7 @@ static struct error *ask(const char *prompt, bool hidden, char **ret)
         fputs("\n", stderr);
     }
     if (length <= 0)
-        return error_new(EXIT_INPUT, "read standard input: it ended");
+        return error_new(EXIT_INPUT, "read standard input: unexpected end of file");
     line[length] = '\0';
     end_line(line);
     *ret = xstrdup(line);

@@ -139,7 +139,7 @@ static struct error *read_string(struct reader *reader, char **ret)
             continue;
         }
         if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
-            return refuse(reader, "a string does not end, or has a control character");
+            return refuse(reader, "unterminated string, or a control character in it");
         reader->at++;
         if (*at == '\\' && !is_literal)
             TRY(read_escape(reader, &out));
@@ -195,7 +195,7 @@ static struct error *enter(const struct reader *reader, struct json *table, char
     if (child->type == JSON_ARRAY && child->column == 0)
         child = child->items[child->count - 1];
     if (child->type != JSON_OBJECT || child->column != 0)
-        return refuse(reader, "a key stands for a table, but has a value already");
+        return refuse(reader, "a key names a table, but already has a value");
     *ret = child;
     return NULL;
 }
@@ -234,7 +234,7 @@ static struct error *read_pair(struct reader *reader, struct json *table)
 
     TRY(read_path(reader, table, true, &table, &key));
     if (json_get(table, key) != NULL)
-        return refuse(reader, "a key is there twice");
+        return refuse(reader, "repeated key");
     if (*reader->at != '=')
         return refuse(reader, "'=' is missing after a key");
     reader->at++;
@@ -425,7 +425,7 @@ static struct error *open_table(const struct reader *reader, struct json *table,
     if (child == NULL)
         return enter(reader, table, STEAL(name), true, ret);
     if (child->type != JSON_OBJECT || child->line != 0 || child->column != 0)
-        return refuse(reader, "a table is there twice");
+        return refuse(reader, "repeated table");
     child->line = reader->line;
     *ret = child;
     return NULL;
@@ -443,7 +443,7 @@ static struct error *append_table(const struct reader *reader, struct json *tabl
         json_adopt(table, STEAL(name), array);
     }
     if (array->type != JSON_ARRAY || array->column != 0)
-        return refuse(reader, "a key stands for an array of tables, but has a value already");
+        return refuse(reader, "a key names an array of tables, but already has a value");
     *ret = new_value(reader, JSON_OBJECT, false);
     json_append(array, *ret);
     return NULL;

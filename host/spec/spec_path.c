@@ -82,7 +82,7 @@ static struct error *read_file(const struct spec_key *key, const struct spec_sou
     struct error *err = file_read_open(fd, GUEST_JOB_FILE_MAX, EXIT_INPUT, out);
 
     if (err == NULL && out->length > 0 && memchr(out->data, '\0', out->length) != NULL)
-        err = error_new(EXIT_INPUT, "not a text file: it holds a NUL byte");
+        err = error_new(EXIT_INPUT, "not a text file: it contains a NUL byte");
     if (err == NULL)
         return NULL;
     CLEANUP(error_freep) struct error *cause = err;

@@ -146,7 +146,7 @@ static struct error *check_stdin(const struct spec *spec)
         return NULL;
     TRY(reference_parse(spec->from_image, &reference));
     return reference_is_stdin(&reference)
-               ? error_new(EXIT_INPUT, "'fromImage' is standard input, as the spec is")
+               ? error_new(EXIT_INPUT, "'fromImage' and the spec must not both be standard input")
                : NULL;
 }
 

@@ -371,7 +371,7 @@ static struct error *read_env(const struct spec_key *key, const struct spec_sour
             return spec_error(key->name, item, "'%s': expected a string, found %s", name,
                               json_type_name(item->type));
         if (*name == '\0' || strchr(name, '=') != NULL)
-            return spec_error(key->name, item, "'%s' cannot be the name of a variable", name);
+            return spec_error(key->name, item, "'%s' is not a valid name of a variable", name);
     }
     *(struct json **)member = json_copy(value);
     return NULL;

@@ -286,6 +286,6 @@ exits 3 "an empty standard input"
 as_user "$VMBUILD" --spec - -o x.tar < "$WORK/piped.json" > "$WORK/out" 2> "$WORK/err"
 STATUS=$?
 exits 3 "spec and image from one standard input"
-says "spec and image from one standard input: why" "'fromImage' is standard input, as the spec is"
+says "spec and image from one standard input: why" "'fromImage' and the spec must not both be standard input"
 
 done_testing

@@ -140,17 +140,17 @@ static void test_numbers_and_dates(void **state)
 static void test_repetitions(void **state)
 {
     (void)state;
-    expect_error("a = 1\na = 2", "line 2: a key is there twice");
-    expect_error("a.b = 1\na = 2", "line 2: a key is there twice");
-    expect_error("a = 1\na.b = 2", "has a value already");
-    expect_error("[a]\n[a]", "line 2: a table is there twice");
-    expect_error("[a]\nb = 1\n[a.b]", "a table is there twice");
-    expect_error("[a]\nb.c = 1\n[a.b]", "a table is there twice");
-    expect_error("a = {b = 1}\n[a.c]", "has a value already");
-    expect_error("a = {b.c = 1, b = 2}", "a key is there twice");
-    expect_error("a = [{}]\n[[a]]", "has a value already");
-    expect_error("[a]\n[[a]]", "has a value already");
-    expect_error("[[a]]\n[a]", "a table is there twice");
+    expect_error("a = 1\na = 2", "line 2: repeated key");
+    expect_error("a.b = 1\na = 2", "line 2: repeated key");
+    expect_error("a = 1\na.b = 2", "already has a value");
+    expect_error("[a]\n[a]", "line 2: repeated table");
+    expect_error("[a]\nb = 1\n[a.b]", "repeated table");
+    expect_error("[a]\nb.c = 1\n[a.b]", "repeated table");
+    expect_error("a = {b = 1}\n[a.c]", "already has a value");
+    expect_error("a = {b.c = 1, b = 2}", "repeated key");
+    expect_error("a = [{}]\n[[a]]", "already has a value");
+    expect_error("[a]\n[[a]]", "already has a value");
+    expect_error("[[a]]\n[a]", "repeated table");
 }
 
 static void test_malformed(void **state)
