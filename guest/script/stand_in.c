@@ -34,6 +34,9 @@ static const struct kind {
     {.target = GUEST_CA_BUNDLE_PATH, .job = GUEST_JOB_CA_BUNDLE, .replaces = true},
 };
 
+/* Where programs keep copies of such files. */
+static const char *const copy_folders[STAND_INS_COPIES] = {"/etc", "/run"};
+
 /* Opens a folder of the scratch disk. Returns a descriptor, or -1 with errno. */
 static int open_folder(const char *path)
 {
@@ -213,6 +216,8 @@ int stand_ins_prepare(int root, struct stand_ins *ret, struct fault *fault)
         return fault_set(fault, errno, "create '%s'", STAND_INS_LAYER);
     int status = 0;
 
+    for (size_t i = 0; i < STAND_INS_COPIES; i++)
+        (void)path_resolve(root, copy_folders[i], &ret->copies[i]); /* a loop: nothing is there */
     for (size_t i = 0; status == 0 && i < STAND_INS_MAX; i++) {
         if (!kinds[i].is_hosts && !job_has(kinds[i].job))
             continue;
@@ -388,6 +393,22 @@ static int restore_copies(int layer, const char *path)
                : 0;
 }
 
+/* Restores the copies in each folder for them, which may have been elsewhere before the script.
+ * Returns 0, or -1 with errno. */
+static int restore_all_copies(int layer, const struct stand_ins *stand_ins)
+{
+    walked = stand_ins;
+    for (size_t i = 0; i < STAND_INS_COPIES; i++) {
+        const char *before = path_text(&stand_ins->copies[i]);
+        bool is_elsewhere = *before != '\0' && strcmp(before, copy_folders[i] + 1) != 0;
+
+        if (restore_copies(layer, copy_folders[i]) ||
+            (is_elsewhere && restore_copies(layer, before)))
+            return -1;
+    }
+    return 0;
+}
+
 /* Removes SPOT; its folder keeps its times. Returns 0, or -1 with errno. */
 static int forget(const struct spot *spot)
 {
@@ -437,15 +458,13 @@ static int settle_if_there(int layer, const struct stand_ins *all, const struct 
 
 int stand_ins_finish(struct stand_ins *stand_ins, struct fault *fault)
 {
-    static const char *const folders[] = {"/etc", "/run"};
     int layer = open_folder(GUEST_SCRATCH_LAYER);
     int status = layer < 0 ? -1 : 0;
 
     for (size_t i = 0; status == 0 && i < stand_ins->count; i++)
         status = settle_if_there(layer, stand_ins, &stand_ins->items[i]);
-    walked = stand_ins;
-    for (size_t i = 0; status == 0 && i < sizeof folders / sizeof *folders; i++)
-        status = restore_copies(layer, folders[i]);
+    if (status == 0)
+        status = restore_all_copies(layer, stand_ins);
     if (status == 0)
         status =
             tree_delete(AT_FDCWD, STAND_INS_LAYER, NULL, 0) || tree_delete(AT_FDCWD, ASIDE, NULL, 0)
@@ -463,4 +482,6 @@ void stand_ins_free(struct stand_ins *stand_ins)
     for (size_t i = 0; i < stand_ins->count; i++)
         stand_in_free(&stand_ins->items[i]);
     stand_ins->count = 0;
+    for (size_t i = 0; i < STAND_INS_COPIES; i++)
+        path_free(&stand_ins->copies[i]);
 }

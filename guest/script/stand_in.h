@@ -26,6 +26,7 @@
 
 #define STAND_INS_LAYER GUEST_SCRATCH "/stand-ins"
 #define STAND_INS_MAX 3
+#define STAND_INS_COPIES 2
 
 struct stand_in {
     const char *target;
@@ -38,6 +39,7 @@ struct stand_in {
 struct stand_ins {
     struct stand_in items[STAND_INS_MAX];
     size_t count;
+    struct path copies[STAND_INS_COPIES]; /* /etc and /run in the image, symbolic links followed */
 };
 
 /* Makes the stand-ins of the job for the plain view, which is open as ROOT. RET is to be freed by

@@ -130,6 +130,15 @@ is "moved: the layer" "$(stored moved)" \
     $'link etc -> /usr/etc\ndir usr\ndir usr/etc\nfile usr/etc/hosts\nfile usr/etc/passwd\nfile usr/etc/resolv.conf'
 is "moved: /etc/hosts" "$(file_of "$WORK/moved.tar" usr/etc/hosts)" ""
 is "moved: /etc/resolv.conf" "$(file_of "$WORK/moved.tar" usr/etc/resolv.conf)" "$base_conf"
+build_script moved2 "$(with "$(jq -n --arg base "$WORK/moved.tar" '{fromImage: $base}')")" <<'END'
+cp /etc/hosts /etc/hosts.copy
+echo '10.1.1.1 mine' >> /etc/hosts
+END
+exits 0 "a script in an image whose /etc is a link"
+is "a link in the image: the layer" "$(stored moved2)" \
+    $'dir usr\ndir usr/etc\nfile usr/etc/hosts\nfile usr/etc/hosts.copy'
+is "a link in the image: /etc/hosts" "$(file_of "$WORK/moved2.tar" usr/etc/hosts)" "10.1.1.1 mine"
+is "a link in the image: a copy" "$(file_of "$WORK/moved2.tar" usr/etc/hosts.copy)" ""
 # That link means the guest's own /etc to those who follow it from outside the layer.
 build_script loop "$(with '{"extraCommands": "grep localhost /etc/hosts; ls"}')" <<< 'rm -rf /etc; ln -s /etc /etc'
 exits 0 "a script makes /etc a link to itself"
