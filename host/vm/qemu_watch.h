@@ -27,7 +27,8 @@ struct qemu_fault {
 };
 
 /* Makes the socket in FOLDER and starts the thread. END(CONTEXT) ends QEMU; it is called from the
- * thread after a fault or a failure of KVM. *RET is freed with qemu_watch_free. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+ * thread after a fault or a failure of KVM. *RET is freed with qemu_watch_free. Errors: EXIT_OTHER,
+ * EXIT_DISK_FULL. */
 [[nodiscard]] struct error *qemu_watch_start(const char *folder, void (*end)(void *context),
                                              void *context, struct qemu_watch **ret);
 

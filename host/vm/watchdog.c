@@ -37,8 +37,8 @@ struct watchdog {
     bool has_written;              /* the guest has since written to its console */
 };
 
-/* Returns whether the target is there to take SIGNAL; requires the mutex. The descriptor still refers
- * to QEMU when its PID refers to another process. */
+/* Returns whether the target is there to take SIGNAL; requires the mutex. The descriptor still
+ * refers to QEMU when its PID refers to another process. */
 static bool signal_target(const struct watchdog *watchdog, int signal)
 {
     return (watchdog->pidfd >= 0 ? pidfd_send_signal(watchdog->pidfd, signal, NULL, 0)
