@@ -3,6 +3,7 @@
 # path. It is made once per machine and kept.
 #
 # usage: base-image.sh debian     the machine's own Debian release, minbase
+#        base-image.sh tools      the same with a C compiler and Python
 #        base-image.sh busybox    nothing but a static busybox; made in no time
 #
 # Kept in VMBUILD_BASE_DIR, or else in a folder of the cache that unprivileged users can read too.
@@ -46,8 +47,8 @@ apt_sources() {
         done
 }
 
-# debian_layer OUT: the release's minbase as a layer tar. Who is not root and has no user namespaces
-# gets the same by fakechroot, which mmdebstrap then takes by itself.
+# debian_layer OUT [PACKAGE,...]: the release's minbase, with PACKAGES, as a layer tar. Who is not
+# root and has no user namespaces gets the same by fakechroot, which mmdebstrap then takes by itself.
 debian_layer() {
     local release sources
 
@@ -57,9 +58,13 @@ debian_layer() {
     [ -n "$sources" ] || fail "find the apt sources of Debian '$release': 'apt-get update' first"
     apt-config dump Acquire > "$work/apt.conf"
     # shellcheck disable=SC2016 # mmdebstrap's own variable
-    mmdebstrap --quiet --variant=minbase --format=tar --aptopt="$work/apt.conf" \
+    mmdebstrap --quiet --variant=minbase ${2:+--include="$2"} --format=tar --aptopt="$work/apt.conf" \
         --customize-hook='rm "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
         "$release" "$1" - <<< "$sources"
+}
+
+tools_layer() {
+    debian_layer "$1" gcc,libc6-dev,python3
 }
 
 # busybox_layer OUT: busybox, its applets and the few files that a root script expects.
@@ -102,9 +107,9 @@ END
 
 name=${1:-}
 case $name in
-debian | busybox) ;;
+debian | tools | busybox) ;;
 *)
-    echo "usage: $0 debian|busybox" >&2
+    echo "usage: $0 debian|tools|busybox" >&2
     exit 2
     ;;
 esac

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+import bench_work
+
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOBODY = 65534
 MIB = 1 << 20
@@ -425,6 +427,29 @@ class Bench:
             unpacks += b'"unpack","state":"done"' in process.communicate()[1]
         self.value("9", "unpackings by eight builds, one new base", unpacks, "", unpacks == 1)
 
+    def real_work(self):
+        """10. Scripts that work, by emulation and natively."""
+        bench_work.rows(self, TREE)
+
+    def release(self):
+        """11. The static programs of the release."""
+        archives = sorted(glob.glob(os.path.join(TREE, "build/release/vmbuild-*-x86_64.tar.gz")))
+        if not archives:
+            raise Missing("there is none: make release")
+        folder = self.path("release")
+        os.makedirs(folder, exist_ok=True)
+        subprocess.check_call(["tar", "-xf", archives[-1], "-C", folder, "--strip-components=1"])
+        self.own_everything()
+        program = os.path.join(folder, "bin/vmbuild")
+        spec = self.spec("noop", runAsRoot="true")
+        words = ["--progress=json", "--spec", spec, "-o", self.path("o.tar"), "--compression=none"]
+        static, own = self.user_command(program, *words), self.user_command(self.program, *words)
+        self.warm(static)
+        self.warm(own)
+        ours, other = self.medians(lambda: self.seconds(static), lambda: self.seconds(own),
+                                   before=self.forget_outputs)
+        self.row("11", "no-op step, the release", ours, "this machine's libraries and QEMU", other, None)
+
 
 def resident(pid):
     """Kind and resident bytes of each process at and below PID."""
@@ -454,7 +479,8 @@ def main():
     parser.add_argument("-n", type=int, default=5, help="runs of each command")
     parser.add_argument("rows", nargs="*")
     arguments = parser.parse_args()
-    all_rows = ["no_op", "cold", "launch", "layers", "growth", "pure", "registry", "memory", "together"]
+    all_rows = ["no_op", "cold", "launch", "layers", "growth", "pure", "registry", "memory", "together", "real_work",
+                "release"]
     bench = Bench(arguments.n)
 
     print(f"{processor()}, {os.cpu_count()} processors, Linux {platform.release()}, "
