@@ -101,13 +101,24 @@
 #define GUEST_DISK_NEW_BASE "newbase" /* one to be filled */
 #define GUEST_DISK_LAYER "layer"      /* then the layer's number: "layer0" is the lowest */
 
-/* The network: QEMU's user-mode stack (IPv4), which passes questions for names on to the host's
- * resolver. The gateway's address leads to the host's loopback, too. */
-#define GUEST_NETWORK "10.0.2.0"
+/* The network: a user-mode stack (IPv4) on the host, which passes questions for names on to the
+ * host's resolver. The gateway's address leads to the host's loopback, if the user grants that.
+ * Each address X is both: GUEST_X a text, GUEST_NUMBER(X) a number, 10.0.2.0 being 0x0a000200. */
+#define GUEST_NETWORK_IS(A) A(10, 0, 2, 0)
+#define GUEST_NETWORK_GATEWAY_IS(A) A(10, 0, 2, 2)
+#define GUEST_NETWORK_NAMESERVER_IS(A) A(10, 0, 2, 3)
+#define GUEST_NETWORK_ADDRESS_IS(A) A(10, 0, 2, 15)
 #define GUEST_NETWORK_PREFIX 24 /* bits */
-#define GUEST_NETWORK_GATEWAY "10.0.2.2"
-#define GUEST_NETWORK_NAMESERVER "10.0.2.3"
-#define GUEST_NETWORK_ADDRESS "10.0.2.15"
+
+#define GUEST_ADDRESS_TEXT(a, b, c, d) #a "." #b "." #c "." #d
+#define GUEST_ADDRESS_NUMBER(a, b, c, d)                                                           \
+    ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+#define GUEST_ADDRESS_BYTES(a, b, c, d) a, b, c, d
+#define GUEST_NUMBER(X) GUEST_##X##_IS(GUEST_ADDRESS_NUMBER)
+#define GUEST_NETWORK GUEST_NETWORK_IS(GUEST_ADDRESS_TEXT)
+#define GUEST_NETWORK_GATEWAY GUEST_NETWORK_GATEWAY_IS(GUEST_ADDRESS_TEXT)
+#define GUEST_NETWORK_NAMESERVER GUEST_NETWORK_NAMESERVER_IS(GUEST_ADDRESS_TEXT)
+#define GUEST_NETWORK_ADDRESS GUEST_NETWORK_ADDRESS_IS(GUEST_ADDRESS_TEXT)
 
 /* Uploads, and the tree that tar_in names. */
 #define GUEST_JOB_DIR "/job"
