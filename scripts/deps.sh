@@ -11,7 +11,7 @@ group=${1:-all}
 # Compiler, libraries, guest kernel, initramfs, base image for the demo, and what vmbuild runs.
 build='gcc libc6-dev make pkg-config
     libguestfs-dev libarchive-dev libyajl-dev libext2fs-dev comerr-dev libssl-dev
-    libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev
+    libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev libslirp-dev
     libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
     linux-source bc bison flex libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot

@@ -6,6 +6,7 @@
 
 #include "guest/contract.h"
 #include "host/build/base_disk.h"
+#include "host/build/host_network.h"
 #include "host/build/job.h"
 #include "host/build/plan.h"
 #include "host/format/image_source.h"
@@ -225,6 +226,16 @@ static struct error *use_base_disk(struct build_state *state, bool *ret_damaged)
     return err;
 }
 
+/* Adds what the guest's network may reach to GRANTS. */
+static void find_grants(const struct build *build, struct strings *grants)
+{
+    if (!build->spec->network)
+        return;
+    for (size_t i = 0; i < build->grants->count; i++)
+        strings_add(grants, build->grants->items[i]);
+    host_network_grants(grants);
+}
+
 static struct error *launch(struct build_state *state)
 {
     const struct spec *spec = state->spec;
@@ -233,8 +244,10 @@ static struct error *launch(struct build_state *state)
     size_t count = 0;
     CLEANUP(freep) const char **layers = xcalloc(base_count, sizeof *layers);
     CLEANUP(freep) const char **shares = xcalloc(spec->shares.count, sizeof *shares);
+    CLEANUP(strings_free) struct strings grants = {0};
     struct call_words words = {0};
 
+    find_grants(state->build, &grants);
     for (size_t i = 0; disk->is_new && i < base_count; i++)
         if (state->base->layers[i].size > 0) /* no disk is empty */
             layers[count++] = state->base->layers[i].tar_path;
@@ -249,6 +262,7 @@ static struct error *launch(struct build_state *state)
                                                    .base_is_new = disk->is_new,
                                                    .layers = layers,
                                                    .layer_count = count},
+                                       .grants = grants,
                                        .accelerator = state->build->accelerator,
                                        .scratch_size = spec->disk_size << 20,
                                        .base_mark = base_disk_mark(disk),

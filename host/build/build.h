@@ -10,6 +10,7 @@
 
 #include "host/format/output.h"
 #include "host/image/image_request.h"
+#include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/machine/accelerator.h"
 #include "host/spec/spec.h"
@@ -19,6 +20,8 @@ struct build {
     const struct spec *spec;
     struct output output;
     enum accelerator accelerator;
+    const struct strings *grants; /* what the network may reach beyond public addresses and the
+                                     proxies of the environment (network/egress.h) */
     bool verbose;
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */

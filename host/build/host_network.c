@@ -1,9 +1,12 @@
 #include "host/build/host_network.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
@@ -11,6 +14,8 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/network/egress.h"
 
 #define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are read */
 
@@ -57,12 +62,19 @@ static size_t loopback_length(const char *text)
     return length > 0 && strchr(":/", text[length]) != NULL ? length : 0;
 }
 
-char *host_network_proxy(const char *proxy, const char *gateway)
+/* Returns where the host begins in PROXY. */
+static const char *find_host(const char *proxy)
 {
     const char *scheme = strstr(proxy, "://");
     const char *authority = scheme != NULL ? scheme + strlen("://") : proxy;
     const char *at = memrchr(authority, '@', strcspn(authority, "/"));
-    const char *host = at != NULL ? at + 1 : authority;
+
+    return at != NULL ? at + 1 : authority;
+}
+
+char *host_network_proxy(const char *proxy, const char *gateway)
+{
+    const char *host = find_host(proxy);
     size_t length = loopback_length(host);
 
     if (length == 0)
@@ -70,14 +82,71 @@ char *host_network_proxy(const char *proxy, const char *gateway)
     return xasprintf("%.*s%s%s", (int)(host - proxy), proxy, gateway, host + length);
 }
 
+/* Adds PORT of ADDRESS to GRANTS; an empty one stands for those that programs use by default. */
+static void add_grant(const char *address, const char *port, struct strings *grants)
+{
+    static const char *const defaults[] = {"80", "443", "1080"};
+    bool has_port = *port != '\0';
+
+    for (size_t i = 0; i < (has_port ? 1 : sizeof defaults / sizeof *defaults); i++) {
+        CLEANUP(freep) char *grant = xasprintf("%s:%s", address, has_port ? port : defaults[i]);
+        CLEANUP(egress_free) struct egress egress = {0};
+        struct error *err = egress_grant(&egress, grant);
+
+        if (err == NULL && !strings_contain(grants, grant))
+            strings_add(grants, grant);
+        error_free(err);
+    }
+}
+
+void host_network_grant_proxy(const char *proxy, struct strings *grants)
+{
+    const struct addrinfo wanted = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    const char *start = find_host(proxy);
+    size_t loopback = loopback_length(start), length = strcspn(start, ":/");
+    const char *end = start + (loopback > 0 ? loopback : length);
+    CLEANUP(freep) char *host = xstrndup(start, length);
+    CLEANUP(freep)
+    char *port = *end == ':' ? xstrndup(end + 1, strspn(end + 1, "0123456789")) : xstrdup("");
+    struct addrinfo *found = NULL;
+
+    if (loopback > 0)
+        add_grant("127.0.0.1", port, grants);
+    else if (*host != '\0' && getaddrinfo(host, NULL, &wanted, &found) != 0)
+        progress_detail("the address of the proxy '%s' is not known", host);
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        struct sockaddr_in address;
+        char text[INET_ADDRSTRLEN];
+
+        memcpy(&address, at->ai_addr, sizeof address);
+        if (inet_ntop(AF_INET, &address.sin_addr, text, sizeof text) != NULL)
+            add_grant(text, port, grants);
+    }
+    if (found != NULL)
+        freeaddrinfo(found);
+}
+
+static bool is_proxy(const char *name)
+{
+    return strcasecmp(name, "no_proxy") != 0;
+}
+
+void host_network_grants(struct strings *grants)
+{
+    for (size_t i = 0; i < sizeof proxy_variables / sizeof *proxy_variables; i++) {
+        const char *value = getenv(proxy_variables[i]);
+
+        if (value != NULL && is_proxy(proxy_variables[i]))
+            host_network_grant_proxy(value, grants);
+    }
+}
+
 /* no_proxy lists hosts that are reached without a proxy, so it names none. */
 static void add_proxy(struct buffer *environment, const char *name, const char *gateway)
 {
     const char *value = getenv(name);
     CLEANUP(freep)
-    char *proxy = value != NULL && strcasecmp(name, "no_proxy") != 0
-                      ? host_network_proxy(value, gateway)
-                      : NULL;
+    char *proxy = value != NULL && is_proxy(name) ? host_network_proxy(value, gateway) : NULL;
 
     add_variable(environment, name, proxy != NULL ? proxy : value);
 }

@@ -14,6 +14,14 @@
  * GATEWAY there. The caller's. */
 char *host_network_proxy(const char *proxy, const char *gateway);
 
+/* Adds the host's proxies to GRANTS (network/egress.h), the address and port of each: who sets a
+ * proxy in the environment wants it to be used. A name is looked up; one that is not found grants
+ * nothing. */
+void host_network_grants(struct strings *grants);
+
+/* Adds the place of PROXY to GRANTS, in the same way. */
+void host_network_grant_proxy(const char *proxy, struct strings *grants);
+
 /* Appends to ENVIRONMENT, as NAME=VALUE and a NUL each, the host's proxy variables (http_proxy,
  * ..., in either case, with host_network_proxy's values) and, if HAS_BUNDLE, those that lead TLS
  * clients to the CA bundle (SSL_CERT_FILE, ...). Variables that ENVIRONMENT already has are kept.

@@ -35,6 +35,7 @@ static struct error *build(const struct options *options, const struct spec *spe
         .spec = spec,
         .output = {.format = options->format, .compression = options->compression, .path = path},
         .accelerator = options->accelerator,
+        .grants = &options->allow_network,
         .verbose = options->verbosity > 0,
         .store = store,
         .registry = options_registry(options)};

@@ -9,8 +9,9 @@
 
 struct options;
 
-/* Returns below 0, unless the program was started under a name by which it stands in for another
- * one (confined_qemu.h). Then it becomes that one, and if that fails, this returns an exit code. */
+/* Returns below 0, unless the program was started under a name by which it is another one
+ * (network_stack.h) or stands in for one (confined_qemu.h). Then it is that one until it ends, and
+ * this returns the exit code. */
 int commands_stand_in(char *const *argv);
 
 /* Runs the command that OPTIONS name. */

@@ -72,6 +72,20 @@ static const char *unset_or(const char *variable, const char *other)
     return text;
 }
 
+/* Whether a QEMU that reports VERSION lacks what connects the guest to its network (machine.c),
+ * which QEMU 7.2 brought. */
+static bool lacks_network(const char *version)
+{
+    static const char prefix[] = "QEMU emulator version ";
+
+    if (strncmp(version, prefix, strlen(prefix)) != 0)
+        return false;
+    char *end;
+    unsigned long major = strtoul(version + strlen(prefix), &end, 10);
+
+    return *end == '.' && (major < 7 || (major == 7 && strtoul(end + 1, NULL, 10) < 2));
+}
+
 static struct finding look_at_qemu(const struct options *options)
 {
     CLEANUP(freep) char *path = NULL;
@@ -88,6 +102,10 @@ static struct finding look_at_qemu(const struct options *options)
         return (struct finding){.state = BAD,
                                 .found = xasprintf("%s cannot be run", path),
                                 .fix = xasprintf("%s --version", path)};
+    if (lacks_network(version))
+        return (struct finding){
+            .state = SLOW,
+            .found = xasprintf("%s: %s; scripts with \"network\" need 7.2", path, version)};
     return (struct finding){.found = xasprintf("%s: %s", path, version)};
 }
 

@@ -112,6 +112,22 @@ const struct option_row option_table[] = {
      .argument = {"ACCELERATOR", ARGUMENT_CHOICE, accelerators},
      .summary = "what runs the VM (default: auto)",
      .text = "What runs the virtual machine. The image is the same with each."},
+    {.name = "allow-network",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(allow_network),
+     .argument = {"TARGET", ARGUMENT_TEXT, NULL},
+     .summary = "let scripts with `network` reach the host or private addresses",
+     .text =
+         "Let a script with `network` reach what it otherwise does not: `host`, the host itself "
+         "(its loopback interface, at the gateway's address 10.0.2.2, and its other "
+         "addresses); `private`, private addresses other than the host's (10.0.0.0/8, "
+         "172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10); `link-local`, 169.254.0.0/16 and "
+         "other addresses at which clouds serve metadata; or an address or range in the form "
+         "`ADDRESS[/BITS]`, where 127.0.0.1 stands for the host's loopback interface. With "
+         "`:PORT` behind it, it is for that port alone. The option may be repeated. See "
+         "`network` in `vmbuild-spec(5)`."},
     {.name = "check",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,

@@ -19,6 +19,7 @@ enum option_kind {
     OPTION_TEXT,     /* the value itself (char *) */
     OPTION_CHOICE,   /* the choice's value (an enum) */
     OPTION_OVERRIDE, /* NAME of the spec is overridden by the value; no member */
+    OPTION_LIST,     /* the value, added to those of earlier ones (struct strings) */
     OPTION_SET,      /* KEY=VALUE, the same for any key; no member */
 };
 

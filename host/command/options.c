@@ -11,6 +11,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
+#include "host/network/egress.h"
 
 #define ROW_CODE 256 /* what getopt_long returns for row 0; beyond all letters */
 
@@ -106,6 +107,9 @@ static struct error *set_option(struct options *options, const struct option_row
         return set_choice(member, row, value);
     case OPTION_OVERRIDE:
         add_override(options, row->name, row->name, value);
+        return NULL;
+    case OPTION_LIST:
+        strings_add(member, value);
         return NULL;
     case OPTION_SET:
         return add_set(options, value);
@@ -281,6 +285,16 @@ static struct error *check_platform(const struct options *options)
     return error_context(err, "read option '--platform'");
 }
 
+static struct error *check_grants(const struct options *options)
+{
+    CLEANUP(egress_free) struct egress egress = {0};
+
+    for (size_t i = 0; i < options->allow_network.count; i++)
+        TRY(error_context(egress_grant(&egress, options->allow_network.items[i]),
+                          "read option '--allow-network'"));
+    return NULL;
+}
+
 /* Checks what depends on several options or arguments. */
 static struct error *check(const struct parser *parser)
 {
@@ -288,6 +302,7 @@ static struct error *check(const struct parser *parser)
         return NULL;
     TRY(choose_compression(parser));
     TRY(check_platform(parser->options));
+    TRY(check_grants(parser->options));
     TRY(check_arguments(parser->options));
     return check_required(parser);
 }
@@ -431,6 +446,7 @@ struct image_request options_image_request(const struct options *options, unsign
 void options_free(struct options *options)
 {
     strings_free(&options->arguments);
+    strings_free(&options->allow_network);
     free(options->overrides);
     free(options->user);
     if (options->password != NULL)

@@ -31,6 +31,7 @@ struct options {
     enum accelerator accelerator;
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;
+    struct strings allow_network; /* --allow-network, as network/egress.h reads them */
     bool no_cache, dry_run, check;
     bool only_deps;   /* --only-deps of merge */
     bool all;         /* --all of copy */

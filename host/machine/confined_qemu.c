@@ -179,13 +179,6 @@ static bool is_of_kind(const char *options, const char *kind)
     return strncmp(options, kind, length) == 0 && options[length] == ',';
 }
 
-/* QEMU's own network stack asks the name servers of the host. */
-static void plan_network(struct confined_qemu_plan *plan)
-{
-    plan->network = true;
-    strings_add(&plan->read, "/etc/resolv.conf");
-}
-
 /* Takes the option NAME with VALUE, and adds VALUE to the arguments. */
 static void plan_option(struct confined_qemu_plan *plan, const char *name, const char *value)
 {
@@ -203,8 +196,6 @@ static void plan_option(struct confined_qemu_plan *plan, const char *name, const
         plan_file(&plan->read, find_value(value, "path"));
     else if (strcmp(name, "-machine") == 0)
         plan->kvm = plan->kvm || strstr(value, "kvm") != NULL;
-    else if (strcmp(name, "-netdev") == 0 && is_of_kind(value, "user"))
-        plan_network(plan);
 }
 
 void confined_qemu_plan(char *const *argv, struct confined_qemu_plan *ret)
@@ -269,7 +260,7 @@ static void allow_list(int rules, const struct strings *paths, enum landlock_acc
 /* A file that is missing, or that is not there to be allowed, QEMU does not find either. */
 static bool confine_files(const struct confined_qemu_plan *plan, const char *qemu)
 {
-    CLEANUP(closep) int rules = landlock_new(LANDLOCK_SIGNALS | (plan->network ? 0 : LANDLOCK_TCP));
+    CLEANUP(closep) int rules = landlock_new(LANDLOCK_SIGNALS | LANDLOCK_TCP);
 
     if (rules < 0)
         return false;
@@ -312,7 +303,7 @@ int confined_qemu_run(char *const *argv)
     if (chdir("/") < 0 || (!confine_files(&plan, qemu) && landlock_abi() > 0))
         fprintf(stderr, "vmbuild: confine QEMU's access to files: %s\n", strerror(errno));
     if (!call_filter_enforce(CALL_FILTER_SIGNALS | CALL_FILTER_METADATA | CALL_FILTER_OUTLIVING |
-                                 (plan.network ? CALL_FILTER_NOT_IPV4 : CALL_FILTER_SOCKETS),
+                                 CALL_FILTER_SOCKETS,
                              false))
         fprintf(stderr, "vmbuild: confine QEMU's system calls: %s\n", strerror(errno));
     execve(qemu, plan.arguments.items, environment);

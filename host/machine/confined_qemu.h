@@ -10,8 +10,8 @@
  *   KVM       its device, if the machine may use it
  *
  * It gets its sockets connected (the command line then has their descriptors), and can make no
- * others unless it is its own network stack, and then no Unix sockets. It can signal no other
- * process. Its environment is a constant, its working directory is the root, and it leaves no core.
+ * others. It can signal no other process. Its environment is a constant, its working directory is
+ * the root, and it leaves no core.
  *
  * All of this is as much as the kernel offers (landlock.h, call_filter.h); no kernel is refused.
  *
@@ -32,7 +32,7 @@
 struct confined_qemu_plan {
     struct strings arguments; /* QEMU's, with sockets as descriptors, the program's name included */
     struct strings read, write;
-    bool kvm, network;
+    bool kvm;
 };
 
 /* Reads the command line ARGV, connects the sockets that it names, and sets *RET, which is freed

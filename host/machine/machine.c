@@ -94,12 +94,13 @@ static void add_base(struct machine *machine, const struct machine_options *opti
     add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
 }
 
-static void add_network(struct machine *machine)
+/* A stream of frames (from QEMU 7.2 on): several can be passed on at once, as not by datagrams. */
+static void add_network(struct machine *machine, const char *path)
 {
+    CLEANUP(freep) char *quoted = quote(path);
+
     add(machine, "-netdev",
-        xasprintf("user,id=network,net=" GUEST_NETWORK "/%d,host=" GUEST_NETWORK_GATEWAY
-                  ",dns=" GUEST_NETWORK_NAMESERVER ",dhcpstart=" GUEST_NETWORK_ADDRESS ",ipv6=off",
-                  GUEST_NETWORK_PREFIX));
+        xasprintf("stream,id=network,server=off,addr.type=unix,addr.path=%s", quoted));
     add(machine, "-device",
         xstrdup("virtio-net-pci,netdev=network,mac=52:54:00:12:34:56,romfile="));
 }
@@ -186,7 +187,7 @@ void machine_describe(const struct machine_options *options, const struct machin
     if (options->base != NULL)
         (options->base_is_new ? add_new_base : add_base)(ret, options);
     if (options->network)
-        add_network(ret);
+        add_network(ret, host->network);
     for (size_t i = 0; i < options->share_count; i++)
         add_share(ret, options->shares[i], i);
 }

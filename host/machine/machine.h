@@ -15,9 +15,7 @@
  * frequency of the host's time stamp counter, which it reads, and with one CPU it uses the timer
  * that costs least to set up.
  *
- * Network. QEMU's user-mode stack with fixed addresses, and only if it is requested. The gateway's
- * address leads to services that listen on the host's loopback: a script with network access can
- * reach them, and nothing else of the host.
+ * Network. Only if it is requested: a network card, whose frames go to a socket.
  */
 #ifndef VMBUILD_MACHINE_H
 #define VMBUILD_MACHINE_H
@@ -56,6 +54,7 @@ struct machine_host {
     const char *gate;             /* path of the gate's socket */
     const char *monitor;          /* path of the socket for QEMU's monitor; NULL: none */
     const char *watch;            /* path of the socket for the monitor that reports faults */
+    const char *network;          /* path of the network's socket; needed only with `network` */
     bool resumes;                 /* QEMU is to wait for a saved state, which the monitor loads */
 };
 

@@ -249,12 +249,18 @@ const struct spec_key spec_keys[] = {
         .initial = "false",
         .summary = "User-mode network for runAsRoot.",
         .documentation =
-            "Gives `runAsRoot` a user-mode network: TCP and UDP through the host, no raw sockets "
-            "and no incoming connections. The hooks have none. The gateway's address leads to "
-            "the host's loopback interface, so the script reaches services that listen there.\n\n"
-            "The script has the host's name resolution, CA bundle and proxy variables; a proxy "
-            "on the loopback interface is replaced by the gateway. None of these is stored in "
-            "the image.\n\n"
+            "Gives `runAsRoot` a user-mode network: TCP and UDP over IPv4 through the host, no raw "
+            "sockets and no incoming connections. The hooks have none.\n\n"
+            "The script reaches public addresses. It does not reach the host itself, private "
+            "(10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10) and link-local addresses "
+            "(169.254.0.0/16), unless whoever builds the spec grants that with "
+            "`--allow-network`. A connection to them fails at once, and a note names its address "
+            "and port. With `--allow-network host` the gateway's address, 10.0.2.2, leads to the "
+            "host's loopback interface.\n\n"
+            "The script has the host's name resolution, whatever addresses its name servers have, "
+            "its CA bundle and its proxy variables. The address and port of each proxy are "
+            "granted; a proxy on the loopback interface is replaced by the gateway. None of these "
+            "is stored in the image.\n\n"
             "The guest's clock then starts at the host's time rather than at a fixed one, since "
             "certificates are checked against it.",
     },

@@ -28,6 +28,7 @@
 #include "host/vm/descriptor_limit.h"
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_feed.h"
+#include "host/vm/guest_network.h"
 #include "host/vm/layer_frames.h"
 #include "host/vm/outcome.h"
 #include "host/vm/qemu_facts.h"
@@ -52,7 +53,8 @@ struct guest_handle {
     struct guest_port *layer;
     struct gatekeeper *gatekeeper; /* during a launch */
     struct qemu_watch *watch;
-    char *scratch, *base; /* the paths of these disks; BASE may be NULL */
+    struct guest_network *network; /* NULL: the machine has none */
+    char *scratch, *base;          /* the paths of these disks; BASE may be NULL */
     struct console console;
     bool verbose;
     struct socket_folder sockets;
@@ -104,7 +106,7 @@ struct error *guest_handle_explain(struct guest_handle *handle, const char *oper
     struct qemu_fault fault;
 
     if (err == NULL || !qemu_watch_fault(handle->watch, &fault))
-        return err;
+        return guest_network_explain(handle->network, operation, err);
     error_free(err);
     return qemu_fault_error(&fault, operation, disk_path(handle, fault.disk));
 }
@@ -242,6 +244,7 @@ static bool configure_machine(struct guest_handle *handle, const struct vm_optio
     host.gate = gatekeeper_gate(handle->gatekeeper);
     host.monitor = gatekeeper_monitor(handle->gatekeeper);
     host.watch = qemu_watch_socket(handle->watch);
+    host.network = handle->network == NULL ? NULL : guest_network_socket(handle->network);
     host.resumes = attempt->task == GATEKEEPER_RESUME;
     machine_describe(&options->machine, &host, &machine);
     bool done = guestfs_set_append(handle->g, machine.append) == 0;
@@ -345,7 +348,8 @@ static void end_qemu(void *context)
 }
 
 /* Starts all that QEMU connects to. */
-static struct error *start_threads(struct guest_handle *handle, const struct gatekeeper_plan *plan)
+static struct error *start_peers(struct guest_handle *handle, const struct vm_options *options,
+                                 const struct gatekeeper_plan *plan)
 {
     const char *folder = handle->sockets.path;
 
@@ -354,6 +358,8 @@ static struct error *start_threads(struct guest_handle *handle, const struct gat
     TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
                          handle));
     TRY(qemu_watch_start(folder, end_qemu, handle, &handle->watch));
+    if (options->machine.network)
+        TRY(guest_network_start(folder, &options->grants, end_qemu, handle, &handle->network));
     return gatekeeper_start(folder, plan, &handle->gatekeeper);
 }
 
@@ -438,7 +444,7 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     linked.appliance = appliance;
     handle->scratch = xstrdup(options->machine.scratch);
     handle->base = options->machine.base == NULL ? NULL : xstrdup(options->machine.base);
-    TRY(start_threads(handle, &plan));
+    TRY(start_peers(handle, options, &plan));
     TRY(make_handle(&handle->g));
     CLEANUP(freep) char *cache = probe_folder(options, attempt->qemu, run_folder);
 
@@ -468,6 +474,7 @@ void guest_handle_stop(struct guest_handle *handle)
     }
     error_free(gatekeeper_finish(STEAL(handle->gatekeeper)));
     qemu_watch_free(STEAL(handle->watch));
+    guest_network_stop(STEAL(handle->network));
     free(STEAL(handle->scratch));
     free(STEAL(handle->base));
     guest_port_close(STEAL(handle->output));

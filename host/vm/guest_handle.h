@@ -9,11 +9,12 @@
  * A launch and each call have a deadline, after which QEMU is killed (watchdog.h). If QEMU dies or
  * the guest stops answering, the details of the error are the last lines of the guest's console
  * (console.h). If the host could not read or write a disk, such as on a full file system, the error
- * is that (qemu_watch.h). QEMU runs under its seccomp sandbox, and in the process group of this
- * program, and ends with the thread that started it.
+ * is that (qemu_watch.h), and if the network's process has failed, that (guest_network.h). QEMU
+ * runs under its seccomp sandbox, and in the process group of this program, and ends with the
+ * thread that started it.
  *
- * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, gatekeeper
- * and console. Its functions are called from one thread.
+ * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, network,
+ * gatekeeper and console. Its functions are called from one thread.
  */
 #ifndef VMBUILD_GUEST_HANDLE_H
 #define VMBUILD_GUEST_HANDLE_H
@@ -92,7 +93,7 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
                                                        struct sparse_sink sink);
 
 /* Returns ERR, an error of OPERATION, or in its place the fault of the host that has ended the VM
- * (qemu_watch.h). NULL stays NULL. */
+ * (qemu_watch.h, guest_network.h). NULL stays NULL. */
 [[nodiscard]] struct error *guest_handle_explain(struct guest_handle *handle, const char *operation,
                                                  struct error *err);
 

@@ -8,12 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/lib/buffer.h"
 #include "host/machine/accelerator.h"
 #include "host/machine/machine.h"
 #include "host/store/store.h"
 
 struct vm_options {
     struct machine_options machine; /* vm_launch makes the scratch disk and sets its path */
+    struct strings grants;          /* what the network may reach beyond public addresses
+                                       (network/egress.h) */
     enum accelerator accelerator;   /* as requested: which one is used, a probe decides */
     bool verbose; /* messages of the kernel and of libguestfs are shown as progress details */
     uint64_t scratch_size; /* of the scratch disk, bytes */

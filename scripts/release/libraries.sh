@@ -9,10 +9,11 @@
 #               that only it uses, some names (json_*, base64_*) are also ours
 #   curl        HTTP and HTTPS, and no place for certificates: the program knows where to look
 #   libisal     Debian has no static one
+#   libslirp    the same; as one object that shows slirp_* alone, whose other names are common words
 # shellcheck source=scripts/release/common.sh
 . "$(dirname "$0")/common.sh"
 
-packages=(libxml2 libguestfs curl libisal)
+packages=(libxml2 libguestfs curl libisal libslirp)
 
 # What Debian's patches change does not have to be generated again.
 make_quietly() {
@@ -93,6 +94,23 @@ build_libisal() {
     cp bin/isa-l.a "$prefix/lib/libisal.a"
 }
 
+# Its own build needs meson, and does no more than this but for other systems.
+build_libslirp() {
+    local version
+    cd libslirp
+    version=$(sed -n "s/^ *version : '\(.*\)',$/\1/p" meson.build)
+    sed -e "s/@SLIRP_VERSION_STRING@/\"$version\"/" -e "s/@SLIRP_MAJOR_VERSION@/${version%%.*}/" \
+        -e "s/@SLIRP_MINOR_VERSION@/$(cut -d . -f 2 <<< "$version")/" \
+        -e "s/@SLIRP_MICRO_VERSION@/${version##*.}/" \
+        src/libslirp-version.h.in > src/libslirp-version.h
+    # shellcheck disable=SC2046,SC2086 # one word each
+    (cd src && gcc $CFLAGS $CPPFLAGS -std=gnu99 -w '-DG_LOG_DOMAIN="Slirp"' -DBUILDING_LIBSLIRP \
+        $(pkg-config --cflags glib-2.0) -c ./*.c)
+    ld -r -o all.o src/*.o
+    objcopy --wildcard --keep-global-symbol='slirp_*' --strip-debug all.o "$prefix/lib/slirp.o"
+    cp src/libslirp.h src/libslirp-version.h "$prefix/include"
+}
+
 build() {
     local name
     prefix=$PWD/done
@@ -112,5 +130,6 @@ build() {
     source_files "$own_release" "${packages[@]}" > "$prefix/sources"
 }
 
-static=$(dpkg-query --show libpcre2-dev libjansson-dev libtirpc-dev libssl-dev zlib1g-dev)
+static=$(dpkg-query --show libpcre2-dev libjansson-dev libtirpc-dev libssl-dev zlib1g-dev \
+    libglib2.0-dev)
 keep build "$(source_files "$own_release" "${packages[@]}")" "$static"

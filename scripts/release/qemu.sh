@@ -6,18 +6,12 @@
 # shellcheck source=scripts/release/common.sh
 . "$(dirname "$0")/common.sh"
 
-# QEMU is that of Debian 13, whatever this machine runs. Debian has no static libslirp.
+# QEMU is that of Debian 13, whatever this machine runs.
 release=trixie
 programs=(meson qemu-system-data seabios)
 
-# Both use some headers wherever they happen to be installed.
-build_libslirp() {
-    sed -i "s/cc\.check_header('valgrind.*')/false/" libslirp/meson.build
-    python3 -m mesonbuild.mesonmain setup libslirp/build libslirp --default-library=static \
-        --buildtype=release --prefix="$PWD/slirp" --libdir=lib
-    ninja -C libslirp/build install
-}
-
+# It uses some headers wherever they happen to be installed. Its network stack is left out: vmbuild
+# has that in a process of its own.
 build_qemu() {
     cp "$release_scripts/qemu.mak" qemu/configs/devices/x86_64-softmmu/vmbuild.mak
     gcc -O2 -fPIE -c -o static.o "$release_scripts/static.c"
@@ -29,7 +23,7 @@ build_qemu() {
         --with-devices-x86_64=vmbuild --static --enable-pie \
         --prefix=/usr --bindir=lib/vmbuild --datadir=lib --with-suffix=vmbuild \
         --firmwarepath=lib/vmbuild \
-        --enable-system --enable-tcg --enable-kvm --enable-seccomp --enable-slirp --enable-virtfs \
+        --enable-system --enable-tcg --enable-kvm --enable-seccomp --enable-virtfs \
         --enable-attr --enable-cap-ng --disable-fdt --disable-tools --disable-docs \
         --disable-debug-info --disable-install-blobs --disable-werror --disable-download \
         --extra-cflags="-O2 -ffile-prefix-map=$work=." \
@@ -42,13 +36,9 @@ build() {
     work=$PWD
     mkdir debs "$work/done"
     download_sources "$release" qemu seabios
-    download_sources "$own_release" libslirp
     unpack_source "$release" qemu
-    unpack_source "$own_release" libslirp
     unpack_debs "$release" debs "${programs[@]}"
     export PYTHONPATH=$PWD/debs/usr/lib/python3/dist-packages
-    export PKG_CONFIG_PATH=$PWD/slirp/lib/pkgconfig
-    build_libslirp
     (build_qemu)
     strip -o done/qemu-system-x86_64 qemu/build/qemu-system-x86_64
     for file in qemu/{kvmvapic,pvh}.bin qemu/qboot.rom seabios/bios-256k.bin; do
@@ -57,15 +47,11 @@ build() {
     mkdir done/licences
     cp qemu/debian/copyright done/licences/qemu
     cp debs/usr/share/doc/seabios/copyright done/licences/seabios
-    cp libslirp/debian/copyright done/licences/libslirp
-    {
-        source_files "$release" qemu seabios
-        source_files "$own_release" libslirp
-    } > done/sources
+    source_files "$release" qemu seabios > done/sources
 }
 
 static=$(dpkg-query --show libglib2.0-dev libseccomp-dev libcap-ng-dev libattr1-dev zlib1g-dev \
     libpcre2-dev)
-keep build "$(source_files "$release" qemu seabios)" "$(source_files "$own_release" libslirp)" \
+keep build "$(source_files "$release" qemu seabios)" \
     "$(deb_files "$release" "${programs[@]}")" "$static" \
     "$(cat "$release_scripts"/qemu.mak "$release_scripts/static.c")"

@@ -10,8 +10,10 @@ RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 
 # The linker warns of each function that may load the host's NSS modules; static.c sees to that.
 RELEASE_LDFLAGS := -static-pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
     -Wl,--build-id=none -Wl,--no-warnings -s
+RELEASE_OBJECTS := $(addprefix $(RELEASE)/libraries/lib/,guestfs.o slirp.o)
 RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -lattr -lnettle -llzma \
-    -llz4 -lbz2 -lxml2 -lyajl_s -lext2fs -lcom_err -lcurl -lssl -lcrypto -lisal -lzstd -lz -lseccomp -lm \
+    -llz4 -lbz2 -lxml2 -lyajl_s -lext2fs -lcom_err -lcurl -lssl -lcrypto -lisal -lzstd -lz -lseccomp \
+    -lglib-2.0 -lpcre2-8 -lm \
     -Wl,--end-group -pthread
 
 .PHONY: release
@@ -35,7 +37,7 @@ $(RELEASE)/%.o: %.c $(RELEASE)/flags | $(RELEASE)/libraries
 
 $(RELEASE)/vmbuild: $(RELEASE_SOURCES:%.c=$(RELEASE)/%.o) $(RELEASE)/flags | $(RELEASE)/libraries
 	@echo '  LD $@'
-	$(CC) $(RELEASE_LDFLAGS) -o $@ $(filter %.o,$^) $(RELEASE)/libraries/lib/guestfs.o $(RELEASE_LIBS)
+	$(CC) $(RELEASE_LDFLAGS) -o $@ $(filter %.o,$^) $(RELEASE_OBJECTS) $(RELEASE_LIBS)
 
 $(RELEASE)/flags: $(RELEASE)/libraries FORCE
 	$(call note,$(CC) $(RELEASE_CFLAGS) $(RELEASE_LDFLAGS) $(RELEASE_LIBS) $(RELEASE_SOURCES) \

@@ -292,6 +292,18 @@ for bad in "QEMU /nowhere unset.VMBUILD_QEMU" "appliance /nowhere unset.VMBUILD_
     like "doctor: $name: how to fix it" "$(grep -A 2 "^BAD *$name" "$WORK/out")" "fix: $fix"
 done
 
+printf '#!/bin/sh\necho "QEMU emulator version $VERSION (Debian)"\n' > "$WORK/qemu"
+chmod 755 "$WORK/qemu"
+while read -r version state; do
+    sed -i "s/version .* (/version $version (/" "$WORK/qemu"
+    USER_ENV=(VMBUILD_QEMU="$WORK/qemu" VMBUILD_APPLIANCE=/nowhere)
+    run doctor
+    like "doctor: QEMU $version" "$(cat "$WORK/out")" "^$state  QEMU  .*version $version \(Debian\)"
+    is "doctor: QEMU $version: whether it has a network" \
+        "$(grep -c '^weak  QEMU .*; scripts with "network" need 7\.2$' "$WORK/out")" "$([ "$state" = good ]; echo $?)"
+done <<< $'6.2.0 weak\n7.1.99 weak\n7.2.0 good\n10.0.1 good'
+USER_ENV=()
+
 run doctor
 like "doctor: what confines QEMU" "$(cat "$WORK/out")" '^(good|weak)  confinement  .*'
 

@@ -44,13 +44,15 @@ in_host() {
         "$PLACE/bin/vmbuild" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
 }
 
-# build_both NAME [TITLE]: $WORK/NAME.json by both programs, from inputs that are in both directories.
+# build_both NAME [TITLE [OPTION...]]: $WORK/NAME.json by both programs, from inputs that are in both
+# directories.
 build_both() {
     local title=${2-$1}
+    local options=("${@:3}")
     cp "$WORK/$1.json" "$ROOT/home/user/"
-    in_host --spec "$1.json" -o "$1.tar" --compression none
+    in_host --spec "$1.json" -o "$1.tar" --compression none "${options[@]}"
     exits 0 "$title"
-    [ -e "$WORK/$1.tar" ] || build "$1"
+    [ -e "$WORK/$1.tar" ] || build "$1" "${options[@]}"
     is "$title: the same bytes as the installed program's" \
         "$(sha256sum < "$ROOT/home/user/$1.tar")" "$(sha256sum < "$WORK/$1.tar")"
 }
@@ -66,7 +68,8 @@ check_host() {
     HOST_ENV=(SSL_CERT_FILE=ca.crt)
     build_both pure "$name: contents"
     build_both root "$name: a script"
-    build_both pulled "$name: a script with network, on a base from a registry"
+    build_both pulled "$name: a script with network, on a base from a registry" \
+        --allow-network "host:$PORT"
     HOST_ENV=()
 }
 

@@ -52,7 +52,7 @@ mkdir "$SPACE"
 cp -a "$WORK"/{names,base.tar,pure.json,root.json,pulled.json,ca.crt} "$SPACE"
 chown -R 1000:1000 "$SPACE"
 for spec in pure root pulled; do
-    build "$spec"
+    build "$spec" --allow-network "host:$PORT"
 done
 ok "what is in the image" test "$(layer "$IMAGE" | awk '{ print $3, $4 }' | grep -cE \
     ' (usr/bin/vmbuild|usr/lib/vmbuild/qemu-system-x86_64|etc/ssl/certs/ca-certificates.crt)$')" -eq 3
@@ -72,7 +72,7 @@ exits 0 "Docker: the image's own user"
 ok "podman load" engine load --quiet --input "$IMAGE"
 check_engine Podman engine run --rm --network none "${PRIVILEGES[@]}" -v "$SPACE:/workspace"
 in_container engine run --rm --network host "${PRIVILEGES[@]}" -v "$SPACE:/workspace" --env SSL_CERT_FILE=ca.crt \
-    "vmbuild:$VERSION" --spec pulled.json -o pulled.tar --compression none
+    "vmbuild:$VERSION" --spec pulled.json -o pulled.tar --compression none --allow-network "host:$PORT"
 check "Podman: a script with network, on a base from a registry" "$SPACE/pulled.tar"
 
 # --- Pod

@@ -94,6 +94,22 @@ static void test_overrides_keep_their_order(void **state)
     options_free(&options);
 }
 
+static void test_network_grants_add_up(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "--spec", "x", "--allow-network", "private",
+                      "--allow-network=host:80", END));
+    assert_int_equal(options.allow_network.count, 2);
+    assert_string_equal(options.allow_network.items[0], "private");
+    assert_string_equal(options.allow_network.items[1], "host:80");
+    options_free(&options);
+    expect_usage_error(parse(&options, "--spec", "x", "--allow-network", "privat", END),
+                       "read option '--allow-network': 'privat' must be host, private, ", NULL);
+    options_free(&options);
+}
+
 static void test_unknown_command(void **state)
 {
     struct options options;
@@ -371,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_build_is_the_default),
         cmocka_unit_test(test_options_after_arguments),
         cmocka_unit_test(test_overrides_keep_their_order),
+        cmocka_unit_test(test_network_grants_add_up),
         cmocka_unit_test(test_unknown_command),
         cmocka_unit_test(test_unknown_option),
         cmocka_unit_test(test_wrong_values),

@@ -19,7 +19,8 @@ static void describe(const struct machine_options *options, enum accelerator acc
                                       .output = "/run/a,b/output",
                                       .layer = "/run/a,b/layer",
                                       .gate = "/run/gate",
-                                      .watch = "/run/watch"};
+                                      .watch = "/run/watch",
+                                      .network = "/run/a,b/network"};
 
     machine_describe(options, &host, &machine);
     assert_int_equal(machine.parameters.count % 2, 0);
@@ -156,7 +157,8 @@ static void test_network_and_shares(void **state)
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
-    assert_true(has("-netdev", "user,"));
+    assert_true(
+        has("-netdev", "stream,id=network,server=off,addr.type=unix,addr.path=/run/a,,b/network"));
     assert_true(has("-device", "virtio-net-pci"));
     assert_true(has("-fsdev", "local,id=share1,path=/srv/b,,c,"));
     assert_true(has("-fsdev", "readonly=on"));
