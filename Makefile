@@ -6,6 +6,7 @@
 #   make check      unit and end-to-end tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make release    static programs as an archive for any Linux host, in build/release
+#   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-slow, check-release, lint, fuzz, bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
@@ -22,6 +23,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo
 DEPS_test := check check-asan check-valgrind check-slow check-release
 DEPS_release := release check-release
+DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 define install_packages
@@ -29,7 +31,7 @@ ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
-$(foreach group,build release test all,$(eval $(call install_packages,$(group))))
+$(foreach group,build release deb test all,$(eval $(call install_packages,$(group))))
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -52,7 +54,7 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo check check-asan check-valgrind check-slow check-release lint fuzz bench install clean FORCE
+.PHONY: all deps demo deb check check-asan check-valgrind check-slow check-release lint fuzz bench install clean FORCE
 all:
 
 include host/rules.mk
@@ -72,6 +74,9 @@ bench: all
 
 demo: all
 	scripts/demo.sh
+
+deb:
+	scripts/deb.sh '$(BUILD)/deb' '$(VERSION)' $(SUITE)
 
 LIBDIR := $(DESTDIR)$(PREFIX)/lib/vmbuild
 SHAREDIR := $(DESTDIR)$(PREFIX)/share

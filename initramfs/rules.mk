@@ -5,14 +5,22 @@ APPLIANCE := $(BUILD)/appliance
 KERNEL := $(APPLIANCE)/vmlinuz.x86_64
 INITRAMFS := $(APPLIANCE)/initramfs.x86_64.img
 BUSYBOX ?= /bin/busybox
+# A kernel that was built already, to be taken as it is.
+GUEST_KERNEL ?=
 
 .PHONY: appliance
 appliance: $(KERNEL) $(INITRAMFS)
 
+ifneq ($(GUEST_KERNEL),)
+$(KERNEL): $(GUEST_KERNEL)
+	@mkdir -p $(@D)
+	cp '$<' $@
+else
 # Outside the tree there is one kernel per key, which identifies what it was built from.
 $(KERNEL): $(BUILD)/kernel.key
 	@mkdir -p $(@D)
 	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh $@
+endif
 
 $(BUILD)/kernel.key: FORCE
 	@mkdir -p $(@D)

@@ -1,11 +1,17 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|release|test|all]
+# usage: deps.sh [build|release|deb|test|all]
+#        deps.sh --list GROUP    prints the packages
 #
 # Lists what it installs before it does, and does nothing if everything is there.
 set -eu
 
+list=
+if [ "${1-}" = --list ]; then
+    list=yes
+    shift
+fi
 group=${1:-all}
 
 # Compiler, libraries, guest kernel, initramfs, base image for the demo, and what vmbuild runs.
@@ -23,10 +29,15 @@ release="$build"'
     libattr1-dev libcap-ng-dev libglib2.0-dev libjansson-dev libpcre2-dev
     libtirpc-dev'
 
+# Beside these, for the package; what builds one for another release of Debian is among them.
+deb="$build"'
+    debhelper dpkg-dev'
+
 # Test tools: TAP and unit tests, and other projects' programs that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
-    docker.io podman catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema faketime gdb zsh fish mandoc'
+    docker.io podman catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema faketime gdb zsh fish mandoc
+    lintian'
 
 # In Debian 12, docker.io contains Docker's client.
 # shellcheck source=/dev/null
@@ -42,13 +53,20 @@ all="$test"'
 case $group in
 build) wanted=$build ;;
 release) wanted=$release ;;
+deb) wanted=$deb ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|release|test|all]" >&2
+    echo "usage: $0 [build|release|deb|test|all]" >&2
     exit 2
     ;;
 esac
+
+if [ -n "$list" ]; then
+    # shellcheck disable=SC2086 # one word each
+    printf '%s\n' $wanted
+    exit
+fi
 
 if ! command -v dpkg-query > /dev/null; then
     echo "deps: this is not Debian; install by hand what these packages contain:" >&2

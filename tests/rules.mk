@@ -111,7 +111,7 @@ check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_
 check-valgrind: all $(UNIT_TESTS)
 	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(filter-out %/test_tsc %/test_memory,$(UNIT_TESTS)) $(VALGRIND_TESTS)
 
-check-release: release
+check-release: release deb
 	@JOBS=$(JOBS) tests/run $(HOST_TESTS)
 
 check-slow: all

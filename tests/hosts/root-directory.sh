@@ -2,14 +2,18 @@
 # Makes a root directory of a release of Debian, with its essential packages, as a tar, and prints its path.
 # It is made once per machine and kept, beside the base images (scripts/base-image.sh).
 #
-# usage: root-directory.sh bullseye|bookworm|trixie|sid
+# usage: root-directory.sh bullseye|bookworm|trixie|sid [DEPENDENCIES]
+#
+# DEPENDENCIES are packages that are there as well, in the form of a package's field Depends.
 #
 # The packages come from where the machine's own apt gets them.
 set -euo pipefail
 export LC_ALL=C
 
 folder=$(dirname "$("$(dirname "$0")/../../scripts/base-image.sh" busybox)")
-result=$folder/host-$1.tar
+# The first of alternatives, without versions.
+include=$(sed 's/ *([^)]*)//g; s/ *|[^,]*//g; s/ //g' <<< "${2-}")
+result=$folder/host-$1${include:+-$(sha256sum <<< "$include" | cut -c 1-8)}.tar
 [ ! -e "$result" ] || { echo "$result"; exit; }
 # shellcheck source=/dev/null
 own=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -21,7 +25,8 @@ flock 9
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 apt-config dump Acquire > "$work/apt.conf"
-mmdebstrap --quiet --variant=essential --format=tar --aptopt="$work/apt.conf" "$1" "$result.tmp" \
-    "deb $site $1 main" >&2
+mmdebstrap --quiet --variant=essential --format=tar --aptopt="$work/apt.conf" \
+    ${include:+--include="$include" --aptopt='APT::Install-Recommends "false"'} \
+    "$1" "$result.tmp" "deb $site $1 main" >&2
 mv "$result.tmp" "$result"
 echo "$result"

@@ -1,0 +1,112 @@
+#!/bin/bash
+# Builds Debian's package of vmbuild, linked to the libraries of a release of Debian, and prints its
+# path.
+#
+# usage: deb.sh OUT VERSION [SUITE]
+#
+# OUT is a directory for the package. SUITE (bookworm, trixie) is by default the machine's own; for
+# another one, the package is built in a root directory of that release, which is made once and kept
+# (root only). The guest's kernel is in either case that of this machine. The same sources and packages
+# of Debian give the same bytes.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+umask 022
+
+[ $# -eq 2 ] || [ $# -eq 3 ] || { echo "usage: $0 OUT VERSION [SUITE]" >&2; exit 2; }
+tree=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd) version=$2
+caches=${XDG_CACHE_HOME:-${HOME:?}/.cache}
+# shellcheck source=/dev/null
+own=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+suite=${3:-$own}
+
+fail() {
+    echo "deb: $1" >&2
+    exit 1
+}
+
+# The sources without what was built of them.
+copy_tree() {
+    mkdir -p "$1"
+    (cd "$tree" && tar --exclude=./build --exclude=./.git --exclude=./vmbuild -cf - .) |
+        tar -C "$1" --no-same-owner -xf -
+}
+
+build_here() {
+    local work=$out/work number name
+    # shellcheck source=/dev/null
+    number=$(. /etc/os-release && echo "$VERSION_ID")
+    name=vmbuild_$version-1~deb${number}_amd64
+    rm -rf "$work"
+    copy_tree "$work/vmbuild"
+    cp -r "$tree/scripts/deb" "$work/vmbuild/debian"
+    sed -i "s/@version@/$version-1~deb$number/; s/@suite@/$suite/" "$work/vmbuild/debian/changelog"
+    (cd "$work/vmbuild" && env -u MAKEFLAGS -u MAKELEVEL VMBUILD_KERNEL_CACHE="$caches" \
+        DEB_BUILD_OPTIONS="parallel=$(nproc)" \
+        dpkg-buildpackage --build=binary --no-sign --no-check-builddeps) > "$out/$name.log" 2>&1 || {
+        tail -n 30 "$out/$name.log" >&2
+        fail "build the package: see $out/$name.log"
+    }
+    mv "$work/$name.deb" "$out/"
+    rm -rf "$work"
+    echo "$out/$name.deb"
+}
+
+# Makes a root directory of SUITE with what building needs but for the kernel, as a tar. The packages
+# come from where the machine's own apt gets them.
+make_root() {
+    local site packages configuration
+    local kernel=(linux-source bc bison flex libelf-dev xz-utils mmdebstrap fakechroot fakeroot)
+    # shellcheck disable=SC2016 # apt's own variables
+    site=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)' 'Created-By: Packages' |
+        sed -n "s/^Debian|$own|//p" | sort -u | head -n 1)
+    packages=$("$tree/scripts/deps.sh" --list deb |
+        grep -vxF -f <(printf '%s\n' qemu-system-x86 "${kernel[@]}") | paste -s -d ,)
+    configuration=$(mktemp)
+    apt-config dump Acquire > "$configuration"
+    echo "deb: making a root directory of $suite (once)" >&2
+    mmdebstrap --quiet --variant=buildd --format=tar --aptopt="$configuration" \
+        --aptopt='APT::Install-Recommends "false"' --include="$packages" "$suite" "$1.tmp" \
+        "deb $site $suite main" >&2
+    rm "$configuration"
+    mv "$1.tmp" "$1"
+}
+
+# The name and version of the source of the kernel that initramfs/kernel.sh builds.
+kernel_source() {
+    local newest
+    newest=$(find /usr/src -maxdepth 1 -name 'linux-source-*.tar.*' | sort -V | tail -n 1)
+    # shellcheck disable=SC2016 # dpkg's own variables
+    dpkg-query --show --showformat '${source:Package} (= ${source:Version})' \
+        "$(basename "${newest%.tar.*}")"
+}
+
+# In its own namespaces, so that nothing stays mounted.
+build_in_root() {
+    local root tar=$caches/vmbuild-deb/$suite.tar
+    [ "$(id -u)" -eq 0 ] || fail "build for '$suite': only root can enter a root directory of it"
+    mkdir -p "$caches/vmbuild-deb"
+    exec 9> "$tar.lock"
+    flock 9
+    [ -e "$tar" ] || make_root "$tar"
+    root=$(mktemp -d "$out/root.XXXXXX")
+    tar -C "$root" -xf "$tar"
+    copy_tree "$root/vmbuild"
+    mkdir -p "$root/out"
+    "$tree/initramfs/kernel.sh" "$root/kernel"
+    # shellcheck disable=SC2016 # for the inner shell
+    unshare --mount --pid --fork sh -c '
+        mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --bind "$1" "$0/out" &&
+            exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+                GUEST_KERNEL=/kernel GUEST_KERNEL_SOURCE="$3" \
+                /vmbuild/scripts/deb.sh /out "$2"' \
+        "$root" "$out" "$version" "$(kernel_source)" | sed "s,^/out/,$out/,"
+    rm -rf --one-file-system "$root"
+}
+
+if [ "$suite" = "$own" ]; then
+    build_here
+else
+    build_in_root
+fi
