@@ -34,11 +34,11 @@ copy_tree() {
 }
 
 build_here() {
-    local work=$out/work number name
+    local work number name
     # shellcheck source=/dev/null
     number=$(. /etc/os-release && echo "$VERSION_ID")
     name=vmbuild_$version-1~deb${number}_amd64
-    rm -rf "$work"
+    work=$(mktemp -d "$out/work.XXXXXX")
     copy_tree "$work/vmbuild"
     cp -r "$tree/scripts/deb" "$work/vmbuild/debian"
     sed -i "s/@version@/$version-1~deb$number/; s/@suite@/$suite/" "$work/vmbuild/debian/changelog"
@@ -53,21 +53,25 @@ build_here() {
     echo "$out/$name.deb"
 }
 
-# Makes a root directory of SUITE with what building needs but for the kernel, as a tar. The packages
-# come from where the machine's own apt gets them.
-make_root() {
-    local site packages configuration
+# What building needs but for the kernel, separated by commas.
+build_packages() {
     local kernel=(linux-source bc bison flex libelf-dev xz-utils mmdebstrap fakechroot fakeroot)
+    "$tree/scripts/deps.sh" --list deb |
+        grep -vxF -f <(printf '%s\n' qemu-system-x86 "${kernel[@]}") | sort | paste -s -d ,
+}
+
+# make_root TAR PACKAGES: a root directory of SUITE. The packages come from where the machine's own apt
+# gets them.
+make_root() {
+    local site configuration
     # shellcheck disable=SC2016 # apt's own variables
     site=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)' 'Created-By: Packages' |
         sed -n "s/^Debian|$own|//p" | sort -u | head -n 1)
-    packages=$("$tree/scripts/deps.sh" --list deb |
-        grep -vxF -f <(printf '%s\n' qemu-system-x86 "${kernel[@]}") | paste -s -d ,)
     configuration=$(mktemp)
     apt-config dump Acquire > "$configuration"
     echo "deb: making a root directory of $suite (once)" >&2
     mmdebstrap --quiet --variant=buildd --format=tar --aptopt="$configuration" \
-        --aptopt='APT::Install-Recommends "false"' --include="$packages" "$suite" "$1.tmp" \
+        --aptopt='APT::Install-Recommends "false"' --include="$2" "$suite" "$1.tmp" \
         "deb $site $suite main" >&2
     rm "$configuration"
     mv "$1.tmp" "$1"
@@ -84,12 +88,14 @@ kernel_source() {
 
 # In its own namespaces, so that nothing stays mounted.
 build_in_root() {
-    local root tar=$caches/vmbuild-deb/$suite.tar
+    local root tar packages
     [ "$(id -u)" -eq 0 ] || fail "build for '$suite': only root can enter a root directory of it"
     mkdir -p "$caches/vmbuild-deb"
+    packages=$(build_packages)
+    tar=$caches/vmbuild-deb/$suite-$(sha256sum <<< "$packages" | cut -c 1-16).tar
     exec 9> "$tar.lock"
     flock 9
-    [ -e "$tar" ] || make_root "$tar"
+    [ -e "$tar" ] || make_root "$tar" "$packages"
     root=$(mktemp -d "$out/root.XXXXXX")
     tar -C "$root" -xf "$tar"
     copy_tree "$root/vmbuild"
