@@ -36,6 +36,9 @@ for package in "${packages[@]}"; do
         /usr/share/fish/vendor_completions.d/vmbuild.fish /usr/share/doc/vmbuild/copyright; do
         ok "$suite: $path" test -s "$ROOT$path"
     done
+    for name in $(dependencies "$package" | sed 's/([^)]*)//g; s/,/ /g; s/\<libc6\>//'); do
+        like "$suite: README names $name" "$(cat "$TOP/README.md")" "\`$name\`"
+    done
     PLACE=/usr
     check_host "$suite, the package" /usr/bin/qemu-system-x86_64
     ok "$suite: it is removed" chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \

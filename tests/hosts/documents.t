@@ -1,0 +1,49 @@
+#!/bin/bash
+# What is published with the release: digests, bill of materials, licences and sources are whole.
+# shellcheck source=tests/hosts/host.sh
+. "$(dirname "$0")/host.sh"
+
+RELEASE=$TOP/build/release
+NAME=$(basename "$ARCHIVE" .tar.gz)
+ok "SHA256SUMS" env -C "$RELEASE" sha256sum --check --strict SHA256SUMS
+is "SHA256SUMS: all that is published" "$(awk '{ print $2 }' "$RELEASE/SHA256SUMS" | sort)" \
+    "$(cd "$RELEASE" && find . -maxdepth 1 -name "$NAME*" ! -type d -printf '%P\n' | sort)"
+
+mkdir "$WORK"/{gzip,zstd,sources}
+tar -C "$WORK/gzip" -xzf "$ARCHIVE"
+tar -C "$WORK/zstd" --zstd -xf "${ARCHIVE%.gz}.zst"
+ok "both archives hold the same" diff --recursive "$WORK/gzip" "$WORK/zstd"
+documents=$WORK/gzip/$NAME/share/doc/vmbuild
+bill=$documents/sbom.spdx.json
+is "the bill names each file and its digest" \
+    "$(jq -r '.files[] | (.checksums[] | select(.algorithm == "SHA256").checksumValue) + "  " + .fileName' "$bill" | sort)" \
+    "$(cd "$WORK/gzip/$NAME" && find . -type f ! -name sbom.spdx.json -exec sha256sum {} + | sort)"
+is "the bill's relations lead to what it names" \
+    "$(jq -r '[.relationships[] | .spdxElementId, .relatedSpdxElement] | unique - ["SPDXRef-DOCUMENT"] | .[]' "$bill" | sort)" \
+    "$(jq -r '(.files[], .packages[]) | .SPDXID' "$bill" | sort)"
+
+# The kernel's sources are those of the package linux-source.
+tar -C "$WORK/sources" --zstd --strip-components=1 -xf "$RELEASE/$NAME-sources.tar.zst"
+touch "$WORK/sources/MISSING"
+ok "the kernel's sources" compgen -G "$WORK/sources/linux-source-*.tar.*"
+for script in Makefile scripts/release/pack.sh scripts/release/libraries.sh scripts/release/qemu.sh; do
+    ok "our recipes: $script" cmp "$TOP/$script" "$WORK/sources/vmbuild/$script"
+done
+components=0
+while read -r component version; do
+    components=$((components + 1))
+    ok "$component: its licence" test -s "$documents/licences/$component"
+    [ "$component" != linux ] || continue
+    description=${component}_${version#*:}.dsc
+    if grep -q "^$description " "$WORK/sources/MISSING"; then
+        pass "$component: its sources, which apt had not, are named in MISSING"
+        continue
+    fi
+    ok "$component: its sources" test -s "$WORK/sources/$description"
+    while read -r digest _ file; do
+        grep -q "^$file .*$digest" "$WORK/sources/MISSING" ||
+            ok "$component: $file" sha256sum --check --status <<< "$digest  $WORK/sources/$file"
+    done < <(sed -n '/^Checksums-Sha256:/,/^[A-Z]/s/^ //p' "$WORK/sources/$description")
+done < <(jq -r '.packages[] | select(.name != "vmbuild") | .name + " " + .versionInfo' "$bill")
+is "there are components" "$((components > 20))" 1
+done_testing
