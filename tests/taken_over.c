@@ -4,15 +4,21 @@
  *
  * usage: taken_over NAME=TARGET...
  *
+ * Compiled as a library with -DPRELOADED, it is a worker that has been taken over: preloaded into
+ * vmbuild, it tries what the variable TAKEN_OVER lists, once in the thread that has a script run,
+ * and once, as "thread:NAME", in the one that reads its output.
+ *
  * A target is a path, a PID, a port of the loopback, a name, or, for those that need none, empty.
  * "parent" stands for the PID of the process that started this one.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -276,8 +282,8 @@ static const struct {
 };
 
 /* Makes the attempt that ARGUMENT names, "NAME=TARGET", where the name may have a suffix after a
- * colon: "read:config=PATH". */
-static bool make_attempt(const char *argument)
+ * colon: "read:config=PATH". PREFIX goes before the name that is printed. */
+static bool make_attempt(const char *prefix, const char *argument)
 {
     size_t length = strcspn(argument, "="), kind = strcspn(argument, ":=");
 
@@ -286,17 +292,59 @@ static bool make_attempt(const char *argument)
             continue;
         bool reached = attempts[i].reach(argument + length + (argument[length] == '='));
 
-        fprintf(stderr, "reach %.*s: %s%s%s%s\n", (int)length, argument, reached ? "yes" : "no",
-                reached ? "" : " (", reached ? "" : strerror(errno), reached ? "" : ")");
+        fprintf(stderr, "reach %s%.*s: %s%s%s%s\n", prefix, (int)length, argument,
+                reached ? "yes" : "no", reached ? "" : " (", reached ? "" : strerror(errno),
+                reached ? "" : ")");
         return true;
     }
     return false;
 }
 
+#ifdef PRELOADED
+
+static atomic_bool runs, tried;
+
+/* Makes the attempts, as PREFIX and their names. */
+static void make_attempts(const char *prefix)
+{
+    char *list = strdup(getenv("TAKEN_OVER")), *rest = NULL;
+
+    for (char *word = strtok_r(list, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+        make_attempt(prefix, word);
+    free(list);
+}
+
+char *guestfs_command(void *handle, char *const *words);
+char *guestfs_command(void *handle, char *const *words)
+{
+    char *(*real)(void *, char *const *) =
+        (char *(*)(void *, char *const *))dlsym(RTLD_NEXT, "guestfs_command");
+
+    if (strcmp(words[0], "run") == 0) {
+        make_attempts("");
+        atomic_store(&runs, true);
+    }
+    return real(handle, words);
+}
+
+ssize_t recv(int fd, void *bytes, size_t length, int flags)
+{
+    ssize_t (*real)(int, void *, size_t, int) =
+        (ssize_t(*)(int, void *, size_t, int))dlsym(RTLD_NEXT, "recv");
+
+    if (atomic_load(&runs) && !atomic_exchange(&tried, true))
+        make_attempts("thread:");
+    return real(fd, bytes, length, flags);
+}
+
+#else
+
 int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
-        if (!make_attempt(argv[i]))
+        if (!make_attempt("", argv[i]))
             fprintf(stderr, "reach: unknown attempt '%s'\n", argv[i]);
     return 1;
 }
+
+#endif

@@ -6,6 +6,7 @@
 
 #include "guest/contract.h"
 #include "host/build/base_disk.h"
+#include "host/build/confinement.h"
 #include "host/build/host_network.h"
 #include "host/build/job.h"
 #include "host/build/plan.h"
@@ -286,6 +287,8 @@ static struct error *run_vm(struct build_state *state, struct layer_writer *writ
     TRY(launch(state));
     TRY(use_base_disk(state, ret_damaged));
     TRY(job_put(state->spec, state->base != NULL ? state->base->config : NULL, state->vm));
+    if (!state->build->is_followed)
+        TRY(confinement_enter(state->build, state->vm));
     TRY(run_steps(state, state->vm));
     progress_start("pack");
     TRY(vm_pack_layer(state->vm, layer_writer_sparse_sink(writer)));
@@ -397,6 +400,8 @@ static struct error *run(struct build_state *state)
                          state->spec->name, state->spec->architecture.name);
     TRY(output_check(&state->build->output));
     TRY(open_base(state));
+    if (state->plan.needs_vm)
+        vm_prepare(); /* before the threads of the layer's writer */
     TRY(make_image(state));
     progress_start("output");
     TRY(parallel_run(2, 2, finish, state));

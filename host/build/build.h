@@ -23,6 +23,7 @@ struct build {
     const struct strings *grants; /* what the network may reach beyond public addresses and the
                                      proxies of the environment (network/egress.h) */
     bool verbose;
+    bool is_followed; /* by another build in this process, which may start a VM, too */
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */
 };

@@ -296,6 +296,7 @@ static struct error *build_varied(const struct build *build, const char *path)
     varied.spec = &spec;
     varied.store = store;
     varied.output.path = path;
+    varied.is_followed = true;
     return build_run(&varied);
 }
 

@@ -31,19 +31,23 @@ enum landlock_access {
     LANDLOCK_WRITE,   /* reading, and writing files that exist */
     LANDLOCK_DEVICE,  /* the same, and ioctl */
     LANDLOCK_CHANGE,  /* all but executing and devices: creating, removing, moving */
+    LANDLOCK_REMOVE,  /* removing empty directories */
 };
 
-/* What is covered beside files. */
+/* What rules cover. */
 enum landlock_extent {
-    LANDLOCK_SIGNALS = 1 << 0, /* to other processes, and abstract sockets */
+    LANDLOCK_FILES = 1 << 0,
     LANDLOCK_TCP = 1 << 1,
+    LANDLOCK_SIGNALS = 1 << 2, /* to other processes */
+    LANDLOCK_SOCKETS = 1 << 3, /* abstract ones */
 };
 
 /* Returns the ABI that the kernel offers; 0 if it offers none. */
 int landlock_abi(void);
 
-/* Makes a set of rules that covers files and EXTENT, a set of enum landlock_extent. Returns its
- * descriptor, the caller's; below 0 with errno set. */
+/* Makes a set of rules that covers EXTENT, a set of enum landlock_extent, as far as the kernel
+ * does. Returns its descriptor, the caller's; below 0 with errno set, also if it would cover
+ * nothing. */
 int landlock_new(unsigned int extent);
 
 /* Allows ACCESS to PATH, and to everything below it if that is a directory. Returns false with
@@ -53,5 +57,10 @@ bool landlock_allow(int rules, const char *path, enum landlock_access access);
 /* Puts the calling thread under RULES, and makes it unable to gain privileges by executing a
  * program. Returns false with errno set. */
 bool landlock_enforce(int rules);
+
+/* The same for all threads of the process, none of which may be starting another one. It interrupts
+ * them by SIGURG, which nothing else uses. Returns false with errno set if a thread could not be
+ * put under RULES; others then may be. */
+bool landlock_enforce_for_all(int rules);
 
 #endif

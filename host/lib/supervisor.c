@@ -64,13 +64,6 @@ static struct suspension {
     void *context;
 } suspension;
 
-void supervisor_on_suspend(void (*change)(void *context, bool suspends), void *context)
-{
-    pthread_mutex_lock(&suspension_mutex);
-    suspension = (struct suspension){change, context};
-    pthread_mutex_unlock(&suspension_mutex);
-}
-
 /* The worker's thread that waits for the supervisor's SIGTSTP, and then for its SIGCONT: this
  * thread may run on for a moment after kill. All threads block both. */
 static void *await_suspension(void *unused)
@@ -101,19 +94,32 @@ static void *await_suspension(void *unused)
     return NULL;
 }
 
-static void prepare_suspension(void)
+void supervisor_prepare_suspension(void)
 {
+    static bool prepared;
     sigset_t set;
     pthread_t thread;
 
+    if (prepared)
+        return;
+    prepared = true;
     sigemptyset(&set);
     sigaddset(&set, SIGTSTP);
     sigaddset(&set, SIGCONT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (pthread_create(&thread, NULL, await_suspension, NULL) == 0)
         pthread_detach(thread);
     else
-        sigprocmask(SIG_UNBLOCK, &set, NULL);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void supervisor_on_suspend(void (*change)(void *context, bool suspends), void *context)
+{
+    if (change != NULL)
+        supervisor_prepare_suspension();
+    pthread_mutex_lock(&suspension_mutex);
+    suspension = (struct suspension){change, context};
+    pthread_mutex_unlock(&suspension_mutex);
 }
 
 /* Runs the child: what is done before and after WORK. SIGTTOU and SIGTTIN are ignored because its
@@ -127,10 +133,10 @@ static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(voi
         _exit(EXIT_OTHER);
     signal(SIGTTOU, SIG_IGN);
     signal(SIGTTIN, SIG_IGN);
+    signal(SIGTSTP, SIG_DFL); /* stops it, until supervisor_prepare_suspension */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* EFBIG shows which file has reached the user's limit */
     sigprocmask(SIG_SETMASK, before, NULL);
-    prepare_suspension();
     int code = work(argument);
 
     fflush(NULL);

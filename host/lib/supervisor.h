@@ -17,6 +17,11 @@
 
 #include <stdbool.h>
 
+/* Starts the thread in the worker that makes the calls below, and blocks their signals in this one
+ * and those that it starts from now on; to be called before there are others. A further call does
+ * nothing. Until then SIGTSTP simply stops the worker. */
+void supervisor_prepare_suspension(void);
+
 /* Sets what is called in the worker, in another thread, before the program is suspended by SIGTSTP,
  * and after SIGCONT. CHANGE may be NULL: nothing. When this returns, the earlier one is not being
  * called and will not be. */

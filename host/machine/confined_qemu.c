@@ -260,7 +260,8 @@ static void allow_list(int rules, const struct strings *paths, enum landlock_acc
 /* A file that is missing, or that is not there to be allowed, QEMU does not find either. */
 static bool confine_files(const struct confined_qemu_plan *plan, const char *qemu)
 {
-    CLEANUP(closep) int rules = landlock_new(LANDLOCK_SIGNALS | LANDLOCK_TCP);
+    CLEANUP(closep)
+    int rules = landlock_new(LANDLOCK_FILES | LANDLOCK_SIGNALS | LANDLOCK_SOCKETS | LANDLOCK_TCP);
 
     if (rules < 0)
         return false;

@@ -289,7 +289,7 @@ static void limit(__rlimit_resource_t resource, rlim_t most)
  * replaced at any time. */
 static void confine_files(void)
 {
-    CLEANUP(closep) int rules = landlock_new(LANDLOCK_SIGNALS);
+    CLEANUP(closep) int rules = landlock_new(LANDLOCK_FILES | LANDLOCK_SIGNALS | LANDLOCK_SOCKETS);
     CLEANUP(freep) char *path = realpath(NAME_SERVERS, NULL);
 
     if (rules < 0)

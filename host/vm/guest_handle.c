@@ -5,6 +5,7 @@
 #include <guestfs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/file_system.h"
+#include "host/lib/landlock.h"
 #include "host/lib/memory.h"
 #include "host/lib/parent_death.h"
 #include "host/lib/printable.h"
@@ -32,6 +34,7 @@
 #include "host/vm/layer_frames.h"
 #include "host/vm/outcome.h"
 #include "host/vm/qemu_facts.h"
+#include "host/vm/qemu_process.h"
 #include "host/vm/qemu_watch.h"
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
@@ -185,11 +188,35 @@ char *guest_handle_library_version(void)
     return text;
 }
 
+/* From here on, this process can signal only what it starts. */
+static void scope_signals(void)
+{
+    if (landlock_abi() < LANDLOCK_ABI_SCOPES)
+        return;
+    CLEANUP(closep) int rules = landlock_new(LANDLOCK_SIGNALS);
+
+    if (rules >= 0)
+        (void)landlock_enforce(rules);
+}
+
+void guest_handle_prepare(void)
+{
+    static bool done;
+
+    if (done)
+        return;
+    done = true;
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    scope_signals();
+    supervisor_prepare_suspension();
+}
+
 struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
 {
     CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
 
     handle->verbose = verbose;
+    guest_handle_prepare();
     TRY(watchdog_new(&handle->watchdog));
     TRY(socket_folder_choose(&handle->sockets));
     /* libguestfs would pass it on to the guest's kernel, and that to every script. */
@@ -652,6 +679,23 @@ struct error *guest_handle_receive_layer(struct guest_handle *handle, const char
                            : layer_frames_finish(&stream.frames);
     error_free(err);
     return sink_err;
+}
+
+struct error *guest_handle_folders(const struct guest_handle *handle, struct strings *ret)
+{
+    const char *run = NULL;
+
+    TRY(temporary_run_folder(&run));
+    strings_add(ret, run);
+    strings_add(ret, handle->sockets.path);
+    if (handle->sockets.adopted != NULL)
+        strings_add(ret, handle->sockets.adopted);
+    return NULL;
+}
+
+void guest_handle_processes(struct strings *ret)
+{
+    qemu_process_folders(getpid(), gettid(), ret);
 }
 
 struct guest_port *guest_handle_output(struct guest_handle *handle)

@@ -50,9 +50,15 @@ struct guest_attempt {
     uint64_t seconds; /* of QEMU's own time (watchdog.h) that the guest may take to report */
 };
 
-/* Makes a stopped handle, which is freed with guest_handle_free, and removes TERM from the
- * environment. VERBOSE: messages of the guest's kernel and of libguestfs are shown as progress
- * details. Errors: EXIT_OTHER. */
+/* Prepares this process, the worker, for guests that may attack it, and for being suspended while
+ * one runs: as far as the kernel allows it, it cannot be read or traced by other processes of the
+ * user, and can signal only what it starts from now on. To be called before it has other threads. A
+ * further call does nothing. */
+void guest_handle_prepare(void);
+
+/* Makes a stopped handle, which is freed with guest_handle_free, prepares the process as above, and
+ * removes TERM from the environment. VERBOSE: messages of the guest's kernel and of libguestfs are
+ * shown as progress details. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *guest_handle_new(bool verbose, struct guest_handle **ret);
 
 /* Starts the machine of OPTIONS, which are not needed afterwards. If ATTEMPT is to save it, it has
@@ -96,6 +102,15 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
  * (qemu_watch.h, guest_network.h). NULL stays NULL. */
 [[nodiscard]] struct error *guest_handle_explain(struct guest_handle *handle, const char *operation,
                                                  struct error *err);
+
+/* Appends the directories that the handle of a running VM changes and removes. Errors: EXIT_OTHER.
+ */
+[[nodiscard]] struct error *guest_handle_folders(const struct guest_handle *handle,
+                                                 struct strings *ret);
+
+/* Appends the directories in /proc of the processes that this thread has started for VMs, which
+ * have to be read to end them. */
+void guest_handle_processes(struct strings *ret);
 
 /* Returns the port of the scripts' output; borrowed. */
 struct guest_port *guest_handle_output(struct guest_handle *handle);

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/lib/memory.h"
+
 #define DEPTH_MAX 8 /* of processes that are started by one another */
 
 /* Opens the list of the children of THREAD of the process PID, numbers with a space after each
@@ -80,6 +82,26 @@ struct qemu_activity qemu_process_look(pid_t pid)
     activity.cpu_ns = used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
     activity.rests = rests(pid);
     return activity;
+}
+
+static void list_children(pid_t pid, pid_t thread, int depth, struct strings *ret)
+{
+    FILE *list = open_children(pid, thread);
+    int child;
+
+    if (list == NULL)
+        return;
+    while (fscanf(list, "%d", &child) == 1) {
+        strings_take(ret, xasprintf("/proc/%d", child));
+        if (depth < DEPTH_MAX)
+            list_children(child, child, depth + 1, ret);
+    }
+    fclose(list);
+}
+
+void qemu_process_folders(pid_t pid, pid_t thread, struct strings *ret)
+{
+    list_children(pid, thread, 1, ret);
 }
 
 static void kill_children(pid_t pid, pid_t thread, int depth)

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "host/lib/buffer.h"
+
 struct qemu_activity {
     pid_t pid;      /* of the process looked at; 0: none */
     int64_t cpu_ns; /* the processor time that it has used, nanoseconds */
@@ -26,6 +28,10 @@ pid_t qemu_process_child(pid_t thread);
 
 /* Describes the process PID, which may have ended or be 0: it rests then. */
 struct qemu_activity qemu_process_look(pid_t pid);
+
+/* Appends the directories in /proc of the children that THREAD of the process PID has started, and
+ * of what they have started. */
+void qemu_process_folders(pid_t pid, pid_t thread, struct strings *ret);
 
 /* Kills the children that THREAD of the process PID has started, with what they have started. */
 void qemu_process_kill_children(pid_t pid, pid_t thread);

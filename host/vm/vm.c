@@ -89,6 +89,11 @@ static struct error *launch(struct vm *vm, const struct vm_options *options)
     return launch_guest(&with_scratch, &vm->guest);
 }
 
+void vm_prepare(void)
+{
+    guest_handle_prepare();
+}
+
 struct error *vm_launch(const struct vm_options *options, struct call_words *words, struct vm **ret)
 {
     CLEANUP(vm_freep) struct vm *vm = xcalloc(1, sizeof *vm);
@@ -114,6 +119,17 @@ void vm_free(struct vm *vm)
     free(vm->scratch);
     call_words_free(&vm->words);
     free(vm);
+}
+
+struct error *vm_folders(const struct vm *vm, struct strings *ret)
+{
+    return guest_handle_folders(vm->guest, ret);
+}
+
+void vm_processes(const struct vm *vm, struct strings *ret)
+{
+    (void)vm;
+    guest_handle_processes(ret);
 }
 
 /* Makes a file in memory of the LENGTH bytes, since libguestfs uploads only files. */

@@ -20,12 +20,17 @@
 #include <stddef.h>
 
 #include "guest/contract.h"
+#include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
 #include "host/vm/call_words.h"
 #include "host/vm/vm_options.h"
 
 struct vm;
+
+/* Prepares this process for VMs (guest_handle.h), which vm_launch does, too, but then other threads
+ * that there are by then are left out. */
+void vm_prepare(void);
 
 /* Starts a VM, which is freed with vm_free. OPTIONS are not needed afterwards. WORDS go into each
  * call whose verb takes them; the VM takes them over, after an error too. Errors: EXIT_VM (QEMU
@@ -42,6 +47,14 @@ static inline void vm_freep(struct vm **vm)
 {
     vm_free(*vm);
 }
+
+/* Appends the directories that the running VM changes on the host, and removes at its end. Errors:
+ * EXIT_OTHER. */
+[[nodiscard]] struct error *vm_folders(const struct vm *vm, struct strings *ret);
+
+/* Appends the directories that have to be read to end the VM; to be called by the thread that has
+ * started it. */
+void vm_processes(const struct vm *vm, struct strings *ret);
 
 /* Uploads LENGTH bytes as the file NAME of the guest's job (GUEST_JOB_*). Errors: EXIT_INPUT if it
  * is too large. */

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-FILES=(vmbuild build/guest/init build/appliance/initramfs.x86_64.img)
+FILES=(vmbuild build/vmbuild-confine build/guest/init build/appliance/initramfs.x86_64.img)
 other="$WORK/another/folder/vmbuild"
 mkdir -p "$other"
 (cd "$TOP" && tar -c Makefile host guest initramfs scripts tests/rules.mk) | tar -x -C "$other"

@@ -106,6 +106,41 @@ for attempt in read:own read:program list:programs stat:home; do
 done
 leaves_nothing "QEMU is taken over" "$WORK/none.tar"
 
+# --- In the worker's place
+# The process that reads what the guest sends, while a script runs: it is left the output's directory and
+# the cache.
+if ${CC:-gcc} -D_GNU_SOURCE -O1 -shared -fPIC -DPRELOADED -o "$WORK/taken/over.so" "$TOP/tests/taken_over.c" \
+    2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/taken/over.so"
+    mkdir "$WORK/output"
+    [ "$(id -u)" -ne 0 ] || chown $NOBODY "$WORK/output"
+    script_spec output "$on_busybox" <<< 'echo started; sleep 1'
+    list=()
+    for attempt in "${attempts[@]}"; do
+        case $attempt in
+        # Its own, or the build's; and the lists that libraries read are not secret.
+        variable* | core* | outlive* | *:disk=* | create:cache* | list:processes* | read:passwd*) ;;
+        *) list+=("$attempt") ;;
+        esac
+    done
+    USER_ENV=(LD_PRELOAD="$WORK/taken/over.so" TAKEN_OVER="${list[*]} create:cache=$CACHE/vmbuild/disks/new
+        create:output=$WORK/output/new read:passwd=/etc/passwd list:processes=/proc")
+    run --spec output.json --output output/x.tar --compression none
+    USER_ENV=()
+    exits 0 "the worker is taken over"
+    grep 'reach' "$WORK/err" > "$WORK/taken.log"
+    diag < "$WORK/taken.log"
+    for attempt in "${list[@]%%=*}" read:passwd list:processes; do
+        is "the worker: $attempt" "$(reach "$WORK/taken.log" "$attempt")" no
+        is "the worker's other thread: $attempt" "$(reach "$WORK/taken.log" "thread:$attempt")" no
+    done
+    for attempt in create:cache create:output; do
+        is "the worker, and not refused: $attempt" "$(reach "$WORK/taken.log" "$attempt")" yes
+    done
+else
+    fail "the library is compiled" "$(cat "$WORK/cc.log")"
+fi
+
 # --- What the spec grants
 # A share is readable and nothing else; files beside it are not.
 mkdir "$WORK/share"
