@@ -6,6 +6,7 @@
 #   tests/fuzz/fuzz_X.c         libFuzzer; seeds in tests/fuzz/corpus/X; fuzz_guest_X as above
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
 #   tests/slow/*.t              the same, but too slow for every day
+#   tests/kvm/*.t               the same under KVM, which a VM offers (nested-host.sh); slow
 #
 # See tests/README.md for how to run one of them. With CI=true, skipped tests fail.
 
@@ -18,6 +19,7 @@ FUZZ_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 HOST_TESTS := $(sort $(wildcard tests/hosts/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
+KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
 # Those that the sanitized program runs.
 ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
     tests/e2e/scripts.t)
@@ -92,7 +94,7 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/tests/%)
 ASAN_UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/asan/tests/%)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 
-.PHONY: check-unit check-e2e check-release
+.PHONY: check-unit check-e2e check-release check-kvm
 
 # prove's summary comes last.
 check: all $(UNIT_TESTS)
@@ -116,6 +118,10 @@ check-release: release deb
 
 check-slow: all
 	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)
+
+# Some ten minutes on a quiet machine, and several times that on a busy one.
+check-kvm: all
+	@JOBS=$(JOBS) TEST_SECONDS=7200 NESTED_SECONDS=7000 tests/run $(KVM_TESTS)
 
 fuzz: $(FUZZERS)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
