@@ -158,6 +158,34 @@ for attempt in append:share remove:share create:share list:beside; do
     is "a share: $attempt" "$(reach "$WORK/taken.log" "$attempt")" no
 done
 
+# --- Older kernels
+# Nothing is required of the kernel; what it lacks is told.
+if ${CC:-gcc} -D_GNU_SOURCE -O1 -shared -fPIC -o "$WORK/old-kernel.so" "$TOP/tests/old_kernel.c" 2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/old-kernel.so"
+    build job
+    sum=$(sha256sum < "$WORK/job.tar")
+    for old in "0 ^vmbuild: QEMU is confined by seccomp, but not in: files, TCP, signals and abstract sockets$" \
+        "1 ^vmbuild: QEMU is confined by Landlock .ABI 1: files. and seccomp, but not in: TCP, signals" \
+        "2 ^vmbuild: QEMU is confined by Landlock .ABI 2: files. and seccomp, but not in: TCP, signals" \
+        "5 ^vmbuild: QEMU is confined by Landlock .ABI 5: files, TCP. and seccomp, but not in: signals"; do
+        abi=${old%% *}
+        USER_ENV=(LD_PRELOAD="$WORK/old-kernel.so" LANDLOCK_ABI="$abi")
+        build job --verbose
+        exits 0 "Landlock's ABI $abi"
+        says "Landlock's ABI $abi: what is lacking" "${old#* }"
+        is "Landlock's ABI $abi: the same bytes" "$(sha256sum < "$WORK/job.tar")" "$sum"
+        confined='is confined'
+        [ "$abi" -ge 2 ] || confined='is not confined'
+        says "Landlock's ABI $abi: the worker" "^vmbuild: the worker's access to files $confined, its system calls are filtered"
+    done
+    USER_ENV=(LD_PRELOAD="$WORK/old-kernel.so" LANDLOCK_ABI=5)
+    run doctor
+    like "Landlock's ABI 5: doctor" "$(cat "$WORK/out")" '^weak  confinement .*not covered: signals and abstract sockets'
+    USER_ENV=()
+else
+    fail "the library of older kernels is compiled" "$(cat "$WORK/cc.log")"
+fi
+
 # --- The program's file
 # vmbuild confines QEMU by itself if nothing else is installed, whatever it is called.
 mkdir "$WORK/a b"
