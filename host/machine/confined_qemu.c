@@ -233,8 +233,17 @@ static bool lies_in(const char *path, const char *folder)
            (path[length] == '/' || path[length] == '\0' || strcmp(folder, "/") == 0);
 }
 
-/* Allows what is in QEMU's own directory and beside it. A directory that is the user's home, or has
- * it below, is not QEMU's own. */
+/* Whether PATH can be QEMU's own directory: not one that everyone puts files into, nor one that is
+ * the user's HOME (NULL: unknown), or has it below. */
+static bool can_be_own(const char *path, const char *home)
+{
+    struct stat status;
+
+    return strcmp(path, "/") != 0 && stat(path, &status) == 0 && (status.st_mode & S_IWOTH) == 0 &&
+           (home == NULL || !lies_in(home, path));
+}
+
+/* Allows QEMU, and what is in its own directory and beside it. */
 static void allow_own(int rules, const char *qemu)
 {
     CLEANUP(freep) char *folder = xstrndup(qemu, (size_t)(strrchr(qemu, '/') - qemu));
@@ -246,7 +255,7 @@ static void allow_own(int rules, const char *qemu)
         CLEANUP(freep) char *path = xasprintf("%s/%s", folder, beside[i]);
         CLEANUP(freep) char *real = realpath(path, NULL);
 
-        if (real != NULL && (home == NULL || !lies_in(home, real)))
+        if (real != NULL && can_be_own(real, home))
             landlock_allow(rules, real, LANDLOCK_EXECUTE);
     }
 }

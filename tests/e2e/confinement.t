@@ -141,6 +141,31 @@ else
     fail "the library is compiled" "$(cat "$WORK/cc.log")"
 fi
 
+# --- Its own directory
+# QEMU may read the files beside it, unless that is where the user or everyone keeps files.
+# try_beside DIR MODE EXPECTED: QEMU lies in DIR, whose mode is MODE.
+try_beside() {
+    echo beside > "$1/beside"
+    cat > "$1/qemu" <<'END'
+#!/bin/sh
+case " $* " in
+*" -append "*) read -r word < "${0%/*}/beside" && echo "reach read:beside: yes" || echo "reach read:beside: no" ;;
+*) exec qemu-system-x86_64 "$@" ;;
+esac
+END
+    chmod 755 "$1/qemu"
+    chmod "$2" "$1"
+    USER_ENV=(HOME="$home" VMBUILD_QEMU="$1/qemu")
+    build job --verbose
+    USER_ENV=()
+    grep 'reach' "$WORK/err" > "$WORK/taken.log"
+    is "a file beside QEMU in ${1##*/}, of mode $2" "$(reach "$WORK/taken.log" read:beside)" "$3"
+}
+mkdir "$WORK/own"
+try_beside "$WORK/own" 755 yes
+try_beside "$WORK/own" 1777 no
+try_beside "$home" 755 no
+
 # --- What the spec grants
 # A share is readable and nothing else; files beside it are not.
 mkdir "$WORK/share"
