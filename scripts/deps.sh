@@ -17,7 +17,7 @@ group=${1:-all}
 # Compiler, libraries, guest kernel, initramfs, base image for the demo, and what vmbuild runs.
 build='gcc libc6-dev make pkg-config
     libguestfs-dev libarchive-dev libyajl-dev libext2fs-dev comerr-dev libssl-dev
-    libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev libslirp-dev
+    libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev libslirp-dev libglib2.0-dev
     libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
     linux-source bc bison flex libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
@@ -26,7 +26,7 @@ build='gcc libc6-dev make pkg-config
 # Beside these, for the release: static libraries, and what builds QEMU and those that Debian lacks.
 release="$build"'
     binutils bzip2 dpkg-dev nasm ninja-build python3 python3-venv zstd
-    libattr1-dev libcap-ng-dev libglib2.0-dev libjansson-dev libpcre2-dev
+    libattr1-dev libcap-ng-dev libjansson-dev libpcre2-dev
     libtirpc-dev'
 
 # Beside these, for the package; what builds one for another release of Debian is among them.
