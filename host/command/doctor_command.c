@@ -149,9 +149,8 @@ static struct finding look_at_accelerator(const struct options *options)
 
 static struct finding look_at_confinement(const struct options *options)
 {
-    char *lack = NULL;
+    CLEANUP(freep) char *lack = NULL;
     CLEANUP(freep) char *confinement = confined_qemu_describe(&lack);
-    CLEANUP(freep) char *owned = lack;
 
     (void)options;
     if (lack == NULL)
