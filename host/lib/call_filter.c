@@ -134,7 +134,7 @@ static int refuse_unless(scmp_filter_ctx filter, uint64_t first, const int *call
 
     for (size_t i = 0; result == 0 && i < count; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 1,
-                                  SCMP_A0(SCMP_CMP_NE, first));
+                                  SCMP_A0(SCMP_CMP_NE, first, 0));
     return result;
 }
 

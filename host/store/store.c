@@ -150,14 +150,14 @@ static struct error *open_temporary(struct store *store)
     return open_given(folder, store);
 }
 
-/* Goes on with a temporary store because CAUSE, which is freed, keeps the default one from being
+/* Goes on with a temporary store because GIVEN, which is freed, keeps the default one from being
  * used. The user hears of it once. */
-static struct error *do_without(struct error *cause, struct store *store)
+static struct error *do_without(struct error *given, struct store *store)
 {
     static _Atomic bool is_noted;
-    CLEANUP(error_freep) struct error *freed = cause;
+    CLEANUP(error_freep) struct error *cause = given;
 
-    freep(&store->folder);
+    free(STEAL(store->folder));
     TRY(error_context(open_temporary(store), "work without a cache (%s)", cause->message));
     if (!is_noted)
         progress_note("working without a cache: %s; --cache-dir chooses another directory",
