@@ -226,36 +226,100 @@ struct error *temporary_rename(const char *path, const char *target)
     return NULL;
 }
 
-static void remove_at(int dir, const char *name);
-
-/* Removes what is in the directory FD, which is closed. */
-static void remove_children(int fd)
+/* Opens the directory NAME in DIR to change it. Returns below 0 if that is not possible. A merged
+ * directory may be one that even its owner may not change. */
+static int open_to_change(int dir, const char *name)
 {
-    DIR *dir = fdopendir(fd);
+    if (fchmodat(dir, name, 0700, 0) < 0)
+        return -1;
+    return openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
 
-    if (dir == NULL) {
-        close(fd);
-        return;
+/* Removes NAME in the directory DIR unless it is a directory that is not empty. Returns whether it
+ * is gone. */
+static bool remove_name(int dir, const char *name)
+{
+    return unlinkat(dir, name, 0) == 0 || errno == ENOENT ||
+           (errno == EISDIR && unlinkat(dir, name, AT_REMOVEDIR) == 0);
+}
+
+/* Returns a stream of the directory FD from its start, or NULL. */
+static DIR *open_stream(int fd)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+
+    if (stream == NULL && copy >= 0)
+        close(copy);
+    return stream;
+}
+
+static bool is_dot(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Moves the directory NAME in FD to TOP, under the first name from *NUMBER on that is free. */
+static void move_up(int fd, const char *name, int top, unsigned int *number)
+{
+    int status;
+
+    do {
+        CLEANUP(freep) char *moved = xasprintf(".vmbuild-removed.%u", (*number)++);
+
+        status = renameat(fd, name, top, moved);
+    } while (status < 0 && (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR));
+}
+
+/* Empties the directory NAME in TOP, whose own directories are moved up into TOP unless they are
+ * empty. *NUMBER is that of their next name there. */
+static void flatten(int top, const char *name, unsigned int *number)
+{
+    CLEANUP(closep) int fd = open_to_change(top, name);
+    DIR *stream = fd < 0 ? NULL : open_stream(fd);
+
+    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        if (is_dot(entry->d_name) || remove_name(fd, entry->d_name))
+            continue;
+        if (fchmodat(fd, entry->d_name, 0700, 0) == 0) /* moving it changes its ".." */
+            move_up(fd, entry->d_name, top, number);
     }
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            remove_at(dirfd(dir), entry->d_name);
-    closedir(dir);
+    if (stream != NULL)
+        closedir(stream);
+}
+
+/* Removes what is in the directory TOP, however deep, with a few descriptors: directories that are
+ * not empty are flattened, until none is left or none can be removed. */
+static void empty_folder(int top)
+{
+    unsigned int number = 0;
+
+    for (bool some = true; some;) {
+        DIR *stream = open_stream(top);
+
+        some = false;
+        for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+            if (is_dot(entry->d_name))
+                continue;
+            if (!remove_name(top, entry->d_name))
+                flatten(top, entry->d_name, &number);
+            some = remove_name(top, entry->d_name) || some;
+        }
+        if (stream != NULL)
+            closedir(stream);
+    }
 }
 
 /* Removes NAME in the directory DIR, and what is in it. Errors are ignored: there is nowhere to
  * report them. */
 static void remove_at(int dir, const char *name)
 {
-    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+    if (remove_name(dir, name))
         return;
-    /* A merged directory may be one that even its owner may not change. */
-    if (errno == EISDIR && fchmodat(dir, name, 0700, 0) < 0)
-        return;
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP(closep) int fd = open_to_change(dir, name);
 
     if (fd >= 0)
-        remove_children(fd);
+        empty_folder(fd);
     unlinkat(dir, name, AT_REMOVEDIR);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/image/layer_check.h"
 #include "host/image/layer_holes.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -18,6 +19,8 @@
 #include "host/tree/path_tree.h"
 
 #define ID_MAX INT64_C(4294967294) /* 2^32-1 means "no change" to chown */
+
+#define DEPTH_MAX 8192 /* levels of directories: a tar of them grows with the square */
 
 /* An entry that lies elsewhere than its own path leads, since that goes through symlinks. */
 struct moved {
@@ -261,6 +264,18 @@ static void give_place(struct merge *merge, struct path_tree *tree, struct conte
     link_group_add(group, place, number);
 }
 
+/* Returns the number of slashes in PATH. */
+static size_t count_levels(const char *path)
+{
+    size_t count = 0;
+
+    while ((path = strchr(path, '/')) != NULL) {
+        path++;
+        count++;
+    }
+    return count;
+}
+
 /* Refuses an entry, which is to lie at PATH, if a layer cannot hold it. */
 static struct error *check_entry(const struct merge *merge, const struct contents_entry *entry,
                                  const char *path)
@@ -268,6 +283,10 @@ static struct error *check_entry(const struct merge *merge, const struct content
     const struct contents_source *source = merge->source;
     int64_t uid = archive_entry_uid(entry->entry), gid = archive_entry_gid(entry->entry);
 
+    if (strlen(path) > LAYER_PATH_MAX || count_levels(path) > DEPTH_MAX)
+        return error_new(EXIT_INPUT,
+                         "read '%s': the path '%.100s...' has more than %u bytes or %d directories",
+                         source->path, path, LAYER_PATH_MAX, DEPTH_MAX);
     if (entry->excluded || contents_target_is_folder(merge->target))
         return NULL;
     if (is_whiteout(path))
@@ -346,22 +365,34 @@ static struct error *write_folder(struct merge *merge, const char *path)
     return contents_target_header(merge->target, entry, path);
 }
 
+/* Whether NODE is an implied directory that has not been written yet. */
+static bool is_missing(const struct path_node *node)
+{
+    return node != NULL && node->parent != NULL && !node->emitted &&
+           node->owner == PATH_TREE_IMPLIED;
+}
+
 /* Writes the implied directories above NODE that are not there yet, topmost first. If a layer
  * omitted them, the client would choose their modes and times. */
 static struct error *write_implied_parents(struct merge *merge, struct path_node *node)
 {
-    struct path_node *parent = node->parent;
-    bool there = false;
+    CLEANUP(path_nodes_free) struct path_nodes missing = {0};
 
-    if (merge->contents->bare || parent == NULL || parent->parent == NULL || parent->emitted ||
-        parent->owner != PATH_TREE_IMPLIED)
+    if (merge->contents->bare)
         return NULL;
-    CLEANUP(freep) char *path = path_tree_path(parent);
+    for (struct path_node *at = node->parent; is_missing(at); at = at->parent)
+        path_nodes_add(&missing, at);
+    while (missing.count > 0) {
+        struct path_node *folder = missing.items[--missing.count];
+        CLEANUP(freep) char *path = path_tree_path(folder);
+        bool there = false;
 
-    parent->emitted = true;
-    TRY(write_implied_parents(merge, parent));
-    TRY(base_has(merge, path, &there));
-    return there ? NULL : write_folder(merge, path);
+        folder->emitted = true;
+        TRY(base_has(merge, path, &there));
+        if (!there)
+            TRY(write_folder(merge, path));
+    }
+    return NULL;
 }
 
 /* A file's names have one owner and mode: those with which its data was written. In a tarball the

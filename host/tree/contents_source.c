@@ -47,11 +47,12 @@ static bool is_portable_xattr(const char *name)
            strcmp(name, "system.posix_acl_default") == 0;
 }
 
-/* Adds the portable xattrs of the file that PROC_PATH leads to, sorted by name. */
-static struct error *add_xattrs(const struct visit *visit, const char *proc_path, const char *path)
+/* Adds the portable xattrs of the open file or directory FD, sorted by name. */
+static struct error *add_xattrs(const struct visit *visit, int fd, const char *path)
 {
-    char names[XATTR_NAMES_MAX], value[XATTR_VALUE_MAX];
-    ssize_t length = llistxattr(proc_path, names, sizeof names);
+    CLEANUP(freep) char *names = xreallocarray(NULL, XATTR_NAMES_MAX, 1);
+    CLEANUP(freep) char *value = NULL;
+    ssize_t length = flistxattr(fd, names, XATTR_NAMES_MAX);
     CLEANUP(strings_free) struct strings sorted = {0};
 
     if (length < 0)
@@ -60,8 +61,10 @@ static struct error *add_xattrs(const struct visit *visit, const char *proc_path
         if (is_portable_xattr(name))
             strings_add(&sorted, name);
     strings_sort(&sorted);
+    if (sorted.count > 0)
+        value = xreallocarray(NULL, XATTR_VALUE_MAX, 1);
     for (size_t i = 0; i < sorted.count; i++) {
-        ssize_t size = lgetxattr(proc_path, sorted.items[i], value, sizeof value);
+        ssize_t size = fgetxattr(fd, sorted.items[i], value, XATTR_VALUE_MAX);
 
         if (size < 0)
             return failed(visit, "read an xattr of", path);
@@ -83,6 +86,12 @@ static struct error *add_link_target(const struct visit *visit, int dir, const c
     return NULL;
 }
 
+/* Whether a file of MODE may have xattrs that are portable, and can be opened for them. */
+static bool may_have_xattrs(mode_t mode)
+{
+    return S_ISREG(mode) || S_ISDIR(mode) || S_ISFIFO(mode);
+}
+
 /* Calls the visitor for NAME in DIR, whose path in the layer is PATH. */
 static struct error *call_for_file(struct visit *visit, int dir, const char *name, const char *path,
                                    const struct stat *status)
@@ -94,17 +103,14 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
     archive_entry_set_pathname(visit->entry, path);
     if (S_ISLNK(status->st_mode))
         TRY(add_link_target(visit, dir, name, path));
-    if (visit->with_data) {
-        CLEANUP(freep) char *proc_path = xasprintf("/proc/self/fd/%d/%s", dir, name);
-
-        TRY(add_xattrs(visit, proc_path, path));
-        if (S_ISREG(status->st_mode)) {
-            fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-            if (fd < 0)
-                return failed(visit, "open", path);
-        }
+    if (visit->with_data && may_have_xattrs(status->st_mode)) {
+        fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0 && !S_ISFIFO(status->st_mode))
+            return failed(visit, "open", path);
+        if (fd >= 0)
+            TRY(add_xattrs(visit, fd, path));
     }
-    struct contents_entry entry = {.entry = visit->entry, .fd = fd};
+    struct contents_entry entry = {.entry = visit->entry, .fd = S_ISREG(status->st_mode) ? fd : -1};
 
     return visit->call(visit->context, &entry);
 }
@@ -133,15 +139,61 @@ static struct error *list_folder(const struct visit *visit, int fd, const char *
     return NULL;
 }
 
-static struct error *visit_folder(struct visit *visit, int dir, const char *path,
-                                  unsigned int depth);
+/* A directory on the way to what is visited. */
+struct level {
+    int fd; /* borrowed of the first level */
+    struct strings names;
+    size_t next;        /* of these */
+    size_t path_length; /* of its path */
+};
 
-/* Visits NAME in DIR and, if it is a directory, all below it. */
+/* A walk through a directory and all below it. */
+struct walk {
+    struct level levels[DEPTH_MAX + 1];
+    size_t count;
+    struct buffer path; /* of what is visited */
+};
+
+static void pop(struct walk *walk)
+{
+    struct level *level = &walk->levels[--walk->count];
+
+    strings_free(&level->names);
+    if (walk->count > 0)
+        close(level->fd);
+}
+
+static void free_walk(struct walk **walk)
+{
+    while ((*walk)->count > 0)
+        pop(*walk);
+    buffer_free(&(*walk)->path);
+    free(*walk);
+}
+
+/* Goes down into the directory FD, whose path is WALK's, and which is WALK's if this succeeds. */
+static struct error *push(const struct visit *visit, struct walk *walk, int fd)
+{
+    CLEANUP(strings_free) struct strings names = {0};
+
+    if (walk->count > DEPTH_MAX)
+        return error_new(EXIT_INPUT, "read '%s': directories are nested more than %d deep",
+                         visit->source->path, DEPTH_MAX);
+    TRY(list_folder(visit, fd, walk->path.data, &names));
+    walk->levels[walk->count++] =
+        (struct level){.fd = fd, .names = names, .path_length = walk->path.length};
+    names = (struct strings){0};
+    return NULL;
+}
+
+/* Visits NAME in DIR, whose path is PATH. *RET_FD is that of a directory to go down into, the
+ * caller's; otherwise below 0. */
 static struct error *visit_name(struct visit *visit, int dir, const char *name, const char *path,
-                                unsigned int depth)
+                                int *ret_fd)
 {
     struct stat status;
 
+    *ret_fd = -1;
     if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return failed(visit, "read", path);
     if (exclude_matches(visit->source->exclude, path, S_ISDIR(status.st_mode)))
@@ -155,30 +207,42 @@ static struct error *visit_name(struct visit *visit, int dir, const char *name, 
     TRY(call_for_file(visit, dir, name, path, &status));
     if (!S_ISDIR(status.st_mode))
         return NULL;
-    CLEANUP(closep)
-    int child = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (child < 0)
-        return failed(visit, "open the directory", path);
-    return visit_folder(visit, child, path, depth + 1);
+    *ret_fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *ret_fd < 0 ? failed(visit, "open the directory", path) : NULL;
 }
 
-static struct error *visit_folder(struct visit *visit, int dir, const char *path,
-                                  unsigned int depth)
+/* Visits the next name of the innermost directory, and goes down into it or, if there is none, up.
+ */
+static struct error *step(struct visit *visit, struct walk *walk)
 {
-    CLEANUP(strings_free) struct strings names = {0};
+    struct level *level = &walk->levels[walk->count - 1];
+    CLEANUP(closep) int fd = -1;
 
-    if (depth > DEPTH_MAX)
-        return error_new(EXIT_INPUT, "read '%s': directories are nested more than %d deep",
-                         visit->source->path, DEPTH_MAX);
-    TRY(list_folder(visit, dir, path, &names));
-    for (size_t i = 0; i < names.count; i++) {
-        CLEANUP(freep)
-        char *below =
-            *path != '\0' ? xasprintf("%s/%s", path, names.items[i]) : xstrdup(names.items[i]);
-
-        TRY(visit_name(visit, dir, names.items[i], below, depth));
+    if (level->next == level->names.count) {
+        pop(walk);
+        return NULL;
     }
+    const char *name = level->names.items[level->next++];
+
+    walk->path.length = level->path_length;
+    buffer_append(&walk->path, "/", walk->path.length > 0 ? 1 : 0);
+    buffer_append(&walk->path, name, strlen(name));
+    TRY(visit_name(visit, level->fd, name, walk->path.data, &fd));
+    if (fd >= 0)
+        TRY(push(visit, walk, fd));
+    fd = -1;
+    return NULL;
+}
+
+/* Visits all that is below the directory DIR, whose path is PATH. */
+static struct error *visit_folder(struct visit *visit, int dir, const char *path)
+{
+    CLEANUP(free_walk) struct walk *walk = xcalloc(1, sizeof *walk);
+
+    buffer_append(&walk->path, path, strlen(path));
+    TRY(push(visit, walk, dir));
+    while (walk->count > 0)
+        TRY(step(visit, walk));
     return NULL;
 }
 
@@ -196,13 +260,8 @@ static struct error *visit_file(struct visit *visit, int fd)
     archive_entry_clear(visit->entry);
     archive_entry_copy_stat(visit->entry, &status);
     archive_entry_set_pathname(visit->entry, name);
-    if (visit->with_data) {
-        CLEANUP(freep) char *proc_path = xasprintf("/proc/self/fd/%d", fd);
-        CLEANUP(freep) char *target = realpath(proc_path, NULL);
-
-        if (target != NULL)
-            TRY(add_xattrs(visit, target, name));
-    }
+    if (visit->with_data)
+        TRY(add_xattrs(visit, fd, name));
     struct contents_entry entry = {.entry = visit->entry, .fd = visit->with_data ? fd : -1};
 
     return visit->call(visit->context, &entry);
@@ -232,7 +291,10 @@ static struct error *visit_at_own_path(struct visit *visit)
 
     if (root < 0)
         return error_errno(EXIT_INPUT, "open '/'");
-    return visit_name(visit, root, clean, clean, 0);
+    CLEANUP(closep) int folder = -1;
+
+    TRY(visit_name(visit, root, clean, clean, &folder));
+    return folder >= 0 ? visit_folder(visit, folder, clean) : NULL;
 }
 
 struct error *contents_source_visit(const struct contents_source *source, bool with_data,
@@ -249,7 +311,7 @@ struct error *contents_source_visit(const struct contents_source *source, bool w
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "open '%s'", source->path);
     if (S_ISDIR(status.st_mode))
-        return visit_folder(&visit, fd, "", 0);
+        return visit_folder(&visit, fd, "");
     if (!S_ISREG(status.st_mode))
         return error_new(EXIT_INPUT, "read '%s': neither a directory nor a regular file",
                          source->path);

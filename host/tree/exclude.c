@@ -21,23 +21,39 @@ static bool match_name(const char *pattern, size_t pattern_length, const char *n
     return fnmatch(pattern_copy, copy, 0) == 0;
 }
 
-/* Whether all of PATTERN, which has no slash at its end, is for all of PATH. */
+static bool is_any_depth(const char *pattern)
+{
+    return strcspn(pattern, "/") == 2 && memcmp(pattern, "**", 2) == 0;
+}
+
+/* Whether all of PATTERN, which has no slash at its end, is for all of PATH. Its "**" stands for as
+ * few directories as the parts up to the next one allow: if that fails, it is tried with one more.
+ */
 static bool match_path(const char *pattern, const char *path)
 {
-    for (; *pattern != '\0'; pattern = after_part(pattern), path = after_part(path)) {
-        size_t length = strcspn(pattern, "/");
+    const char *after = NULL;   /* the last "**" */
+    const char *skipped = NULL; /* what follows the directories that it stands for */
 
+    while (*pattern != '\0' || *path != '\0') {
         if (*path == '\0')
             return false;
-        if (length == 2 && memcmp(pattern, "**", 2) == 0) {
-            const char *rest = after_part(pattern);
-
-            return *rest == '\0' || match_path(rest, path) || match_path(pattern, after_part(path));
-        }
-        if (!match_name(pattern, length, path, strcspn(path, "/")))
+        if (is_any_depth(pattern)) {
+            pattern = after = after_part(pattern);
+            skipped = path;
+            if (*pattern == '\0')
+                return true;
+        } else if (*pattern != '\0' &&
+                   match_name(pattern, strcspn(pattern, "/"), path, strcspn(path, "/"))) {
+            pattern = after_part(pattern);
+            path = after_part(path);
+        } else if (after != NULL) {
+            pattern = after;
+            path = skipped = after_part(skipped);
+        } else {
             return false;
+        }
     }
-    return *path == '\0';
+    return true;
 }
 
 static bool matches(const char *pattern, const char *path, bool is_folder)

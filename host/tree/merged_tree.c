@@ -11,7 +11,7 @@
 #include "host/tree/path_tree.h"
 
 #define ENTRIES_MAX (4u << 20) /* of all layers together */
-#define DEPTH_MAX 8192         /* levels of directories: trees are freed recursively */
+#define DEPTH_MAX 8192         /* levels of directories: a tar of them grows with the square */
 #define PATH_LENGTH_MAX (64u << 10)
 #define SYMLINKS_MAX 40 /* in one path, as in Linux */
 
@@ -58,12 +58,10 @@ static void link_inode(struct path_node *node, struct merged_inode *inode)
     node->data = inode;
 }
 
-static void purge_children(struct path_tree *paths, struct path_node *folder, size_t layer);
-
-/* Removes what layers below LAYER left of NODE; NODE too unless LAYER has something of it. */
-static void purge(struct path_tree *paths, struct path_node *node, size_t layer)
+/* Removes what layers below LAYER left of NODE alone, below which that is done; NODE itself unless
+ * LAYER has something of it. */
+static void purge_node(struct path_tree *paths, struct path_node *node, size_t layer)
 {
-    purge_children(paths, node, layer);
     if (node->owner == layer)
         return;
     if (node->children == NULL) {
@@ -75,13 +73,24 @@ static void purge(struct path_tree *paths, struct path_node *node, size_t layer)
     node->owner = layer;
 }
 
+/* Removes what layers below LAYER left below FOLDER. */
 static void purge_children(struct path_tree *paths, struct path_node *folder, size_t layer)
 {
-    CLEANUP(path_nodes_free) struct path_nodes children = {0};
+    CLEANUP(path_walk_free) struct path_walk walk;
+    struct path_node *node;
+    bool leaves;
 
-    path_tree_children(folder, &children);
-    for (size_t i = 0; i < children.count; i++)
-        purge(paths, children.items[i], layer);
+    path_walk_start(folder, &walk);
+    while ((node = path_walk_next(&walk, &leaves)) != NULL)
+        if (leaves)
+            purge_node(paths, node, layer);
+}
+
+/* Removes what layers below LAYER left of NODE and below it. */
+static void purge(struct path_tree *paths, struct path_node *node, size_t layer)
+{
+    purge_children(paths, node, layer);
+    purge_node(paths, node, layer);
 }
 
 static struct error *walk_path(struct walk *walk, const char *path, size_t length);
@@ -398,43 +407,31 @@ struct merged_tree *merged_tree_new(void)
     return tree;
 }
 
-static struct error *visit_folder(struct path_node *folder, struct buffer *path, merged_visit visit,
-                                  void *context);
-
-/* Visits NODE, whose directory's path is in PATH, and what is below it. */
-static struct error *visit_node(struct path_node *node, struct buffer *path, merged_visit visit,
-                                void *context)
-{
-    size_t length = path->length;
-
-    if (length > 0)
-        buffer_append(path, "/", 1);
-    buffer_append(path, node->name, strlen(node->name));
-    TRY(visit(context, node, path->data));
-    TRY(visit_folder(node, path, visit, context));
-    path->length = length;
-    path->data[length] = '\0';
-    return NULL;
-}
-
-static struct error *visit_folder(struct path_node *folder, struct buffer *path, merged_visit visit,
-                                  void *context)
-{
-    CLEANUP(path_nodes_free) struct path_nodes children = {0};
-
-    path_tree_children(folder, &children);
-    for (size_t i = 0; i < children.count; i++)
-        TRY(visit_node(children.items[i], path, visit, context));
-    return NULL;
-}
-
 struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit, void *context)
 {
     CLEANUP(buffer_free) struct buffer path = {0};
+    CLEANUP(path_walk_free) struct path_walk walk = {0};
+    struct path_node *node;
+    bool leaves;
 
     drop_aufs_links(tree);
     TRY(visit(context, path_tree_root(tree->paths), "."));
-    return visit_folder(path_tree_root(tree->paths), &path, visit, context);
+    buffer_append(&path, "", 0);
+    path_walk_start(path_tree_root(tree->paths), &walk);
+    while ((node = path_walk_next(&walk, &leaves)) != NULL) {
+        size_t length = strlen(node->name);
+
+        if (leaves) {
+            path.length -= length + (path.length > length);
+            path.data[path.length] = '\0';
+            continue;
+        }
+        if (path.length > 0)
+            buffer_append(&path, "/", 1);
+        buffer_append(&path, node->name, length);
+        TRY(visit(context, node, path.data));
+    }
+    return NULL;
 }
 
 void merged_tree_free(struct merged_tree *tree)

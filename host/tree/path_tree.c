@@ -25,20 +25,21 @@ static void drop_data(struct path_tree *tree, struct path_node *node)
         tree->release(data);
 }
 
-/* Frees NODE and all below it; its parent no longer knows it. */
-static void free_node(struct path_tree *tree, struct path_node *node)
-{
-    path_tree_clear(tree, node);
-    drop_data(tree, node);
-    free(node->name);
-    free(node);
-}
+/* Takes NODE's children, which it has no longer; they are appended to RET. */
+static void take_children(struct path_node *node, struct path_nodes *ret);
 
-/* For twalk_r which, unlike tdestroy, passes a context on. */
-static void free_child(const void *item, VISIT visit, void *tree)
+/* Frees the nodes in PENDING, which their parents no longer know, and all below them, however
+ * deep. */
+static void free_nodes(struct path_tree *tree, struct path_nodes *pending)
 {
-    if (visit == postorder || visit == leaf)
-        free_node(tree, *(struct path_node *const *)item);
+    while (pending->count > 0) {
+        struct path_node *node = pending->items[--pending->count];
+
+        take_children(node, pending);
+        drop_data(tree, node);
+        free(node->name);
+        free(node);
+    }
 }
 
 static void keep_item(void *item)
@@ -48,15 +49,19 @@ static void keep_item(void *item)
 
 void path_tree_clear(struct path_tree *tree, struct path_node *node)
 {
-    twalk_r(node->children, free_child, tree);
-    tdestroy(node->children, keep_item);
-    node->children = NULL;
+    CLEANUP(path_nodes_free) struct path_nodes pending = {0};
+
+    take_children(node, &pending);
+    free_nodes(tree, &pending);
 }
 
 void path_tree_remove(struct path_tree *tree, struct path_node *node)
 {
     tdelete(node, &node->parent->children, by_name);
-    free_node(tree, node);
+    path_tree_clear(tree, node);
+    drop_data(tree, node);
+    free(node->name);
+    free(node);
 }
 
 struct path_tree *path_tree_new(void (*release)(void *data))
@@ -143,23 +148,31 @@ struct path_node *path_tree_find(struct path_tree *tree, const char *path)
     return walk(tree, path, false);
 }
 
-/* For twalk_r: adds each child once, in order. */
-static void collect_child(const void *item, VISIT visit, void *context)
+void path_nodes_add(struct path_nodes *nodes, struct path_node *node)
 {
-    struct path_nodes *nodes = context;
-
-    if (visit != postorder && visit != leaf)
-        return;
     if (nodes->count == nodes->capacity) {
         nodes->capacity = nodes->capacity > 0 ? 2 * nodes->capacity : 16;
         nodes->items = xreallocarray(nodes->items, nodes->capacity, sizeof *nodes->items);
     }
-    nodes->items[nodes->count++] = *(struct path_node *const *)item;
+    nodes->items[nodes->count++] = node;
+}
+
+/* For twalk_r: adds each child once, in order. */
+static void collect_child(const void *item, VISIT visit, void *nodes)
+{
+    if (visit == postorder || visit == leaf)
+        path_nodes_add(nodes, *(struct path_node *const *)item);
 }
 
 void path_tree_children(const struct path_node *folder, struct path_nodes *ret)
 {
     twalk_r(folder->children, collect_child, ret);
+}
+
+static void take_children(struct path_node *node, struct path_nodes *ret)
+{
+    path_tree_children(node, ret);
+    tdestroy(STEAL(node->children), keep_item);
 }
 
 void path_nodes_free(struct path_nodes *nodes)
@@ -170,13 +183,65 @@ void path_nodes_free(struct path_nodes *nodes)
 
 char *path_tree_path(const struct path_node *node)
 {
-    if (node->parent == NULL)
-        return xstrdup("");
-    if (node->parent->parent == NULL)
-        return xstrdup(node->name);
-    CLEANUP(freep) char *above = path_tree_path(node->parent);
+    size_t length = 0;
 
-    return xasprintf("%s/%s", above, node->name);
+    for (const struct path_node *at = node; at->parent != NULL; at = at->parent)
+        length += strlen(at->name) + (at != node);
+    char *path = xcalloc(length + 1, 1), *end = path + length;
+
+    for (const struct path_node *at = node; at->parent != NULL; at = at->parent) {
+        size_t part = strlen(at->name);
+
+        if (at != node)
+            *--end = '/';
+        end -= part;
+        memcpy(end, at->name, part);
+    }
+    return path;
+}
+
+void path_walk_start(const struct path_node *folder, struct path_walk *ret)
+{
+    *ret = (struct path_walk){.entered = folder};
+}
+
+static void push_level(struct path_walk *walk)
+{
+    if (walk->count == walk->capacity) {
+        walk->capacity = walk->capacity > 0 ? 2 * walk->capacity : 16;
+        walk->levels = xreallocarray(walk->levels, walk->capacity, sizeof *walk->levels);
+    }
+    struct path_level *level = &walk->levels[walk->count++];
+
+    *level = (struct path_level){0};
+    path_tree_children(walk->entered, &level->nodes);
+    walk->entered = NULL;
+}
+
+struct path_node *path_walk_next(struct path_walk *walk, bool *ret_leaves)
+{
+    if (walk->entered != NULL)
+        push_level(walk);
+    struct path_level *level = &walk->levels[walk->count - 1];
+
+    *ret_leaves = level->next == level->nodes.count;
+    if (!*ret_leaves) {
+        walk->entered = level->nodes.items[level->next];
+        return level->nodes.items[level->next];
+    }
+    path_nodes_free(&level->nodes);
+    if (--walk->count == 0)
+        return NULL;
+    level = &walk->levels[walk->count - 1];
+    return level->nodes.items[level->next++];
+}
+
+void path_walk_free(struct path_walk *walk)
+{
+    while (walk->count > 0)
+        path_nodes_free(&walk->levels[--walk->count].nodes);
+    free(walk->levels);
+    *walk = (struct path_walk){0};
 }
 
 void path_tree_free(struct path_tree *tree)

@@ -60,10 +60,32 @@ struct path_nodes {
     size_t count, capacity;
 };
 
-/* Puts FOLDER's children into RET, sorted by name. */
+void path_nodes_add(struct path_nodes *nodes, struct path_node *node);
+
+/* Appends FOLDER's children to RET, sorted by name. */
 void path_tree_children(const struct path_node *folder, struct path_nodes *ret);
 
 void path_nodes_free(struct path_nodes *nodes);
+
+/* A walk to all below a node, in order, whatever its depth. It is freed with path_walk_free. */
+struct path_walk {
+    const struct path_node *entered; /* whose children come next; NULL: none */
+    struct path_level {
+        struct path_nodes nodes; /* the children of one on the way */
+        size_t next;
+    } * levels;
+    size_t count, capacity;
+};
+
+/* Starts a walk below FOLDER. */
+void path_walk_start(const struct path_node *folder, struct path_walk *ret);
+
+/* Returns the next node, or NULL at the end, after which it must not be called again. It returns
+ * each node twice: before those below it, and then, with *RET_LEAVES, after them; then it may be
+ * removed. */
+struct path_node *path_walk_next(struct path_walk *walk, bool *ret_leaves);
+
+void path_walk_free(struct path_walk *walk);
 
 /* Returns NODE's path from the root, without a leading slash; the caller's. */
 char *path_tree_path(const struct path_node *node);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +69,33 @@ static void test_remove_all_takes_full_folders(void **state)
     assert_false(exists(path));
     assert_true(exists("/etc"));
     free(command);
+    free(path);
+}
+
+/* More levels than descriptors, and names like those that removing gives. */
+static void test_remove_takes_deep_folders(void **state)
+{
+    struct rlimit before, few;
+    char *path = NULL;
+
+    (void)state;
+    assert_null(temporary_folder(folder, "d", &path));
+    assert_int_equal(chdir(path), 0);
+    for (int i = 0; i < 3000; i++) {
+        assert_int_equal(mkdir(".vmbuild-removed.1", 0700), 0);
+        assert_int_equal(mkdir("b", 0700), 0);
+        assert_int_equal(close(open("b/f", O_WRONLY | O_CREAT, 0600)), 0);
+        assert_int_equal(chdir(i % 2 == 0 ? ".vmbuild-removed.1" : "b"), 0);
+    }
+    assert_int_equal(chmod("..", 0500), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 32;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    temporary_remove(path);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(exists(path));
     free(path);
 }
 
@@ -223,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_file_is_private_and_removed),
         cmocka_unit_test(test_renamed_file_stays),
         cmocka_unit_test(test_remove_all_takes_full_folders),
+        cmocka_unit_test(test_remove_takes_deep_folders),
         cmocka_unit_test(test_missing_folder_is_an_error),
         cmocka_unit_test(test_abandoned_outputs_are_removed),
         cmocka_unit_test(test_programs_at_the_same_time),

@@ -66,6 +66,19 @@ static void test_directories(void **state)
     assert_false(excluded("var/cache/", "var/cached", true));
 }
 
+/* "**" stands for as little as possible, and for more if that does not do. */
+static void test_several_any_directories(void **state)
+{
+    (void)state;
+    assert_true(excluded("**/a/**/b", "a/b", false));
+    assert_true(excluded("**/a/**/b", "x/a/a/y/b", false));
+    assert_false(excluded("**/a/**/b", "x/b/a", false));
+    assert_true(excluded("a/**/b/c", "a/b/b/c", false));
+    assert_true(excluded("a/**", "a/x/y", false));
+    assert_false(excluded("a/**", "a", true));
+    assert_true(excluded("**/**/x", "x", false));
+}
+
 static void test_none(void **state)
 {
     const struct strings empty = {0};
@@ -78,11 +91,9 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_any_directories),
-        cmocka_unit_test(test_directories),
-        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_any_directories), cmocka_unit_test(test_several_any_directories),
+        cmocka_unit_test(test_directories),     cmocka_unit_test(test_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -437,6 +438,57 @@ static void test_absolute_names_lose_their_slash(void **state)
 }
 
 /* The content is longer than what the archive keeps back. */
+static void *export_deep_path(void *image)
+{
+    char *lines = export(image);
+
+    assert_non_null(strstr(lines, "/a/a/a/f=deep\n"));
+    free(lines);
+    return NULL;
+}
+
+static void *refuse_deep_path(void *image)
+{
+    expect_refusal(image, "directories are nested more than 8192 deep");
+    return NULL;
+}
+
+/* Applies a path of DEPTH directories, removes it, applies it again, and lets RUN do the rest. */
+static void run_on_a_small_stack(int depth, void *(*run)(void *image))
+{
+    struct image *image = xcalloc(1, sizeof *image);
+    struct buffer layer = {0}, records = {0}, path = {0};
+    pthread_attr_t small;
+    pthread_t thread;
+
+    for (int i = 0; i < depth; i++)
+        buffer_append(&path, "a/", 2);
+    buffer_append(&path, "f", 1);
+    buffer_printf(&records, "%zu path=%s\n", path.length + (depth < 5000 ? 11 : 12), path.data);
+    tar_blocks_extension(&layer, 'x', records.data);
+    add_file(&layer, "f", "deep");
+    add_layer(image, &layer);
+    add_file(&layer, "a/.wh..wh..opq", "");
+    add_layer(image, &layer);
+    tar_blocks_extension(&layer, 'x', records.data);
+    add_file(&layer, "f", "deep");
+    add_layer(image, &layer);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 256 << 10);
+    assert_int_equal(pthread_create(&thread, &small, run, image), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&small);
+    buffer_free(&records);
+    buffer_free(&path);
+}
+
+static void test_deep_paths_on_a_small_stack(void **state)
+{
+    (void)state;
+    run_on_a_small_stack(4000, export_deep_path);
+    run_on_a_small_stack(30000, refuse_deep_path);
+}
+
 static void test_sink_that_fails(void **state)
 {
     struct image *image = new_image();
@@ -476,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_hostile_layers),
         cmocka_unit_test(test_symlink_loop_is_refused),
         cmocka_unit_test(test_absolute_names_lose_their_slash),
+        cmocka_unit_test(test_deep_paths_on_a_small_stack),
         cmocka_unit_test(test_sink_that_fails),
     };
 

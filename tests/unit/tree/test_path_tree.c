@@ -1,8 +1,10 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -100,15 +102,72 @@ static void test_data_goes_with_its_entry(void **state)
     assert_int_equal(freed, 2);
 }
 
-/* merged_tree.c has a limit for this. */
-static void test_deep_tree_is_freed(void **state)
+#define DEEP 200000
+
+/* Nothing of a tree's depth is on the stack. */
+static void *use_deep_tree(void *unused)
 {
     struct path_tree *tree = path_tree_new(NULL);
     struct path_node *node = path_tree_root(tree);
+    struct path_walk walk;
+    size_t entered = 0, left = 0;
+    bool leaves;
+
+    for (int i = 0; i < DEEP; i++)
+        node = path_tree_add(node, "a", 1, 1);
+    char *path = path_tree_path(node);
+
+    assert_int_equal(strlen(path), 2 * DEEP - 1);
+    free(path);
+    path_walk_start(path_tree_root(tree), &walk);
+    while (path_walk_next(&walk, &leaves) != NULL)
+        (*(leaves ? &left : &entered))++;
+    path_walk_free(&walk);
+    assert_int_equal(entered, DEEP);
+    assert_int_equal(left, DEEP);
+    path_tree_remove(tree, path_tree_find(tree, "a/a"));
+    path_tree_free(tree);
+    return unused;
+}
+
+static void test_deep_tree(void **state)
+{
+    pthread_attr_t small;
+    pthread_t thread;
 
     (void)state;
-    for (int i = 0; i < 8192; i++)
-        node = path_tree_add(node, "a", 1, 1);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 256 << 10);
+    assert_int_equal(pthread_create(&thread, &small, use_deep_tree, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&small);
+}
+
+/* Each node before and after what is below it; then it may be removed. */
+static void test_walk(void **state)
+{
+    struct path_tree *tree = path_tree_new(NULL);
+    struct path_walk walk;
+    struct path_node *node;
+    char visits[64] = "";
+    bool leaves;
+
+    (void)state;
+    path_tree_put(tree, "b/x", false, 1);
+    path_tree_put(tree, "a", false, 1);
+    path_tree_put(tree, "b/y/z", false, 1);
+    path_walk_start(path_tree_root(tree), &walk);
+    while ((node = path_walk_next(&walk, &leaves)) != NULL) {
+        strcat(strcat(visits, leaves ? ">" : "<"), node->name);
+        if (leaves)
+            path_tree_remove(tree, node);
+    }
+    path_walk_free(&walk);
+    assert_string_equal(visits, "<a>a<b<x>x<y<z>z>y>b");
+    assert_null(path_tree_find(tree, "b"));
+    path_walk_start(path_tree_root(tree), &walk);
+    assert_null(path_walk_next(&walk, &leaves));
+    path_walk_free(&walk);
     path_tree_free(tree);
 }
 
@@ -155,7 +214,8 @@ int main(void)
         cmocka_unit_test(test_folders_merge),
         cmocka_unit_test(test_path_of_node),
         cmocka_unit_test(test_data_goes_with_its_entry),
-        cmocka_unit_test(test_deep_tree_is_freed),
+        cmocka_unit_test(test_deep_tree),
+        cmocka_unit_test(test_walk),
         cmocka_unit_test(test_children_are_sorted),
         cmocka_unit_test(test_remove),
     };
