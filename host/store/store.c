@@ -113,6 +113,14 @@ static struct error *make_below(const char *folder, const char *name)
 {
     CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
 
+    for (const char *end = name; *end != '\0'; end += *end == '/') {
+        end += strcspn(end, "/");
+        CLEANUP(freep) char *part = xasprintf("%s/%.*s", folder, (int)(end - name), name);
+        struct stat status;
+
+        if (lstat(part, &status) == 0 && !S_ISDIR(status.st_mode))
+            unlink(part); /* nothing else of this name belongs there */
+    }
     TRY(store_file_make_folders(path));
     if (access(path, W_OK | X_OK) < 0)
         return error_errno(EXIT_OTHER, "write to the cache directory '%s'", path);
@@ -300,6 +308,8 @@ struct error *store_lock(struct store *store, enum store_kind kind, const char *
     for (;;) {
         CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+        if (fd < 0 && errno == EISDIR && store_file_remove(path))
+            continue;
         if (fd < 0)
             return error_errno(EXIT_OTHER, "open the cache lock '%s'", path);
         if (!take_lock(fd, name))
@@ -360,6 +370,6 @@ void store_drop(struct store *store, enum store_kind kind, const char *key)
     CLEANUP(freep) char *name = entry_name(kind, key);
     CLEANUP(freep) char *path = xasprintf("%s/%s", store->folder, name);
 
-    unlink(path);
+    store_file_remove(path);
     store_facts_remove(store->folder, name);
 }

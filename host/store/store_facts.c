@@ -162,5 +162,5 @@ void store_facts_remove(const char *folder, const char *name)
 {
     CLEANUP(freep) char *path = facts_path(folder, name);
 
-    unlink(path);
+    store_file_remove(path);
 }

@@ -17,6 +17,14 @@ const struct store_place store_places[] = {
     [STORE_KINDS] = {"records", 2},
 };
 
+bool store_file_remove(const char *path)
+{
+    struct stat status;
+
+    temporary_remove(path);
+    return lstat(path, &status) < 0 && errno == ENOENT;
+}
+
 struct error *store_file_make_folders(const char *path)
 {
     if (mkdir(path, FOLDER_MODE) == 0 || errno == EEXIST)
@@ -70,6 +78,8 @@ struct error *store_file_rename(const char *path, const char *target)
         if (rename(path, target) == 0)
             return NULL;
     }
+    if (errno == EISDIR && store_file_remove(target) && rename(path, target) == 0)
+        return NULL;
     return error_errno(EXIT_OTHER, "write the cache entry '%s'", target);
 }
 

@@ -26,6 +26,10 @@ struct store_place {
 /* By kind of entry; the last place is that of records. */
 extern const struct store_place store_places[STORE_KINDS + 1];
 
+/* Removes PATH, with all in it if it is a directory, which no entry is. Returns whether it is gone.
+ */
+bool store_file_remove(const char *path);
+
 /* Makes the directory PATH (mode 0700) and those above it that are missing. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_file_make_folders(const char *path);
 

@@ -422,6 +422,63 @@ static void test_record_is_kept_and_a_bad_one_ignored(void **state)
     store_free(store);
 }
 
+/* Replaces FOLDER/NAME by a directory that is not empty. */
+static void put_folder(const char *name)
+{
+    char *command = xasprintf("cd '%s' && rm -rf %s && mkdir -p %s/x/y && : > %s/x/f", folder, name,
+                              name, name);
+
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
+/* Something else in the place of a file is as good as nothing, wherever that is. */
+static void test_directories_in_place_of_files(void **state)
+{
+    static const char *const names[] = {"blobs/sha256/", "facts/blobs-sha256-",
+                                        "lock/blobs-sha256-", "records/kind/key"};
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "some bytes");
+    struct json *record = json_object();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *name = xasprintf("%s%s", names[i], i < 3 ? blob.hex : "");
+        int lock = -1;
+
+        put_folder(name);
+        free(name);
+        free(store_find(store, STORE_BLOB, blob.hex));
+        assert_null(store_lock(store, STORE_BLOB, blob.hex, &lock));
+        close(lock);
+        publish_blob(store, "some bytes");
+        assert_true(finds(store, STORE_BLOB, blob.hex));
+        store_record_put(store, "kind", "key", record);
+        struct json *kept = store_record_get(store, "kind", "key");
+
+        assert_non_null(kept);
+        json_free(kept);
+    }
+    json_free(record);
+    store_free(store);
+}
+
+static void test_files_in_place_of_directories(void **state)
+{
+    char *command =
+        xasprintf("cd '%s' && rm -rf blobs facts && : > blobs && ln -s / facts", folder);
+
+    (void)state;
+    store_free(open_store());
+    assert_int_equal(system(command), 0);
+    free(command);
+    struct store *store = open_store();
+    struct digest blob = publish_blob(store, "some bytes");
+
+    assert_true(finds(store, STORE_BLOB, blob.hex));
+    store_free(store);
+}
+
 static void test_default_place(void **state)
 {
     char *path = NULL;
@@ -575,6 +632,8 @@ int main(void)
         cmocka_unit_test(test_pruning_takes_the_least_recently_used),
         cmocka_unit_test(test_lock_is_exclusive_and_survives_pruning),
         cmocka_unit_test(test_record_is_kept_and_a_bad_one_ignored),
+        cmocka_unit_test(test_directories_in_place_of_files),
+        cmocka_unit_test(test_files_in_place_of_directories),
         cmocka_unit_test(test_default_place),
         cmocka_unit_test(test_unusable_folders_are_refused),
         cmocka_unit_test(test_default_store_that_cannot_be_is_done_without),
