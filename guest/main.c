@@ -101,21 +101,28 @@ static int prepare(struct guest *guest, struct fault *fault)
     return 0;
 }
 
+/* Opens the host's ports, each of which has one opener at a time (port_fops_open() of the kernel's
+ * drivers/char/virtio_console.c): no script gets hold of one, even if it makes a node for it. */
+static int open_ports(struct guest *guest, struct fault *fault)
+{
+    int channel = device_open_port(GUEST_CHANNEL, fault);
+
+    if (channel < 0)
+        return -1;
+    guest->wire = wire_new(channel);
+    if (guest->wire == NULL)
+        return fault_set(fault, ENOMEM, "open the channel");
+    guest->layer_port = device_open_port(GUEST_LAYER_PORT, fault);
+    return guest->layer_port < 0 ? -1 : output_open(&guest->output, fault);
+}
+
 /* Everything up to the point after which init must not give up. Returns 0, or -1 with FAULT. */
 static int boot(struct guest *guest, struct fault *fault)
 {
     if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
         fix_addresses(fault) || sandbox_set_up_cgroup(fault))
         return -1;
-    int channel = device_open_port(GUEST_CHANNEL, fault);
-
-    if (channel < 0)
-        return -1;
-    guest->wire = wire_new(channel);
-    guest->output.port = -1;
-    if (guest->wire == NULL)
-        return fault_set(fault, ENOMEM, "open the channel");
-    if (prepare(guest, fault) || gate_pass(fault))
+    if (open_ports(guest, fault) || prepare(guest, fault) || gate_pass(fault))
         return -1;
     return wire_launch(guest->wire) == WIRE_OK ? 0 : fault_set(fault, EPIPE, "report to the host");
 }

@@ -15,6 +15,7 @@
 
 struct guest {
     struct wire *wire;
+    int layer_port;
     struct output output;
     uint64_t output_reported; /* bytes that replies have told the host of */
     int64_t clock;            /* held until the first script */

@@ -89,8 +89,7 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
 {
     struct outcome outcome;
 
-    if (output_open(&guest->output, &guest->fault) ||
-        job_environment(environment, &plan->environment, &guest->fault))
+    if (job_environment(environment, &plan->environment, &guest->fault))
         return -1;
     int status = script_run(plan, &guest->output, &outcome, &guest->fault);
 
@@ -181,7 +180,7 @@ static int pack_layer(struct guest *guest)
     uint64_t sent = 0;
 
     if (overlay_show(&guest->mounted, false, &guest->fault) ||
-        layer_send(&guest->output, guest->clamp, &sent, &guest->fault))
+        layer_send(guest->layer_port, &guest->output, guest->clamp, &sent, &guest->fault))
         return -1;
     snprintf(guest->reply, GUEST_REPLY_MAX, "layer=%llu", (unsigned long long)sent);
     return 0;

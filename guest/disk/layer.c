@@ -8,14 +8,13 @@
 #include <unistd.h>
 
 #include "guest/contract.h"
-#include "guest/lib/device.h"
 #include "guest/lib/file.h"
 #include "guest/lib/worker.h"
 #include "guest/tar/pack.h"
 
-/* Bytes of a frame that is made of short pieces, its header included: a multiple of what a port
- * passes on at once. */
-#define FRAME_SIZE (256u << 10)
+/* Bytes of short pieces and the headers of their frames that are sent at once: a multiple of what a
+ * port passes on at once. */
+#define FRAMES_SIZE (256u << 10)
 
 /* A layer on its way. */
 struct sending {
@@ -23,8 +22,9 @@ struct sending {
     int64_t clamp;
     int port;
     uint64_t *sent; /* bytes; in memory that the worker shares with init */
-    size_t filled;  /* bytes of `frame` */
-    unsigned char frame[FRAME_SIZE];
+    size_t filled;  /* bytes of `frames` */
+    size_t last;    /* where the last frame begins, whose header is still to be written */
+    unsigned char frames[FRAMES_SIZE];
 };
 
 static int send_bytes(struct sending *sending, const void *bytes, size_t length)
@@ -41,16 +41,33 @@ static void put_number(unsigned char *to, uint64_t number)
         to[i] = (unsigned char)(number >> (8 * i));
 }
 
-/* Sends a frame of what has been collected, if anything, and the LENGTH bytes that follow it. */
-static int send_frame(struct sending *sending, const void *bytes, size_t length)
+/* Ends the last frame, which has LENGTH bytes more than what has been collected of it. One of no
+ * bytes is left out. */
+static void end_frame(struct sending *sending, size_t length)
 {
+    length += sending->filled - sending->last - GUEST_FRAME_HEADER;
+    if (length > 0)
+        put_number(sending->frames + sending->last, length);
+    else
+        sending->filled = sending->last;
+}
+
+static void begin_frame(struct sending *sending)
+{
+    sending->last = sending->filled;
+    sending->filled += GUEST_FRAME_HEADER;
+}
+
+/* Sends the frames that have been collected, the last of which goes on with the LENGTH bytes that
+ * follow them. */
+static int send_frames(struct sending *sending, const void *bytes, size_t length)
+{
+    end_frame(sending, length);
     size_t filled = sending->filled;
 
-    sending->filled = GUEST_FRAME_HEADER;
-    if (filled + length == GUEST_FRAME_HEADER)
-        return 0;
-    put_number(sending->frame, filled - GUEST_FRAME_HEADER + length);
-    return send_bytes(sending, sending->frame, filled) ||
+    sending->filled = 0;
+    begin_frame(sending);
+    return (filled > 0 && send_bytes(sending, sending->frames, filled)) ||
                    (length > 0 && send_bytes(sending, bytes, length))
                ? -1
                : 0;
@@ -60,11 +77,11 @@ static int take_bytes(void *context, const void *bytes, size_t length)
 {
     struct sending *sending = context;
 
-    if (length >= FRAME_SIZE / 4)
-        return send_frame(sending, bytes, length);
-    if (length > FRAME_SIZE - sending->filled && send_frame(sending, NULL, 0))
+    if (length >= FRAMES_SIZE / 4)
+        return send_frames(sending, bytes, length);
+    if (length > FRAMES_SIZE - sending->filled && send_frames(sending, NULL, 0))
         return -1;
-    memcpy(sending->frame + sending->filled, bytes, length);
+    memcpy(sending->frames + sending->filled, bytes, length);
     sending->filled += length;
     return 0;
 }
@@ -72,21 +89,24 @@ static int take_bytes(void *context, const void *bytes, size_t length)
 static int take_hole(void *context, uint64_t length)
 {
     struct sending *sending = context;
-    unsigned char header[GUEST_FRAME_HEADER];
 
-    put_number(header, GUEST_FRAME_HOLE | length);
-    return send_frame(sending, NULL, 0) || send_bytes(sending, header, sizeof header) ? -1 : 0;
+    if (FRAMES_SIZE - sending->filled < (size_t)2 * GUEST_FRAME_HEADER &&
+        send_frames(sending, NULL, 0))
+        return -1;
+    end_frame(sending, 0);
+    put_number(sending->frames + sending->filled, GUEST_FRAME_HOLE | length);
+    sending->filled += GUEST_FRAME_HEADER;
+    begin_frame(sending);
+    return 0;
 }
 
 static void note(void *context, const char *text, const char *path)
 {
     struct sending *sending = context;
-    struct fault ignored;
     char line[FAULT_TEXT_MAX];
 
     snprintf(line, sizeof line, "%s: '%s'", text, path);
-    if (output_open(sending->output, &ignored) == 0)
-        output_note(sending->output, line);
+    output_note(sending->output, line);
 }
 
 static int send_layer(void *context, struct fault *fault)
@@ -106,24 +126,22 @@ static int send_layer(void *context, struct fault *fault)
 
     if (pack(layer, image, sending->clamp, sink, fault))
         return -1;
-    return send_frame(sending, NULL, 0) ? fault_set(fault, errno, "send the layer") : 0;
+    return send_frames(sending, NULL, 0) ? fault_set(fault, errno, "send the layer") : 0;
 }
 
-int layer_send(struct output *output, int64_t clamp, uint64_t *ret_bytes, struct fault *fault)
+int layer_send(int port, struct output *output, int64_t clamp, uint64_t *ret_bytes,
+               struct fault *fault)
 {
     uint64_t *sent =
         mmap(NULL, sizeof *sent, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (sent == MAP_FAILED)
         return fault_set(fault, errno, "send the layer");
-    struct sending sending = {
-        .output = output, .clamp = clamp, .sent = sent, .filled = GUEST_FRAME_HEADER};
+    struct sending sending = {.output = output, .clamp = clamp, .port = port, .sent = sent};
 
-    sending.port = device_open_port(GUEST_LAYER_PORT, fault);
-    int status = sending.port < 0 ? -1 : worker_run(send_layer, &sending, fault);
+    begin_frame(&sending);
+    int status = worker_run(send_layer, &sending, fault);
 
-    if (sending.port >= 0)
-        close(sending.port);
     *ret_bytes = *sent;
     munmap(sent, sizeof *sent);
     return status;

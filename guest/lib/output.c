@@ -12,8 +12,6 @@
 
 int output_open(struct output *output, struct fault *fault)
 {
-    if (output->port >= 0)
-        return 0;
     int port = device_open_port(GUEST_OUTPUT_PORT, fault);
 
     if (port < 0)

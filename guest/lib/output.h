@@ -13,14 +13,14 @@
 #include "guest/lib/fault.h"
 
 struct output {
-    int port;         /* -1: not open yet */
+    int port;
     uint64_t written; /* bytes, in all */
     size_t start;
     size_t end;
     unsigned char bytes[32u << 10]; /* as many as the kernel takes in one write */
 };
 
-/* Opens the port, unless it is open. Returns 0, or -1 with FAULT. */
+/* Opens the port, before anything else is done with it. Returns 0, or -1 with FAULT. */
 int output_open(struct output *output, struct fault *fault);
 
 /* Reads from FD; nothing may be pending. Returns false at its end. */

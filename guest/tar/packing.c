@@ -8,8 +8,6 @@
 
 #include "guest/tar/charset.h"
 
-#define HOLE_LEAST (64u << 10) /* bytes: shorter ones are written */
-
 int packing_fail(struct packing *packing)
 {
     return fault_set(packing->fault, errno, "pack '%s'", path_text(&packing->path));
@@ -23,18 +21,16 @@ int packing_archive_fail(struct packing *packing)
 
 /* Without blocks, libarchive hands on the very bytes that it is given: holes are known by where
  * they are. */
-static bool is_hole(const struct packing *packing, const void *bytes, size_t length)
+static bool is_hole(const struct packing *packing, const void *bytes)
 {
-    uintptr_t at = (uintptr_t)bytes - (uintptr_t)packing->zeros;
-
-    return length >= HOLE_LEAST && at < PACKING_ZEROS_SIZE;
+    return (uintptr_t)bytes - (uintptr_t)packing->zeros < PACKING_ZEROS_SIZE;
 }
 
 static la_ssize_t write_bytes(struct archive *archive, void *context, const void *bytes,
                               size_t length)
 {
     struct packing *packing = context;
-    int status = is_hole(packing, bytes, length)
+    int status = is_hole(packing, bytes)
                      ? packing->sink.skip(packing->sink.context, length)
                      : packing->sink.write(packing->sink.context, bytes, length);
 
