@@ -6,6 +6,7 @@
 
 #include "host/image/image.h"
 #include "host/image/layer_holes.h"
+#include "host/image/layer_order.h"
 #include "host/lib/buffer.h"
 #include "host/lib/memory.h"
 #include "host/tar/tar_stream.h"
@@ -15,11 +16,17 @@
 #define MAJOR_MAX 0xfff /* Linux has 12 and 20 bits */
 #define MINOR_MAX 0xfffff
 
+/* What headers, extended headers and padding may take, in addition to the size of the disk. */
+#define METADATA_MAX (UINT64_C(1) << 30)
+
 struct layer_check {
     struct tar_stream *stream;
     uint64_t size;
-    struct buffer name; /* of the last entry */
-    uint64_t holes;     /* bytes of its holes */
+    struct buffer name;        /* of the last entry */
+    uint64_t holes;            /* bytes of its holes */
+    uint64_t all_holes;        /* of all */
+    struct layer_order *order; /* NULL: the layer is not a guest's */
+    uint64_t disk_size;        /* of the guest, bytes */
 };
 
 static bool in_range(int64_t value, int64_t max)
@@ -87,7 +94,7 @@ static struct error *check_entry(void *context, const struct tar_entry *entry)
     if (!in_range(entry->size, (int64_t)IMAGE_LAYER_SIZE_MAX))
         return error_new(EXIT_INPUT, "'%.200s' is too large: %" PRId64 " bytes", entry->name,
                          entry->size);
-    return NULL;
+    return check->order != NULL ? layer_order_add(check->order, entry) : NULL;
 }
 
 struct layer_check *layer_check_new(void)
@@ -96,6 +103,31 @@ struct layer_check *layer_check_new(void)
 
     check->stream = tar_stream_new((struct tar_events){check, check_entry, NULL, 0}, true);
     return check;
+}
+
+void layer_check_expect_guest(struct layer_check *check, uint64_t disk_size)
+{
+    check->order = layer_order_new();
+    check->disk_size = disk_size;
+}
+
+/* Refuses more than a guest's disk can hold. Each byte of data is a byte of the disk, since holes
+ * are sent as such. What describes a file is larger in a tar than on a disk, up to a limit that no
+ * build comes near; without one, a guest could send headers for ever. */
+static struct error *check_guest_size(const struct layer_check *check)
+{
+    uint64_t data = tar_stream_data(check->stream), sent = check->size - check->all_holes;
+    uint64_t metadata = sent > data ? sent - data : 0;
+
+    if (check->order == NULL)
+        return NULL;
+    if (data > check->disk_size)
+        return error_new(EXIT_INPUT, "more data than its disk of %" PRIu64 " MiB can hold",
+                         check->disk_size >> 20);
+    if (metadata > METADATA_MAX && metadata - METADATA_MAX > check->disk_size)
+        return error_new(EXIT_INPUT, "more headers than a disk of %" PRIu64 " MiB accounts for",
+                         check->disk_size >> 20);
+    return NULL;
 }
 
 static struct error *count(struct layer_check *check, uint64_t length)
@@ -109,13 +141,15 @@ static struct error *count(struct layer_check *check, uint64_t length)
 struct error *layer_check_write(struct layer_check *check, const void *bytes, size_t length)
 {
     TRY(count(check, length));
-    return tar_stream_write(check->stream, bytes, length);
+    TRY(tar_stream_write(check->stream, bytes, length));
+    return check_guest_size(check);
 }
 
 struct error *layer_check_skip(struct layer_check *check, uint64_t length)
 {
     TRY(count(check, length));
     check->holes += length;
+    check->all_holes += length;
     return tar_stream_skip(check->stream, length);
 }
 
@@ -131,5 +165,6 @@ void layer_check_free(struct layer_check *check)
         return;
     tar_stream_free(check->stream);
     buffer_free(&check->name);
+    layer_order_free(check->order);
     free(check);
 }

@@ -3,6 +3,11 @@
  * trusted. Paths are relative, without `..`, and of limited length; types are those that layers
  * have; no file is stored as a sparse one (layer_holes.h); owners, modes, device
  * numbers and sizes are in range; the archive ends correctly, with nothing after its end.
+ *
+ * A guest's layer must also be in the order of the guest's packer (layer_order.h), and no larger
+ * than what its disk can hold. A file may have holes that are larger than the disk: that of
+ * lastlog, with a huge user ID, is legitimate. What they cost is limited for all of a layer
+ * (GUEST_LAYER_HOLES_MAX_GIB), before they get here.
  */
 #ifndef VMBUILD_LAYER_CHECK_H
 #define VMBUILD_LAYER_CHECK_H
@@ -18,6 +23,10 @@ struct layer_check;
 
 /* Never returns NULL. */
 struct layer_check *layer_check_new(void);
+
+/* The layer will come from a guest whose disk has DISK_SIZE bytes. To be called before anything is
+ * written. */
+void layer_check_expect_guest(struct layer_check *check, uint64_t disk_size);
 
 /* Takes LENGTH zeros, which come from a file's hole (layer_holes.h). Errors: as for
  * layer_check_write. */

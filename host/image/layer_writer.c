@@ -20,6 +20,10 @@
  * huge UID. */
 #define TARSUM_HOLE_MAX (UINT64_C(1) << 30)
 
+/* Shorter holes are not worth a piece of the ring. */
+#define SKIP_LEAST (64u << 10)
+static const char zeros[SKIP_LEAST];
+
 /* A file in progress, with the digest of its content. */
 struct file {
     char *path;
@@ -157,6 +161,11 @@ struct error *layer_writer_new(const char *dir, const char *name, struct layer_f
     return NULL;
 }
 
+void layer_writer_expect_guest(struct layer_writer *writer, uint64_t disk_size)
+{
+    layer_check_expect_guest(writer->check, disk_size);
+}
+
 /* Ends the consumers. Returns the first error of any, or NULL. */
 static struct error *stop_consumers(struct layer_writer *writer)
 {
@@ -203,7 +212,8 @@ struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
 struct error *layer_writer_skip(struct layer_writer *writer, uint64_t length)
 {
     TRY(blame_guest(layer_check_skip(writer->check, length)));
-    TRY(ring_skip(writer->ring, length));
+    TRY(length < SKIP_LEAST ? ring_write(writer->ring, zeros, (size_t)length)
+                            : ring_skip(writer->ring, length));
     return end_write(writer, length);
 }
 

@@ -3,7 +3,8 @@
  *
  * The bytes pass through once. They are checked as a tar (the guest is not trusted: every header,
  * size and path), hashed for the diff ID, summed for tarsum, compressed, hashed again as a blob,
- * and stored as a temporary. Memory is constant; hashing and compressing run on separate threads.
+ * and stored as a temporary. Memory is constant, but for eight bytes for each file of a guest's
+ * layer; hashing and compressing run on separate threads.
  */
 #ifndef VMBUILD_LAYER_WRITER_H
 #define VMBUILD_LAYER_WRITER_H
@@ -32,6 +33,10 @@ struct layer_form_wanted {
 [[nodiscard]] struct error *layer_writer_new(const char *dir, const char *name,
                                              struct layer_form_wanted wanted,
                                              struct layer_writer **ret);
+
+/* The layer comes from a guest whose disk has DISK_SIZE bytes (layer_check.h). To be called before
+ * anything is written. */
+void layer_writer_expect_guest(struct layer_writer *writer, uint64_t disk_size);
 
 /* Takes the next LENGTH bytes of the tar. Errors: EXIT_VM ("the guest sent ...") if the stream is
  * not a valid layer. */

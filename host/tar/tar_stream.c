@@ -25,6 +25,7 @@ struct tar_stream {
     unsigned char block[TAR_BLOCK];
     size_t filled;   /* bytes of `block` */
     uint64_t offset; /* bytes of the stream so far */
+    uint64_t data;   /* those of them that were written as an entry's data */
     uint64_t left;   /* bytes of the extension or data still to come */
     size_t padding;  /* bytes after them up to the next block */
     bool one_zero;   /* the previous block was all zeros */
@@ -249,6 +250,7 @@ static struct error *step(struct tar_stream *stream, const unsigned char *bytes,
     bool in_data = stream->state == IN_DATA;
 
     stream->left -= used;
+    stream->data += in_data ? used : 0;
     if (stream->left == 0)
         stream->state = stream->padding > 0 ? IN_PADDING : AT_HEADER;
     if (in_data)
@@ -298,6 +300,11 @@ struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length)
         length -= piece;
     }
     return NULL;
+}
+
+uint64_t tar_stream_data(const struct tar_stream *stream)
+{
+    return stream->data;
 }
 
 struct error *tar_stream_finish(struct tar_stream *stream)

@@ -313,6 +313,179 @@ static void test_huge_extension(void **state)
     refuse(&tar, "at byte 512: an extended header is larger than 4194304 bytes");
 }
 
+/* Returns the error for the COUNT entries as a guest's layer, from a disk of SIZE bytes. */
+static struct error *write_as_guest(const struct tar_block *entries, size_t count, uint64_t size)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    CLEANUP(freep) char *data = xcalloc(1 << 20, 1);
+
+    for (size_t i = 0; i < count; i++) {
+        tar_blocks_header(&tar, entries[i]);
+        tar_blocks_data(&tar, data, entries[i].size);
+    }
+    tar_blocks_end(&tar);
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    layer_writer_expect_guest(writer, size);
+    struct layer layer = {0};
+
+    TRY(layer_writer_write(writer, tar.data, tar.length));
+    TRY(layer_writer_finish(STEAL(writer), &layer));
+    layer_free(&layer);
+    return NULL;
+}
+
+#define D(path) ((struct tar_block){.name = (path), .type = '5'})
+#define F(path) ((struct tar_block){.name = (path)})
+#define S(path) ((struct tar_block){.name = (path), .link = "/x", .type = '2'})
+#define L(path, target) ((struct tar_block){.name = (path), .link = (target), .type = '1'})
+#define ENTRIES(...)                                                                               \
+    {__VA_ARGS__}, sizeof((struct tar_block[]){__VA_ARGS__}) / sizeof(struct tar_block)
+
+/* What the guest's packer writes. */
+static void test_a_guests_order(void **state)
+{
+    static const struct {
+        struct tar_block entries[8];
+        size_t count;
+    } cases[] = {
+        {ENTRIES(D("./"), F("!"), D("a/"), F("a/b"), F("a/b-"), D("a/b0/"), F("a/b0/.wh..wh..opq"),
+                 F("b"))},
+        {ENTRIES(F("a-"), D("a/"), D("a/b/"), D("a/b/c/"), F("a/d"), F("a0"))},
+        {ENTRIES(F("a"), D("b/"), L("b/c", "a"), L("b/d", "a"), S("c"), L("d", "c"))},
+        {ENTRIES(D("a"), F("a/\xff"), F("\xff"))},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_null(write_as_guest(cases[i].entries, cases[i].count, 1 << 20));
+}
+
+static void test_a_guests_lies(void **state)
+{
+    static const struct {
+        const char *cause;
+        struct tar_block entries[4];
+        size_t count;
+    } cases[] = {
+        {"'a' is there twice", ENTRIES(F("a"), F("a"))},
+        {"'a/' is there twice", ENTRIES(D("a/"), D("a/"))},
+        {"'a' is there twice, or out of order", ENTRIES(D("a/"), F("a"))},
+        {"'a' is there twice, or out of order", ENTRIES(F("a"), F("b"), F("a"))},
+        {"'a/b' is there twice, or out of order", ENTRIES(D("a/"), F("a/b"), F("c"), F("a/b"))},
+        {"'./' has empty parts", ENTRIES(F("!"), D("./"))},
+        {"'./' has empty parts", ENTRIES(D("./"), D("./"))},
+        {"'./a' has empty parts", ENTRIES(F("./a"))},
+        {"'a//b' has empty parts", ENTRIES(D("a/"), F("a//b"))},
+        {"'a/./b' has empty parts", ENTRIES(D("a/"), F("a/./b"))},
+        {"'a//' has empty parts", ENTRIES(D("a//"))},
+        {"'a/' is not a directory, but is named like one", ENTRIES(F("a/"))},
+        {"'l/x' is not in a directory of the layer", ENTRIES(S("l"), F("l/x"))},
+        {"'f/x' is not in a directory of the layer", ENTRIES(F("f"), F("f/x"))},
+        {"'d/x' is not in a directory of the layer", ENTRIES(F("d/x"))},
+        {"'d/e/x' is not in a directory of the layer", ENTRIES(D("d/"), F("d/e/x"))},
+        {"the hard link 'a' leads to 'etc/shadow', which is not a file before it",
+         ENTRIES(L("a", "etc/shadow"))},
+        {"the hard link 'a' leads to 'b', which is not a file before it",
+         ENTRIES(L("a", "b"), F("b"))},
+        {"the hard link 'b' leads to 'a', which is not a file before it",
+         ENTRIES(D("a/"), L("b", "a"))},
+        {"the hard link 'b' leads to 'b', which is not a file before it", ENTRIES(L("b", "b"))},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error *err = write_as_guest(cases[i].entries, cases[i].count, 1 << 20);
+
+        assert_non_null(err);
+        assert_int_equal(err->code, EXIT_VM);
+        if (strstr(err->message, cases[i].cause) == NULL)
+            fail_msg("'%s' instead of '%s'", err->message, cases[i].cause);
+        error_free(err);
+    }
+}
+
+/* Many files, and hard links to each of them. */
+static void test_a_guests_many_links(void **state)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    struct layer layer = {0};
+    char name[16], target[16];
+
+    (void)state;
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    layer_writer_expect_guest(writer, 1 << 20);
+    for (int i = 0; i < 20000; i++) {
+        CLEANUP(buffer_free) struct buffer tar = {0};
+
+        snprintf(name, sizeof name, "%c%06d", i < 10000 ? 'a' : 'b', i % 10000);
+        snprintf(target, sizeof target, "a%06d", i % 10000);
+        tar_blocks_header(&tar, i < 10000 ? F(name) : L(name, target));
+        assert_null(layer_writer_write(writer, tar.data, tar.length));
+    }
+    CLEANUP(buffer_free) struct buffer end = {0};
+
+    tar_blocks_end(&end);
+    assert_null(layer_writer_write(writer, end.data, end.length));
+    assert_null(layer_writer_finish(STEAL(writer), &layer));
+    layer_free(&layer);
+}
+
+/* No more data than the disk holds, whatever the sizes are that the headers state. */
+static void test_a_guests_size(void **state)
+{
+    static const struct tar_block files[] = {{.name = "a", .size = 600 << 10},
+                                             {.name = "b", .size = 600 << 10}};
+    struct error *err = write_as_guest(files, 2, 1 << 20);
+
+    (void)state;
+    assert_null(write_as_guest(files, 2, 1200 << 10));
+    assert_int_equal(err->code, EXIT_VM);
+    assert_non_null(strstr(err->message, "more data than its disk of 1 MiB can hold"));
+    error_free(err);
+}
+
+/* Holes do not count: that of lastlog is larger than any disk. */
+static void test_a_guests_hole(void **state)
+{
+    const uint64_t size = UINT64_C(1) << 32;
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    struct layer_writer *writer = NULL;
+    struct layer layer = {0};
+
+    (void)state;
+    tar_blocks_header(&tar, (struct tar_block){.name = "lastlog", .size = size});
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    layer_writer_expect_guest(writer, 1 << 20);
+    assert_null(layer_writer_write(writer, tar.data, tar.length));
+    assert_null(layer_writer_skip(writer, size));
+    tar.length = 0;
+    tar_blocks_end(&tar);
+    assert_null(layer_writer_write(writer, tar.data, tar.length));
+    assert_null(layer_writer_finish(writer, &layer));
+    layer_free(&layer);
+}
+
+/* Headers without end. */
+static void test_a_guests_headers(void **state)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    CLEANUP(freep) char *text = xcalloc((4 << 20) - 4, 1);
+    CLEANUP(buffer_free) struct buffer tar = {0};
+    struct error *err = NULL;
+
+    (void)state;
+    memset(text, ' ', (4 << 20) - 8);
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    layer_writer_expect_guest(writer, 1 << 20);
+    tar_blocks_extension(&tar, 'L', text);
+    for (int i = 0; err == NULL && i < 300; i++)
+        err = layer_writer_write(writer, tar.data, tar.length);
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "more headers than a disk of 1 MiB accounts for"));
+    error_free(err);
+}
+
 /* A consumer that fails stops the stream with its own error. */
 static void test_full_disk(void **state)
 {
@@ -353,12 +526,23 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_forms),      cmocka_unit_test(test_nothing_kept),
-        cmocka_unit_test(test_holes),           cmocka_unit_test(test_giant_hole),
-        cmocka_unit_test(test_holes_elsewhere), cmocka_unit_test(test_giant_hole_before_any_entry),
-        cmocka_unit_test(test_refused_entries), cmocka_unit_test(test_refused_extensions),
-        cmocka_unit_test(test_refused_streams), cmocka_unit_test(test_huge_extension),
+        cmocka_unit_test(test_kept_forms),
+        cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_giant_hole),
+        cmocka_unit_test(test_holes_elsewhere),
+        cmocka_unit_test(test_giant_hole_before_any_entry),
+        cmocka_unit_test(test_refused_entries),
+        cmocka_unit_test(test_refused_extensions),
+        cmocka_unit_test(test_refused_streams),
+        cmocka_unit_test(test_huge_extension),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_a_guests_order),
+        cmocka_unit_test(test_a_guests_lies),
+        cmocka_unit_test(test_a_guests_many_links),
+        cmocka_unit_test(test_a_guests_size),
+        cmocka_unit_test(test_a_guests_hole),
+        cmocka_unit_test(test_a_guests_headers),
     };
 
     return cmocka_run_group_tests(tests, set_up, remove_empty_folder);
