@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/command/commands.h"
@@ -119,6 +120,12 @@ static bool hold_standard_streams(void)
     return true;
 }
 
+/* Lets this program use what it creates: a umask may keep that from others only. */
+static void keep_owners_rights(void)
+{
+    umask(umask(0) & ~(mode_t)S_IRWXU);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -126,11 +133,13 @@ int main(int argc, char **argv)
 
     if (stand_in >= 0)
         return stand_in;
+    keep_owners_rights();
     if (!hold_standard_streams())
         return EXIT_OTHER;
     struct error *err = options_parse(argc, argv, &options);
 
     progress_setup(options.progress, options.verbosity); /* as far as they were parsed */
+    progress_setup_output(options.shown_most, options.raw_output);
     int code = err != NULL ? finish(err) : run(&options);
 
     options_free(&options);

@@ -269,6 +269,7 @@ static struct error *launch(struct build_state *state)
                                        .base_mark = base_disk_mark(disk),
                                        .clock = guest_clock(state),
                                        .store = state->build->store,
+                                       .log = state->build->log,
                                        .verbose = state->build->verbose};
 
     progress_start("launch");
@@ -338,10 +339,12 @@ static struct error *make_layer(struct build_state *state, struct layer *ret)
 
     TRY(output_temporaries(&state->build->output, &folder, &name));
     TRY(layer_writer_new(folder, name, output_wants_new(&state->build->output), &writer));
-    if (state->plan.needs_vm)
+    if (state->plan.needs_vm) {
+        layer_writer_expect_guest(writer, state->spec->disk_size << 20);
         TRY(build_root_layer(state, writer));
-    else
+    } else {
         TRY(build_pure_layer(state, writer));
+    }
     return layer_writer_finish(STEAL(writer), ret);
 }
 

@@ -12,6 +12,7 @@
 #include "host/image/image_request.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
+#include "host/lib/log_file.h"
 #include "host/machine/accelerator.h"
 #include "host/spec/spec.h"
 #include "host/store/store.h"
@@ -23,7 +24,8 @@ struct build {
     const struct strings *grants; /* what the network may reach beyond public addresses and the
                                      proxies of the environment (network/egress.h) */
     bool verbose;
-    bool is_followed; /* by another build in this process, which may start a VM, too */
+    bool is_followed;     /* by another build in this process, which may start a VM, too */
+    struct log_file *log; /* that keeps the scripts' output, or NULL */
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */
 };

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "host/build/build.h"
@@ -9,6 +10,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
+#include "host/lib/log_file.h"
 #include "host/lib/memory.h"
 #include "host/spec/spec_reader.h"
 #include "host/store/store_pruning.h"
@@ -25,22 +27,38 @@ static struct error *show_plan(const struct spec *spec)
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }
 
+/* Opens the log, if there is to be one. The OUTPUT would replace it. */
+static struct error *open_log(const struct options *options, const char *output,
+                              struct log_file **ret)
+{
+    if (options->log == NULL)
+        return NULL;
+    if (strcmp(options->log, output) == 0)
+        return error_new(EXIT_USAGE, "read option '--log': '%s' is the output", output);
+    return log_file_open(options->log, options->raw_output, ret);
+}
+
 static struct error *build(const struct options *options, const struct spec *spec)
 {
     CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(log_file_freep) struct log_file *log = NULL;
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
 
     TRY(store_open(options->cache_dir, options->no_cache, &store));
+    TRY(open_log(options, path, &log));
     struct build build = {
         .spec = spec,
         .output = {.format = options->format, .compression = options->compression, .path = path},
         .accelerator = options->accelerator,
         .grants = &options->allow_network,
         .verbose = options->verbosity > 0,
+        .log = log,
         .store = store,
         .registry = options_registry(options)};
 
     TRY(options->check ? reproducibility_check(&build) : build_run(&build));
+    if (log != NULL)
+        TRY(log_file_finish(log));
     store_trim(store);
     progress_written(path, NULL);
     return NULL;

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,18 +77,10 @@ static struct error *prune(const struct options *options)
     uint64_t limit = 0;
     uint64_t freed;
 
-    if (options->limit != NULL) {
-        char *end;
-
-        errno = 0;
-        limit = strtoull(options->limit, &end, 10);
-        if (errno != 0 || *end != '\0' || options->limit[0] < '0' || options->limit[0] > '9' ||
-            limit > UINT64_MAX / MIB)
-            return error_new(EXIT_USAGE, "read option '--limit': '%s' must be a number of MiB",
-                             options->limit);
-    }
+    if (options->limit != NULL)
+        TRY(options_read_mib("limit", options->limit, &limit));
     TRY(store_open(options->cache_dir, false, &store));
-    TRY(store_prune(store, limit * MIB, &freed));
+    TRY(store_prune(store, limit, &freed));
     CLEANUP(freep) char *line = xasprintf("%" PRIu64 " bytes freed\n", freed);
 
     return print(line);

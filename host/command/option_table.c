@@ -137,6 +137,39 @@ const struct option_row option_table[] = {
      .text = "Build twice under different conditions and compare the layers. If they differ, the "
              "first path and field that differ are reported, nothing is written, and the exit code "
              "is 1."},
+    {.name = "log",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(log),
+     .argument = {"FILE", ARGUMENT_FILE, NULL},
+     .summary = "file that keeps all output of the scripts",
+     .text =
+         "A file that keeps all output of the scripts, whatever `--log-limit` is. It is created "
+         "when the build starts, in the place of a file that exists, and grows while scripts "
+         "run; it stays if the build fails or is interrupted. If it cannot be written, the "
+         "build fails."},
+    {.name = "log-limit",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(log_limit),
+     .argument = {"MIB", ARGUMENT_TEXT, NULL},
+     .summary = "how much output of each script is shown (default: 64)",
+     .text = "How much output of each script is shown, in MiB. What a script writes beyond that is "
+             "counted, and a note tells how much it was. By default it is 64; with 0 nothing is "
+             "shown."},
+    {.name = "raw-output",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(raw_output),
+     .summary = "show and keep the output of scripts unchanged",
+     .text =
+         "Show and keep the output of scripts unchanged, with colours and whatever else controls "
+         "a terminal. Without this option, what is not text in UTF-8 appears as `cat -v` shows "
+         "it, an escape as `^[`. A script that is not trusted could use it to hide what it "
+         "wrote, or to type into the terminal."},
     {.name = "dry-run",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,

@@ -1,6 +1,7 @@
 #include "host/command/options.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
 #include "host/network/egress.h"
+
+#define LOG_LIMIT_DEFAULT (UINT64_C(64) << 20) /* bytes */
 
 #define ROW_CODE 256 /* what getopt_long returns for row 0; beyond all letters */
 
@@ -295,11 +298,33 @@ static struct error *check_grants(const struct options *options)
     return NULL;
 }
 
+struct error *options_read_mib(const char *option, const char *text, uint64_t *ret)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long mib = strtoull(text, &end, 10);
+
+    if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' || mib > UINT64_MAX >> 20)
+        return error_new(EXIT_USAGE, "read option '--%s': '%s' must be a number of MiB", option,
+                         text);
+    *ret = (uint64_t)mib << 20;
+    return NULL;
+}
+
+static struct error *check_log_limit(struct options *options)
+{
+    if (options->log_limit == NULL)
+        return NULL;
+    return options_read_mib("log-limit", options->log_limit, &options->shown_most);
+}
+
 /* Checks what depends on several options or arguments. */
 static struct error *check(const struct parser *parser)
 {
     if (parser->options->help)
         return NULL;
+    TRY(check_log_limit(parser->options));
     TRY(choose_compression(parser));
     TRY(check_platform(parser->options));
     TRY(check_grants(parser->options));
@@ -379,6 +404,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret)
     *ret = (struct options){.format = FORMAT_DOCKER_ARCHIVE,
                             .compression = COMPRESSION_GZIP,
                             .progress = asks_for_events(argc, argv) ? PROGRESS_JSON : PROGRESS_AUTO,
+                            .shown_most = LOG_LIMIT_DEFAULT,
                             .tarsum_version = TARSUM_V1};
     if (argc < 2)
         return error_advise(error_new(EXIT_USAGE, "read the command line: a command is missing"),

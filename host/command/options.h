@@ -33,6 +33,10 @@ struct options {
     size_t override_count;
     struct strings allow_network; /* --allow-network, as network/egress.h reads them */
     bool no_cache, dry_run, check;
+    char *log;           /* --log */
+    char *log_limit;     /* --log-limit, in MiB */
+    uint64_t shown_most; /* of it, in bytes */
+    bool raw_output;
     bool only_deps;   /* --only-deps of merge */
     bool all;         /* --all of copy */
     bool raw, config; /* --raw, --config of inspect */
@@ -57,6 +61,9 @@ struct options {
 /* Parses the ARGC words of ARGV. *RET is always valid afterwards and freed with options_free;
  * it points into ARGV. Errors: EXIT_USAGE, naming the word, with the nearest known one. */
 [[nodiscard]] struct error *options_parse(int argc, char **argv, struct options *ret);
+
+/* Reads the value TEXT of OPTION, a whole number of MiB. *RET is in bytes. Errors: EXIT_USAGE. */
+[[nodiscard]] struct error *options_read_mib(const char *option, const char *text, uint64_t *ret);
 
 /* Returns the path of the output, which the caller frees: -o, or by default the last component of
  * NAME with the extension of format and compression. */

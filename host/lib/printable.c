@@ -2,33 +2,22 @@
 
 #include <string.h>
 
+#include "host/lib/memory.h"
 #include "host/lib/utf8.h"
 
-#define COLOUR_RESET "\033[0m"
-
-/* Returns the length of the colour sequence at TEXT, of which LEFT bytes are there (ECMA-48 SGR:
- * ESC [ digits and semicolons m); 0 if there is none. */
-static size_t colour_length(const char *text, size_t left)
-{
-    if (left < 2 || text[0] != '\033' || text[1] != '[')
-        return 0;
-    for (size_t i = 2; i < left; i++) {
-        if (text[i] == 'm')
-            return i + 1;
-        if ((text[i] < '0' || text[i] > '9') && text[i] != ';')
-            return 0;
-    }
-    return 0;
-}
-
-/* Returns the length of the printable character at TEXT, of which LEFT bytes are there; 0 if there
- * is none. */
+/* Returns the length of the character at TEXT, of which LEFT bytes are there, if it is one of those
+ * that are KEPT; else 0. */
 static size_t character_length(const char *text, size_t left, enum printable_kept kept)
 {
     if (kept == PRINTABLE_ASCII)
         return *text >= ' ' && *text <= '~';
     unsigned char first = (unsigned char)text[0];
     size_t length = utf8_length((const unsigned char *)text, left);
+
+    if (kept == PRINTABLE_ANY_UTF8)
+        return first == '\0' ? 0 : length;
+    if (kept == PRINTABLE_LINES && first == '\n')
+        return 1;
     bool is_control = (first < 0x20 && first != '\t') || first == 0x7f ||
                       (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
 
@@ -42,28 +31,57 @@ bool printable_is_ascii(const char *text)
     return *text == '\0';
 }
 
+/* Appends BYTE as `cat -v` shows it. */
+static void append_caret(struct buffer *out, unsigned char byte)
+{
+    char text[5] = "M-^";
+    size_t length = byte & 0x80 ? 2 : 0;
+
+    byte &= 0x7f;
+    if (byte < 0x20 || byte == 0x7f) {
+        text[length++] = '^';
+        byte ^= 0x40;
+    }
+    text[length++] = (char)byte;
+    buffer_append(out, text, length);
+}
+
+static void append_rest(struct buffer *out, unsigned char byte, enum printable_rest rest)
+{
+    switch (rest) {
+    case PRINTABLE_DROP:
+        break;
+    case PRINTABLE_MARK:
+        buffer_append(out, "?", 1);
+        break;
+    case PRINTABLE_ESCAPE:
+        buffer_printf(out, "\\x%02x", byte);
+        break;
+    case PRINTABLE_CARET:
+        append_caret(out, byte);
+        break;
+    }
+}
+
 void printable_append(struct buffer *out, const char *text, size_t length, enum printable_kept kept,
                       enum printable_rest rest)
 {
-    bool coloured = false;
+    size_t start = 0; /* of what is kept and not appended yet */
 
+    if (length == 0)
+        text = "";
     for (size_t i = 0; i < length;) {
-        size_t step = kept == PRINTABLE_COLOURS ? colour_length(text + i, length - i) : 0;
+        size_t step = character_length(text + i, length - i, kept);
 
-        if (step > 0)
-            coloured = true;
-        else
-            step = character_length(text + i, length - i, kept);
-        if (step > 0)
-            buffer_append(out, text + i, step);
-        else if (rest == PRINTABLE_MARK)
-            buffer_append(out, "?", 1);
-        else if (rest == PRINTABLE_ESCAPE)
-            buffer_printf(out, "\\x%02x", (unsigned char)text[i]);
-        i += step > 0 ? step : 1;
+        if (step > 0) {
+            i += step;
+            continue;
+        }
+        buffer_append(out, text + start, i - start);
+        append_rest(out, (unsigned char)text[i], rest);
+        start = ++i;
     }
-    if (coloured)
-        buffer_append(out, COLOUR_RESET, strlen(COLOUR_RESET));
+    buffer_append(out, text + start, length - start);
 }
 
 char *printable_copy(const char *text, size_t length, enum printable_kept kept,
@@ -73,4 +91,26 @@ char *printable_copy(const char *text, size_t length, enum printable_kept kept,
 
     printable_append(&out, text, length, kept, rest);
     return buffer_steal(&out);
+}
+
+/* Whether TEXT continues a UTF-8 character. */
+static bool is_continuation(const char *text)
+{
+    return ((unsigned char)*text & 0xc0) == 0x80;
+}
+
+char *printable_cut(const char *text, size_t max)
+{
+    size_t length = strlen(text), head = max / 4 * 3, tail = max - head;
+
+    if (length <= max)
+        return xstrdup(text);
+    const char *end = text + length - tail;
+
+    while (head > 0 && is_continuation(text + head))
+        head--;
+    while (is_continuation(end))
+        end++;
+    return xasprintf("%.*s [%zu bytes left out] %s", (int)head, text, (size_t)(end - text) - head,
+                     end);
 }

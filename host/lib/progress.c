@@ -16,7 +16,9 @@
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 
-#define LINE_MAX_BYTES 8192   /* of a script's line; longer lines are shown in parts */
+#define LINE_MAX_BYTES 8192 /* of a script's line; longer lines are shown in parts */
+#define TEXT_MAX_BYTES 4096 /* of a message; what a longer one has in its middle is left out */
+#define DETAILS_MAX_BYTES 16384
 #define BYTES_INTERVAL 0.1    /* seconds between two byte counts shown */
 #define ERASE_LINE "\r\033[K" /* ECMA-48: back to column 1, erase to the end */
 
@@ -30,7 +32,13 @@ static struct {
     double bytes_shown;  /* when */
     bool line_is_status; /* tty: the cursor stands on a stage line */
     struct buffer line;  /* of a script, not complete yet */
-} progress = {.mutex = PTHREAD_MUTEX_INITIALIZER, .mode = PROGRESS_PLAIN};
+    bool raw;            /* scripts may control the terminal */
+    uint64_t limit;      /* of what is shown of one script, bytes */
+    uint64_t shown;      /* of the current script */
+    uint64_t left_out;   /* bytes that it wrote, not noted yet */
+    bool is_exceeded;    /* the limit, by the current script */
+} progress = {
+    .mutex = PTHREAD_MUTEX_INITIALIZER, .mode = PROGRESS_PLAIN, .limit = PROGRESS_NO_LIMIT};
 
 static double now(void)
 {
@@ -46,6 +54,12 @@ void progress_setup(enum progress_mode mode, int verbosity)
         mode = isatty(STDERR_FILENO) ? PROGRESS_TTY : PROGRESS_PLAIN;
     progress.mode = mode;
     progress.verbosity = verbosity;
+}
+
+void progress_setup_output(uint64_t limit, bool raw)
+{
+    progress.limit = limit;
+    progress.raw = raw;
 }
 
 /* Writes TEXT to standard error, which another program may have set to non-blocking. There is
@@ -199,45 +213,100 @@ void progress_done(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-/* Shows LINE of a script, made harmless, as an event or on a terminal. */
-static void show_harmless(const struct buffer *line)
+/* Returns whether LENGTH more bytes may be shown of the script, and counts them if so. */
+static bool take_from_limit(size_t length)
 {
-    CLEANUP(freep)
-    char *text = printable_copy(line->data, line->length, PRINTABLE_COLOURS, PRINTABLE_ESCAPE);
-
-    if (progress.mode != PROGRESS_JSON) {
-        show_line(text);
-        return;
+    if (progress.is_exceeded || length > progress.limit - progress.shown) {
+        progress.is_exceeded = true;
+        return false;
     }
-    struct json *event = new_event("output");
-
-    json_set(event, "line", json_string(text));
-    show_event(event);
+    progress.shown += length;
+    return true;
 }
 
+/* Returns the script's line as it is shown, without its end; the caller's. */
+static struct buffer shown_line(const struct buffer *line)
+{
+    struct buffer out = {0};
+
+    if (progress.mode == PROGRESS_JSON)
+        printable_append(&out, line->data, line->length,
+                         progress.raw ? PRINTABLE_ANY_UTF8 : PRINTABLE_UTF8, PRINTABLE_CARET);
+    else if (progress.raw)
+        buffer_append(&out, line->data, line->length);
+    else
+        printable_append(&out, line->data, line->length, PRINTABLE_UTF8, PRINTABLE_CARET);
+    return out;
+}
+
+/* Shows LINE above the stage line, if there is one. ENDS: a line end follows it. */
+static void show_output_line(const struct buffer *line, bool ends)
+{
+    CLEANUP(buffer_free) struct buffer out = {0};
+
+    if (progress.line_is_status)
+        buffer_append(&out, ERASE_LINE, strlen(ERASE_LINE));
+    progress.line_is_status = false;
+    buffer_append(&out, line->data, line->length);
+    buffer_append(&out, "\n", ends ? 1 : 0);
+    show(out.data, out.length);
+    if (progress.mode == PROGRESS_TTY && progress.stage != NULL && ends)
+        show_status();
+}
+
+/* Returns the event for LINE as a line of text. */
+static struct buffer output_event(const struct buffer *line)
+{
+    struct json *event = new_event("output");
+    struct buffer text = {0};
+
+    json_set(event, "line", json_string(line->length > 0 ? line->data : ""));
+    json_write(event, false, &text);
+    json_free(event);
+    return text;
+}
+
+/* What has been collected: a whole line, a part of a longer one, or what a script wrote last. */
+enum line_kind { WHOLE_LINE, PART_OF_LINE, LAST_LINE };
+
 /* Shows the script's line that was collected. */
-static void flush_line(void)
+static void flush_line(enum line_kind kind)
 {
     struct buffer *line = &progress.line;
+    uint64_t written = line->length + (kind == WHOLE_LINE);
 
-    if (line->length > 0 && line->data[line->length - 1] == '\r')
+    if (line->length > 0 && line->data[line->length - 1] == '\r' && !progress.raw)
         line->data[--line->length] = '\0';
-    if (progress.mode == PROGRESS_JSON ||
-        (progress.mode != PROGRESS_NONE && isatty(STDERR_FILENO))) {
-        show_harmless(line);
-    } else if (progress.mode != PROGRESS_NONE) {
-        buffer_append(line, "\n", 1);
-        show(line->data, line->length);
-    }
-    if (progress.mode == PROGRESS_TTY && progress.stage != NULL)
-        show_status();
+    CLEANUP(buffer_free) struct buffer text = shown_line(line);
+
     line->length = 0;
+    if (progress.mode == PROGRESS_NONE)
+        return;
+    if (progress.mode == PROGRESS_JSON) {
+        CLEANUP(buffer_free) struct buffer plain = text;
+
+        text = output_event(&plain);
+    }
+    bool ends = kind != PART_OF_LINE || !progress.raw || progress.mode == PROGRESS_JSON;
+
+    if (take_from_limit(text.length + ends))
+        show_output_line(&text, ends);
+    else
+        progress.left_out += written;
+}
+
+void progress_output_begin(void)
+{
+    pthread_mutex_lock(&progress.mutex);
+    progress.shown = 0;
+    progress.is_exceeded = false;
+    pthread_mutex_unlock(&progress.mutex);
 }
 
 void progress_output(const char *bytes, size_t length)
 {
     pthread_mutex_lock(&progress.mutex);
-    while (length > 0) {
+    while (length > 0 && !progress.is_exceeded) {
         const char *newline = memchr(bytes, '\n', length);
         size_t step = newline != NULL ? (size_t)(newline - bytes) : length;
         size_t room = LINE_MAX_BYTES - progress.line.length;
@@ -251,16 +320,9 @@ void progress_output(const char *bytes, size_t length)
         bytes += step;
         length -= step;
         if (complete || progress.line.length >= LINE_MAX_BYTES)
-            flush_line();
+            flush_line(complete ? WHOLE_LINE : PART_OF_LINE);
     }
-    pthread_mutex_unlock(&progress.mutex);
-}
-
-void progress_output_end(void)
-{
-    pthread_mutex_lock(&progress.mutex);
-    if (progress.line.length > 0)
-        flush_line();
+    progress.left_out += length;
     pthread_mutex_unlock(&progress.mutex);
 }
 
@@ -287,7 +349,8 @@ show_note(const char *kind, int verbosity, const char *format, va_list args)
 {
     if (progress.mode == PROGRESS_NONE || progress.verbosity < verbosity)
         return;
-    CLEANUP(freep) char *text = xvasprintf(format, args);
+    CLEANUP(freep) char *whole = xvasprintf(format, args);
+    CLEANUP(freep) char *text = printable_cut(whole, TEXT_MAX_BYTES);
     bool is_event = progress.mode == PROGRESS_JSON;
     CLEANUP(freep) char *lines = make_lines_harmless(is_event ? "" : "vmbuild: ", text);
 
@@ -301,6 +364,30 @@ show_note(const char *kind, int verbosity, const char *format, va_list args)
         show_line(lines);
     }
     pthread_mutex_unlock(&progress.mutex);
+}
+
+static void __attribute__((format(printf, 1, 2))) note_even_if_quiet(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    show_note("note", -1, format, args);
+    va_end(args);
+}
+
+void progress_output_end(void)
+{
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.line.length > 0)
+        flush_line(LAST_LINE);
+    uint64_t left_out = progress.left_out, limit = progress.limit;
+
+    progress.left_out = 0;
+    pthread_mutex_unlock(&progress.mutex);
+    if (left_out > 0)
+        note_even_if_quiet("left out %" PRIu64 " bytes of the script's output, of which at most "
+                           "%" PRIu64 " MiB are shown: --log-limit shows more, and --log keeps all",
+                           left_out, limit >> 20);
 }
 
 void progress_note(const char *format, ...)
@@ -325,7 +412,8 @@ void progress_detail(const char *format, ...)
  * PREFIX. */
 static void show_part(struct json *event, const char *key, const char *prefix, const char *text)
 {
-    CLEANUP(freep) char *lines = make_lines_harmless(event != NULL ? "" : prefix, text);
+    CLEANUP(freep) char *cut = printable_cut(text, DETAILS_MAX_BYTES);
+    CLEANUP(freep) char *lines = make_lines_harmless(event != NULL ? "" : prefix, cut);
 
     if (event != NULL)
         json_set(event, key, json_string(lines));
@@ -336,8 +424,8 @@ static void show_part(struct json *event, const char *key, const char *prefix, c
 /* The same for one that is a single line, whatever names it contains. */
 static void show_line_part(struct json *event, const char *key, const char *text)
 {
-    CLEANUP(freep)
-    char *line = printable_copy(text, strlen(text), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
+    CLEANUP(freep) char *cut = printable_cut(text, TEXT_MAX_BYTES);
+    CLEANUP(freep) char *line = printable_copy(cut, strlen(cut), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
 
     show_part(event, key, "vmbuild: ", line);
 }

@@ -6,7 +6,7 @@
  * the stage line is rewritten whichever part of the program has something to show.
  *
  *   tty    a stage line that is rewritten in place, script output above it
- *   plain  a line for each stage that starts and for each note; script output as it comes
+ *   plain  a line for each stage that starts and for each note; script output between them
  *   json   one object a line: {"event":"stage","stage":S,"state":"start"|"done",...},
  *          {"event":"progress",...}, {"event":"output","line":L}, {"event":"note","text":T},
  *          {"event":"error",...} and at the end {"event":"done","output":PATH,...}
@@ -29,6 +29,12 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON,
  * entries). */
 void progress_setup(enum progress_mode mode, int verbosity);
 
+#define PROGRESS_NO_LIMIT UINT64_MAX
+
+/* Chooses how scripts' output is shown: at most LIMIT bytes of each script (PROGRESS_NO_LIMIT:
+ * all), and only with RAW what could control a terminal. */
+void progress_setup_output(uint64_t limit, bool raw);
+
 /* Starts a stage; the one before must be done. NAME is a word or two, the same in every mode. */
 void progress_start(const char *name);
 
@@ -39,9 +45,15 @@ void progress_bytes(uint64_t done, uint64_t total);
 /* Ends the current stage. */
 void progress_done(void);
 
-/* Shows LENGTH bytes that a script wrote, in pieces of any size, line by line; on a terminal,
- * unprintable bytes are made harmless. progress_output_end shows what is left of a last line. */
+/* Another script starts, of which as much may be shown as of the one before. */
+void progress_output_begin(void);
+
+/* Shows LENGTH bytes that a script wrote, in pieces of any size, line by line: in place of what is
+ * not valid UTF-8 or could control a terminal, what `cat -v` shows of it. Beyond the limit, bytes
+ * are only counted. */
 void progress_output(const char *bytes, size_t length);
+
+/* Shows what is left of a last line, and notes how much was left out. */
 void progress_output_end(void);
 
 /* One line for the user: the fallback to TCG, a socket left out, ... */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,10 +30,19 @@ static char *folder_of(const char *path)
     return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
+char *appliance_find_program(void)
+{
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+
+    if (access("/proc/self", F_OK) == 0)
+        return realpath("/proc/self/exe", NULL);
+    return executed != NULL ? realpath(executed, NULL) : NULL;
+}
+
 /* The directory of this program, or the empty string if it cannot be found; the caller's. */
 static char *program_folder(void)
 {
-    CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
+    CLEANUP(freep) char *program = appliance_find_program();
 
     return program != NULL ? folder_of(program) : xstrdup("");
 }
@@ -192,7 +202,7 @@ char *appliance_find_confiner(void)
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (access(places[i], X_OK) == 0)
             return realpath(places[i], NULL);
-    return realpath("/proc/self/exe", NULL);
+    return appliance_find_program();
 }
 
 char *appliance_find_firmware(const char *qemu)

@@ -26,6 +26,10 @@ char *appliance_kernel_version(const char *folder);
  * is the caller's. Errors: EXIT_VM, whose advice names the package to install. */
 [[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
 
+/* Returns the path of this program, the caller's; NULL if its file was replaced or removed or, on a
+ * host without /proc, cannot be found. */
+char *appliance_find_program(void);
+
 /* Returns the path of the program that confines QEMU (confined_qemu.h), the caller's: that of its
  * own that is built or installed with this program, or this program. NULL if its file was replaced
  * or removed since it was started. */

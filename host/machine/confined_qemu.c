@@ -309,6 +309,9 @@ int confined_qemu_run(char *const *argv)
     }
     close_range(FIRST_DESCRIPTOR, UINT_MAX, 0);
     confined_qemu_plan(argv, &plan);
+    /* Without /proc, this is how QEMU finds its modules. */
+    free(plan.arguments.items[0]);
+    plan.arguments.items[0] = xstrdup(qemu);
     (void)setrlimit(RLIMIT_CORE, &none);
     if (chdir("/") < 0 || (!confine_files(&plan, qemu) && landlock_abi() > 0))
         fprintf(stderr, "vmbuild: confine QEMU's access to files: %s\n", strerror(errno));

@@ -111,10 +111,16 @@ static errcode_t add_journal(ext2_filsys fs)
                                     EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
 }
 
-static errcode_t make(const char *path, struct ext2_super_block *param, bool journal)
+/* Makes the file system in the file FD. */
+static errcode_t make(int fd, struct ext2_super_block *param, bool journal)
 {
     ext2_filsys fs = NULL;
-    errcode_t err = ext2fs_initialize(path, EXT2_FLAG_64BITS, param, unix_io_manager, &fs);
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the manager closes it */
+
+    if (own < 0)
+        return errno;
+    CLEANUP(freep) char *number = xasprintf("%d", own); /* its way to name a file */
+    errcode_t err = ext2fs_initialize(number, EXT2_FLAG_64BITS, param, unixfd_io_manager, &fs);
 
     if (err != 0)
         return err;
@@ -131,6 +137,14 @@ static errcode_t make(const char *path, struct ext2_super_block *param, bool jou
     return err;
 }
 
+/* Copies the file MEMORY, of SIZE bytes, to the empty file TO, which is called PATH. */
+static struct error *copy_disk(int memory, uint64_t size, int to, const char *path)
+{
+    if (ftruncate(to, (off_t)size) < 0)
+        return error_errno(EXIT_OTHER, "write '%s'", path);
+    return file_copy_data(memory, "a file in memory", size, UINT64_MAX, to, path);
+}
+
 /* libext2fs syncs the file that it opens, which may have to wait for what other processes wrote. So
  * the file system is made in memory, where it takes a few pages, and then copied. */
 static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes, bool journal)
@@ -145,16 +159,14 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
         blocks = UINT32_MAX; /* without the 64bit feature: 16 TiB less one block */
     if (to < 0 || memory < 0 || ftruncate(memory, (off_t)(blocks * BLOCK_SIZE)) < 0)
         return error_errno(EXIT_OTHER, "create the disk '%s'", path);
-    CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", memory);
-
     pthread_once(&once, initialize_ext2_error_table);
     describe(&param, blocks, inodes);
-    errcode_t err = make(name, &param, journal);
+    errcode_t err = make(memory, &param, journal);
 
     if (err != 0)
         return error_new(err == ENOSPC ? EXIT_DISK_FULL : EXIT_OTHER, "create the disk '%s': %s",
                          path, error_message(err));
-    struct error *failure = file_copy_sparse(name, to, path);
+    struct error *failure = copy_disk(memory, blocks * BLOCK_SIZE, to, path);
 
     if (failure != NULL && failure->code == EXIT_DISK_FULL)
         failure = error_advise(failure, "free space there, or set TMPDIR to a directory on another "

@@ -66,6 +66,17 @@ bool console_is_noise(const char *line)
     return strncmp(line, start, strlen(start)) == 0;
 }
 
+static void show_line(struct console *console, const char *line)
+{
+    if (console->shown > CONSOLE_SHOWN_MAX)
+        return;
+    console->shown += strlen(line) + 1;
+    progress_detail("%s: %s", console_is_noise(line) ? "libguestfs" : "guest", line);
+    if (console->shown > CONSOLE_SHOWN_MAX)
+        progress_detail("the guest's console: more than %u MiB are not shown",
+                        CONSOLE_SHOWN_MAX >> 20);
+}
+
 void console_show(struct console *console, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -77,7 +88,7 @@ void console_show(struct console *console, const char *bytes, size_t length)
         char *line = printable_copy(console->line.data, console->line.length, PRINTABLE_ASCII,
                                     PRINTABLE_DROP);
 
-        progress_detail("%s: %s", console_is_noise(line) ? "libguestfs" : "guest", line);
+        show_line(console, line);
         buffer_free(&console->line);
     }
 }
@@ -106,6 +117,19 @@ bool console_out_of_memory(const struct console *console)
     /* The kernel's mm/oom_kill.c, when nothing is left to kill. */
     return strstr(plain, "System is deadlocked on memory") != NULL ||
            strstr(plain, "not syncing: Out of memory") != NULL;
+}
+
+bool console_host_lacks_memory(const struct console *console)
+{
+    CLEANUP(freep) char *plain = plain_text(console);
+    char *rest = NULL;
+
+    for (char *line = strtok_r(plain, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+        if (strstr(line, "Cannot allocate memory") != NULL && /* strerror(ENOMEM) */
+            strstr(line, "KVM_") == NULL)                     /* of which KVM wanted a little */
+            return true;
+    return false;
 }
 
 void console_clear(struct console *console)

@@ -13,6 +13,8 @@
 
 #define CONSOLE_BYTES 8192
 #define CONSOLE_LINES 40
+#define CONSOLE_SHOWN_MAX                                                                          \
+    (16u << 20) /* bytes; who debugs a guest needs less, and it may write for ever */
 
 /* A zeroed one is empty. */
 struct console {
@@ -20,6 +22,7 @@ struct console {
     size_t next;               /* where the next byte goes */
     bool wrapped;              /* all of the ring is in use */
     struct buffer line;        /* shown when it is complete */
+    size_t shown;              /* bytes */
 };
 
 /* Appends LENGTH bytes as they came, controls included; the oldest go. */
@@ -39,6 +42,9 @@ char *console_tail(const struct console *console);
 
 /* Whether the guest's kernel gave up for lack of memory. */
 bool console_out_of_memory(const struct console *console);
+
+/* Whether QEMU reported that it gets no memory, which it does before the guest writes anything. */
+bool console_host_lacks_memory(const struct console *console);
 
 /* Empties CONSOLE and frees what it holds. */
 void console_clear(struct console *console);

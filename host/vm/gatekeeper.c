@@ -115,10 +115,10 @@ static struct error *save(struct gatekeeper *gatekeeper)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(EXIT_VM, "create a pipe for QEMU");
     CLEANUP(closep) int from = ends[0];
-    CLEANUP(freep) char *name = xasprintf("/proc/self/fd/%d", gatekeeper->plan.state);
 
     TRY(begin_migration(monitor, ends[1]));
-    TRY(file_system_explain(migration_stream_copy(from, gatekeeper->plan.state), name));
+    TRY(file_system_explain(migration_stream_copy(from, gatekeeper->plan.state),
+                            gatekeeper->plan.state_path));
     return await(monitor, "query-migrate", saving, "completed");
 }
 

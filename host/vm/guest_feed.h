@@ -1,8 +1,8 @@
 /*
- * Feeding a library call that reads a file by its path from a stream: the path leads to a pipe,
- * which a second thread writes to. The call runs in the calling thread, the producer of the stream
- * in the other. Whichever side fails first stops the other one. SIGPIPE must be ignored, as it is
- * in the worker process.
+ * Feeding a library call that reads a file by its path from a stream: the path is that of a pipe in
+ * the run directory (/dev/fd would need /proc), which a second thread writes to. The call runs in
+ * the calling thread, the producer of the stream in the other. Whichever side fails first stops the
+ * other one. SIGPIPE must be ignored, as it is in the worker process.
  */
 #ifndef VMBUILD_GUEST_FEED_H
 #define VMBUILD_GUEST_FEED_H

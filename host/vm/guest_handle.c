@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <guestfs.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,6 +16,7 @@
 #include "host/lib/file.h"
 #include "host/lib/file_system.h"
 #include "host/lib/landlock.h"
+#include "host/lib/log_file.h"
 #include "host/lib/memory.h"
 #include "host/lib/parent_death.h"
 #include "host/lib/printable.h"
@@ -24,6 +26,7 @@
 #include "host/lib/temporary.h"
 #include "host/machine/appliance.h"
 #include "host/machine/confined_qemu.h"
+#include "host/machine/host_memory.h"
 #include "host/machine/machine.h"
 #include "host/store/store.h"
 #include "host/vm/console.h"
@@ -33,16 +36,14 @@
 #include "host/vm/guest_network.h"
 #include "host/vm/layer_frames.h"
 #include "host/vm/outcome.h"
+#include "host/vm/pace.h"
 #include "host/vm/qemu_facts.h"
 #include "host/vm/qemu_process.h"
 #include "host/vm/qemu_watch.h"
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
 
-/* A transfer of any length may go on as long as so many bytes pass in so many seconds: a guest that
- * sends a byte now and then is stuck. */
-#define TRANSFER_SECONDS 300
-#define TRANSFER_STEP (64u << 10)
+#define WORDS_MAX_BYTES 1024 /* of the guest's own words; they end in the cause */
 
 #define DESCRIPTORS 1024 /* for libguestfs and QEMU, which open a few, and two for each disk */
 
@@ -61,10 +62,14 @@ struct guest_handle {
     struct console console;
     bool verbose;
     struct socket_folder sockets;
+    struct pace pace;     /* of the transfer under way */
+    struct log_file *log; /* borrowed, or NULL */
+    uint64_t memory;      /* of the VM, MiB */
+    uint64_t kills;       /* host_memory.kills before the launch */
 };
 
-/* Returns the first line of the last error of libguestfs, without the name of its call and without
- * control characters, since part of it comes from the guest; the caller's. */
+/* Returns the first line of the last error of libguestfs, without the name of its call, without
+ * control characters and of limited length, since part of it comes from the guest; the caller's. */
 static char *library_error(struct guest_handle *handle)
 {
     static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
@@ -75,7 +80,10 @@ static char *library_error(struct guest_handle *handle)
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (strncmp(text, calls[i], strlen(calls[i])) == 0)
             text += strlen(calls[i]);
-    return printable_copy(text, strcspn(text, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
+    CLEANUP(freep)
+    char *words = printable_copy(text, strcspn(text, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
+
+    return printable_cut(words, WORDS_MAX_BYTES);
 }
 
 static struct error *with_console(struct guest_handle *handle, struct error *err)
@@ -107,11 +115,37 @@ struct error *guest_handle_explain(struct guest_handle *handle, const char *oper
                                    struct error *err)
 {
     struct qemu_fault fault;
+    struct error *log_err =
+        err != NULL && handle->log != NULL ? log_file_take_error(handle->log) : NULL;
 
+    if (log_err != NULL) {
+        error_free(err);
+        return error_context(log_err, "%s", operation);
+    }
     if (err == NULL || !qemu_watch_fault(handle->watch, &fault))
         return guest_network_explain(handle->network, operation, err);
     error_free(err);
     return qemu_fault_error(&fault, operation, disk_path(handle, fault.disk));
+}
+
+/* Reads the host's memory. Returns whether it has killed a process for want of it since the launch.
+ */
+static bool read_host_memory(const struct guest_handle *handle, struct host_memory *ret)
+{
+    host_memory_read("/proc", "/sys/fs/cgroup", ret);
+    return ret->kills > handle->kills;
+}
+
+/* Returns the error of OPERATION, during which the VM did not get its memory from the host. */
+static struct error *host_memory_error(const struct guest_handle *handle, const char *operation,
+                                       const struct host_memory *memory)
+{
+    CLEANUP(freep) char *description = host_memory_describe(memory);
+
+    return error_advise(
+        error_new(EXIT_VM, "%s: the host has not enough memory for a VM of %" PRIu64 " MiB: %s",
+                  operation, handle->memory, description),
+        "lower \"memory\" in the spec or --memory, or raise the limit");
 }
 
 /* Returns the error of a call that has failed. FIRED: the watchdog has killed QEMU after SECONDS.
@@ -121,6 +155,8 @@ static struct error *guest_error(struct guest_handle *handle, const char *operat
 {
     CLEANUP(freep) char *words = library_error(handle);
 
+    if (fired && handle->pace.watchdog != NULL)
+        return with_console(handle, pace_error(&handle->pace, operation));
     if (fired)
         return with_console(handle,
                             error_new(EXIT_TIMEOUT, "%s: the guest did not answer for %llu seconds",
@@ -131,6 +167,10 @@ static struct error *guest_error(struct guest_handle *handle, const char *operat
                 with_console(handle,
                              error_new(EXIT_MEMORY, "%s: the guest ran out of memory", operation)),
                 ADVICE_MEMORY);
+        struct host_memory memory;
+
+        if (read_host_memory(handle, &memory))
+            return host_memory_error(handle, operation, &memory);
         return with_console(handle, error_new(EXIT_VM, "%s: the VM ended: %s", operation, words));
     }
     if (ends_with(words, GUEST_DISK_FULL_SUFFIX))
@@ -242,12 +282,16 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
     }
 }
 
-/* The sink of the output port. */
+/* The sink of the output port. If the log cannot be kept, nothing else ends the script. */
 static struct error *show_output(void *context, const void *bytes, size_t length)
 {
-    (void)context;
+    struct guest_handle *handle = context;
+
     progress_output(bytes, length);
-    return NULL;
+    if (handle->log == NULL || log_file_write(handle->log, bytes, length))
+        return NULL;
+    watchdog_kill(handle->watchdog);
+    return error_new(EXIT_OTHER, "keep the log"); /* log_file_take_error has the cause */
 }
 
 static void on_connected(void *context, pid_t qemu)
@@ -359,7 +403,12 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
             handle,
             error_new(EXIT_VM, "start the VM under %s: it did not report within %lld seconds",
                       accelerator, (long long)(end.tv_sec - start.tv_sec)));
+    struct host_memory memory;
+    CLEANUP(freep) char *operation = xasprintf("start the VM under %s", accelerator);
     CLEANUP(freep) char *words = library_error(handle);
+
+    if (read_host_memory(handle, &memory) || console_host_lacks_memory(&handle->console))
+        return with_console(handle, host_memory_error(handle, operation, &memory));
     int cause = guestfs_last_errno(handle->g);
     struct error *err = error_new(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : EXIT_VM,
                                   "start the VM under %s: %s", accelerator, words);
@@ -382,8 +431,7 @@ static struct error *start_peers(struct guest_handle *handle, const struct vm_op
 
     TRY(guest_port_open(folder, "output", &handle->output));
     TRY(guest_port_open(folder, "layer", &handle->layer));
-    TRY(guest_port_start(handle->output, (struct sink){.write = show_output}, on_connected,
-                         handle));
+    TRY(guest_port_start(handle->output, (struct sink){show_output, handle}, on_connected, handle));
     TRY(qemu_watch_start(folder, end_qemu, handle, &handle->watch));
     if (options->machine.network)
         TRY(guest_network_start(folder, &options->grants, end_qemu, handle, &handle->network));
@@ -409,6 +457,7 @@ static void on_suspend(void *context, bool suspends)
 {
     struct guest_handle *handle = context;
 
+    pace_suspend(&handle->pace, suspends);
     (void)(suspends ? qemu_watch_pause : qemu_watch_continue)(handle->watch);
 }
 
@@ -456,6 +505,7 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
                                              attempt->task == GATEKEEPER_RESUME &&
                                              machine_has_more_than_saved(&options->machine),
                                          .state = attempt->state,
+                                         .state_path = attempt->state_path,
                                          .end = end_qemu,
                                          .context = handle};
     const char *run_folder = NULL;
@@ -469,6 +519,13 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     TRY(socket_folder_link(&handle->sockets, "appliance", attempt->appliance, &appliance));
     linked.qemu = qemu;
     linked.appliance = appliance;
+    struct host_memory memory;
+
+    handle->kills = 0;
+    (void)read_host_memory(handle, &memory);
+    handle->kills = memory.kills;
+    handle->memory = options->machine.memory;
+    handle->log = options->log;
     handle->scratch = xstrdup(options->machine.scratch);
     handle->base = options->machine.base == NULL ? NULL : xstrdup(options->machine.base);
     TRY(start_peers(handle, options, &plan));
@@ -522,10 +579,10 @@ void guest_handle_free(struct guest_handle *handle)
     free(handle);
 }
 
-struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
-                                   uint64_t seconds, struct strings *words, char **ret_reply)
+/* Calls guestfs_command, as guest_handle_command, with the watchdog armed for SECONDS already. */
+static struct error *call(struct guest_handle *handle, const char *operation, uint64_t seconds,
+                          struct strings *words, char **ret_reply)
 {
-    watchdog_arm(handle->watchdog, seconds);
     char *reply = guestfs_command(handle->g, words->items);
     bool fired = watchdog_disarm(handle->watchdog);
 
@@ -539,13 +596,18 @@ struct error *guest_handle_command(struct guest_handle *handle, const char *oper
     return NULL;
 }
 
-struct error *guest_handle_upload(struct guest_handle *handle, const char *operation, int fd,
-                                  const char *target)
+struct error *guest_handle_command(struct guest_handle *handle, const char *operation,
+                                   uint64_t seconds, struct strings *words, char **ret_reply)
 {
-    CLEANUP(freep) char *source = xasprintf("/proc/self/fd/%d", fd);
+    watchdog_arm(handle->watchdog, seconds);
+    return call(handle, operation, seconds, words, ret_reply);
+}
 
+struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
+                                  const char *path, const char *target)
+{
     watchdog_arm(handle->watchdog, GUEST_HANDLE_CALL_SECONDS);
-    int result = guestfs_upload(handle->g, source, target);
+    int result = guestfs_upload(handle->g, path, target);
     bool fired = watchdog_disarm(handle->watchdog);
 
     return result == 0 ? NULL : call_error(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
@@ -554,7 +616,6 @@ struct error *guest_handle_upload(struct guest_handle *handle, const char *opera
 /* A transfer under way. */
 struct stream {
     struct guest_handle *handle;
-    uint64_t passed; /* bytes since the deadline was set */
 
     /* To the guest. */
     const char *folder; /* in it */
@@ -581,23 +642,15 @@ static void cancel_call(void *context)
     guestfs_user_cancel(stream->handle->g);
 }
 
-/* As long as bytes pass, the guest is alive. */
-static void note_passed(struct stream *stream, uint64_t length)
-{
-    stream->passed += length;
-    if (stream->passed < TRANSFER_STEP)
-        return;
-    stream->passed = 0;
-    watchdog_arm(stream->handle->watchdog, TRANSFER_SECONDS);
-}
-
-/* The sink between both ends of a transfer to the guest. */
+/* The sink between both ends of a transfer to the guest, whose turn it is while this lasts. */
 static struct error *pass_on(void *context, const void *bytes, size_t length)
 {
     struct stream *stream = context;
+
+    pace_guest(&stream->handle->pace);
     struct error *err = stream->sink.write(stream->sink.context, bytes, length);
 
-    note_passed(stream, length);
+    pace_host(&stream->handle->pace, length);
     return err;
 }
 
@@ -606,7 +659,12 @@ static struct error *produce_watched(void *context, struct sink sink)
     struct stream *stream = context;
 
     stream->sink = sink;
-    return stream->produce(stream->producer, (struct sink){.write = pass_on, .context = stream});
+    pace_host(&stream->handle->pace, 0);
+    struct error *err =
+        stream->produce(stream->producer, (struct sink){.write = pass_on, .context = stream});
+
+    pace_guest(&stream->handle->pace); /* to unpack what it has got */
+    return err;
 }
 
 struct error *guest_handle_tar_in(struct guest_handle *handle, const char *operation,
@@ -619,30 +677,40 @@ struct error *guest_handle_tar_in(struct guest_handle *handle, const char *opera
     const struct guest_feed feed = {.call = call_tar_in, .cancel = cancel_call, .context = &stream};
     int result = -1;
 
-    watchdog_arm(handle->watchdog, TRANSFER_SECONDS);
+    pace_start(&handle->pace, handle->watchdog);
     struct error *err = guest_feed_send(&feed, produce_watched, &stream, &result);
     bool fired = watchdog_disarm(handle->watchdog);
 
     if (err != NULL || result == 0)
-        return guest_handle_explain(handle, operation, err);
-    return call_error(handle, operation, fired, TRANSFER_SECONDS);
+        err = guest_handle_explain(handle, operation, err);
+    else
+        err = call_error(handle, operation, fired, PACE_STALL_SECONDS);
+    pace_end(&handle->pace);
+    return err;
 }
 
-/* The sink of the frames' tar. */
+/* The sink of the frames' tar: while it works, it is the host's turn. */
 static struct error *pass_layer(void *context, const void *bytes, size_t length)
 {
     struct stream *stream = context;
 
-    note_passed(stream, length);
-    return stream->layer.write(stream->layer.context, bytes, length);
+    pace_host(&stream->handle->pace, length);
+    struct error *err = stream->layer.write(stream->layer.context, bytes, length);
+
+    pace_guest(&stream->handle->pace);
+    return err;
 }
 
+/* A hole is eight bytes to the guest, which earn it nothing. */
 static struct error *pass_hole(void *context, uint64_t length)
 {
     struct stream *stream = context;
 
-    note_passed(stream, length);
-    return stream->layer.skip(stream->layer.context, length);
+    pace_host(&stream->handle->pace, 0);
+    struct error *err = stream->layer.skip(stream->layer.context, length);
+
+    pace_guest(&stream->handle->pace);
+    return err;
 }
 
 /* The sink of the layer's port. If it fails, nothing else ends the guest's call. */
@@ -656,24 +724,42 @@ static struct error *take_frames(void *context, const void *bytes, size_t length
     return err;
 }
 
-struct error *guest_handle_receive_layer(struct guest_handle *handle, const char *operation,
-                                         struct strings *words, struct sparse_sink sink)
+/* Makes the call of WORDS and takes the layer. Returns the error of the call; *RET_SINK_ERR is that
+ * of the sink. */
+static struct error *take_layer(struct guest_handle *handle, const char *operation,
+                                struct strings *words, struct stream *stream,
+                                struct error **ret_sink_err)
 {
-    struct stream stream = {.handle = handle, .layer = sink};
     CLEANUP(freep) char *reply = NULL;
     uint64_t count = 0;
 
-    stream.frames.sink = (struct sparse_sink){pass_layer, pass_hole, &stream};
-    TRY(guest_port_start(handle->layer, (struct sink){take_frames, &stream}, NULL, NULL));
-    struct error *err = guest_handle_command(handle, operation, TRANSFER_SECONDS, words, &reply);
+    pace_start(&handle->pace, handle->watchdog);
+    struct error *err =
+        guest_port_start(handle->layer, (struct sink){take_frames, stream}, NULL, NULL);
 
+    if (err != NULL)
+        strings_free(words);
+    else
+        err = call(handle, operation, PACE_STALL_SECONDS, words, &reply);
     if (err == NULL)
         err = outcome_parse_layer(reply, &count);
     if (err == NULL)
         err = guest_port_wait(handle->layer, count);
-    struct error *sink_err = guest_port_stop(handle->layer);
-
+    *ret_sink_err = guest_port_stop(handle->layer);
     watchdog_disarm(handle->watchdog);
+    pace_end(&handle->pace);
+    return err;
+}
+
+struct error *guest_handle_receive_layer(struct guest_handle *handle, const char *operation,
+                                         struct strings *words, struct sparse_sink sink)
+{
+    struct stream stream = {.handle = handle, .layer = sink};
+    struct error *sink_err = NULL;
+
+    stream.frames.sink = (struct sparse_sink){pass_layer, pass_hole, &stream};
+    struct error *err = take_layer(handle, operation, words, &stream, &sink_err);
+
     if (sink_err == NULL)
         return err != NULL ? guest_handle_explain(handle, operation, err)
                            : layer_frames_finish(&stream.frames);

@@ -46,8 +46,9 @@ struct guest_attempt {
     const char *qemu;         /* its path */
     struct machine_host host; /* without the sockets, which guest_handle_start chooses */
     enum gatekeeper_task task;
-    int state;        /* the gatekeeper's file; not used by a boot */
-    uint64_t seconds; /* of QEMU's own time (watchdog.h) that the guest may take to report */
+    int state;              /* the gatekeeper's file; not used by a boot */
+    const char *state_path; /* its path, if it is to be written */
+    uint64_t seconds;       /* of QEMU's own time (watchdog.h) that the guest may take to report */
 };
 
 /* Prepares this process, the worker, for guests that may attack it, and for being suspended while
@@ -80,10 +81,10 @@ void guest_handle_stop(struct guest_handle *handle);
                                                  uint64_t seconds, struct strings *words,
                                                  char **ret_reply);
 
-/* Uploads the file behind the descriptor FD to the guest's path TARGET. Errors: as
+/* Uploads the file PATH to the guest's path TARGET. Errors: as
  * guest_handle_command. */
 [[nodiscard]] struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
-                                                int fd, const char *target);
+                                                const char *path, const char *target);
 
 /* Unpacks the tar that PRODUCE(CONTEXT, sink) writes, in another thread, into the guest's directory
  * TARGET. Errors: those of PRODUCE, else as guest_handle_command. */

@@ -15,6 +15,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/parent_death.h"
 #include "host/lib/progress.h"
+#include "host/machine/appliance.h"
 #include "host/machine/qemu_socket.h"
 #include "host/network/egress.h"
 #include "host/network/network_stack.h"
@@ -117,9 +118,9 @@ static void *watch(void *argument)
     return NULL;
 }
 
-/* In the child: executes the program with LISTENER and WORKER. Only calls that are safe after a
- * fork in a process with threads. */
-static _Noreturn void execute(int listener, int worker, char *const *words)
+/* In the child: executes PROGRAM, this one, with LISTENER and WORKER. Only calls that are safe
+ * after a fork in a process with threads. */
+static _Noreturn void execute(const char *program, int listener, int worker, char *const *words)
 {
     char *const environment[] = {NULL};
     int null = open("/dev/null", O_RDWR);
@@ -131,7 +132,7 @@ static _Noreturn void execute(int listener, int worker, char *const *words)
         dup2(null, fd);
     if (null >= 0 && from >= 0 && to >= 0 && dup2(from, NETWORK_STACK_LISTENER) >= 0 &&
         dup2(to, NETWORK_STACK_WORKER) >= 0)
-        execve("/proc/self/exe", words, environment);
+        execve(program, words, environment);
     _exit(EXIT_OTHER);
 }
 
@@ -139,6 +140,8 @@ static struct error *start_process(struct guest_network *network, const struct s
                                    int worker)
 {
     CLEANUP(strings_free) struct strings words = {0};
+    CLEANUP(freep) char *found = appliance_find_program();
+    const char *program = found != NULL ? found : "/proc/self/exe"; /* it was replaced */
 
     strings_add(&words, NETWORK_STACK_NAME);
     for (size_t i = 0; i < grants->count; i++)
@@ -146,7 +149,7 @@ static struct error *start_process(struct guest_network *network, const struct s
     parent_death_bind(true);
     network->process = fork();
     if (network->process == 0)
-        execute(network->socket.listener, worker, words.items);
+        execute(program, network->socket.listener, worker, words.items);
     int cause = errno;
 
     parent_death_bind(false);

@@ -139,7 +139,9 @@ static struct error *make_snapshot(const struct launch *launch, const struct dig
     TRY(store_temporary(bare.store, &path, &fd));
     TRY(make_disk(launch));
     TRY(snapshot_seek_state(fd, launch->options->scratch_size));
-    const struct guest_attempt attempt = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, fd);
+    struct guest_attempt attempt = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, fd);
+
+    attempt.state_path = path;
     struct error *err = guest_handle_start(launch->handle, &bare, &attempt, ret_late);
 
     guest_handle_stop(launch->handle);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
@@ -132,28 +132,30 @@ void vm_processes(const struct vm *vm, struct strings *ret)
     guest_handle_processes(ret);
 }
 
-/* Makes a file in memory of the LENGTH bytes, since libguestfs uploads only files. */
-static struct error *memory_file(const void *bytes, size_t length, int *ret_fd)
+/* Makes a temporary of the LENGTH bytes, since libguestfs uploads only files. */
+static struct error *make_file(const void *bytes, size_t length, char **ret_path)
 {
-    CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC);
+    CLEANUP(temporary_removep) char *path = NULL;
+    CLEANUP(closep) int fd = -1;
+    const char *run;
 
-    if (fd < 0)
-        return error_errno(EXIT_OTHER, "create a file in memory");
-    TRY(file_write(bytes, length, fd, "a file in memory"));
-    *ret_fd = steal_fd(&fd);
+    TRY(temporary_run_folder(&run));
+    TRY(temporary_file(run, "job", &path, &fd));
+    TRY(file_system_explain(file_write(bytes, length, fd, path), run));
+    *ret_path = STEAL(path);
     return NULL;
 }
 
 struct error *vm_put(struct vm *vm, const char *name, const void *bytes, size_t length)
 {
-    CLEANUP(closep) int fd = -1;
+    CLEANUP(temporary_removep) char *path = NULL;
     CLEANUP(freep) char *operation = xasprintf("upload '%s' to the guest", name);
     CLEANUP(freep) char *target = xasprintf("%s/%s", GUEST_JOB_DIR, name);
 
     if (length > GUEST_JOB_FILE_MAX)
         return error_new(EXIT_INPUT, "%s: larger than %u bytes", operation, GUEST_JOB_FILE_MAX);
-    TRY(error_context(memory_file(bytes, length, &fd), "%s", operation));
-    return guest_handle_upload(vm->guest, operation, fd, target);
+    TRY(error_context(make_file(bytes, length, &path), "%s", operation));
+    return guest_handle_upload(vm->guest, operation, path, target);
 }
 
 struct error *vm_unpack_base(struct vm *vm)
@@ -206,6 +208,7 @@ static struct error *run(struct vm *vm, const char *name, enum guest_verb verb,
     uint64_t timeout = (uint64_t)call_words_number(&vm->words, GUEST_WORD_TIMEOUT);
     struct outcome outcome;
 
+    progress_output_begin();
     call_words_set_number(own, GUEST_WORD_CLOCK, vm->network ? time(NULL) : vm->clock);
     TRY(command(vm, operation, verb, own, timeout + SCRIPT_GRACE_SECONDS, &reply));
     TRY(error_context(outcome_parse(reply, &outcome), "%s", operation));

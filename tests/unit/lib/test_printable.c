@@ -39,13 +39,49 @@ static void test_utf8(void **state)
     assert_made("\033[31mred", PRINTABLE_UTF8, PRINTABLE_ESCAPE, "\\x1b[31mred");
 }
 
-static void test_colours(void **state)
+/* Each byte as `cat -v` shows it, but for characters in UTF-8. */
+static void test_caret(void **state)
 {
     (void)state;
-    assert_made("\033[1;31mred", PRINTABLE_COLOURS, PRINTABLE_ESCAPE, "\033[1;31mred\033[0m");
-    assert_made("\033[2Jgone", PRINTABLE_COLOURS, PRINTABLE_ESCAPE, "\\x1b[2Jgone");
-    assert_made("\033[1;3", PRINTABLE_COLOURS, PRINTABLE_ESCAPE, "\\x1b[1;3");
-    assert_made("\033", PRINTABLE_COLOURS, PRINTABLE_ESCAPE, "\\x1b");
+    assert_made("\033[1;31mred", PRINTABLE_UTF8, PRINTABLE_CARET, "^[[1;31mred");
+    assert_made("\033", PRINTABLE_UTF8, PRINTABLE_CARET, "^[");
+    assert_made("a\tb\r\n\x7f\x01", PRINTABLE_UTF8, PRINTABLE_CARET, "a\tb^M^J^?^A");
+    assert_made("a\tb\r\n", PRINTABLE_LINES, PRINTABLE_CARET, "a\tb^M\n");
+    assert_made("\xc3\xa9 \xc2\x9b", PRINTABLE_UTF8, PRINTABLE_CARET, "\xc3\xa9 M-BM-^[");
+    assert_made("\xff\xfe\xa0\xe1\x80", PRINTABLE_UTF8, PRINTABLE_CARET, "M-^?M-~M- M-aM-^@");
+}
+
+static void test_any_utf8(void **state)
+{
+    (void)state;
+    assert_made("\033[1m\r\n\xc2\x9b\xff", PRINTABLE_ANY_UTF8, PRINTABLE_CARET,
+                "\033[1m\r\n\xc2\x9bM-^?");
+}
+
+/* What stands at the end is kept, and no character is cut. */
+static void test_cut(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *expected;
+    } cases[] = {
+        {"", 4, ""},
+        {"abcd", 4, "abcd"},
+        {"abcdefgh", 4, "abc [4 bytes left out] h"},
+        {"abcdefghijklmnop", 8, "abcdef [8 bytes left out] op"},
+        {"ab\xc3\xa9"
+         "cdefgh",
+         4, "ab [7 bytes left out] h"},
+        {"abcdefg\xc3\xa9", 4, "abc [6 bytes left out] "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CLEANUP(freep) char *cut = printable_cut(cases[i].text, cases[i].max);
+
+        assert_string_equal(cut, cases[i].expected);
+    }
 }
 
 /* Nothing is read after the given length, and a NUL is a byte like others. */
@@ -54,7 +90,7 @@ static void test_length(void **state)
     struct buffer out = {0};
 
     (void)state;
-    printable_append(&out, "\033[1m", 3, PRINTABLE_COLOURS, PRINTABLE_MARK);
+    printable_append(&out, "\033[1m", 3, PRINTABLE_UTF8, PRINTABLE_MARK);
     printable_append(&out, "a\0b", 3, PRINTABLE_UTF8, PRINTABLE_MARK);
     printable_append(&out, "\xc3\xa9", 1, PRINTABLE_UTF8, PRINTABLE_MARK);
     assert_string_equal(out.data, "?[1a?b?");
@@ -81,7 +117,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ascii),  cmocka_unit_test(test_is_ascii),
-        cmocka_unit_test(test_utf8),   cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_utf8),   cmocka_unit_test(test_caret),
+        cmocka_unit_test(test_cut),    cmocka_unit_test(test_any_utf8),
         cmocka_unit_test(test_length), cmocka_unit_test(test_empty),
     };
 

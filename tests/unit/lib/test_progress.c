@@ -124,8 +124,98 @@ static void test_json_is_valid_whatever_a_script_writes(void **state)
     progress_output("bad \xff\x01 good \xc3\xa9\n", 15);
     char *line = last_member(end_capture(), "line");
 
-    assert_string_equal(line, "bad \\xff\\x01 good \xc3\xa9");
+    assert_string_equal(line, "bad M-^?^A good \xc3\xa9");
     free(line);
+    progress_setup_output(PROGRESS_NO_LIMIT, true);
+    start_capture();
+    progress_output("raw \033[1m\xff\0\n", 11);
+    line = last_member(end_capture(), "line");
+    assert_string_equal(line, "raw \033[1mM-^?^@");
+    free(line);
+    progress_setup_output(PROGRESS_NO_LIMIT, false);
+}
+
+/* A terminal or a file sees what `cat -v` would show, unless the user wants all. */
+static void test_output_is_harmless(void **state)
+{
+    static const char odd[] = "\033]0;title\007 \033[31mred\r\nback\bspace\r50%\r\n";
+    static const char raw[] = "\033[31mred\r\n\n\xff";
+
+    (void)state;
+    progress_setup(PROGRESS_PLAIN, 0);
+    start_capture();
+    progress_output(odd, sizeof odd - 1);
+    assert_string_equal(end_capture(), "^[]0;title^G ^[[31mred\nback^Hspace^M50%\n");
+    progress_setup_output(PROGRESS_NO_LIMIT, true);
+    start_capture();
+    progress_output(raw, sizeof raw - 1);
+    progress_output_end();
+    assert_string_equal(end_capture(), "\033[31mred\r\n\n\xff\n");
+    progress_setup_output(PROGRESS_NO_LIMIT, false);
+}
+
+/* Each script has the whole limit; what is beyond is counted, and noted once. */
+static void test_output_is_limited(void **state)
+{
+    (void)state;
+    progress_setup(PROGRESS_PLAIN, -1);
+    progress_setup_output(8, false);
+    start_capture();
+    progress_output_begin();
+    progress_output("one\ntwo\nthree\nfour", 18);
+    progress_output("\n", 1);
+    progress_output_end();
+    progress_output_end();
+    progress_output_begin();
+    progress_output("\001\001\001\n", 4); /* as it is shown, 7 bytes */
+    progress_output("\n\n\n", 3);
+    progress_output_end();
+    assert_string_equal(end_capture(),
+                        "one\ntwo\nvmbuild: left out 11 bytes of the script's output, of which at "
+                        "most 0 MiB are shown: --log-limit shows more, and --log keeps all\n"
+                        "^A^A^A\n\nvmbuild: left out 2 bytes of the script's output, of which at "
+                        "most 0 MiB are shown: --log-limit shows more, and --log keeps all\n");
+    progress_setup_output(PROGRESS_NO_LIMIT, false);
+}
+
+/* The limit is of what the terminal gets: an event is larger than its line. */
+static void test_events_are_limited(void **state)
+{
+    (void)state;
+    progress_setup(PROGRESS_JSON, 0);
+    progress_setup_output(100, false);
+    start_capture();
+    progress_output_begin();
+    for (int i = 0; i < 1000; i++)
+        progress_output("\n", 1);
+    progress_output_end();
+    const char *text = end_capture();
+
+    assert_true(strlen(text) < 500);
+    assert_non_null(strstr(text, "left out 99"));
+    progress_setup_output(PROGRESS_NO_LIMIT, false);
+}
+
+/* A message that a guest or an archive has made endless keeps its cause. */
+static void test_messages_are_cut(void **state)
+{
+    char name[65536];
+
+    (void)state;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    struct error *err = error_advise(error_new(EXIT_VM, "unpack '%s': no", name), "%s", name);
+
+    progress_setup(PROGRESS_PLAIN, 0);
+    start_capture();
+    progress_note("%s", name);
+    progress_error(err);
+    const char *text = end_capture();
+
+    assert_true(strlen(text) < 15000);
+    assert_non_null(strstr(text, "bytes left out] nnn"));
+    assert_non_null(strstr(text, "': no\n"));
+    error_free(err);
 }
 
 static void test_long_lines_are_shown_in_parts(void **state)
@@ -157,6 +247,10 @@ int main(void)
         cmocka_unit_test(test_a_message_is_one_line),
         cmocka_unit_test(test_json_is_valid_whatever_a_script_writes),
         cmocka_unit_test(test_long_lines_are_shown_in_parts),
+        cmocka_unit_test(test_output_is_harmless),
+        cmocka_unit_test(test_output_is_limited),
+        cmocka_unit_test(test_events_are_limited),
+        cmocka_unit_test(test_messages_are_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

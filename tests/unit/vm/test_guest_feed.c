@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "host/lib/temporary.h"
 #include "host/vm/guest_feed.h"
 
 #define TOTAL ((size_t)5 << 20) /* more than the pipe holds */
@@ -120,14 +121,54 @@ static void test_send_that_is_refused(void **state)
     assert_int_equal(result, -1);
 }
 
+/* The producer may be done before the call has opened the pipe. */
+static void test_send_of_nothing(void **state)
+{
+    struct peer peer = {.limit = SIZE_MAX};
+    const struct guest_feed feed = {.call = read_all, .cancel = cancel, .context = &peer};
+    size_t total = 0;
+    int result = -1;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_null(guest_feed_send(&feed, produce, &total, &result));
+    assert_int_equal(result, 0);
+    assert_int_equal(peer.moved, 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct error *err = temporary_setup();
+    int status = err != NULL;
+
+    error_free(err);
+    return status;
+}
+
+/* Nothing is left in the run directory. */
+static int tear_down(void **state)
+{
+    const char *run = NULL;
+    struct error *err = temporary_run_folder(&run);
+
+    (void)state;
+    error_free(err);
+    int status = run == NULL || rmdir(run) < 0;
+
+    temporary_remove_all();
+    return status;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_send),
         cmocka_unit_test(test_send_whose_producer_fails),
         cmocka_unit_test(test_send_that_is_refused),
+        cmocka_unit_test(test_send_of_nothing),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as the program has it */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
