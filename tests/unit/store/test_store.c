@@ -564,6 +564,30 @@ static void test_default_store_that_cannot_be_is_done_without(void **state)
     unsetenv("TMPDIR");
 }
 
+static void test_store_that_cannot_be_replaced_stays(void **state)
+{
+    CLEANUP(freep) char *cache = xasprintf("%s/broken", folder);
+    CLEANUP(freep) char *inside = xasprintf("%s/broken/vmbuild", folder);
+    CLEANUP(freep) char *file = xasprintf("%s/broken/vmbuild/blobs", folder);
+    struct store *store = NULL;
+
+    (void)state;
+    assert_int_equal(mkdir(cache, 0700), 0);
+    assert_int_equal(mkdir(inside, 0700), 0);
+    close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    setenv("XDG_CACHE_HOME", cache, 1);
+    setenv("TMPDIR", "/proc/nothing", 1);
+    struct error *err = store_open(NULL, false, &store);
+
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, file));
+    assert_non_null(strstr(err->message, "/proc/nothing"));
+    assert_int_equal(access(file, F_OK), 0);
+    error_free(err);
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("TMPDIR");
+}
+
 static void test_default_store_that_is_not_safe_is_refused(void **state)
 {
     CLEANUP(freep) char *path = xasprintf("%s/shared/vmbuild", folder);
@@ -618,6 +642,8 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First: it must have no place for temporaries, and the others make one for good. */
+        cmocka_unit_test(test_store_that_cannot_be_replaced_stays),
         cmocka_unit_test(test_entry_is_found_again),
         cmocka_unit_test(test_changed_blob_is_dropped),
         cmocka_unit_test(test_truncated_disk_is_dropped),
