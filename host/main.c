@@ -16,6 +16,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/progress.h"
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
@@ -27,7 +28,8 @@ static int finish(struct error *err)
         return EXIT_DONE;
     int code = err->code;
 
-    progress_error(err);
+    if (code != EXIT_AGAIN) /* not the end: the supervisor starts again */
+        progress_error(err);
     error_free(err);
     return code;
 }
@@ -55,19 +57,25 @@ static int show_help(const struct options *options)
     return code;
 }
 
-/* Replaces standard input by all that is typed on the terminal. The worker, which is not in the
- * terminal's foreground process group, may not read from it. */
-static struct error *take_typed_input(void)
+/* Replaces standard input, the spec, by a file of all that it holds: the worker, which is not in
+ * the terminal's foreground process group, may not read from a terminal, and a second worker reads
+ * it once more. What is too long for a spec is cut, and stays too long. */
+static struct error *take_input(void)
 {
     char bytes[4096];
-    ssize_t length;
+    size_t total = 0;
+    ssize_t length = 0;
     CLEANUP(closep) int fd = memfd_create("standard input", MFD_CLOEXEC);
 
     if (fd < 0)
         return error_errno(EXIT_OTHER, "save standard input");
-    while ((length = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
+    while (total <= JSON_SIZE_MAX && (length = read(STDIN_FILENO, bytes, sizeof bytes)) > 0) {
         if (write(fd, bytes, (size_t)length) != length)
             return error_errno(EXIT_OTHER, "save standard input");
+        total += (size_t)length;
+    }
+    if (length < 0 && total == 0) /* which the reader of the spec reports */
+        return NULL;
     if (length < 0)
         return error_errno(EXIT_INPUT, "read standard input");
     if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
@@ -78,8 +86,8 @@ static struct error *take_typed_input(void)
 static struct error *prepare(struct options *options)
 {
     TRY(registry_options_complete(options));
-    if (options->spec != NULL && strcmp(options->spec, "-") == 0 && isatty(STDIN_FILENO))
-        TRY(take_typed_input());
+    if (options->spec != NULL && strcmp(options->spec, "-") == 0)
+        TRY(take_input());
     return temporary_setup();
 }
 
@@ -88,6 +96,9 @@ static int run_supervised(struct options *options)
 {
     int code = supervise(run_command, options);
 
+    if (code == EXIT_AGAIN)
+        return finish(error_new(EXIT_OTHER, "run command '%s': the cache is damaged over and over",
+                                options->command->name));
     if (code != EXIT_INTERRUPTED && code != EXIT_TERMINATED)
         return code;
     return finish(error_new(code, "run command '%s': %s; nothing is left behind",

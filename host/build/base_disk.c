@@ -41,7 +41,7 @@ static struct error *make_empty(struct store *store, struct image *image, char *
     CLEANUP(temporary_removep) char *path = NULL;
 
     for (size_t i = 0; i < image->layer_count; i++) {
-        TRY(layer_tar_need(&image->layers[i], store));
+        TRY(layer_tar_use(&image->layers[i], store));
         content += image->layers[i].size;
     }
     uint64_t inodes = content / TAR_RECORD_SIZE + 1024;
@@ -84,10 +84,10 @@ struct error *base_disk_open(struct store *store, struct image *image, struct ba
     struct base_disk disk = {.lock = -1};
 
     make_key(image, disk.key);
-    disk.path = store_find(store, STORE_DISK, disk.key);
+    disk.path = store_find_unchecked(store, STORE_DISK, disk.key);
     if (disk.path == NULL) {
         TRY(store_lock(store, STORE_DISK, disk.key, &disk.lock));
-        disk.path = store_find(store, STORE_DISK, disk.key);
+        disk.path = store_find_unchecked(store, STORE_DISK, disk.key);
         disk.is_new = disk.path == NULL;
     }
     if (!disk.is_new && disk.lock >= 0)

@@ -1,7 +1,7 @@
 /*
  * The base disk: the layers of a base image, unpacked once into one merged tree on an ext4 disk and
  * kept in the store under the chain of their diff IDs. A later build on the same base attaches it
- * read-only and unpacks nothing.
+ * read-only and unpacks nothing; what QEMU reads of it is checked (vm/disk_server.h).
  *
  * Life: base_disk_open finds it, or makes an empty one under the entry's lock. The guest fills the
  * new one and unmounts it; base_disk_publish then copies it to the store, before any script of the

@@ -102,7 +102,7 @@ static struct error *read_base_tree(void *context, const struct merged_tree **re
     struct build_state *state = context;
 
     for (size_t i = 0; state->base_tree == NULL && i < state->base->layer_count; i++)
-        TRY(layer_tar_need(&state->base->layers[i], state->build->store));
+        TRY(layer_tar_use(&state->base->layers[i], state->build->store));
     if (state->base_tree == NULL)
         TRY(image_merge(state->base, &state->base_tree));
     *ret = state->base_tree;
@@ -370,6 +370,8 @@ static struct error *make_image(struct build_state *state)
 
     image->name = xstrdup(spec->name);
     image->tag = xstrdup(spec->tag);
+    if (state->base != NULL)
+        output_begin_checks(state->base, &state->build->output, state->build->store);
     if (has_new_layer)
         TRY(make_layer(state, &layer));
     take_base_layers(state);
@@ -412,8 +414,10 @@ static struct error *run(struct build_state *state)
     return NULL;
 }
 
-struct error *build_run(const struct build *build)
+/* store_run: builds. */
+static struct error *build_once(void *context)
 {
+    const struct build *build = context;
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
     struct build_state state = {.build = build,
                                 .spec = build->spec,
@@ -427,4 +431,17 @@ struct error *build_run(const struct build *build)
     free(state.sources);
     image_free(state.base);
     return err;
+}
+
+struct error *build_run(const struct build *build)
+{
+    const char *base = build->spec->from_image;
+    CLEANUP(reference_free) struct reference reference = {0};
+    struct build copy = *build;
+
+    if (base != NULL)
+        TRY(reference_parse(base, &reference));
+    /* Standard input can be read only once. */
+    return store_run(build->store, base == NULL || !reference_is_stdin(&reference), build_once,
+                     &copy);
 }

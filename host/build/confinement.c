@@ -26,12 +26,16 @@ static const char *const executed[] = {"/usr",
                                        "/etc/ld.so.preload",
                                        "/etc/ld-musl-x86_64.path"};
 
-/* A stream is passed on by its descriptor, the store recognises damage by the boot's ID, errors
- * tell how much memory is free, and the C library reads the others. */
-static const char *const read_always[] = {
-    "/proc/self",     "/proc/sys/kernel/random/boot_id", "/proc/meminfo",           "/proc/stat",
-    "/sys/fs/cgroup", "/proc/sys/vm/overcommit_memory",  "/sys/devices/system/cpu", "/dev/urandom",
-    "/etc/localtime"};
+/* A stream is passed on by its descriptor, errors tell how much memory is free, and the C library
+ * reads the others. */
+static const char *const read_always[] = {"/proc/self",
+                                          "/proc/meminfo",
+                                          "/proc/stat",
+                                          "/sys/fs/cgroup",
+                                          "/proc/sys/vm/overcommit_memory",
+                                          "/sys/devices/system/cpu",
+                                          "/dev/urandom",
+                                          "/etc/localtime"};
 
 /* Allows everything in the directory PATH, and removing it. */
 static void allow_folder(int rules, const char *path)

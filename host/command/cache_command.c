@@ -11,6 +11,7 @@
 #include "host/lib/progress.h"
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
+#include "host/store/store_verify.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -56,7 +57,7 @@ static struct error *list(const struct options *options)
     uint64_t total = 0;
 
     TRY(store_open(options->cache_dir, false, &store));
-    TRY(store_list(store, &entries, &count));
+    TRY(store_list(store, false, &entries, &count));
     for (size_t i = 0; i < count; i++) {
         append_entry(&entries[i], &text);
         total += entries[i].disk_size;
@@ -86,6 +87,29 @@ static struct error *prune(const struct options *options)
     return print(line);
 }
 
+/* Checks everything, and prints what was damaged and a line for the sum. */
+static struct error *verify(const struct options *options)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(buffer_free) struct buffer text = {0};
+    struct store_verification found = {0};
+
+    TRY(store_open(options->cache_dir, false, &store));
+    TRY(store_verify(store, &found));
+    for (size_t i = 0; i < found.damaged.count; i++)
+        buffer_printf(&text, "damaged, removed: %s\n", found.damaged.items[i]);
+    size_t damaged = found.damaged.count;
+
+    strings_free(&found.damaged);
+    buffer_printf(&text, "%zu entries checked, %zu damaged, in %s\n", found.checked, damaged,
+                  store_folder(store));
+    TRY(print(text.data));
+    if (damaged == 0)
+        return NULL;
+    return error_new(EXIT_OTHER, "verify the cache '%s': %zu of %zu entries were damaged",
+                     store_folder(store), damaged, found.checked);
+}
+
 struct error *cache_command(const struct options *options)
 {
     const char *action = options->arguments.items[0];
@@ -94,5 +118,7 @@ struct error *cache_command(const struct options *options)
         return show_path(options);
     if (strcmp(action, "list") == 0)
         return list(options);
+    if (strcmp(action, "verify") == 0)
+        return verify(options);
     return prune(options);
 }

@@ -19,6 +19,12 @@ static const struct choice cache_actions[] = {
     {"prune", 0,
      "Remove entries, the least recently used first, until the cache takes no more than `--limit`. "
      "Entries that a running build uses stay."},
+    {"verify", 0,
+     "Read all entries and check them: layers and blobs against their digests, base disks and "
+     "saved "
+     "VMs against their checksums. Those that are damaged are removed and listed, and the exit "
+     "code "
+     "is then 1. Builds check what they use themselves."},
     {"path", 0, "Print the directory of the cache, whether or not it exists."},
     {0},
 };
@@ -153,7 +159,7 @@ const struct command command_table[COMMAND_COUNT] = {
          .arguments = {{"ACTION", ARGUMENT_CHOICE, cache_actions}},
          .arguments_min = 1,
          .arguments_max = 1,
-         .summary = "show or prune the cache of layers, base disks and saved VMs",
+         .summary = "show, check or prune the cache of layers, base disks and saved VMs",
          .text = "Manage the cache. Nothing in it is needed for correctness: what is missing is "
                  "made or fetched again.",
          .supervised = true},

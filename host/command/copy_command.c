@@ -179,6 +179,17 @@ static struct error *write_targets(struct copy *copy)
     return push_targets(&content, copy->registries, copy->registry_count, &access, copy->store);
 }
 
+/* store_run: reads and writes. */
+static struct error *copy_all(void *context)
+{
+    struct copy *copy = context;
+
+    progress_start("read");
+    TRY(read_source(copy));
+    progress_done();
+    return write_targets(copy);
+}
+
 struct error *copy_command(const struct options *options)
 {
     CLEANUP(copy_free) struct copy copy = {.options = options};
@@ -188,10 +199,8 @@ struct error *copy_command(const struct options *options)
     TRY(read_targets(&copy));
     TRY(push_targets_check(copy.registries, copy.registry_count, &access));
     TRY(store_open(options->cache_dir, options->no_cache, &copy.store));
-    progress_start("read");
-    TRY(read_source(&copy));
-    progress_done();
-    TRY(write_targets(&copy));
+    /* Standard input can be read only once. */
+    TRY(store_run(copy.store, !reference_is_stdin(&copy.source), copy_all, &copy));
     store_trim(copy.store);
     return NULL;
 }

@@ -201,7 +201,7 @@ static struct finding look_at_cache(const struct options *options)
     struct error *err = store_open(options->cache_dir, options->no_cache, &store);
 
     if (err == NULL)
-        err = store_list(store, &entries, &count);
+        err = store_list(store, false, &entries, &count);
     if (err != NULL)
         return from_error(err, fix_cache(options));
     if (store_is_thrown_away(store)) {

@@ -51,32 +51,53 @@ static void show_result(const char *path, const struct image *image)
     progress_written(path, text);
 }
 
-struct error *pull_command(const struct options *options)
+/* A pull in progress. */
+struct pull {
+    const struct options *options;
+    struct reference reference;
+    struct store *store;
+};
+
+static void pull_free(struct pull *pull)
 {
-    CLEANUP(reference_free) struct reference reference = {0};
-    CLEANUP(store_freep) struct store *store = NULL;
+    reference_free(&pull->reference);
+    store_free(pull->store);
+}
+
+/* store_run: fetches and writes. */
+static struct error *pull_all(void *context)
+{
+    const struct pull *pull = context;
+    const struct options *options = pull->options;
+    struct output output = {.format = options->format, .compression = options->compression};
+    struct image_request request =
+        options_image_request(options, output_wants_base(&output), pull->store);
     CLEANUP(image_freep) struct image *image = NULL;
 
-    struct output output = {
-        .format = options->format, .compression = options->compression, .path = options->output};
-
-    TRY(read_reference(options, &reference));
-    if (options->output != NULL)
-        TRY(output_check(&output));
-    TRY(store_open(options->cache_dir, options->no_cache, &store));
-    struct image_request request =
-        options_image_request(options, output_wants_base(&output), store);
-
     progress_start("pull");
-    TRY(image_open(&reference, &request, &image));
+    TRY(image_open(&pull->reference, &request, &image));
     progress_done();
     CLEANUP(freep) char *path = options_output_path(options, image->name);
 
     output.path = path;
     progress_start("output");
-    TRY(output_write(image, &output, store));
+    TRY(output_write(image, &output, pull->store));
     progress_done();
-    store_trim(store);
     show_result(path, image);
+    return NULL;
+}
+
+struct error *pull_command(const struct options *options)
+{
+    CLEANUP(pull_free) struct pull pull = {.options = options};
+    const struct output output = {
+        .format = options->format, .compression = options->compression, .path = options->output};
+
+    TRY(read_reference(options, &pull.reference));
+    if (options->output != NULL)
+        TRY(output_check(&output));
+    TRY(store_open(options->cache_dir, options->no_cache, &pull.store));
+    TRY(store_run(pull.store, true, pull_all, &pull));
+    store_trim(pull.store);
     return NULL;
 }

@@ -39,25 +39,47 @@ static struct error *read_targets(const struct strings *arguments, struct target
     return NULL;
 }
 
-struct error *push_command(const struct options *options)
-{
-    CLEANUP(reference_free) struct reference source = {0};
-    CLEANUP(targets_free) struct targets targets = {0};
-    CLEANUP(store_freep) struct store *store = NULL;
-    CLEANUP(image_freep) struct image *image = NULL;
-    const struct registry_access access = options_registry(options);
+/* A push in progress. */
+struct push {
+    const struct options *options;
+    struct reference source;
+    struct targets targets;
+    struct store *store;
+};
 
-    TRY(reference_parse(options->arguments.items[0], &source));
-    TRY(read_targets(&options->arguments, &targets));
-    TRY(push_targets_check(targets.items, targets.count, &access));
-    TRY(store_open(options->cache_dir, options->no_cache, &store));
-    struct image_request request = options_image_request(options, LAYER_BLOB, store);
+static void push_free(struct push *push)
+{
+    reference_free(&push->source);
+    targets_free(&push->targets);
+    store_free(push->store);
+}
+
+/* store_run: reads and sends. */
+static struct error *push_all(void *context)
+{
+    const struct push *push = context;
+    CLEANUP(image_freep) struct image *image = NULL;
+    struct image_request request = options_image_request(push->options, LAYER_BLOB, push->store);
+    const struct registry_access access = request.registry;
 
     request.registry.user = NULL; /* --creds is for the targets */
     progress_start("read");
-    TRY(image_open(&source, &request, &image));
+    TRY(image_open(&push->source, &request, &image));
     progress_done();
     const struct push_content content = {.image = image};
 
-    return push_targets(&content, targets.items, targets.count, &access, store);
+    return push_targets(&content, push->targets.items, push->targets.count, &access, push->store);
+}
+
+struct error *push_command(const struct options *options)
+{
+    CLEANUP(push_free) struct push push = {.options = options};
+    const struct registry_access access = options_registry(options);
+
+    TRY(reference_parse(options->arguments.items[0], &push.source));
+    TRY(read_targets(&options->arguments, &push.targets));
+    TRY(push_targets_check(push.targets.items, push.targets.count, &access));
+    TRY(store_open(options->cache_dir, options->no_cache, &push.store));
+    /* Standard input can be read only once. */
+    return store_run(push.store, !reference_is_stdin(&push.source), push_all, &push);
 }

@@ -47,7 +47,7 @@ struct error *bundle_files_read(const struct blob_files *blobs, const char *labe
         return image_bundle_add(label, type, bytes, ret);
     TRY(image_bundle_walk(&source, label, type, bytes, ret));
     for (size_t i = 0; i < ret->blob_count; i++) {
-        ret->blobs[i].path = store_find(store, STORE_BLOB, ret->blobs[i].digest.hex);
+        ret->blobs[i].path = store_find_unchecked(store, STORE_BLOB, ret->blobs[i].digest.hex);
         if (ret->blobs[i].path == NULL)
             TRY(take_blob(blobs, store, &ret->blobs[i]));
     }

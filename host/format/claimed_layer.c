@@ -102,7 +102,7 @@ static struct error *make_layer(const struct claimed_layer *claim,
 
 static char *find_in_store(struct store *store, const struct digest *digest)
 {
-    return digest != NULL ? store_find(store, STORE_BLOB, digest->hex) : NULL;
+    return digest != NULL ? store_find_unchecked(store, STORE_BLOB, digest->hex) : NULL;
 }
 
 /* Looks for the requested forms in the store. Returns those that are missing. */

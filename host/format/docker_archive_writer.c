@@ -100,7 +100,8 @@ static struct error *write_layer(const struct image *image, const struct digest 
     CLEANUP(buffer_free) struct buffer text = {0};
 
     if (!is_packed(&image->layers[index], compression))
-        TRY(layer_tar_need(&image->layers[index], store));
+        TRY((compression == COMPRESSION_NONE ? layer_tar_use
+                                             : layer_tar_need)(&image->layers[index], store));
     v1_image_json(image, ids, index, &text);
     TRY(tar_writer_folder(writer, folder));
     TRY(tar_writer_bytes(writer, version, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION)));

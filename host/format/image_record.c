@@ -83,9 +83,9 @@ static bool find_forms(struct store *store, unsigned int forms, struct layer *la
 
     if (forms == 0)
         return true;
-    layer->tar_path = store_find(store, STORE_BLOB, layer->diff_id.hex);
+    layer->tar_path = store_find_unchecked(store, STORE_BLOB, layer->diff_id.hex);
     if (has_blob && (forms & LAYER_BLOB || layer->tar_path == NULL))
-        layer->blob.path = store_find(store, STORE_BLOB, layer->blob.digest.hex);
+        layer->blob.path = store_find_unchecked(store, STORE_BLOB, layer->blob.digest.hex);
     if (has_blob && forms & LAYER_BLOB && layer->blob.path == NULL)
         return false;
     if (layer->tar_path != NULL || (compressed && !(forms & LAYER_TAR)))

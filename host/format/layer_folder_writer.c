@@ -18,7 +18,7 @@ struct error *layer_folder_write(const struct image *image, struct store *store,
         return error_new(EXIT_INPUT, "write layer: the image has no layers");
     struct layer *layer = &image->layers[image->layer_count - 1];
 
-    TRY(layer_tar_need(layer, store));
+    TRY(layer_tar_use(layer, store));
     v1_image_json(image, ids, image->layer_count - 1, &json);
     CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

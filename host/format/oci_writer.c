@@ -78,6 +78,7 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
     struct blob *blob = &writer->blobs[writer->count];
 
     if (layer->blob.path != NULL && layer_type(layer->blob.compression) != NULL) {
+        store_use(store, layer->blob.path);
         compression = layer->blob.compression;
         *blob = (struct blob){.digest = layer->blob.digest,
                               .size = layer->blob.size,
@@ -88,6 +89,7 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
         *blob = (struct blob){
             .digest = layer->diff_id, .size = layer->size, .is_temporary = layer->is_temporary};
         if (compression == COMPRESSION_NONE) {
+            store_use(store, layer->tar_path);
             blob->path = xstrdup(layer->tar_path);
         } else {
             struct layer_blob packed = {0};

@@ -12,6 +12,7 @@
 #include "host/format/docker_archive_writer.h"
 #include "host/format/layer_folder_writer.h"
 #include "host/format/oci_writer.h"
+#include "host/image/layer_blob.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -36,6 +37,22 @@ unsigned int output_wants_base(const struct output *output)
     return output_format_row(output->format)->needed;
 }
 
+void output_begin_checks(const struct image *base, const struct output *output, struct store *store)
+{
+    const struct output_format_row *format = output_format_row(output->format);
+
+    for (size_t i = 0; !format->is_layer && i < base->layer_count; i++) {
+        const struct layer *layer = &base->layers[i];
+
+        if (format->names_blobs && layer->blob.path != NULL)
+            store_use(store, layer->blob.path);
+        else if (output->compression == COMPRESSION_NONE)
+            store_use(store, layer->tar_path);
+        else
+            layer_blob_use(&layer->diff_id, output->compression, store);
+    }
+}
+
 /* What is written: an image, or a bundle. */
 struct content {
     const struct image *image; /* or NULL */
@@ -49,6 +66,8 @@ static struct error *make_oci(const struct content *content, const struct output
     if (content->image != NULL)
         return oci_writer_new(content->image, output->compression, output->format == FORMAT_DIR,
                               content->store, ret);
+    for (size_t i = 0; i < content->bundle->blob_count; i++)
+        store_use(content->store, content->bundle->blobs[i].path);
     *ret = oci_writer_of_bundle(content->bundle);
     return NULL;
 }
@@ -97,6 +116,7 @@ static struct error *write_archive_file(const struct content *content, const str
 
     TRY(make_temporary(output->path, false, &temporary, &fd));
     TRY(write_archive(content, output, fd));
+    TRY(store_settle(content->store));
     if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", output->path);
     return temporary_rename(temporary, output->path);
@@ -272,6 +292,7 @@ static struct error *write_folder(const struct content *content, const struct ou
 
     TRY(make_temporary(path, true, &temporary, NULL));
     TRY(error_context(fill_folder(content, output, path, exists, temporary), "write '%s'", path));
+    TRY(store_settle(content->store));
     if (chmod(temporary, file_mode(0777)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", path);
     return exists ? exchange(temporary, path) : temporary_rename(temporary, path);
@@ -285,15 +306,16 @@ static struct error *write_content(const struct content *content, const struct o
 
         return write_folder(content, output, path);
     }
+    if (strcmp(output->path, "-") != 0 && !is_stream(output->path))
+        return write_archive_file(content, output);
+    TRY(store_settle(content->store)); /* what was written to a stream cannot be taken back */
     if (strcmp(output->path, "-") == 0) {
         struct output named = *output;
 
         named.path = "standard output";
         return write_archive(content, &named, STDOUT_FILENO);
     }
-    if (is_stream(output->path))
-        return write_archive_stream(content, output);
-    return write_archive_file(content, output);
+    return write_archive_stream(content, output);
 }
 
 struct error *output_write(const struct image *image, const struct output *output,

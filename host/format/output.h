@@ -3,9 +3,10 @@
  * The writer of each format makes the contents; this module decides where they go.
  *
  * An output is written to a temporary beside its target and renamed when it is complete, so that a
- * target is either the old output or the new one. Compressed data is copied (file.h), never
- * compressed again. The new layer's temporaries are also beside the target, and are used up in the
- * process, so that a build needs no more room than its output.
+ * target is either the old output or the new one. Whatever of the store went into it is checked by
+ * then (store_settle); before the first byte, if the output is a stream. Compressed data is copied
+ * (file.h), never compressed again. The new layer's temporaries are also beside the target, and are
+ * used up in the process, so that a build needs no more room than its output.
  */
 #ifndef VMBUILD_OUTPUT_H
 #define VMBUILD_OUTPUT_H
@@ -34,6 +35,11 @@ struct output {
  * bits). */
 struct layer_form_wanted output_wants_new(const struct output *output);
 unsigned int output_wants_base(const struct output *output);
+
+/* Begins the checks (store_use) of the layers of BASE that output_write will read, as far as that
+ * is known before it is called, so that they are over by then. */
+void output_begin_checks(const struct image *base, const struct output *output,
+                         struct store *store);
 
 /* Makes a directory for the new layer's temporaries: on the output's file system, which must have
  * room for the layer anyway, unless the output is a stream. *RET is its path, the caller's to free;

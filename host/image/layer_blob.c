@@ -68,7 +68,7 @@ static void find(const char *kind, const struct digest *diff_id, struct store *s
 
     if (record == NULL || record->type != JSON_STRING || !digest_is_hex(record->text))
         return;
-    CLEANUP(freep) char *path = store_find(store, STORE_BLOB, record->text);
+    CLEANUP(freep) char *path = store_find_unchecked(store, STORE_BLOB, record->text);
     CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", record->text);
 
     if (path == NULL || stat(path, &status) != 0)
@@ -88,6 +88,7 @@ static struct error *make(const char *tar_path, enum compression compression, st
     CLEANUP(temporary_removep) char *temporary = NULL;
     CLEANUP(closep) int fd = -1;
 
+    store_use(store, tar_path);
     TRY(store_temporary(store, &temporary, &fd));
     struct target target = {.name = temporary, .fd = fd, .hash = sha256_new()};
     struct error *err = compress(tar_path, compression, &target);
@@ -98,6 +99,16 @@ static struct error *make(const char *tar_path, enum compression compression, st
         return error_errno(EXIT_OTHER, "write to the cache '%s'", store_folder(store));
     ret->size = target.size;
     return store_publish(store, STORE_BLOB, ret->digest.hex, temporary, &ret->path);
+}
+
+void layer_blob_use(const struct digest *diff_id, enum compression compression, struct store *store)
+{
+    CLEANUP(freep) char *kind = record_kind(compression);
+    struct layer_blob blob = {0};
+
+    find(kind, diff_id, store, &blob);
+    store_use(store, blob.path);
+    free(blob.path);
 }
 
 struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
@@ -114,6 +125,7 @@ struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
 
         store_record_put(store, kind, diff_id->hex, record);
     }
+    store_use(store, blob.path);
     *ret = blob;
     return NULL;
 }

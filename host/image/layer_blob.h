@@ -24,4 +24,8 @@ struct layer_blob {
                                            enum compression compression, struct store *store,
                                            struct layer_blob *ret);
 
+/* Begins the check (store_use) of the blob that layer_blob_get will find, if it will. */
+void layer_blob_use(const struct digest *diff_id, enum compression compression,
+                    struct store *store);
+
 #endif

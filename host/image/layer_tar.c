@@ -51,12 +51,13 @@ struct error *layer_tar_need(struct layer *layer, struct store *store)
     if (layer->tar_path != NULL)
         return NULL;
     TRY(store_lock(store, STORE_BLOB, layer->diff_id.hex, &lock));
-    layer->tar_path = store_find(store, STORE_BLOB, layer->diff_id.hex);
+    layer->tar_path = store_find_unchecked(store, STORE_BLOB, layer->diff_id.hex);
     if (layer->tar_path != NULL)
         return measure(layer);
     if (layer->blob.path == NULL)
         return error_new(EXIT_OTHER, "decompress layer 'sha256:%s': it is no longer in the cache",
                          layer->diff_id.hex);
+    store_use(store, layer->blob.path);
     TRY(take_file(layer->blob.path, store, &result));
     if (result.damage != NULL)
         return STEAL(result.damage);
@@ -69,5 +70,12 @@ struct error *layer_tar_need(struct layer *layer, struct store *store)
     TRY(store_publish(store, STORE_BLOB, layer->diff_id.hex, result.tar.path, &layer->tar_path));
     freep(&result.tar.path);
     result.tar.path = NULL;
+    return NULL;
+}
+
+struct error *layer_tar_use(struct layer *layer, struct store *store)
+{
+    TRY(layer_tar_need(layer, store));
+    store_use(store, layer->tar_path);
     return NULL;
 }

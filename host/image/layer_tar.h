@@ -14,4 +14,7 @@
  * cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *layer_tar_need(struct layer *layer, struct store *store);
 
+/* The same, for a caller that reads it (store_use). */
+[[nodiscard]] struct error *layer_tar_use(struct layer *layer, struct store *store);
+
 #endif

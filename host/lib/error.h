@@ -24,6 +24,7 @@ enum exit_code {
     EXIT_MEMORY = 7,    /* the guest ran out of memory */
     EXIT_TIMEOUT = 8,
     EXIT_NETWORK = 9, /* a registry or the network failed */
+    EXIT_AGAIN = 75,  /* not the program's: the supervisor is to start the work once more */
     EXIT_INTERRUPTED = 130,
     EXIT_TERMINATED = 143,
 };

@@ -14,6 +14,7 @@
 #include "host/lib/error.h"
 #include "host/lib/temporary.h"
 
+#define RUNS_MAX 10
 #define SUSPEND_MS 2000 /* that the worker may take to stop */
 
 static bool is_ignored(int number)
@@ -222,15 +223,12 @@ static int await_end(pid_t worker, const sigset_t *watched)
     }
 }
 
-int supervise(int (*work)(void *argument), void *argument)
+/* Runs the work once, with BEFORE as its signal mask. */
+static int supervise_once(int (*work)(void *argument), void *argument, const sigset_t *watched,
+                          const sigset_t *before)
 {
-    sigset_t watched, before;
     pid_t supervisor = getpid();
 
-    watched_signals(&watched);
-    signal(SIGCHLD, SIG_DFL); /* a signal that a parent process ignored would never be delivered */
-    sigprocmask(SIG_BLOCK, &watched, &before);
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
     fflush(NULL);
     pid_t worker = fork();
 
@@ -239,12 +237,29 @@ int supervise(int (*work)(void *argument), void *argument)
         return EXIT_OTHER;
     }
     if (worker == 0)
-        run_worker(&before, supervisor, work, argument);
+        run_worker(before, supervisor, work, argument);
     setpgid(worker, worker);
-    int code = await_end(worker, &watched);
+    int code = await_end(worker, watched);
 
     end_group(worker);
     temporary_remove_all();
+    return code;
+}
+
+int supervise(int (*work)(void *argument), void *argument)
+{
+    sigset_t watched, before;
+    int code = EXIT_AGAIN;
+
+    watched_signals(&watched);
+    signal(SIGCHLD, SIG_DFL); /* a signal that a parent process ignored would never be delivered */
+    sigprocmask(SIG_BLOCK, &watched, &before);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (int i = 0; code == EXIT_AGAIN && i < RUNS_MAX; i++) {
+        if (i > 0) /* main.c has made it a file if it is the spec */
+            (void)lseek(STDIN_FILENO, 0, SEEK_SET);
+        code = supervise_once(work, argument, &watched, &before);
+    }
     if (code != EXIT_INTERRUPTED && code != EXIT_TERMINATED) /* a second Ctrl-C changes nothing */
         sigprocmask(SIG_SETMASK, &before, NULL);
     return code;

@@ -123,6 +123,8 @@ struct naming {
 };
 
 static const struct naming chardev = {"path", "fd", NULL, NULL};
+static const struct naming drive = {"file.server.path", "file.server.str", "file.server.type=unix",
+                                    "file.server.type=fd"};
 static const struct naming netdev = {"addr.path", "addr.str", "addr.type=unix", "addr.type=fd"};
 
 static bool is_setting(const struct setting *setting, const char *text)
@@ -166,8 +168,11 @@ static void plan_drive(struct confined_qemu_plan *plan, const char *options)
 {
     CLEANUP(freep) char *read_only = find_value(options, "readonly");
     bool reads = read_only != NULL && strcmp(read_only, "on") == 0;
+    CLEANUP(freep) char *socket = find_value(options, drive.path);
     char *path = find_value(options, "file.filename");
 
+    if (socket != NULL)
+        return;
     plan_file(reads ? &plan->read : &plan->write,
               path != NULL ? path : find_value(options, "file"));
 }
@@ -186,6 +191,8 @@ static void plan_option(struct confined_qemu_plan *plan, const char *name, const
         add_socket(plan, value, &chardev);
     else if (strcmp(name, "-netdev") == 0 && is_of_kind(value, "stream"))
         add_socket(plan, value, &netdev);
+    else if (strcmp(name, "-drive") == 0)
+        add_socket(plan, value, &drive);
     else
         strings_add(&plan->arguments, value);
     if (strcmp(name, "-kernel") == 0 || strcmp(name, "-initrd") == 0 || strcmp(name, "-bios") == 0)

@@ -4,7 +4,7 @@
  *
  * QEMU may open what its command line names and what it is made of, and nothing else:
  *
- *   read      kernel, initramfs, firmware, `readonly=on` disks, shares
+ *   read      kernel, initramfs, firmware, layers of a new base, shares
  *   write     the other disks
  *   execute   QEMU, in the directories of installed programs and its own
  *   KVM       its device, if the machine may use it

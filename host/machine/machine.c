@@ -44,16 +44,20 @@ static char *quote(const char *path)
     return buffer_steal(&quoted);
 }
 
-/* Adds the file behind a disk. By default QEMU would pass on to the guest what is not ENOSPC. */
-static void add_drive(struct machine *machine, const char *id, const char *path,
+/* How QEMU reaches what is behind a disk. */
+#define IN_FILE "file.driver=file,file.filename"
+#define AT_SOCKET "file.driver=nbd,file.server.type=unix,file.server.path"
+
+/* Adds what is behind a disk: PLACE is PATH. By default QEMU would pass on to the guest what is not
+ * ENOSPC. */
+static void add_drive(struct machine *machine, const char *id, const char *place, const char *path,
                       const char *settings)
 {
     CLEANUP(freep) char *quoted = quote(path);
 
     add(machine, "-drive",
-        xasprintf("if=none,id=%s,driver=raw,%s,werror=stop,rerror=stop,file.driver=file,"
-                  "file.filename=%s",
-                  id, settings, quoted));
+        xasprintf("if=none,id=%s,driver=raw,%s,werror=stop,rerror=stop,%s=%s", id, settings, place,
+                  quoted));
 }
 
 /* Adds the disk on the drive ID in SLOT of the PCI bus; the guest's kernel names disks in the order
@@ -70,27 +74,27 @@ static void add_blk(struct machine *machine, const char *id, const char *slot)
 /* The disk does not have to survive a crash of the host, so nothing is ever synchronised. */
 static void add_scratch(struct machine *machine, const struct machine_options *options)
 {
-    add_drive(machine, GUEST_DISK_SCRATCH, options->scratch, "cache=unsafe,discard=unmap");
+    add_drive(machine, GUEST_DISK_SCRATCH, IN_FILE, options->scratch, "cache=unsafe,discard=unmap");
     add_blk(machine, GUEST_DISK_SCRATCH, SLOT_SCRATCH);
 }
 
 static void add_new_base(struct machine *machine, const struct machine_options *options)
 {
-    add_drive(machine, GUEST_DISK_NEW_BASE, options->base, "cache=unsafe");
+    add_drive(machine, GUEST_DISK_NEW_BASE, IN_FILE, options->base, "cache=unsafe");
     add_blk(machine, GUEST_DISK_NEW_BASE, SLOT_BASE);
     for (size_t i = 0; i < options->layer_count; i++) {
         CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
 
-        add_drive(machine, serial, options->layers[i], "readonly=on");
+        add_drive(machine, serial, IN_FILE, options->layers[i], "readonly=on");
         add(machine, "-device",
             xasprintf("scsi-hd,bus=scsi.0,channel=0,scsi-id=0,lun=%zu,drive=%s,serial=%s", i + 1,
                       serial, serial));
     }
 }
 
-static void add_base(struct machine *machine, const struct machine_options *options)
+static void add_base(struct machine *machine, const struct machine_host *host)
 {
-    add_drive(machine, GUEST_DISK_BASE, options->base, "readonly=on");
+    add_drive(machine, GUEST_DISK_BASE, AT_SOCKET, host->base, "readonly=on");
     add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
 }
 
@@ -184,8 +188,10 @@ void machine_describe(const struct machine_options *options, const struct machin
     if (host->resumes)
         add(ret, "-incoming", xstrdup("defer"));
     add_scratch(ret, options);
-    if (options->base != NULL)
-        (options->base_is_new ? add_new_base : add_base)(ret, options);
+    if (options->base != NULL && options->base_is_new)
+        add_new_base(ret, options);
+    else if (options->base != NULL)
+        add_base(ret, host);
     if (options->network)
         add_network(ret, host->network);
     for (size_t i = 0; i < options->share_count; i++)

@@ -8,6 +8,8 @@
  * defines. None of them is a drive of libguestfs, which would put a qcow2 overlay on each read-only
  * one.
  *
+ * A base disk that was made before is read through this program, which checks it (NBD).
+ *
  * A failed write or read of a disk stops the machine: the guest never sees a fault of the host,
  * such as a full file system behind the scratch disk, and QEMU reports it to its monitors.
  *
@@ -55,6 +57,7 @@ struct machine_host {
     const char *monitor;          /* path of the socket for QEMU's monitor; NULL: none */
     const char *watch;            /* path of the socket for the monitor that reports faults */
     const char *network;          /* path of the network's socket; needed only with `network` */
+    const char *base;             /* path of the socket that serves a base disk that is not new */
     bool resumes;                 /* QEMU is to wait for a saved state, which the monitor loads */
 };
 

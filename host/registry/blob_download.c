@@ -190,7 +190,8 @@ static struct error *fetch_into_store(struct blob_downloads *downloads,
 /* Returns the entry's path if there is one of the manifest's size, else NULL; the caller's. */
 static char *find(struct blob_downloads *downloads, const struct descriptor *descriptor)
 {
-    CLEANUP(freep) char *path = store_find(downloads->store, STORE_BLOB, descriptor->digest.hex);
+    CLEANUP(freep)
+    char *path = store_find_unchecked(downloads->store, STORE_BLOB, descriptor->digest.hex);
     struct stat status;
 
     if (path == NULL || stat(path, &status) != 0 || (uint64_t)status.st_size != descriptor->size)

@@ -29,8 +29,8 @@ struct blob_downloads {
 };
 
 /* Ensures that the store has the blob DESCRIPTOR. The download is aborted once *STOPPED is true.
- * *RET_PATH is the entry's path, the caller's. Errors: EXIT_NETWORK; EXIT_INPUT if the bytes do not
- * match DESCRIPTOR; EXIT_DISK_FULL (the cache's). */
+ * *RET_PATH is the entry's path, the caller's, as store_find_unchecked returns it. Errors:
+ * EXIT_NETWORK; EXIT_INPUT if the bytes do not match DESCRIPTOR; EXIT_DISK_FULL (the cache's). */
 [[nodiscard]] struct error *blob_download(struct blob_downloads *downloads,
                                           const struct descriptor *descriptor,
                                           const atomic_bool *stopped, char **ret_path);

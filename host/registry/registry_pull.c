@@ -162,6 +162,8 @@ static struct error *get_config(struct pull *pull)
         TRY(connect_repository(pull));
         pull->downloads.repository = pull->repository;
         TRY(blob_download(&pull->downloads, config, &never, &path));
+        store_use(pull->store, path);
+        TRY(store_settle(pull->store));
     }
     TRY(file_read(path, "config", MANIFEST_CONFIG_SIZE_MAX, EXIT_INPUT, &bytes));
     TRY(image_config_read(name, &bytes, pull->image, &diff_ids, &count));
@@ -184,7 +186,7 @@ static bool find_tar(struct pull *pull, struct layer *layer)
 
     if (pull->request->forms != LAYER_TAR)
         return false;
-    CLEANUP(freep) char *path = store_find(pull->store, STORE_BLOB, layer->diff_id.hex);
+    CLEANUP(freep) char *path = store_find_unchecked(pull->store, STORE_BLOB, layer->diff_id.hex);
 
     if (path == NULL || stat(path, &status) != 0)
         return false;
@@ -229,6 +231,7 @@ static struct error *get_layer(struct pull *pull, size_t index, const atomic_boo
     TRY(blob_download(&pull->downloads, descriptor, stopped, &layer->blob.path));
     layer->blob.digest = descriptor->digest;
     layer->blob.size = descriptor->size;
+    store_use(pull->store, layer->blob.path);
     TRY(sniff_file(layer->blob.path, &layer->blob.compression));
     if (layer->blob.compression == COMPRESSION_NONE)
         return take_as_tar(layer);
@@ -281,7 +284,8 @@ static struct error *get_layers(struct pull *pull)
             continue;
         pull->downloads.total += pull->manifest.items[i].size;
         CLEANUP(freep)
-        char *path = store_find(pull->store, STORE_BLOB, pull->manifest.items[i].digest.hex);
+        char *path =
+            store_find_unchecked(pull->store, STORE_BLOB, pull->manifest.items[i].digest.hex);
 
         missing = missing || path == NULL;
     }

@@ -11,6 +11,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
+#include "host/store/store_checks.h"
 #include "host/store/store_facts.h"
 #include "host/store/store_file.h"
 #include "host/store/store_session.h"
@@ -22,6 +23,7 @@ struct store {
     bool throw_away;
     uint64_t limit;
     struct store_session *session;
+    struct store_checks *checks;
 };
 
 static const char advice[] =
@@ -206,6 +208,7 @@ struct error *store_open(const char *dir, bool throw_away, struct store **ret)
         store_free(store);
         return error_advise(err, "%s", advice);
     }
+    store->checks = store_checks_new(store->folder);
     *ret = store;
     return NULL;
 }
@@ -214,6 +217,7 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    store_checks_free(store->checks);
     store_session_free(store->session);
     if (store->throw_away)
         temporary_remove(store->folder);
@@ -248,16 +252,6 @@ static char *entry_name(enum store_kind kind, const char *key)
     return xasprintf("%s/%s", store_places[kind].folder, key);
 }
 
-/* Whether FD is still the file called PATH. */
-static bool is_linked(int fd, const char *path)
-{
-    struct stat held;
-    struct stat named;
-
-    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
-           held.st_dev == named.st_dev;
-}
-
 static bool entry_exists(const char *name, void *context)
 {
     const struct store *store = context;
@@ -266,7 +260,7 @@ static bool entry_exists(const char *name, void *context)
     return access(path, R_OK) == 0;
 }
 
-char *store_find(struct store *store, enum store_kind kind, const char *key)
+static char *find(struct store *store, enum store_kind kind, const char *key, bool may_be_late)
 {
     CLEANUP(freep) char *name = entry_name(kind, key);
 
@@ -277,14 +271,60 @@ char *store_find(struct store *store, enum store_kind kind, const char *key)
 
     if (fd < 0)
         return NULL;
-    if (!store_facts_match(store->session, name, kind == STORE_BLOB ? key : NULL, fd)) {
-        /* Another process that saw the same may have replaced it meanwhile. */
-        if (is_linked(fd, path))
-            store_drop(store, kind, key);
-        return NULL;
-    }
-    store_facts_touch(fd);
-    return STEAL(path);
+    store_file_touch(fd);
+    return store_checks_pass(store->checks, name, fd, may_be_late) ? STEAL(path) : NULL;
+}
+
+char *store_find(struct store *store, enum store_kind kind, const char *key)
+{
+    return find(store, kind, key, false);
+}
+
+char *store_find_unchecked(struct store *store, enum store_kind kind, const char *key)
+{
+    return find(store, kind, key, true);
+}
+
+const char *store_name(const struct store *store, const char *path)
+{
+    size_t length = strlen(store->folder);
+
+    return strncmp(path, store->folder, length) == 0 && path[length] == '/' ? path + length + 1
+                                                                            : NULL;
+}
+
+void store_use(struct store *store, const char *path)
+{
+    const char *name = path == NULL ? NULL : store_name(store, path);
+
+    if (name != NULL)
+        store_checks_use(store->checks, name);
+}
+
+void store_mark_damaged(struct store *store, const char *path, int fd)
+{
+    store_checks_mark_damaged(store->checks, store_name(store, path), fd);
+}
+
+struct error *store_settle(struct store *store)
+{
+    return store_checks_wait(store->checks);
+}
+
+struct error *store_run(struct store *store, bool repeats, struct error *(*work)(void *context),
+                        void *context)
+{
+    store_checks_set_late(store->checks, repeats);
+    struct error *err = work(context);
+
+    store_checks_set_late(store->checks, false);
+    if (!store_checks_drop_damaged(store->checks))
+        return err;
+    if (!repeats)
+        return error_advise(err, "the damaged entry was removed: run the command again");
+    error_free(err);
+    progress_note("starting again, without what was damaged");
+    return error_new(EXIT_AGAIN, "start again: the cache was damaged");
 }
 
 /* Takes the lock FD of the entry NAME; notifies the user if that takes time. */
@@ -314,7 +354,7 @@ struct error *store_lock(struct store *store, enum store_kind kind, const char *
             return error_errno(EXIT_OTHER, "open the cache lock '%s'", path);
         if (!take_lock(fd, name))
             return error_errno(EXIT_OTHER, "lock '%s'", path);
-        if (is_linked(fd, path)) { /* pruning removes those that no process holds */
+        if (store_file_is_linked(fd, path)) { /* pruning removes those that no process holds */
             *ret_fd = steal_fd(&fd);
             return NULL;
         }
@@ -346,12 +386,15 @@ struct error *store_publish(struct store *store, enum store_kind kind, const cha
 {
     CLEANUP(freep) char *name = entry_name(kind, key);
     CLEANUP(freep) char *target = xasprintf("%s/%s", store->folder, name);
+
+    TRY(store_settle(store)); /* what it was made of must be right, too */
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0 || fchmod(fd, ENTRY_MODE) < 0)
         return error_errno(EXIT_OTHER, "write the cache entry '%s'", target);
-    store_facts_touch(fd);
-    TRY(store_facts_record(store->session, name, fd));
+    store_file_touch(fd);
+    if (kind != STORE_BLOB)
+        TRY(store_facts_record(store->session, name, fd));
     struct publication publication = {.path = path, .target = target};
 
     if (!store_session_use(store->session, name, rename_entry, &publication)) {
@@ -360,6 +403,7 @@ struct error *store_publish(struct store *store, enum store_kind kind, const cha
         return error_new(EXIT_OTHER, "write the cache entry '%s': its use cannot be recorded",
                          target);
     }
+    store_checks_vouch(store->checks, name);
     if (ret_path != NULL)
         *ret_path = STEAL(target);
     return NULL;
@@ -372,4 +416,5 @@ void store_drop(struct store *store, enum store_kind kind, const char *key)
 
     store_file_remove(path);
     store_facts_remove(store->folder, name);
+    store_checks_forget(store->checks, name);
 }

@@ -7,7 +7,7 @@
  *   disks/KEY          base disks: the unpacked layers of a chain
  *   snapshots/KEY      saved states of booted VMs (snapshot.h)
  *   records/KIND/KEY   small JSON values (store_record.h)
- *   facts/...          by which damaged entries are recognised (store_facts.h)
+ *   facts/...          by which damaged entries that are not blobs are recognised (store_facts.h)
  *   lock/...           a lock file for each entry that is being made
  *   sessions/...       a directory for each process at work (store_session.h)
  *
@@ -17,8 +17,12 @@
  * with store_find; if it is not there, take store_lock and look again; if it is still not there,
  * write a temporary (store_temporary) and store_publish it. Publishing renames, so concurrent
  * builds and SIGKILL leave whole entries or none, and a published entry is read-only and never
- * changes. Finding an entry checks it, drops it if it is damaged, and touches its atime, by which
- * pruning (store_pruning.h) chooses.
+ * changes. Finding an entry touches its atime, by which pruning (store_pruning.h) chooses.
+ *
+ * What is used has been checked, all of it, and dropped if it was damaged (store_checks.h): a blob
+ * against its digest, which holds against anybody; any other entry against a checksum, which holds
+ * against faults, but not against a user who can write to the store. Records prove themselves in
+ * the same way. Nothing is checked again between a check and the use that follows it.
  *
  * A struct store is one session: what it has found or published is not pruned until store_free, and
  * its temporaries go with it. What a killed process left is removed when the next one opens the
@@ -72,9 +76,36 @@ struct store_session *store_session(const struct store *store);
 /* Its size limit in bytes; every command prunes to it when it has done its work. */
 uint64_t store_limit(const struct store *store);
 
-/* Returns the path of the entry KEY if it is there and whole, else NULL; the caller's. KEY is a
+/* Returns the path of the entry KEY if it is there and undamaged, else NULL; the caller's. KEY is a
  * digest's hex for blobs, "KIND/HEX" for derived entries, any hex for disks and snapshots. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
+
+/* Does WORK(CONTEXT), in which what store_find_unchecked finds is checked by a thread, from
+ * store_use on: where a processor is free, a warm build takes as long as without checks, and what
+ * it finds but does not use costs nothing. If a used entry is damaged, WORK fails at the next
+ * store_settle or store_publish at the latest, and the entry is dropped. REPEATS: the command can
+ * be run once more from its beginning; otherwise all is checked when it is found, but for disks.
+ * Errors: those of WORK; EXIT_AGAIN, if it is to be run once more, for the supervisor. */
+[[nodiscard]] struct error *store_run(struct store *store, bool repeats,
+                                      struct error *(*work)(void *context), void *context);
+
+/* The same as store_find, but during store_run the entry may be damaged: its path must be given to
+ * store_use before the entry is read, and what is made of it to nobody before store_settle. */
+char *store_find_unchecked(struct store *store, enum store_kind kind, const char *key);
+
+/* What was found at PATH will be read, all of it. Any other path, also NULL, is ignored. */
+void store_use(struct store *store, const char *path);
+
+/* Returns the name in the store ("disks/KEY") of the entry at PATH, borrowed from PATH; NULL if it
+ * lies elsewhere. For the modules of the store, as the next one. */
+const char *store_name(const struct store *store, const char *path);
+
+/* The entry at PATH, open as FD, was found to be damaged. */
+void store_mark_damaged(struct store *store, const char *path, int fd);
+
+/* Waits for the checks of all that is used. To be called before anything that depends on it leaves
+ * the program or replaces something. Errors: EXIT_OTHER, if an entry is damaged. */
+[[nodiscard]] struct error *store_settle(struct store *store);
 
 /* Waits for the entry's lock, which the caller releases by closing *RET_FD, and notifies the user
  * if it has to wait. Errors: EXIT_OTHER. */
@@ -87,8 +118,8 @@ char *store_find(struct store *store, enum store_kind kind, const char *key);
 [[nodiscard]] struct error *store_temporary(struct store *store, char **ret_path, int *ret_fd);
 
 /* Makes the temporary PATH the entry KEY. The caller vouches for its content and has written all of
- * it. *RET_PATH is the entry's path, the caller's; RET_PATH may be NULL. Errors: EXIT_OTHER,
- * EXIT_DISK_FULL; PATH is then still there. */
+ * it; it is settled first. *RET_PATH is the entry's path, the caller's;
+ * RET_PATH may be NULL. Errors: EXIT_OTHER, EXIT_DISK_FULL; PATH is then still there. */
 [[nodiscard]] struct error *store_publish(struct store *store, enum store_kind kind,
                                           const char *key, const char *path, char **ret_path);
 

@@ -1,39 +1,54 @@
 /*
- * The facts of an entry, by which damage is noticed without reading all of it.
+ * The facts of an entry: what it is recognised by when it is found again, if its name is not the
+ * digest of its bytes, as that of a blob is. They are its size and the checksums of its blocks
+ * (checksum.h), recorded when it is published.
  *
- * A published entry never changes and has a constant mtime, so that a later write shows. When it is
- * published, its facts are recorded in facts/: its size, a digest of its first and last bytes, and
- * the boot that wrote it. An entry is whole if it still matches them. Entries are not synchronized,
- * since no build should wait for that, so one that an earlier boot wrote may have been cut short by
- * a crash, although it looks whole at both ends. Once an entry is known to be on the disk, its
- * facts say "durable" in place of the boot.
+ * They tell whether the bytes have changed by themselves: on the disk, in memory, because the host
+ * crashed before all of them were written, or because one file has become another. They are no
+ * defence against a user who can write to the store, and who could record other facts.
  *
- * A blob that does not match is hashed, and kept if its name is still its digest: a copied store
- * has other times. Any other entry that does not match is damaged.
- *
- * A facts file is one line: "SIZE SAMPLE-DIGEST BOOT".
+ * A facts file is a line, "SIZE CHECKSUM PROOF", and the checksums of the blocks, of which CHECKSUM
+ * is the checksum. The proof is a digest of the entry's name and of the other two words, so facts
+ * that have changed themselves, or are another entry's, do not count.
  */
 #ifndef VMBUILD_STORE_FACTS_H
 #define VMBUILD_STORE_FACTS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/store/store_session.h"
 
-/* Sets the times of the entry FD: found now, never changed. Has no effect on another user's entry,
- * whose age is then not known to pruning. */
-void store_facts_touch(int fd);
+enum store_facts_verdict {
+    STORE_FACTS_MATCH,
+    STORE_FACTS_DIFFER,  /* the entry is not what was published */
+    STORE_FACTS_UNKNOWN, /* there are no facts, or none that count */
+};
 
-/* Records the facts of the new entry NAME ("disks/KEY"), open as FD and about to be published.
- * Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+/* The facts of an entry; a zeroed one holds none. */
+struct store_facts {
+    uint64_t size;
+    struct buffer items; /* struct checksum_item: the blocks that are not only zeros, in order */
+};
+
+void store_facts_free(struct store_facts *facts);
+
+/* Reads the facts of the entry NAME ("disks/KEY") of the store FOLDER. *RET, zeroed, is freed with
+ * store_facts_free. Returns false if there are none that count. */
+bool store_facts_read(const char *folder, const char *name, struct store_facts *ret);
+
+/* Records the facts of the new entry NAME, open as FD and about to be published. Errors:
+ * EXIT_OTHER, EXIT_DISK_FULL. */
 [[nodiscard]] struct error *store_facts_record(struct store_session *session, const char *name,
                                                int fd);
 
-/* Returns whether the entry NAME, open as FD, is what was published. DIGEST: for a blob the hex by
- * which it is hashed again if its facts do not match, else NULL. Facts that are missing or out of
- * date are recorded anew. */
-bool store_facts_match(struct store_session *session, const char *name, const char *digest, int fd);
+/* Reads the entry NAME of the store FOLDER, open as FD, and compares it with its facts. Once
+ * *STOPPED is true the result does not count; STOPPED may be NULL. */
+enum store_facts_verdict store_facts_compare(const char *folder, const char *name, int fd,
+                                             const atomic_bool *stopped);
 
 /* Removes the facts of the entry NAME of the store FOLDER. */
 void store_facts_remove(const char *folder, const char *name);

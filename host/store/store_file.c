@@ -67,6 +67,22 @@ bool store_file_read_at(int fd, char *bytes, size_t length, uint64_t offset)
     return true;
 }
 
+bool store_file_is_linked(int fd, const char *path)
+{
+    struct stat held;
+    struct stat named;
+
+    return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && held.st_ino == named.st_ino &&
+           held.st_dev == named.st_dev;
+}
+
+void store_file_touch(int fd)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+
+    (void)futimens(fd, times);
+}
+
 struct error *store_file_rename(const char *path, const char *target)
 {
     if (rename(path, target) == 0)

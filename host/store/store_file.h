@@ -41,6 +41,12 @@ char *store_file_flat(const char *folder, const char *kind, const char *name);
  */
 bool store_file_read_at(int fd, char *bytes, size_t length, uint64_t offset);
 
+/* Returns whether FD is still the file called PATH. */
+bool store_file_is_linked(int fd, const char *path);
+
+/* Marks the entry FD as used now, by which pruning goes. Has no effect on another user's entry. */
+void store_file_touch(int fd);
+
 /* Renames the file PATH to TARGET, and makes TARGET's directory if it is missing. Errors:
  * EXIT_OTHER; PATH is then still there. */
 [[nodiscard]] struct error *store_file_rename(const char *path, const char *target);

@@ -100,7 +100,8 @@ static bool is_record(const struct store_entry *entry)
     return strncmp(entry->name, "records/", strlen("records/")) == 0;
 }
 
-struct error *store_list(struct store *store, struct store_entry **ret, size_t *ret_count)
+struct error *store_list(struct store *store, bool with_records, struct store_entry **ret,
+                         size_t *ret_count)
 {
     CLEANUP(listing_free) struct listing listing = {0};
     CLEANUP(strings_free) struct strings uses = {0};
@@ -112,7 +113,7 @@ struct error *store_list(struct store *store, struct store_entry **ret, size_t *
     for (size_t i = 0; i < listing.count; i++) {
         struct store_entry *entry = &listing.entries[i];
 
-        if (is_record(entry)) {
+        if (!with_records && is_record(entry)) {
             free(entry->name);
             continue;
         }

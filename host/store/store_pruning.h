@@ -22,10 +22,10 @@ struct store_entry {
     bool in_use;        /* by a running session */
 };
 
-/* Lists all entries but records, sorted by name. *RET is an array of *RET_COUNT, to be freed with
- * store_entries_free. Errors: EXIT_OTHER. */
-[[nodiscard]] struct error *store_list(struct store *store, struct store_entry **ret,
-                                       size_t *ret_count);
+/* Lists all entries, sorted by name; records only WITH_RECORDS. *RET is an array of *RET_COUNT, to
+ * be freed with store_entries_free. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *store_list(struct store *store, bool with_records,
+                                       struct store_entry **ret, size_t *ret_count);
 void store_entries_free(struct store_entry *entries, size_t count);
 
 /* Removes entries until the store takes at most LIMIT bytes of the disk. *RET_FREED: the bytes

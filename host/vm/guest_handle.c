@@ -31,6 +31,7 @@
 #include "host/store/store.h"
 #include "host/vm/console.h"
 #include "host/vm/descriptor_limit.h"
+#include "host/vm/disk_server.h"
 #include "host/vm/gatekeeper.h"
 #include "host/vm/guest_feed.h"
 #include "host/vm/guest_network.h"
@@ -57,8 +58,9 @@ struct guest_handle {
     struct guest_port *layer;
     struct gatekeeper *gatekeeper; /* during a launch */
     struct qemu_watch *watch;
-    struct guest_network *network; /* NULL: the machine has none */
-    char *scratch, *base;          /* the paths of these disks; BASE may be NULL */
+    struct guest_network *network;   /* NULL: the machine has none */
+    struct disk_server *disk_server; /* of a base disk that is not new; else NULL */
+    char *scratch, *base;            /* the paths of these disks; BASE may be NULL */
     struct console console;
     bool verbose;
     struct socket_folder sockets;
@@ -316,6 +318,7 @@ static bool configure_machine(struct guest_handle *handle, const struct vm_optio
     host.monitor = gatekeeper_monitor(handle->gatekeeper);
     host.watch = qemu_watch_socket(handle->watch);
     host.network = handle->network == NULL ? NULL : guest_network_socket(handle->network);
+    host.base = handle->disk_server == NULL ? NULL : disk_server_socket(handle->disk_server);
     host.resumes = attempt->task == GATEKEEPER_RESUME;
     machine_describe(&options->machine, &host, &machine);
     bool done = guestfs_set_append(handle->g, machine.append) == 0;
@@ -428,6 +431,7 @@ static struct error *start_peers(struct guest_handle *handle, const struct vm_op
                                  const struct gatekeeper_plan *plan)
 {
     const char *folder = handle->sockets.path;
+    const struct machine_options *machine = &options->machine;
 
     TRY(guest_port_open(folder, "output", &handle->output));
     TRY(guest_port_open(folder, "layer", &handle->layer));
@@ -435,6 +439,8 @@ static struct error *start_peers(struct guest_handle *handle, const struct vm_op
     TRY(qemu_watch_start(folder, end_qemu, handle, &handle->watch));
     if (options->machine.network)
         TRY(guest_network_start(folder, &options->grants, end_qemu, handle, &handle->network));
+    if (machine->base != NULL && !machine->base_is_new)
+        TRY(disk_server_start(folder, options->store, machine->base, &handle->disk_server));
     return gatekeeper_start(folder, plan, &handle->gatekeeper);
 }
 
@@ -559,6 +565,7 @@ void guest_handle_stop(struct guest_handle *handle)
     error_free(gatekeeper_finish(STEAL(handle->gatekeeper)));
     qemu_watch_free(STEAL(handle->watch));
     guest_network_stop(STEAL(handle->network));
+    disk_server_free(STEAL(handle->disk_server));
     free(STEAL(handle->scratch));
     free(STEAL(handle->base));
     guest_port_close(STEAL(handle->output));

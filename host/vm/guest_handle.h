@@ -13,8 +13,8 @@
  * runs under its seccomp sandbox, and in the process group of this program, and ends with the
  * thread that started it.
  *
- * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, network,
- * gatekeeper and console. Its functions are called from one thread.
+ * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, network, the
+ * server of the base disk, gatekeeper and console. Its functions are called from one thread.
  */
 #ifndef VMBUILD_GUEST_HANDLE_H
 #define VMBUILD_GUEST_HANDLE_H

@@ -102,6 +102,7 @@ static void describe_traits(const struct launch *launch, struct buffer *traits)
     bare.scratch = "";
     bare.base = bare.base == NULL ? NULL : options->base_mark;
     host.output = host.layer = host.gate = host.monitor = host.watch = "";
+    host.base = bare.base == NULL ? NULL : options->base_mark;
     machine_describe(&bare, &host, &machine);
     buffer_printf(traits, "libguestfs %s, %llu MiB, disk of %llu, %s", library,
                   (unsigned long long)bare.memory, (unsigned long long)options->scratch_size,

@@ -24,8 +24,9 @@ struct vm_options {
     uint64_t scratch_size; /* of the scratch disk, bytes */
     const char *base_mark; /* identifies the base disk among all others; NULL: nothing does */
     int64_t clock;         /* the guest's clock at its start, seconds since 1970 */
-    struct store *store;   /* for snapshots, and for what libguestfs found out about QEMU (100 KiB),
-                              which takes half a second each time; NULL: none */
+    struct store *store;   /* of a base disk that is not new, for snapshots, and for what libguestfs
+                              found out about QEMU (100 KiB), which takes half a second each time;
+                              NULL: none */
 };
 
 #endif

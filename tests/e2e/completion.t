@@ -32,7 +32,7 @@ vmbuild --compression z|zstd
 vmbuild doctor --accel |auto kvm tcg
 vmbuild schema --progress |auto tty plain json none
 vmbuild tarsum --version |v0 v1 dev
-vmbuild cache |list prune path
+vmbuild cache |list prune verify path
 vmbuild cache --limit |
 vmbuild inspect --platform arm|arm arm64
 vmbuild --set fromImage|fromImage= fromImageName= fromImageTag=

@@ -125,7 +125,7 @@ done
 is "at once: all resume" "$(cat "$WORK"/at-once[123] | grep -c -- '-incoming defer')" 3
 is "at once: one is saved" "$(cat "$WORK"/at-once[123] | grep -c -- 'chardev=monitor,mode=control')" 4
 
-# Damaged states: one that the store notices, and one that it does not.
+# Damaged states: two that the store notices, and one that it does not.
 for state in "$snapshots"/*; do
     as_user sh -c "chmod u+w '$state' && truncate -s 1000000 '$state'"
 done
@@ -138,6 +138,20 @@ state=$(find "$snapshots" -type f -size +2M)
 middle=$(($(stat -c %s "$state") / 1000000 - 10)) # the state, behind the disk, has some 35 MB
 as_user sh -c "chmod u+w '$state' && dd if=/dev/zero of='$state' bs=1000000 seek=$middle count=1 conv=notrunc status=none &&
     touch -d @1 '$state' && chmod a-w '$state'"
+build_with "$WORK/cache" job
+exits 0 "a rotten state"
+says "a rotten state: the user is told" "^vmbuild: the cache entry 'snapshots/.*' is damaged, and is removed\$"
+is "a rotten state: the same bytes" "$(sum job)" "$first"
+build_with "$WORK/cache" job
+ok "a rotten state was recreated" resumed
+
+# A state of zeros whose facts, which then have no checksums of blocks, match it.
+state=$(find "$snapshots" -type f -size +2M)
+name=snapshots/$(basename "$state")
+size=$(stat -c %s "$state")
+as_user sh -c "chmod u+w '$state' && truncate -s 0 '$state' && truncate -s $size '$state' && chmod a-w '$state'"
+facts="$size $(printf '%016x' 0)"
+as_user sh -c "echo '$facts $(printf %s "$name $facts" | sha256sum | cut -d ' ' -f 1)' > '$WORK/cache/facts/${name/\//-}'"
 build_with "$WORK/cache" job
 exits 0 "a state that QEMU refuses"
 is "a state that QEMU refuses: the same bytes" "$(sum job)" "$first"

@@ -321,7 +321,7 @@ static void test_what_is_required(void **state)
                        "--help");
     options_free(&options);
     expect_usage_error(parse(&options, "cache", "remove", END),
-                       "'remove' must be one of list, prune, path", NULL);
+                       "'remove' must be one of list, prune, verify, path", NULL);
     options_free(&options);
     assert_null(parse(&options, "export", "--help", END));
     options_free(&options);

@@ -34,6 +34,27 @@ static void test_code_is_passed_on(void **state)
     assert_int_equal(supervise(return_code, &code), EXIT_TIMEOUT);
 }
 
+/* Wants to be run again until that has happened as often as ARGUMENT says. */
+static int run_again(void *argument)
+{
+    return shared->changes[0]++ < *(int *)argument ? EXIT_AGAIN : EXIT_NETWORK;
+}
+
+static void test_work_is_run_again(void **state)
+{
+    int times = 3;
+
+    (void)state;
+    shared->changes[0] = 0;
+    assert_int_equal(supervise(run_again, &times), EXIT_NETWORK);
+    assert_int_equal(shared->changes[0], 4);
+    times = 1000;
+    shared->changes[0] = 0;
+    assert_int_equal(supervise(run_again, &times), EXIT_AGAIN);
+    assert_int_equal(shared->changes[0], 10);
+    shared->changes[0] = 0;
+}
+
 /* Leaves a process and a temporary behind, has the supervisor signalled, and waits for its end. */
 static int work_until_killed(void *argument)
 {
@@ -251,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_code_is_passed_on),
+        cmocka_unit_test(test_work_is_run_again),
         cmocka_unit_test(test_interrupt_leaves_nothing),
         cmocka_unit_test(test_terminate_leaves_nothing),
         cmocka_unit_test(test_other_signals_leave_nothing),

@@ -106,6 +106,8 @@ static void test_sockets(void **state)
     int first = listen_at("output", &output), second = listen_at("network", &network);
     char *chardev = xasprintf("socket,path=%s,id=channel0", output);
     char *netdev = xasprintf("stream,id=n,server=off,addr.type=unix,addr.path=%s", network);
+    char *drive =
+        xasprintf("id=base,file.driver=nbd,file.server.type=unix,file.server.path=%s,x=y", network);
     char *argv[] = {"qemu-system",
                     "-chardev",
                     chardev,
@@ -113,6 +115,8 @@ static void test_sockets(void **state)
                     netdev,
                     "-chardev",
                     "socket,id=none,path=/nowhere",
+                    "-drive",
+                    drive,
                     NULL};
     struct confined_qemu_plan plan;
 
@@ -122,9 +126,15 @@ static void test_sockets(void **state)
     assert_true(has_descriptor(plan.arguments.items[4],
                                "stream,id=n,server=off,addr.type=fd,addr.str=", ""));
     assert_string_equal(plan.arguments.items[6], "socket,id=none,path=/nowhere");
+    assert_true(
+        has_descriptor(plan.arguments.items[8],
+                       "id=base,file.driver=nbd,file.server.type=fd,file.server.str=", ",x=y"));
+    assert_int_equal(plan.read.count, 0);
+    assert_int_equal(plan.write.count, 0);
     confined_qemu_plan_free(&plan);
     free(chardev);
     free(netdev);
+    free(drive);
     free(output);
     free(network);
     close(first);

@@ -20,7 +20,8 @@ static void describe(const struct machine_options *options, enum accelerator acc
                                       .layer = "/run/a,b/layer",
                                       .gate = "/run/gate",
                                       .watch = "/run/watch",
-                                      .network = "/run/a,b/network"};
+                                      .network = "/run/a,b/network",
+                                      .base = "/run/ba,se"};
 
     machine_describe(options, &host, &machine);
     assert_int_equal(machine.parameters.count % 2, 0);
@@ -101,7 +102,8 @@ static void test_unknown_frequency_and_firmware(void **state)
                                       .output = "/run/output",
                                       .layer = "/run/layer",
                                       .gate = "/run/gate",
-                                      .watch = "/run/watch"};
+                                      .watch = "/run/watch",
+                                      .base = "/run/ba,se"};
     const struct machine_host more = {.accelerator = ACCELERATOR_TCG,
                                       .output = "/run/output",
                                       .layer = "/run/layer",
@@ -125,8 +127,9 @@ static void test_known_base_is_read_only(void **state)
     (void)state;
     describe(&options, ACCELERATOR_TCG);
     assert_true(has("-drive",
-                    "id=base,driver=raw,readonly=on,werror=stop,rerror=stop,file.driver=file,"
-                    "file.filename=/cache/a,,b"));
+                    "id=base,driver=raw,readonly=on,werror=stop,rerror=stop,file.driver=nbd,"
+                    "file.server.type=unix,file.server.path=/run/ba,,se"));
+    assert_false(has("-drive", "/cache/a"));
     assert_false(has("-device", "scsi"));
 }
 
@@ -176,7 +179,8 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
                                        .layer = "/l",
                                        .gate = "/g",
                                        .monitor = "/m",
-                                       .watch = "/w"};
+                                       .watch = "/w",
+                                       .base = "/b"};
     struct machine_host resumed = saved;
 
     (void)state;
