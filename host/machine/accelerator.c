@@ -131,13 +131,19 @@ static _Noreturn void run_child(const char *device, int cpu_ms, int channel)
     _exit(write(channel, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
 }
 
-/* Returns whether a report came in time. If the probe could not be started, none did. */
-static bool run_probe(const char *device, struct patience patience, struct report *ret)
+/* How a probe ended. */
+enum outcome {
+    REPORTED,
+    STUCK, /* it used up its processor time */
+    LATE,  /* or the clock's, or it could not be started */
+};
+
+static enum outcome run_probe(const char *device, struct patience patience, struct report *ret)
 {
-    int ends[2];
+    int ends[2], status = 0;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return false;
+        return LATE;
     pid_t child = fork();
 
     if (child == 0)
@@ -151,20 +157,24 @@ static bool run_probe(const char *device, struct patience patience, struct repor
     close(ends[0]);
     if (child > 0) {
         kill(child, SIGKILL);
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
             ;
     }
-    return reported;
+    if (reported)
+        return REPORTED;
+    return child > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF ? STUCK : LATE;
 }
 
-/* Probes until there is a report, at most COUNT times. Returns whether there is one. */
+/* Probes at most COUNT times, again only if the host may have been too busy. Returns whether there
+ * is a report. */
 static bool run_probes(const char *device, const struct patience *allowed, size_t count,
                        struct report *ret)
 {
-    for (size_t i = 0; i < count; i++)
-        if (run_probe(device, allowed[i], ret))
-            return true;
-    return false;
+    enum outcome outcome = LATE;
+
+    for (size_t i = 0; outcome == LATE && i < count; i++)
+        outcome = run_probe(device, allowed[i], ret);
+    return outcome == REPORTED;
 }
 
 /* Returns why the KVM of DEVICE cannot be used, the caller's, or NULL if it can. */

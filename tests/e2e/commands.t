@@ -352,7 +352,7 @@ exits 0 "an option before the command, an argument after --"
 
 # --- --check
 
-script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date > /date; uname -a > /uname'
+script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date +%F > /date; uname -a > /uname'
 build same --check
 exits 0 "--check of a reproducible spec"
 ok "--check: the image is there" image check "$WORK/same.tar"
