@@ -109,6 +109,37 @@ static void test_out_of_memory(void **state)
     assert_true(console_out_of_memory(&console));
 }
 
+/* What QEMU reports if it does not get the guest's memory, and if KVM has none for itself. */
+static void test_host_lacks_memory(void **state)
+{
+    static const char lacks[] = "qemu: cannot set up guest memory: Cannot allocate memory\n";
+    static const char kvm[] = "ioctl(KVM_CREATE_VM) failed: 12 Cannot allocate memory\n";
+    struct console console = {0};
+
+    (void)state;
+    assert_false(console_host_lacks_memory(&console));
+    console_append(&console, kvm, strlen(kvm));
+    assert_false(console_host_lacks_memory(&console));
+    console_append(&console, lacks, strlen(lacks));
+    assert_true(console_host_lacks_memory(&console));
+    console_clear(&console);
+}
+
+/* A guest that writes to its console for ever does not fill the log of -v. */
+static void test_shown_console_is_limited(void **state)
+{
+    struct console console = {0};
+    char line[1000];
+
+    (void)state;
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = '\n';
+    for (size_t i = 0; i < 2 * CONSOLE_SHOWN_MAX / sizeof line; i++)
+        console_show(&console, line, sizeof line);
+    assert_true(console.shown <= CONSOLE_SHOWN_MAX + sizeof line);
+    console_clear(&console);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +150,8 @@ int main(void)
         cmocka_unit_test(test_ring_wraps),
         cmocka_unit_test(test_nul_does_not_end_it),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_host_lacks_memory),
+        cmocka_unit_test(test_shown_console_is_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
