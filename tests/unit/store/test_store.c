@@ -886,13 +886,11 @@ static void test_default_store_that_cannot_be_is_done_without(void **state)
 static void test_store_that_cannot_be_replaced_stays(void **state)
 {
     CLEANUP(freep) char *cache = xasprintf("%s/broken", folder);
-    CLEANUP(freep) char *inside = xasprintf("%s/broken/vmbuild", folder);
-    CLEANUP(freep) char *file = xasprintf("%s/broken/vmbuild/blobs", folder);
+    CLEANUP(freep) char *file = xasprintf("%s/broken/vmbuild", folder);
     struct store *store = NULL;
 
     (void)state;
     assert_int_equal(mkdir(cache, 0700), 0);
-    assert_int_equal(mkdir(inside, 0700), 0);
     close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     setenv("XDG_CACHE_HOME", cache, 1);
     setenv("TMPDIR", "/proc/nothing", 1);
