@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,10 +73,43 @@ static uint64_t known_accesses(void)
     return 0;
 }
 
+/* Returns the root of the mount that PATH is on, opened with O_PATH; below 0 with errno set. */
+static int open_mount(const char *path)
+{
+    CLEANUP(freep) char *folder = realpath(path, NULL);
+    struct stat status, parent;
+    char *slash;
+
+    if (folder == NULL || stat(folder, &status) < 0)
+        return -1;
+    while ((slash = strrchr(folder, '/')) != folder) {
+        *slash = '\0';
+        if (stat(folder, &parent) < 0 || parent.st_dev != status.st_dev) {
+            *slash = '/';
+            return open(folder, O_PATH | O_CLOEXEC);
+        }
+    }
+    return stat("/", &parent) == 0 && parent.st_dev == status.st_dev
+               ? open("/", O_PATH | O_CLOEXEC)
+               : open(folder, O_PATH | O_CLOEXEC);
+}
+
+/* Opens what a rule for PATH has to name. A rule is tied to an inode, of which 9p makes a new one
+ * for each look-up, but for the root of a mount. */
+static int open_subject(const char *path)
+{
+    CLEANUP(closep) int fd = open(path, O_PATH | O_CLOEXEC);
+    struct statfs file_system;
+
+    if (fd >= 0 && fstatfs(fd, &file_system) == 0 && file_system.f_type == V9FS_MAGIC)
+        return open_mount(path);
+    return steal_fd(&fd);
+}
+
 /* Adds a rule for the file or directory PATH. */
 static bool add_rule(int rules, const char *path, uint64_t accesses_wanted)
 {
-    CLEANUP(closep) int fd = open(path, O_PATH | O_CLOEXEC);
+    CLEANUP(closep) int fd = open_subject(path);
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) < 0)
