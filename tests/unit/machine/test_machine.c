@@ -146,7 +146,7 @@ static void test_new_base_has_its_layers(void **state)
     describe(&options, ACCELERATOR_TCG);
     assert_false(has("-device", "serial=base"));
     assert_true(has("-drive", "id=newbase,driver=raw,cache=unsafe"));
-    assert_true(has("-device", "drive=newbase,serial=newbase,addr=0x1f"));
+    assert_true(has("-device", "drive=newbase,serial=newbase,addr=0x1e"));
     assert_true(has("-drive", "id=layer1,driver=raw,readonly=on"));
     assert_true(has("-device", "scsi-id=0,lun=1,drive=layer0,serial=layer0"));
     assert_true(has("-device", "scsi-id=0,lun=2,drive=layer1,serial=layer1"));
@@ -188,8 +188,8 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
     assert_true(has("-chardev", "socket,id=monitor,path=/m"));
     assert_true(has("-mon", "chardev=monitor,mode=control"));
     assert_false(has("-incoming", ""));
-    assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1e"));
-    assert_true(has("-device", "drive=base,serial=base,addr=0x1f"));
+    assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1d"));
+    assert_true(has("-device", "drive=base,serial=base,addr=0x1e"));
     assert_false(has("-netdev", ""));
     assert_false(has("-fsdev", ""));
     machine_free(&machine);
@@ -198,8 +198,8 @@ static void test_saved_machine_has_nothing_of_a_build(void **state)
     assert_true(has("-incoming", "defer"));
     assert_true(has("-device", "chardev=output,name=org.vmbuild.output.0,nr=2"));
     assert_true(has("-drive", "file.filename=/run/other"));
-    assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1e"));
-    assert_true(has("-device", "drive=base,serial=base,addr=0x1f"));
+    assert_true(has("-device", "drive=scratch,serial=scratch,addr=0x1d"));
+    assert_true(has("-device", "drive=base,serial=base,addr=0x1e"));
 }
 
 static void test_what_a_saved_machine_has_not_is_known(void **state)
