@@ -12,7 +12,7 @@
 #include "host/store/store_record.h"
 
 /* Raised when older snapshots cannot be resumed any more; part of the key. */
-#define FORMAT "2"
+#define FORMAT "3"
 
 #define RECORDS "snapshots"
 
