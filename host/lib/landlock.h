@@ -50,9 +50,9 @@ int landlock_abi(void);
  * nothing. */
 int landlock_new(unsigned int extent);
 
-/* Allows ACCESS to PATH, and to everything below it if that is a directory; on 9p, which has nothing
- * that a rule could keep to, to all of its mount. Returns false with errno set, such as to ENOENT if
- * there is nothing. */
+/* Allows ACCESS to PATH, and to everything below it if that is a directory; on 9p, which has
+ * nothing that a rule could keep to, to all of its mount. Returns false with errno set, such as to
+ * ENOENT if there is nothing. */
 bool landlock_allow(int rules, const char *path, enum landlock_access access);
 
 /* Puts the calling thread under RULES, and makes it unable to gain privileges by executing a
