@@ -24,10 +24,12 @@ enum exit_code {
     EXIT_MEMORY = 7,    /* the guest ran out of memory */
     EXIT_TIMEOUT = 8,
     EXIT_NETWORK = 9, /* a registry or the network failed */
-    EXIT_AGAIN = 75,  /* not the program's: the supervisor is to start the work once more */
     EXIT_INTERRUPTED = 130,
     EXIT_TERMINATED = 143,
 };
+
+/* No exit code of the program: with it, the worker asks the supervisor to start it once more. */
+#define EXIT_AGAIN 75
 
 struct error {
     enum exit_code code;
