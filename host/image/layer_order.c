@@ -139,7 +139,8 @@ static struct error *check_path(const struct layer_order *order, const struct ta
         return error_new(EXIT_INPUT, "'%.200s' is there twice, or out of order", entry->name);
     size_t parent = parent_length(path->data, path->length - is_folder);
 
-    if (parent > order->folder_length || memcmp(path->data, order->last.data, parent) != 0)
+    if (parent > order->folder_length ||
+        (parent > 0 && memcmp(path->data, order->last.data, parent) != 0))
         return error_new(EXIT_INPUT, "'%.200s' is not in a directory of the layer", entry->name);
     return NULL;
 }
