@@ -109,9 +109,11 @@ check-e2e: all
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)
 
-# (Except test_tsc and test_memory: valgrind has its own time stamp counter and allocator.)
+# (Except test_tsc, test_memory and test_path: valgrind has its own time stamp counter and allocator,
+# and does not know openat2.)
 check-valgrind: all $(UNIT_TESTS)
-	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run $(filter-out %/test_tsc %/test_memory,$(UNIT_TESTS)) $(VALGRIND_TESTS)
+	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run \
+	    $(filter-out %/test_tsc %/test_memory %/test_path,$(UNIT_TESTS)) $(VALGRIND_TESTS)
 
 check-release: release deb
 	@JOBS=$(JOBS) tests/run $(HOST_TESTS)

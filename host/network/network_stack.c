@@ -322,6 +322,8 @@ static void confine(void)
 /* Takes the grants of ARGV, and what the host's own addresses are. */
 static struct error *set_up(struct stack *stack, char *const *argv)
 {
+    if (chdir("/") < 0)
+        return error_errno(EXIT_OTHER, "change to '/'");
     while (*++argv != NULL)
         TRY(egress_grant(&stack->egress, *argv));
     if (!egress_find_own(&stack->egress))
@@ -345,13 +347,20 @@ bool network_stack_is(char *const *argv)
     return argv[0] != NULL && strcmp(argv[0], NETWORK_STACK_NAME) == 0;
 }
 
+static void stack_freep(struct stack **stack)
+{
+    if ((*stack)->slirp != NULL)
+        slirp_cleanup((*stack)->slirp);
+    egress_free(&(*stack)->egress);
+    free((*stack)->polls);
+    free(*stack);
+}
+
 int network_stack_run(char *const *argv)
 {
-    struct stack *stack = xcalloc(1, sizeof *stack);
-    struct error *err = chdir("/") < 0 ? error_errno(EXIT_OTHER, "change to '/'") : NULL;
+    CLEANUP(stack_freep) struct stack *stack = xcalloc(1, sizeof *stack);
+    CLEANUP(error_freep) struct error *err = set_up(stack, argv);
 
-    if (err == NULL)
-        err = set_up(stack, argv);
     if (err != NULL)
         return err->code;
     stack->slirp = make_slirp(stack);
