@@ -109,11 +109,12 @@ check-e2e: all
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)
 
-# (Except test_tsc, test_memory and test_path: valgrind has its own time stamp counter and allocator,
-# and does not know openat2.)
+# (Except test_tsc, test_memory, test_path and test_watchdog: valgrind has its own time stamp counter
+# and allocator, does not know openat2, and stretches the time of processes.)
 check-valgrind: all $(UNIT_TESTS)
 	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run \
-	    $(filter-out %/test_tsc %/test_memory %/test_path,$(UNIT_TESTS)) $(VALGRIND_TESTS)
+	    $(filter-out %/test_tsc %/test_memory %/test_path %/test_watchdog,$(UNIT_TESTS)) \
+	    $(VALGRIND_TESTS)
 
 check-release: release deb
 	@JOBS=$(JOBS) tests/run $(HOST_TESTS)
