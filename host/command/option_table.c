@@ -146,9 +146,8 @@ const struct option_row option_table[] = {
      .summary = "file that keeps all output of the scripts",
      .text =
          "A file that keeps all output of the scripts, whatever `--log-limit` is. It is created "
-         "when the build starts, in the place of a file that exists, and grows while scripts "
-         "run; it stays if the build fails or is interrupted. If it cannot be written, the "
-         "build fails."},
+         "when the build starts, replaces an existing file, and grows while scripts run. It is "
+         "kept if the build fails or is interrupted. If it cannot be written, the build fails."},
     {.name = "log-limit",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_BUILD,
