@@ -393,8 +393,7 @@ struct error *store_publish(struct store *store, enum store_kind kind, const cha
     if (fd < 0 || fchmod(fd, ENTRY_MODE) < 0)
         return error_errno(EXIT_OTHER, "write the cache entry '%s'", target);
     store_file_touch(fd);
-    if (kind != STORE_BLOB)
-        TRY(store_facts_record(store->session, name, fd));
+    TRY(store_facts_record(store->session, name, fd));
     struct publication publication = {.path = path, .target = target};
 
     if (!store_session_use(store->session, name, rename_entry, &publication)) {

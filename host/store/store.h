@@ -7,7 +7,7 @@
  *   disks/KEY          base disks: the unpacked layers of a chain
  *   snapshots/KEY      saved states of booted VMs (snapshot.h)
  *   records/KIND/KEY   small JSON values (store_record.h)
- *   facts/...          by which damaged entries that are not blobs are recognised (store_facts.h)
+ *   facts/...          by which damaged entries are recognised (store_facts.h)
  *   lock/...           a lock file for each entry that is being made
  *   sessions/...       a directory for each process at work (store_session.h)
  *
@@ -19,10 +19,10 @@
  * builds and SIGKILL leave whole entries or none, and a published entry is read-only and never
  * changes. Finding an entry touches its atime, by which pruning (store_pruning.h) chooses.
  *
- * What is used has been checked, all of it, and dropped if it was damaged (store_checks.h): a blob
- * against its digest, which holds against anybody; any other entry against a checksum, which holds
- * against faults, but not against a user who can write to the store. Records prove themselves in
- * the same way. Nothing is checked again between a check and the use that follows it.
+ * What is used has been checked, all of it, and dropped if it was damaged (store_checks.h), against
+ * a checksum, which holds against faults, but not against a user who can write to the store. Blobs
+ * are checked against their digests when they are published, by whoever does, and by store_verify.
+ * Records prove themselves. Nothing is checked again between a check and the use that follows it.
  *
  * A struct store is one session: what it has found or published is not pruned until store_free, and
  * its temporaries go with it. What a killed process left is removed when the next one opens the

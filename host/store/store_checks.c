@@ -65,20 +65,23 @@ static bool is_blob(const char *name)
     return strncmp(name, BLOBS, strlen(BLOBS)) == 0;
 }
 
-/* Returns whether the entry NAME, open as FD, is what was published. *RET_PROVEN: whether that is
- * known; if there are no facts, it is not. */
-static bool is_sound(const char *folder, const char *name, int fd, const atomic_bool *stopped,
-                     bool *ret_proven)
+/* Returns whether the entry NAME, open as FD, is what was published. BY_DIGEST: a blob is hashed
+ * although it has facts. *RET_PROVEN: whether the result is known; if there are no facts, it is
+ * not. */
+static bool is_sound(const char *folder, const char *name, int fd, bool by_digest,
+                     const atomic_bool *stopped, bool *ret_proven)
 {
     struct stat status;
 
     *ret_proven = true;
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         return false;
-    if (is_blob(name))
-        return hash_matches(fd, name + strlen(BLOBS), stopped);
-    enum store_facts_verdict verdict = store_facts_compare(folder, name, fd, stopped);
+    enum store_facts_verdict verdict = is_blob(name) && by_digest
+                                           ? STORE_FACTS_UNKNOWN
+                                           : store_facts_compare(folder, name, fd, stopped);
 
+    if (verdict == STORE_FACTS_UNKNOWN && is_blob(name))
+        return hash_matches(fd, name + strlen(BLOBS), stopped);
     *ret_proven = verdict != STORE_FACTS_UNKNOWN;
     return verdict == STORE_FACTS_MATCH;
 }
@@ -98,15 +101,23 @@ static void drop(const char *folder, const char *name, int fd, bool proven)
     store_facts_remove(folder, name);
 }
 
-bool store_checks_entry(const char *folder, const char *name, int fd, const atomic_bool *stopped)
+/* Checks the entry NAME of the store FOLDER, open as FD, as is_sound does, and removes it if it is
+ * damaged. Returns whether it is sound. */
+static bool check_entry(const char *folder, const char *name, int fd, bool by_digest,
+                        const atomic_bool *stopped)
 {
     bool proven;
 
-    if (is_sound(folder, name, fd, stopped, &proven))
+    if (is_sound(folder, name, fd, by_digest, stopped, &proven))
         return true;
     if (stopped == NULL || !atomic_load(stopped))
         drop(folder, name, fd, proven);
     return false;
+}
+
+bool store_checks_verify(const char *folder, const char *name, int fd, const atomic_bool *stopped)
+{
+    return check_entry(folder, name, fd, true, stopped);
 }
 
 struct store_checks *store_checks_new(const char *folder)
@@ -185,7 +196,8 @@ static void check_waiting(struct store_checks *checks)
 
         check->state = CHECK_RUNNING;
         pthread_mutex_unlock(&checks->mutex);
-        bool sound = is_sound(checks->folder, check->name, check->fd, &checks->stopped, &proven);
+        bool sound =
+            is_sound(checks->folder, check->name, check->fd, false, &checks->stopped, &proven);
 
         pthread_mutex_lock(&checks->mutex);
         check->proven = proven;
@@ -300,7 +312,7 @@ bool store_checks_pass(struct store_checks *checks, const char *name, int fd, bo
     if (passes || is_made)
         return passes;
     store_checks_forget(checks, name);
-    if (!store_checks_entry(checks->folder, name, fd, NULL))
+    if (!check_entry(checks->folder, name, fd, false, NULL))
         return false;
     store_checks_vouch(checks, name);
     return true;

@@ -1,7 +1,8 @@
 /*
- * The checks of a session: which entries are known to be what their names say. A blob is hashed:
- * its name is its digest. Any other entry is compared with its facts (store_facts.h). Either reads
- * all of it, so it is done once in a session, and not at all for what the session has published.
+ * The checks of a session: which entries are known to be what was published. An entry is compared
+ * with its facts (store_facts.h); a blob without facts is hashed, since its name is its digest.
+ * Either reads all of it, so it is done once in a session, and not at all for what the session has
+ * published.
  *
  * Usually an entry is checked when it is found. In the late mode it may be handed out at once, and
  * is checked by a thread once it is used; see store_run in store.h.
@@ -48,8 +49,9 @@ void store_checks_mark_damaged(struct store_checks *checks, const char *name, in
 /* The same, and removes the damaged entries. Returns whether there were any. */
 bool store_checks_drop_damaged(struct store_checks *checks);
 
-/* Checks the entry NAME of the store FOLDER, open as FD, now, and removes it if it is damaged.
- * Returns whether it is sound; not if *STOPPED has become true, which may be NULL. */
-bool store_checks_entry(const char *folder, const char *name, int fd, const atomic_bool *stopped);
+/* Checks the entry NAME of the store FOLDER, open as FD, now and as strictly as can be (a blob is
+ * hashed), and removes it if it is damaged. Returns whether it is sound; not if *STOPPED has become
+ * true, which may be NULL. */
+bool store_checks_verify(const char *folder, const char *name, int fd, const atomic_bool *stopped);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The facts of an entry: what it is recognised by when it is found again, if its name is not the
- * digest of its bytes, as that of a blob is. They are its size and the checksums of its blocks
- * (checksum.h), recorded when it is published.
+ * The facts of an entry: what it is recognised by when it is found again. They are its size and the
+ * checksums of its blocks (checksum.h), recorded when it is published. A blob has them too, since
+ * to hash it costs several times as much.
  *
  * They tell whether the bytes have changed by themselves: on the disk, in memory, because the host
  * crashed before all of them were written, or because one file has become another. They are no

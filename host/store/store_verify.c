@@ -43,7 +43,7 @@ static struct error *verify_entry(void *context, size_t index, const atomic_bool
     if (fd < 0) /* pruned or dropped meanwhile */
         return NULL;
     if (strncmp(name, "records/", strlen("records/")) != 0) {
-        sound = store_checks_entry(verify->folder, name, fd, stopped);
+        sound = store_checks_verify(verify->folder, name, fd, stopped);
     } else {
         sound = store_record_is_sound(name, fd);
         if (!sound && store_file_is_linked(fd, path))

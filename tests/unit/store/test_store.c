@@ -562,6 +562,26 @@ static void test_verification_finds_everything(void **state)
     store_free(store);
 }
 
+/* A blob whose checksums are right, but not its digest: only the verification hashes it. */
+static void test_verification_hashes_blobs(void **state)
+{
+    struct store *store = open_store();
+    struct store_verification found = {0};
+    struct digest digest;
+
+    (void)state;
+    digest_of("one", 3, &digest);
+    publish(store, STORE_BLOB, digest.hex, "another");
+    store_free(store);
+    store = open_store();
+    assert_true(finds(store, STORE_BLOB, digest.hex));
+    assert_null(store_verify(store, &found));
+    assert_int_equal(found.damaged.count, 1);
+    assert_non_null(strstr(found.damaged.items[0], digest.hex));
+    strings_free(&found.damaged);
+    store_free(store);
+}
+
 static void test_session_folder_goes_with_the_store(void **state)
 {
     struct store *store = open_store();
@@ -978,6 +998,7 @@ int main(void)
         cmocka_unit_test(test_dropped_entry_does_not_matter),
         cmocka_unit_test(test_rotten_and_exchanged_records_are_ignored),
         cmocka_unit_test(test_verification_finds_everything),
+        cmocka_unit_test(test_verification_hashes_blobs),
         cmocka_unit_test(test_session_folder_goes_with_the_store),
         cmocka_unit_test(test_killed_session_is_removed_and_living_one_kept),
         cmocka_unit_test(test_session_that_cannot_be_looked_at_is_kept),
