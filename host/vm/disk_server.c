@@ -60,16 +60,14 @@ struct option_reply {
 } __attribute__((packed));
 
 /* What the disk is, in both places that it is told in. */
-struct export
-{
+struct export_info {
     uint64_t size;
     uint16_t flags;
-}
-__attribute__((packed));
+} __attribute__((packed));
 
 struct info {
     uint16_t type;
-    struct export export;
+    struct export_info export;
 } __attribute__((packed));
 
 struct request {
@@ -131,8 +129,8 @@ static bool answer_option(int fd, uint32_t option, uint32_t type, const void *da
  * to know, and reads. */
 static bool serve_option(struct disk_server *server, int fd, uint32_t client_flags, bool *ret_ready)
 {
-    const struct export export = {htobe64(store_reader_size(server->reader)),
-                                  htobe16(EXPORT_FLAGS)};
+    const struct export_info export = {htobe64(store_reader_size(server->reader)),
+                                       htobe16(EXPORT_FLAGS)};
     const struct info info = {htobe16(NBD_INFO_EXPORT), export};
     char data[OPTION_LENGTH_MAX];
     struct option head;
