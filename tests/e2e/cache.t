@@ -100,6 +100,19 @@ run cache path
 exits 0 "cache path"
 like "cache path: the default" "$(cat "$WORK/out")" "^$CACHE/vmbuild$"
 
+# What the manual says to keep between the jobs of a runner is enough to unpack nothing.
+kept=$WORK/kept
+as_user mkdir -p "$kept"
+ok "the cache is packed and unpacked elsewhere" as_user sh -c \
+    'tar -C "$1" -cf - blobs disks facts | tar -C "$2" -xf -' sh "$cache" "$kept"
+rm -f "$WORK/job.tar"
+as_user cp "$(base busybox)" elsewhere.tar
+jq '.fromImage = "elsewhere.tar"' "$WORK/job.json" > "$WORK/job2.json"
+run --spec job2.json --output job2.tar --compression none --cache-dir "$kept" --progress=json
+exits 0 "a cache that was kept"
+is "a cache that was kept: the same bytes" "$(sha256sum < "$WORK/job2.tar")" "$expected"
+is "a cache that was kept: nothing is unpacked" "$(grep -c '"stage":"unpack"' "$WORK/err")" 0
+
 # An input that changes is read again, though its name and size stay.
 cp "$(base busybox)" "$WORK/base.tar"
 script_spec changing '{"name": "x", "fromImage": "base.tar"}' <<< 'true'
