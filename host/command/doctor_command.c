@@ -25,7 +25,7 @@
 #include "host/machine/scratch_disk.h"
 #include "host/store/store.h"
 #include "host/store/store_pruning.h"
-#include "host/vm/guest_handle.h"
+#include "host/vm/guest_library.h"
 #include "host/vm/vm.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -89,7 +89,7 @@ static bool lacks_network(const char *version)
 static struct finding look_at_qemu(const struct options *options)
 {
     CLEANUP(freep) char *path = NULL;
-    struct error *err = guest_handle_find_qemu(&path);
+    struct error *err = guest_library_find_qemu(&path);
 
     (void)options;
     if (err != NULL)
@@ -111,7 +111,7 @@ static struct finding look_at_qemu(const struct options *options)
 
 static struct finding look_at_libguestfs(const struct options *options)
 {
-    CLEANUP(freep) char *version = guest_handle_library_version();
+    CLEANUP(freep) char *version = guest_library_version();
 
     (void)options;
     return (struct finding){.found = xasprintf("version %s", version)};

@@ -1,20 +1,17 @@
 /*
  * The guest as libguestfs lets the host reach it: a libguestfs handle (backend direct, public API
- * only) that boots our appliance. The one module that knows libguestfs. How a VM is started is
- * decided by launch.h; what the calls mean is defined by guest/contract.h, and used by vm.h.
+ * only) that boots our appliance. How a VM is started is decided by launch.h, what runs it is an
+ * engine (engine.h); what the calls mean is defined by guest/contract.h, and used by vm.h.
  *
  * States: stopped <-> running. A handle is made stopped. guest_handle_start makes it running, and
  * the calls require that; guest_handle_stop makes it stopped again, after any error too.
  *
- * A launch and each call have a deadline, after which QEMU is killed (watchdog.h). If QEMU dies or
+ * A launch and each call have a deadline, after which the VM is killed (watchdog.h). If it dies or
  * the guest stops answering, the details of the error are the last lines of the guest's console
- * (console.h). If the host could not read or write a disk, such as on a full file system, the error
- * is that (qemu_watch.h), and if the network's process has failed, that (guest_network.h). QEMU
- * runs under its seccomp sandbox, and in the process group of this program, and ends with the
- * thread that started it.
+ * (console.h). If the host is at fault, such as by a full file system, the error is that.
  *
- * The handle owns everything that a running VM needs: watchdog, watch, sockets, ports, network, the
- * server of the base disk, gatekeeper and console. Its functions are called from one thread.
+ * The handle owns everything that a running VM needs: watchdog, engine, sockets, ports and console.
+ * Its functions are called from one thread.
  */
 #ifndef VMBUILD_GUEST_HANDLE_H
 #define VMBUILD_GUEST_HANDLE_H
@@ -24,8 +21,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
-#include "host/machine/machine.h"
-#include "host/vm/gatekeeper.h"
+#include "host/vm/engine.h"
 #include "host/vm/guest_port.h"
 #include "host/vm/vm_options.h"
 
@@ -33,23 +29,6 @@
 #define GUEST_HANDLE_CALL_SECONDS 120
 
 struct guest_handle;
-
-/* Finds the QEMU that will be started. *RET is its path, the caller's. Errors: EXIT_VM. */
-[[nodiscard]] struct error *guest_handle_find_qemu(char **ret);
-
-/* Returns the version of libguestfs ("1.48.6"), or "unknown"; the caller's. */
-char *guest_handle_library_version(void);
-
-/* An attempt to start the VM; all borrowed. */
-struct guest_attempt {
-    const char *appliance;    /* its directory */
-    const char *qemu;         /* its path */
-    struct machine_host host; /* without the sockets, which guest_handle_start chooses */
-    enum gatekeeper_task task;
-    int state;              /* the gatekeeper's file; not used by a boot */
-    const char *state_path; /* its path, if it is to be written */
-    uint64_t seconds;       /* of QEMU's own time (watchdog.h) that the guest may take to report */
-};
 
 /* Prepares this process, the worker, for guests that may attack it, and for being suspended while
  * one runs: as far as the kernel allows it, it cannot be read or traced by other processes of the
@@ -100,7 +79,7 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
                                                        struct sparse_sink sink);
 
 /* Returns ERR, an error of OPERATION, or in its place the fault of the host that has ended the VM
- * (qemu_watch.h, guest_network.h). NULL stays NULL. */
+ * (engine.h). NULL stays NULL. */
 [[nodiscard]] struct error *guest_handle_explain(struct guest_handle *handle, const char *operation,
                                                  struct error *err);
 

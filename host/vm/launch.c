@@ -13,6 +13,7 @@
 #include "host/machine/machine.h"
 #include "host/machine/scratch_disk.h"
 #include "host/machine/tsc.h"
+#include "host/vm/guest_library.h"
 #include "host/vm/snapshot.h"
 
 /* Seconds of QEMU's own time that the guest may take to report: in a first attempt, and on a host
@@ -45,7 +46,7 @@ static struct error *find_parts(struct launch *launch)
 
     tsc_take(&start);
     TRY(appliance_find(&launch->appliance));
-    TRY(guest_handle_find_qemu(&launch->qemu));
+    TRY(guest_library_find_qemu(&launch->qemu));
     TRY(guest_handle_new(launch->options->verbose, &launch->handle));
     launch->firmware = appliance_find_firmware(launch->qemu);
     launch->tsc_khz = tsc_khz(&start);
@@ -94,7 +95,7 @@ static struct vm_options bare_options(const struct vm_options *options)
 static void describe_traits(const struct launch *launch, struct buffer *traits)
 {
     const struct vm_options *options = launch->options;
-    CLEANUP(freep) char *library = guest_handle_library_version();
+    CLEANUP(freep) char *library = guest_library_version();
     struct machine_options bare = bare_options(options).machine;
     struct machine_host host = make_attempt(launch, ACCELERATOR_TCG, GATEKEEPER_SAVE, -1).host;
     struct machine machine;

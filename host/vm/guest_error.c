@@ -1,0 +1,114 @@
+#include "host/vm/guest_handle.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "guest/contract.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/printable.h"
+#include "host/vm/guest_handle_private.h"
+
+#define WORDS_MAX_BYTES 1024 /* of the guest's own words; they end in the cause */
+
+#define ADVICE_DISK "raise \"diskSize\" in the spec"
+#define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
+
+char *guest_error_words(struct guest_handle *handle)
+{
+    static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
+    const char *text = guestfs_last_error(handle->g);
+
+    if (text == NULL)
+        return xstrdup("no reason given by libguestfs");
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strncmp(text, calls[i], strlen(calls[i])) == 0)
+            text += strlen(calls[i]);
+    CLEANUP(freep)
+    char *words = printable_copy(text, strcspn(text, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
+
+    return printable_cut(words, WORDS_MAX_BYTES);
+}
+
+struct error *guest_error_with_console(struct guest_handle *handle, struct error *err)
+{
+    CLEANUP(freep) char *tail = console_tail(&handle->console);
+
+    return error_detail(err, *tail != '\0' ? tail : "  the guest's console is empty");
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), suffix_length = strlen(suffix);
+
+    return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
+}
+
+struct error *guest_handle_explain(struct guest_handle *handle, const char *operation,
+                                   struct error *err)
+{
+    struct error *log_err =
+        err != NULL && handle->log != NULL ? log_file_take_error(handle->log) : NULL;
+
+    if (log_err != NULL) {
+        error_free(err);
+        return error_context(log_err, "%s", operation);
+    }
+    return handle->engine->kind->explain(handle->engine, operation, err);
+}
+
+bool guest_error_read_host_memory(const struct guest_handle *handle, struct host_memory *ret)
+{
+    host_memory_read("/proc", "/sys/fs/cgroup", ret);
+    return ret->kills > handle->kills;
+}
+
+struct error *guest_error_of_host_memory(const struct guest_handle *handle, const char *operation,
+                                         const struct host_memory *memory)
+{
+    CLEANUP(freep) char *description = host_memory_describe(memory);
+
+    return error_advise(
+        error_new(EXIT_VM, "%s: the host has not enough memory for a VM of %" PRIu64 " MiB: %s",
+                  operation, handle->memory, description),
+        "lower \"memory\" in the spec or --memory, or raise the limit");
+}
+
+/* Returns the error of a call that has failed. FIRED: the watchdog has killed the VM after
+ * SECONDS. */
+static struct error *guest_error(struct guest_handle *handle, const char *operation, bool fired,
+                                 uint64_t seconds)
+{
+    CLEANUP(freep) char *words = guest_error_words(handle);
+
+    if (fired && handle->pace.watchdog != NULL)
+        return guest_error_with_console(handle, pace_error(&handle->pace, operation));
+    if (fired)
+        return guest_error_with_console(
+            handle, error_new(EXIT_TIMEOUT, "%s: the guest did not answer for %llu seconds",
+                              operation, (unsigned long long)seconds));
+    if (guestfs_is_ready(handle->g) != 1) {
+        if (console_out_of_memory(&handle->console))
+            return error_advise(
+                guest_error_with_console(
+                    handle, error_new(EXIT_MEMORY, "%s: the guest ran out of memory", operation)),
+                ADVICE_MEMORY);
+        struct host_memory memory;
+
+        if (guest_error_read_host_memory(handle, &memory))
+            return guest_error_of_host_memory(handle, operation, &memory);
+        return guest_error_with_console(
+            handle, error_new(EXIT_VM, "%s: the VM ended: %s", operation, words));
+    }
+    if (ends_with(words, GUEST_DISK_FULL_SUFFIX))
+        return error_advise(error_new(EXIT_DISK_FULL, "%s: %s", operation, words), ADVICE_DISK);
+    if (strncmp(words, GUEST_BAD_LAYER_PREFIX, strlen(GUEST_BAD_LAYER_PREFIX)) == 0)
+        return error_new(EXIT_INPUT, "%s: %s", operation, words);
+    return guest_error_with_console(handle, error_new(EXIT_OTHER, "%s: %s", operation, words));
+}
+
+struct error *guest_error_of_call(struct guest_handle *handle, const char *operation, bool fired,
+                                  uint64_t seconds)
+{
+    return guest_handle_explain(handle, operation, guest_error(handle, operation, fired, seconds));
+}
