@@ -63,16 +63,14 @@ build_packages() {
 # make_root TAR PACKAGES: a root directory of SUITE. The packages come from where the machine's own apt
 # gets them.
 make_root() {
-    local site configuration
-    # shellcheck disable=SC2016 # apt's own variables
-    site=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)' 'Created-By: Packages' |
-        sed -n "s/^Debian|$own|//p" | sort -u | head -n 1)
+    local sources configuration
+    sources=$("$tree/scripts/apt-sources.sh" "$suite")
     configuration=$(mktemp)
     apt-config dump Acquire > "$configuration"
     echo "deb: making a root directory of $suite (once)" >&2
     mmdebstrap --quiet --variant=buildd --format=tar --aptopt="$configuration" \
         --aptopt='APT::Install-Recommends "false"' --include="$2" "$suite" "$1.tmp" \
-        "deb $site $suite main" >&2
+        - <<< "$sources" >&2
     rm "$configuration"
     mv "$1.tmp" "$1"
 }

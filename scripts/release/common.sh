@@ -17,28 +17,12 @@ umask 022
 # shellcheck disable=SC2034 # for the scripts
 release_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-release
-# shellcheck source=/dev/null
+# shellcheck source=/dev/null disable=SC2034
 own_release=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
 
 fail() {
     echo "release: $1" >&2
     exit 1
-}
-
-# The sources of Debian's release $1, one line each: the machine's own under another name. The main
-# archive comes first: it keeps files for longer than those of updates do.
-apt_sources() {
-    # shellcheck disable=SC2016 # apt's own variables
-    apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)|$(COMPONENT)' \
-        'Created-By: Packages' | sort -u -t '|' -k 2,2 -k 1,1 -k 3 |
-        while IFS='|' read -r origin suite site component; do
-            case $origin/$suite in
-            Debian/"$own_release" | Debian/"$own_release"-updates | Debian/"$own_release"-security)
-                echo "deb $site ${suite/$own_release/$1} $component"
-                echo "deb-src $site ${suite/$own_release/$1} $component"
-                ;;
-            esac
-        done
 }
 
 # apt_of RELEASE PROGRAM ARGUMENT...: apt-get or apt-cache that knows RELEASE alone, and not what is
@@ -56,9 +40,8 @@ update() {
     local state=$cache/apt/$1 sources
     [ -z "$(find "$state/updated" -mmin -1440 2> /dev/null)" ] || return 0
     mkdir -p "$state/lists/partial" "$state/archives/partial"
-    sources=$(apt_sources "$1")
-    [ -n "$sources" ] || fail "find the apt sources of Debian '$own_release': 'apt-get update' first"
-    echo "$sources" > "$state/sources.list"
+    sources=$("$release_scripts/../apt-sources.sh" "$1")
+    sed 'p; s/^deb /deb-src /' <<< "$sources" > "$state/sources.list"
     : > "$state/status"
     if apt_of "$1" apt-get update > "$state/log" 2>&1; then
         touch "$state/updated"

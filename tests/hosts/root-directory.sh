@@ -15,11 +15,8 @@ folder=$(dirname "$("$(dirname "$0")/../../scripts/base-image.sh" busybox)")
 include=$(sed 's/ *([^)]*)//g; s/ *|[^,]*//g; s/ //g' <<< "${2-}")
 result=$folder/host-$1${include:+-$(sha256sum <<< "$include" | cut -c 1-8)}.tar
 [ ! -e "$result" ] || { echo "$result"; exit; }
-# shellcheck source=/dev/null
-own=$(. /etc/os-release && echo "$VERSION_CODENAME")
-# shellcheck disable=SC2016 # apt's own variables
-site=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(SITE)' 'Created-By: Packages' |
-    sed -n "s/^Debian|$own|//p" | sort -u | head -n 1)
+# Some releases have no updates.
+source=$("$(dirname "$0")/../../scripts/apt-sources.sh" "$1" | grep " $1 main$")
 exec 9> "$result.lock"
 flock 9
 work=$(mktemp -d)
@@ -27,6 +24,6 @@ trap 'rm -rf "$work"' EXIT
 apt-config dump Acquire > "$work/apt.conf"
 mmdebstrap --quiet --variant=essential --format=tar --aptopt="$work/apt.conf" \
     ${include:+--include="$include" --aptopt='APT::Install-Recommends "false"'} \
-    "$1" "$result.tmp" "deb $site $1 main" >&2
+    "$1" "$result.tmp" "$source" >&2
 mv "$result.tmp" "$result"
 echo "$result"
