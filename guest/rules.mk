@@ -26,7 +26,7 @@ $(BUILD)/guest/%.o: guest/%.c $(BUILD)/guest/flags
 
 $(GUEST_INIT_DEBUG): $(GUEST_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/guest/link
 	@echo '  LD $@'
-	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^) $(GUEST_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -Wl,-Map=$@.map -o $@ $(filter %.o,$^) $(GUEST_LIBS)
 
 $(GUEST_INIT): $(GUEST_INIT_DEBUG)
 	$(STRIP) -o $@ $<

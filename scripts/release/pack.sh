@@ -31,10 +31,15 @@ make_tar() {
         --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2"
 }
 
+# The lines of the file components: "COMPONENT PACKAGE FILES LICENCE".
+components() {
+    sed "/^#/d; s/@gcc@/$(gcc -dumpversion)/g" "$release_scripts/components"
+}
+
 # version_of COMPONENT PACKAGE: of the source that was built here, or of the installed PACKAGE's.
 version_of() {
     local description
-    if [ "$2" = - ]; then
+    if [[ $2 == -* ]]; then
         description=$(cat "$libraries/sources" "$qemu/sources" | grep -o "^$1_[^ ]*\.dsc")
         sed -n 's/^Version: //p' "$cache/sources/$description"
     else
@@ -43,11 +48,13 @@ version_of() {
     fi
 }
 
-# "COMPONENT VERSION LICENCE FILES" of each component.
+# "COMPONENT VERSION DISTRIBUTION FILES LICENCE" of each component.
 list_components() {
-    local component package licence files
-    grep -v '^#' "$release_scripts/components" | while read -r component package licence files; do
-        echo "$component $(version_of "$component" "$package") $licence $files"
+    local component package files licence origin
+    components | while read -r component package files licence; do
+        origin=$distribution
+        [[ $package != -?* ]] || origin=${package#-}
+        echo "$component $(version_of "$component" "$package") $origin $files $licence"
     done
 }
 
@@ -57,8 +64,8 @@ copy_licences() {
     local component package
     mkdir "$1"
     cp "$libraries"/licences/* "$qemu"/licences/* "$1"
-    grep -v '^#' "$release_scripts/components" | while read -r component package _; do
-        [ "$package" = - ] || cp "/usr/share/doc/$package/copyright" "$1/$component"
+    components | while read -r component package _; do
+        [[ $package == -* ]] || cp "/usr/share/doc/$package/copyright" "$1/$component"
     done
     cp -rL /usr/share/common-licenses "$1/common-licenses"
 }
@@ -75,7 +82,7 @@ lay_out() {
     cp "$tree"/{README.md,CHANGELOG.md,LICENSE} "$documents"
     copy_licences "$documents/licences"
     chmod -R u=rwX,go=rX "$release"
-    "$release_scripts/sbom.py" "$version" "$release" "$distribution" < "$build/components" \
+    "$release_scripts/sbom.py" "$version" "$release" < "$build/components" \
         > "$build/sbom.json"
     mv "$build/sbom.json" "$documents/sbom.spdx.json"
 }
@@ -107,7 +114,7 @@ kernel_source() {
 
 # licence_of FILE: of the component that the file of a source package belongs to.
 licence_of() {
-    awk -v name="${1%%_*}" '$1 == name { print $3 }' "$release_scripts/components"
+    components | awk -v name="${1%%_*}" '$1 == name { $1 = $2 = $3 = ""; print }'
 }
 
 # The source packages, each file as Debian ships it; the kernel's, with Debian's changes; and our own
@@ -118,8 +125,8 @@ pack_sources() {
     rm -rf "$sources"
     mkdir "$sources"
     while read -r component version _; do
-        package=$(awk -v name="$component" '$1 == name { print $2 }' "$release_scripts/components")
-        [ "$package" = - ] || [ "$component" = linux ] || own+=("$component=$version")
+        package=$(components | awk -v name="$component" '$1 == name { print $2 }')
+        [[ $package == -* ]] || [ "$component" = linux ] || own+=("$component=$version")
     done < "$build/components"
     (download_sources "$own_release" ca-certificates "${own[@]}") 2> "$build/sources.log" || true
     {
@@ -131,6 +138,7 @@ pack_sources() {
             continue
         fi
         case $(licence_of "$file") in
+        *GCC-exception*) echo "$file $size $digest" >> "$sources/MISSING" ;;
         *GPL*) fail "download '$file', whose licence asks for it" ;;
         *) echo "$file $size $digest" >> "$sources/MISSING" ;;
         esac

@@ -37,7 +37,7 @@ $(RELEASE)/%.o: %.c $(RELEASE)/flags | $(RELEASE)/libraries
 
 $(RELEASE)/vmbuild: $(RELEASE_SOURCES:%.c=$(RELEASE)/%.o) $(RELEASE)/flags | $(RELEASE)/libraries
 	@echo '  LD $@'
-	$(CC) $(RELEASE_LDFLAGS) -o $@ $(filter %.o,$^) $(RELEASE_OBJECTS) $(RELEASE_LIBS)
+	$(CC) $(RELEASE_LDFLAGS) -Wl,-Map=$@.map -o $@ $(filter %.o,$^) $(RELEASE_OBJECTS) $(RELEASE_LIBS)
 
 $(RELEASE)/flags: $(RELEASE)/libraries FORCE
 	$(call note,$(CC) $(RELEASE_CFLAGS) $(RELEASE_LDFLAGS) $(RELEASE_LIBS) $(RELEASE_SOURCES) \

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes the release's bill of materials, an SPDX 2.3 document, on standard output.
 
-usage: sbom.py VERSION DIRECTORY DISTRIBUTION < LIST
+usage: sbom.py VERSION DIRECTORY < LIST
 
-DIRECTORY is the unpacked release. LIST has a line for each component of others: the source package of
-DISTRIBUTION (debian-12), its version, its licence, and the files of the release it is in.
+DIRECTORY is the unpacked release. LIST has a line for each component of others: the source package, its
+version, the distribution that it is of (debian-12), the files of the release it is in, and its licence.
 The same input gives the same bytes.
 """
 
@@ -35,7 +35,7 @@ def package(name, version, licence):
     }
 
 
-def component(name, version, licence, distribution):
+def component(name, version, distribution, licence):
     url = "pkg:deb/debian/%s@%s?arch=source&distro=%s" % (
         name, urllib.parse.quote(version, safe=".~-"), distribution)
     return {
@@ -68,15 +68,15 @@ def relation(one, kind, other):
     return {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
 
 
-def main(version, root, distribution):
+def main(version, root):
     root = pathlib.Path(root)
-    components = [line.split() for line in sys.stdin]
+    components = [line.rstrip("\n").split(" ", 4) for line in sys.stdin]
     files = [file(root, path) for path in sorted(root.rglob("*")) if path.is_file()]
     by_name = {pathlib.PurePath(entry["fileName"]).name: entry["SPDXID"] for entry in files}
     own = package("vmbuild", version, "MIT")
     relations = [relation("SPDXRef-DOCUMENT", "DESCRIBES", own["SPDXID"])]
     relations += [relation(own["SPDXID"], "CONTAINS", entry["SPDXID"]) for entry in files]
-    for name, _, _, places in components:
+    for name, _, _, places, _ in components:
         relations += [relation(by_name[place], "GENERATED_FROM", identifier("Package", name))
                       for place in places.split(",")]
     digest = hashlib.sha256(json.dumps([files, components]).encode()).hexdigest()
@@ -91,7 +91,7 @@ def main(version, root, distribution):
             "licenseId": "LicenseRef-public-domain",
             "extractedText": "liblzma is in the public domain.",
         }],
-        "packages": [own] + [component(*entry[:3], distribution) for entry in components],
+        "packages": [own] + [component(*entry[:3], entry[4]) for entry in components],
         "files": files,
         "relationships": relations,
     }, sys.stdout, indent=1)

@@ -22,6 +22,27 @@ is "the bill's relations lead to what it names" \
     "$(jq -r '[.relationships[] | .spdxElementId, .relatedSpdxElement] | unique - ["SPDXRef-DOCUMENT"] | .[]' "$bill" | sort)" \
     "$(jq -r '(.files[], .packages[]) | .SPDXID' "$bill" | sort)"
 
+# parts MAP: the source packages of what the linker has put into a file, as its map tells.
+parts() {
+    awk '/^Linker script and memory map/ { used = 1 }
+        used && /^ \.(text|rodata|data|bss)[^\/]*0x[^\/]*\/usr\// { sub(/[^\/]*/, ""); sub(/\(.*/, ""); print }' "$1" |
+        sort -u | xargs -d '\n' realpath | xargs dpkg-query --search | cut -d : -f 1 | sort -u |
+        xargs dpkg-query --show --showformat '${source:Package}\n' | sort -u
+}
+# components_of FILE
+components_of() {
+    awk -v file="$1" '("," $4 ",") ~ ("," file ",") { print $1 }' "$RELEASE/components" | sort
+}
+is "what the initramfs is linked from is listed, and busybox" \
+    "$({ parts "$TOP/build/guest/init.debug.map"; echo busybox; } | sort)" \
+    "$(components_of initramfs.x86_64.img)"
+found=$(parts "$RELEASE/vmbuild.map")
+is "what vmbuild is linked from is listed" "$(comm -23 <(echo "$found") <(components_of vmbuild))" ""
+like "what vmbuild is linked from: the C library" "$found" '^glibc$'
+
+is "the bill names the release of Debian that QEMU is of" "$(jq -r '.packages[] |
+    select(.name == "qemu").externalRefs[].referenceLocator | sub(".*distro="; "")' "$bill")" debian-13
+
 # The kernel's sources are those of the package linux-source.
 tar -C "$WORK/sources" --zstd --strip-components=1 -xf "$RELEASE/$NAME-sources.tar.zst"
 touch "$WORK/sources/MISSING"
