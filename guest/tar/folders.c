@@ -15,6 +15,7 @@
 #include "guest/tar/posix_acl.h"
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define FOLDER_MODE 0755 /* of one without an entry */
 
 /* Keeps a time for the directory PATH. LINKED: it leads through a symbolic link, which may be gone
  * before the time is set. */
@@ -46,6 +47,12 @@ int folders_apply_times(struct folders *folders, const char **ret_path)
     return folder_times_apply(&folders->times, ret_path);
 }
 
+/* Whether names that are made in the directory FD inherit something of it. */
+static bool is_inherited(int fd, const struct stat *status)
+{
+    return (status->st_mode & S_ISGID) != 0 || fgetxattr(fd, POSIX_ACL_DEFAULT, NULL, 0) > 0;
+}
+
 /* Pushes the directory FD, whose path is folders->path, on the open ones. */
 static int push(struct folders *folders, int fd, bool linked)
 {
@@ -67,8 +74,7 @@ static int push(struct folders *folders, int fd, bool linked)
     folders->open[folders->count++] = (struct folder){
         .fd = fd,
         .inode = status.st_ino,
-        .inherits =
-            (status.st_mode & S_ISGID) != 0 || fgetxattr(fd, POSIX_ACL_DEFAULT, NULL, 0) > 0,
+        .inherits = is_inherited(fd, &status),
         .linked = linked,
         .end = folders->path.length,
     };
@@ -90,6 +96,17 @@ int folders_open(struct folders *ret, int below)
         errno = cause;
         return -1;
     }
+    return 0;
+}
+
+int folders_read_root(struct folders *folders)
+{
+    struct folder *root = &folders->open[0];
+    struct stat status;
+
+    if (fstat(root->fd, &status))
+        return -1;
+    root->inherits = is_inherited(root->fd, &status);
     return 0;
 }
 
@@ -137,6 +154,18 @@ static int open_below(const struct folders *folders, const char *path, uint64_t 
     return (int)syscall(SYS_openat2, folders->below, *path ? path : ".", &how, sizeof how);
 }
 
+/* Takes from the new directory FD what it has inherited: a group, S_ISGID, an ACL. Returns 0, or -1
+ * with errno. */
+static int make_plain(int fd)
+{
+    static const char *const inherited[] = {POSIX_ACL_DEFAULT, POSIX_ACL_ACCESS};
+
+    for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++)
+        if (fremovexattr(fd, inherited[i]) && errno != ENODATA && errno != EOPNOTSUPP)
+            return -1;
+    return fchown(fd, 0, 0) || fchmod(fd, FOLDER_MODE) ? -1 : 0;
+}
+
 /* Makes the directory PATH, which is NAME in PARENT, like the one below, or plain, and keeps its
  * time. */
 static int make_folder(struct folders *folders, int parent, const char *name, const char *path)
@@ -144,11 +173,11 @@ static int make_folder(struct folders *folders, int parent, const char *name, co
     struct stat made;
     struct stat model = {0};
 
-    if (mkdirat(parent, name, 0755))
+    if (mkdirat(parent, name, FOLDER_MODE))
         return -1;
     int fd = openat(parent, name, OPEN_FOLDER | O_NOFOLLOW);
     int below = fd < 0 ? -1 : open_below(folders, path, O_RDONLY | O_DIRECTORY);
-    int status = fd < 0 || fstat(fd, &made) ||
+    int status = fd < 0 || make_plain(fd) || fstat(fd, &made) ||
                          (below >= 0 && (fstat(below, &model) || attributes_copy(below, fd))) ||
                          folder_times_keep(&folders->times, path, made.st_ino, model.st_mtim, true)
                      ? -1

@@ -52,6 +52,10 @@ const struct folder *folders_parent(struct folders *folders, const char *path, b
 /* Forgets the open directories: they, or links that led to them, may have been deleted. */
 void folders_forget(struct folders *folders);
 
+/* Reads again what new names in the root directory inherit, which stays open when its metadata is
+ * set. Returns 0, or -1 with errno. */
+int folders_read_root(struct folders *folders);
+
 /* Remembers that the directory PATH, whose inode number is INODE, gets MTIME in the end. Returns 0,
  * or -1 if memory is short. */
 int folders_set_time(struct folders *folders, const char *path, uint64_t inode,

@@ -38,7 +38,8 @@ static int set_root(struct unpacking *unpacking, struct target *target)
     target->folder = &unpacking->folders.open[0];
     target->name = ".";
     target->existed = true;
-    return S_ISDIR(target->mode) && unpack_metadata_set(unpacking, target, -1)
+    return S_ISDIR(target->mode) && (unpack_metadata_set(unpacking, target, -1) ||
+                                     folders_read_root(&unpacking->folders))
                ? unpacking_fail(unpacking, "/")
                : 0;
 }

@@ -370,6 +370,27 @@ static void test_zeros_become_holes(void **state)
         "{ printf a; head -c 8388607 /dev/zero; } | cmp - tree/f");
 }
 
+/* A directory without an entry is a plain one even where new names inherit something, as they do in
+ * the root once its own entry says so. */
+static void test_nothing_is_inherited(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("mkdir tree/old && chmod 2755 tree/old && chgrp 7 tree/old");
+    tar_blocks_header(&tar, (struct tar_block){.name = "./", .mode = 02755, .gid = 9, .type = '5'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "new/", .mode = 0700, .type = '5'});
+    add_file(&tar, "file", "");
+    add_file(&tar, "made/here/file", "");
+    add_file(&tar, "old/made/file", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test \"$(cd tree && stat -c '%n %a %g' . new file made made/here made/here/file old "
+        "old/made old/made/file)\" = '. 2755 9\nnew 700 0\nfile 644 0\nmade 755 0\n"
+        "made/here 755 0\nmade/here/file 644 0\nold 2755 7\nold/made 755 0\n"
+        "old/made/file 644 0'");
+}
+
 /* To the spec's contents such names are nothing special, and the lowest layer has none below it. */
 static void test_no_whiteouts(void **state)
 {
@@ -463,6 +484,7 @@ int main(void)
         TEST(test_devices_of_overlayfs),
         TEST(test_whiteouts_of_nothing),
         TEST(test_times_through_symlinks),
+        TEST(test_nothing_is_inherited),
         TEST(test_zeros_become_holes),
         TEST(test_damaged_tar),
         TEST(test_whiteout_of_a_link_on_the_way),
