@@ -45,15 +45,27 @@ static bool is_end(const char *text)
     return *text == '\0' || strcmp(text, "\n") == 0;
 }
 
+/* Takes WORD and a number from MIN to MAX, or nothing. */
+static bool take_word_and_number(const char **text, const char *word, uint64_t min, uint64_t max,
+                                 uint64_t *ret)
+{
+    const char *next = *text;
+
+    if (!take_word(&next, word) || !take_number(&next, min, max, ret))
+        return false;
+    *text = next;
+    return true;
+}
+
 static bool take_end(const char **text, struct outcome *outcome)
 {
     uint64_t number = 0;
 
     if (take_word(text, "timeout"))
         outcome->end = OUTCOME_TIMEOUT;
-    else if (take_word(text, "exited ") && take_number(text, 0, STATUS_MAX, &number))
+    else if (take_word_and_number(text, "exited ", 0, STATUS_MAX, &number))
         outcome->end = OUTCOME_EXITED;
-    else if (take_word(text, "killed ") && take_number(text, 1, SIGNAL_MAX, &number))
+    else if (take_word_and_number(text, "killed ", 1, SIGNAL_MAX, &number))
         outcome->end = OUTCOME_KILLED;
     else
         return false;
@@ -68,10 +80,9 @@ struct error *outcome_parse(const char *line, struct outcome *ret)
     uint64_t full = 0;
 
     if (strnlen(line, GUEST_REPLY_MAX + 1) <= GUEST_REPLY_MAX && take_end(&text, &outcome) &&
-        take_word(&text, " oom=") && take_number(&text, 0, UINT64_MAX, &outcome.oom) &&
-        take_word(&text, " full=") && take_number(&text, 0, 1, &full) &&
-        take_word(&text, " output=") && take_number(&text, 0, UINT64_MAX, &outcome.output) &&
-        is_end(text)) {
+        take_word_and_number(&text, " oom=", 0, UINT64_MAX, &outcome.oom) &&
+        take_word_and_number(&text, " full=", 0, 1, &full) &&
+        take_word_and_number(&text, " output=", 0, UINT64_MAX, &outcome.output) && is_end(text)) {
         outcome.full = full == 1;
         *ret = outcome;
         return NULL;
@@ -84,7 +95,7 @@ struct error *outcome_parse_layer(const char *line, uint64_t *ret)
     const char *text = line;
     uint64_t bytes = 0;
 
-    if (!take_word(&text, "layer=") || !take_number(&text, 0, UINT64_MAX, &bytes) || !is_end(text))
+    if (!take_word_and_number(&text, "layer=", 0, UINT64_MAX, &bytes) || !is_end(text))
         return error_new(EXIT_VM, "the guest's reply is not valid");
     *ret = bytes;
     return NULL;

@@ -59,6 +59,8 @@ static void test_anything_else_is_an_error(void **state)
         "exited 0 oom=0 full=0 output=0\n\n",
         "exited 0 oom=0 full=0 output=0 more",
         " exited 0 oom=0 full=0 output=0",
+        "exited killed 5 oom=0 full=0 output=0",
+        "exited timeout oom=0 full=0 output=0",
     };
 
     (void)state;
