@@ -74,7 +74,8 @@ void json_repair_text(const char *text, size_t length, struct buffer *out)
         }
         whole = i;
     }
-    buffer_append(out, text + whole, length - whole);
+    if (whole < length) /* an empty text may be NULL */
+        buffer_append(out, text + whole, length - whole);
 }
 
 static int by_key(const void *a, const void *b)

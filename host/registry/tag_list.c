@@ -21,8 +21,7 @@ static struct error *add_page(const struct http_answer *answer, struct strings *
 {
     CLEANUP(json_freep) struct json *page = NULL;
 
-    TRY(json_parse_lenient("list of tags", answer->body.data != NULL ? answer->body.data : "",
-                           answer->body.length, &page));
+    TRY(json_parse_lenient("list of tags", answer->body.data, answer->body.length, &page));
     const struct json *tags = json_get(page, "tags");
 
     if (page->type != JSON_OBJECT ||

@@ -110,6 +110,18 @@ static void test_bytes_that_only_look_like_utf8(void **state)
     expect_rewritten("\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"", "\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"");
 }
 
+/* As the body of an answer that has none. */
+static void test_no_text(void **state)
+{
+    struct json *value = NULL;
+    struct error *err = json_parse_lenient("test", NULL, 0, &value);
+
+    (void)state;
+    assert_non_null(err);
+    error_free(err);
+    expect_error(NULL, 0, "");
+}
+
 static void test_nesting_is_limited(void **state)
 {
     char deep[200];
@@ -182,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_nul_in_string),
         cmocka_unit_test(test_half_a_surrogate_pair),
         cmocka_unit_test(test_bytes_that_only_look_like_utf8),
+        cmocka_unit_test(test_no_text),
         cmocka_unit_test(test_nesting_is_limited),
         cmocka_unit_test(test_size_is_limited),
         cmocka_unit_test(test_set_replaces_in_place_and_remove),
