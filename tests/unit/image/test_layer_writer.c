@@ -130,29 +130,6 @@ static void test_holes(void **state)
     }
 }
 
-/* Beyond a GiB of zeros, the legacy checksum is not computed. */
-static void test_giant_hole(void **state)
-{
-    const uint64_t size = UINT64_C(0x50000000);
-    const struct layer_form_wanted wanted = {.tarsum = true};
-    CLEANUP(buffer_free) struct buffer tar = {0};
-    struct layer_writer *writer = NULL;
-    struct layer layer = {0};
-
-    (void)state;
-    tar_blocks_header(&tar, (struct tar_block){.name = "lastlog", .size = size});
-    assert_null(layer_writer_new(folder, "layer", wanted, &writer));
-    assert_null(layer_writer_write(writer, tar.data, tar.length));
-    assert_null(layer_writer_skip(writer, size));
-    tar.length = 0;
-    tar_blocks_end(&tar);
-    assert_null(layer_writer_write(writer, tar.data, tar.length));
-    assert_null(layer_writer_finish(writer, &layer));
-    assert_int_equal(layer.size, 512 + size + 1024);
-    assert_null(layer.tarsum);
-    layer_free(&layer);
-}
-
 /* Zeros where there is no data are what they are: the end, or a lack of it. */
 static void test_holes_elsewhere(void **state)
 {
@@ -173,21 +150,6 @@ static void test_holes_elsewhere(void **state)
     assert_non_null(strstr(err->message, "larger than"));
     error_free(err);
     layer_writer_free(writer);
-}
-
-/* A hole that is worth a note, but of no file. */
-static void test_giant_hole_before_any_entry(void **state)
-{
-    const uint64_t size = UINT64_C(0x40000200);
-    struct layer_writer *writer = NULL;
-    struct layer layer = {0};
-
-    (void)state;
-    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
-    assert_null(layer_writer_skip(writer, size));
-    assert_null(layer_writer_finish(writer, &layer));
-    assert_int_equal(layer.size, size);
-    layer_free(&layer);
 }
 
 static void test_nothing_kept(void **state)
@@ -466,26 +428,6 @@ static void test_a_guests_hole(void **state)
     layer_free(&layer);
 }
 
-/* Headers without end. */
-static void test_a_guests_headers(void **state)
-{
-    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
-    CLEANUP(freep) char *text = xcalloc((4 << 20) - 4, 1);
-    CLEANUP(buffer_free) struct buffer tar = {0};
-    struct error *err = NULL;
-
-    (void)state;
-    memset(text, ' ', (4 << 20) - 8);
-    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
-    layer_writer_expect_guest(writer, 1 << 20);
-    tar_blocks_extension(&tar, 'L', text);
-    for (int i = 0; err == NULL && i < 300; i++)
-        err = layer_writer_write(writer, tar.data, tar.length);
-    assert_non_null(err);
-    assert_non_null(strstr(err->message, "more headers than a disk of 1 MiB accounts for"));
-    error_free(err);
-}
-
 /* A consumer that fails stops the stream with its own error. */
 static void test_full_disk(void **state)
 {
@@ -526,23 +468,13 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_forms),
-        cmocka_unit_test(test_nothing_kept),
-        cmocka_unit_test(test_holes),
-        cmocka_unit_test(test_giant_hole),
-        cmocka_unit_test(test_holes_elsewhere),
-        cmocka_unit_test(test_giant_hole_before_any_entry),
-        cmocka_unit_test(test_refused_entries),
-        cmocka_unit_test(test_refused_extensions),
-        cmocka_unit_test(test_refused_streams),
-        cmocka_unit_test(test_huge_extension),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_a_guests_order),
-        cmocka_unit_test(test_a_guests_lies),
-        cmocka_unit_test(test_a_guests_many_links),
-        cmocka_unit_test(test_a_guests_size),
-        cmocka_unit_test(test_a_guests_hole),
-        cmocka_unit_test(test_a_guests_headers),
+        cmocka_unit_test(test_kept_forms),      cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_holes),           cmocka_unit_test(test_holes_elsewhere),
+        cmocka_unit_test(test_refused_entries), cmocka_unit_test(test_refused_extensions),
+        cmocka_unit_test(test_refused_streams), cmocka_unit_test(test_huge_extension),
+        cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_a_guests_order),
+        cmocka_unit_test(test_a_guests_lies),   cmocka_unit_test(test_a_guests_many_links),
+        cmocka_unit_test(test_a_guests_size),   cmocka_unit_test(test_a_guests_hole),
     };
 
     return cmocka_run_group_tests(tests, set_up, remove_empty_folder);
