@@ -77,7 +77,7 @@ define fuzzer
 $(1)/tests/$(2): tests/$(2).c $$(call library_of,$(2),$(1))
 	@mkdir -p $$(@D)
 	@echo '  LD $$@'
-	$(3) -fsanitize=fuzzer -MMD -MP -o $$@ $$(filter %.c %.a,$$^) $$(HOST_LIBS)
+	$(3) -fsanitize=fuzzer -MMD -MP -o $$@ $$< $$(filter %.o %.a,$$^) $$(HOST_LIBS)
 endef
 
 COMPILE_UNIT = $$(CC) $$(HOST_CFLAGS) $$(CFLAGS) $$(CPPFLAGS)
@@ -131,7 +131,7 @@ check-kvm: all
 	@JOBS=$(JOBS) TEST_SECONDS=7200 NESTED_SECONDS=7000 tests/run $(KVM_TESTS)
 
 fuzz: $(FUZZERS)
-	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+	@JOBS=$(JOBS) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
 # The linters; all of them run even if one complains.
 C_FILES = $(shell find host guest tests -name '*.[ch]' | sort)
