@@ -65,6 +65,14 @@
  * so the host waits for as many bytes as the reply announces. The kernel's console carries init's
  * own complaints.
  *
+ * With `session`, `run` and `hook` start a session of the user in place of the script, in exactly
+ * what that would see: the command GUEST_JOB_COMMAND if it was uploaded, else a shell, that of the
+ * image or, with `rescue` and for hooks, the builder's. With `terminal` it has a terminal of that
+ * kind and of `rows` and `columns`, else three pipes. GUEST_OUTPUT_PORT then carries frames both
+ * ways, each a number of GUEST_STREAM_HEADER bytes, lowest first, which is its kind and its length,
+ * and as many bytes. The host begins each session with GUEST_STREAM_BEGIN: what came before it was
+ * meant for an earlier one.
+ *
  * `pack` returns "layer=N": the bytes that it has written to GUEST_LAYER_PORT, which the reply may
  * overtake as well. A port of its own is faster than guestfs_tar_out, whose protocol cuts files
  * into pieces of 8 KiB, and lets `pack` report why it failed.
@@ -129,9 +137,11 @@
 #define GUEST_JOB_RUN "runAsRoot"
 #define GUEST_JOB_ENVIRONMENT "environment"                 /* of runAsRoot */
 #define GUEST_JOB_BUILDER_ENVIRONMENT "builder-environment" /* of hooks and extraCommands */
-#define GUEST_JOB_RESOLV_CONF "resolv.conf"                 /* seen by runAsRoot only */
+#define GUEST_JOB_COMMAND "command" /* of a session: its arguments, each ended by a NUL byte */
+#define GUEST_JOB_RESOLV_CONF "resolv.conf" /* seen by runAsRoot only */
 #define GUEST_JOB_HOSTS "hosts" /* further lines of /etc/hosts, which runAsRoot sees in any case */
 #define GUEST_JOB_CA_BUNDLE "ca-bundle.crt" /* shown at GUEST_CA_BUNDLE_PATH, never stored */
+#define GUEST_JOB_VIEW_DIR "/dev/vmbuild"   /* where runAsRoot sees its script */
 #define GUEST_CA_BUNDLE_PATH "/run/vmbuild/ca-bundle.crt"
 
 /* The end of each line of /etc/hosts that is the build's own: no other line is the same, so that
@@ -157,6 +167,20 @@
 #define GUEST_FRAME_HEADER 8
 #define GUEST_FRAME_HOLE (UINT64_C(1) << 63)
 
+/* The frames of a session. */
+#define GUEST_STREAM_HEADER 4
+#define GUEST_STREAM_KIND_SHIFT 24
+#define GUEST_STREAM_MAX (64u << 10) /* bytes after the header */
+
+enum guest_stream {
+    GUEST_STREAM_BEGIN = 1, /* to the guest: nothing follows */
+    GUEST_STREAM_INPUT,     /* to the guest: what the session reads */
+    GUEST_STREAM_END,       /* to the guest: of its input; nothing follows */
+    GUEST_STREAM_SIZE,      /* to the guest: rows and columns of the terminal, two bytes each */
+    GUEST_STREAM_OUTPUT,    /* to the host: standard output, or all that a terminal shows */
+    GUEST_STREAM_ERROR,     /* to the host: standard error */
+};
+
 /* Limits, checked on both sides. */
 #define GUEST_LAYER_HOLES_MAX_GIB 64   /* of all holes of a layer, each byte of which is hashed */
 #define GUEST_JOB_FILE_MAX (16u << 20) /* bytes of one uploaded file */
@@ -165,6 +189,8 @@
 #define GUEST_SHARES_MAX 64
 #define GUEST_TIMEOUT_MAX (365 * 24 * 3600) /* seconds */
 #define GUEST_NAME_MAX 64                   /* bytes of a hook's name or a disk's serial number */
+#define GUEST_TERMINAL_MAX 64               /* bytes of the kind of a terminal, TERM */
+#define GUEST_TERMINAL_SIZE_MAX 65535       /* rows, columns */
 
 #define GUEST_DISK_FULL_SUFFIX ": the scratch disk is full"
 #define GUEST_BAD_LAYER_PREFIX "base layer "
@@ -183,8 +209,13 @@
     X(NETWORK, "network", FLAG, 0, 1)                   /* set up GUEST_NETWORK */                 \
     X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
     X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
-    X(BASE, "base", TEXT, 1, GUEST_NAME_MAX)            /* a disk */                               \
-    X(LAYER, "layer", LIST, 0, GUEST_LAYERS_MAX)        /* disks, lowest first */
+    X(SESSION, "session", FLAG, 0, 1)                   /* in place of the script */               \
+    X(RESCUE, "rescue", FLAG, 0, 1)                     /* with the builder's shell */             \
+    X(TERMINAL, "terminal", TEXT, 1, GUEST_TERMINAL_MAX)                                           \
+    X(ROWS, "rows", NUMBER, 0, GUEST_TERMINAL_SIZE_MAX)                                            \
+    X(COLUMNS, "columns", NUMBER, 0, GUEST_TERMINAL_SIZE_MAX)                                      \
+    X(BASE, "base", TEXT, 1, GUEST_NAME_MAX)     /* a disk */                                      \
+    X(LAYER, "layer", LIST, 0, GUEST_LAYERS_MAX) /* disks, lowest first */
 
 /* The verbs: X(VERB, NAME, REQUIRED, OPTIONAL), the sets of words that it must and may have. */
 #define GUEST_VERBS(X)                                                                             \
@@ -192,8 +223,9 @@
     X(UNPACK, "unpack", W(BASE), W(LAYER))                                                         \
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
-    X(RUN, "run", W(TIMEOUT) | W(CLOCK), W(STILL) | W(NETWORK) | W(SHARE) | W(SHADOW))             \
-    X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK), W(STILL) | W(SHARE))                          \
+    X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \
+      W(STILL) | W(NETWORK) | W(SHARE) | W(SHADOW) | WORDS_OF_SESSION)                             \
+    X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK), W(STILL) | W(SHARE) | WORDS_OF_SESSION)       \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \
     X(PACK, "pack", 0, 0)
 
@@ -236,12 +268,14 @@ static const struct guest_word_row {
 #undef X
 
 #define W(WORD) GUEST_WORD_BIT(GUEST_WORD_##WORD)
+#define WORDS_OF_SESSION (W(SESSION) | W(RESCUE) | W(TERMINAL) | W(ROWS) | W(COLUMNS))
 #define X(VERB, NAME, REQUIRED, OPTIONAL) {NAME, REQUIRED, (REQUIRED) | (OPTIONAL)},
 static const struct guest_verb_row {
     const char *name;
     guest_word_set required, taken;
 } guest_verbs[GUEST_VERB_COUNT] = {GUEST_VERBS(X)};
 #undef X
+#undef WORDS_OF_SESSION
 #undef W
 
 #define X(HOOK, NAME, DIRECTORY, MERGED) {NAME, DIRECTORY, MERGED},

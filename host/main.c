@@ -34,11 +34,15 @@ static int finish(struct error *err)
     return code;
 }
 
+#define NO_STATUS (-1)
+
 static int run_command(void *argument)
 {
     const struct options *options = argument;
+    int status = NO_STATUS;
+    int code = finish(commands_run(options, &status));
 
-    return finish(commands_run(options));
+    return code == EXIT_DONE && status != NO_STATUS ? SUPERVISOR_PASSES_ON + status : code;
 }
 
 static struct error *print(const char *text)
@@ -96,6 +100,8 @@ static int run_supervised(struct options *options)
 {
     int code = supervise(run_command, options);
 
+    if (code >= SUPERVISOR_PASSES_ON)
+        return code - SUPERVISOR_PASSES_ON;
     if (code == EXIT_AGAIN)
         return finish(error_new(EXIT_OTHER, "run command '%s': the cache is damaged over and over",
                                 options->command->name));

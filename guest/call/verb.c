@@ -84,19 +84,40 @@ static void describe(struct guest *guest, const struct outcome *outcome)
     guest->output_reported = guest->output.written;
 }
 
+static void free_list(char **list)
+{
+    free(list[0]);
+    free(list);
+}
+
+/* Runs PLAN, the environment of which is set. */
+static int run_in_environment(struct guest *guest, struct sandbox_plan *plan)
+{
+    struct outcome outcome;
+    char **command = NULL;
+
+    plan->is_session = words_flag(plan->words, GUEST_WORD_SESSION);
+    if (plan->is_session && job_list(GUEST_JOB_COMMAND, &command, &guest->fault))
+        return -1;
+    if (command != NULL && command[0] != NULL)
+        plan->command = command;
+    int status = script_run(plan, &guest->output, &outcome, &guest->fault);
+
+    if (command != NULL)
+        free_list(command);
+    if (status == 0)
+        describe(guest, &outcome);
+    return status;
+}
+
 /* Runs PLAN with the environment file ENVIRONMENT. */
 static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *environment)
 {
-    struct outcome outcome;
-
-    if (job_environment(environment, &plan->environment, &guest->fault))
+    if (job_list(environment, &plan->environment, &guest->fault))
         return -1;
-    int status = script_run(plan, &guest->output, &outcome, &guest->fault);
+    int status = run_in_environment(guest, plan);
 
-    free(plan->environment[0]);
-    free(plan->environment);
-    if (status == 0)
-        describe(guest, &outcome);
+    free_list(plan->environment);
     return status;
 }
 

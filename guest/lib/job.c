@@ -56,32 +56,36 @@ static char *read_bytes(const char *name, size_t *ret_length, struct fault *faul
     return bytes;
 }
 
-int job_environment(const char *name, char ***ret, struct fault *fault)
+static size_t count_strings(const char *bytes, size_t length)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < length; i++)
+        count += bytes[i] == '\0';
+    return count + 1; /* the last one's NUL byte may be missing */
+}
+
+int job_list(const char *name, char ***ret, struct fault *fault)
 {
     size_t length = 0;
     char *bytes = job_has(name) ? read_bytes(name, &length, fault) : calloc(1, 1);
 
     if (bytes == NULL)
         return -1;
-    char **environment = calloc(JOB_ENVIRONMENT_MAX + 1, sizeof *environment);
+    size_t most = count_strings(bytes, length);
+    char **list = most <= JOB_LIST_MAX ? calloc(most + 1, sizeof *list) : NULL;
 
-    if (environment == NULL) {
+    if (list == NULL) {
         free(bytes);
-        return fault_set(fault, ENOMEM, "read '%s'", name);
+        return fault_set(fault, most <= JOB_LIST_MAX ? ENOMEM : E2BIG, "read '%s'", name);
     }
     size_t count = 0;
 
-    for (char *at = bytes; at < bytes + length; at += strlen(at) + 1) {
-        if (count == JOB_ENVIRONMENT_MAX) {
-            free(environment);
-            free(bytes);
-            return fault_set(fault, E2BIG, "read '%s'", name);
-        }
-        environment[count++] = at;
-    }
+    for (char *at = bytes; at < bytes + length; at += strlen(at) + 1)
+        list[count++] = at;
     if (count == 0)
         free(bytes);
-    *ret = environment;
+    *ret = list;
     return 0;
 }
 

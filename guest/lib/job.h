@@ -10,7 +10,7 @@
 
 #include "guest/lib/fault.h"
 
-#define JOB_ENVIRONMENT_MAX 4096 /* variables */
+#define JOB_LIST_MAX 65536 /* strings */
 
 /* Creates the file PATH, or empties it. Returns a descriptor, or -1 with FAULT, also if PATH is not
  * GUEST_JOB_DIR/NAME. */
@@ -19,10 +19,10 @@ int job_create(const char *path, struct fault *fault);
 /* Returns whether the job has the file NAME. */
 bool job_has(const char *name);
 
-/* Reads the file NAME as an environment: *RET is a new array, ended by NULL, whose strings all lie
- * in the memory of (*RET)[0]; the caller frees both. A missing file is an empty environment.
- * Returns 0, or -1 with FAULT. */
-int job_environment(const char *name, char ***ret, struct fault *fault);
+/* Reads the file NAME as a list of strings, each ended by a NUL byte, such as an environment: *RET
+ * is a new array, ended by NULL, whose strings all lie in the memory of (*RET)[0]; the caller frees
+ * both. A missing file is an empty list. Returns 0, or -1 with FAULT. */
+int job_list(const char *name, char ***ret, struct fault *fault);
 
 /* Copies the file NAME to the new file TO with MODE. Returns 0, or -1 with FAULT. */
 int job_copy(const char *name, const char *to, unsigned mode, struct fault *fault);

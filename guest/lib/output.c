@@ -1,5 +1,6 @@
 #include "guest/lib/output.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,13 +26,20 @@ int output_open(struct output *output, struct fault *fault)
     return 0;
 }
 
-bool output_read(struct output *output, int fd)
+bool output_read(struct output *output, int fd, unsigned kind)
 {
-    ssize_t got = read(fd, output->bytes, sizeof output->bytes);
+    size_t header = kind == OUTPUT_PLAIN ? 0 : GUEST_STREAM_HEADER;
+    ssize_t got = read(fd, output->bytes + header, sizeof output->bytes - header);
 
     output->start = 0;
-    output->end = got > 0 ? (size_t)got : 0;
-    return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
+    output->end = 0;
+    if (got <= 0)
+        return got < 0 && (errno == EINTR || errno == EAGAIN);
+    uint32_t number = htole32(kind << GUEST_STREAM_KIND_SHIFT | (uint32_t)got);
+
+    memcpy(output->bytes, &number, header);
+    output->end = header + (size_t)got;
+    return true;
 }
 
 void output_write(struct output *output)
@@ -60,11 +68,11 @@ static void flush(struct output *output)
     }
 }
 
-void output_drain(struct output *output, int fd)
+void output_drain(struct output *output, int fd, unsigned kind)
 {
     do {
         flush(output);
-    } while (output_read(output, fd));
+    } while (output_read(output, fd, kind));
 }
 
 void output_note(struct output *output, const char *text)

@@ -1,7 +1,7 @@
 /*
- * The port that carries the scripts' output to the user. The buffer holds what was read from a
- * script and is not written yet; a script is read only while that is empty, so that a slow host
- * slows the script down.
+ * The port that carries the scripts' output to the user, plain or, for a session of the user's, in
+ * frames (guest/contract.h). The buffer holds what was read from a script and is not written yet; a
+ * script is read only while that is empty, so that a slow host slows the script down.
  */
 #ifndef VMBUILD_GUEST_OUTPUT_H
 #define VMBUILD_GUEST_OUTPUT_H
@@ -23,8 +23,11 @@ struct output {
 /* Opens the port, before anything else is done with it. Returns 0, or -1 with FAULT. */
 int output_open(struct output *output, struct fault *fault);
 
-/* Reads from FD; nothing may be pending. Returns false at its end. */
-bool output_read(struct output *output, int fd);
+/* What is written of a script: bytes alone, or frames of this kind (enum guest_stream). */
+#define OUTPUT_PLAIN 0
+
+/* Reads from FD, for frames of KIND; nothing may be pending. Returns false at its end. */
+bool output_read(struct output *output, int fd, unsigned kind);
 
 static inline bool output_pending(const struct output *output)
 {
@@ -36,7 +39,7 @@ static inline bool output_pending(const struct output *output)
 void output_write(struct output *output);
 
 /* Reads FD, all of whose writers have ended, to its end, and writes everything. */
-void output_drain(struct output *output, int fd);
+void output_drain(struct output *output, int fd, unsigned kind);
 
 /* Writes the line "vmbuild: TEXT" to the port. */
 void output_note(struct output *output, const char *text);

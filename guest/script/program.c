@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,5 +79,55 @@ void program_run(const char *name, bool in_image, char **environment)
         run_in_image(name, environment);
     else
         run_in_builder(name, environment);
+    _exit(PROGRAM_NOT_RUN);
+}
+
+/* Runs the first of the image's shells that there is. */
+static void run_images_shell(void)
+{
+    static const char *const shells[] = {"/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh"};
+
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+        if (access(shells[i], X_OK) == 0)
+            execl(shells[i], strrchr(shells[i], '/') + 1, (char *)NULL);
+    dprintf(STDERR_FILENO,
+            "vmbuild: the image has no shell; with --rescue there is the builder's\n");
+}
+
+/* Runs the builder's shell in the image. Its programs are put to the end of PATH. */
+static void run_rescue_shell(void)
+{
+    static char script[] = VIEW_RESCUE " --install -s " VIEW_RESCUE_FOLDER " && "
+                                       "PATH=$PATH:" VIEW_RESCUE_FOLDER " exec " VIEW_RESCUE " sh";
+
+    execl(VIEW_RESCUE, "sh", "-c", script, (char *)NULL);
+    dprintf(STDERR_FILENO, "vmbuild: run '%s': %s\n", VIEW_RESCUE, strerror(errno));
+}
+
+static void run_builders_shell(void)
+{
+    execl("/bin/busybox", "sh", (char *)NULL);
+    dprintf(STDERR_FILENO, "vmbuild: run '/bin/busybox': %s\n", strerror(errno));
+}
+
+void program_run_session(char **command, bool in_image, bool rescue, const char *terminal,
+                         char **environment)
+{
+    environ = environment;
+    if (terminal != NULL && setenv("TERM", terminal, 1))
+        _exit(PROGRAM_NOT_RUN);
+    if (command != NULL) {
+        execvp(*command, command);
+        int cause = errno;
+
+        dprintf(STDERR_FILENO, "vmbuild: run '%s': %s\n", *command, strerror(cause));
+        _exit(cause == ENOENT ? PROGRAM_NOT_RUN : PROGRAM_NOT_ALLOWED);
+    }
+    if (!in_image)
+        run_builders_shell();
+    else if (rescue)
+        run_rescue_shell();
+    else
+        run_images_shell();
     _exit(PROGRAM_NOT_RUN);
 }

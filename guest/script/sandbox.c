@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,6 +27,7 @@
 #include "guest/script/proc.h"
 #include "guest/script/program.h"
 #include "guest/script/shadow.h"
+#include "guest/script/streams.h"
 
 #define CGROUP "/sys/fs/cgroup/script"
 #define TERMINATE 'T'
@@ -36,6 +38,11 @@ struct report {
     int status;
     struct fault fault;
 };
+
+static bool has_terminal(const struct sandbox_plan *plan)
+{
+    return words_text(plan->words, GUEST_WORD_TERMINAL) != NULL;
+}
 
 int sandbox_set_up_cgroup(struct fault *fault)
 {
@@ -74,12 +81,13 @@ static void set_limits(void)
             dprintf(STDERR_FILENO, "vmbuild: set a resource limit: %s\n", strerror(errno));
 }
 
-/* Becomes the script. Standard output and error already lead to the output's pipe. */
+/* Becomes the script, or the session. The standard streams are connected already. */
 __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
 {
+    const char *terminal = words_text(plan->words, GUEST_WORD_TERMINAL);
     sigset_t none;
 
-    if (plan->script == NULL)
+    if (plan->script == NULL && !plan->is_session)
         _exit(0);
     sigemptyset(&none);
     signal(SIGPIPE, SIG_DFL);
@@ -88,27 +96,32 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
     set_limits();
     umask(022);
     setsid();
+    if (terminal != NULL && ioctl(STDIN_FILENO, TIOCSCTTY, 0))
+        dprintf(STDERR_FILENO, "vmbuild: take the terminal: %s\n", strerror(errno));
     if (chdir(plan->directory)) {
         dprintf(STDERR_FILENO, "vmbuild: enter the directory '%s': %s\n", plan->directory,
                 strerror(errno));
         _exit(PROGRAM_NOT_RUN);
     }
+    if (plan->is_session)
+        program_run_session(plan->command, plan->view != NULL,
+                            words_flag(plan->words, GUEST_WORD_RESCUE), terminal,
+                            plan->environment);
     program_run(plan->script, plan->view != NULL, plan->environment);
 }
 
-static int connect_streams(int output, struct fault *fault)
+/* Makes the terminal of a session. *RET is its other end. Returns 0, or -1 with FAULT. */
+static int connect_terminal(const struct words *words, int *ret, struct fault *fault)
 {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(output, STDERR_FILENO) < 0)
-        return fault_set(fault, errno, "set up the script's standard streams");
-    close(null);
-    return 0;
+    *ret = streams_make_terminal((unsigned short)words_number(words, GUEST_WORD_ROWS),
+                                 (unsigned short)words_number(words, GUEST_WORD_COLUMNS), fault);
+    return *ret < 0 ? -1 : 0;
 }
 
-/* Prepares everything that the script finds when it starts. Returns 0, or -1 with FAULT. */
-static int set_up(const struct sandbox_plan *plan, int output, struct fault *fault)
+/* Prepares everything that the script finds when it starts. *RET_TERMINAL is the other end of the
+ * terminal, if it has one. Returns 0, or -1 with FAULT. */
+static int set_up(const struct sandbox_plan *plan, const struct streams *streams, int *ret_terminal,
+                  struct fault *fault)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
         return fault_set(fault, errno, "separate the script's mounts");
@@ -118,13 +131,14 @@ static int set_up(const struct sandbox_plan *plan, int output, struct fault *fau
         (proc_mount("/proc", "/proc", fault) || dev_mount("/dev", "/dev", fault) ||
          view_show_shares(plan->words, fault)))
         return -1;
-    if (plan->view != NULL && view_enter(plan->view, plan->script, fault))
+    if (plan->view != NULL &&
+        view_enter(plan->view, plan->script, words_flag(plan->words, GUEST_WORD_RESCUE), fault))
         return -1;
-    return connect_streams(output, fault) ||
-                   (plan->view != NULL && words_flag(plan->words, GUEST_WORD_SHADOW) &&
-                    shadow_set_up(fault))
-               ? -1
-               : 0;
+    if (has_terminal(plan) ? connect_terminal(plan->words, ret_terminal, fault)
+                           : streams_connect(streams, fault))
+        return -1;
+    return plan->view != NULL && words_flag(plan->words, GUEST_WORD_SHADOW) ? shadow_set_up(fault)
+                                                                            : 0;
 }
 
 /* Reaps everything until SCRIPT has ended, and passes on SIGTERM if CHANNEL asks for it. Returns
@@ -158,39 +172,61 @@ static int reap(pid_t script, int signals, int channel)
     }
 }
 
-/* Closes all descriptors but the standard ones and these two. This process is forked from init and
- * never executes another program; without this, a script could take init's channel to the host from
- * it (pidfd_getfd(2)). */
-static int close_others(int one, int other)
+/* Closes all descriptors but the standard ones, CHANNEL and STREAMS. This process is forked from
+ * init and never executes another program; without this, a script could take init's channel to the
+ * host from it (pidfd_getfd(2)). */
+static int close_others(int channel, const struct streams *streams)
 {
-    unsigned low = (unsigned)(one < other ? one : other);
-    unsigned high = (unsigned)(one < other ? other : one);
+    const int kept[] = {channel, streams->input, streams->output, streams->error};
+    unsigned next = STDERR_FILENO + 1;
 
-    return (low > STDERR_FILENO + 1 && close_range(STDERR_FILENO + 1, low - 1, 0)) ||
-                   (high > low + 1 && close_range(low + 1, high - 1, 0)) ||
-                   close_range(high + 1, ~0u, 0)
-               ? -1
-               : 0;
+    for (;;) {
+        unsigned nearest = ~0u;
+
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+            if (kept[i] >= (int)next && (unsigned)kept[i] < nearest)
+                nearest = (unsigned)kept[i];
+        if (nearest == ~0u)
+            return close_range(next, ~0u, 0);
+        if (nearest > next && close_range(next, nearest - 1, 0))
+            return -1;
+        next = nearest + 1;
+    }
 }
 
-/* PID 1 of the sandbox. */
-__attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, int channel,
-                                              int output)
+/* Prepares PID 1 of the sandbox and what it runs, and hands the terminal out, if there is one.
+ * *RET_SIGNALS is where it hears of its children. Returns 0, or -1 with FAULT. */
+static int prepare(const struct sandbox_plan *plan, int channel, const struct streams *streams,
+                   int *ret_signals, struct fault *fault)
 {
-    static struct report report;
     sigset_t child;
+    int terminal = -1;
 
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     prctl(PR_SET_NAME, "sandbox");
     sigprocmask(SIG_SETMASK, &child, NULL);
-    int closed = close_others(channel, output);
-    int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    int status = close_others(channel, streams);
 
-    if (closed || signals < 0) {
-        fault_set(&report.fault, errno, "watch the script");
-    } else if (set_up(plan, output, &report.fault) == 0) {
-        close(output);
+    *ret_signals = status ? -1 : signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    status = *ret_signals < 0 ? fault_set(fault, errno, "watch the script")
+                              : set_up(plan, streams, &terminal, fault);
+    if (has_terminal(plan) && streams_hand_over(channel, terminal) && status == 0)
+        status = fault_set(fault, errno, "hand out the terminal");
+    if (terminal >= 0)
+        close(terminal);
+    return status;
+}
+
+/* PID 1 of the sandbox. */
+__attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, int channel,
+                                              struct streams *streams)
+{
+    static struct report report;
+    int signals;
+
+    if (prepare(plan, channel, streams, &signals, &report.fault) == 0) {
+        streams_close(streams);
         pid_t script = fork();
 
         if (script == 0)
@@ -230,35 +266,57 @@ static pid_t clone_into_sandbox(bool own_network)
     return pid;
 }
 
+/* Starts the processes of PLAN, with the outer end of *CHANNEL as *RET's. INNER and OUTER are the
+ * ends of their streams. Returns 0, or -1 with errno. */
+static int start(const struct sandbox_plan *plan, const int *channel, struct streams *inner,
+                 const struct streams *outer, struct sandbox *ret)
+{
+    pid_t pid = clone_into_sandbox(plan->own_network);
+
+    if (pid == 0)
+        be_init(plan, channel[1], inner);
+    if (pid < 0)
+        return -1;
+    *ret = (struct sandbox){.pid = pid,
+                            .channel = channel[0],
+                            .output = outer->output,
+                            .error = outer->error,
+                            .input = outer->input};
+    return 0;
+}
+
+/* Takes the terminal that SANDBOX hands out. Without one, its report will tell why. */
+static void take_terminal(struct sandbox *sandbox)
+{
+    sandbox->output = streams_take_over(sandbox->channel);
+    if (sandbox->output < 0)
+        return;
+    (void)fcntl(sandbox->output, F_SETFL, O_RDWR | O_NONBLOCK);
+    sandbox->input = fcntl(sandbox->output, F_DUPFD_CLOEXEC, 0);
+}
+
 int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct fault *fault)
 {
     int channel[2];
-    int output[2];
+    struct streams inner = STREAMS_NONE, outer = STREAMS_NONE;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel))
         return fault_set(fault, errno, "start a sandbox");
-    if (pipe2(output, O_CLOEXEC)) {
-        int cause = errno;
+    int status = has_terminal(plan) ? 0 : streams_make(plan->is_session, &inner, &outer);
 
-        close(channel[0]);
-        close(channel[1]);
-        return fault_set(fault, cause, "start a sandbox");
-    }
-    /* The mode is for a script that has changed its user and opens /dev/stdout. */
-    pid_t pid = fchmod(output[1], 0622) ? -1 : clone_into_sandbox(plan->own_network);
-
-    if (pid == 0)
-        be_init(plan, channel[1], output[1]);
+    if (status == 0)
+        status = start(plan, channel, &inner, &outer, ret);
     int cause = errno;
 
     close(channel[1]);
-    close(output[1]);
-    if (pid < 0) {
+    streams_close(&inner);
+    if (status) {
         close(channel[0]);
-        close(output[0]);
+        streams_close(&outer);
         return fault_set(fault, cause, "start a sandbox");
     }
-    *ret = (struct sandbox){.pid = pid, .channel = channel[0], .output = output[0]};
+    if (has_terminal(plan))
+        take_terminal(ret);
     return 0;
 }
 

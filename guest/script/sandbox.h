@@ -3,6 +3,9 @@
  * starts the script, reaps orphans, and ends when the script's main process does; the kernel then
  * kills all others. What a script does to "all processes", or with reboot(2), stays inside. A
  * cgroup limits their number, so that a fork bomb leaves the guest able to fork.
+ *
+ * A session of the user's has the same sandbox, with streams that lead both ways: pipes, or a
+ * terminal, which is made inside, of the devpts that the session sees, and handed out.
  */
 #ifndef VMBUILD_GUEST_SANDBOX_H
 #define VMBUILD_GUEST_SANDBOX_H
@@ -21,13 +24,17 @@ struct sandbox_plan {
     const struct words *words; /* of the call */
     char **environment;
     bool own_network; /* with nothing but loopback */
+    bool is_session;  /* of the user's, in place of the script */
+    char **command;   /* of a session; NULL: a shell */
 };
 
 /* A running sandbox. */
 struct sandbox {
     pid_t pid;
     int channel; /* to its init; readable once the script has ended or failed */
-    int output;  /* read end of the script's standard output and error */
+    int output;  /* what the script writes: standard output and, unless there is ERROR, error */
+    int error;   /* of a session with pipes; else below 0 */
+    int input;   /* what a session reads, which does not block; else below 0 */
 };
 
 /* Makes the cgroup; once, at boot. Returns 0, or -1 with FAULT. */
@@ -40,7 +47,7 @@ int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct f
 void sandbox_terminate(const struct sandbox *sandbox);
 void sandbox_kill(const struct sandbox *sandbox);
 
-/* Waits until all processes of SANDBOX have ended, and closes its channel; the output stays open.
+/* Waits until all processes of SANDBOX have ended, and closes its channel; its streams stay open.
  * *RET_STATUS is the script's wait status. Returns 0, or -1 with FAULT if the script was not
  * started. */
 int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault);

@@ -8,6 +8,7 @@
 
 #include "guest/disk/scratch.h"
 #include "guest/lib/file.h"
+#include "guest/script/session_input.h"
 
 #define GRACE_MS 1000      /* from SIGTERM to SIGKILL */
 #define DISK_PERIOD_MS 100 /* the kernel sends no event when a disk fills up */
@@ -54,58 +55,126 @@ static int64_t keep_time(const struct sandbox *sandbox, enum phase *phase, int64
     return 0;
 }
 
-/* Passes on output until the sandbox reports its end. Returns whether the time limit was
- * reached. */
-static bool supervise(const struct sandbox *sandbox, int64_t timeout, struct output *output,
-                      struct outcome *outcome)
-{
-    enum phase phase = RUNNING;
-    int64_t deadline = milliseconds() + timeout * 1000;
-    int64_t next_look = 0;
-    bool open = true;
+/* What is watched while a script runs. */
+enum watched { SANDBOX_CHANNEL, PORT, OUTPUT, ERROR, INPUT, WATCHED_COUNT };
 
+/* A script that runs. */
+struct run {
+    struct sandbox sandbox;
+    struct output *output;
+    unsigned output_kind, error_kind; /* of frames (output.h) */
+    bool output_open, error_open;
+    struct session_input input; /* of a session */
+    bool is_session;
+    enum phase phase;
+    int64_t deadline;
+    int64_t next_look; /* at the disk */
+};
+
+/* Fills POLL_FDS with what there is to wait for now. */
+static void watch(const struct run *run, struct pollfd *poll_fds)
+{
+    const struct sandbox *sandbox = &run->sandbox;
+    bool pending = output_pending(run->output);
+    bool reads = run->is_session && session_input_wants_port(&run->input);
+    bool passes = run->is_session && session_input_wants_target(&run->input);
+    short port = (short)((pending ? POLLOUT : 0) | (reads ? POLLIN : 0));
+
+    poll_fds[SANDBOX_CHANNEL] = (struct pollfd){.fd = sandbox->channel, .events = POLLIN};
+    poll_fds[PORT] = (struct pollfd){.fd = port ? run->output->port : -1, .events = port};
+    poll_fds[OUTPUT] = (struct pollfd){.fd = !pending && run->output_open ? sandbox->output : -1,
+                                       .events = POLLIN};
+    poll_fds[ERROR] =
+        (struct pollfd){.fd = !pending && run->error_open ? sandbox->error : -1, .events = POLLIN};
+    poll_fds[INPUT] = (struct pollfd){.fd = passes ? run->input.target : -1, .events = POLLOUT};
+}
+
+/* Passes on what can be. */
+static void pass_on(struct run *run, const struct pollfd *poll_fds)
+{
+    if (poll_fds[PORT].revents & ~POLLIN)
+        output_write(run->output);
+    if (poll_fds[PORT].revents & POLLIN)
+        session_input_read(&run->input);
+    if (poll_fds[INPUT].revents)
+        session_input_pass(&run->input);
+    if (poll_fds[OUTPUT].revents)
+        run->output_open = output_read(run->output, run->sandbox.output, run->output_kind);
+    if (poll_fds[ERROR].revents && !output_pending(run->output))
+        run->error_open = output_read(run->output, run->sandbox.error, run->error_kind);
+}
+
+/* Passes on the streams until the sandbox reports its end. Returns whether the time limit was
+ * reached. */
+static bool supervise(struct run *run, struct outcome *outcome)
+{
     for (;;) {
         int64_t now = milliseconds();
 
-        if (now >= next_look) {
+        if (now >= run->next_look) {
             outcome->disk_full |= scratch_is_full();
-            next_look = now + DISK_PERIOD_MS;
+            run->next_look = now + DISK_PERIOD_MS;
         }
-        int64_t left = keep_time(sandbox, &phase, &deadline);
-        int64_t wait = phase == KILLED || left > DISK_PERIOD_MS ? DISK_PERIOD_MS : left;
-        bool pending = output_pending(output);
-        struct pollfd poll_fds[] = {
-            {.fd = sandbox->channel, .events = POLLIN},
-            {.fd = pending ? output->port : -1, .events = POLLOUT},
-            {.fd = !pending && open ? sandbox->output : -1, .events = POLLIN},
-        };
+        int64_t left = keep_time(&run->sandbox, &run->phase, &run->deadline);
+        int64_t wait = run->phase == KILLED || left > DISK_PERIOD_MS ? DISK_PERIOD_MS : left;
+        struct pollfd poll_fds[WATCHED_COUNT];
 
-        if (poll(poll_fds, 3, (int)wait) <= 0)
+        watch(run, poll_fds);
+        if (poll(poll_fds, WATCHED_COUNT, (int)wait) <= 0)
             continue;
-        if (poll_fds[1].revents)
-            output_write(output);
-        if (poll_fds[2].revents)
-            open = output_read(output, sandbox->output);
-        if (poll_fds[0].revents)
-            return phase != RUNNING;
+        pass_on(run, poll_fds);
+        if (poll_fds[SANDBOX_CHANNEL].revents)
+            return run->phase != RUNNING;
     }
+}
+
+/* Starts PLAN. Returns 0, or -1 with FAULT. */
+static int start(const struct sandbox_plan *plan, struct output *output, struct run *ret,
+                 struct fault *fault)
+{
+    int64_t timeout = words_number(plan->words, GUEST_WORD_TIMEOUT);
+
+    *ret = (struct run){.output = output,
+                        .output_kind = plan->is_session ? GUEST_STREAM_OUTPUT : OUTPUT_PLAIN,
+                        .error_kind = GUEST_STREAM_ERROR,
+                        .is_session = plan->is_session,
+                        .deadline = milliseconds() + timeout * 1000};
+    if (sandbox_start(plan, &ret->sandbox, fault))
+        return -1;
+    ret->output_open = ret->sandbox.output >= 0;
+    ret->error_open = ret->sandbox.error >= 0;
+    session_input_start(&ret->input, output->port, ret->sandbox.input,
+                        words_text(plan->words, GUEST_WORD_TERMINAL) != NULL);
+    return 0;
+}
+
+/* Passes on what the script has written last, and closes its streams. */
+static void finish(struct run *run)
+{
+    if (run->sandbox.output >= 0) {
+        output_drain(run->output, run->sandbox.output, run->output_kind);
+        close(run->sandbox.output);
+    }
+    if (run->sandbox.error >= 0) {
+        output_drain(run->output, run->sandbox.error, run->error_kind);
+        close(run->sandbox.error);
+    }
+    session_input_end(&run->input);
 }
 
 int script_run(const struct sandbox_plan *plan, struct output *output, struct outcome *ret,
                struct fault *fault)
 {
-    struct sandbox sandbox;
+    static struct run run;
     struct outcome outcome = {0};
-    int64_t timeout = words_number(plan->words, GUEST_WORD_TIMEOUT);
     uint64_t oom_kills = count_oom_kills();
 
-    if (sandbox_start(plan, &sandbox, fault))
+    if (start(plan, output, &run, fault))
         return -1;
-    outcome.timed_out = supervise(&sandbox, timeout, output, &outcome);
-    int status = sandbox_wait(&sandbox, &outcome.status, fault);
+    outcome.timed_out = supervise(&run, &outcome);
+    int status = sandbox_wait(&run.sandbox, &outcome.status, fault);
 
-    output_drain(output, sandbox.output);
-    close(sandbox.output);
+    finish(&run);
     outcome.oom_kills = count_oom_kills() - oom_kills;
     outcome.disk_full |= scratch_is_full();
     if (status == 0)

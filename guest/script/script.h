@@ -1,5 +1,6 @@
 /*
- * Running a script to its end: its output goes to the port as it comes, its time limit is enforced
+ * Running a script or a session of the user's to its end: its output goes to the port as it comes,
+ * a session's input comes from there (session_input.h), its time limit is enforced
  * (SIGTERM, and a second later SIGKILL), and what happened meanwhile is noticed: processes killed
  * for want of memory, a full disk.
  */

@@ -176,12 +176,24 @@ static int copy_script(const char *script, struct fault *fault)
     return job_copy(script, to, 0755, fault);
 }
 
+/* Shows the builder's busybox in the view, and makes room for its applets. */
+static int show_rescue(struct fault *fault)
+{
+    static const char target[] = GUEST_SCRATCH_MNT VIEW_RESCUE;
+    int fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+
+    if (fd < 0 || close(fd) || mount("/bin/busybox", target, NULL, MS_BIND, NULL) ||
+        mkdir(GUEST_SCRATCH_MNT VIEW_RESCUE_FOLDER, 0755))
+        return fault_set(fault, errno, "show the builder's shell at '%s'", VIEW_RESCUE);
+    return 0;
+}
+
 int view_put(struct view *view, struct fault *fault)
 {
     return stand_ins_put(&view->stand_ins, fault);
 }
 
-int view_enter(const struct view *view, const char *script, struct fault *fault)
+int view_enter(const struct view *view, const char *script, bool rescue, struct fault *fault)
 {
     if (overlay_mount_with(STAND_INS_LAYER, view->has_points ? POINTS : NULL, fault))
         return -1;
@@ -193,7 +205,7 @@ int view_enter(const struct view *view, const char *script, struct fault *fault)
         if (mounted->mount(mounted, path, fault))
             return -1;
     }
-    if (script != NULL && copy_script(script, fault))
+    if ((script != NULL && copy_script(script, fault)) || (rescue && show_rescue(fault)))
         return -1;
     /* Like switch_root: the initramfs cannot be pivoted away, only covered. */
     if (chdir(GUEST_SCRATCH_MNT) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") ||

@@ -15,13 +15,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "guest/contract.h"
 #include "guest/lib/fault.h"
 #include "guest/lib/words.h"
 #include "guest/script/stand_in.h"
 #include "guest/tar/path.h"
 
 /* Where the script lies while it runs: below /dev, which no script cleans out. */
-#define VIEW_SCRIPT_FOLDER "/dev/vmbuild"
+#define VIEW_SCRIPT_FOLDER GUEST_JOB_VIEW_DIR
+
+/* There as well, for a session that asks for it: the builder's busybox, and its applets. */
+#define VIEW_RESCUE VIEW_SCRIPT_FOLDER "/busybox"
+#define VIEW_RESCUE_FOLDER VIEW_SCRIPT_FOLDER "/bin"
 
 struct view_mount {
     const char *target; /* as the user named it */
@@ -45,10 +50,10 @@ int view_prepare(const struct words *words, struct view *ret, struct fault *faul
 /* Makes the layer ready to be part of VIEW. Returns 0, or -1 with FAULT. */
 int view_put(struct view *view, struct fault *fault);
 
-/* Mounts everything, puts the job's file SCRIPT, unless that is NULL, into VIEW_SCRIPT_FOLDER, and
- * makes the view the root of the process. To be called in the namespaces of the script. Returns 0,
- * or -1 with FAULT. */
-int view_enter(const struct view *view, const char *script, struct fault *fault);
+/* Mounts everything, puts the job's file SCRIPT, unless that is NULL, into VIEW_SCRIPT_FOLDER, with
+ * RESCUE the builder's busybox as well, and makes the view the root of the process. To be called in
+ * the namespaces of the script. Returns 0, or -1 with FAULT. */
+int view_enter(const struct view *view, const char *script, bool rescue, struct fault *fault);
 
 /* Mounts the shares in WORDS in the builder's environment, except those that would cover what a
  * hook needs. To be called in the namespaces of the hook. Returns 0, or -1 with FAULT. */

@@ -65,12 +65,20 @@ static struct error *check_architecture(const struct build_state *state)
 {
     const char *architecture = json_get_string(state->base->config, "architecture");
 
-    if (state->spec->run_as_root == NULL || architecture == NULL || runs_in_guest(architecture))
+    bool runs = state->spec->run_as_root != NULL || state->build->session != NULL;
+
+    if (!runs || architecture == NULL || runs_in_guest(architecture))
         return NULL;
     return error_new(EXIT_INPUT,
                      "open image '%s': runAsRoot needs programs for " MACHINE_ARCHITECTURE
                      ", but the image is for '%.40s'",
                      state->spec->from_image, architecture);
+}
+
+/* Whether the build makes an image: a session whose image is not stored does not. */
+static bool makes_image(const struct build *build)
+{
+    return build->session == NULL || build->session->is_stored;
 }
 
 /* Opens the base image. Its tars are needed only by a base disk that is yet to be made, or by the
@@ -83,7 +91,7 @@ static struct error *open_base(struct build_state *state)
         .choice = {.name = spec->from_image_name,
                    .tag = spec->from_image_tag,
                    .architecture = spec->architecture.is_given ? spec->architecture.name : NULL},
-        .forms = output_wants_base(&state->build->output),
+        .forms = makes_image(state->build) ? output_wants_base(&state->build->output) : LAYER_BLOB,
         .store = state->build->store,
         .registry = state->build->registry};
 
@@ -192,17 +200,31 @@ static struct error *run_step(struct build_state *state, struct vm *vm, enum pla
     return NULL;
 }
 
+/* The same, as the user sees it. */
+static struct error *run_shown_step(struct build_state *state, struct vm *vm, enum plan_step step)
+{
+    if (step == PLAN_UNPACK || step == PLAN_PACK)
+        return NULL;
+    progress_start(plan_step_name(step));
+    TRY(run_step(state, vm, step));
+    progress_output_end();
+    progress_done();
+    return NULL;
+}
+
+/* Carries the steps out; with a session those before it, and then that. */
 static struct error *run_steps(struct build_state *state, struct vm *vm)
 {
+    const struct build_session *session = state->build->session;
+
     for (size_t i = 0; i < state->plan.step_count; i++) {
         enum plan_step step = state->plan.steps[i];
+        bool is_last = session != NULL && step == session->step;
 
-        if (step == PLAN_UNPACK || step == PLAN_PACK)
-            continue;
-        progress_start(plan_step_name(step));
-        TRY(run_step(state, vm, step));
-        progress_output_end();
-        progress_done();
+        if (!is_last || session->is_after)
+            TRY(run_shown_step(state, vm, step));
+        if (is_last)
+            return build_session_run(session, state->spec, vm);
     }
     return NULL;
 }
@@ -279,7 +301,7 @@ static struct error *launch(struct build_state *state)
     return NULL;
 }
 
-/* One VM from its disks to the layer; end_vm ends it. */
+/* One VM from its disks to the layer, unless WRITER is NULL; end_vm ends it. */
 static struct error *run_vm(struct build_state *state, struct layer_writer *writer,
                             bool *ret_damaged)
 {
@@ -291,14 +313,16 @@ static struct error *run_vm(struct build_state *state, struct layer_writer *writ
     if (!state->build->is_followed)
         TRY(confinement_enter(state->build, state->vm));
     TRY(run_steps(state, state->vm));
+    if (writer == NULL)
+        return NULL;
     progress_start("pack");
     TRY(vm_pack_layer(state->vm, layer_writer_sparse_sink(writer)));
     progress_done();
     return NULL;
 }
 
-/* The layer of a spec that needs the VM. A base disk that the guest cannot mount is made again,
- * once. */
+/* The layer of a spec that needs the VM, unless WRITER is NULL. A base disk that the guest cannot
+ * mount is made again, once. */
 static struct error *build_root_layer(struct build_state *state, struct layer_writer *writer)
 {
     bool damaged = false;
@@ -361,6 +385,17 @@ static void take_base_layers(struct build_state *state)
         base->layer_count = 0;
 }
 
+static void name_image(struct build_state *state)
+{
+    const struct build_session *session = state->build->session;
+    const struct image *base = state->base;
+    bool keeps = session != NULL && session->keeps_name && base != NULL && base->name != NULL &&
+                 base->tag != NULL;
+
+    state->image->name = xstrdup(keeps ? base->name : state->spec->name);
+    state->image->tag = xstrdup(keeps ? base->tag : state->spec->tag);
+}
+
 static struct error *make_image(struct build_state *state)
 {
     const struct spec *spec = state->spec;
@@ -368,8 +403,7 @@ static struct error *make_image(struct build_state *state)
     bool has_new_layer = needs_layer(state);
     struct layer layer = {0};
 
-    image->name = xstrdup(spec->name);
-    image->tag = xstrdup(spec->tag);
+    name_image(state);
     if (state->base != NULL)
         output_begin_checks(state->base, &state->build->output, state->build->store);
     if (has_new_layer)
@@ -394,24 +428,36 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
     return NULL;
 }
 
-static struct error *run(struct build_state *state)
+/* Makes the image and writes it. */
+static struct error *make_output(struct build_state *state)
 {
-    temporary_remove_abandoned();
-    plan_make(state->spec, &state->plan);
-    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture.name))
-        return error_new(EXIT_INPUT,
-                         "plan image '%s': scripts need " MACHINE_ARCHITECTURE
-                         ", but the image is for '%s'",
-                         state->spec->name, state->spec->architecture.name);
-    TRY(output_check(&state->build->output));
-    TRY(open_base(state));
-    if (state->plan.needs_vm)
-        vm_prepare(); /* before the threads of the layer's writer */
     TRY(make_image(state));
     progress_start("output");
     TRY(parallel_run(2, 2, finish, state));
     progress_done();
     return NULL;
+}
+
+static struct error *run(struct build_state *state)
+{
+    const struct build *build = state->build;
+
+    temporary_remove_abandoned();
+    if (build->session != NULL)
+        build_session_plan(build->session, state->spec, &state->plan);
+    else
+        plan_make(state->spec, &state->plan);
+    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture.name))
+        return error_new(EXIT_INPUT,
+                         "plan image '%s': scripts need " MACHINE_ARCHITECTURE
+                         ", but the image is for '%s'",
+                         state->spec->name, state->spec->architecture.name);
+    if (makes_image(build))
+        TRY(output_check(&build->output));
+    TRY(open_base(state));
+    if (state->plan.needs_vm)
+        vm_prepare(); /* before the threads of the layer's writer */
+    return makes_image(build) ? make_output(state) : build_root_layer(state, NULL);
 }
 
 /* store_run: builds. */

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "host/build/build_session.h"
 #include "host/format/output.h"
 #include "host/image/image_request.h"
 #include "host/lib/buffer.h"
@@ -27,7 +28,9 @@ struct build {
     bool is_followed;     /* by another build in this process, which may start a VM, too */
     struct log_file *log; /* that keeps the scripts' output, or NULL */
     struct store *store;
-    struct registry_access registry; /* for a base image in a registry */
+    struct registry_access registry;     /* for a base image in a registry */
+    const struct build_session *session; /* or NULL; unless its image is stored, OUTPUT is "-", and
+                                            nothing is written */
 };
 
 /* Carries BUILD out. Errors: every code of error.h; on error, no output is made or changed. */

@@ -37,6 +37,40 @@ const struct command command_table[COMMAND_COUNT] = {
                  "be left out. The spec file is described in `vmbuild-spec(5)`.\n\n"
                  "A spec without scripts needs no virtual machine, and none is started.",
          .supervised = true},
+    [COMMAND_SHELL] =
+        {.name = "shell",
+         .arguments = {IMAGE},
+         .arguments_min = 0,
+         .arguments_max = 1,
+         .summary = "open a root shell in an image, or at a step of a build",
+         .text =
+             "Boot a virtual machine and open a shell in it, as root and in exactly the view that "
+             "a script has: of an image what `runAsRoot` sees on top of it, and with `--spec` what "
+             "the script of a step sees, after all steps before it. By default that is "
+             "`runAsRoot`, or the first script of a spec without it. The script lies in "
+             "`/dev/vmbuild`, that of a hook in `/job`.\n\n"
+             "The shell is the image's `bash` or `sh`, and for hooks the builder's busybox. It has "
+             "the user's terminal, with job control and all keys but one: `Ctrl-]` typed three "
+             "times within a second ends the virtual machine, whatever state it is in. If standard "
+             "input or output is not a terminal, commands are read from standard input.\n\n"
+             "Nothing is stored unless `--commit` is given. The exit code is that of the shell.",
+         .supervised = true},
+    [COMMAND_RUN] =
+        {.name = "run",
+         .arguments = {IMAGE, {"COMMAND", ARGUMENT_TEXT, NULL}},
+         .arguments_min = 2,
+         .arguments_max = -1,
+         .summary = "run a command in an image",
+         .text =
+             "Boot a virtual machine and run a command in it, as root and in the view that "
+             "`runAsRoot` would have on top of the image, without a terminal. Standard input is "
+             "passed on unless it is a terminal; standard output and error come out as the command "
+             "writes them. What follows the image is the command, options included; a `--` before "
+             "it is left out.\n\n"
+             "Nothing is stored unless `--commit` is given. The exit code is the command's: 127 if "
+             "it is not in the image, and 128 and the number of the signal if one has killed it.",
+         .supervised = true,
+         .is_prefix = true},
     [COMMAND_EXPORT] =
         {.name = "export",
          .arguments = {IMAGE},

@@ -13,6 +13,8 @@
 
 enum command_id {
     COMMAND_BUILD,
+    COMMAND_SHELL,
+    COMMAND_RUN,
     COMMAND_EXPORT,
     COMMAND_PULL,
     COMMAND_PUSH,
@@ -38,6 +40,7 @@ struct command {
     const char *summary;              /* a phrase, for lists */
     const char *text;                 /* for the manual; see manual/mdoc.h for its form */
     bool supervised; /* makes temporaries or processes, so it runs under the supervisor */
+    bool is_prefix;  /* what follows its first argument is a command line with options of its own */
 };
 
 extern const struct command command_table[COMMAND_COUNT];

@@ -11,11 +11,15 @@ int commands_stand_in(char *const *argv)
     return confined_qemu_is_asked(argv[0]) ? confined_qemu_run(argv) : -1;
 }
 
-struct error *commands_run(const struct options *options)
+struct error *commands_run(const struct options *options, int *ret_status)
 {
     switch ((enum command_id)(options->command - command_table)) {
     case COMMAND_BUILD:
         return build_command(options);
+    case COMMAND_SHELL:
+        return shell_command(options, ret_status);
+    case COMMAND_RUN:
+        return run_in_image_command(options, ret_status);
     case COMMAND_EXPORT:
         return export_command(options);
     case COMMAND_PULL:

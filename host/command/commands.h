@@ -14,10 +14,13 @@ struct options;
  * this returns the exit code. */
 int commands_stand_in(char *const *argv);
 
-/* Runs the command that OPTIONS name. */
-[[nodiscard]] struct error *commands_run(const struct options *options);
+/* Runs the command that OPTIONS name. If it is one that ends as a program of the user's does,
+ * *RET_STATUS is that one's exit status; otherwise it is left as it is. */
+[[nodiscard]] struct error *commands_run(const struct options *options, int *ret_status);
 
 [[nodiscard]] struct error *build_command(const struct options *options);
+[[nodiscard]] struct error *shell_command(const struct options *options, int *ret_status);
+[[nodiscard]] struct error *run_in_image_command(const struct options *options, int *ret_status);
 [[nodiscard]] struct error *export_command(const struct options *options);
 [[nodiscard]] struct error *pull_command(const struct options *options);
 [[nodiscard]] struct error *push_command(const struct options *options);

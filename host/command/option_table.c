@@ -5,7 +5,9 @@
 #include "host/command/options.h"
 
 #define BIT(name) (1u << COMMAND_##name)
-#define IMAGES (BIT(BUILD) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
+#define SESSIONS (BIT(SHELL) | BIT(RUN))
+#define VMS (BIT(BUILD) | SESSIONS)
+#define IMAGES (VMS | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
 #define REGISTRIES (IMAGES | BIT(LOGIN) | BIT(LIST_TAGS))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
@@ -38,6 +40,16 @@ static const struct choice accelerators[] = {
     {0},
 };
 
+static const struct choice scripts[] = {
+    {"preMount", (int)PLAN_HOOK + GUEST_HOOK_PRE_MOUNT, "In the builder's environment."},
+    {"runAsRoot", PLAN_RUN_AS_ROOT, "In the image."},
+    {"postMount", (int)PLAN_HOOK + GUEST_HOOK_POST_MOUNT, "In the builder's environment."},
+    {"postUmount", (int)PLAN_HOOK + GUEST_HOOK_POST_UMOUNT, "In the builder's environment."},
+    {"extraCommands", (int)PLAN_HOOK + GUEST_HOOK_EXTRA_COMMANDS,
+     "In the builder's environment, in the layer's directory."},
+    {0},
+};
+
 static const struct choice trusts[] = {
     {"true", REGISTRY_TRUST_VERIFIED, "Certificates must be valid."},
     {"false", REGISTRY_TRUST_ANYONE,
@@ -67,7 +79,7 @@ const struct option_row option_table[] = {
     {.name = "spec",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD),
+     .commands = BIT(BUILD) | BIT(SHELL),
      .required = BIT(BUILD),
      MEMBER(spec),
      .argument = {"FILE", ARGUMENT_FILE, NULL},
@@ -77,7 +89,7 @@ const struct option_row option_table[] = {
     {.name = "set",
      .kind = OPTION_SET,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD),
+     .commands = VMS,
      .argument = {"KEY=VALUE", ARGUMENT_ASSIGNMENT, NULL},
      .summary = "set a key of the spec, as if it were in the file",
      .text = "Set a key of the spec, as if it were in the file. The value is JSON if the key takes "
@@ -86,28 +98,28 @@ const struct option_row option_table[] = {
     {.name = "memory",
      .kind = OPTION_OVERRIDE,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD),
+     .commands = VMS,
      .argument = {"MIB", ARGUMENT_TEXT, NULL},
      .summary = "memory of the VM; overrides the spec",
      .text = "The memory of the virtual machine in MiB. Overrides `memory` of the spec."},
     {.name = "cpus",
      .kind = OPTION_OVERRIDE,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD),
+     .commands = VMS,
      .argument = {"N", ARGUMENT_TEXT, NULL},
      .summary = "processors of the VM; overrides the spec",
      .text = "The number of processors of the virtual machine. Overrides `cpus` of the spec."},
     {.name = "timeout",
      .kind = OPTION_OVERRIDE,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD),
+     .commands = VMS,
      .argument = {"SECONDS", ARGUMENT_TEXT, NULL},
      .summary = "time limit of each script; overrides the spec",
      .text = "The time limit of each script in seconds. Overrides `timeout` of the spec."},
     {.name = "accel",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD) | BIT(DOCTOR),
+     .commands = VMS | BIT(DOCTOR),
      MEMBER(accelerator),
      .argument = {"ACCELERATOR", ARGUMENT_CHOICE, accelerators},
      .summary = "what runs the VM (default: auto)",
@@ -115,7 +127,7 @@ const struct option_row option_table[] = {
     {.name = "allow-network",
      .kind = OPTION_LIST,
      .group = OPTION_GROUP_BUILD,
-     .commands = BIT(BUILD),
+     .commands = VMS,
      MEMBER(allow_network),
      .argument = {"TARGET", ARGUMENT_TEXT, NULL},
      .summary = "let scripts with `network` reach the host or private addresses",
@@ -169,6 +181,32 @@ const struct option_row option_table[] = {
          "a terminal. Without this option, what is not text in UTF-8 appears as `cat -v` shows "
          "it, an escape as `^[`. A script that is not trusted could use it to hide what it "
          "wrote, or to type into the terminal."},
+    {.name = "before",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(SHELL),
+     MEMBER(before),
+     .argument = {"KEY", ARGUMENT_CHOICE, scripts},
+     .summary = "open the shell before the script KEY of the spec",
+     .text =
+         "Open the shell where the script of the spec's KEY would run, in its place, whether or "
+         "not the spec has one."},
+    {.name = "after",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(SHELL),
+     MEMBER(after),
+     .argument = {"KEY", ARGUMENT_CHOICE, scripts},
+     .summary = "open the shell after the script KEY of the spec",
+     .text = "Run the script of the spec's KEY, and then open the shell in the same view."},
+    {.name = "rescue",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(SHELL),
+     MEMBER(rescue),
+     .summary = "use the builder's shell instead of the image's",
+     .text = "Use the builder's busybox as the shell, for images that have none. Its programs are "
+             "in `/dev/vmbuild/bin`, at the end of `PATH`."},
     {.name = "dry-run",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,
@@ -213,6 +251,16 @@ const struct option_row option_table[] = {
      .argument = {"DIR", ARGUMENT_DIRECTORY, NULL},
      .summary = "the directory to create",
      .text = "The directory to create; with `--only-deps`, the file."},
+    {.name = "commit",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = SESSIONS,
+     MEMBER(output),
+     .argument = {"PATH", ARGUMENT_FILE, NULL},
+     .summary = "write an image of what the session leaves",
+     .text = "Write an image to PATH, as a build does, whose layer is what the session leaves. "
+             "It has the name of the image that the session was opened in, or that of the spec. "
+             "If the command of `run` fails, nothing is written, and the exit code is 5."},
     {.name = "only-deps",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_OUTPUT,
@@ -223,7 +271,7 @@ const struct option_row option_table[] = {
     {.name = "format",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_OUTPUT,
-     .commands = BIT(BUILD) | BIT(PULL),
+     .commands = VMS | BIT(PULL),
      MEMBER(format),
      .argument = {"FORMAT", ARGUMENT_CHOICE, formats},
      .summary = "format of the image (default: docker-archive)",
@@ -231,7 +279,7 @@ const struct option_row option_table[] = {
     {.name = "compression",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_OUTPUT,
-     .commands = BIT(BUILD) | BIT(PULL),
+     .commands = VMS | BIT(PULL),
      MEMBER(compression),
      .argument = {"COMPRESSION", ARGUMENT_CHOICE, compressions},
      .summary = "how the image is compressed (default: by the output's name)",
@@ -259,7 +307,7 @@ const struct option_row option_table[] = {
     {.name = "platform",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
-     .commands = IMAGES & ~BIT(BUILD),
+     .commands = IMAGES & ~VMS,
      MEMBER(platform),
      .argument = {"ARCH", ARGUMENT_ARCHITECTURE, NULL},
      .summary = "which image of an index (default: the host's)",

@@ -86,7 +86,8 @@ static struct error *set_choice(void *member, const struct option_row *row, cons
     static_assert(
         sizeof(enum output_format) == sizeof(int) && sizeof(enum compression) == sizeof(int) &&
         sizeof(enum accelerator) == sizeof(int) && sizeof(enum progress_mode) == sizeof(int) &&
-        sizeof(enum tarsum_version) == sizeof(int) && sizeof(enum registry_trust) == sizeof(int));
+        sizeof(enum tarsum_version) == sizeof(int) && sizeof(enum registry_trust) == sizeof(int) &&
+        sizeof(enum plan_step) == sizeof(int));
     if (choice == NULL)
         return refuse_choice("option", option, &row->argument, value);
     memcpy(member, &choice->value, sizeof choice->value);
@@ -120,14 +121,14 @@ static struct error *set_option(struct options *options, const struct option_row
     return NULL;
 }
 
-/* Fills TABLES with the options of COMMAND, or of all commands if it is NULL: then getopt_long is
- * to stop at the first argument. */
+/* Fills TABLES with the options of COMMAND, or of all commands if it is NULL: then, and if it is
+ * the prefix of another one, getopt_long is to stop at the first argument. */
 static void fill_tables(const struct command *command, struct getopt_tables *tables)
 {
     struct option *longs = tables->longs;
     char *letters = tables->letters;
 
-    if (command == NULL)
+    if (command == NULL || command->is_prefix)
         *letters++ = '+';
     *letters++ = ':'; /* tell a missing value from an unknown option */
     for (size_t i = 0; i < option_count; i++) {
@@ -332,6 +333,14 @@ static struct error *check(const struct parser *parser)
     return check_required(parser);
 }
 
+/* Takes what is left of the command line. What separates a prefix from its command is dropped. */
+static void take_arguments(int argc, char **argv, struct options *options)
+{
+    for (int i = optind; i < argc; i++)
+        if (!options->command->is_prefix || i != optind + 1 || strcmp(argv[i], "--") != 0)
+            strings_add(&options->arguments, argv[i]);
+}
+
 /* Parses what follows the command, the ARGC - 1 words after ARGV[0]. */
 static struct error *parse_words(int argc, char **argv, struct options *options)
 {
@@ -351,8 +360,7 @@ static struct error *parse_words(int argc, char **argv, struct options *options)
         parser.given[row - option_table] = true;
         TRY(set_option(options, row, optarg));
     }
-    while (optind < argc)
-        strings_add(&options->arguments, argv[optind++]);
+    take_arguments(argc, argv, options);
     return check(&parser);
 }
 

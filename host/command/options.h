@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/build/plan.h"
 #include "host/command/command_table.h"
 #include "host/format/output.h"
 #include "host/image/image_request.h"
@@ -33,6 +34,8 @@ struct options {
     size_t override_count;
     struct strings allow_network; /* --allow-network, as network/egress.h reads them */
     bool no_cache, dry_run, check;
+    enum plan_step before, after; /* of shell; 0: not given */
+    bool rescue;
     char *log;           /* --log */
     char *log_limit;     /* --log-limit, in MiB */
     uint64_t shown_most; /* of it, in bytes */

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -61,8 +62,10 @@ struct error *file_write(const void *bytes, size_t length, int to, const char *t
 
     while (length > 0) {
         ssize_t written = write(to, next, length);
+        struct pollfd writable = {.fd = to, .events = POLLOUT};
 
-        if (written < 0 && errno == EINTR)
+        /* Another program may have set a standard stream to non-blocking. */
+        if (written < 0 && (errno == EINTR || (errno == EAGAIN && poll(&writable, 1, -1) > 0)))
             continue;
         if (written < 0)
             return error_errno(EXIT_OTHER, "write '%s'", to_name);

@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,6 +15,7 @@
 
 #include "host/lib/error.h"
 #include "host/lib/temporary.h"
+#include "host/lib/terminal.h"
 
 #define RUNS_MAX 10
 #define SUSPEND_MS 2000 /* that the worker may take to stop */
@@ -123,6 +126,11 @@ void supervisor_on_suspend(void (*change)(void *context, bool suspends), void *c
     pthread_mutex_unlock(&suspension_mutex);
 }
 
+/* What the work has returned, in memory that the worker shares: it has more bits than an exit
+ * code. */
+static int *returned;
+#define NOT_RETURNED (-1)
+
 /* Runs the child: what is done before and after WORK. SIGTTOU and SIGTTIN are ignored because its
  * group is not the terminal's foreground group, although it does the user's foreground work. */
 static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(void *),
@@ -141,7 +149,8 @@ static void run_worker(const sigset_t *before, pid_t supervisor, int (*work)(voi
     int code = work(argument);
 
     fflush(NULL);
-    _exit(code);
+    *returned = code;
+    _exit(code & UINT8_MAX);
 }
 
 /* Kills what is left of the group and waits until every process of it, reparented to us, is gone. A
@@ -192,7 +201,7 @@ static int code_of_signal(int signal_number)
 static int code_of_end(const siginfo_t *end)
 {
     if (end->si_code == CLD_EXITED)
-        return end->si_status;
+        return *returned == NOT_RETURNED ? end->si_status : *returned;
     fprintf(stderr, "vmbuild: run the worker process: it was ended by signal %d (%s)\n",
             end->si_status, strsignal(end->si_status));
     if (end->si_status == SIGXFSZ)
@@ -228,7 +237,10 @@ static int supervise_once(int (*work)(void *argument), void *argument, const sig
                           const sigset_t *before)
 {
     pid_t supervisor = getpid();
+    struct terminal_state terminal;
 
+    terminal_remember(&terminal);
+    *returned = NOT_RETURNED;
     fflush(NULL);
     pid_t worker = fork();
 
@@ -242,6 +254,7 @@ static int supervise_once(int (*work)(void *argument), void *argument, const sig
     int code = await_end(worker, watched);
 
     end_group(worker);
+    terminal_recover(&terminal, worker);
     temporary_remove_all();
     return code;
 }
@@ -251,6 +264,12 @@ int supervise(int (*work)(void *argument), void *argument)
     sigset_t watched, before;
     int code = EXIT_AGAIN;
 
+    returned =
+        mmap(NULL, sizeof *returned, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (returned == MAP_FAILED) {
+        perror("vmbuild: start the worker process");
+        return EXIT_OTHER;
+    }
     watched_signals(&watched);
     signal(SIGCHLD, SIG_DFL); /* a signal that a parent process ignored would never be delivered */
     sigprocmask(SIG_BLOCK, &watched, &before);

@@ -27,9 +27,13 @@ void supervisor_prepare_suspension(void);
  * called and will not be. */
 void supervisor_on_suspend(void (*change)(void *context, bool suspends), void *context);
 
+/* Added to an exit status of the user's own program, which WORK returns: it means nothing to the
+ * supervisor, whatever it is. */
+#define SUPERVISOR_PASSES_ON 0x100
+
 /* Runs WORK(ARGUMENT) in the child and waits for its end; if it returns EXIT_AGAIN, in further
  * children, at most nine. A worker that has confined itself cannot do its work once more. Returns
- * the exit code: WORK's, or one of EXIT_INTERRUPTED, EXIT_TERMINATED and EXIT_DISK_FULL, or
+ * what WORK has returned, or one of EXIT_INTERRUPTED, EXIT_TERMINATED and EXIT_DISK_FULL, or
  * EXIT_OTHER if something else killed the worker. */
 int supervise(int (*work)(void *argument), void *argument);
 

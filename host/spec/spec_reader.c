@@ -173,3 +173,23 @@ struct error *spec_read(const char *path, const struct spec_override *overrides,
     *ret = STEAL(spec);
     return NULL;
 }
+
+struct error *spec_of_image(const char *image, const struct spec_override *overrides, size_t count,
+                            int64_t now, const char *source_date_epoch, struct spec **ret)
+{
+    CLEANUP(freep) char *folder = NULL;
+    CLEANUP(json_freep) struct json *root = json_object();
+    CLEANUP(json_freep) struct json *over = NULL;
+    CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
+
+    TRY(spec_overrides_read(overrides, count, &over));
+    TRY(find_folder("-", &folder));
+    json_set(root, "name", json_string("image"));
+    json_set(root, "fromImage", json_string(image));
+    apply_overrides(root, over);
+    const struct spec_source source = {folder, now, source_date_epoch};
+
+    TRY(error_context(read_document(&source, root, spec), "read the command line"));
+    *ret = STEAL(spec);
+    return NULL;
+}

@@ -21,4 +21,10 @@
                                       size_t count, int64_t now, const char *source_date_epoch,
                                       struct spec **ret);
 
+/* The same for a spec that has nothing but a name and IMAGE as its base; a plain path is taken from
+ * the current directory. */
+[[nodiscard]] struct error *spec_of_image(const char *image, const struct spec_override *overrides,
+                                          size_t count, int64_t now, const char *source_date_epoch,
+                                          struct spec **ret);
+
 #endif

@@ -20,6 +20,11 @@ void call_words_set_number(struct call_words *words, enum guest_word word, int64
     strings_take(only(words, word, GUEST_NUMBER), xasprintf("%" PRId64, value));
 }
 
+void call_words_set_flag(struct call_words *words, enum guest_word word)
+{
+    strings_add(only(words, word, GUEST_FLAG), "1");
+}
+
 void call_words_set_text(struct call_words *words, enum guest_word word, const char *value)
 {
     strings_add(only(words, word, GUEST_TEXT), value);

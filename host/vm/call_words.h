@@ -20,6 +20,7 @@ struct call_words {
 
 /* Sets WORD, which is of that kind and has no value yet. */
 void call_words_set_number(struct call_words *words, enum guest_word word, int64_t value);
+void call_words_set_flag(struct call_words *words, enum guest_word word);
 void call_words_set_text(struct call_words *words, enum guest_word word, const char *value);
 
 /* Adds VALUE, which is taken over, to the list WORD. */

@@ -15,6 +15,7 @@
 #include "host/lib/progress.h"
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
+#include "host/lib/terminal.h"
 #include "host/vm/descriptor_limit.h"
 #include "host/vm/guest_handle_private.h"
 #include "host/vm/guest_library.h"
@@ -51,6 +52,7 @@ struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
     CLEANUP(guest_handle_freep) struct guest_handle *handle = xcalloc(1, sizeof *handle);
 
     handle->verbose = verbose;
+    pthread_mutex_init(&handle->diversion_mutex, NULL);
     guest_handle_prepare();
     TRY(watchdog_new(&handle->watchdog));
     TRY(socket_folder_choose(&handle->sockets));
@@ -77,11 +79,27 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
     }
 }
 
+/* Passes BYTES to where the output is diverted to. Returns false if it is not. */
+static bool divert_output(struct guest_handle *handle, const void *bytes, size_t length,
+                          struct error **ret_err)
+{
+    pthread_mutex_lock(&handle->diversion_mutex);
+    bool diverts = handle->diversion.write != NULL;
+
+    if (diverts)
+        *ret_err = handle->diversion.write(handle->diversion.context, bytes, length);
+    pthread_mutex_unlock(&handle->diversion_mutex);
+    return diverts;
+}
+
 /* The sink of the output port. If the log cannot be kept, nothing else ends the script. */
 static struct error *show_output(void *context, const void *bytes, size_t length)
 {
     struct guest_handle *handle = context;
+    struct error *err = NULL;
 
+    if (divert_output(handle, bytes, length, &err))
+        return err;
     progress_output(bytes, length);
     if (handle->log == NULL || log_file_write(handle->log, bytes, length))
         return NULL;
@@ -164,6 +182,7 @@ static void on_suspend(void *context, bool suspends)
 {
     struct guest_handle *handle = context;
 
+    terminal_suspend(suspends);
     pace_suspend(&handle->pace, suspends);
     handle->engine->kind->suspend(handle->engine, suspends);
 }
@@ -245,6 +264,7 @@ void guest_handle_free(struct guest_handle *handle)
         guest_handle_stop(handle);
     watchdog_free(handle->watchdog);
     socket_folder_free(&handle->sockets);
+    pthread_mutex_destroy(&handle->diversion_mutex);
     free(handle);
 }
 
@@ -268,4 +288,16 @@ void guest_handle_processes(struct strings *ret)
 struct guest_port *guest_handle_output(struct guest_handle *handle)
 {
     return handle->output;
+}
+
+void guest_handle_divert_output(struct guest_handle *handle, struct sink sink)
+{
+    pthread_mutex_lock(&handle->diversion_mutex);
+    handle->diversion = sink;
+    pthread_mutex_unlock(&handle->diversion_mutex);
+}
+
+void guest_handle_kill(struct guest_handle *handle)
+{
+    watchdog_kill(handle->watchdog);
 }

@@ -92,6 +92,13 @@ guest_handle_tar_in(struct guest_handle *handle, const char *operation, const ch
  * have to be read to end them. */
 void guest_handle_processes(struct strings *ret);
 
+/* Lets the guest's output go to SINK from now on; if that is zeroed, to the user and the log. When
+ * this returns, the earlier sink is not at work and will not be. */
+void guest_handle_divert_output(struct guest_handle *handle, struct sink sink);
+
+/* Ends the VM at once; may be called from any thread. A call under way then fails. */
+void guest_handle_kill(struct guest_handle *handle);
+
 /* Returns the port of the scripts' output; borrowed. */
 struct guest_port *guest_handle_output(struct guest_handle *handle);
 

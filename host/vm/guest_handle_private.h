@@ -7,11 +7,13 @@
 #define VMBUILD_GUEST_HANDLE_PRIVATE_H
 
 #include <guestfs.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "host/lib/error.h"
 #include "host/lib/log_file.h"
+#include "host/lib/stream.h"
 #include "host/machine/host_memory.h"
 #include "host/vm/console.h"
 #include "host/vm/engine.h"
@@ -29,10 +31,12 @@ struct guest_handle {
     struct console console;
     bool verbose;
     struct socket_folder sockets;
-    struct pace pace;     /* of the transfer under way */
-    struct log_file *log; /* borrowed, or NULL */
-    uint64_t memory;      /* of the VM, MiB */
-    uint64_t kills;       /* host_memory.kills before the launch */
+    struct pace pace;                /* of the transfer under way */
+    struct log_file *log;            /* borrowed, or NULL */
+    pthread_mutex_t diversion_mutex; /* held while the sink works */
+    struct sink diversion;           /* of the output; zeroed: none */
+    uint64_t memory;                 /* of the VM, MiB */
+    uint64_t kills;                  /* host_memory.kills before the launch */
 };
 
 /* Returns the first line of the last error of libguestfs, without the name of its call, without

@@ -1,6 +1,7 @@
 #include "host/vm/guest_port.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ static void set_connection(struct guest_port *port, int connection)
 {
     pthread_mutex_lock(&port->mutex);
     port->connection = connection;
+    pthread_cond_signal(&port->changed);
     if (port->stopping)
         end_connection(connection);
     pthread_mutex_unlock(&port->mutex);
@@ -175,6 +177,19 @@ struct error *guest_port_wait(struct guest_port *port, uint64_t count)
         return error_new(EXIT_VM, "read the guest's port '%s': only %llu of %llu bytes arrived",
                          port->name, (unsigned long long)seen, (unsigned long long)count);
     return NULL;
+}
+
+int guest_port_copy_connection(struct guest_port *port)
+{
+    int64_t left = LATE_MAX_MS;
+
+    pthread_mutex_lock(&port->mutex);
+    while (port->connection < 0 && !port->ended && left > 0)
+        left = await_change(port, left);
+    int copy = fcntl(port->connection, F_DUPFD_CLOEXEC, 0);
+
+    pthread_mutex_unlock(&port->mutex);
+    return copy;
 }
 
 struct error *guest_port_stop(struct guest_port *port)

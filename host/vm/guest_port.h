@@ -1,6 +1,7 @@
 /*
- * The host's end of a port that the guest writes to: a thread passes the bytes from QEMU's socket
- * to a sink as they arrive. How many there will be, the guest reports elsewhere (guest/contract.h).
+ * The host's end of a port that the guest writes to, and may read: a thread passes the bytes from
+ * QEMU's socket to a sink as they arrive. How many there will be, the guest reports elsewhere
+ * (guest/contract.h).
  *
  * States: open -> started -> stopped. QEMU may connect and write from the first on; the bytes then
  * wait in the socket.
@@ -37,6 +38,10 @@ const char *guest_port_path(const struct guest_port *port);
  * if they do not arrive within some seconds, or are more than can be on their way; an error of the
  * sink is left to guest_port_stop. */
 [[nodiscard]] struct error *guest_port_wait(struct guest_port *port, uint64_t count);
+
+/* Returns a copy of the connection, to send to the guest with; the caller's. Below 0, with errno,
+ * if QEMU has not connected within some seconds or the connection has ended. */
+int guest_port_copy_connection(struct guest_port *port);
 
 /* Ends the thread when the sink has taken what has arrived until now; later writes of QEMU fail.
  * Returns the sink's error, or NULL. Accepts a port that was not started. */

@@ -13,13 +13,16 @@
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
+#include "host/lib/terminal.h"
 #include "host/machine/machine.h"
 #include "host/vm/guest_handle.h"
 #include "host/vm/guest_port.h"
 #include "host/vm/launch.h"
 #include "host/vm/outcome.h"
+#include "host/vm/session.h"
 
 #define UNPACK_SECONDS_PER_MIB 1 /* in addition to those of any call */
+#define SIGNAL_STATUS 128        /* a shell's, of what a signal has killed */
 #define SCRIPT_GRACE_SECONDS 4   /* after a script's limit, which the guest enforces within two */
 
 struct vm {
@@ -31,6 +34,7 @@ struct vm {
     int64_t clock; /* of the guest as a script starts; with the network, the host's time is used */
     size_t layer_count;
     uint64_t layer_bytes; /* of the tars to unpack */
+    struct buffer unsent; /* by sessions */
 };
 
 /* Calls VERB with OWN and those of the VM's words that it takes. */
@@ -118,6 +122,7 @@ void vm_free(struct vm *vm)
     temporary_remove(vm->scratch);
     free(vm->scratch);
     call_words_free(&vm->words);
+    buffer_free(&vm->unsent);
     free(vm);
 }
 
@@ -238,6 +243,96 @@ struct error *vm_run_hook(struct vm *vm, enum guest_hook hook)
 
     call_words_set_text(&own, GUEST_WORD_NAME, guest_hooks[hook].name);
     return run(vm, guest_hooks[hook].name, GUEST_VERB_HOOK, &own);
+}
+
+/* Uploads the command of SESSION, if it has one. */
+static struct error *put_command(struct vm *vm, const struct vm_session *session)
+{
+    CLEANUP(buffer_free) struct buffer list = {0};
+
+    for (size_t i = 0; i < session->command.count; i++)
+        buffer_append(&list, session->command.items[i], strlen(session->command.items[i]) + 1);
+    return list.length > 0 ? vm_put(vm, GUEST_JOB_COMMAND, list.data, list.length) : NULL;
+}
+
+/* Sets the words of the call for SESSION, which may take LIMIT seconds. */
+static void set_session_words(struct vm *vm, const struct vm_session *session, uint64_t limit,
+                              struct call_words *own)
+{
+    unsigned rows, columns;
+
+    call_words_set_flag(own, GUEST_WORD_SESSION);
+    call_words_set_number(own, GUEST_WORD_TIMEOUT, (int64_t)limit);
+    call_words_set_number(own, GUEST_WORD_CLOCK, vm->network ? time(NULL) : vm->clock);
+    if (session->is_of_hook)
+        call_words_set_text(own, GUEST_WORD_NAME, guest_hooks[session->hook].name);
+    if (session->rescue)
+        call_words_set_flag(own, GUEST_WORD_RESCUE);
+    if (session->terminal == NULL)
+        return;
+    terminal_size(&rows, &columns);
+    call_words_set_text(own, GUEST_WORD_TERMINAL, session->terminal);
+    call_words_set_number(own, GUEST_WORD_ROWS, rows);
+    call_words_set_number(own, GUEST_WORD_COLUMNS, columns);
+}
+
+static void kill_guest(void *context)
+{
+    guest_handle_kill(context);
+}
+
+/* Makes the call with OWN while the user's streams are connected. */
+static struct error *run_connected(struct vm *vm, const struct vm_session *session,
+                                   const char *operation, const struct call_words *own,
+                                   uint64_t limit, struct outcome *ret)
+{
+    const struct session_plan plan = {.has_terminal = session->terminal != NULL,
+                                      .has_input = session->has_input,
+                                      .port = guest_handle_output(vm->guest),
+                                      .unsent = &vm->unsent,
+                                      .end = kill_guest,
+                                      .context = vm->guest};
+    CLEANUP(freep) char *reply = NULL;
+    struct session *streams = NULL;
+
+    TRY(session_start(&plan, &streams));
+    guest_handle_divert_output(vm->guest, session_sink(streams));
+    struct error *err =
+        command(vm, operation, session->is_of_hook ? GUEST_VERB_HOOK : GUEST_VERB_RUN, own,
+                limit + SCRIPT_GRACE_SECONDS, &reply);
+
+    if (err == NULL)
+        err = error_context(outcome_parse(reply, ret), "%s", operation);
+    if (err == NULL)
+        err = error_context(guest_port_wait(guest_handle_output(vm->guest), ret->output), "%s",
+                            operation);
+    guest_handle_divert_output(vm->guest, (struct sink){0});
+    return guest_handle_explain(vm->guest, operation, session_finish(streams, err));
+}
+
+struct error *vm_run_session(struct vm *vm, const struct vm_session *session, int *ret_status)
+{
+    CLEANUP(call_words_free) struct call_words own = {0};
+    bool has_command = session->command.count > 0;
+    CLEANUP(freep)
+    char *operation = has_command ? xasprintf("run command '%s'", session->command.items[0])
+                                  : xstrdup("run the shell");
+    uint64_t limit = session->limit > 0 ? session->limit : GUEST_TIMEOUT_MAX;
+    struct outcome outcome = {0};
+
+    if (!session->is_of_hook) /* a script may have run in the view already */
+        TRY(vm_mount_overlay(vm));
+    TRY(put_command(vm, session));
+    set_session_words(vm, session, limit, &own);
+    TRY(run_connected(vm, session, operation, &own, limit, &outcome));
+    if (outcome.end == OUTCOME_TIMEOUT)
+        return error_new(EXIT_TIMEOUT, "%s: it ran longer than its limit of %llu seconds",
+                         operation, (unsigned long long)limit);
+    if (outcome.oom > 0)
+        progress_note("the guest ran out of memory and killed %llu processes",
+                      (unsigned long long)outcome.oom);
+    *ret_status = outcome.end == OUTCOME_KILLED ? SIGNAL_STATUS + outcome.number : outcome.number;
+    return NULL;
 }
 
 struct error *vm_pack_layer(struct vm *vm, struct sparse_sink sink)

@@ -17,7 +17,9 @@
 #ifndef VMBUILD_VM_H
 #define VMBUILD_VM_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "guest/contract.h"
 #include "host/lib/buffer.h"
@@ -83,6 +85,24 @@ vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct si
  * EXIT_DISK_FULL, EXIT_MEMORY and EXIT_TIMEOUT, also of the script alone. */
 [[nodiscard]] struct error *vm_run_script(struct vm *vm);
 [[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook);
+
+/* A session of the user's. */
+struct vm_session {
+    bool is_of_hook; /* its view is that of HOOK, else of runAsRoot */
+    enum guest_hook hook;
+    struct strings command; /* empty: a shell */
+    bool rescue;            /* the builder's shell in the image */
+    char *terminal;         /* TERM of the user's terminal (lib/terminal.h); NULL: without one */
+    bool has_input;         /* of standard input */
+    uint64_t limit;         /* seconds; 0: none */
+};
+
+/* Runs SESSION in exactly the view that the script has, with the user's standard streams.
+ * *RET_STATUS is its exit status, as a shell shows it: 128 and the signal's number if one has
+ * killed it. Errors: EXIT_TIMEOUT; EXIT_OTHER, if the user has ended it or the streams cannot be
+ * written. */
+[[nodiscard]] struct error *vm_run_session(struct vm *vm, const struct vm_session *session,
+                                           int *ret_status);
 
 /* Passes the layer to SINK as a tar, as it arrives, from another thread. Errors: those of SINK. */
 [[nodiscard]] struct error *vm_pack_layer(struct vm *vm, struct sparse_sink sink);
