@@ -139,6 +139,9 @@ static int run_in_view(struct guest *guest, struct view *view, const struct word
 
     if (status == 0)
         status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT);
+    /* A session may have changed its script, which may be run again. /dev is the same for all. */
+    if (status == 0 && plan.is_session && plan.script != NULL)
+        status = job_take_back(plan.script, GUEST_JOB_VIEW_DIR "/" GUEST_JOB_RUN, &guest->fault);
     if (view_finish(view, &later)) {
         if (status == 0)
             guest->fault = later;

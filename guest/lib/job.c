@@ -106,3 +106,26 @@ int job_copy(const char *name, const char *to, unsigned mode, struct fault *faul
     free(bytes);
     return status;
 }
+
+int job_take_back(const char *name, const char *from, struct fault *fault)
+{
+    struct stat status;
+    char to[128];
+    size_t length;
+
+    if (lstat(from, &status) || !S_ISREG(status.st_mode) || status.st_size > GUEST_JOB_FILE_MAX)
+        return 0;
+    char *bytes = file_read_whole(AT_FDCWD, from, &length);
+
+    if (bytes == NULL)
+        return fault_set(fault, errno, "read '%s'", from);
+    job_path(name, to, sizeof to);
+    int fd = open(to, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    int result =
+        fd < 0 || file_write_all(fd, bytes, length) ? fault_set(fault, errno, "write '%s'", to) : 0;
+
+    if (fd >= 0)
+        close(fd);
+    free(bytes);
+    return result;
+}

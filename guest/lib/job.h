@@ -24,6 +24,10 @@ bool job_has(const char *name);
  * both. A missing file is an empty list. Returns 0, or -1 with FAULT. */
 int job_list(const char *name, char ***ret, struct fault *fault);
 
+/* Replaces what is in the file NAME by what is in FROM, if that is a regular file and not too
+ * large. Returns 0, or -1 with FAULT. */
+int job_take_back(const char *name, const char *from, struct fault *fault);
+
 /* Copies the file NAME to the new file TO with MODE. Returns 0, or -1 with FAULT. */
 int job_copy(const char *name, const char *to, unsigned mode, struct fault *fault);
 

@@ -201,15 +201,39 @@ static struct error *run_step(struct build_state *state, struct vm *vm, enum pla
 }
 
 /* The same, as the user sees it. */
-static struct error *run_shown_step(struct build_state *state, struct vm *vm, enum plan_step step)
+static struct error *show_step(struct build_state *state, struct vm *vm, enum plan_step step)
 {
-    if (step == PLAN_UNPACK || step == PLAN_PACK)
-        return NULL;
     progress_start(plan_step_name(step));
     TRY(run_step(state, vm, step));
     progress_output_end();
     progress_done();
     return NULL;
+}
+
+static bool is_script(enum plan_step step)
+{
+    return step >= PLAN_HOOK || step == PLAN_RUN_AS_ROOT;
+}
+
+/* The same, until the user gives up. */
+static struct error *try_step(struct build_state *state, struct vm *vm, enum plan_step step)
+{
+    if (step == PLAN_UNPACK || step == PLAN_PACK)
+        return NULL;
+    for (;;) {
+        struct error *err = show_step(state, vm, step);
+        bool again = false;
+
+        if (err == NULL || state->build->shell_on_failure == NULL || !is_script(step))
+            return err;
+        progress_done();
+        build_session_after_failure(step, state->build->shell_on_failure, err, vm, &again);
+        if (!again)
+            return err;
+        error_free(err);
+        if (step == PLAN_RUN_AS_ROOT)
+            TRY(vm_mount_overlay(vm));
+    }
 }
 
 /* Carries the steps out; with a session those before it, and then that. */
@@ -222,7 +246,7 @@ static struct error *run_steps(struct build_state *state, struct vm *vm)
         bool is_last = session != NULL && step == session->step;
 
         if (!is_last || session->is_after)
-            TRY(run_shown_step(state, vm, step));
+            TRY(try_step(state, vm, step));
         if (is_last)
             return build_session_run(session, state->spec, vm);
     }

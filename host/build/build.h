@@ -28,7 +28,8 @@ struct build {
     bool is_followed;     /* by another build in this process, which may start a VM, too */
     struct log_file *log; /* that keeps the scripts' output, or NULL */
     struct store *store;
-    struct registry_access registry;     /* for a base image in a registry */
+    struct registry_access registry; /* for a base image in a registry */
+    const char *shell_on_failure; /* after a script fails, TERM of the user's terminal; or NULL */
     const struct build_session *session; /* or NULL; unless its image is stored, OUTPUT is "-", and
                                             nothing is written */
 };

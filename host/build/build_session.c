@@ -1,5 +1,7 @@
 #include "host/build/build_session.h"
 
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
 #include "host/lib/progress.h"
 
 bool build_session_has_script(const struct spec *spec, enum plan_step step)
@@ -20,11 +22,17 @@ void build_session_plan(const struct build_session *session, const struct spec *
     plan_make(&with_step, ret);
 }
 
+/* Where the view of STEP has its script. */
+static const char *script_folder(enum plan_step step)
+{
+    return step >= PLAN_HOOK ? GUEST_JOB_DIR : GUEST_JOB_VIEW_DIR;
+}
+
 /* Tells a user at a terminal where the shell is. */
 static void introduce(const struct build_session *session, const struct spec *spec)
 {
     const char *name = plan_step_name(session->step);
-    const char *folder = session->step >= PLAN_HOOK ? GUEST_JOB_DIR : GUEST_JOB_VIEW_DIR;
+    const char *folder = script_folder(session->step);
 
     if (build_session_has_script(spec, session->step))
         progress_note("this shell sees what '%s' sees; its script is %s/%s", name, folder, name);
@@ -47,4 +55,37 @@ struct error *build_session_run(const struct build_session *session, const struc
                          "run command '%s': it exited with status %d; nothing is stored",
                          command->items[0], *session->status);
     return NULL;
+}
+
+/* Opens the shell. *RET_STATUS is its exit status. */
+static struct error *open_shell(enum plan_step step, const char *terminal, struct vm *vm,
+                                int *ret_status)
+{
+    CLEANUP(freep) char *kind = xstrdup(terminal);
+    const struct vm_session session = {.is_of_hook = step >= PLAN_HOOK,
+                                       .hook = (enum guest_hook)(step - PLAN_HOOK),
+                                       .terminal = kind,
+                                       .has_input = true};
+
+    return vm_run_session(vm, &session, ret_status);
+}
+
+void build_session_after_failure(enum plan_step step, const char *terminal, const struct error *err,
+                                 struct vm *vm, bool *ret_again)
+{
+    const char *name = plan_step_name(step);
+    int status = 0;
+
+    progress_note("%s", err->message);
+    progress_note("this shell sees what '%s' sees; its script is %s/%s", name, script_folder(step),
+                  name);
+    progress_note("'exit 0' runs the script again, as it is there now; 'exit 1' ends the build");
+    struct error *shell_err = open_shell(step, terminal, vm, &status);
+
+    *ret_again = shell_err == NULL && status == 0;
+    if (*ret_again)
+        progress_note("running '%s' again: the image will hold what was done by hand", name);
+    if (shell_err != NULL)
+        progress_note("%s", shell_err->message);
+    error_free(shell_err);
 }

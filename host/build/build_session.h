@@ -1,7 +1,8 @@
 /*
  * A session of the user's in the VM of a build: a shell or a command at one of its steps, in
  * exactly the view that the script of that step has. The steps before it are carried out as in any
- * build, those after it are not. What it leaves in the layer is thrown away, or becomes that of the image.
+ * build, those after it are not. What it leaves in the layer is thrown away, or becomes that of the
+ * image.
  */
 #ifndef VMBUILD_BUILD_SESSION_H
 #define VMBUILD_BUILD_SESSION_H
@@ -34,5 +35,11 @@ void build_session_plan(const struct build_session *session, const struct spec *
  * written has failed. */
 [[nodiscard]] struct error *build_session_run(const struct build_session *session,
                                               const struct spec *spec, struct vm *vm);
+
+/* After the script of STEP has failed by ERR: shows that and opens a shell in its view, on the
+ * user's terminal of the kind TERMINAL. *RET_AGAIN: whether the script is to be run again, as the
+ * shell has left it. If the VM has ended, no shell is opened. */
+void build_session_after_failure(enum plan_step step, const char *terminal, const struct error *err,
+                                 struct vm *vm, bool *ret_again);
 
 #endif

@@ -12,6 +12,7 @@
 #include "host/lib/json_text.h"
 #include "host/lib/log_file.h"
 #include "host/lib/memory.h"
+#include "host/lib/terminal.h"
 #include "host/spec/spec_reader.h"
 #include "host/store/store_pruning.h"
 
@@ -38,12 +39,32 @@ static struct error *open_log(const struct options *options, const char *output,
     return log_file_open(options->log, options->raw_output, ret);
 }
 
+/* Prepares the user's terminal for a shell, if there is to be one after a failure. *RET is the kind
+ * of the terminal, the caller's. */
+static struct error *prepare_shell(const struct options *options, char **ret)
+{
+    if (options->on_failure != ON_FAILURE_SHELL)
+        return NULL;
+    if (options->check)
+        return error_new(EXIT_USAGE,
+                         "read option '--on-failure': with --check, no shell is opened");
+    if (!terminal_is_there())
+        return error_new(EXIT_USAGE,
+                         "read option '--on-failure': standard input and output must be "
+                         "a terminal");
+    TRY(terminal_prepare());
+    *ret = terminal_kind();
+    return NULL;
+}
+
 static struct error *build(const struct options *options, const struct spec *spec)
 {
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(log_file_freep) struct log_file *log = NULL;
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
+    CLEANUP(freep) char *terminal = NULL;
 
+    TRY(prepare_shell(options, &terminal));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     TRY(open_log(options, path, &log));
     struct build build = {
@@ -54,7 +75,8 @@ static struct error *build(const struct options *options, const struct spec *spe
         .verbose = options->verbosity > 0,
         .log = log,
         .store = store,
-        .registry = options_registry(options)};
+        .registry = options_registry(options),
+        .shell_on_failure = terminal};
 
     TRY(options->check ? reproducibility_check(&build) : build_run(&build));
     if (log != NULL)

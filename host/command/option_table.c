@@ -40,6 +40,15 @@ static const struct choice accelerators[] = {
     {0},
 };
 
+static const struct choice failures[] = {
+    {"stop", ON_FAILURE_STOP, "End the build. This is the default."},
+    {"shell", ON_FAILURE_SHELL,
+     "Open a shell in the view of the script, as `shell` does, with what the script has left. If "
+     "its exit code is 0, the script is run again, with the changes that were made to it and to "
+     "the image; otherwise the build ends with the script's error."},
+    {0},
+};
+
 static const struct choice scripts[] = {
     {"preMount", (int)PLAN_HOOK + GUEST_HOOK_PRE_MOUNT, "In the builder's environment."},
     {"runAsRoot", PLAN_RUN_AS_ROOT, "In the image."},
@@ -149,6 +158,14 @@ const struct option_row option_table[] = {
      .text = "Build twice under different conditions and compare the layers. If they differ, the "
              "first path and field that differ are reported, nothing is written, and the exit code "
              "is 1."},
+    {.name = "on-failure",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(on_failure),
+     .argument = {"ACTION", ARGUMENT_CHOICE, failures},
+     .summary = "what to do when a script fails (default: stop)",
+     .text = "What to do when a script fails."},
     {.name = "log",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_BUILD,

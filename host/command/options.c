@@ -87,7 +87,7 @@ static struct error *set_choice(void *member, const struct option_row *row, cons
         sizeof(enum output_format) == sizeof(int) && sizeof(enum compression) == sizeof(int) &&
         sizeof(enum accelerator) == sizeof(int) && sizeof(enum progress_mode) == sizeof(int) &&
         sizeof(enum tarsum_version) == sizeof(int) && sizeof(enum registry_trust) == sizeof(int) &&
-        sizeof(enum plan_step) == sizeof(int));
+        sizeof(enum plan_step) == sizeof(int) && sizeof(enum on_failure) == sizeof(int));
     if (choice == NULL)
         return refuse_choice("option", option, &row->argument, value);
     memcpy(member, &choice->value, sizeof choice->value);

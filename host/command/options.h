@@ -21,6 +21,8 @@
 #include "host/tar/compression.h"
 #include "host/tar/tarsum.h"
 
+enum on_failure { ON_FAILURE_STOP, ON_FAILURE_SHELL };
+
 struct options {
     const struct command *command; /* NULL: --help or --version without one */
     bool help, version;
@@ -36,6 +38,7 @@ struct options {
     bool no_cache, dry_run, check;
     enum plan_step before, after; /* of shell; 0: not given */
     bool rescue;
+    enum on_failure on_failure;
     char *log;           /* --log */
     char *log_limit;     /* --log-limit, in MiB */
     uint64_t shown_most; /* of it, in bytes */

@@ -96,15 +96,13 @@ static struct error *check_shell(const struct options *options)
 /* Sets how the shell is connected to the user. */
 static struct error *connect_shell(struct vm_session *session)
 {
-    const char *kind = getenv("TERM");
-
     session->has_input = true;
     if (!terminal_is_there() && isatty(STDIN_FILENO))
         return error_new(EXIT_USAGE,
                          "open a shell: standard input is a terminal, but standard output is not");
     if (!terminal_is_there())
         return NULL;
-    session->terminal = xstrndup(kind != NULL && *kind != '\0' ? kind : "dumb", GUEST_TERMINAL_MAX);
+    session->terminal = terminal_kind();
     return terminal_prepare();
 }
 

@@ -5,12 +5,14 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
 
 #define GUARD_PIPE STDERR_FILENO
 
@@ -34,6 +36,13 @@ static struct {
 bool terminal_is_there(void)
 {
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+char *terminal_kind(void)
+{
+    const char *kind = getenv("TERM");
+
+    return xstrdup(kind != NULL && *kind != '\0' ? kind : "dumb");
 }
 
 /* Returns ATTRIBUTES for a program that does by itself what the terminal does otherwise. */

@@ -23,6 +23,9 @@
 /* Whether standard input and output are terminals. */
 bool terminal_is_there(void);
 
+/* Returns the terminal's kind, TERM of the environment, or "dumb"; the caller's. */
+char *terminal_kind(void);
+
 /* Starts the guard; to be called before there are other threads. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *terminal_prepare(void);
 

@@ -271,7 +271,9 @@ static void set_session_words(struct vm *vm, const struct vm_session *session, u
     if (session->terminal == NULL)
         return;
     terminal_size(&rows, &columns);
-    call_words_set_text(own, GUEST_WORD_TERMINAL, session->terminal);
+    CLEANUP(freep) char *kind = xstrndup(session->terminal, GUEST_TERMINAL_MAX);
+
+    call_words_set_text(own, GUEST_WORD_TERMINAL, kind);
     call_words_set_number(own, GUEST_WORD_ROWS, rows);
     call_words_set_number(own, GUEST_WORD_COLUMNS, columns);
 }

@@ -170,19 +170,21 @@ send \x03
 expect \^C
 send echo int''errupted $?\r
 expect interrupted 130
-send echo re''ady; sleep 1000\r
+send sh -c 'trap "echo con""tinued" CONT; echo re""ady; while :; do sleep 1; done'\r
 expect ready\r\n
 send \x1a
 expect Stopped
-send jobs; echo re''ady; fg\r
-expect (?s)Stopped +sleep 1000.*ready\r\n.*sleep 1000\r\n
+send jobs; fg\r
+expect continued\r\n
 send \x03
 expect root@vmbuild:/# 
-send trap 'stty size | sed s/^/now:/' WINCH; echo trap''ped\r
-expect trapped
+send sh -c 'trap "echo win""ched" WINCH; echo re""ady; while :; do sleep 1; done'\r
+expect ready\r\n
 resize 33 101
-expect now:33 101
-send trap - WINCH; stty size\r
+expect winched\r\n
+send \x03
+expect root@vmbuild:/# 
+send stty size\r
 expect 33 101
 send echo re''ady; cat -v\r
 expect ready\r\n
@@ -211,14 +213,18 @@ says "shell: an image without a shell: why" 'with --rescue'
 on_terminal screen "\$VMBUILD shell --rescue bare.tar; $STATE" << 'END'
 expect [/~] # 
 send less /lines\r
-expect (?s)1\r\n2\r\n.*22\r\n
+expect (?s)22\r\n.*23\r\n
 send G
-expect (?s)199\r\n200
+expect (?s)199\r\n.*200
 send q
 expect [/~] # 
 send vi /etc/passwd\r
 expect root:x:0:0
-send ohello from vi\x1b:wq\r
+send ohello from vi
+expect I /etc/passwd
+send \x1b
+expect - /etc/passwd \[Modified\]
+send :wq\r
 expect [/~] # 
 send cat /etc/passwd; stty -a | grep -o icanon\r
 expect hello from vi\r\n
@@ -257,5 +263,43 @@ like "qemu-killed: why" "$(cat -v "$WORK/qemu-killed")" 'vmbuild: run the shell:
 violently escape 'send \x1d\x1d\x1d'
 like "escape: why" "$(cat -v "$WORK/escape")" 'vmbuild: .*the session was ended'
 violently terminated "do \$WORK/kill 'vmbuild shell' TERM"
+
+# --- a shell after a failure
+
+spec fails << END
+{"name": "fails", "fromImage": "$BUSYBOX", "runAsRoot": "echo begun > /begun\ntest -e /missing\n",
+ "extraCommands": "echo hook; test -e fixed"}
+END
+on_terminal on-failure "\$VMBUILD --spec fails.json -o fails.tar --on-failure shell; $STATE" << 'END'
+expect run script 'runAsRoot'.*status 1
+expect / # 
+send cat /begun /dev/vmbuild/runAsRoot\r
+expect begun\r\necho begun > /begun\r\ntest -e /missing\r\n
+expect / # 
+send echo in"ter"rupted; sleep 1000\r
+expect interrupted\r\n
+send \x03
+expect / # 
+send touch /missing; exit 0\r
+expect running 'runAsRoot' again
+expect hook\r\n
+expect run script 'extraCommands'.*status 1
+expect /disk/layer # 
+send sed -i 's/test.*/echo mended > mended/' /job/extraCommands; exit 0\r
+expect AFTER 0: .*\n
+END
+cooked on-failure
+like "on-failure: what the shell did is in the layer" "$(layer "$WORK/fails.tar")" ' missing$'
+like "on-failure: the script ran as the shell had left it" "$(layer "$WORK/fails.tar")" ' mended$'
+on_terminal giving-up "\$VMBUILD --spec fails.json -o none.tar --on-failure shell; $STATE" << 'END'
+expect / # 
+send exit 3\r
+expect AFTER 5: .*\n
+END
+cooked giving-up
+like "giving up: the script's error" "$(cat "$WORK/giving-up")" "run script 'runAsRoot'.*status 1"
+leaves_nothing "giving up" "$WORK/none.tar"
+run --spec fails.json -o none.tar --on-failure shell
+exits 2 "on-failure: a shell without a terminal"
 
 done_testing
