@@ -6,6 +6,8 @@
 
 #include "guest/contract.h"
 #include "host/build/base_disk.h"
+#include "host/build/build_cache.h"
+#include "host/build/build_key.h"
 #include "host/build/confinement.h"
 #include "host/build/host_network.h"
 #include "host/build/job.h"
@@ -40,6 +42,8 @@ struct build_state {
     struct base_disk disk;
 
     struct image *image;
+    bool is_cached; /* its layer was made before */
+    char *reason;   /* why it was not, if that is known; or NULL */
 };
 
 /* Ends the VM, if there is one, and releases the base disk. There is nothing to flush and no
@@ -379,14 +383,18 @@ static bool needs_layer(const struct build_state *state)
            output_format_row(state->build->output.format)->is_layer;
 }
 
-static struct error *make_layer(struct build_state *state, struct layer *ret)
+/* Builds the layer in the forms that are WANTED. */
+static struct error *build_layer(struct build_state *state, struct layer_form_wanted wanted,
+                                 struct layer *ret)
 {
     CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
     CLEANUP(freep) char *folder = NULL;
     const char *name;
 
+    if (state->plan.needs_vm)
+        vm_prepare(); /* before the threads of the layer's writer */
     TRY(output_temporaries(&state->build->output, &folder, &name));
-    TRY(layer_writer_new(folder, name, output_wants_new(&state->build->output), &writer));
+    TRY(layer_writer_new(folder, name, wanted, &writer));
     if (state->plan.needs_vm) {
         layer_writer_expect_guest(writer, state->spec->disk_size << 20);
         TRY(build_root_layer(state, writer));
@@ -394,6 +402,68 @@ static struct error *make_layer(struct build_state *state, struct layer *ret)
         TRY(build_pure_layer(state, writer));
     }
     return layer_writer_finish(STEAL(writer), ret);
+}
+
+/* EARLIER: see struct build_key_source. */
+static struct error *make_key(struct build_state *state, const struct build_key *earlier,
+                              struct build_key *ret)
+{
+    struct contents contents = contents_of(state);
+    const struct build_key_source source = {.spec = state->spec,
+                                            .needs_vm = state->plan.needs_vm,
+                                            .base = state->base,
+                                            .clamp = latest_mtime(state),
+                                            .contents = &contents,
+                                            .store = state->build->store,
+                                            .earlier = earlier};
+
+    return build_key_make(&source, ret);
+}
+
+/* Keeps LAYER, unless its inputs have changed while it was made of them. */
+static struct error *keep_layer(struct build_state *state, struct build_cache *cache,
+                                struct layer *layer)
+{
+    CLEANUP(build_key_free) struct build_key after = {0};
+
+    TRY(make_key(state, cache->key, &after));
+    if (digest_equal(&after.digest, &cache->key->digest))
+        build_cache_keep(cache, layer);
+    return NULL;
+}
+
+/* Takes the layer from the cache, or builds and keeps it. */
+static struct error *find_or_build_layer(struct build_state *state, struct build_cache *cache,
+                                         struct layer *ret)
+{
+    struct layer_form_wanted wanted = output_wants_new(&state->build->output);
+
+    TRY(build_cache_find(cache, wanted, ret, &state->is_cached));
+    if (state->is_cached)
+        return NULL;
+    wanted.blob_digest = wanted.blob; /* the name by which it is kept */
+    state->reason = STEAL(cache->reason);
+    TRY(build_layer(state, wanted, ret));
+    return keep_layer(state, cache, ret);
+}
+
+static struct error *make_layer(struct build_state *state, struct layer *ret)
+{
+    const struct build *build = state->build;
+    CLEANUP(build_key_free) struct build_key key = {0};
+    CLEANUP(build_cache_free)
+    struct build_cache cache = {.store = build->store,
+                                .name = state->spec->name,
+                                .rebuild = build->rebuild != BUILD_REBUILD_NOTHING,
+                                .max_age = build->max_age,
+                                .key = &key,
+                                .lock = -1};
+
+    /* What happens in a session is not in the spec. */
+    if (store_is_thrown_away(build->store) || build->session != NULL)
+        return build_layer(state, output_wants_new(&build->output), ret);
+    TRY(make_key(state, NULL, &key));
+    return find_or_build_layer(state, &cache, ret);
 }
 
 /* Moves the base's layers to the new image. */
@@ -479,9 +549,15 @@ static struct error *run(struct build_state *state)
     if (makes_image(build))
         TRY(output_check(&build->output));
     TRY(open_base(state));
-    if (state->plan.needs_vm)
-        vm_prepare(); /* before the threads of the layer's writer */
     return makes_image(build) ? make_output(state) : build_root_layer(state, NULL);
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now = *start;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
 /* store_run: builds. */
@@ -494,11 +570,17 @@ static struct error *build_once(void *context)
                                 .sources = make_sources(&build->spec->contents),
                                 .disk = {.lock = -1},
                                 .image = image};
+    struct timespec start = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
     struct error *err = run(&state);
 
     end_vm(&state);
+    if (err == NULL && !build->is_followed && build->session == NULL)
+        progress_image(build->spec->name, state.is_cached, seconds_since(&start), state.reason);
     merged_tree_free(state.base_tree);
     free(state.sources);
+    free(state.reason);
     image_free(state.base);
     return err;
 }

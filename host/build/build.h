@@ -7,7 +7,9 @@
 #define VMBUILD_BUILD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "host/build/build_cache.h"
 #include "host/build/build_session.h"
 #include "host/format/output.h"
 #include "host/image/image_request.h"
@@ -18,6 +20,9 @@
 #include "host/spec/spec.h"
 #include "host/store/store.h"
 
+/* What is made again though the cache has it. */
+enum build_rebuild { BUILD_REBUILD_NOTHING, BUILD_REBUILD_IMAGES, BUILD_REBUILD_ALL };
+
 struct build {
     const struct spec *spec;
     struct output output;
@@ -25,7 +30,9 @@ struct build {
     const struct strings *grants; /* what the network may reach beyond public addresses and the
                                      proxies of the environment (network/egress.h) */
     bool verbose;
-    bool is_followed;     /* by another build in this process, which may start a VM, too */
+    bool is_followed; /* by another build in this process, which may start a VM, too */
+    enum build_rebuild rebuild;
+    int64_t max_age;      /* of a layer from the cache, in seconds, or BUILD_CACHE_NO_LIMIT */
     struct log_file *log; /* that keeps the scripts' output, or NULL */
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */

@@ -87,6 +87,8 @@ static void allow_all(int rules, const struct build *build, const struct strings
         landlock_allow(rules, spec->contents.items[i].source, LANDLOCK_READ);
     for (size_t i = 0; i < spec->closure.count; i++)
         landlock_allow(rules, spec->closure.items[i], LANDLOCK_READ);
+    for (size_t i = 0; i < spec->shares.count; i++)
+        landlock_allow(rules, spec->shares.items[i].source, LANDLOCK_READ);
 }
 
 /* Returns whether access to files is confined. A kernel whose rules do not allow moves between

@@ -312,10 +312,13 @@ struct error *reproducibility_check(const struct build *build)
                          varied.path);
     TRY(temporary_run_folder(&folder));
     CLEANUP(freep) char *path = xasprintf("%s/varied", folder);
+    struct build again = *build;
 
     varied.path = path;
     TRY(error_context(build_varied(build, path), "build the first time"));
-    TRY(build_run(build));
+    if (again.rebuild == BUILD_REBUILD_NOTHING) /* or there was nothing to compare */
+        again.rebuild = BUILD_REBUILD_IMAGES;
+    TRY(build_run(&again));
     progress_start("compare");
     TRY(error_advise(error_context(compare_outputs(&varied, &build->output),
                                    "check '%s': the two builds differ", build->output.path),

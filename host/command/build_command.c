@@ -73,6 +73,8 @@ static struct error *build(const struct options *options, const struct spec *spe
         .accelerator = options->accelerator,
         .grants = &options->allow_network,
         .verbose = options->verbosity > 0,
+        .rebuild = options->rebuild,
+        .max_age = options->max_age_seconds,
         .log = log,
         .store = store,
         .registry = options_registry(options),

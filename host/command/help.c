@@ -52,8 +52,9 @@ void help_option(const struct option_row *row, struct buffer *out)
     buffer_printf(out, "--%s", row->name);
     if (!option_has_value(row))
         return;
-    buffer_append(out, " ", 1);
+    buffer_printf(out, row->is_value_optional ? "[=" : " ");
     append_argument(&row->argument, out);
+    buffer_printf(out, row->is_value_optional ? "]" : "");
 }
 
 void help_arguments(const struct command *command, struct buffer *out)

@@ -31,6 +31,11 @@ static const struct choice compressions[] = {
     {0},
 };
 
+static const struct choice rebuilds[] = {
+    {"all", BUILD_REBUILD_ALL, "All images that it is made of, too."},
+    {0},
+};
+
 static const struct choice accelerators[] = {
     {"auto", ACCELERATOR_AUTO,
      "KVM if it works here, otherwise TCG, also if the VM does not start under KVM. This is the "
@@ -442,6 +447,27 @@ const struct option_row option_table[] = {
      .summary = "the cache (default: $XDG_CACHE_HOME/vmbuild)",
      .text = "The directory of the cache. It is created if it does not exist. See FILES for the "
              "default."},
+    {.name = "rebuild",
+     .kind = OPTION_CHOICE,
+     .group = OPTION_GROUP_CACHE,
+     .commands = BIT(BUILD),
+     .constant = BUILD_REBUILD_IMAGES,
+     .is_value_optional = true,
+     MEMBER(rebuild),
+     .argument = {"WHICH", ARGUMENT_CHOICE, rebuilds},
+     .summary = "build the image again though the cache has its layer",
+     .text = "Build the image again, though the cache has the layer that it would get, and keep "
+             "the new layer in its place. See CACHE."},
+    {.name = "max-age",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_CACHE,
+     .commands = BIT(BUILD),
+     MEMBER(max_age),
+     .argument = {"DURATION", ARGUMENT_TEXT, NULL},
+     .summary = "build again what the cache has had for longer (default: no limit)",
+     .text = "Build again what was built longer ago: a number with the unit `s`, `m`, `h`, `d` or "
+             "`w`, such as `12h`; without a unit, of seconds. That is for layers whose scripts use "
+             "the network, which can be outdated. By default no layer is too old."},
     {.name = "no-cache",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_CACHE,

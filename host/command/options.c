@@ -80,14 +80,19 @@ static struct error *set_text(void *member, const struct option_row *row, char *
 /* MEMBER is one of several enums, all of which are of an int's size. */
 static struct error *set_choice(void *member, const struct option_row *row, const char *value)
 {
+    if (value == NULL) {
+        memcpy(member, &row->constant, sizeof row->constant);
+        return NULL;
+    }
     const struct choice *choice = find_choice(&row->argument, value);
     CLEANUP(freep) char *option = xasprintf("--%s", row->name);
 
     static_assert(
-        sizeof(enum output_format) == sizeof(int) && sizeof(enum compression) == sizeof(int) &&
-        sizeof(enum accelerator) == sizeof(int) && sizeof(enum progress_mode) == sizeof(int) &&
-        sizeof(enum tarsum_version) == sizeof(int) && sizeof(enum registry_trust) == sizeof(int) &&
-        sizeof(enum plan_step) == sizeof(int) && sizeof(enum on_failure) == sizeof(int));
+        sizeof(enum build_rebuild) == sizeof(int) && sizeof(enum output_format) == sizeof(int) &&
+        sizeof(enum compression) == sizeof(int) && sizeof(enum accelerator) == sizeof(int) &&
+        sizeof(enum progress_mode) == sizeof(int) && sizeof(enum tarsum_version) == sizeof(int) &&
+        sizeof(enum registry_trust) == sizeof(int) && sizeof(enum plan_step) == sizeof(int) &&
+        sizeof(enum on_failure) == sizeof(int));
     if (choice == NULL)
         return refuse_choice("option", option, &row->argument, value);
     memcpy(member, &choice->value, sizeof choice->value);
@@ -121,6 +126,14 @@ static struct error *set_option(struct options *options, const struct option_row
     return NULL;
 }
 
+/* How getopt_long is told whether ROW has a value. */
+static int value_kind(const struct option_row *row)
+{
+    if (!option_has_value(row))
+        return no_argument;
+    return row->is_value_optional ? optional_argument : required_argument;
+}
+
 /* Fills TABLES with the options of COMMAND, or of all commands if it is NULL: then, and if it is
  * the prefix of another one, getopt_long is to stop at the first argument. */
 static void fill_tables(const struct command *command, struct getopt_tables *tables)
@@ -136,9 +149,7 @@ static void fill_tables(const struct command *command, struct getopt_tables *tab
 
         if (command != NULL && !option_is_of(row, command))
             continue;
-        *longs++ =
-            (struct option){row->name, option_has_value(row) ? required_argument : no_argument,
-                            NULL, ROW_CODE + (int)i};
+        *longs++ = (struct option){row->name, value_kind(row), NULL, ROW_CODE + (int)i};
         if (row->letter != 0)
             *letters++ = row->letter;
         if (row->letter != 0 && option_has_value(row))
@@ -313,6 +324,31 @@ struct error *options_read_mib(const char *option, const char *text, uint64_t *r
     return NULL;
 }
 
+/* Reads --max-age: a number with a unit, seconds by default. */
+static struct error *check_max_age(struct options *options)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}};
+    const char *text = options->max_age;
+
+    if (text == NULL)
+        return NULL;
+    size_t digits = strspn(text, "0123456789");
+
+    for (size_t i = 0; digits > 0 && digits < 10 && i < sizeof units / sizeof *units; i++)
+        if (strcmp(text + digits, units[i].name) == 0) {
+            options->max_age_seconds = strtoll(text, NULL, 10) * units[i].seconds;
+            return NULL;
+        }
+    return error_new(
+        EXIT_USAGE,
+        "read option '--max-age': '%s' must be a number with a unit, such as 90s, 30m, "
+        "12h, 7d or 2w",
+        text);
+}
+
 static struct error *check_log_limit(struct options *options)
 {
     if (options->log_limit == NULL)
@@ -326,6 +362,7 @@ static struct error *check(const struct parser *parser)
     if (parser->options->help)
         return NULL;
     TRY(check_log_limit(parser->options));
+    TRY(check_max_age(parser->options));
     TRY(choose_compression(parser));
     TRY(check_platform(parser->options));
     TRY(check_grants(parser->options));
@@ -413,6 +450,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret)
                             .compression = COMPRESSION_GZIP,
                             .progress = asks_for_events(argc, argv) ? PROGRESS_JSON : PROGRESS_AUTO,
                             .shown_most = LOG_LIMIT_DEFAULT,
+                            .max_age_seconds = BUILD_CACHE_NO_LIMIT,
                             .tarsum_version = TARSUM_V1};
     if (argc < 2)
         return error_advise(error_new(EXIT_USAGE, "read the command line: a command is missing"),

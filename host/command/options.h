@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/build/build.h"
 #include "host/build/plan.h"
 #include "host/command/command_table.h"
 #include "host/format/output.h"
@@ -36,6 +37,9 @@ struct options {
     size_t override_count;
     struct strings allow_network; /* --allow-network, as network/egress.h reads them */
     bool no_cache, dry_run, check;
+    enum build_rebuild rebuild;   /* --rebuild */
+    char *max_age;                /* --max-age */
+    int64_t max_age_seconds;      /* or BUILD_CACHE_NO_LIMIT */
     enum plan_step before, after; /* of shell; 0: not given */
     bool rescue;
     enum on_failure on_failure;

@@ -32,8 +32,9 @@ struct layer {
         bool is_own; /* made by compressor_new, and so the same bytes for the same tar */
     } blob;
 
-    bool is_temporary; /* its files belong to this run, and the output uses them up */
-    char *tarsum;      /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
+    bool is_temporary;  /* its files belong to this run, and the output uses them up */
+    char *tarsum;       /* "tarsum.v1+sha256:...", of the new layer only, else NULL */
+    bool has_no_tarsum; /* a hole of the new layer is too large for it */
 };
 
 struct image {

@@ -101,6 +101,28 @@ static struct error *make(const char *tar_path, enum compression compression, st
     return store_publish(store, STORE_BLOB, ret->digest.hex, temporary, &ret->path);
 }
 
+bool layer_blob_find(const struct digest *diff_id, enum compression compression,
+                     struct store *store, struct layer_blob *ret)
+{
+    CLEANUP(freep) char *kind = record_kind(compression);
+    struct layer_blob blob = {0};
+
+    find(kind, diff_id, store, &blob);
+    if (blob.path == NULL)
+        return false;
+    *ret = blob;
+    return true;
+}
+
+void layer_blob_record(const struct digest *diff_id, enum compression compression,
+                       const struct digest *digest, struct store *store)
+{
+    CLEANUP(freep) char *kind = record_kind(compression);
+    CLEANUP(json_freep) struct json *record = json_string(digest->hex);
+
+    store_record_put(store, kind, diff_id->hex, record);
+}
+
 void layer_blob_use(const struct digest *diff_id, enum compression compression, struct store *store)
 {
     CLEANUP(freep) char *kind = record_kind(compression);
@@ -121,9 +143,7 @@ struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
     find(kind, diff_id, store, &blob);
     if (blob.path == NULL) {
         TRY(make(tar_path, compression, store, &blob));
-        CLEANUP(json_freep) struct json *record = json_string(blob.digest.hex);
-
-        store_record_put(store, kind, diff_id->hex, record);
+        layer_blob_record(diff_id, compression, &blob.digest, store);
     }
     store_use(store, blob.path);
     *ret = blob;

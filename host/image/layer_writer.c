@@ -48,8 +48,9 @@ struct layer_writer {
     struct file tar, blob;
     struct compressor *compressor;
     struct tarsum *tarsum;
-    uint64_t tarsum_hole; /* bytes of the hole at hand; beyond the limit: the tarsum is given up */
-    uint64_t received;    /* bytes */
+    uint64_t received; /* bytes */
+    uint64_t hole;     /* bytes of the hole at hand */
+    atomic_bool has_huge_hole;
     struct ring *ring;
     struct consumer consumers[RING_CONSUMERS_MAX];
     unsigned int consumer_count;
@@ -86,9 +87,8 @@ static struct error *consume_blob(struct layer_writer *writer, const void *bytes
 
 static struct error *consume_tarsum(struct layer_writer *writer, const void *bytes, size_t length)
 {
-    if (writer->tarsum_hole > TARSUM_HOLE_MAX)
+    if (atomic_load(&writer->has_huge_hole)) /* it will be given up */
         return NULL;
-    writer->tarsum_hole = ring_is_zeros(bytes) ? writer->tarsum_hole + length : 0;
     return tarsum_update(writer->tarsum, bytes, length);
 }
 
@@ -205,6 +205,7 @@ static struct error *end_write(struct layer_writer *writer, uint64_t length)
 struct error *layer_writer_write(struct layer_writer *writer, const void *bytes, size_t length)
 {
     TRY(blame_guest(layer_check_write(writer->check, bytes, length)));
+    writer->hole = 0;
     TRY(ring_write(writer->ring, bytes, length));
     return end_write(writer, length);
 }
@@ -212,6 +213,9 @@ struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
 struct error *layer_writer_skip(struct layer_writer *writer, uint64_t length)
 {
     TRY(blame_guest(layer_check_skip(writer->check, length)));
+    writer->hole = length < SKIP_LEAST ? 0 : writer->hole + length;
+    if (writer->hole > TARSUM_HOLE_MAX)
+        atomic_store(&writer->has_huge_hole, true);
     TRY(length < SKIP_LEAST ? ring_write(writer->ring, zeros, (size_t)length)
                             : ring_skip(writer->ring, length));
     return end_write(writer, length);
@@ -249,7 +253,8 @@ static struct error *file_close(struct file *file)
 
 static struct error *finish_parts(struct layer_writer *writer, struct layer *layer)
 {
-    if (writer->tarsum != NULL && writer->tarsum_hole <= TARSUM_HOLE_MAX)
+    layer->has_no_tarsum = atomic_load(&writer->has_huge_hole);
+    if (writer->tarsum != NULL && !layer->has_no_tarsum)
         TRY(tarsum_finish(STEAL(writer->tarsum), &layer->tarsum));
     if (writer->compressor != NULL)
         TRY(compressor_finish(STEAL(writer->compressor)));

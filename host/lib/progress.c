@@ -408,6 +408,40 @@ void progress_detail(const char *format, ...)
     va_end(args);
 }
 
+/* Shows the event that progress_image describes. */
+static void show_image_event(const char *name, bool is_cached, double seconds, const char *reason)
+{
+    struct json *event = new_event("image");
+    struct json *number = json_new(JSON_NUMBER);
+
+    number->text = xasprintf("%.3f", seconds);
+    json_set(event, "image", json_string(name));
+    json_set(event, "state", json_string(is_cached ? "cached" : "built"));
+    json_set(event, "seconds", number);
+    if (reason != NULL)
+        json_set(event, "reason", json_string(reason));
+    show_event(event);
+}
+
+void progress_image(const char *name, bool is_cached, double seconds, const char *reason)
+{
+    CLEANUP(freep)
+    char *because = reason != NULL ? xasprintf(" (%s)", reason) : xstrdup("");
+    CLEANUP(freep)
+    char *text = is_cached ? xasprintf("%s: cached", name)
+                           : xasprintf("%s: built in %.1f s%s", name, seconds, because);
+    CLEANUP(freep) char *line = make_lines_harmless("", text);
+
+    if (progress.mode == PROGRESS_NONE || progress.verbosity < 0)
+        return;
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.mode == PROGRESS_JSON)
+        show_image_event(name, is_cached, seconds, reason);
+    else
+        show_line(line);
+    pthread_mutex_unlock(&progress.mutex);
+}
+
 /* Shows a part of an error: the member KEY of EVENT, or, if that is NULL, lines that begin with
  * PREFIX. */
 static void show_part(struct json *event, const char *key, const char *prefix, const char *text)

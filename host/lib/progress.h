@@ -9,6 +9,7 @@
  *   plain  a line for each stage that starts and for each note; script output between them
  *   json   one object a line: {"event":"stage","stage":S,"state":"start"|"done",...},
  *          {"event":"progress",...}, {"event":"output","line":L}, {"event":"note","text":T},
+ *          {"event":"image","image":NAME,"state":"cached"|"built","seconds":S,"reason":R},
  *          {"event":"error",...} and at the end {"event":"done","output":PATH,...}
  *   none   nothing but errors
  */
@@ -61,6 +62,10 @@ void progress_note(const char *format, ...) __attribute__((format(printf, 1, 2))
 
 /* The same, shown only with -v. */
 void progress_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* An image is done: NAME was "cached", or "built" in SECONDS because of REASON (NULL: it was not
+ * known before). As a line "NAME: built in 4.2 s (REASON)", or an event. */
+void progress_image(const char *name, bool is_cached, double seconds, const char *reason);
 
 /* Shows ERR: "vmbuild: MESSAGE", its advice, its details. Called by main only. */
 void progress_error(const struct error *err);

@@ -74,7 +74,7 @@ void fish_options(struct buffer *out)
             buffer_printf(out, " -s %c", row->letter);
         buffer_printf(out, " -l %s", row->name);
         if (option_has_value(row)) {
-            buffer_printf(out, " -r");
+            buffer_printf(out, row->is_value_optional ? "" : " -r");
             append_kind(&row->argument, out);
         }
         buffer_printf(out, " -d ");

@@ -148,7 +148,7 @@ static void append_option(const struct option_row *row, struct buffer *out)
     buffer_printf(out, "\\-");
     append_word(row->name, out);
     if (option_has_value(row)) {
-        buffer_printf(out, " Ar ");
+        buffer_printf(out, row->is_value_optional ? " Ns Op = Ns Ar " : " Ar ");
         append_word(row->argument.name, out);
     }
     buffer_printf(out, "\n");

@@ -47,7 +47,7 @@ void shell_valued(const char *separator, struct buffer *out)
         const struct option_row *row = &option_table[i];
         bool repeated = i > 0 && strcmp(row->name, option_table[i - 1].name) == 0;
 
-        if (!option_has_value(row) || repeated)
+        if (!option_has_value(row) || row->is_value_optional || repeated)
             continue;
         buffer_printf(out, "%s", before);
         shell_spellings(row, separator, out);

@@ -57,15 +57,20 @@ static void append_option(const struct option_row *row, struct buffer *out)
     const char *sign = row->kind == OPTION_SET ? "'*'" : "";
 
     buffer_printf(&spec, "[%s]", row->summary);
-    if (option_has_value(row))
+    if (option_has_value(row)) {
+        buffer_printf(&spec, row->is_value_optional ? ":" : "");
         append_value(&row->argument, &spec);
+    }
     buffer_printf(out, "            ");
     if (row->letter != 0)
         buffer_printf(out, "'(-%c --%s)'{-%c%s,--%s%s}", row->letter, row->name, row->letter,
                       option_has_value(row) ? "+" : "", row->name,
                       option_has_value(row) ? "=" : "");
     else
-        buffer_printf(out, "%s--%s%s", sign, row->name, option_has_value(row) ? "=" : "");
+        buffer_printf(out, "%s--%s%s", sign, row->name,
+                      row->is_value_optional  ? "=-"
+                      : option_has_value(row) ? "="
+                                              : "");
     shell_quote(spec.data, QUOTE, out);
     buffer_printf(out, "\n");
 }

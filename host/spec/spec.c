@@ -7,7 +7,7 @@ void spec_describe(const struct spec *spec, enum spec_part part, struct json *ou
     for (size_t i = 0; i < spec_key_count; i++) {
         const struct spec_key *key = &spec_keys[i];
 
-        if (key->part == part && key->kind->describe != NULL)
+        if (key->part == part && !key->kind->is_script)
             json_set(out, key->name, key->kind->describe((const char *)spec + key->offset));
     }
 }

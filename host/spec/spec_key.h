@@ -29,6 +29,8 @@ struct spec_key {
     size_t offset; /* of its member in struct spec */
     enum spec_part part;
     bool required;
+    bool is_apart; /* not by its value in the key of a build (build/build_key.h): it cannot change
+                      the layer, or what it leads to is in the key */
 
     /* The word that carries the value to the guest, in each call that takes it. GUEST_WORD_NONE:
      * the guest does not get it. */

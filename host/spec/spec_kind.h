@@ -7,6 +7,7 @@
 #ifndef VMBUILD_SPEC_KIND_H
 #define VMBUILD_SPEC_KIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest/contract.h"
@@ -46,8 +47,10 @@ struct spec_kind {
      * such a value on the command line is an error of usage. NULL: no such judgement. */
     char *(*judge)(const struct spec_key *key, const struct json *value);
 
-    /* MEMBER as --dry-run shows it; the caller's. NULL: a script, which the plan's steps show. */
+    /* MEMBER as --dry-run shows it; the caller's. */
     struct json *(*describe)(const void *member);
+
+    bool is_script; /* --dry-run shows the plan's steps instead */
 
     /* The JSON Schema of a value; the caller's. */
     struct json *(*schema)(const struct spec_key *key);

@@ -281,6 +281,8 @@ const struct spec_kind spec_path_script = {
     .json_start = "{\"", /* a group of shell commands begins with a brace, too, but not so */
     .read = read_script,
     .free = spec_value_free_string,
+    .describe = spec_value_describe_string,
+    .is_script = true,
     .schema = script_schema,
 };
 

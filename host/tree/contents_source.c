@@ -28,6 +28,7 @@
 struct visit {
     const struct contents_source *source;
     bool with_data;
+    const struct contents_digests *digests; /* or NULL: none are made */
     contents_visit call;
     void *context;
     struct archive_entry *entry;
@@ -92,6 +93,75 @@ static bool may_have_xattrs(mode_t mode)
     return S_ISREG(mode) || S_ISDIR(mode) || S_ISFIFO(mode);
 }
 
+/* Passes the first SIZE bytes of the file FD, NAME in the source PATH, to SINK. */
+static struct error *copy_file(const char *path, int fd, int64_t size, const char *name,
+                               struct sink sink);
+
+/* sink_write: adds to the hash CONTEXT. */
+static struct error *add_to_hash(void *context, const void *bytes, size_t length)
+{
+    sha256_update(context, bytes, length);
+    return NULL;
+}
+
+/* Adds the xattrs of the visit's entry to HASH. */
+static void hash_xattrs(const struct visit *visit, struct sha256 *hash)
+{
+    const char *name;
+    const void *value;
+    size_t size;
+
+    archive_entry_xattr_reset(visit->entry);
+    while (archive_entry_xattr_next(visit->entry, &name, &value, &size) == ARCHIVE_OK) {
+        CLEANUP(freep) char *text = xasprintf("%s %zu", name, size);
+
+        sha256_update(hash, text, strlen(text) + 1);
+        sha256_update(hash, value, size);
+    }
+    sha256_update(hash, "", 1);
+}
+
+/* Sets *RET to the digest of the xattrs and the data of the file FD, at PATH. */
+static struct error *make_digest(const struct visit *visit, int fd, const char *path,
+                                 struct digest *ret)
+{
+    CLEANUP(sha256_freep) struct sha256 *hash = sha256_new();
+    struct stat before, after;
+
+    if (fstat(fd, &before) < 0)
+        return failed(visit, "read", path);
+    TRY(add_xattrs(visit, fd, path));
+    hash_xattrs(visit, hash);
+    archive_entry_xattr_clear(visit->entry);
+    if (S_ISREG(before.st_mode))
+        TRY(copy_file(visit->source->path, fd, before.st_size, path,
+                      (struct sink){add_to_hash, hash}));
+    sha256_finish(STEAL(hash), ret);
+    if (fstat(fd, &after) == 0 &&
+        memcmp(&before.st_ctim, &after.st_ctim, sizeof before.st_ctim) == 0)
+        visit->digests->add(visit->digests->context, &before, ret);
+    return NULL;
+}
+
+/* Calls the visitor for the visit's entry, with a digest. */
+static struct error *call_with_digest(struct visit *visit, int dir, const char *name,
+                                      const char *path, const struct stat *status)
+{
+    struct digest digest = {0};
+    struct contents_entry entry = {.entry = visit->entry, .fd = -1, .digest = &digest};
+
+    if (!visit->digests->find(visit->digests->context, status, &digest)) {
+        CLEANUP(closep)
+        int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+        if (fd < 0 && !S_ISFIFO(status->st_mode))
+            return failed(visit, "open", path);
+        if (fd >= 0)
+            TRY(make_digest(visit, fd, path, &digest));
+    }
+    return visit->call(visit->context, &entry);
+}
+
 /* Calls the visitor for NAME in DIR, whose path in the layer is PATH. */
 static struct error *call_for_file(struct visit *visit, int dir, const char *name, const char *path,
                                    const struct stat *status)
@@ -103,6 +173,8 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
     archive_entry_set_pathname(visit->entry, path);
     if (S_ISLNK(status->st_mode))
         TRY(add_link_target(visit, dir, name, path));
+    if (visit->digests != NULL && may_have_xattrs(status->st_mode))
+        return call_with_digest(visit, dir, name, path, status);
     if (visit->with_data && may_have_xattrs(status->st_mode)) {
         fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0 && !S_ISFIFO(status->st_mode))
@@ -267,16 +339,39 @@ static struct error *visit_file(struct visit *visit, int fd)
     return visit->call(visit->context, &entry);
 }
 
+/* Visits the file FD, or the tarball as a whole, with a digest. */
+static struct error *visit_file_for_digest(struct visit *visit, int fd, bool is_tarball)
+{
+    const char *slash = strrchr(visit->source->path, '/');
+    const char *name = slash != NULL ? slash + 1 : visit->source->path;
+    struct digest digest = {0};
+    struct contents_entry entry = {
+        .entry = visit->entry, .fd = -1, .digest = &digest, .is_tarball = is_tarball};
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
+    if (!is_tarball && exclude_matches(visit->source->exclude, name, false))
+        return NULL;
+    archive_entry_clear(visit->entry);
+    archive_entry_copy_stat(visit->entry, &status);
+    archive_entry_set_pathname(visit->entry, name);
+    if (!visit->digests->find(visit->digests->context, &status, &digest))
+        TRY(make_digest(visit, fd, name, &digest));
+    return visit->call(visit->context, &entry);
+}
+
 static struct error *visit_file_or_tarball(struct visit *visit, int fd)
 {
     bool is_tarball = false;
 
     TRY(contents_tarball_recognise(visit->source->path, fd, &is_tarball));
-    if (is_tarball)
+    if (is_tarball && visit->digests == NULL)
         return contents_tarball_visit(visit->source, fd, visit->call, visit->context);
     if (lseek(fd, 0, SEEK_SET) < 0)
         return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
-    return visit_file(visit, fd);
+    return visit->digests != NULL ? visit_file_for_digest(visit, fd, is_tarball)
+                                  : visit_file(visit, fd);
 }
 
 /* Visits a closure's path itself, whatever kind of file it is, below the root. */
@@ -297,28 +392,46 @@ static struct error *visit_at_own_path(struct visit *visit)
     return folder >= 0 ? visit_folder(visit, folder, clean) : NULL;
 }
 
-struct error *contents_source_visit(const struct contents_source *source, bool with_data,
-                                    contents_visit call, void *context)
+static struct error *visit_source(struct visit *visit)
 {
-    CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
-    struct visit visit = {source, with_data, call, context, entry};
+    const struct contents_source *source = visit->source;
     struct stat status;
 
     if (source->at_own_path)
-        return visit_at_own_path(&visit);
+        return visit_at_own_path(visit);
     CLEANUP(closep) int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "open '%s'", source->path);
     if (S_ISDIR(status.st_mode))
-        return visit_folder(&visit, fd, "");
+        return visit_folder(visit, fd, "");
     if (!S_ISREG(status.st_mode))
         return error_new(EXIT_INPUT, "read '%s': neither a directory nor a regular file",
                          source->path);
-    return visit_file_or_tarball(&visit, fd);
+    return visit_file_or_tarball(visit, fd);
 }
 
-/* Passes the first SIZE bytes of the file FD, NAME in the source PATH, to SINK. */
+struct error *contents_source_visit(const struct contents_source *source, bool with_data,
+                                    contents_visit call, void *context)
+{
+    CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
+    struct visit visit = {
+        .source = source, .with_data = with_data, .call = call, .context = context, .entry = entry};
+
+    return visit_source(&visit);
+}
+
+struct error *contents_source_digest(const struct contents_source *source,
+                                     const struct contents_digests *digests, contents_visit call,
+                                     void *context)
+{
+    CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
+    struct visit visit = {
+        .source = source, .digests = digests, .call = call, .context = context, .entry = entry};
+
+    return visit_source(&visit);
+}
+
 static struct error *copy_file(const char *path, int fd, int64_t size, const char *name,
                                struct sink sink)
 {

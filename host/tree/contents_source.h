@@ -12,9 +12,11 @@
 #include <archive_entry.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "host/lib/buffer.h"
+#include "host/lib/digest.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
 
@@ -49,6 +51,18 @@ struct contents_entry {
     int fd;         /* the data of a directory's regular file, if data was asked for; or -1 */
     bool excluded;  /* left out; visited in a tarball alone, where others may be links to it */
     uint64_t holes; /* bytes without data that were copied as zeros */
+
+    /* For contents_source_digest: of the data and xattrs; or NULL. Of a tarball, which is then one
+     * entry without a name, of its bytes. */
+    const struct digest *digest;
+    bool is_tarball;
+};
+
+/* Digests that were made before, by what stat(2) tells of a file. */
+struct contents_digests {
+    bool (*find)(void *context, const struct stat *status, struct digest *ret);
+    void (*add)(void *context, const struct stat *status, const struct digest *digest);
+    void *context;
 };
 
 typedef struct error *(*contents_visit)(void *context, struct contents_entry *entry);
@@ -58,6 +72,12 @@ typedef struct error *(*contents_visit)(void *context, struct contents_entry *en
 [[nodiscard]] struct error *contents_source_visit(const struct contents_source *source,
                                                   bool with_data, contents_visit visit,
                                                   void *context);
+
+/* The same, with a digest of each file: what DIGESTS knows is not opened, the others are read and
+ * added. A tarball is not looked into, and its patterns do not apply. */
+[[nodiscard]] struct error *contents_source_digest(const struct contents_source *source,
+                                                   const struct contents_digests *digests,
+                                                   contents_visit visit, void *context);
 
 /* Passes the data of ENTRY, a regular file called NAME in the source PATH, to SINK; holes as zeros,
  * which it counts. Errors: EXIT_INPUT (damaged, or shorter than its header states), and those of

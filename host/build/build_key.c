@@ -1,0 +1,222 @@
+#include "host/build/build_key.h"
+
+#include <archive_entry.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/build/file_memo.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/file_identity.h"
+#include "host/lib/json_text.h"
+#include "host/lib/memory.h"
+#include "host/machine/appliance.h"
+#include "host/tree/contents_manifest.h"
+
+/* Raised when the same parts make another layer than before, by a change of this program. */
+#define LAYER_FORMAT "1"
+
+static void set_part(struct build_key *key, const char *name, const void *bytes, size_t length)
+{
+    struct digest digest;
+
+    digest_of(bytes, length, &digest);
+    json_set(key->parts, name, json_string(digest.hex));
+}
+
+static void set_text(struct build_key *key, const char *name, const char *text)
+{
+    set_part(key, name, text, strlen(text));
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Returns OBJECT with its members sorted; anything else as it is. The caller's. */
+static struct json *sorted(const struct json *value)
+{
+    if (value->type != JSON_OBJECT || value->count == 0)
+        return json_copy(value);
+    CLEANUP(freep) char **keys = xcalloc(value->count, sizeof *keys);
+    struct json *copy = json_object();
+
+    memcpy(keys, value->keys, value->count * sizeof *keys);
+    qsort(keys, value->count, sizeof *keys, by_key);
+    for (size_t i = 0; i < value->count; i++)
+        json_adopt(copy, xstrdup(keys[i]), json_copy(json_get(value, keys[i])));
+    return copy;
+}
+
+/* The keys of the spec that scripts can tell the difference of. */
+static void add_spec(const struct spec *spec, struct build_key *key)
+{
+    for (size_t i = 0; i < spec_key_count; i++) {
+        const struct spec_key *row = &spec_keys[i];
+        CLEANUP(buffer_free) struct buffer text = {0};
+
+        if (row->is_apart)
+            continue;
+        CLEANUP(json_freep)
+        struct json *value = row->kind->describe((const char *)spec + row->offset);
+        CLEANUP(json_freep) struct json *normal = sorted(value);
+
+        if (row->kind->is_script) /* may have bytes that are not text */
+            buffer_printf(&text, "%d%s", value->text != NULL,
+                          value->text != NULL ? value->text : "");
+        else
+            json_write(normal, false, &text);
+        set_part(key, row->name, text.data, text.length);
+    }
+}
+
+static void add_base(const struct build_key_source *source, struct build_key *key)
+{
+    const struct image *base = source->base;
+    const struct json *environment =
+        base != NULL ? json_get(json_get(base->config, "config"), "Env") : NULL;
+    /* Without scripts, nothing sees the variables, nor the time that is not the limit. */
+    int64_t created = source->needs_vm ? source->spec->created : source->clamp;
+    CLEANUP(freep) char *times = xasprintf("%" PRId64 " %" PRId64, source->clamp, created);
+    CLEANUP(buffer_free) struct buffer text = {0};
+    struct digest chain = {0};
+
+    if (base != NULL)
+        image_chain_id(base, base->layer_count, &chain);
+    buffer_printf(&text, "%d %s ", base != NULL, chain.hex);
+    if (source->needs_vm && environment != NULL)
+        json_write(environment, false, &text);
+    set_text(key, "fromImage", text.data);
+    set_text(key, "created", times);
+}
+
+/* Returns what distinguishes the sources of CONTENTS from those of others: their paths. The
+ * caller's. */
+static char *name_sources(const struct contents *contents)
+{
+    struct buffer name = {0};
+
+    buffer_printf(&name, "contents");
+    for (size_t i = 0; contents->closure != NULL && i < contents->closure->count; i++)
+        buffer_printf(&name, "\n%s", contents->closure->items[i]);
+    for (size_t i = 0; i < contents->source_count; i++)
+        buffer_printf(&name, "\n%s", contents->sources[i].path);
+    return buffer_steal(&name);
+}
+
+static struct error *add_contents(const struct build_key_source *source, struct build_key *key)
+{
+    CLEANUP(freep) char *name = name_sources(source->contents);
+    CLEANUP(file_memo_closep) struct file_memo *memo = file_memo_open(source->store, name);
+    CLEANUP(contents_manifest_free) struct contents_manifest manifest = {0};
+    const struct contents_digests digests = file_memo_digests(memo);
+    struct buffer text = {0};
+    struct digest digest;
+
+    TRY(contents_manifest_make(source->contents, &digests, &manifest));
+    contents_manifest_digest(&manifest, &digest);
+    set_text(key, "contents", digest.hex);
+    contents_manifest_write(&manifest, &text);
+    buffer_append(&text, "", 0);
+    key->contents = buffer_steal(&text);
+    return NULL;
+}
+
+/* A walk through what is shared. */
+struct walk {
+    struct sha256 *hash;
+    bool is_young; /* a file has no identity yet */
+};
+
+/* contents_visit: adds the identity of a shared file. */
+static struct error *add_identity(void *context, struct contents_entry *entry)
+{
+    struct walk *walk = context;
+    const char *path = archive_entry_pathname(entry->entry);
+    struct digest identity;
+
+    if (!file_identity_of(archive_entry_stat(entry->entry), "share", &identity))
+        walk->is_young = true;
+    else
+        sha256_update(walk->hash, identity.hex, DIGEST_HEX_LENGTH);
+    sha256_update(walk->hash, path, strlen(path) + 1);
+    return NULL;
+}
+
+static struct error *add_share(const struct spec_share *share, struct walk *walk)
+{
+    struct contents_source source = {.path = share->source};
+
+    sha256_update(walk->hash, share->target, strlen(share->target) + 1);
+    return contents_source_visit(&source, false, add_identity, walk);
+}
+
+/* Files that cannot be listed now are no error: scripts need not read them. */
+static void add_shares(const struct spec *spec, struct build_key *key)
+{
+    struct walk walk = {.hash = sha256_new()};
+    CLEANUP(error_freep) struct error *err = NULL;
+    struct digest digest;
+
+    for (size_t i = 0; err == NULL && i < spec->shares.count; i++)
+        err = add_share(&spec->shares.items[i], &walk);
+    sha256_finish(walk.hash, &digest);
+    set_text(key, "shares", digest.hex);
+    if (err != NULL)
+        key->obstacle = xasprintf("shares: %s", err->message);
+    else if (walk.is_young)
+        key->obstacle = xstrdup("shares have changed just now");
+}
+
+static struct error *add_guest(const struct build_key_source *source, struct build_key *key)
+{
+    static const char *const files[] = {APPLIANCE_KERNEL, APPLIANCE_INITRAMFS};
+    const struct json *known =
+        source->earlier != NULL ? json_get(source->earlier->parts, "guest") : NULL;
+
+    if (known != NULL) {
+        json_set(key->parts, "guest", json_copy(known));
+        return NULL;
+    }
+    CLEANUP(freep) char *folder = NULL;
+    CLEANUP(buffer_free) struct buffer text = {0};
+    CLEANUP(file_memo_closep) struct file_memo *memo = file_memo_open(source->store, "appliance");
+
+    TRY(appliance_find(&folder));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        CLEANUP(freep) char *path = xasprintf("%s/%s", folder, files[i]);
+        struct digest digest;
+
+        TRY(file_memo_digest(memo, path, &digest));
+        buffer_printf(&text, "%s\n", digest.hex);
+    }
+    set_text(key, "guest", text.data);
+    return NULL;
+}
+
+struct error *build_key_make(const struct build_key_source *source, struct build_key *ret)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    ret->parts = json_object();
+    set_text(ret, "format", LAYER_FORMAT);
+    add_base(source, ret);
+    TRY(add_contents(source, ret));
+    if (source->needs_vm) {
+        add_spec(source->spec, ret);
+        add_shares(source->spec, ret);
+        TRY(add_guest(source, ret));
+    }
+    json_write(ret->parts, false, &text);
+    digest_of(text.data, text.length, &ret->digest);
+    return NULL;
+}
+
+void build_key_free(struct build_key *key)
+{
+    json_free(key->parts);
+    free(key->contents);
+    free(key->obstacle);
+    *key = (struct build_key){0};
+}
