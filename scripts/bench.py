@@ -90,7 +90,8 @@ class Bench:
         return next((words[2] for words in lines if words[1:2] == ["accelerator"]), "none")
 
     def vmbuild(self, *words):
-        return self.user_command(self.program, "--progress=json", *words)
+        """A build that does what the spec says, whatever the cache has of it."""
+        return self.user_command(self.program, "--progress=json", "--rebuild", *words)
 
     @staticmethod
     def seconds(command, **keys):

@@ -126,6 +126,17 @@ need_root() {
 
 # --- Running the program --------------------------------------------------------------------------
 
+# Sets ADDED to what is added to COMMAND.... A build runs its scripts, since what they print and do is
+# tested, and the tests share a cache. A test of the cache of layers sets REUSE.
+added_options() {
+    ADDED=()
+    [ -z "${REUSE-}" ] || return 0
+    case " $* " in
+    *" --rebuild"* | *" --no-cache "* | *" -- "*) ;;
+    *vmbuild*" --spec"*) ADDED=(--rebuild) ;;
+    esac
+}
+
 # as_user COMMAND...: as the unprivileged user, in a clean environment, in $WORK.
 as_user() {
     (become_user "$@")
@@ -150,7 +161,8 @@ become_user() {
             drop=(unshare --mount sh -c 'mount -t tmpfs -o ro empty "$0" && exec "$@"' "$HIDDEN" "${drop[@]}")
         fi
     fi
-    cd "$WORK" && exec "${drop[@]}" "${environment[@]}" "$@"
+    added_options "$@"
+    cd "$WORK" && exec "${drop[@]}" "${environment[@]}" "$@" "${ADDED[@]}"
 }
 
 # run ARGUMENT...: the program; sets STATUS, writes $WORK/out and $WORK/err. Standard input is empty.
