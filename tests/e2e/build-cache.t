@@ -304,11 +304,16 @@ is "of three at once, one builds" "$(cat "$WORK"/err[123] | grep -E '^app: ' | s
 
 mkdir "$WORK/changing"
 echo 1 > "$WORK/changing/file"
-jq -n '{name: "app", contents: ["changing"], extraCommands: "echo started; sleep 2"}' > "$WORK/changing.json"
-become_user "$VMBUILD" --spec changing.json -o changing.tar > "$WORK/out" 2> "$WORK/err" &
+jq -n '{name: "app", contents: ["changing"], extraCommands: "echo started; i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); echo more; done"}' > "$WORK/changing.json"
+# The build waits until its output is read, which is more than a pipe holds.
+mkfifo "$WORK/fifo"
+become_user "$VMBUILD" --spec changing.json -o changing.tar --log-limit 1000 > "$WORK/out" 2> "$WORK/fifo" &
 builder=$!
-until grep -q '^started$' "$WORK/err"; do kill -0 $builder || break; done
-echo 2 > "$WORK/changing/file"
+{
+    while read -r line && [ "$line" != started ]; do :; done
+    echo 2 > "$WORK/changing/file"
+    cat > "$WORK/err"
+} < "$WORK/fifo"
 wait $builder
 ok "a change during the build" grep -q '^app: built' "$WORK/err"
 run --spec changing.json -o changing.tar
