@@ -131,18 +131,15 @@ static struct error *add_entry(void *context, struct contents_entry *entry)
 static struct error *visit_all(struct making *making, const struct contents_digests *digests)
 {
     const struct contents *contents = making->contents;
+    size_t closure = contents->closure != NULL ? contents->closure->count : 0;
 
-    for (size_t i = 0; contents->closure != NULL && i < contents->closure->count; i++) {
-        struct contents_source own = {.path = contents->closure->items[i],
-                                      .at_own_path = true,
-                                      .mode_rule = CONTENTS_MODE_KEEP};
+    for (size_t i = 0; i < closure + contents->source_count; i++) {
+        struct contents_source own = {.at_own_path = true, .mode_rule = CONTENTS_MODE_KEEP};
 
-        making->source = &own;
-        TRY(contents_source_digest(&own, digests, add_entry, making));
-    }
-    for (size_t i = 0; i < contents->source_count; i++) {
-        making->number = i + 1;
-        making->source = &contents->sources[i];
+        if (i < closure)
+            own.path = contents->closure->items[i];
+        making->number = i < closure ? 0 : i - closure + 1;
+        making->source = i < closure ? &own : &contents->sources[i - closure];
         TRY(contents_source_digest(making->source, digests, add_entry, making));
     }
     return NULL;
