@@ -42,8 +42,9 @@ struct build_state {
     struct base_disk disk;
 
     struct image *image;
-    bool is_cached; /* its layer was made before */
-    char *reason;   /* why it was not, if that is known; or NULL */
+    bool is_cached;  /* its layer was made before */
+    bool is_touched; /* its layer is not of the spec alone: a shell was open in between */
+    char *reason;    /* why it was not made before, if that is known; or NULL */
 };
 
 /* Ends the VM, if there is one, and releases the base disk. There is nothing to flush and no
@@ -235,6 +236,7 @@ static struct error *try_step(struct build_state *state, struct vm *vm, enum pla
         if (!again)
             return err;
         error_free(err);
+        state->is_touched = true;
         if (step == PLAN_RUN_AS_ROOT)
             TRY(vm_mount_overlay(vm));
     }
@@ -427,7 +429,7 @@ static struct error *keep_layer(struct build_state *state, struct build_cache *c
     CLEANUP(build_key_free) struct build_key after = {0};
 
     TRY(make_key(state, cache->key, &after));
-    if (digest_equal(&after.digest, &cache->key->digest))
+    if (!state->is_touched && digest_equal(&after.digest, &cache->key->digest))
         build_cache_keep(cache, layer);
     return NULL;
 }
@@ -549,7 +551,10 @@ static struct error *run(struct build_state *state)
     if (makes_image(build))
         TRY(output_check(&build->output));
     TRY(open_base(state));
-    return makes_image(build) ? make_output(state) : build_root_layer(state, NULL);
+    if (makes_image(build))
+        return make_output(state);
+    vm_prepare();
+    return build_root_layer(state, NULL);
 }
 
 static double seconds_since(const struct timespec *start)
