@@ -132,7 +132,7 @@ added_options() {
     ADDED=()
     [ -z "${REUSE-}" ] || return 0
     case " $* " in
-    *" --rebuild"* | *" --no-cache "* | *" -- "*) ;;
+    *" --rebuild"* | *" --no-cache "* | *" shell "* | *" -- "*) ;;
     *vmbuild*" --spec"*) ADDED=(--rebuild) ;;
     esac
 }
