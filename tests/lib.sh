@@ -10,6 +10,8 @@
 # then `exits`, `says`, `ok`, `is`, `like` make one TAP line each; `done_testing` ends the file.
 set -u
 export LC_ALL=C.UTF-8
+# Podman 5 warns of control groups of version 1 with each command.
+export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 
 : "${VMBUILD_TESTS:?start the test by tests/run FILE}"
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

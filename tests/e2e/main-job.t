@@ -19,7 +19,7 @@ script_spec job "$(jq -n --arg base "$(base debian)" '{
 }')" <<'END'
 echo "who: $(id -u):$(id -g), step: $STEP, folder: $(pwd), home: $HOME, umask: $(umask)"
 echo "and on standard error" >&2
-useradd --create-home --uid 4321 --shell /bin/sh builder
+useradd --create-home --key HOME_MODE=0755 --uid 4321 --shell /bin/sh builder
 mknod -m 640 /srv/disk b 7 3
 mknod -m 600 /srv/null c 1 3
 cp /usr/bin/id /usr/local/bin/id-of-root
