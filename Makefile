@@ -8,7 +8,8 @@
 #   make release    static programs as an archive for any Linux host, in build/release
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
-# Further: check-asan, check-valgrind, check-slow, check-kvm, check-release, lint, fuzz, bench, clean.
+# Further: check-asan, check-valgrind, check-slow, check-kvm, check-release, check-bare, lint, fuzz,
+# bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -20,7 +21,7 @@ BUILD := build
 # expanded, because the answers of pkg-config below depend on them. The lists are in scripts/deps.sh. `make -n`
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
-DEPS_build := demo
+DEPS_build := demo check-bare
 DEPS_test := check check-asan check-valgrind check-slow check-kvm check-release
 DEPS_release := release check-release
 DEPS_deb := deb check-release
@@ -54,7 +55,7 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo deb check check-asan check-valgrind check-slow check-kvm check-release lint fuzz bench install clean FORCE
+.PHONY: all deps demo deb check check-asan check-valgrind check-slow check-kvm check-release check-bare lint fuzz bench install clean FORCE
 all:
 
 include host/rules.mk

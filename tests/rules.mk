@@ -7,6 +7,7 @@
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
 #   tests/slow/*.t              the same, but too slow for every day
 #   tests/kvm/*.t               the same under KVM, which a VM offers (nested-host.sh); slow
+#   tests/hosts/*.t             the release and the package, on other hosts
 #
 # See tests/README.md for how to run one of them. With CI=true, skipped tests fail.
 
@@ -94,7 +95,7 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/tests/%)
 ASAN_UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/asan/tests/%)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 
-.PHONY: check-unit check-e2e check-release check-kvm
+.PHONY: check-unit check-e2e check-release check-bare check-kvm
 
 # prove's summary comes last.
 check: all $(UNIT_TESTS)
@@ -122,6 +123,10 @@ check-valgrind: all $(UNIT_TESTS)
 
 check-release: release deb
 	@JOBS=$(JOBS) tests/run $(HOST_TESTS)
+
+# On a bare machine of Debian SUITE; TESTS="tests/e2e/spec.t ..." in place of all of make check.
+check-bare:
+	@JOBS=$(JOBS) tests/hosts/bare-machine.sh $(or $(SUITE),trixie) $(TESTS)
 
 check-slow: all
 	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)
