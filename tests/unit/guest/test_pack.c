@@ -242,6 +242,32 @@ static void test_opaque_folders(void **state)
 }
 
 /* A script's file of such a name would hide something wherever the layer is unpacked. */
+/* Attributes are sorted by name; a time before 1970 is as it was, but for a fraction that a PAX
+ * header cannot say. */
+static void test_attributes_and_old_times(void **state)
+{
+    static struct fault fault;
+
+    (void)state;
+    run("touch layer/f layer/g && setfattr -n user.b -v two layer/f && "
+        "setfattr -n user.a -v one layer/f && touch -d @-1.5 layer/f && touch -d @-0.5 layer/g");
+    assert_int_equal(pack_layer(take_bytes, &fault), 0);
+    const char *first = memmem(tar.data, tar.length, "SCHILY.xattr.user.a=one\n", 24);
+    const char *second = memmem(tar.data, tar.length, "SCHILY.xattr.user.b=two\n", 24);
+
+    assert_non_null(first);
+    assert_true(second > first);
+    assert_non_null(memmem(tar.data, tar.length, "mtime=-1.5\n", 11));
+    assert_null(memmem(tar.data, tar.length, "mtime=-0", 8));
+}
+
+static void test_attributes_that_no_layer_can_hold(void **state)
+{
+    (void)state;
+    run("touch layer/f && setfattr -n 'user.a=b' -v x layer/f");
+    expect_refused("an extended attribute with '=' in its name");
+}
+
 static void test_names_of_whiteouts_are_refused(void **state)
 {
     (void)state;
@@ -346,6 +372,8 @@ int main(void)
         TEST(test_root),
         TEST(test_whiteouts),
         TEST(test_opaque_folders),
+        TEST(test_attributes_and_old_times),
+        TEST(test_attributes_that_no_layer_can_hold),
         TEST(test_names_of_whiteouts_are_refused),
         TEST(test_sockets_are_left_out),
         TEST(test_sockets_hide_what_they_replace),

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "guest/tar/unpack.h"
+#include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "tests/unit/tar_blocks.h"
 
@@ -370,6 +371,42 @@ static void test_zeros_become_holes(void **state)
         "{ printf a; head -c 8388607 /dev/zero; } | cmp - tree/f");
 }
 
+/* A PAX time below zero counts away from it. */
+static void test_old_times_and_acls(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    tar_blocks_extension(&tar, 'x', "14 mtime=-1.5\n");
+    add_file(&tar, "old", "");
+    tar_blocks_extension(&tar, 'x',
+                         "74 SCHILY.acl.access=user::rw-,user:7:r--,group::---,mask::r--,"
+                         "other::---\n"
+                         "24 SCHILY.xattr.user.a=\n");
+    add_file(&tar, "acl", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test \"$(stat -c %.1Y tree/old)\" = -1.5");
+    run("test \"$(stat -c %a tree/acl)\" = 640");
+}
+
+static void test_impossible_metadata(void **state)
+{
+    struct buffer tar = {0};
+    CLEANUP(freep) char *name = xcalloc(301, 1);
+
+    (void)state;
+    need_root();
+    tar_blocks_extension(&tar, 'x', "18 uid=4294967295\n");
+    add_file(&tar, "f", "");
+    expect_refused(&tar, "the owner 4294967295:0 is out of range");
+    memset(name, 'x', 298);
+    snprintf(name + 298, 3, "/f");
+    tar_blocks_extension(&tar, 'L', name);
+    add_file(&tar, "f", "");
+    expect_refused(&tar, "File name too long");
+}
+
 /* A directory without an entry is a plain one even where new names inherit something, as they do in
  * the root once its own entry says so. */
 static void test_nothing_is_inherited(void **state)
@@ -485,6 +522,8 @@ int main(void)
         TEST(test_whiteouts_of_nothing),
         TEST(test_times_through_symlinks),
         TEST(test_nothing_is_inherited),
+        TEST(test_old_times_and_acls),
+        TEST(test_impossible_metadata),
         TEST(test_zeros_become_holes),
         TEST(test_damaged_tar),
         TEST(test_whiteout_of_a_link_on_the_way),

@@ -204,9 +204,82 @@ static void test_malformed(void **state)
            "read config of 'base image': history contains number, not only objects");
 }
 
+static void expect_unusable(const char *text, const char *words)
+{
+    CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    struct digest *diff_ids = NULL;
+    size_t count = 0;
+
+    buffer_printf(&bytes, "%s", text);
+    struct error *err = image_config_read("test", &bytes, image, &diff_ids, &count);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_INPUT);
+    assert_null(diff_ids);
+    if (strstr(err->message, words) == NULL)
+        fail_msg("'%s' is not in '%s'", words, err->message);
+    error_free(err);
+}
+
+/* What is not the config of an image that this program can use. */
+static void test_unusable_configs(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"", "premature EOF"},
+        {"[]", "rootfs is missing"},
+        {"{}", "rootfs is missing"},
+        {"{\"rootfs\":{\"type\":\"tree\"}}", "not of type 'layers'"},
+        {"{\"os\":\"windows\"," ROOTFS_B "}", "not for Linux"},
+        {"{\"rootfs\":{\"diff_ids\":{}}}", "diff_ids is not an array"},
+        {"{\"rootfs\":{\"diff_ids\":[1]}}", "a diff ID is not a string"},
+        {"{\"rootfs\":{\"diff_ids\":[\"sha256:1\"]}}", "sha256:1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_unusable(cases[i].text, cases[i].words);
+    CLEANUP(buffer_free) struct buffer many = {0};
+
+    buffer_printf(&many, "{\"rootfs\":{\"diff_ids\":[");
+    for (int i = 0; i <= IMAGE_LAYERS_MAX; i++)
+        buffer_printf(&many, "%s0", i > 0 ? "," : "");
+    buffer_printf(&many, "]}}");
+    expect_unusable(many.data, "256 layers, more than the limit of 255");
+}
+
+/* What other programs leave out is filled in, but the config's own bytes are kept. */
+static void test_read_config(void **state)
+{
+    static const char *const texts[] = {
+        "{\"os\":\"\",\"rootfs\":{\"diff_ids\":null}}",
+        "{\"rootfs\":{}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
+        CLEANUP(freep) struct digest *diff_ids = NULL;
+        struct buffer bytes = {0};
+        size_t count = 1;
+
+        buffer_printf(&bytes, "%s", texts[i]);
+        assert_null(image_config_read("test", &bytes, image, &diff_ids, &count));
+        assert_int_equal(count, 0);
+        assert_string_equal(json_get_string(image->config, "os"), "linux");
+        assert_non_null(json_get_string(image->config, "architecture"));
+        assert_string_equal(image->config_bytes.data, texts[i]);
+        assert_null(bytes.data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unusable_configs),
+        cmocka_unit_test(test_read_config),
         cmocka_unit_test(test_without_base),
         cmocka_unit_test(test_whole_document_is_inherited),
         cmocka_unit_test(test_env_by_name),
