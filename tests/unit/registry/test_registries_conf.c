@@ -108,8 +108,8 @@ static void expect_push(const char *image, bool insecure, const char *words)
 static void expect_error(const char *image, enum exit_code code, const char *words)
 {
     struct error *err = NULL;
-    CLEANUP(freep) char *found = places(image, REGISTRY_TRUST_CONFIGURED, &err);
 
+    free(places(image, REGISTRY_TRUST_CONFIGURED, &err));
     if (err == NULL) {
         fail_msg("%s: no error", image);
         return; /* never; the analyzer does not know it */

@@ -44,9 +44,11 @@ static void make_input(size_t length, struct buffer *out)
 {
     uint32_t state = 2463534242;
 
-    while (out->length < length / 2)
-        buffer_printf(out, "%s%u ", next_number(&state) % 3 ? "layer " : "config/",
-                      next_number(&state) % 1000);
+    while (out->length < length / 2) {
+        uint32_t number = next_number(&state) % 1000, word = next_number(&state) % 3;
+
+        buffer_printf(out, "%s%u ", word != 0 ? "layer " : "config/", number);
+    }
     while (out->length < length / 4 * 3) {
         uint32_t number = next_number(&state);
 
