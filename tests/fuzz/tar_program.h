@@ -80,7 +80,7 @@ static inline bool tar_program_entry(struct fuzz_bytes *input, struct buffer *ta
     if (entry.type == '0')
         entry.size = (head & 32) != 0 ? TAR_PROGRAM_LARGE : fuzz_byte(input) & 15;
     if ((head & 64) != 0)
-        tar_blocks_extension(tar, 'x', "24 SCHILY.xattr.user.a=\x01\n");
+        tar_blocks_extension(tar, 'x', "25 SCHILY.xattr.user.a=\x01\n");
     tar_blocks_header(tar, entry);
     if (entry.type == '0')
         tar_program_data(input, tar, entry.size);
