@@ -9,7 +9,7 @@
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-slow, check-kvm, check-release, check-bare, lint, fuzz,
-# bench, clean.
+# coverage, bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -25,7 +25,7 @@ DEPS_build := demo check-bare
 DEPS_test := check check-asan check-valgrind check-slow check-kvm check-release
 DEPS_release := release check-release
 DEPS_deb := deb check-release
-DEPS_all := deps lint fuzz bench
+DEPS_all := deps lint fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 define install_packages
 ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)

@@ -9,7 +9,7 @@
 #   tests/kvm/*.t               the same under KVM, which a VM offers (nested-host.sh); slow
 #   tests/hosts/*.t             the release and the package, on other hosts
 #
-# See tests/README.md for how to run one of them. With CI=true, skipped tests fail.
+# tests/coverage/ measures what all of these execute. See tests/README.md for how to run one of them. With CI=true, skipped tests fail.
 
 JOBS ?= $(shell nproc)
 # Seconds for each fuzzer.
@@ -137,6 +137,8 @@ check-kvm: all
 
 fuzz: $(FUZZERS)
 	@JOBS=$(JOBS) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+include tests/coverage/rules.mk
 
 # The linters; all of them run even if one complains.
 C_FILES = $(shell find host guest tests -name '*.[ch]' | sort)
