@@ -58,6 +58,9 @@
  *   "exited N" | "killed SIGNAL" | "timeout", then
  *   " oom=N"     processes that the kernel killed for want of memory meanwhile
  *   " full=0|1"  the scratch disk had no room left at some time meanwhile
+ *   " unreachable=N"  connections and packets for which there was no way, names that were asked for
+ *                included: the script's network is loopback alone
+ *   " line=N"    of the script, from 1, which its shell had read last; 0 if that is unknown
  *   " output=N"  bytes written to GUEST_OUTPUT_PORT since the last such reply
  *
  * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT;
@@ -207,6 +210,7 @@ enum guest_stream {
     X(STILL, "still", FLAG, 0, 1)                       /* hold the clock */                       \
     X(SHADOW, "shadow", FLAG, 0, 1)                     /* make what useradd and its like need */  \
     X(NETWORK, "network", FLAG, 0, 1)                   /* set up GUEST_NETWORK */                 \
+    X(TRACE, "trace", FLAG, 0, 1)                       /* run shells with -x */                   \
     X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
     X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
     X(SESSION, "session", FLAG, 0, 1)                   /* in place of the script */               \
@@ -224,8 +228,9 @@ enum guest_stream {
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
     X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \
-      W(STILL) | W(NETWORK) | W(SHARE) | W(SHADOW) | WORDS_OF_SESSION)                             \
-    X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK), W(STILL) | W(SHARE) | WORDS_OF_SESSION)       \
+      W(STILL) | W(NETWORK) | W(SHARE) | W(SHADOW) | W(TRACE) | WORDS_OF_SESSION)                  \
+    X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK),                                               \
+      W(STILL) | W(SHARE) | W(TRACE) | WORDS_OF_SESSION)                                           \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \
     X(PACK, "pack", 0, 0)
 

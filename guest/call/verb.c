@@ -74,12 +74,14 @@ static void describe(struct guest *guest, const struct outcome *outcome)
 {
     char ending[32] = "timeout";
 
-    if (!outcome->timed_out && WIFSIGNALED(outcome->status))
-        snprintf(ending, sizeof ending, "killed %d", WTERMSIG(outcome->status));
+    if (!outcome->timed_out && WIFSIGNALED(outcome->end.status))
+        snprintf(ending, sizeof ending, "killed %d", WTERMSIG(outcome->end.status));
     else if (!outcome->timed_out)
-        snprintf(ending, sizeof ending, "exited %d", WEXITSTATUS(outcome->status));
-    snprintf(guest->reply, GUEST_REPLY_MAX, "%s oom=%llu full=%d output=%llu", ending,
+        snprintf(ending, sizeof ending, "exited %d", WEXITSTATUS(outcome->end.status));
+    snprintf(guest->reply, GUEST_REPLY_MAX,
+             "%s oom=%llu full=%d unreachable=%llu line=%lu output=%llu", ending,
              (unsigned long long)outcome->oom_kills, outcome->disk_full,
+             (unsigned long long)outcome->unreachable, outcome->end.line,
              (unsigned long long)(guest->output.written - guest->output_reported));
     guest->output_reported = guest->output.written;
 }

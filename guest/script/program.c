@@ -1,7 +1,6 @@
 #include "guest/script/program.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,40 +10,93 @@
 #include "guest/lib/file.h"
 #include "guest/script/view.h"
 
-#define LINE_MAX_BYTES 256 /* of a "#!" line: the kernel's own limit */
+#define BUSYBOX "/bin/busybox"
+#define ARGUMENTS_MAX 8
 
-/* Reads INTERPRETER, which has ROOM bytes, from the first line of the script at PATH. Returns
- * whether that begins with "#!". */
-static bool read_interpreter(const char *path, char *interpreter, size_t room)
+/* Reads interpreter and argument from the first line of PROGRAM's script, as the kernel does
+ * (execve(2)), if it begins with "#!". */
+static void read_line(struct program *program)
 {
-    char line[LINE_MAX_BYTES];
-    long length = file_read(path, line, sizeof line - 1);
+    char line[PROGRAM_LINE_MAX];
+    long length = file_read(program->path, line, sizeof line - 1);
 
     if (length < 2 || line[0] != '#' || line[1] != '!')
-        return false;
+        return;
     line[length] = '\0';
+    line[strcspn(line, "\n")] = '\0';
     const char *start = line + 2 + strspn(line + 2, " \t");
+    size_t word = strcspn(start, " \t");
+    const char *rest = start + word + strspn(start + word, " \t");
+    size_t end = strlen(rest);
 
-    snprintf(interpreter, room, "%.*s", (int)strcspn(start, " \t\n"), start);
-    return true;
+    while (end > 0 && (rest[end - 1] == ' ' || rest[end - 1] == '\t'))
+        end--;
+    program->has_line = true;
+    snprintf(program->interpreter, sizeof program->interpreter, "%.*s", (int)word, start);
+    snprintf(program->argument, sizeof program->argument, "%.*s", (int)end, rest);
 }
 
-static void run_in_image(const char *name, char **environment)
+/* Whether the first LENGTH bytes of WORD, a path or a name, are that of a shell which reads its
+ * script line by line, and knows -x. */
+static bool is_shell(const char *word, size_t length)
 {
-    char path[PATH_MAX];
-    char interpreter[LINE_MAX_BYTES] = "/bin/sh";
+    static const char *const shells[] = {"sh", "dash", "ash", "bash"};
 
-    snprintf(path, sizeof path, "%s/%s", VIEW_SCRIPT_FOLDER, name);
-    if (read_interpreter(path, interpreter, sizeof interpreter)) {
-        char *const arguments[] = {path, NULL};
+    for (size_t i = length; i > 0; i--)
+        if (word[i - 1] == '/') {
+            word += i;
+            length -= i;
+            break;
+        }
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+        if (strlen(shells[i]) == length && memcmp(word, shells[i], length) == 0)
+            return true;
+    return false;
+}
 
-        execve(path, arguments, environment);
-    } else {
-        char *const arguments[] = {(char[]){"sh"}, (char[]){"-e"}, path, NULL};
+/* The name of the interpreter at the end of its path. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
 
-        execve(interpreter, arguments, environment);
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Whether the interpreter runs the shell that its argument names: env(1), with -S or without, and
+ * busybox. */
+static bool runs_shell(const struct program *program)
+{
+    const char *name = base_name(program->interpreter);
+    const char *word = program->argument;
+
+    if (strcmp(name, "env") != 0 && strcmp(name, "busybox") != 0)
+        return false;
+    if (strncmp(word, "-S", 2) == 0)
+        word += 2 + strspn(word + 2, " \t");
+    return is_shell(word, strcspn(word, " \t"));
+}
+
+void program_find(const char *name, bool in_image, struct program *ret)
+{
+    *ret = (struct program){.name = name};
+    snprintf(ret->path, sizeof ret->path, "%s/%s", in_image ? VIEW_SCRIPT_FOLDER : GUEST_JOB_DIR,
+             name);
+    if (in_image)
+        read_line(ret);
+    if (!ret->has_line) {
+        snprintf(ret->interpreter, sizeof ret->interpreter, "%s", in_image ? "/bin/sh" : BUSYBOX);
+        snprintf(ret->argument, sizeof ret->argument, "-e");
     }
-    int cause = errno;
+    ret->is_shell =
+        !ret->has_line || runs_shell(ret) || is_shell(ret->interpreter, strlen(ret->interpreter));
+}
+
+/* Why the interpreter does not run. */
+static void explain(const struct program *program, int cause)
+{
+    char interpreter[PROGRAM_LINE_MAX];
+
+    snprintf(interpreter, sizeof interpreter, "%s", program->interpreter);
     char *end = strchr(interpreter, '\r');
 
     if (cause == ENOENT && end != NULL) {
@@ -52,33 +104,48 @@ static void run_in_image(const char *name, char **environment)
         dprintf(STDERR_FILENO,
                 "vmbuild: run '%s': a carriage return follows its interpreter '%s'; end its lines "
                 "with a newline alone\n",
-                name, interpreter);
+                program->name, interpreter);
     } else if (cause == ENOENT && access(interpreter, F_OK)) {
         dprintf(STDERR_FILENO, "vmbuild: run '%s': its interpreter '%s' is not in the image\n",
-                name, interpreter);
+                program->name, interpreter);
     } else {
-        dprintf(STDERR_FILENO, "vmbuild: run '%s' with '%s': %s\n", name, interpreter,
+        dprintf(STDERR_FILENO, "vmbuild: run '%s' with '%s': %s\n", program->name, interpreter,
                 strerror(cause));
     }
 }
 
-static void run_in_builder(const char *name, char **environment)
+/* With a "#!" line, a shell is run as the kernel would run it: its path is not that of a file that
+ * can be executed (feed.h). The argument of env(1) with -S holds further ones. */
+void program_run(const struct program *program, bool traced, char **environment)
 {
-    char path[PATH_MAX];
+    static char shell[] = "sh", trace[] = "-x";
+    char *arguments[ARGUMENTS_MAX];
+    char path[PATH_MAX], interpreter[PROGRAM_LINE_MAX], argument[PROGRAM_LINE_MAX + 4];
+    size_t count = 0;
+    bool adds = traced && program->is_shell;
+    bool is_run_by_another = program->has_line && runs_shell(program);
+    bool splits = adds && is_run_by_another && strncmp(program->argument, "-S", 2) == 0;
 
-    snprintf(path, sizeof path, "%s/%s", GUEST_JOB_DIR, name);
-    char *const arguments[] = {(char[]){"sh"}, (char[]){"-e"}, path, NULL};
+    snprintf(path, sizeof path, "%s", program->path);
+    snprintf(interpreter, sizeof interpreter, "%s", program->interpreter);
+    snprintf(argument, sizeof argument, "%s%s", program->argument, splits ? " -x" : "");
+    arguments[count++] = program->has_line ? interpreter : shell;
+    if (adds && !is_run_by_another)
+        arguments[count++] = trace;
+    if (*argument != '\0')
+        arguments[count++] = argument;
+    if (adds && is_run_by_another && !splits)
+        arguments[count++] = trace;
+    arguments[count++] = path;
+    arguments[count] = NULL;
+    if (program->has_line && !program->is_shell) {
+        char *const script[] = {path, NULL};
 
-    execve("/bin/busybox", arguments, environment);
-    dprintf(STDERR_FILENO, "vmbuild: run '%s' with '/bin/busybox': %s\n", name, strerror(errno));
-}
-
-void program_run(const char *name, bool in_image, char **environment)
-{
-    if (in_image)
-        run_in_image(name, environment);
-    else
-        run_in_builder(name, environment);
+        execve(path, script, environment);
+    } else {
+        execve(interpreter, arguments, environment);
+    }
+    explain(program, errno);
     _exit(PROGRAM_NOT_RUN);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@
 #include "guest/lib/file.h"
 #include "guest/lib/worker.h"
 #include "guest/script/dev.h"
+#include "guest/script/feed.h"
 #include "guest/script/network.h"
 #include "guest/script/proc.h"
 #include "guest/script/program.h"
@@ -82,7 +84,8 @@ static void set_limits(void)
 }
 
 /* Becomes the script, or the session. The standard streams are connected already. */
-__attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
+__attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan,
+                                                const struct program *program)
 {
     const char *terminal = words_text(plan->words, GUEST_WORD_TERMINAL);
     sigset_t none;
@@ -107,7 +110,7 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan)
         program_run_session(plan->command, plan->view != NULL,
                             words_flag(plan->words, GUEST_WORD_RESCUE), terminal,
                             plan->environment);
-    program_run(plan->script, plan->view != NULL, plan->environment);
+    program_run(program, words_flag(plan->words, GUEST_WORD_TRACE), plan->environment);
 }
 
 /* Makes the terminal of a session. *RET is its other end. Returns 0, or -1 with FAULT. */
@@ -141,24 +144,29 @@ static int set_up(const struct sandbox_plan *plan, const struct streams *streams
                                                                             : 0;
 }
 
-/* Reaps everything until SCRIPT has ended, and passes on SIGTERM if CHANNEL asks for it. Returns
- * the script's wait status. */
-static int reap(pid_t script, int signals, int channel)
+/* Reaps everything until SCRIPT has ended, feeds it, and passes on SIGTERM if CHANNEL asks for it.
+ * *LINE follows that of the feed. Returns the script's wait status. */
+static int reap(pid_t script, int signals, int channel, struct feed *feed, unsigned long *line)
 {
-    struct pollfd poll_fds[] = {
-        {.fd = signals, .events = POLLIN},
-        {.fd = channel, .events = POLLIN},
-    };
-
     for (;;) {
+        struct pollfd poll_fds[] = {
+            {.fd = signals, .events = POLLIN},
+            {.fd = channel, .events = POLLIN},
+            {.fd = feed->fifo, .events = POLLOUT},
+        };
         int status;
         pid_t pid;
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
             if (pid == script)
                 return status;
-        if (poll(poll_fds, 2, -1) < 0)
+        int ready = poll(poll_fds, 3, feed->milliseconds);
+
+        if (ready < 0)
             continue;
+        if (ready == 0 || poll_fds[2].revents)
+            feed_serve(feed);
+        *line = feed->line;
         struct signalfd_siginfo info;
 
         if ((poll_fds[0].revents & POLLIN) && read(signals, &info, sizeof info) < 0)
@@ -218,25 +226,42 @@ static int prepare(const struct sandbox_plan *plan, int channel, const struct st
     return status;
 }
 
+/* Starts the script, or the session, and waits until it has ended. */
+static void run_script(const struct sandbox_plan *plan, int signals, int channel,
+                       unsigned long *line, struct report *report)
+{
+    static struct program program;
+    static struct feed feed = {.fifo = -1, .milliseconds = -1};
+    bool has_script = plan->script != NULL && !plan->is_session;
+
+    if (has_script)
+        program_find(plan->script, plan->view != NULL, &program);
+    if (has_script && program.is_shell)
+        feed_prepare(&feed, program.path);
+    pid_t script = fork();
+
+    if (script == 0)
+        be_script(plan, &program);
+    if (script < 0) {
+        fault_set(&report->fault, errno, "start the script");
+    } else {
+        report->started = true;
+        report->status = reap(script, signals, channel, &feed, line);
+    }
+    feed_end(&feed);
+    *line = feed.line;
+}
+
 /* PID 1 of the sandbox. */
 __attribute__((noreturn)) static void be_init(const struct sandbox_plan *plan, int channel,
-                                              struct streams *streams)
+                                              struct streams *streams, unsigned long *line)
 {
     static struct report report;
     int signals;
 
     if (prepare(plan, channel, streams, &signals, &report.fault) == 0) {
         streams_close(streams);
-        pid_t script = fork();
-
-        if (script == 0)
-            be_script(plan);
-        if (script < 0) {
-            fault_set(&report.fault, errno, "start the script");
-        } else {
-            report.started = true;
-            report.status = reap(script, signals, channel);
-        }
+        run_script(plan, signals, channel, line, &report);
     }
     ssize_t written = write(channel, &report, sizeof report);
 
@@ -271,17 +296,28 @@ static pid_t clone_into_sandbox(bool own_network)
 static int start(const struct sandbox_plan *plan, const int *channel, struct streams *inner,
                  const struct streams *outer, struct sandbox *ret)
 {
+    /* The sandbox's init tells its line here, since it may be killed at any time. */
+    static unsigned long *line;
+
+    if (line == NULL)
+        line = mmap(NULL, sizeof *line, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (line == MAP_FAILED) {
+        line = NULL;
+        return -1;
+    }
+    *line = 0;
     pid_t pid = clone_into_sandbox(plan->own_network);
 
     if (pid == 0)
-        be_init(plan, channel[1], inner);
+        be_init(plan, channel[1], inner, line);
     if (pid < 0)
         return -1;
     *ret = (struct sandbox){.pid = pid,
                             .channel = channel[0],
                             .output = outer->output,
                             .error = outer->error,
-                            .input = outer->input};
+                            .input = outer->input,
+                            .line = line};
     return 0;
 }
 
@@ -333,20 +369,21 @@ void sandbox_kill(const struct sandbox *sandbox)
     kill(sandbox->pid, SIGKILL);
 }
 
-int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
+int sandbox_wait(struct sandbox *sandbox, struct script_end *ret, struct fault *fault)
 {
     static struct report report;
     int status = 0;
     ssize_t got = recv(sandbox->channel, &report, sizeof report, MSG_WAITALL);
 
     close(sandbox->channel);
+    *ret = (struct script_end){.line = *sandbox->line};
     while (waitpid(sandbox->pid, &status, 0) < 0)
         if (errno != EINTR)
             return fault_set(fault, errno, "wait for the script");
     if (got != (ssize_t)sizeof report) {
         /* The sandbox's init was killed, too: by this init, or by reboot(2), which the kernel turns
          * into a signal to the init of the caller's namespace. */
-        *ret_status = status;
+        ret->status = status;
         return 0;
     }
     if (!report.started) {
@@ -355,6 +392,6 @@ int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault)
         fault->text[FAULT_TEXT_MAX - 1] = '\0';
         return -1;
     }
-    *ret_status = report.status;
+    ret->status = report.status;
     return 0;
 }

@@ -35,6 +35,13 @@ struct sandbox {
     int output;  /* what the script writes: standard output and, unless there is ERROR, error */
     int error;   /* of a session with pipes; else below 0 */
     int input;   /* what a session reads, which does not block; else below 0 */
+    const unsigned long *line; /* see struct script_end; shared with the sandbox */
+};
+
+/* How a script ended. */
+struct script_end {
+    int status;         /* its wait status */
+    unsigned long line; /* that a shell had read last, from 1; 0: unknown */
 };
 
 /* Makes the cgroup; once, at boot. Returns 0, or -1 with FAULT. */
@@ -48,8 +55,7 @@ void sandbox_terminate(const struct sandbox *sandbox);
 void sandbox_kill(const struct sandbox *sandbox);
 
 /* Waits until all processes of SANDBOX have ended, and closes its channel; its streams stay open.
- * *RET_STATUS is the script's wait status. Returns 0, or -1 with FAULT if the script was not
- * started. */
-int sandbox_wait(struct sandbox *sandbox, int *ret_status, struct fault *fault);
+ * Returns 0, or -1 with FAULT if the script was not started. */
+int sandbox_wait(struct sandbox *sandbox, struct script_end *ret, struct fault *fault);
 
 #endif

@@ -9,6 +9,7 @@
 #include "guest/disk/scratch.h"
 #include "guest/lib/file.h"
 #include "guest/script/session_input.h"
+#include "guest/script/unreachable.h"
 
 #define GRACE_MS 1000      /* from SIGTERM to SIGKILL */
 #define DISK_PERIOD_MS 100 /* the kernel sends no event when a disk fills up */
@@ -171,8 +172,12 @@ int script_run(const struct sandbox_plan *plan, struct output *output, struct ou
 
     if (start(plan, output, &run, fault))
         return -1;
+    struct unreachable unreachable;
+
+    unreachable_start(&unreachable, run.sandbox.pid);
     outcome.timed_out = supervise(&run, &outcome);
-    int status = sandbox_wait(&run.sandbox, &outcome.status, fault);
+    outcome.unreachable = unreachable_finish(&unreachable);
+    int status = sandbox_wait(&run.sandbox, &outcome.end, fault);
 
     finish(&run);
     outcome.oom_kills = count_oom_kills() - oom_kills;

@@ -15,8 +15,9 @@
 
 struct outcome {
     bool timed_out;
-    int status;         /* wait status, unless timed out */
-    uint64_t oom_kills; /* processes */
+    struct script_end end; /* its status means nothing if it timed out */
+    uint64_t oom_kills;    /* processes */
+    uint64_t unreachable;  /* what was sent where no network leads */
     bool disk_full;
 };
 

@@ -1,5 +1,6 @@
 #include "host/build/build.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +13,8 @@
 #include "host/build/host_network.h"
 #include "host/build/job.h"
 #include "host/build/plan.h"
+#include "host/build/remarks.h"
+#include "host/build/script_failure.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/image_config.h"
@@ -182,18 +185,42 @@ static struct error *produce_contents(void *context, struct sink sink)
     return contents_write(&contents, sink);
 }
 
+/* Runs HOOK, or runAsRoot if it is GUEST_HOOK_COUNT. */
+static struct error *run_script(struct build_state *state, struct vm *vm, enum guest_hook hook)
+{
+    const struct spec *spec = state->spec;
+    bool in_image = hook == GUEST_HOOK_COUNT;
+    CLEANUP(vm_script_free) struct vm_script script = {0};
+
+    TRY(in_image ? vm_run_script(vm, &script) : vm_run_hook(vm, hook, &script));
+    const struct script_run run = {.name = in_image ? GUEST_JOB_RUN : guest_hooks[hook].name,
+                                   .text = in_image ? spec->run_as_root : spec->hooks[hook],
+                                   .in_image = in_image,
+                                   .network = in_image && spec->network,
+                                   .timeout = spec->timeout,
+                                   .seconds = script.seconds,
+                                   .tail = script.tail};
+
+    TRY(script_failure(&run, &script.outcome));
+    if (script.outcome.oom > 0)
+        progress_note("script '%s' succeeded, but the guest ran out of memory meanwhile and "
+                      "killed %" PRIu64 " of its processes",
+                      run.name, script.outcome.oom);
+    return NULL;
+}
+
 /* Carries out one step of the plan in the guest. */
 static struct error *run_step(struct build_state *state, struct vm *vm, enum plan_step step)
 {
     if (step >= PLAN_HOOK)
-        return vm_run_hook(vm, (enum guest_hook)(step - PLAN_HOOK));
+        return run_script(state, vm, (enum guest_hook)(step - PLAN_HOOK));
     switch (step) {
     case PLAN_CONTENTS:
         return vm_add_contents(vm, produce_contents, state);
     case PLAN_MOUNT:
         return vm_mount_overlay(vm);
     case PLAN_RUN_AS_ROOT:
-        return vm_run_script(vm);
+        return run_script(state, vm, GUEST_HOOK_COUNT);
     case PLAN_UNMOUNT:
         return vm_unmount_overlay(vm);
     case PLAN_UNPACK: /* with the base disk, before the steps */
@@ -326,6 +353,8 @@ static struct error *launch(struct build_state *state)
 
     progress_start("launch");
     job_words(spec, latest_mtime(state), &words);
+    if (state->build->trace)
+        call_words_set_flag(&words, GUEST_WORD_TRACE);
     TRY(vm_launch(&options, &words, &state->vm));
     progress_done();
     return NULL;
@@ -412,6 +441,7 @@ static struct error *make_key(struct build_state *state, const struct build_key 
 {
     struct contents contents = contents_of(state);
     const struct build_key_source source = {.spec = state->spec,
+                                            .trace = state->build->trace,
                                             .needs_vm = state->plan.needs_vm,
                                             .base = state->base,
                                             .clamp = latest_mtime(state),
@@ -551,6 +581,7 @@ static struct error *run(struct build_state *state)
     if (makes_image(build))
         TRY(output_check(&build->output));
     TRY(open_base(state));
+    remarks_show(state->spec, state->base != NULL ? state->base->config : NULL);
     if (makes_image(build))
         return make_output(state);
     vm_prepare();

@@ -30,6 +30,7 @@ struct build {
     const struct strings *grants; /* what the network may reach beyond public addresses and the
                                      proxies of the environment (network/egress.h) */
     bool verbose;
+    bool trace;       /* shells show each command of the scripts */
     bool is_followed; /* by another build in this process, which may start a VM, too */
     enum build_rebuild rebuild;
     int64_t max_age;      /* of a layer from the cache, in seconds, or BUILD_CACHE_NO_LIMIT */

@@ -205,6 +205,8 @@ struct error *build_key_make(const struct build_key_source *source, struct build
     TRY(add_contents(source, ret));
     if (source->needs_vm) {
         add_spec(source->spec, ret);
+        if (source->trace)
+            set_text(ret, "trace", "-x");
         add_shares(source->spec, ret);
         TRY(add_guest(source, ret));
     }

@@ -30,6 +30,7 @@
 struct build_key_source {
     const struct spec *spec;
     bool needs_vm;
+    bool trace;               /* shells have -x on, which a script may see */
     const struct image *base; /* NULL: none */
     int64_t clamp;            /* the latest mtime of the layer, seconds since 1970 */
     const struct contents *contents;

@@ -1,222 +1,59 @@
 #include "host/build/reproducibility.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/build/differences.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/file.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
-#include "host/tar/tar_reader.h"
 
 #define PIECE (256u << 10) /* bytes compared at a time */
 
-/* A member of a tar with a digest of its data: all that is compared. */
-struct member {
-    struct archive_entry *entry; /* borrowed from the reader */
-    struct digest data;
-};
-
-/* A field of a member as text. The caller's. */
-typedef char *(*member_field)(const struct member *member);
-
-static char *or_none(const char *text)
+/* Shows how two images differ whose layers all have their tar_path. Adds to *COUNT. */
+static struct error *compare_images(const struct image *first, const struct image *second,
+                                    size_t *count)
 {
-    return xstrdup(text != NULL ? text : "(none)");
-}
+    size_t layers =
+        first->layer_count < second->layer_count ? first->layer_count : second->layer_count;
 
-static char *get_path(const struct member *member)
-{
-    return or_none(archive_entry_pathname(member->entry));
-}
+    if (first->layer_count != second->layer_count) {
+        CLEANUP(freep) char *one = xasprintf("%zu", first->layer_count);
+        CLEANUP(freep) char *other = xasprintf("%zu", second->layer_count);
 
-static char *get_type(const struct member *member)
-{
-    return xasprintf("%o", (unsigned)archive_entry_filetype(member->entry));
-}
-
-static char *get_mode(const struct member *member)
-{
-    return xasprintf("%04o", (unsigned)archive_entry_perm(member->entry));
-}
-
-static char *get_owner(const struct member *member)
-{
-    return xasprintf("%" PRId64 ":%" PRId64, (int64_t)archive_entry_uid(member->entry),
-                     (int64_t)archive_entry_gid(member->entry));
-}
-
-static char *get_mtime(const struct member *member)
-{
-    return xasprintf("%" PRId64 ".%09ld", (int64_t)archive_entry_mtime(member->entry),
-                     archive_entry_mtime_nsec(member->entry));
-}
-
-static char *get_size(const struct member *member)
-{
-    return xasprintf("%" PRId64, (int64_t)archive_entry_size(member->entry));
-}
-
-static char *get_link(const struct member *member)
-{
-    const char *hardlink = archive_entry_hardlink(member->entry);
-
-    return or_none(hardlink != NULL ? hardlink : archive_entry_symlink(member->entry));
-}
-
-static char *get_device(const struct member *member)
-{
-    return xasprintf("%" PRIu64 ":%" PRIu64, (uint64_t)archive_entry_rdevmajor(member->entry),
-                     (uint64_t)archive_entry_rdevminor(member->entry));
-}
-
-static char *get_xattrs(const struct member *member)
-{
-    struct buffer text = {0};
-    const char *name;
-    const void *value;
-    size_t size;
-
-    buffer_append(&text, "", 0);
-    archive_entry_xattr_reset(member->entry);
-    while (archive_entry_xattr_next(member->entry, &name, &value, &size) == ARCHIVE_OK) {
-        struct digest digest;
-
-        digest_of(value, size, &digest);
-        buffer_printf(&text, "%s=%.12s ", name, digest.hex);
+        progress_difference("image", "layers", "number", one, other, NULL);
+        ++*count;
     }
-    return buffer_steal(&text);
-}
-
-static char *get_data(const struct member *member)
-{
-    return xasprintf(DIGEST_PREFIX "%s", member->data.hex);
-}
-
-static const struct {
-    const char *name;
-    member_field get;
-} fields[] = {
-    {"path", get_path},    {"type", get_type},     {"mode", get_mode},     {"owner", get_owner},
-    {"link", get_link},    {"device", get_device}, {"xattrs", get_xattrs}, {"size", get_size},
-    {"content", get_data}, {"mtime", get_mtime},
-};
-
-static struct error *compare_members(const struct member *first, const struct member *second)
-{
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        CLEANUP(freep) char *one = fields[i].get(first);
-        CLEANUP(freep) char *other = fields[i].get(second);
-
-        if (strcmp(one, other) != 0)
-            return error_new(EXIT_OTHER, "'%s': %s: %s in one build, %s in the other",
-                             archive_entry_pathname(first->entry), fields[i].name, one, other);
-    }
-    return NULL;
-}
-
-/* sink_write: adds to the hash CONTEXT. */
-static struct error *add_to_hash(void *context, const void *bytes, size_t length)
-{
-    sha256_update(context, bytes, length);
-    return NULL;
-}
-
-/* The next member of READER; its entry is NULL at the end. */
-static struct error *next_member(struct tar_reader *reader, struct member *ret)
-{
-    CLEANUP(sha256_freep) struct sha256 *hash = sha256_new();
-
-    TRY(tar_reader_next(reader, &ret->entry));
-    if (ret->entry != NULL)
-        TRY(tar_reader_copy(reader, (struct sink){add_to_hash, hash}));
-    sha256_finish(STEAL(hash), &ret->data);
-    return NULL;
-}
-
-static struct error *compare_readers(struct tar_reader *first, struct tar_reader *second)
-{
-    for (;;) {
-        struct member one = {0}, other = {0};
-
-        TRY(next_member(first, &one));
-        TRY(next_member(second, &other));
-        if (one.entry == NULL && other.entry == NULL)
-            return NULL;
-        if (one.entry == NULL || other.entry == NULL)
-            return error_new(EXIT_OTHER, "'%s': in one of the two builds only",
-                             archive_entry_pathname(one.entry != NULL ? one.entry : other.entry));
-        TRY(compare_members(&one, &other));
-    }
-}
-
-static struct error *open_tar(const char *path, int *ret_fd, struct tar_reader **ret)
-{
-    *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*ret_fd < 0)
-        return error_errno(EXIT_OTHER, "open '%s'", path);
-    return tar_reader_new(path, *ret_fd, 0, ret);
-}
-
-static struct error *compare_tars(const char *first, const char *second)
-{
-    CLEANUP(closep) int first_fd = -1;
-    CLEANUP(closep) int second_fd = -1;
-    CLEANUP(tar_reader_freep) struct tar_reader *one = NULL;
-    CLEANUP(tar_reader_freep) struct tar_reader *other = NULL;
-
-    TRY(open_tar(first, &first_fd, &one));
-    TRY(open_tar(second, &second_fd, &other));
-    TRY(compare_readers(one, other));
-    return error_new(EXIT_OTHER, "the same entries, encoded differently");
-}
-
-/* The path of the first difference between two JSON values below PATH, or NULL. The caller's. */
-static char *find_difference(const char *path, const struct json *first, const struct json *second)
-{
-    if (first == NULL || second == NULL || first->type != second->type ||
-        first->count != second->count || first->boolean != second->boolean)
-        return xstrdup(path);
-    if (first->text != NULL && strcmp(first->text, second->text) != 0)
-        return xstrdup(path);
-    for (size_t i = 0; i < first->count; i++) {
-        bool is_object = first->type == JSON_OBJECT;
-        CLEANUP(freep)
-        char *below =
-            is_object ? xasprintf("%s.%s", path, first->keys[i]) : xasprintf("%s[%zu]", path, i);
-
-        if (is_object && strcmp(first->keys[i], second->keys[i]) != 0)
-            return STEAL(below);
-        char *found = find_difference(below, first->items[i], second->items[i]);
-
-        if (found != NULL)
-            return found;
-    }
-    return NULL;
-}
-
-/* The first difference between two images whose layers all have their tar_path, or NULL. */
-static struct error *compare_images(const struct image *first, const struct image *second)
-{
-    if (first->layer_count != second->layer_count)
-        return error_new(EXIT_OTHER, "%zu layers in one build, %zu in the other",
-                         first->layer_count, second->layer_count);
-    for (size_t i = 0; i < first->layer_count; i++) {
+    for (size_t i = 0; i < layers; i++) {
         const struct layer *one = &first->layers[i], *other = &second->layers[i];
+        CLEANUP(freep) char *where = xasprintf("layer %zu", i + 1);
 
         if (!digest_equal(&one->diff_id, &other->diff_id))
-            return error_context(compare_tars(one->tar_path, other->tar_path), "layer %zu", i + 1);
+            TRY(differences_of_tars(where, one->tar_path, other->tar_path, count));
     }
-    CLEANUP(freep) char *key = find_difference("config", first->config, second->config);
+    if (*count == 0) /* else what follows from them differs as well: diff IDs in the config */
+        differences_of_json("config", first->config, second->config, count);
+    return NULL;
+}
 
-    return key != NULL ? error_new(EXIT_OTHER, "the image's %s", key) : NULL;
+static struct error *read_json(const char *path, struct json **ret)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "open '%s'", path);
+    TRY(file_read_open(fd, JSON_SIZE_MAX, EXIT_OTHER, &text));
+    return json_parse_lenient(path, text.data, text.length, ret);
 }
 
 static struct error *open_output(const struct output *output, struct store *store,
@@ -248,8 +85,9 @@ static struct error *are_identical(const char *one, const char *other, bool *ret
     return NULL;
 }
 
-/* The first difference between the images that two builds wrote. */
-static struct error *find_first_difference(const struct output *first, const struct output *second)
+/* Shows how the images that two builds wrote differ. */
+static struct error *compare_written(const struct output *first, const struct output *second,
+                                     size_t *count)
 {
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(image_freep) struct image *one = NULL;
@@ -258,16 +96,30 @@ static struct error *find_first_difference(const struct output *first, const str
     TRY(store_open(NULL, true, &store));
     TRY(open_output(first, store, &one));
     TRY(open_output(second, store, &other));
-    TRY(compare_images(one, other));
-    return error_new(EXIT_OTHER, "the same image, encoded differently");
+    return compare_images(one, other, count);
+}
+
+/* The same for the JSON documents ONE and OTHER, files. */
+static struct error *compare_documents(const char *one, const char *other, size_t *count)
+{
+    CLEANUP(json_freep) struct json *one_json = NULL;
+    CLEANUP(json_freep) struct json *other_json = NULL;
+
+    TRY(read_json(one, &one_json));
+    TRY(read_json(other, &other_json));
+    differences_of_json("json", one_json, other_json, count);
+    return NULL;
 }
 
 /* Compares two outputs by the bytes of the archives, or of the directories' files: of a layout
- * its index, which names all others by their digests. */
-static struct error *compare_outputs(const struct output *first, const struct output *second)
+ * its index, which names all others by their digests. Sets *RET_SAME, and adds to *COUNT what is
+ * shown of differences. */
+static struct error *compare_outputs(const struct output *first, const struct output *second,
+                                     bool *ret_same, size_t *count)
 {
     const struct output_format_row *format = output_format_row(first->format);
 
+    *ret_same = true;
     for (const char *const *file = format->compared; *file != NULL; file++) {
         CLEANUP(freep) char *one = xasprintf("%s%s", first->path, *file);
         CLEANUP(freep) char *other = xasprintf("%s%s", second->path, *file);
@@ -276,12 +128,37 @@ static struct error *compare_outputs(const struct output *first, const struct ou
         TRY(are_identical(one, other, &identical));
         if (identical)
             continue;
+        *ret_same = false;
         if (!format->is_layer)
-            return find_first_difference(first, second);
-        return strcmp(*file, "/json") == 0 ? error_new(EXIT_OTHER, "the layer's json")
-                                           : compare_tars(one, other);
+            return compare_written(first, second, count);
+        TRY(strcmp(*file, "/json") == 0 ? compare_documents(one, other, count)
+                                        : differences_of_tars("layer", one, other, count));
     }
     return NULL;
+}
+
+/* Reports whether the outputs are the same. */
+static struct error *report(const struct output *first, const struct output *second)
+{
+    bool same = false;
+    size_t count = 0;
+
+    progress_start("compare");
+    TRY(compare_outputs(first, second, &same, &count));
+    progress_done();
+    if (same) {
+        progress_note("check '%s': both builds are the same, to the bit", second->path);
+        return NULL;
+    }
+    struct error *err =
+        count == 0
+            ? error_new(EXIT_DIFFERENT,
+                        "check '%s': the two builds differ: the same image, encoded differently",
+                        second->path)
+            : error_new(EXIT_DIFFERENT, "check '%s': the two builds differ in %zu %s", second->path,
+                        count, count == 1 ? "place" : "places");
+
+    return error_advise(err, "REPRODUCIBILITY in vmbuild-spec(5) lists the usual causes");
 }
 
 /* The first build: an empty cache, another number of processors. */
@@ -319,10 +196,5 @@ struct error *reproducibility_check(const struct build *build)
     if (again.rebuild == BUILD_REBUILD_NOTHING) /* or there was nothing to compare */
         again.rebuild = BUILD_REBUILD_IMAGES;
     TRY(build_run(&again));
-    progress_start("compare");
-    TRY(error_advise(error_context(compare_outputs(&varied, &build->output),
-                                   "check '%s': the two builds differ", build->output.path),
-                     "README's section on reproducible contents lists the usual causes"));
-    progress_done();
-    return NULL;
+    return report(&varied, &build->output);
 }

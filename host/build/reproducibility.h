@@ -1,5 +1,5 @@
 /*
- * --check: builds the same image twice and finds the first difference, by path and field.
+ * --check: builds the same image twice and shows all differences, each by path and field.
  */
 #ifndef VMBUILD_REPRODUCIBILITY_H
 #define VMBUILD_REPRODUCIBILITY_H
@@ -9,8 +9,8 @@
 
 /* Carries out BUILD, after a first build under other conditions (an empty cache, another number of
  * processors, an output of another name) whose output is discarded, and compares the two. BUILD's
- * output is written in any case. Errors: those of build_run; EXIT_OTHER if the outputs' bytes
- * differ, naming the layer, path and field, or the key of the config, in which they do. */
+ * output is written in any case. Notes that they are the same, or shows how they differ. Errors:
+ * those of build_run; EXIT_DIFFERENT if the outputs' bytes differ. */
 [[nodiscard]] struct error *reproducibility_check(const struct build *build);
 
 #endif

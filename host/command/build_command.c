@@ -73,6 +73,7 @@ static struct error *build(const struct options *options, const struct spec *spe
         .accelerator = options->accelerator,
         .grants = &options->allow_network,
         .verbose = options->verbosity > 0,
+        .trace = options->trace,
         .rebuild = options->rebuild,
         .max_age = options->max_age_seconds,
         .log = log,
@@ -88,6 +89,19 @@ static struct error *build(const struct options *options, const struct spec *spe
     return NULL;
 }
 
+/* Names the commands that show more of a script that has failed with ERR. */
+static struct error *suggest(const struct options *options, struct error *err)
+{
+    bool is_script = err != NULL && (err->code == EXIT_SCRIPT || err->code == EXIT_TIMEOUT);
+
+    if (!is_script || options->on_failure != ON_FAILURE_STOP)
+        return err;
+    if (options->trace)
+        return error_suggest(err, "--on-failure shell opens a shell where the script fails");
+    return error_suggest(err, "--trace shows each command of the script, and --on-failure shell "
+                              "opens a shell where it fails");
+}
+
 struct error *build_command(const struct options *options)
 {
     CLEANUP(spec_freep) struct spec *spec = NULL;
@@ -96,5 +110,5 @@ struct error *build_command(const struct options *options)
                   getenv("SOURCE_DATE_EPOCH"), &spec));
     if (options->dry_run)
         return show_plan(spec);
-    return build(options, spec);
+    return suggest(options, build(options, spec));
 }

@@ -160,9 +160,10 @@ const struct option_row option_table[] = {
      .commands = BIT(BUILD),
      MEMBER(check),
      .summary = "build twice under different conditions and compare",
-     .text = "Build twice under different conditions and compare the layers. If they differ, the "
-             "first path and field that differ are reported, nothing is written, and the exit code "
-             "is 1."},
+     .text =
+         "Build twice under different conditions and compare the outputs, byte by byte. If they "
+         "differ, each path and field that does is shown, with the lines of texts that do, and "
+         "the exit code is 10. The output is that of the second build in any case."},
     {.name = "on-failure",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_BUILD,
@@ -229,6 +230,15 @@ const struct option_row option_table[] = {
      .summary = "use the builder's shell instead of the image's",
      .text = "Use the builder's busybox as the shell, for images that have none. Its programs are "
              "in `/dev/vmbuild/bin`, at the end of `PATH`."},
+    {.name = "trace",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(trace),
+     .summary = "let shells show each command of the scripts",
+     .text = "Run scripts with the shell's option `-x`, so that each command is shown before it "
+             "runs. Scripts of other interpreters than `sh`, `dash`, `ash` and `bash` run as ever. "
+             "A script sees the option in `$-`."},
     {.name = "dry-run",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,

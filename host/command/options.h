@@ -36,7 +36,7 @@ struct options {
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;
     struct strings allow_network; /* --allow-network, as network/egress.h reads them */
-    bool no_cache, dry_run, check;
+    bool no_cache, dry_run, check, trace;
     enum build_rebuild rebuild;   /* --rebuild */
     char *max_age;                /* --max-age */
     int64_t max_age_seconds;      /* or BUILD_CACHE_NO_LIMIT */

@@ -75,6 +75,18 @@ struct error *error_advise(struct error *err, const char *format, ...)
     return err;
 }
 
+struct error *error_suggest(struct error *err, const char *format, ...)
+{
+    if (err == NULL || err->next != NULL)
+        return err;
+    va_list args;
+
+    va_start(args, format);
+    err->next = xvasprintf(format, args);
+    va_end(args);
+    return err;
+}
+
 struct error *error_detail(struct error *err, const char *text)
 {
     if (err != NULL && err->details == NULL && text != NULL && *text != '\0')
@@ -90,6 +102,7 @@ void error_free(struct error *err)
 
     free(err->message);
     free(err->advice);
+    free(err->next);
     free(err->details);
     free(err);
     errno = saved;

@@ -4,8 +4,8 @@
  * A function that can fail returns `struct error *`: NULL for success, else an error that the
  * caller owns and either returns (adding its context once) or frees. Only main prints one and exits
  * with its code. The message is one line, "OPERATION 'OBJECT': CAUSE", where CAUSE keeps the words
- * of the library that failed. The advice is one line on what to do; details are further lines, such
- * as the end of the guest's console.
+ * of the library that failed. The advice is one line on the likely cause or what to do, `next` one
+ * with commands to look closer; details are further lines, such as the end of the guest's console.
  *
  * Allocation failure is not an error value: memory.h ends the program.
  */
@@ -23,7 +23,8 @@ enum exit_code {
     EXIT_DISK_FULL = 6, /* the guest's, the output's or the cache's disk; the message names it */
     EXIT_MEMORY = 7,    /* the guest ran out of memory */
     EXIT_TIMEOUT = 8,
-    EXIT_NETWORK = 9, /* a registry or the network failed */
+    EXIT_NETWORK = 9,    /* a registry or the network failed */
+    EXIT_DIFFERENT = 10, /* of --check: two builds differ */
     EXIT_INTERRUPTED = 130,
     EXIT_TERMINATED = 143,
 };
@@ -35,6 +36,7 @@ struct error {
     enum exit_code code;
     char *message; /* one line, without "vmbuild: " */
     char *advice;  /* one line, or NULL */
+    char *next;    /* one line with commands to go on with, or NULL */
     char *details; /* lines, or NULL */
 };
 
@@ -54,6 +56,10 @@ struct error {
 
 /* Sets ERR's advice unless it has one. Returns ERR; NULL stays NULL. */
 [[nodiscard]] struct error *error_advise(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Sets what ERR's reader can go on with, unless that is set. Returns ERR; NULL stays NULL. */
+[[nodiscard]] struct error *error_suggest(struct error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Sets ERR's details to a copy of TEXT unless it has some or TEXT is empty. Returns ERR. */

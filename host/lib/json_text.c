@@ -7,6 +7,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "host/lib/cleanup.h"
+#include "host/lib/json_mistake.h"
 #include "host/lib/json_repair.h"
 #include "host/lib/memory.h"
 #include "host/lib/utf8.h"
@@ -285,8 +286,19 @@ static void fail_with_yajl(struct reader *reader)
         cause[end - 1] = '\0';
     for (char *newline = cause; (newline = strchr(newline, '\n')) != NULL;)
         *newline = ' ';
-    scan_to(reader, yajl_get_bytes_consumed(reader->yajl));
+    struct json_mistake mistake = {0};
+
+    if (!reader->is_lenient)
+        json_mistake_find(reader->bytes, reader->length, &mistake);
+    if (mistake.advice != NULL) {
+        reader->scanned = 0;
+        reader->line = reader->column = 1;
+    }
+    scan_to(reader,
+            mistake.advice != NULL ? mistake.offset : yajl_get_bytes_consumed(reader->yajl));
     (void)fail(reader, cause);
+    if (mistake.advice != NULL)
+        reader->err = error_advise(reader->err, "%s", mistake.advice);
 }
 
 static void read_document(struct reader *reader)

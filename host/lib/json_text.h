@@ -16,8 +16,8 @@
 #define JSON_DEPTH_MAX 64
 
 /* Parses LENGTH bytes. NAME is what errors call the document. Errors: EXIT_INPUT, as
- * "read NAME: line L, column C: CAUSE" with yajl's words; a repeated key is one. *RET is the
- * caller's. */
+ * "read NAME: line L, column C: CAUSE" with yajl's words and, for usual mistakes, advice
+ * (json_mistake.h); a repeated key is one. *RET is the caller's. */
 [[nodiscard]] struct error *json_parse(const char *name, const char *bytes, size_t length,
                                        struct json **ret);
 

@@ -464,6 +464,31 @@ static void show_line_part(struct json *event, const char *key, const char *text
     show_part(event, key, "vmbuild: ", line);
 }
 
+void progress_difference(const char *where, const char *path, const char *field, const char *one,
+                         const char *other, const char *diff)
+{
+    struct json *event = progress.mode == PROGRESS_JSON ? new_event("difference") : NULL;
+    CLEANUP(freep)
+    char *line = xasprintf("%s: '%s': %s: %s in the first build, %s in the second", where, path,
+                           field, one, other);
+
+    pthread_mutex_lock(&progress.mutex);
+    if (event != NULL) {
+        show_part(event, "where", "", where);
+        show_line_part(event, "path", path);
+        show_part(event, "field", "", field);
+        show_line_part(event, "first", one);
+        show_line_part(event, "second", other);
+    } else {
+        show_line_part(NULL, NULL, line);
+    }
+    if (diff != NULL)
+        show_part(event, "diff", "  | ", diff);
+    if (event != NULL)
+        show_event(event);
+    pthread_mutex_unlock(&progress.mutex);
+}
+
 static void show_error(const struct error *err)
 {
     struct json *event = progress.mode == PROGRESS_JSON ? new_event("error") : NULL;
@@ -473,6 +498,8 @@ static void show_error(const struct error *err)
     show_line_part(event, "message", err->message);
     if (err->advice != NULL)
         show_line_part(event, "advice", err->advice);
+    if (err->next != NULL)
+        show_line_part(event, "next", err->next);
     if (err->details != NULL)
         show_part(event, "details", "  | ", err->details);
     if (event != NULL)

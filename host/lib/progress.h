@@ -10,7 +10,8 @@
  *   json   one object a line: {"event":"stage","stage":S,"state":"start"|"done",...},
  *          {"event":"progress",...}, {"event":"output","line":L}, {"event":"note","text":T},
  *          {"event":"image","image":NAME,"state":"cached"|"built","seconds":S,"reason":R},
- *          {"event":"error",...} and at the end {"event":"done","output":PATH,...}
+ *          {"event":"difference",...}, {"event":"error",...} and at the end
+ *          {"event":"done","output":PATH,...}
  *   none   nothing but errors
  */
 #ifndef VMBUILD_PROGRESS_H
@@ -66,6 +67,12 @@ void progress_detail(const char *format, ...) __attribute__((format(printf, 1, 2
 /* An image is done: NAME was "cached", or "built" in SECONDS because of REASON (NULL: it was not
  * known before). As a line "NAME: built in 4.2 s (REASON)", or an event. */
 void progress_image(const char *name, bool is_cached, double seconds, const char *reason);
+
+/* Shows that the FIELD of PATH in WHERE ("layer 1", "config") is ONE in the first of two things that
+ * were compared and OTHER in the second; DIFF: further lines on that, or NULL. Shown whatever the
+ * mode and verbosity: it is what the command was asked for. */
+void progress_difference(const char *where, const char *path, const char *field, const char *one,
+                         const char *other, const char *diff);
 
 /* Shows ERR: "vmbuild: MESSAGE", its advice, its details. Called by main only. */
 void progress_error(const struct error *err);

@@ -5,6 +5,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/nearest.h"
 #include "host/spec/spec_error.h"
 
 enum form { WORDS, STRING_LIST, ASSIGNMENTS, STRING, STRING_MAP, SET, BOOLEAN, NUMBER, OBJECT };
@@ -22,17 +23,33 @@ static const struct {
     {"CpuShares", NUMBER},
 };
 
-static const char *const form_texts[] = {
-    [WORDS] = "a list of strings",
-    [STRING_LIST] = "a list of strings",
-    [ASSIGNMENTS] = "a list of NAME=VALUE",
-    [STRING] = "a string",
-    [STRING_MAP] = "an object of strings",
-    [SET] = "an object whose members are objects",
-    [BOOLEAN] = "true or false",
-    [NUMBER] = "a number",
-    [OBJECT] = "an object",
+/* What a value must be, and an example. */
+static const struct {
+    const char *text, *example;
+} forms[] = {
+    [WORDS] = {"a list of strings", "[\"nginx\", \"-g\", \"daemon off;\"]"},
+    [STRING_LIST] = {"a list of strings", "[\"RUN true\"]"},
+    [ASSIGNMENTS] = {"a list of NAME=VALUE", "[\"LANG=C.UTF-8\", \"DEBUG=1\"]"},
+    [STRING] = {"a string", "\"1000:1000\""},
+    [STRING_MAP] = {"an object of strings", "{\"version\": \"1.2\"}"},
+    [SET] = {"an object whose members are objects", "{\"NAME\": {}}"},
+    [BOOLEAN] = {"true or false", "true"},
+    [NUMBER] = {"a number", "10"},
+    [OBJECT] = {"an object", "{\"Test\": [\"CMD\", \"/bin/check\"]}"},
 };
+
+const char *spec_config_member(const char *name)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (strcasecmp(name, members[i].name) == 0)
+            return members[i].name;
+    return NULL;
+}
+
+const char *spec_config_nearest(const char *name)
+{
+    return nearest_word(name, &members->name, sizeof *members, sizeof members / sizeof *members);
+}
 
 /* Whether every child of VALUE has TYPE. */
 static bool all_children(const struct json *value, enum json_type type)
@@ -101,12 +118,13 @@ static struct error *refuse(const char *name, const struct json *value, const ch
 /* Programs in Go take "env" for "Env", others do not: its meaning must not depend on the reader. */
 static struct error *check_case(const struct json *config)
 {
-    for (size_t i = 0; i < config->count; i++)
-        for (size_t j = 0; j < sizeof members / sizeof *members; j++)
-            if (strcasecmp(config->keys[i], members[j].name) == 0 &&
-                strcmp(config->keys[i], members[j].name) != 0)
-                return error_advise(refuse(config->keys[i], config->items[i], "unknown option"),
-                                    "did you mean '%s'?", members[j].name);
+    for (size_t i = 0; i < config->count; i++) {
+        const char *member = spec_config_member(config->keys[i]);
+
+        if (member != NULL && strcmp(config->keys[i], member) != 0)
+            return error_advise(refuse(config->keys[i], config->items[i], "unknown option"),
+                                "did you mean '%s'?", member);
+    }
     return NULL;
 }
 
@@ -124,10 +142,10 @@ struct error *spec_config_check(struct json *config)
             json_append(list, json_string(value->text));
             json_set(config, members[i].name, list);
         } else if (!has_form(value, members[i].form)) {
-            CLEANUP(freep)
-            char *cause = xasprintf("must be %s", form_texts[members[i].form]);
+            CLEANUP(freep) char *cause = xasprintf("must be %s", forms[members[i].form].text);
 
-            return refuse(members[i].name, value, cause);
+            return error_advise(refuse(members[i].name, value, cause), "such as \"%s\": %s",
+                                members[i].name, forms[members[i].form].example);
         }
     }
     return NULL;

@@ -12,4 +12,9 @@
  * EXIT_INPUT, from spec_error ("line L, column C: key 'config.Env': ..."). */
 [[nodiscard]] struct error *spec_config_check(struct json *config);
 
+/* Returns the member that NAME is the name of, in any case, as it is spelled; or the one that is
+ * spelled nearly so. NULL: there is none. Static. */
+const char *spec_config_member(const char *name);
+const char *spec_config_nearest(const char *name);
+
 #endif

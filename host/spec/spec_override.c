@@ -1,19 +1,14 @@
 #include "host/spec/spec_override.h"
 
 #include "host/lib/cleanup.h"
-#include "host/lib/nearest.h"
 #include "host/spec/spec_key.h"
+#include "host/spec/spec_misnomer.h"
 
 static struct error *refuse_key(const struct spec_override *override)
 {
-    const char *nearest =
-        nearest_word(override->key, &spec_keys->name, sizeof *spec_keys, spec_key_count);
-    struct error *err = error_new(EXIT_USAGE, "read option '--%s': unknown key '%.100s'",
-                                  override->option, override->key);
-
-    if (nearest != NULL)
-        return error_advise(err, "did you mean '%s'?", nearest);
-    return error_advise(err, "'vmbuild schema' lists the keys");
+    return spec_misnomer_advise(error_new(EXIT_USAGE, "read option '--%s': unknown key '%.100s'",
+                                          override->option, override->key),
+                                override->key);
 }
 
 struct error *spec_overrides_read(const struct spec_override *overrides, size_t count,

@@ -13,10 +13,12 @@
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
-#include "host/lib/nearest.h"
 #include "host/spec/spec_error.h"
+#include "host/spec/spec_misnomer.h"
 
 #define STDIN_NAME "standard input" /* in messages */
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* which some editors put before UTF-8 */
 
 static void *member(struct spec *spec, const struct spec_key *key)
 {
@@ -66,13 +68,9 @@ static struct error *fill_default(const struct spec_source *source, const struct
 
 static struct error *refuse_key(const char *name, const struct json *value)
 {
-    const char *nearest = nearest_word(name, &spec_keys->name, sizeof *spec_keys, spec_key_count);
-    struct error *err = error_new(EXIT_INPUT, "line %u, column %u: unknown key '%.100s'",
-                                  value->line, value->column, name);
-
-    if (nearest != NULL)
-        return error_advise(err, "did you mean '%s'?", nearest);
-    return error_advise(err, "'vmbuild schema' lists the keys");
+    return spec_misnomer_advise(error_new(EXIT_INPUT, "line %u, column %u: unknown key '%.100s'",
+                                          value->line, value->column, name),
+                                name);
 }
 
 static struct error *read_keys(const struct spec_source *source, const struct json *root,
@@ -126,6 +124,17 @@ static struct error *read_bytes(const char *path, struct buffer *out)
         "read spec '%s'", is_stdin ? STDIN_NAME : path);
 }
 
+/* Removes a byte order mark, which readers of JSON may ignore (RFC 8259, section 8.1). */
+static void drop_mark(struct buffer *text)
+{
+    size_t length = strlen(BYTE_ORDER_MARK);
+
+    if (text->length < length || memcmp(text->data, BYTE_ORDER_MARK, length) != 0)
+        return;
+    text->length -= length;
+    memmove(text->data, text->data + length, text->length);
+}
+
 static struct error *find_folder(const char *path, char **ret)
 {
     CLEANUP(freep) char *copy = xstrdup(path);
@@ -163,6 +172,7 @@ struct error *spec_read(const char *path, const struct spec_override *overrides,
     TRY(spec_overrides_read(overrides, count, &over));
     TRY(read_bytes(path, &text));
     TRY(find_folder(path, &folder));
+    drop_mark(&text);
     TRY(json_parse(name, text.data, text.length, &root));
     apply_overrides(root, over);
     const struct spec_source source = {folder, now, source_date_epoch};

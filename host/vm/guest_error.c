@@ -34,7 +34,7 @@ struct error *guest_error_with_console(struct guest_handle *handle, struct error
 {
     CLEANUP(freep) char *tail = console_tail(&handle->console);
 
-    return error_detail(err, *tail != '\0' ? tail : "  the guest's console is empty");
+    return error_detail(err, tail);
 }
 
 static bool ends_with(const char *text, const char *suffix)

@@ -53,6 +53,7 @@ struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
 
     handle->verbose = verbose;
     pthread_mutex_init(&handle->diversion_mutex, NULL);
+    pthread_mutex_init(&handle->tail_mutex, NULL);
     guest_handle_prepare();
     TRY(watchdog_new(&handle->watchdog));
     TRY(socket_folder_choose(&handle->sockets));
@@ -101,6 +102,9 @@ static struct error *show_output(void *context, const void *bytes, size_t length
     if (divert_output(handle, bytes, length, &err))
         return err;
     progress_output(bytes, length);
+    pthread_mutex_lock(&handle->tail_mutex);
+    output_tail_append(&handle->tail, bytes, length);
+    pthread_mutex_unlock(&handle->tail_mutex);
     if (handle->log == NULL || log_file_write(handle->log, bytes, length))
         return NULL;
     watchdog_kill(handle->watchdog);
@@ -137,6 +141,12 @@ static bool configure(struct guest_handle *handle, const char *run_folder)
            guestfs_set_autosync(g, 0) == 0 && handle->engine->kind->configure(handle->engine, g);
 }
 
+/* Adds the console to ERR; of a launch, an empty one tells that not even the firmware ran. */
+static struct error *with_console(struct guest_handle *handle, struct error *err)
+{
+    return error_detail(guest_error_with_console(handle, err), "  the guest's console is empty");
+}
+
 /* Lets libguestfs launch the VM, for which it makes files in RUN_FOLDER and in directories of its
  * own. *RET_LATE: whether the guest did not report in time. */
 static struct error *run_launch(struct guest_handle *handle, const struct guest_attempt *attempt,
@@ -158,7 +168,7 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
         return NULL;
     clock_gettime(CLOCK_MONOTONIC, &end);
     if (*ret_late)
-        return guest_error_with_console(
+        return with_console(
             handle,
             error_new(EXIT_VM, "start the VM under %s: it did not report within %lld seconds",
                       accelerator, (long long)(end.tv_sec - start.tv_sec)));
@@ -168,13 +178,12 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
 
     if (guest_error_read_host_memory(handle, &memory) ||
         console_host_lacks_memory(&handle->console))
-        return guest_error_with_console(handle,
-                                        guest_error_of_host_memory(handle, operation, &memory));
+        return with_console(handle, guest_error_of_host_memory(handle, operation, &memory));
     int cause = guestfs_last_errno(handle->g);
     struct error *err = error_new(cause == ENOSPC || cause == EDQUOT ? EXIT_DISK_FULL : EXIT_VM,
                                   "start the VM under %s: %s", accelerator, words);
 
-    return guest_error_with_console(handle, file_system_explain(err, run_folder));
+    return with_console(handle, file_system_explain(err, run_folder));
 }
 
 /* While the program is suspended, the guest's clocks stand still, which its time limits count. */
@@ -265,6 +274,7 @@ void guest_handle_free(struct guest_handle *handle)
     watchdog_free(handle->watchdog);
     socket_folder_free(&handle->sockets);
     pthread_mutex_destroy(&handle->diversion_mutex);
+    pthread_mutex_destroy(&handle->tail_mutex);
     free(handle);
 }
 
@@ -283,6 +293,16 @@ struct error *guest_handle_folders(const struct guest_handle *handle, struct str
 void guest_handle_processes(struct strings *ret)
 {
     qemu_process_folders(getpid(), gettid(), ret);
+}
+
+char *guest_handle_take_tail(struct guest_handle *handle)
+{
+    pthread_mutex_lock(&handle->tail_mutex);
+    char *lines = output_tail_lines(&handle->tail);
+
+    output_tail_clear(&handle->tail);
+    pthread_mutex_unlock(&handle->tail_mutex);
+    return lines;
 }
 
 struct guest_port *guest_handle_output(struct guest_handle *handle)

@@ -98,6 +98,8 @@ void guest_handle_divert_output(struct guest_handle *handle, struct sink sink);
 
 /* Ends the VM at once; may be called from any thread. A call under way then fails. */
 void guest_handle_kill(struct guest_handle *handle);
+/* Returns the last lines that scripts have written since the last call; the caller's. */
+char *guest_handle_take_tail(struct guest_handle *handle);
 
 /* Returns the port of the scripts' output; borrowed. */
 struct guest_port *guest_handle_output(struct guest_handle *handle);

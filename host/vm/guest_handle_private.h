@@ -18,6 +18,7 @@
 #include "host/vm/console.h"
 #include "host/vm/engine.h"
 #include "host/vm/guest_port.h"
+#include "host/vm/output_tail.h"
 #include "host/vm/pace.h"
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
@@ -29,6 +30,8 @@ struct guest_handle {
     struct guest_port *output;
     struct guest_port *layer;
     struct console console;
+    pthread_mutex_t tail_mutex; /* of the next */
+    struct output_tail tail;    /* of the scripts' output */
     bool verbose;
     struct socket_folder sockets;
     struct pace pace;                /* of the transfer under way */

@@ -82,6 +82,8 @@ struct error *outcome_parse(const char *line, struct outcome *ret)
     if (strnlen(line, GUEST_REPLY_MAX + 1) <= GUEST_REPLY_MAX && take_end(&text, &outcome) &&
         take_word_and_number(&text, " oom=", 0, UINT64_MAX, &outcome.oom) &&
         take_word_and_number(&text, " full=", 0, 1, &full) &&
+        take_word_and_number(&text, " unreachable=", 0, UINT64_MAX, &outcome.unreachable) &&
+        take_word_and_number(&text, " line=", 0, UINT64_MAX, &outcome.line) &&
         take_word_and_number(&text, " output=", 0, UINT64_MAX, &outcome.output) && is_end(text)) {
         outcome.full = full == 1;
         *ret = outcome;
@@ -99,36 +101,4 @@ struct error *outcome_parse_layer(const char *line, uint64_t *ret)
         return error_new(EXIT_VM, "the guest's reply is not valid");
     *ret = bytes;
     return NULL;
-}
-
-struct error *outcome_error(const struct outcome *outcome, const char *name, uint64_t timeout)
-{
-    enum exit_code code = EXIT_SCRIPT;
-    const char *why = "", *advice = NULL;
-
-    if (outcome->end == OUTCOME_TIMEOUT)
-        return error_advise(error_new(EXIT_TIMEOUT,
-                                      "run script '%s': it ran longer than its limit of %llu "
-                                      "seconds",
-                                      name, (unsigned long long)timeout),
-                            "raise \"timeout\" in the spec or --timeout");
-    if (outcome->end == OUTCOME_EXITED && outcome->number == 0)
-        return NULL;
-    /* If both happened, a script that was killed ran out of memory: a full disk does not kill. */
-    if (outcome->oom > 0 && (outcome->end == OUTCOME_KILLED || !outcome->full)) {
-        code = EXIT_MEMORY;
-        why = " after the guest ran out of memory";
-        advice = "raise \"memory\" in the spec or --memory";
-    } else if (outcome->full) {
-        code = EXIT_DISK_FULL;
-        why = " after the scratch disk was full";
-        advice = "raise \"diskSize\" in the spec";
-    }
-    struct error *err = outcome->end == OUTCOME_EXITED
-                            ? error_new(code, "run script '%s': it exited with status %d%s", name,
-                                        outcome->number, why)
-                            : error_new(code, "run script '%s': it was killed by signal %d (%s)%s",
-                                        name, outcome->number, strsignal(outcome->number), why);
-
-    return advice == NULL ? err : error_advise(err, "%s", advice);
 }

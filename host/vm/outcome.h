@@ -1,7 +1,7 @@
 /*
  * How a script in the guest ended, and how large a layer is: the lines that the guest returns for
- * `run`, `hook` and `pack` (guest/contract.h), and what they mean to the user. They are parsed
- * strictly, since the guest is not trusted.
+ * `run`, `hook` and `pack` (guest/contract.h). They are parsed strictly, since the guest is not
+ * trusted.
  */
 #ifndef VMBUILD_OUTCOME_H
 #define VMBUILD_OUTCOME_H
@@ -13,10 +13,12 @@
 
 struct outcome {
     enum { OUTCOME_EXITED, OUTCOME_KILLED, OUTCOME_TIMEOUT } end;
-    int number;      /* exit status or signal; 0 for a timeout */
-    uint64_t oom;    /* processes that the guest's kernel killed for lack of memory */
-    bool full;       /* the scratch disk was full at some time */
-    uint64_t output; /* bytes written to the output port */
+    int number;           /* exit status or signal; 0 for a timeout */
+    uint64_t oom;         /* processes that the guest's kernel killed for lack of memory */
+    bool full;            /* the scratch disk was full at some time */
+    uint64_t unreachable; /* connections and packets that no network could take */
+    uint64_t line;        /* that the script's shell had read last, from 1; 0: unknown */
+    uint64_t output;      /* bytes written to the output port */
 };
 
 /* Parses LINE, which may end in a newline. Errors: EXIT_VM. */
@@ -24,11 +26,5 @@ struct outcome {
 
 /* Parses the LINE of `pack`: *RET is the size of the layer in bytes. Errors: EXIT_VM. */
 [[nodiscard]] struct error *outcome_parse_layer(const char *line, uint64_t *ret);
-
-/* Returns the error that OUTCOME of the script NAME, which may run for TIMEOUT seconds, is to the
- * user; NULL if the script succeeded. Errors: EXIT_SCRIPT; EXIT_TIMEOUT, EXIT_MEMORY,
- * EXIT_DISK_FULL with advice. */
-[[nodiscard]] struct error *outcome_error(const struct outcome *outcome, const char *name,
-                                          uint64_t timeout);
 
 #endif

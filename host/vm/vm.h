@@ -26,6 +26,7 @@
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
 #include "host/vm/call_words.h"
+#include "host/vm/outcome.h"
 #include "host/vm/vm_options.h"
 
 struct vm;
@@ -81,10 +82,19 @@ vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct si
 [[nodiscard]] struct error *vm_mount_overlay(struct vm *vm);
 [[nodiscard]] struct error *vm_unmount_overlay(struct vm *vm);
 
-/* Runs runAsRoot, or HOOK. Errors: EXIT_SCRIPT ("run script 'runAsRoot': it exited with status 7"),
- * EXIT_DISK_FULL, EXIT_MEMORY and EXIT_TIMEOUT, also of the script alone. */
-[[nodiscard]] struct error *vm_run_script(struct vm *vm);
-[[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook);
+/* How a script has run. */
+struct vm_script {
+    struct outcome outcome;
+    double seconds;
+    char *tail; /* the last lines of its output (output_tail.h); freed with it */
+};
+
+/* Runs runAsRoot, or HOOK. *RET, the caller's, says how it ended. A guest that does not report in
+ * time that the script's limit was reached is ended, and counts as if it had. */
+[[nodiscard]] struct error *vm_run_script(struct vm *vm, struct vm_script *ret);
+[[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook, struct vm_script *ret);
+
+void vm_script_free(struct vm_script *script);
 
 /* A session of the user's. */
 struct vm_session {

@@ -356,13 +356,31 @@ script_spec same "$on_busybox" <<< 'mkdir /data; echo x > /data/file; date +%F >
 build same --check
 exits 0 "--check of a reproducible spec"
 ok "--check: the image is there" image check "$WORK/same.tar"
-script_spec random "$on_busybox" <<< 'mkdir /data; cat /proc/sys/kernel/random/uuid > /data/random'
+says "--check: it is told that both are the same" "^vmbuild: check 'same.tar': both builds are the same"
+script_spec random "$on_busybox" <<'END'
+id=$(cat /proc/sys/kernel/random/uuid)
+mkdir /data
+printf 'one\n%s\nthree\n' "$id" > /data/random
+head -c 100 /dev/urandom > /data/bytes
+ln -s "$id" /data/link
+touch "/data/$id"
+END
 build random --check
-exits 1 "--check of a spec that is not reproducible"
-says "--check of a spec that is not reproducible: the path and the field" "^vmbuild: .*'data/random': content: "
+exits 10 "--check of a spec that is not reproducible"
+says "--check of a spec that is not reproducible: the path and the field" \
+    "^vmbuild: layer 2: 'data/random': content: sha256:[0-9a-f]+ in the first build, sha256:"
+says "--check of a spec that is not reproducible: the lines of a text" '^  \| -[0-9a-f-]{36}$'
+says "--check of a spec that is not reproducible: its other lines" '^  \|  three$'
+says "--check of a spec that is not reproducible: bytes" "^vmbuild: layer 2: 'data/bytes': content: "
+says "--check of a spec that is not reproducible: a link" "^vmbuild: layer 2: 'data/link': link: "
+is "--check of a spec that is not reproducible: what only one has" \
+    "$(grep -cE "'data/[0-9a-f-]{36}': presence: " "$WORK/err")" 2
+says "--check of a spec that is not reproducible: how many" "^vmbuild: check 'random.tar': the two builds differ in 5 places"
 leaves_nothing "--check of a spec that is not reproducible"
-run --spec random.json --check --format layer -o random
-exits 1 "--check of a layer that is not reproducible"
-says "--check of a layer that is not reproducible: the path and the field" "^vmbuild: .*'data/random': content: "
+run --spec random.json --check --format layer -o random --progress=json
+exits 10 "--check of a layer that is not reproducible"
+is "--check of a layer that is not reproducible: events" \
+    "$(jq -rs 'map(select(.event == "difference")) | map(.field) | sort | join(" ")' < "$WORK/err" | tr -s ' ')" \
+    "content content link presence presence value value"
 
 done_testing

@@ -31,6 +31,14 @@ is "Volumes and ExposedPorts: by key" \
     '[{"/base":{},"/new":{}},{"80/tcp":{},"53/udp":{}}]'
 is "Entrypoint clears Cmd" "$(merged '{"Entrypoint": ["/over"]}' '[.Entrypoint, .Cmd]')" '[["/over"],null]'
 is "Entrypoint and Cmd" "$(merged '{"Entrypoint": ["/over"], "Cmd": ["x"]}' '[.Entrypoint, .Cmd]')" '[["/over"],["x"]]'
+is "a command line as Cmd, with an Entrypoint" "$(merged '{"Cmd": "x y"}' '[.Entrypoint, .Cmd]')" '[["/entry"],["x y"]]'
+is "a command line as Cmd, with an Entrypoint: no note" "$(grep -c 'will not start' "$WORK/err")" 0
+is "a command line as Cmd" "$(merged '{"Entrypoint": null, "Cmd": "nginx -g off"}' .Cmd)" '["nginx -g off"]'
+says "a command line as Cmd: a note" "^vmbuild: config.Cmd: .*will not start.*'nginx -g off'"
+is "a command line as Entrypoint" "$(merged '{"Entrypoint": ["a b"]}' .Entrypoint)" '["a b"]'
+says "a command line as Entrypoint: a note" "^vmbuild: config.Entrypoint: .*will not start"
+is "a name that is nearly known" "$(merged '{"Entrypiont": ["x"]}' .Entrypiont)" '["x"]'
+says "a name that is nearly known: a note" "^vmbuild: config.Entrypiont: .*did you mean 'Entrypoint'"
 is "Cmd alone" "$(merged '{"Cmd": "x"}' '[.Entrypoint, .Cmd]')" '[["/entry"],["x"]]'
 is "an empty Entrypoint" "$(merged '{"Entrypoint": []}' '[.Entrypoint, .Cmd]')" '[[],null]'
 is "null removes" "$(merged '{"Entrypoint": null, "Env": null, "Labels": null, "Healthcheck": null, "User": null}' \

@@ -26,6 +26,77 @@ build_script signal "$on_busybox" <<< 'kill -SEGV $$'
 exits 5 "a script that dies of a signal"
 says "a script that dies of a signal: the message names it" "'runAsRoot'.*(signal 11|SIGSEGV|Segmentation)"
 
+# --- Which line, and why
+build_script line "$on_busybox" <<< $'echo one\necho two &&\\\n  ls /nowhere\necho three'
+exits 5 "a command that fails"
+says "a command that fails: the line in the message, and the time" \
+    "^vmbuild: run script 'runAsRoot': line 3: it exited with status 1 after [0-9.]+ seconds$"
+says "a command that fails: the line itself" '^  \| line 3: echo two && ls /nowhere$'
+says "a command that fails: the end of its output" '^  \|   two$'
+says "a command that fails: what to do next" '^vmbuild: .*--trace'
+unlike "a command that fails: nothing of a console" "$(cat "$WORK/err")" 'console'
+
+# The file is what it is to the script, whatever reads it.
+build_script own "$on_busybox" <<'END'
+test -f "$0"
+test "$(wc -l < "$0")" -eq 5
+sed -n 's/^# payload //p' "$0" > /payload
+ls -A /dev/vmbuild > /names
+# payload 42
+END
+exits 0 "a script that reads itself"
+is "a script that reads itself: it is whole" "$(file_of "$WORK/own.tar" payload)" 42
+is "a script that reads itself: it is alone" "$(file_of "$WORK/own.tar" names)" runAsRoot
+
+build_script exec "$on_busybox" <<< $'echo one\nexec sh -c "exit 3"\necho never'
+exits 5 "a script that becomes another program"
+says "a script that becomes another program: the line" "line 2: it exited with status 3"
+
+# 300 lines of more than a page, and a last one without its end.
+{
+    printf ': %05000d\n' {1..300}
+    printf 'exit 9'
+} | build_script long "$on_busybox"
+exits 5 "a long script"
+says "a long script: the line" "line 301: it exited with status 9"
+
+build_script hook "$(with '{"preMount": "true\nfalse\n"}')" <<< 'true'
+exits 5 "a hook that fails"
+says "a hook that fails: the line" "'preMount': line 2: it exited with status 1"
+
+debian=$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, timeout: 120}')
+build_script bash "$debian" <<< $'#!/usr/bin/env bash\nset -e\nfor i in a b; do\n  nosuch\ndone'
+exits 5 "bash"
+says "bash: the line that it names itself, within a loop" "line 4: it exited with status 127"
+says "bash: the likely cause" "^vmbuild: the image lacks a program"
+
+build_script names "$debian" <<< $'echo one\ngetent hosts example.com'
+exits 5 "a script that looks up a name, without a network"
+says "a script that looks up a name, without a network: what to do" '^vmbuild: .*"network": true'
+
+build_script bashism "$debian" <<< 'set -o pipefail'
+exits 5 "what only bash understands"
+says "what only bash understands: what to do" '^vmbuild: .*"#!/bin/bash"'
+
+build_script returns "$on_busybox" <<< $'echo one\r\nls /etc\r\n'
+exits 5 "line ends of Windows without a #! line"
+says "line ends of Windows without a #! line: a note, and what to do" '^vmbuild: .*CR and LF.*sed'
+is "line ends of Windows without a #! line: both" "$(grep -c 'CR and LF' "$WORK/err")" 2
+
+# --- --trace
+debian=$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, timeout: 120}')
+build_script trace "$on_busybox" --trace <<< $'x=1\necho $x > /out'
+exits 0 "--trace"
+says "--trace: each command" '^\+ echo 1$'
+is "--trace: the script does the same" "$(file_of "$WORK/trace.tar" out)" 1
+build_script trace "$debian" --trace <<< $'#!/usr/bin/env -S bash -e\necho one\nfalse\necho two'
+exits 5 "--trace: a shell that env runs"
+says "--trace: a shell that env runs: each command" '^\+ false$'
+unlike "--trace: no advice to use it" "$(cat "$WORK/err")" '^vmbuild: --trace'
+build_script trace "$debian" --trace <<< $'#!/usr/bin/perl\nprint "perl\\n";'
+exits 0 "--trace: another interpreter"
+says "--trace: another interpreter: it runs" '^perl$'
+
 # --- Interpreters
 build_script missing "$on_busybox" <<< $'#!/no/such/interpreter\n'
 exits 5 "an interpreter that does not exist"
@@ -125,7 +196,7 @@ sleep 1000
 END
 took=$(($(date +%s) - before))
 exits 8 "a script that sleeps past its timeout"
-says "a script that sleeps past its timeout: which, and how long" "'runAsRoot'.*3 s"
+says "a script that sleeps past its timeout: which, where, and how long" "'runAsRoot': line 3: .*3 s"
 # Booting and unpacking come on top of the 5 seconds, and other tests run at the same time.
 ok "a script that sleeps past its timeout: ended in time ($took s)" test "$took" -le 14
 leaves_nothing "a script that sleeps past its timeout" "$WORK/sleeps.tar"

@@ -21,6 +21,22 @@ refuses "not JSON" 'line 3, column [0-9]+' <<'END'
 END
 refuses "cut off" 'line 1' <<< '{"name": "x"'
 refuses "empty" 'bad\.json' < /dev/null
+says "empty: what is wrong" '^vmbuild: the file is empty'
+refuses "YAML" 'line 1' <<< $'name: x\nfromImage: debian.tar'
+says "YAML: what to do" '^vmbuild: .*YAML'
+refuses "a line end in a string" 'line 2, column 24' <<< $'{"name": "x",\n "runAsRoot": "echo one\necho two"}'
+says "a line end in a string: what to do" '^vmbuild: .*\\n.*"file"'
+refuses "a comma too many" 'line 1, column 13' <<< '{"name": "x",}'
+says "a comma too many: what to do" '^vmbuild: leave out the comma'
+printf '\xef\xbb\xbf{"name": "x"}' | spec marked
+build marked
+exits 0 "a byte order mark"
+refuses "a key of config" 'Cmd' <<< '{"name": "x", "Cmd": ["x"]}'
+says "a key of config: where it belongs" "did you mean 'Cmd' in 'config'"
+refuses "a key of another program" 'copyToRoot' <<< '{"name": "x", "copyToRoot": []}'
+says "a key of another program: what it is here" "did you mean 'contents'"
+refuses "ExposedPorts as a list" 'config.ExposedPorts' <<< '{"name": "x", "config": {"ExposedPorts": ["80/tcp"]}}'
+says "ExposedPorts as a list: an example" '^vmbuild: such as "ExposedPorts": \{"NAME"'
 refuses "something after the end" 'line 2' <<< $'{"name": "x"}\n{"name": "y"}'
 refuses "an array" 'object' <<< '["name"]'
 refuses "not UTF-8" 'UTF-8|utf8|invalid' < <(printf '{"name": "\xff\xfe"}')

@@ -1,0 +1,129 @@
+#include "guest/script/feed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest/lib/file.h"
+
+/* A FIFO of one page is ready for output only when it is empty. */
+#define FIFO_SIZE 4096
+
+#define WAIT_LEAST_MS 1
+#define WAIT_MOST_MS 16
+
+/* Sets ASIDE, which has PATH_MAX bytes, to where the file waits. */
+static void aside_path(const struct feed *feed, char *aside)
+{
+    const char *slash = strrchr(feed->path, '/');
+
+    snprintf(aside, PATH_MAX, "%.*s.%s", (int)(slash + 1 - feed->path), feed->path, slash + 1);
+}
+
+static void stop(struct feed *feed)
+{
+    if (feed->fifo >= 0)
+        close(feed->fifo);
+    feed->fifo = feed->milliseconds = -1;
+}
+
+/* Puts the file back. */
+static void restore(const struct feed *feed)
+{
+    char aside[PATH_MAX];
+
+    aside_path(feed, aside);
+    (void)rename(aside, feed->path);
+}
+
+void feed_prepare(struct feed *feed, const char *path)
+{
+    char aside[PATH_MAX];
+
+    *feed = (struct feed){.fifo = -1, .milliseconds = -1};
+    if (snprintf(feed->path, sizeof feed->path, "%s", path) >= (int)sizeof feed->path - 1)
+        return;
+    feed->text = file_read_whole(AT_FDCWD, path, &feed->length);
+    if (feed->text == NULL || feed->length == 0)
+        return;
+    aside_path(feed, aside);
+    if (rename(path, aside))
+        return;
+    if (mkfifo(path, 0600))
+        restore(feed);
+    else
+        feed->milliseconds = WAIT_LEAST_MS;
+}
+
+/* Opens the FIFO if the shell has: it is blocked in its own open(2) until then. */
+static void open_fifo(struct feed *feed)
+{
+    feed->fifo = open(feed->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (feed->fifo < 0 && errno == ENXIO) {
+        if (feed->milliseconds < WAIT_MOST_MS)
+            feed->milliseconds *= 2;
+        return;
+    }
+    feed->milliseconds = -1;
+    restore(feed);
+    if (feed->fifo >= 0)
+        (void)fcntl(feed->fifo, F_SETPIPE_SZ, FIFO_SIZE);
+}
+
+/* Notes how far the shell has read, and stops. */
+static void note_line(struct feed *feed)
+{
+    int left = 0;
+
+    if (feed->fifo >= 0 && ioctl(feed->fifo, FIONREAD, &left) == 0 && (size_t)left < feed->piece)
+        feed->line = feed->next_line;
+    stop(feed);
+}
+
+/* Writes the next line, or as much of it as there is room for. The shell has all that was written
+ * before. */
+static void write_line(struct feed *feed)
+{
+    const char *start = feed->text + feed->written;
+    size_t left = feed->length - feed->written;
+    const char *end = memchr(start, '\n', left);
+    size_t length = end != NULL ? (size_t)(end + 1 - start) : left;
+
+    if (length > FIFO_SIZE)
+        length = FIFO_SIZE;
+    ssize_t count = length > 0 ? write(feed->fifo, start, length) : 0;
+
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (count <= 0) { /* the shell has all of it, or reads no more */
+        note_line(feed);
+        return;
+    }
+    feed->line = feed->next_line;
+    if (feed->written == 0 || start[-1] == '\n')
+        feed->next_line++;
+    feed->written += (size_t)count;
+    feed->piece = (size_t)count;
+}
+
+void feed_serve(struct feed *feed)
+{
+    if (feed->milliseconds >= 0)
+        open_fifo(feed);
+    else if (feed->fifo >= 0)
+        write_line(feed);
+}
+
+void feed_end(struct feed *feed)
+{
+    if (feed->milliseconds >= 0)
+        restore(feed);
+    note_line(feed);
+    free(feed->text);
+    feed->text = NULL;
+}
