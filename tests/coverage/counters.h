@@ -13,6 +13,10 @@
 #ifndef VMBUILD_TESTS_COUNTERS_H
 #define VMBUILD_TESTS_COUNTERS_H
 
+#ifndef COVERAGE_FOLDER /* an absolute path; this one is for the linters */
+#define COVERAGE_FOLDER "build/coverage/counters"
+#endif
+
 /* A line of the guest's console: then a hexadecimal digit for each four counters, a bit for each,
  * the lowest for the first. */
 #define COUNTERS_PREFIX "coverage: "
