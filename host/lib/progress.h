@@ -68,9 +68,9 @@ void progress_detail(const char *format, ...) __attribute__((format(printf, 1, 2
  * known before). As a line "NAME: built in 4.2 s (REASON)", or an event. */
 void progress_image(const char *name, bool is_cached, double seconds, const char *reason);
 
-/* Shows that the FIELD of PATH in WHERE ("layer 1", "config") is ONE in the first of two things that
- * were compared and OTHER in the second; DIFF: further lines on that, or NULL. Shown whatever the
- * mode and verbosity: it is what the command was asked for. */
+/* Shows that the FIELD of PATH in WHERE ("layer 1", "config") is ONE in the first of two things
+ * that were compared and OTHER in the second; DIFF: further lines on that, or NULL. Shown whatever
+ * the mode and verbosity: it is what the command was asked for. */
 void progress_difference(const char *where, const char *path, const char *field, const char *one,
                          const char *other, const char *diff);
 

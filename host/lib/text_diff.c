@@ -54,7 +54,8 @@ static bool is_same(const struct line *one, const struct line *other)
     return one->length == other->length && memcmp(one->text, other->text, one->length) == 0;
 }
 
-/* Follows the lines that are the same from line X of one text and Y of the other. Returns X then. */
+/* Follows the lines that are the same from line X of one text and Y of the other. Returns where X
+ * is then. */
 static int follow(const struct comparison *comparison, int x, int y)
 {
     const struct lines *one = &comparison->one, *other = &comparison->other;
