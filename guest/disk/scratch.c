@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "guest/contract.h"
 #include "guest/lib/device.h"
@@ -23,6 +24,8 @@ static const char *const folders[] = {
     GUEST_SCRATCH_WORK,
 };
 
+static bool was_used; /* by an earlier VM, whose failed step goes on */
+
 int scratch_mount(struct fault *fault)
 {
     char device[DEVICE_PATH_MAX];
@@ -34,6 +37,9 @@ int scratch_mount(struct fault *fault)
     /* Set exactly, since the clock, though held, is some ticks ahead. */
     const struct timespec times[2] = {{.tv_sec = GUEST_CLOCK_LEAST}, {.tv_sec = GUEST_CLOCK_LEAST}};
 
+    was_used = access(GUEST_SCRATCH_LAYER, F_OK) == 0;
+    if (was_used)
+        return 0;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (mkdir(folders[i], 0755) || utimensat(AT_FDCWD, folders[i], times, 0))
             return fault_set(fault, errno, "create the directory '%s'", folders[i]);
@@ -42,6 +48,8 @@ int scratch_mount(struct fault *fault)
 
 int scratch_touch_layer(bool merged, struct fault *fault)
 {
+    if (was_used)
+        return 0;
     const char *layer = merged ? GUEST_SCRATCH_MNT : GUEST_SCRATCH_LAYER;
     const struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
                                       {.tv_nsec = merged ? UTIME_OMIT : UTIME_NOW}};

@@ -89,6 +89,25 @@ static bool makes_image(const struct build *build)
     return build->session == NULL || build->session->is_stored;
 }
 
+/* Refuses a base that is not the one below a kept layer. */
+static struct error *check_base(const struct build_state *state)
+{
+    const struct kept_step *resumed = state->build->resumed;
+    struct digest chain;
+
+    if (resumed == NULL || resumed->chain == NULL)
+        return NULL;
+    image_chain_id(state->base, state->base->layer_count, &chain);
+    CLEANUP(freep) char *found = xasprintf("sha256:%s", chain.hex);
+
+    return strcmp(found, resumed->chain) == 0
+               ? NULL
+               : error_new(EXIT_INPUT,
+                           "open image '%s': its layers are not those that the step was kept on "
+                           "(chain ID %s)",
+                           state->spec->from_image, resumed->chain);
+}
+
 /* Opens the base image. Its tars are needed only by a base disk that is yet to be made, or by the
  * output. */
 static struct error *open_base(struct build_state *state)
@@ -109,6 +128,7 @@ static struct error *open_base(struct build_state *state)
     TRY(reference_parse(spec->from_image, &reference));
     TRY(image_open(&reference, &request, &state->base));
     progress_done();
+    TRY(check_base(state));
     return check_architecture(state);
 }
 
@@ -247,6 +267,60 @@ static bool is_script(enum plan_step step)
     return step >= PLAN_HOOK || step == PLAN_RUN_AS_ROOT;
 }
 
+/* Writes the base image to a temporary archive, *RET. */
+static struct error *archive_base(struct build_state *state, char **ret)
+{
+    const struct build *build = state->build;
+    bool names_blobs = output_format_row(build->output.format)->names_blobs;
+    const char *run;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(temporary_run_folder(&run));
+    TRY(temporary_file(run, "base", ret, &fd));
+    const struct output output = {.format =
+                                      names_blobs ? FORMAT_OCI_ARCHIVE : FORMAT_DOCKER_ARCHIVE,
+                                  .compression = COMPRESSION_NONE,
+                                  .path = *ret};
+
+    return output_write(state->base, &output, build->store);
+}
+
+static struct error *write_kept(struct build_state *state, struct vm *vm, enum plan_step step,
+                                const char *reason)
+{
+    const struct build *build = state->build;
+    CLEANUP(temporary_removep) char *archive = NULL;
+    struct kept_content content = {.spec = state->spec,
+                                   .base = state->base,
+                                   .step = step,
+                                   .reason = reason,
+                                   .log = build->keep_log};
+
+    TRY(vm_settle_disk(vm, &content.disk));
+    if (build->keep_base && state->base != NULL)
+        TRY(archive_base(state, &archive));
+    content.archive = archive;
+    return kept_step_write(build->keep, &content);
+}
+
+/* Keeps STEP, which has failed by ERR, in a file. */
+static void keep_step(struct build_state *state, struct vm *vm, enum plan_step step,
+                      const struct error *err)
+{
+    const char *path = state->build->keep;
+
+    progress_done();
+    progress_start("keep");
+    struct error *keep_err = write_kept(state, vm, step, err->message);
+
+    progress_done();
+    if (keep_err == NULL)
+        progress_note("'%s' keeps the step; 'vmbuild resume %s' opens a shell in it", path, path);
+    else
+        progress_note("the step could not be kept in '%s': %s", path, keep_err->message);
+    error_free(keep_err);
+}
+
 /* The same, until the user gives up. */
 static struct error *try_step(struct build_state *state, struct vm *vm, enum plan_step step)
 {
@@ -256,6 +330,8 @@ static struct error *try_step(struct build_state *state, struct vm *vm, enum pla
         struct error *err = show_step(state, vm, step);
         bool again = false;
 
+        if (err != NULL && state->build->keep != NULL && is_script(step))
+            keep_step(state, vm, step, err);
         if (err == NULL || state->build->shell_on_failure == NULL || !is_script(step))
             return err;
         progress_done();
@@ -273,9 +349,17 @@ static struct error *try_step(struct build_state *state, struct vm *vm, enum pla
 static struct error *run_steps(struct build_state *state, struct vm *vm)
 {
     const struct build_session *session = state->build->session;
+    const struct kept_step *resumed = state->build->resumed;
+    bool goes_on = resumed == NULL;
 
     for (size_t i = 0; i < state->plan.step_count; i++) {
         enum plan_step step = state->plan.steps[i];
+
+        goes_on = goes_on || step == resumed->step;
+        if (!goes_on)
+            continue;
+        if (resumed != NULL && step == resumed->step && step == PLAN_RUN_AS_ROOT)
+            TRY(vm_mount_overlay(vm));
         bool is_last = session != NULL && step == session->step;
 
         if (!is_last || session->is_after)
@@ -326,6 +410,7 @@ static struct error *launch(struct build_state *state)
     CLEANUP(freep) const char **shares = xcalloc(spec->shares.count, sizeof *shares);
     CLEANUP(strings_free) struct strings grants = {0};
     struct call_words words = {0};
+    const struct kept_step *resumed = state->build->resumed;
 
     find_grants(state->build, &grants);
     for (size_t i = 0; disk->is_new && i < base_count; i++)
@@ -345,6 +430,7 @@ static struct error *launch(struct build_state *state)
                                        .grants = grants,
                                        .accelerator = state->build->accelerator,
                                        .scratch_size = spec->disk_size << 20,
+                                       .scratch_from = resumed != NULL ? resumed->disk : NULL,
                                        .base_mark = base_disk_mark(disk),
                                        .clock = guest_clock(state),
                                        .store = state->build->store,
@@ -491,8 +577,8 @@ static struct error *make_layer(struct build_state *state, struct layer *ret)
                                 .key = &key,
                                 .lock = -1};
 
-    /* What happens in a session is not in the spec. */
-    if (store_is_thrown_away(build->store) || build->session != NULL)
+    /* What happens in a session is not in the spec, nor is all that a resumed step stands on. */
+    if (store_is_thrown_away(build->store) || build->session != NULL || build->resumed != NULL)
         return build_layer(state, output_wants_new(&build->output), ret);
     TRY(make_key(state, NULL, &key));
     return find_or_build_layer(state, &cache, ret);

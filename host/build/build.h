@@ -11,6 +11,7 @@
 
 #include "host/build/build_cache.h"
 #include "host/build/build_session.h"
+#include "host/build/kept_step.h"
 #include "host/format/output.h"
 #include "host/image/image_request.h"
 #include "host/lib/buffer.h"
@@ -37,7 +38,13 @@ struct build {
     struct log_file *log; /* that keeps the scripts' output, or NULL */
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */
+    /* With a session, with what is resumed, and once a shell was opened after a failure, the layer
+     * is not what SPEC alone makes: it must not be kept as if it were. */
     const char *shell_on_failure; /* after a script fails, TERM of the user's terminal; or NULL */
+    const char *keep;     /* path of the file that keeps a failed step (kept_step.h), or NULL */
+    const char *keep_log; /* path of the file with the scripts' output, for that */
+    bool keep_base;       /* the base image is to be in it */
+    const struct kept_step *resumed;     /* what the build goes on with, or NULL */
     const struct build_session *session; /* or NULL; unless its image is stored, OUTPUT is "-", and
                                             nothing is written */
 };

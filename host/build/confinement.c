@@ -83,6 +83,10 @@ static void allow_all(int rules, const struct build *build, const struct strings
     for (size_t i = 0; i < processes->count; i++)
         landlock_allow(rules, processes->items[i], LANDLOCK_READ);
     allow_output(rules, build->output.path);
+    if (build->keep != NULL)
+        allow_output(rules, build->keep);
+    if (build->keep_log != NULL)
+        landlock_allow(rules, build->keep_log, LANDLOCK_READ);
     for (size_t i = 0; i < spec->contents.count; i++)
         landlock_allow(rules, spec->contents.items[i].source, LANDLOCK_READ);
     for (size_t i = 0; i < spec->closure.count; i++)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "host/build/build.h"
 #include "host/build/plan.h"
@@ -12,6 +13,8 @@
 #include "host/lib/json_text.h"
 #include "host/lib/log_file.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/lib/temporary.h"
 #include "host/lib/terminal.h"
 #include "host/spec/spec_reader.h"
 #include "host/store/store_pruning.h"
@@ -28,12 +31,25 @@ static struct error *show_plan(const struct spec *spec)
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }
 
-/* Opens the log, if there is to be one. The OUTPUT would replace it. */
+/* Opens a log in the run directory, for the file that keeps a failed step. */
+static struct error *open_own_log(const struct options *options, struct log_file **ret,
+                                  char **ret_path)
+{
+    const char *run;
+
+    TRY(temporary_run_folder(&run));
+    *ret_path = xasprintf("%s/log", run);
+    return log_file_open(*ret_path, options->raw_output, ret);
+}
+
+/* Opens the log, if there is to be one; *RET_PATH is its path, the caller's. The OUTPUT would
+ * replace it. */
 static struct error *open_log(const struct options *options, const char *output,
-                              struct log_file **ret)
+                              struct log_file **ret, char **ret_path)
 {
     if (options->log == NULL)
-        return NULL;
+        return options->keep == NULL ? NULL : open_own_log(options, ret, ret_path);
+    *ret_path = xstrdup(options->log);
     if (strcmp(options->log, output) == 0)
         return error_new(EXIT_USAGE, "read option '--log': '%s' is the output", output);
     return log_file_open(options->log, options->raw_output, ret);
@@ -43,11 +59,8 @@ static struct error *open_log(const struct options *options, const char *output,
  * of the terminal, the caller's. */
 static struct error *prepare_shell(const struct options *options, char **ret)
 {
-    if (options->on_failure != ON_FAILURE_SHELL)
+    if (!options->shell_on_failure)
         return NULL;
-    if (options->check)
-        return error_new(EXIT_USAGE,
-                         "read option '--on-failure': with --check, no shell is opened");
     if (!terminal_is_there())
         return error_new(EXIT_USAGE,
                          "read option '--on-failure': standard input and output must be "
@@ -57,16 +70,35 @@ static struct error *prepare_shell(const struct options *options, char **ret)
     return NULL;
 }
 
+/* Checks what is done after a failure, for an image that goes to OUTPUT. */
+static struct error *check_on_failure(const struct options *options, const char *output)
+{
+    CLEANUP(freep) char *folder = options->keep == NULL ? NULL : file_folder(options->keep);
+
+    if (options->check && (options->keep != NULL || options->shell_on_failure))
+        return error_new(EXIT_USAGE, "read option '--on-failure': with --check, it must be stop");
+    if (options->self_contained && options->keep == NULL)
+        return error_new(EXIT_USAGE,
+                         "read option '--self-contained': it needs --on-failure keep=FILE");
+    if (folder != NULL && access(folder, W_OK) < 0)
+        return error_errno(EXIT_USAGE, "read option '--on-failure': write to '%s'", folder);
+    if (options->keep != NULL && strcmp(options->keep, output) == 0)
+        return error_new(EXIT_USAGE, "read option '--on-failure': '%s' is the output", output);
+    return NULL;
+}
+
 static struct error *build(const struct options *options, const struct spec *spec)
 {
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(log_file_freep) struct log_file *log = NULL;
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
     CLEANUP(freep) char *terminal = NULL;
+    CLEANUP(freep) char *log_path = NULL;
 
+    TRY(check_on_failure(options, path));
     TRY(prepare_shell(options, &terminal));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
-    TRY(open_log(options, path, &log));
+    TRY(open_log(options, path, &log, &log_path));
     struct build build = {
         .spec = spec,
         .output = {.format = options->format, .compression = options->compression, .path = path},
@@ -79,7 +111,10 @@ static struct error *build(const struct options *options, const struct spec *spe
         .log = log,
         .store = store,
         .registry = options_registry(options),
-        .shell_on_failure = terminal};
+        .shell_on_failure = terminal,
+        .keep = options->keep,
+        .keep_log = options->keep != NULL ? log_path : NULL,
+        .keep_base = options->self_contained};
 
     TRY(options->check ? reproducibility_check(&build) : build_run(&build));
     if (log != NULL)
@@ -94,7 +129,7 @@ static struct error *suggest(const struct options *options, struct error *err)
 {
     bool is_script = err != NULL && (err->code == EXIT_SCRIPT || err->code == EXIT_TIMEOUT);
 
-    if (!is_script || options->on_failure != ON_FAILURE_STOP)
+    if (!is_script || (options->shell_on_failure || options->keep != NULL))
         return err;
     if (options->trace)
         return error_suggest(err, "--on-failure shell opens a shell where the script fails");

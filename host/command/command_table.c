@@ -71,6 +71,21 @@ const struct command command_table[COMMAND_COUNT] = {
              "it is not in the image, and 128 and the number of the signal if one has killed it.",
          .supervised = true,
          .is_prefix = true},
+    [COMMAND_RESUME] =
+        {.name = "resume",
+         .arguments = {{"FILE", ARGUMENT_FILE, NULL}},
+         .arguments_min = 1,
+         .arguments_max = 1,
+         .summary = "open a failed step that was kept",
+         .text =
+             "Open the file that a build with `--on-failure keep=FILE` has left: boot a virtual "
+             "machine and open a shell in it as `shell` does, in the view of the script that has "
+             "failed, with the layer as it was then. With `--retry` the script is run again "
+             "instead, and the build goes on from there to its image. Its base image is taken from "
+             "the file, or from where the spec has it, which `--set fromImage=IMAGE` overrides; it "
+             "must have the same layers.\n\n"
+             "Whoever has written the file is trusted as the author of a spec is.",
+         .supervised = true},
     [COMMAND_EXPORT] =
         {.name = "export",
          .arguments = {IMAGE},

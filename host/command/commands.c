@@ -20,6 +20,8 @@ struct error *commands_run(const struct options *options, int *ret_status)
         return shell_command(options, ret_status);
     case COMMAND_RUN:
         return run_in_image_command(options, ret_status);
+    case COMMAND_RESUME:
+        return resume_command(options, ret_status);
     case COMMAND_EXPORT:
         return export_command(options);
     case COMMAND_PULL:

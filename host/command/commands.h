@@ -21,6 +21,7 @@ int commands_stand_in(char *const *argv);
 [[nodiscard]] struct error *build_command(const struct options *options);
 [[nodiscard]] struct error *shell_command(const struct options *options, int *ret_status);
 [[nodiscard]] struct error *run_in_image_command(const struct options *options, int *ret_status);
+[[nodiscard]] struct error *resume_command(const struct options *options, int *ret_status);
 [[nodiscard]] struct error *export_command(const struct options *options);
 [[nodiscard]] struct error *pull_command(const struct options *options);
 [[nodiscard]] struct error *push_command(const struct options *options);

@@ -6,7 +6,7 @@
 
 #define BIT(name) (1u << COMMAND_##name)
 #define SESSIONS (BIT(SHELL) | BIT(RUN))
-#define VMS (BIT(BUILD) | SESSIONS)
+#define VMS (BIT(BUILD) | SESSIONS | BIT(RESUME))
 #define IMAGES (VMS | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
 #define REGISTRIES (IMAGES | BIT(LOGIN) | BIT(LIST_TAGS))
 #define ALL ((1u << COMMAND_COUNT) - 1)
@@ -42,15 +42,6 @@ static const struct choice accelerators[] = {
      "default."},
     {"kvm", ACCELERATOR_KVM, "KVM. If it does not work here, the VM does not start."},
     {"tcg", ACCELERATOR_TCG, "Emulation by QEMU, which works everywhere and is slower."},
-    {0},
-};
-
-static const struct choice failures[] = {
-    {"stop", ON_FAILURE_STOP, "End the build. This is the default."},
-    {"shell", ON_FAILURE_SHELL,
-     "Open a shell in the view of the script, as `shell` does, with what the script has left. If "
-     "its exit code is 0, the script is run again, with the changes that were made to it and to "
-     "the image; otherwise the build ends with the script's error."},
     {0},
 };
 
@@ -165,13 +156,35 @@ const struct option_row option_table[] = {
          "differ, each path and field that does is shown, with the lines of texts that do, and "
          "the exit code is 10. The output is that of the second build in any case."},
     {.name = "on-failure",
-     .kind = OPTION_CHOICE,
+     .kind = OPTION_TEXT,
      .group = OPTION_GROUP_BUILD,
      .commands = BIT(BUILD),
      MEMBER(on_failure),
-     .argument = {"ACTION", ARGUMENT_CHOICE, failures},
-     .summary = "what to do when a script fails (default: stop)",
-     .text = "What to do when a script fails."},
+     .argument = {"ACTION", ARGUMENT_TEXT, NULL},
+     .summary = "what to do when a script fails: stop, shell or keep=FILE",
+     .text =
+         "What to do when a script fails. `stop`, the default, ends the build. `shell` opens a "
+         "shell in the view of the script, as the command `shell` does, with what the script has "
+         "left; if its exit code is 0, the script is run again, with the changes that were made to "
+         "it and to the image, otherwise the build ends with the script's error. `keep=FILE` ends "
+         "the build and writes a file that holds the failed step: the spec and its scripts, the "
+         "layer as it was, what the scripts have written, and the digest of the base image. "
+         "`resume` opens it, on any host. It has the values of `env`, and what scripts have put "
+         "into the layer."},
+    {.name = "self-contained",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(self_contained),
+     .summary = "put the base image into the file of --on-failure keep=FILE",
+     .text = "Put the base image, too, into the file that `--on-failure keep=FILE` writes."},
+    {.name = "retry",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(RESUME),
+     MEMBER(retry),
+     .summary = "run the failed script again and finish the build",
+     .text = "Run the failed script again, then what follows it, and write the image."},
     {.name = "log",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_BUILD,
@@ -251,7 +264,7 @@ const struct option_row option_table[] = {
      .letter = 'o',
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_OUTPUT,
-     .commands = BIT(BUILD) | BIT(PULL),
+     .commands = BIT(BUILD) | BIT(RESUME) | BIT(PULL),
      MEMBER(output),
      .argument = {"PATH", ARGUMENT_FILE, NULL},
      .summary = "where the image goes (default: NAME.tar.gz)",

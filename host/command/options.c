@@ -91,8 +91,7 @@ static struct error *set_choice(void *member, const struct option_row *row, cons
         sizeof(enum build_rebuild) == sizeof(int) && sizeof(enum output_format) == sizeof(int) &&
         sizeof(enum compression) == sizeof(int) && sizeof(enum accelerator) == sizeof(int) &&
         sizeof(enum progress_mode) == sizeof(int) && sizeof(enum tarsum_version) == sizeof(int) &&
-        sizeof(enum registry_trust) == sizeof(int) && sizeof(enum plan_step) == sizeof(int) &&
-        sizeof(enum on_failure) == sizeof(int));
+        sizeof(enum registry_trust) == sizeof(int) && sizeof(enum plan_step) == sizeof(int));
     if (choice == NULL)
         return refuse_choice("option", option, &row->argument, value);
     memcpy(member, &choice->value, sizeof choice->value);
@@ -356,6 +355,23 @@ static struct error *check_log_limit(struct options *options)
     return options_read_mib("log-limit", options->log_limit, &options->shown_most);
 }
 
+static struct error *check_on_failure(struct options *options)
+{
+    static const char keep[] = "keep=";
+    const char *action = options->on_failure;
+
+    if (action == NULL)
+        return NULL;
+    options->shell_on_failure = strcmp(action, "shell") == 0;
+    if (strncmp(action, keep, strlen(keep)) == 0 && action[strlen(keep)] != '\0')
+        options->keep = action + strlen(keep);
+    if (!options->shell_on_failure && options->keep == NULL && strcmp(action, "stop") != 0)
+        return error_new(EXIT_USAGE,
+                         "read option '--on-failure': '%s' must be one of stop, shell, keep=FILE",
+                         action);
+    return NULL;
+}
+
 /* Checks what depends on several options or arguments. */
 static struct error *check(const struct parser *parser)
 {
@@ -363,6 +379,7 @@ static struct error *check(const struct parser *parser)
         return NULL;
     TRY(check_log_limit(parser->options));
     TRY(check_max_age(parser->options));
+    TRY(check_on_failure(parser->options));
     TRY(choose_compression(parser));
     TRY(check_platform(parser->options));
     TRY(check_grants(parser->options));

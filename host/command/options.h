@@ -22,8 +22,6 @@
 #include "host/tar/compression.h"
 #include "host/tar/tarsum.h"
 
-enum on_failure { ON_FAILURE_STOP, ON_FAILURE_SHELL };
-
 struct options {
     const struct command *command; /* NULL: --help or --version without one */
     bool help, version;
@@ -37,15 +35,18 @@ struct options {
     size_t override_count;
     struct strings allow_network; /* --allow-network, as network/egress.h reads them */
     bool no_cache, dry_run, check, trace;
-    enum build_rebuild rebuild;   /* --rebuild */
-    char *max_age;                /* --max-age */
-    int64_t max_age_seconds;      /* or BUILD_CACHE_NO_LIMIT */
-    enum plan_step before, after; /* of shell; 0: not given */
-    bool rescue;
-    enum on_failure on_failure;
-    char *log;           /* --log */
-    char *log_limit;     /* --log-limit, in MiB */
-    uint64_t shown_most; /* of it, in bytes */
+    bool rescue;                           /* --rescue of shell */
+    bool shell_on_failure, self_contained; /* --on-failure, --self-contained */
+    bool retry;                            /* --retry of resume */
+    enum build_rebuild rebuild;            /* --rebuild */
+    enum plan_step before, after;          /* of shell; 0: not given */
+    char *max_age;                         /* --max-age */
+    int64_t max_age_seconds;               /* or BUILD_CACHE_NO_LIMIT */
+    char *on_failure;                      /* --on-failure, as it is written */
+    const char *keep;                      /* the file of --on-failure keep=FILE */
+    char *log;                             /* --log */
+    char *log_limit;                       /* --log-limit, in MiB */
+    uint64_t shown_most;                   /* of it, in bytes */
     bool raw_output;
     bool only_deps;   /* --only-deps of merge */
     bool all;         /* --all of copy */

@@ -4,17 +4,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host/build/build.h"
-#include "host/build/build_session.h"
 #include "host/build/plan.h"
 #include "host/command/commands.h"
 #include "host/command/options.h"
+#include "host/command/session.h"
 #include "host/lib/cleanup.h"
-#include "host/lib/memory.h"
-#include "host/lib/progress.h"
-#include "host/lib/terminal.h"
 #include "host/spec/spec_reader.h"
-#include "host/store/store_pruning.h"
 
 /* In the order in which the default is looked for. */
 static const enum plan_step scripts[] = {
@@ -24,30 +19,6 @@ static const enum plan_step scripts[] = {
     PLAN_HOOK + GUEST_HOOK_POST_UMOUNT,
     PLAN_HOOK + GUEST_HOOK_EXTRA_COMMANDS,
 };
-
-/* Runs SESSION in a build of SPEC. */
-static struct error *run_session(const struct options *options, const struct spec *spec,
-                                 const struct build_session *session)
-{
-    CLEANUP(store_freep) struct store *store = NULL;
-    struct build build = {.spec = spec,
-                          .output = {.format = options->format,
-                                     .compression = options->compression,
-                                     .path = session->is_stored ? options->output : "-"},
-                          .accelerator = options->accelerator,
-                          .grants = &options->allow_network,
-                          .verbose = options->verbosity > 0,
-                          .registry = options_registry(options),
-                          .session = session};
-
-    TRY(store_open(options->cache_dir, options->no_cache, &store));
-    build.store = store;
-    TRY(build_run(&build));
-    store_trim(store);
-    if (session->is_stored)
-        progress_written(options->output, NULL);
-    return NULL;
-}
 
 /* Which step the shell is for: by default runAsRoot, or the first script of a spec without it. */
 static enum plan_step choose_step(const struct options *options, const struct spec *spec)
@@ -93,19 +64,6 @@ static struct error *check_shell(const struct options *options)
     return NULL;
 }
 
-/* Sets how the shell is connected to the user. */
-static struct error *connect_shell(struct vm_session *session)
-{
-    session->has_input = true;
-    if (!terminal_is_there() && isatty(STDIN_FILENO))
-        return error_new(EXIT_USAGE,
-                         "open a shell: standard input is a terminal, but standard output is not");
-    if (!terminal_is_there())
-        return NULL;
-    session->terminal = terminal_kind();
-    return terminal_prepare();
-}
-
 struct error *shell_command(const struct options *options, int *ret_status)
 {
     CLEANUP(spec_freep) struct spec *spec = NULL;
@@ -124,10 +82,10 @@ struct error *shell_command(const struct options *options, int *ret_status)
     if (session.is_after && !build_session_has_script(spec, session.step))
         return error_new(EXIT_USAGE, "read option '--after': the spec has no '%s'",
                          plan_step_name(session.step));
-    struct error *err = connect_shell(&session.vm);
+    struct error *err = session_connect(&session.vm);
 
     if (err == NULL)
-        err = run_session(options, spec, &session);
+        err = session_build(options, spec, NULL, &session, options->output);
     if (err == NULL)
         *ret_status = status;
     free(session.vm.terminal);
@@ -157,7 +115,7 @@ struct error *run_in_image_command(const struct options *options, int *ret_statu
     session.vm.limit = has_limit(options) ? spec->timeout : 0;
     for (size_t i = 1; i < options->arguments.count; i++)
         strings_add(&session.vm.command, options->arguments.items[i]);
-    struct error *err = run_session(options, spec, &session);
+    struct error *err = session_build(options, spec, NULL, &session, options->output);
 
     strings_free(&session.vm.command);
     if (err == NULL)

@@ -203,3 +203,21 @@ struct error *spec_of_image(const char *image, const struct spec_override *overr
     *ret = STEAL(spec);
     return NULL;
 }
+
+struct error *spec_read_text(const char *text, const char *name, const char *base,
+                             const struct spec_override *overrides, size_t count, struct spec **ret)
+{
+    CLEANUP(json_freep) struct json *root = NULL;
+    CLEANUP(json_freep) struct json *over = NULL;
+    CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
+    const struct spec_source source = {"/", 0, NULL};
+
+    TRY(spec_overrides_read(overrides, count, &over));
+    TRY(json_parse(name, text, strlen(text), &root));
+    if (base != NULL)
+        json_set(root, "fromImage", json_string(base));
+    apply_overrides(root, over);
+    TRY(error_context(read_document(&source, root, spec), "read %s", name));
+    *ret = STEAL(spec);
+    return NULL;
+}

@@ -21,6 +21,12 @@
                                       size_t count, int64_t now, const char *source_date_epoch,
                                       struct spec **ret);
 
+/* The same for the spec TEXT, in which all paths are absolute; NAME is what errors call it. BASE:
+ * the image to use in place of its own; or NULL. */
+[[nodiscard]] struct error *spec_read_text(const char *text, const char *name, const char *base,
+                                           const struct spec_override *overrides, size_t count,
+                                           struct spec **ret);
+
 /* The same for a spec that has nothing but a name and IMAGE as its base; a plain path is taken from
  * the current directory. */
 [[nodiscard]] struct error *spec_of_image(const char *image, const struct spec_override *overrides,

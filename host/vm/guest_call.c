@@ -43,6 +43,16 @@ struct error *guest_handle_upload(struct guest_handle *handle, const char *opera
                        : guest_error_of_call(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
 }
 
+struct error *guest_handle_sync(struct guest_handle *handle, const char *operation)
+{
+    watchdog_arm(handle->watchdog, GUEST_HANDLE_CALL_SECONDS);
+    int result = guestfs_sync(handle->g);
+    bool fired = watchdog_disarm(handle->watchdog);
+
+    return result == 0 ? NULL
+                       : guest_error_of_call(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
+}
+
 /* A transfer under way. */
 struct stream {
     struct guest_handle *handle;

@@ -65,6 +65,9 @@ void guest_handle_stop(struct guest_handle *handle);
 [[nodiscard]] struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
                                                 const char *path, const char *target);
 
+/* Has the guest write all that it holds back to its disks. Errors: as guest_handle_command. */
+[[nodiscard]] struct error *guest_handle_sync(struct guest_handle *handle, const char *operation);
+
 /* Unpacks the tar that PRODUCE(CONTEXT, sink) writes, in another thread, into the guest's directory
  * TARGET. Errors: those of PRODUCE, else as guest_handle_command. */
 [[nodiscard]] struct error *

@@ -1,10 +1,12 @@
 #include "host/vm/launch.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
@@ -69,7 +71,15 @@ static struct guest_attempt make_attempt(const struct launch *launch, enum accel
 
 static struct error *make_disk(const struct launch *launch)
 {
-    return scratch_disk_make(launch->options->machine.scratch, launch->options->scratch_size);
+    const struct vm_options *options = launch->options;
+
+    if (options->scratch_from == NULL)
+        return scratch_disk_make(options->machine.scratch, options->scratch_size);
+    CLEANUP(closep) int fd = open(options->machine.scratch, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "open '%s'", options->machine.scratch);
+    return file_copy_sparse(options->scratch_from, fd, options->machine.scratch);
 }
 
 static bool has_known_base(const struct machine_options *machine)
@@ -211,6 +221,8 @@ static bool try_resume(const struct launch *launch)
     struct digest key;
     bool late;
 
+    if (launch->options->scratch_from != NULL) /* a saved VM has one of its own */
+        return false;
     if (store == NULL || store_is_thrown_away(store) || !find_key(launch, &key))
         return false;
     CLEANUP(closep) int snapshot = obtain_snapshot(launch, &key);

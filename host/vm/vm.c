@@ -271,6 +271,14 @@ void vm_script_free(struct vm_script *script)
     *script = (struct vm_script){0};
 }
 
+struct error *vm_settle_disk(struct vm *vm, const char **ret)
+{
+    TRY(vm_unmount_overlay(vm));
+    TRY(guest_handle_sync(vm->guest, "write the scratch disk"));
+    *ret = vm->scratch;
+    return NULL;
+}
+
 /* Uploads the command of SESSION, if it has one. */
 static struct error *put_command(struct vm *vm, const struct vm_session *session)
 {

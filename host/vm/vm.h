@@ -96,6 +96,10 @@ struct vm_script {
 
 void vm_script_free(struct vm_script *script);
 
+/* Has the guest write everything to the scratch disk, whose path is *RET, borrowed: it can be
+ * copied until the next call. */
+[[nodiscard]] struct error *vm_settle_disk(struct vm *vm, const char **ret);
+
 /* A session of the user's. */
 struct vm_session {
     bool is_of_hook; /* its view is that of HOOK, else of runAsRoot */

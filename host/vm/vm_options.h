@@ -21,10 +21,11 @@ struct vm_options {
     enum accelerator accelerator;   /* as requested: which one is used, a probe decides */
     struct log_file *log; /* that keeps the scripts' output, as long as the VM runs; or NULL */
     bool verbose; /* messages of the kernel and of libguestfs are shown as progress details */
-    uint64_t scratch_size; /* of the scratch disk, bytes */
-    const char *base_mark; /* identifies the base disk among all others; NULL: nothing does */
-    int64_t clock;         /* the guest's clock at its start, seconds since 1970 */
-    struct store *store;   /* of a base disk that is not new, for snapshots, and for what libguestfs
+    uint64_t scratch_size;    /* of the scratch disk, bytes */
+    const char *scratch_from; /* path of one that was used, which is copied; NULL: a new one */
+    const char *base_mark;    /* identifies the base disk among all others; NULL: nothing does */
+    int64_t clock;            /* the guest's clock at its start, seconds since 1970 */
+    struct store *store; /* of a base disk that is not new, for snapshots, and for what libguestfs
                               found out about QEMU (100 KiB), which takes half a second each time;
                               NULL: none */
 };

@@ -19,7 +19,7 @@ check() {
     while IFS='|' read -r line expected; do
         is "$shell: $line" "$(words "$(cd "$WORK/files" && "complete_$shell" "$line" 2>&1)")" "$(words "$expected")"
     done <<'END'
-vmbuild |build shell run export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
+vmbuild |build shell run resume export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
 vmbuild ex|export
 vmbuild --form|--format
 vmbuild pull --pl|--plain-http --platform

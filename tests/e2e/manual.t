@@ -125,7 +125,7 @@ while IFS= read -r -d '' text; do
         lines=$((lines + 1))
     done < <(sed '/^$/d' <<< "$text")
 done < <(examples "$PAGE")
-is "all commands were found" "$lines" 11
+is "all commands were found" "$lines" 16
 for made in debian.tar.gz hello.tar.gz checked.tar.gz hello.oci/index.json rootfs.tar; do
     ok "$made was made" test -s "$WORK/home/$made"
 done

@@ -1,0 +1,47 @@
+#include "host/command/session.h"
+
+#include <unistd.h>
+
+#include "host/build/build.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/progress.h"
+#include "host/lib/terminal.h"
+#include "host/store/store_pruning.h"
+
+struct error *session_connect(struct vm_session *session)
+{
+    session->has_input = true;
+    if (!terminal_is_there() && isatty(STDIN_FILENO))
+        return error_new(EXIT_USAGE,
+                         "open a shell: standard input is a terminal, but standard output is not");
+    if (!terminal_is_there())
+        return NULL;
+    session->terminal = terminal_kind();
+    return terminal_prepare();
+}
+
+struct error *session_build(const struct options *options, const struct spec *spec,
+                            const struct kept_step *resumed, const struct build_session *session,
+                            const char *output)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    bool is_stored = session == NULL || session->is_stored;
+    struct build build = {.spec = spec,
+                          .output = {.format = options->format,
+                                     .compression = options->compression,
+                                     .path = is_stored ? output : "-"},
+                          .accelerator = options->accelerator,
+                          .grants = &options->allow_network,
+                          .verbose = options->verbosity > 0,
+                          .registry = options_registry(options),
+                          .resumed = resumed,
+                          .session = session};
+
+    TRY(store_open(options->cache_dir, options->no_cache, &store));
+    build.store = store;
+    TRY(build_run(&build));
+    store_trim(store);
+    if (is_stored)
+        progress_written(output, NULL);
+    return NULL;
+}
