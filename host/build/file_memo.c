@@ -26,6 +26,7 @@ struct file_memo {
     struct store *store;
     struct digest key;
     struct json *record; /* a string: the items, sorted; or NULL */
+    size_t record_count; /* of its items */
     struct buffer items; /* those that were found or added, in any order */
     bool has_new;
 };
@@ -40,6 +41,8 @@ struct file_memo *file_memo_open(struct store *store, const char *name)
     if (memo->record != NULL &&
         (memo->record->type != JSON_STRING || strlen(memo->record->text) % ITEM_LENGTH != 0))
         json_free(STEAL(memo->record));
+    if (memo->record != NULL)
+        memo->record_count = strlen(memo->record->text) / ITEM_LENGTH;
     return memo;
 }
 
@@ -70,8 +73,7 @@ static bool find(void *context, const struct stat *status, struct digest *ret)
     if (memo->record == NULL || !identify(status, &identity))
         return false;
     const char *items = memo->record->text;
-    const char *item =
-        bsearch(identity.hex, items, strlen(items) / ITEM_LENGTH, ITEM_LENGTH, compare);
+    const char *item = bsearch(identity.hex, items, memo->record_count, ITEM_LENGTH, compare);
 
     if (item == NULL)
         return false;
