@@ -120,7 +120,10 @@ while IFS= read -r -d '' text; do
     while IFS= read -r line; do
         line=${line//localhost:5000/localhost:$PORT}
         STATUS=0
-        as_user bash -o pipefail -c "cd home && $line" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
+        terminal=()
+        [[ $line != *"--on-failure shell"* ]] || terminal=("$TOP/tests/terminal.py" 24 80 "$WORK/shown")
+        as_user "${terminal[@]}" bash -o pipefail -c "cd home && $line" \
+            > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
         exits 0 "$line"
         lines=$((lines + 1))
     done < <(sed '/^$/d' <<< "$text")
