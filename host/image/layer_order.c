@@ -12,12 +12,14 @@
 #include "host/lib/memory.h"
 
 #define ROOT "./"
+#define WHITEOUT ".wh."
+#define WHITEOUT_OPAQUE ".wh..wh..opq"
 #define SLOTS_LEAST 1024
 
 #define PRIME ((UINT64_C(1) << 61) - 1)  /* a Mersenne prime */
 #define HASH_PRESENT (UINT64_C(1) << 63) /* so that no hash is 0 */
 
-/* The paths that hard links may lead to. They are known by a hash with a random key, for which a
+/* The paths of all that are not directories, to which hard links may lead. They are known by a hash with a random key, for which a
  * guest can find no two that are the same. */
 struct layer_order {
     struct buffer last; /* the path of the last entry, with its final slash if it is a directory */
@@ -121,10 +123,38 @@ static size_t parent_length(const char *path, size_t length)
     return length;
 }
 
+/* Whether PATH, with a slash at its end, was that of a file. */
+static bool was_file(const struct layer_order *order, struct buffer *path)
+{
+    path->data[path->length - 1] = '\0';
+    bool found = has_file(order, path->data);
+
+    path->data[path->length - 1] = '/';
+    return found;
+}
+
+/* Refuses a whiteout that is not one as the packer writes them: an empty file, for a name. */
+static struct error *check_whiteout(const struct tar_entry *entry, const char *path)
+{
+    const char *name = path + parent_length(path, strlen(path) - (entry->type == '5'));
+    const char *hidden = name + strlen(WHITEOUT);
+
+    if (strncmp(name, WHITEOUT, strlen(WHITEOUT)) != 0)
+        return NULL;
+    if (entry->type != '0' || entry->size != 0)
+        return error_new(EXIT_INPUT, "the whiteout '%.200s' is not an empty file", entry->name);
+    if (strcmp(name, WHITEOUT_OPAQUE) == 0)
+        return NULL;
+    if (*hidden == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0 ||
+        strncmp(hidden, WHITEOUT, strlen(WHITEOUT)) == 0)
+        return error_new(EXIT_INPUT, "the whiteout '%.200s' does not hide a name", entry->name);
+    return NULL;
+}
+
 /* Refuses the path of ENTRY, which is PATH with a slash at its end if it is a directory, if it may
  * not come next. */
 static struct error *check_path(const struct layer_order *order, const struct tar_entry *entry,
-                                const struct buffer *path)
+                                struct buffer *path)
 {
     bool is_folder = entry->type == '5';
 
@@ -137,12 +167,14 @@ static struct error *check_path(const struct layer_order *order, const struct ta
         return error_new(EXIT_INPUT, "'%.200s' is there twice", entry->name);
     if (order->last.length > 0 && strcmp(path->data, order->last.data) < 0)
         return error_new(EXIT_INPUT, "'%.200s' is there twice, or out of order", entry->name);
+    if (is_folder && was_file(order, path))
+        return error_new(EXIT_INPUT, "'%.200s' is there twice, also as a file", entry->name);
     size_t parent = parent_length(path->data, path->length - is_folder);
 
     if (parent > order->folder_length ||
         (parent > 0 && memcmp(path->data, order->last.data, parent) != 0))
         return error_new(EXIT_INPUT, "'%.200s' is not in a directory of the layer", entry->name);
-    return NULL;
+    return check_whiteout(entry, path->data);
 }
 
 struct error *layer_order_add(struct layer_order *order, const struct tar_entry *entry)
@@ -162,7 +194,7 @@ struct error *layer_order_add(struct layer_order *order, const struct tar_entry 
                          "the hard link '%.200s' leads to '%.200s', which is not a "
                          "file before it",
                          entry->name, entry->link);
-    if (!is_folder && entry->type != '1')
+    if (!is_folder)
         add_file(order, path.data);
     order->folder_length = is_folder ? path.length : parent_length(path.data, path.length);
     buffer_free(&order->last);

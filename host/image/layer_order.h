@@ -4,7 +4,8 @@
  * it. Other tars are layers, too, but what our packer would not have written is a lie of the guest,
  * and each of these is one about which the readers of layers disagree:
  *
- *   a path that is there twice     Docker has its last entry, and a scanner of layers the first
+ *   a path that is there twice, also as a file and as a directory
+ *                                  Docker has its last entry, and a scanner of layers the first
  *   an entry through a symlink, or in a directory for which there is no entry
  *                                  it lies where the symlink of this or a lower layer leads, and
  *                                  for a reader that resolves it wrongly, outside of the image
@@ -12,6 +13,9 @@
  *                                  to clients the layer is broken, or shares a file with a lower
  *                                  one, which the packer never does
  *   "a//b", "a/./b"                other names of what may be there already
+ *   a whiteout of ".", ".." or of no name, or of another whiteout, or one that is not an empty file
+ *                                  removes its own directory or the one above, or something else
+ *                                  with each reader
  *
  * Takes eight bytes for each file, and otherwise as much as the longest path.
  */

@@ -115,8 +115,17 @@ static struct error *end_extension(struct tar_stream *stream)
     return tell(stream, &entry);
 }
 
+/* Whether extended headers wait for their entry. */
+static bool is_extended(const struct tar_stream *stream)
+{
+    return stream->extensions.pax.length > 0 || stream->extensions.long_name.length > 0 ||
+           stream->extensions.long_link.length > 0;
+}
+
 static struct error *handle_zero_block(struct tar_stream *stream)
 {
+    if (stream->strict && is_extended(stream))
+        return at(stream, error_new(EXIT_INPUT, "an extended header without an entry"));
     if (stream->one_zero)
         stream->state = AT_END;
     stream->one_zero = true;
@@ -302,6 +311,11 @@ struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length)
     return NULL;
 }
 
+uint64_t tar_stream_data_left(const struct tar_stream *stream)
+{
+    return stream->state == IN_DATA ? stream->left : 0;
+}
+
 uint64_t tar_stream_data(const struct tar_stream *stream)
 {
     return stream->data;
@@ -309,9 +323,7 @@ uint64_t tar_stream_data(const struct tar_stream *stream)
 
 struct error *tar_stream_finish(struct tar_stream *stream)
 {
-    bool extended = stream->extensions.pax.length > 0 || stream->extensions.long_name.length > 0 ||
-                    stream->extensions.long_link.length > 0;
-    bool between = stream->state == AT_HEADER && stream->filled == 0 && !extended;
+    bool between = stream->state == AT_HEADER && stream->filled == 0 && !is_extended(stream);
 
     if (stream->state == AT_END && (!stream->strict || stream->offset % TAR_BLOCK == 0))
         return NULL;

@@ -42,6 +42,9 @@ struct tar_stream *tar_stream_new(struct tar_events events, bool strict);
 /* Returns how many of the bytes that were written so far, not skipped, are data of entries. */
 uint64_t tar_stream_data(const struct tar_stream *stream);
 
+/* Returns how many bytes of the current entry's data are still to come; 0 outside of data. */
+uint64_t tar_stream_data_left(const struct tar_stream *stream);
+
 /* To be called at the end of the stream. Errors: EXIT_INPUT if it ends too early. STREAM is still
  * to be freed. */
 [[nodiscard]] struct error *tar_stream_finish(struct tar_stream *stream);

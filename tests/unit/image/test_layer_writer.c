@@ -266,6 +266,18 @@ static void test_refused_streams(void **state)
     refuse(&tar, "at byte 512: the header's checksum does not match");
 }
 
+/* Extended headers that have no entry, before the end or before nothing. */
+static void test_extension_for_nothing(void **state)
+{
+    CLEANUP(buffer_free) struct buffer tar = {0};
+
+    (void)state;
+    tar_blocks_extension(&tar, 'x', "10 path=x\n");
+    refuse(&tar, "at byte 1024: the archive is truncated");
+    tar_blocks_end(&tar);
+    refuse(&tar, "at byte 1536: an extended header without an entry");
+}
+
 static void test_huge_extension(void **state)
 {
     CLEANUP(buffer_free) struct buffer tar = {0};
@@ -316,6 +328,7 @@ static void test_a_guests_order(void **state)
         {ENTRIES(F("a-"), D("a/"), D("a/b/"), D("a/b/c/"), F("a/d"), F("a0"))},
         {ENTRIES(F("a"), D("b/"), L("b/c", "a"), L("b/d", "a"), S("c"), L("d", "c"))},
         {ENTRIES(D("a"), F("a/\xff"), F("\xff"))},
+        {ENTRIES(F(".wh...x"), F(".wh.a"), D("a/"), F("a/.wh..wh..opq"), F("a/.wh..x"))},
     };
 
     (void)state;
@@ -353,6 +366,15 @@ static void test_a_guests_lies(void **state)
         {"the hard link 'b' leads to 'a', which is not a file before it",
          ENTRIES(D("a/"), L("b", "a"))},
         {"the hard link 'b' leads to 'b', which is not a file before it", ENTRIES(L("b", "b"))},
+        {"'a/' is there twice, also as a file", ENTRIES(F("a"), D("a/"))},
+        {"'b' is there twice, also as a file", ENTRIES(F("a"), L("b", "a"), F("b-"), D("b"))},
+        {"the whiteout '.wh.' does not hide a name", ENTRIES(F(".wh."))},
+        {"the whiteout 'a/.wh..' does not hide a name", ENTRIES(D("a/"), F("a/.wh.."))},
+        {"the whiteout '.wh...' does not hide a name", ENTRIES(F(".wh..."))},
+        {"the whiteout '.wh..wh.x' does not hide a name", ENTRIES(F(".wh..wh.x"))},
+        {"the whiteout '.wh.x/' is not an empty file", ENTRIES(D(".wh.x/"))},
+        {"the whiteout '.wh.x' is not an empty file", ENTRIES(S(".wh.x"))},
+        {"the whiteout '.wh.x' is not an empty file", ENTRIES({.name = ".wh.x", .size = 1})},
     };
 
     (void)state;
@@ -428,6 +450,25 @@ static void test_a_guests_hole(void **state)
     layer_free(&layer);
 }
 
+/* Holes are where data is: anywhere else they only cost time. */
+static void test_a_guests_hole_elsewhere(void **state)
+{
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    CLEANUP(buffer_free) struct buffer tar = {0};
+
+    (void)state;
+    tar_blocks_header(&tar, (struct tar_block){.name = "a", .size = 1 << 20});
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    layer_writer_expect_guest(writer, 1 << 20);
+    assert_null(layer_writer_write(writer, tar.data, tar.length));
+    assert_null(layer_writer_skip(writer, (1 << 20) - (128 << 10)));
+    CLEANUP(error_freep) struct error *err = layer_writer_skip(writer, (128 << 10) + 1);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_VM);
+    assert_non_null(strstr(err->message, "a hole that is not in a file"));
+}
+
 /* A consumer that fails stops the stream with its own error. */
 static void test_full_disk(void **state)
 {
@@ -468,13 +509,22 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_forms),      cmocka_unit_test(test_nothing_kept),
-        cmocka_unit_test(test_holes),           cmocka_unit_test(test_holes_elsewhere),
-        cmocka_unit_test(test_refused_entries), cmocka_unit_test(test_refused_extensions),
-        cmocka_unit_test(test_refused_streams), cmocka_unit_test(test_huge_extension),
-        cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_a_guests_order),
-        cmocka_unit_test(test_a_guests_lies),   cmocka_unit_test(test_a_guests_many_links),
-        cmocka_unit_test(test_a_guests_size),   cmocka_unit_test(test_a_guests_hole),
+        cmocka_unit_test(test_kept_forms),
+        cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_holes_elsewhere),
+        cmocka_unit_test(test_refused_entries),
+        cmocka_unit_test(test_refused_extensions),
+        cmocka_unit_test(test_refused_streams),
+        cmocka_unit_test(test_huge_extension),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_a_guests_order),
+        cmocka_unit_test(test_a_guests_lies),
+        cmocka_unit_test(test_a_guests_many_links),
+        cmocka_unit_test(test_a_guests_size),
+        cmocka_unit_test(test_a_guests_hole),
+        cmocka_unit_test(test_a_guests_hole_elsewhere),
+        cmocka_unit_test(test_extension_for_nothing),
     };
 
     return cmocka_run_group_tests(tests, set_up, remove_empty_folder);
