@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "guest/call/gate.h"
@@ -151,7 +152,10 @@ int main(void)
         serve(guest);
     else
         fault_complain("%s", guest != NULL ? guest->fault.text : "out of memory");
-    reboot(LINUX_REBOOT_CMD_POWER_OFF);
-    fault_complain("power off: %s", strerror(errno));
+    /* QEMU ends at a reset. The machine has no ACPI to power off by, and would halt for ever. The
+     * console has its own pace. */
+    tcdrain(STDERR_FILENO);
+    reboot(LINUX_REBOOT_CMD_RESTART);
+    fault_complain("reset: %s", strerror(errno));
     return 1;
 }
