@@ -18,7 +18,7 @@ enum exit_code {
     EXIT_OTHER = 1,
     EXIT_USAGE = 2,
     EXIT_INPUT = 3,     /* the spec or an input image is not valid */
-    EXIT_VM = 4,        /* the VM did not start */
+    EXIT_VM = 4,        /* the VM did not start, or ended, or sent something invalid */
     EXIT_SCRIPT = 5,    /* a script in the guest failed */
     EXIT_DISK_FULL = 6, /* the guest's, the output's or the cache's disk; the message names it */
     EXIT_MEMORY = 7,    /* the guest ran out of memory */

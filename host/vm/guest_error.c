@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
@@ -14,16 +15,42 @@
 #define ADVICE_DISK "raise \"diskSize\" in the spec"
 #define ADVICE_MEMORY "raise \"memory\" in the spec or --memory"
 
-char *guest_error_words(struct guest_handle *handle)
+/* Returns TEXT without the name of the call, which stands before the guest's own words. */
+static const char *skip_call(const char *text)
 {
     static const char *const calls[] = {"command: ", "upload: ", "tar_in: "};
+
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strncmp(text, calls[i], strlen(calls[i])) == 0)
+            return text + strlen(calls[i]);
+    return text;
+}
+
+/* Whether libguestfs complains of what it has received: not the guest, and not the host's kernel,
+ * whose errors have an errno value. Its complaints of contents have the name of the call, too (its
+ * lib/proto.c). */
+static bool is_protocol_error(struct guest_handle *handle)
+{
+    static const char *const complaints[] = {"failed to parse reply", "received unexpected "};
+    const char *text = guestfs_last_error(handle->g);
+
+    if (text == NULL || guestfs_last_errno(handle->g) != 0)
+        return false;
+    const char *words = skip_call(text);
+
+    for (size_t i = 0; i < sizeof complaints / sizeof *complaints; i++)
+        if (strncmp(words, complaints[i], strlen(complaints[i])) == 0)
+            return true;
+    return words == text;
+}
+
+char *guest_error_words(struct guest_handle *handle)
+{
     const char *text = guestfs_last_error(handle->g);
 
     if (text == NULL)
         return xstrdup("no reason given by libguestfs");
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        if (strncmp(text, calls[i], strlen(calls[i])) == 0)
-            text += strlen(calls[i]);
+    text = skip_call(text);
     CLEANUP(freep)
     char *words = printable_copy(text, strcspn(text, "\n"), PRINTABLE_UTF8, PRINTABLE_MARK);
 
@@ -74,6 +101,17 @@ struct error *guest_error_of_host_memory(const struct guest_handle *handle, cons
         "lower \"memory\" in the spec or --memory, or raise the limit");
 }
 
+/* Names the limit by which the kernel may have ended QEMU, if there is one. */
+static struct error *advise_processor_time(struct error *err)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CPU, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return err;
+    return error_advise(err, "the limit on processor time (ulimit -t) is %llu s; raise it",
+                        (unsigned long long)limit.rlim_cur);
+}
+
 /* Returns the error of a call that has failed. FIRED: the watchdog has killed the VM after
  * SECONDS. */
 static struct error *guest_error(struct guest_handle *handle, const char *operation, bool fired,
@@ -97,9 +135,12 @@ static struct error *guest_error(struct guest_handle *handle, const char *operat
 
         if (guest_error_read_host_memory(handle, &memory))
             return guest_error_of_host_memory(handle, operation, &memory);
-        return guest_error_with_console(
-            handle, error_new(EXIT_VM, "%s: the VM ended: %s", operation, words));
+        return advise_processor_time(guest_error_with_console(
+            handle, error_new(EXIT_VM, "%s: the VM ended: %s", operation, words)));
     }
+    if (is_protocol_error(handle))
+        return guest_error_with_console(
+            handle, error_new(EXIT_VM, "%s: the guest broke the protocol: %s", operation, words));
     if (ends_with(words, GUEST_DISK_FULL_SUFFIX))
         return error_advise(error_new(EXIT_DISK_FULL, "%s: %s", operation, words), ADVICE_DISK);
     if (strncmp(words, GUEST_BAD_LAYER_PREFIX, strlen(GUEST_BAD_LAYER_PREFIX)) == 0)
