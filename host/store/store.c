@@ -139,7 +139,7 @@ static struct error *start_session(struct store *store)
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         TRY(make_below(store->folder, folders[i]));
     write_cachedir_tag(store->folder);
-    return store_session_start(store->folder, &store->session);
+    return store_session_start(store->folder, store->throw_away, &store->session);
 }
 
 static struct error *open_given(const char *dir, struct store *store)
@@ -352,7 +352,7 @@ struct error *store_lock(struct store *store, enum store_kind kind, const char *
             continue;
         if (fd < 0)
             return error_errno(EXIT_OTHER, "open the cache lock '%s'", path);
-        if (!take_lock(fd, name))
+        if (!store->throw_away && !take_lock(fd, name))
             return error_errno(EXIT_OTHER, "lock '%s'", path);
         if (store_file_is_linked(fd, path)) { /* pruning removes those that no process holds */
             *ret_fd = steal_fd(&fd);

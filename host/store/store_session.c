@@ -17,7 +17,8 @@
 struct store_session {
     char *store;  /* the store's folder */
     char *folder; /* this session's */
-    int uses_fd;  /* holds the lock that shows that the session is alive */
+    bool is_alone;
+    int uses_fd; /* holds the lock that shows that the session is alive */
     int gate_fd;
     pthread_mutex_t mutex; /* for what follows, and for the lock of gate_fd, which threads share */
     struct strings uses;
@@ -33,6 +34,12 @@ static int lock(int fd, int operation)
         result = flock(fd, operation);
     while (result < 0 && errno == EINTR);
     return result;
+}
+
+/* The same for SESSION, which needs no lock if it is alone. */
+static int lock_for(const struct store_session *session, int fd, int operation)
+{
+    return session->is_alone ? 0 : lock(fd, operation);
 }
 
 /* Opens the lock file NAME of the store FOLDER. */
@@ -100,7 +107,7 @@ static struct error *make_folder(const char *folder, struct store_session *sessi
     CLEANUP(freep) char *uses = xasprintf("%s/uses", session->folder);
 
     session->uses_fd = open(uses, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (session->uses_fd < 0 || lock(session->uses_fd, LOCK_EX) < 0)
+    if (session->uses_fd < 0 || lock_for(session, session->uses_fd, LOCK_EX) < 0)
         return error_errno(EXIT_OTHER, "create and lock '%s'", uses);
     return NULL;
 }
@@ -111,17 +118,18 @@ static struct error *start(const char *folder, struct store_session *session)
 
     TRY(open_lock(folder, "gate", &session->gate_fd));
     TRY(open_lock(folder, "sessions", &all));
-    if (lock(all, LOCK_EX) < 0)
+    if (lock_for(session, all, LOCK_EX) < 0)
         return error_errno(EXIT_OTHER, "lock the cache '%s'", folder);
     TRY(each_session(folder, remove_if_dead, NULL));
     return make_folder(folder, session);
 }
 
-struct error *store_session_start(const char *folder, struct store_session **ret)
+struct error *store_session_start(const char *folder, bool alone, struct store_session **ret)
 {
     struct store_session *session = xcalloc(1, sizeof *session);
 
     session->store = xstrdup(folder);
+    session->is_alone = alone;
     session->uses_fd = -1;
     session->gate_fd = -1;
     pthread_mutex_init(&session->mutex, NULL);
@@ -190,9 +198,9 @@ bool store_session_use(struct store_session *session, const char *name,
     bool found = false;
 
     pthread_mutex_lock(&session->mutex);
-    if (lock(session->gate_fd, LOCK_SH) == 0) {
+    if (lock_for(session, session->gate_fd, LOCK_SH) == 0) {
         found = note_use(session, name) && check(name, context);
-        lock(session->gate_fd, LOCK_UN);
+        lock_for(session, session->gate_fd, LOCK_UN);
     }
     pthread_mutex_unlock(&session->mutex);
     return found;

@@ -20,8 +20,10 @@
 struct store_session;
 
 /* Removes what dead sessions left in the store FOLDER and starts a session, which is freed with
- * store_session_free. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
-[[nodiscard]] struct error *store_session_start(const char *folder, struct store_session **ret);
+ * store_session_free. ALONE: no other process knows the store, so that it may lie where there are
+ * no locks. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
+[[nodiscard]] struct error *store_session_start(const char *folder, bool alone,
+                                                struct store_session **ret);
 
 /* Ends it and removes its temporaries; accepts NULL. */
 void store_session_free(struct store_session *session);
