@@ -8,8 +8,8 @@
 #   make release    static programs as an archive for any Linux host, in build/release
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
-# Further: check-asan, check-valgrind, check-slow, check-kvm, check-release, check-bare, lint, fuzz,
-# coverage, bench, clean.
+# Further: check-asan, check-valgrind, check-faults, check-hostile, check-slow, check-kvm, check-release,
+# check-bare, lint, fuzz, coverage, bench, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -22,7 +22,7 @@ BUILD := build
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
-DEPS_test := check check-asan check-valgrind check-slow check-kvm check-release
+DEPS_test := check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
 DEPS_release := release check-release
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
@@ -55,7 +55,8 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo deb check check-asan check-valgrind check-slow check-kvm check-release check-bare lint fuzz bench install clean FORCE
+.PHONY: all deps demo deb check check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
+    check-release check-bare lint fuzz bench install clean FORCE
 all:
 
 include host/rules.mk

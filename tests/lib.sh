@@ -126,6 +126,19 @@ need_root() {
     [ "$(id -u)" -eq 0 ] || skip_all "$1 needs root"
 }
 
+# is_chosen WHICH NUMBER NAME: whether a row of a table is among those that WHICH names: all if it is
+# empty, a fixed third if it is "ci", else those whose names match.
+is_chosen() {
+    case $1 in
+    '') return 0 ;;
+    ci) [ $(($2 % 3)) -eq 1 ] ;;
+    *)
+        # shellcheck disable=SC2053 # it is a pattern
+        [[ $3 == $1 ]]
+        ;;
+    esac
+}
+
 # --- Running the program --------------------------------------------------------------------------
 
 # Sets ADDED to what is added to COMMAND.... A build runs its scripts, since what they print and do is

@@ -5,6 +5,8 @@
 #                               for the host, and to what the tests themselves use of host/
 #   tests/fuzz/fuzz_X.c         libFuzzer; seeds in tests/fuzz/corpus/X; fuzz_guest_X as above
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
+#   tests/faults/*.t            the same, while something goes wrong; a fault is a line (faults.sh)
+#   tests/hostile/*.t           the same, with a guest that lies; a lie is a row of *_lies.c
 #   tests/slow/*.t              the same, but too slow for every day
 #   tests/kvm/*.t               the same under KVM, which a VM offers (nested-host.sh); slow
 #   tests/hosts/*.t             the release and the package, on other hosts
@@ -21,6 +23,9 @@ E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 HOST_TESTS := $(sort $(wildcard tests/hosts/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
+FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
+# The slowest first, which only waits.
+HOSTILE_TESTS := $(wildcard tests/hostile/slow.t tests/hostile/layer.t tests/hostile/protocol.t)
 # Those that the sanitized program runs.
 ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-job.t \
     tests/e2e/scripts.t)
@@ -95,6 +100,26 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/tests/%)
 ASAN_UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/asan/tests/%)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 
+# The hostile init: the guest's own code for its ports and the protocol, and the lies.
+HOSTILE := $(BUILD)/tests/hostile
+HOSTILE_SOURCES := $(sort $(wildcard tests/hostile/*.c))
+HOSTILE_GUEST := guest/call/wire.c guest/call/xdr.c guest/lib/device.c guest/lib/fault.c guest/lib/file.c
+HOSTILE_OBJECTS := $(HOSTILE_SOURCES:%.c=$(BUILD)/%.o) $(HOSTILE_GUEST:%.c=$(BUILD)/%.o)
+
+$(HOSTILE)/%.o: tests/hostile/%.c $(BUILD)/guest/flags
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	$(CC) $(GUEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(HOSTILE)/init: $(HOSTILE_OBJECTS)
+	@echo '  LD $@'
+	$(CC) $(CFLAGS) $(LDFLAGS) $(GUEST_LDFLAGS) -s -o $@ $^
+
+$(HOSTILE)/initramfs.img: $(HOSTILE)/init initramfs/pack.sh initramfs/hosts $(BUSYBOX)
+	initramfs/pack.sh $(HOSTILE)/init $(BUSYBOX) $@
+
+-include $(wildcard $(HOSTILE)/*.d)
+
 .PHONY: check-unit check-e2e check-release check-bare check-kvm
 
 # prove's summary comes last.
@@ -134,6 +159,14 @@ check-slow: all
 # Some ten minutes on a quiet machine, and several times that on a busy one.
 check-kvm: all
 	@JOBS=$(JOBS) TEST_SECONDS=7200 NESTED_SECONDS=7000 tests/run $(KVM_TESTS)
+
+# FAULTS=ci: a fixed third of them; FAULTS='kill-*': those whose names match.
+check-faults: all
+	@JOBS=$(JOBS) TEST_SECONDS=7200 VERBOSE=1 FAULTS='$(FAULTS)' tests/run $(FAULT_TESTS)
+
+# LIES, in the same way.
+check-hostile: all $(HOSTILE)/initramfs.img
+	@JOBS=$(JOBS) TEST_SECONDS=7200 VERBOSE=1 LIES='$(LIES)' tests/run $(HOSTILE_TESTS)
 
 fuzz: $(FUZZERS)
 	@JOBS=$(JOBS) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
