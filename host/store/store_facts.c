@@ -65,7 +65,7 @@ static bool parse(int fd, size_t length, const char *name, struct store_facts *r
 bool store_facts_read(const char *folder, const char *name, struct store_facts *ret)
 {
     CLEANUP(freep) char *path = facts_path(folder, name);
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 ||

@@ -30,7 +30,7 @@ struct error *store_reader_open(struct store *store, const char *path, struct st
 
     reader->store = store;
     reader->path = xstrdup(path);
-    reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (reader->fd < 0 || fstat(reader->fd, &status) < 0)
         return error_errno(EXIT_OTHER, "open the cache entry '%s'", path);
     if (!store_facts_read(store_folder(store), store_name(store, path), &reader->facts) ||

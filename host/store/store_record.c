@@ -55,7 +55,7 @@ struct json *store_record_get(struct store *store, const char *kind, const char 
 {
     CLEANUP(freep) char *name = record_name(kind, key);
     CLEANUP(freep) char *path = xasprintf("%s/%s", store_folder(store), name);
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     CLEANUP(buffer_free) struct buffer bytes = {0};
     struct json *record = NULL;
 

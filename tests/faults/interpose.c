@@ -3,8 +3,9 @@
  *
  * FAULT=CALL:PATTERN:WHAT names the calls by the kind of CALL (open, read, write, rename, mkdir),
  * and the files by a shell PATTERN for their absolute paths. WHAT is the number of an errno value,
- * with which the call fails; "slow", which takes a tenth of a second longer; or "die", at which the
- * process kills itself. The first call that is met creates the file FAULT_MARK.
+ * with which the call fails; "slow" or "late", at which it takes a tenth of a second or ten seconds
+ * longer; or "die", at which the process kills itself. The first call that is met creates the file
+ * FAULT_MARK.
  *
  * CLOCK_JUMPS=SECONDS: each second reading of the time of day is off by so many.
  */
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 #define SLOW_US 100000
+#define LATE_US 10000000
 
 /* The next definition of the function NAME, which has the type of the one that calls this. */
 #define REAL(NAME) ((__typeof__(&(NAME)))dlsym(RTLD_NEXT, #NAME))
@@ -44,8 +46,8 @@ static bool strike(const char *what)
     leave_mark();
     if (strcmp(what, "die") == 0)
         raise(SIGKILL);
-    if (strcmp(what, "slow") == 0) {
-        usleep(SLOW_US);
+    if (strcmp(what, "slow") == 0 || strcmp(what, "late") == 0) {
+        usleep(what[0] == 's' ? SLOW_US : LATE_US);
         return false;
     }
     errno = atoi(what);

@@ -11,11 +11,11 @@ prepare
 script_spec sleeps "$(jq 'del(.runAsRoot)' "$WORK/job.json")" <<< 'echo started; sleep 600'
 jq '.network = true' "$WORK/sleeps.json" > "$WORK/network.json"
 
-# slow_at CALL:PATTERN [OPTION...]: starts the job, whose calls take long, and waits for the first.
+# slow_at CALL:PATTERN:HOW [OPTION...]: starts the job, whose calls take long, and waits for the first.
 slow_at() {
     local calls=$1
     shift
-    USER_ENV=(LD_PRELOAD="$WORK/bin/interpose" FAULT="$calls:slow" FAULT_MARK="$WORK/mark")
+    USER_ENV=(LD_PRELOAD="$WORK/bin/interpose" FAULT="$calls" FAULT_MARK="$WORK/mark")
     start_job "$@"
     wait_until test -e "$WORK/mark"
 }
@@ -27,7 +27,7 @@ has_process() {
 # start_until STAGE: starts the job, and waits until it is there.
 start_until() {
     case $1 in
-    base) slow_at "read:$(base busybox)" --no-cache ;;
+    base) slow_at "read:$(base busybox):slow" --no-cache ;;
     launch)
         start_job
         wait_until has_process qemu
@@ -39,10 +39,7 @@ start_until() {
         ;;
     publish)
         rm -rf "$CACHE"/vmbuild/disks/*
-        slow_at 'write:*/sessions/*/[0-9]*' # first the empty disk, with which QEMU starts
-        wait_until has_process qemu
-        rm -f "$WORK/mark"
-        wait_until test -e "$WORK/mark"
+        slow_at 'rename:*/vmbuild/disks/*:late'
         ;;
     script)
         JOB=(--spec sleeps.json)
@@ -55,8 +52,8 @@ start_until() {
         wait_until shows '^started'
         NETWORK=$(process_of network)
         ;;
-    pack) slow_at 'write:*/.layer.*' ;;
-    output) slow_at 'write:*/.vmbuild-out.*' ;;
+    pack) slow_at 'write:*/.layer.*:slow' ;;
+    output) slow_at 'write:*/.vmbuild-out.*:slow' ;;
     esac
 }
 
