@@ -132,8 +132,13 @@ char *script_text_line(const char *text, uint64_t number)
     CLEANUP(freep)
     char *plain = printable_copy(out.data, out.length, PRINTABLE_UTF8, PRINTABLE_ESCAPE);
 
-    if (strlen(plain) <= LINE_SHOWN_MAX)
-        return STEAL(plain);
-    plain[LINE_SHOWN_MAX] = '\0';
-    return xasprintf("%s...", plain);
+    size_t length = strlen(plain);
+
+    if (length > LINE_SHOWN_MAX) {
+        length = LINE_SHOWN_MAX;
+        while (length > 0 && ((unsigned char)plain[length] & 0xc0) == 0x80) /* within a character */
+            length--;
+        return xasprintf("%.*s...", (int)length, plain);
+    }
+    return STEAL(plain);
 }

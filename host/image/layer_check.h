@@ -5,9 +5,9 @@
  * numbers and sizes are in range; the archive ends correctly, with nothing after its end.
  *
  * A guest's layer must also be in the order of the guest's packer (layer_order.h), and no larger
- * than what its disk can hold; its holes lie in files. A file may have holes that are larger than the disk: that of
- * lastlog, with a huge user ID, is legitimate. What they cost is limited for all of a layer
- * (GUEST_LAYER_HOLES_MAX_GIB), before they get here.
+ * than what its disk can hold; its holes lie in files. A file may have holes that are larger than
+ * the disk: that of lastlog, with a huge user ID, is legitimate. What they cost is limited for all
+ * of a layer (GUEST_LAYER_HOLES_MAX_GIB), before they get here.
  */
 #ifndef VMBUILD_LAYER_CHECK_H
 #define VMBUILD_LAYER_CHECK_H

@@ -19,8 +19,8 @@
 #define PRIME ((UINT64_C(1) << 61) - 1)  /* a Mersenne prime */
 #define HASH_PRESENT (UINT64_C(1) << 63) /* so that no hash is 0 */
 
-/* The paths of all that are not directories, to which hard links may lead. They are known by a hash with a random key, for which a
- * guest can find no two that are the same. */
+/* The paths of all that are not directories, to which hard links may lead. They are known by a hash
+ * with a random key, for which a guest can find no two that are the same. */
 struct layer_order {
     struct buffer last; /* the path of the last entry, with its final slash if it is a directory */
     size_t folder_length; /* of it, up to the slash of the innermost directory */

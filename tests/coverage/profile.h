@@ -15,8 +15,8 @@ int __llvm_profile_write_file(void);
 /* Is added to the address of each counter (-mllvm -runtime-counter-relocation). */
 extern intptr_t __llvm_profile_counter_bias;
 
-/* Defined by each program, in place of the part of the runtime that would write a file of its own at
- * the end of each process. */
+/* Defined by each program, in place of the part of the runtime that would write a file of its own
+ * at the end of each process. */
 extern int __llvm_profile_runtime;
 
 /* The number of counters, and of their bytes. */
