@@ -152,7 +152,7 @@ static int reap(pid_t script, int signals, int channel, struct feed *feed, unsig
         struct pollfd poll_fds[] = {
             {.fd = signals, .events = POLLIN},
             {.fd = channel, .events = POLLIN},
-            {.fd = feed->fifo, .events = POLLOUT},
+            {.fd = feed->ready, .events = POLLOUT},
         };
         int status;
         pid_t pid;
@@ -231,9 +231,10 @@ static void run_script(const struct sandbox_plan *plan, int signals, int channel
                        unsigned long *line, struct report *report)
 {
     static struct program program;
-    static struct feed feed = {.fifo = -1, .milliseconds = -1};
+    static struct feed feed;
     bool has_script = plan->script != NULL && !plan->is_session;
 
+    feed = FEED_NONE;
     if (has_script)
         program_find(plan->script, plan->view != NULL, &program);
     if (has_script && program.is_shell)
@@ -246,6 +247,7 @@ static void run_script(const struct sandbox_plan *plan, int signals, int channel
         fault_set(&report->fault, errno, "start the script");
     } else {
         report->started = true;
+        feed.shell = script;
         report->status = reap(script, signals, channel, &feed, line);
     }
     feed_end(&feed);
