@@ -10,8 +10,8 @@
  * from it, the file itself is at its path again. All that can be told is the kind of the shell's
  * own descriptor.
  *
- * States: waiting (for the shell to open the FIFO) -> fed by lines, or as a whole -> done. Whatever fails on the way makes
- * the line unknown, and nothing else.
+ * States: waiting (for the shell to open the FIFO) -> fed by lines, or as a whole -> done. Whatever
+ * fails on the way makes the line unknown, and nothing else.
  */
 #ifndef VMBUILD_GUEST_FEED_H
 #define VMBUILD_GUEST_FEED_H

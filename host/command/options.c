@@ -222,6 +222,14 @@ static struct error *check_required(const struct parser *parser)
     return NULL;
 }
 
+/* Whether WORD, which stands where no file may, is probably the name of a spec. */
+static bool looks_like_spec(const char *word)
+{
+    size_t length = strlen(word);
+
+    return length > 5 && strcmp(word + length - 5, ".json") == 0;
+}
+
 static struct error *check_arguments(const struct options *options)
 {
     const struct command *command = options->command;
@@ -232,10 +240,15 @@ static struct error *check_arguments(const struct options *options)
         return advise_usage(error_new(EXIT_USAGE, "read command '%s': argument %s is missing",
                                       command->name, command->arguments[count].name),
                             command);
-    if (command->arguments_max >= 0 && count > command->arguments_max)
-        return advise_usage(error_new(EXIT_USAGE, "read command '%s': unexpected argument '%s'",
-                                      command->name, given->items[command->arguments_max]),
-                            command);
+    if (command->arguments_max >= 0 && count > command->arguments_max) {
+        const char *word = given->items[command->arguments_max];
+        struct error *err = error_new(EXIT_USAGE, "read command '%s': unexpected argument '%s'",
+                                      command->name, word);
+
+        return looks_like_spec(word) && options->spec == NULL
+                   ? error_advise(err, "did you mean '--spec %s'?", word)
+                   : advise_usage(err, command);
+    }
     for (int i = 0; i < count && i < COMMAND_ARGUMENTS_MAX; i++)
         if (command->arguments[i].choices != NULL &&
             find_choice(&command->arguments[i], given->items[i]) == NULL)
@@ -424,6 +437,10 @@ static struct error *refuse_command(const char *word)
         nearest_word(word, &command_table->name, sizeof *command_table, COMMAND_COUNT);
     struct error *err = error_new(EXIT_USAGE, "unknown command '%s'", word);
 
+    if (strcmp(word, "help") == 0 || strcmp(word, "version") == 0)
+        return error_advise(err, "did you mean 'vmbuild --%s'?", word);
+    if (looks_like_spec(word))
+        return error_advise(err, "did you mean 'vmbuild --spec %s'?", word);
     if (nearest != NULL)
         return error_advise(err, "did you mean '%s'?", nearest);
     return error_advise(err, "'vmbuild --help' lists the commands");

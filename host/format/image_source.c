@@ -168,9 +168,9 @@ static struct error *open_path(const struct reference *reference, int *ret_fd, b
         bool missing = errno == ENOENT && reference->transport == TRANSPORT_PATH;
         struct error *err = error_errno(EXIT_INPUT, "open image '%s'", reference->path);
 
-        return missing
-                   ? error_advise(err, "for an image in a registry, use docker://HOST/NAME[:TAG]")
-                   : err;
+        CLEANUP(freep) char *advice = missing ? reference_advice(reference->path) : NULL;
+
+        return missing ? error_advise(err, "%s", advice) : err;
     }
     *ret_is_folder = S_ISDIR(status.st_mode);
     if (!*ret_is_folder && reference->transport == TRANSPORT_DIR)

@@ -283,6 +283,31 @@ struct error *reference_parse(const char *text, struct reference *ret)
     return NULL;
 }
 
+/* Docker takes the first part of a name for a registry if it can be no other, and docker.io for the
+ * registry of all others, whose names of one part are below "library". */
+char *reference_advice(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    size_t first = slash != NULL ? (size_t)(slash - text) : 0;
+    bool has_host = slash != NULL && (memchr(text, '.', first) || memchr(text, ':', first) ||
+                                      (first == 9 && strncmp(text, "localhost", first) == 0));
+    bool is_of_docker = !has_host || (first == 9 && strncmp(text, "docker.io", first) == 0);
+    const char *name = has_host ? slash + 1 : text;
+    bool is_official = is_of_docker && strchr(name, '/') == NULL;
+    CLEANUP(freep)
+    char *full = xasprintf("docker://%.*s/%s%s", has_host ? (int)first : 9,
+                           has_host ? text : "docker.io", is_official ? "library/" : "", name);
+    CLEANUP(reference_free) struct reference reference = {0};
+    CLEANUP(error_freep) struct error *err = NULL;
+
+    /* A name alone is rather that of a file. */
+    if (has_host || strchr(name, ':') != NULL || strchr(name, '@') != NULL)
+        err = reference_parse(full, &reference);
+    return reference.transport == TRANSPORT_DOCKER
+               ? xasprintf("for an image in a registry, use %s", full)
+               : xstrdup("for an image in a registry, use docker://HOST/NAME[:TAG]");
+}
+
 char *reference_format(const struct reference *reference)
 {
     const char *prefix = "";

@@ -50,6 +50,10 @@ struct reference {
 /* Returns REFERENCE as text, as reference_parse reads it; the caller's. */
 char *reference_format(const struct reference *reference);
 
+/* Returns the advice for TEXT, which was taken for a path where nothing is: the image in a registry
+ * that it would be for Docker, if it looks like one, else how one is written; the caller's. */
+char *reference_advice(const char *text);
+
 /* Returns whether REFERENCE is of an archive on standard input, whose path is "-". */
 bool reference_is_stdin(const struct reference *reference);
 

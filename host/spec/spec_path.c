@@ -104,17 +104,20 @@ static struct error *find_image(const struct spec_key *key, const struct spec_so
                                 const struct json *value, struct reference *reference)
 {
     struct stat status;
-    char *path = absolute(source, reference->path);
+    CLEANUP(freep) char *written = reference->path;
+    char *path = absolute(source, written);
 
-    free(reference->path);
     reference->path = path;
     if (reference->transport != TRANSPORT_PATH && reference->transport != TRANSPORT_DIR &&
         strchr(path, ':') != NULL)
         return error_advise(spec_error(key->name, value, "'%s': the path contains a ':'", path),
                             "name the file without a transport such as 'docker-archive:'");
-    if (stat(path, &status) < 0)
-        return error_advise(spec_error(key->name, value, "'%s': %s", path, strerror(errno)),
-                            "an image in a registry is docker://HOST/NAME[:TAG]");
+    if (stat(path, &status) < 0) {
+        struct error *err = spec_error(key->name, value, "'%s': %s", path, strerror(errno));
+        CLEANUP(freep) char *advice = reference_advice(written);
+
+        return error_advise(err, "%s", advice);
+    }
     return NULL;
 }
 

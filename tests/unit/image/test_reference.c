@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "host/image/reference.h"
+#include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
 #define HEX "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -186,6 +187,34 @@ static void test_the_limit_is_that_of_the_whole_name(void **state)
     free(name);
 }
 
+/* What is taken for a path, and would be an image for Docker. */
+static void test_advice(void **state)
+{
+    static const char *const cases[][2] = {
+        {"debian:12", "docker://docker.io/library/debian:12"},
+        {"docker.io/debian:12", "docker://docker.io/library/debian:12"},
+        {"docker.io/library/debian", "docker://docker.io/library/debian"},
+        {"someone/app:1", "docker://docker.io/someone/app:1"},
+        {"ghcr.io/someone/app", "docker://ghcr.io/someone/app"},
+        {"localhost:5000/app", "docker://localhost:5000/app"},
+        {"localhost/app:1", "docker://localhost/app:1"},
+        {"debian", "docker://HOST/NAME[:TAG]"},
+        {"images/base", "docker://HOST/NAME[:TAG]"},
+        {"./debian:12", "docker://HOST/NAME[:TAG]"},
+        {"/srv/images/debian:12", "docker://HOST/NAME[:TAG]"},
+        {"../base.tar", "docker://HOST/NAME[:TAG]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CLEANUP(freep) char *advice = reference_advice(cases[i][0]);
+        CLEANUP(freep)
+        char *expected = xasprintf("for an image in a registry, use %s", cases[i][1]);
+
+        assert_string_equal(advice, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_foreign_transports_are_named),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_advice),
         cmocka_unit_test(test_the_limit_is_that_of_the_whole_name),
     };
 
