@@ -157,6 +157,9 @@ unset INPUT
 
 # --- a terminal
 
+# A key is typed when the program that it is for has said that it runs, since a shell could still be
+# about to start it; nor while dash starts another program, by vfork(2), when it cannot be stopped.
+
 on_terminal terminal "$STATE; \$VMBUILD shell '$DEBIAN'; $STATE" << 'END'
 expect AFTER 0: (.*)\n
 expect root@vmbuild:/# 
@@ -170,7 +173,7 @@ send \x03
 expect \^C
 send echo int''errupted $?\r
 expect interrupted 130
-send sh -c 'trap "echo con""tinued" CONT; echo re""ady; while :; do sleep 1; done'\r
+send sh -c 'trap "echo con""tinued" CONT; sleep 1000 & echo re""ady; while :; do wait; done'\r
 expect ready\r\n
 send \x1a
 expect Stopped
@@ -178,7 +181,7 @@ send jobs; fg\r
 expect continued\r\n
 send \x03
 expect root@vmbuild:/# 
-send sh -c 'trap "echo win""ched" WINCH; echo re""ady; while :; do sleep 1; done'\r
+send sh -c 'trap "echo win""ched" WINCH; sleep 1000 & echo re""ady; while :; do wait; done'\r
 expect ready\r\n
 resize 33 101
 expect winched\r\n
@@ -276,7 +279,7 @@ expect / #
 send cat /begun /dev/vmbuild/runAsRoot\r
 expect begun\r\necho begun > /begun\r\ntest -e /missing\r\n
 expect / # 
-send echo in"ter"rupted; sleep 1000\r
+send sh -c 'echo in"ter"rupted; exec sleep 1000'\r
 expect interrupted\r\n
 send \x03
 expect / # 

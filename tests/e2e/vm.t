@@ -104,7 +104,7 @@ kill -9 "$pid"
 finish
 exits 4 "QEMU is killed in the middle of a script"
 says "QEMU is killed: the message" '^vmbuild: .*'
-says "QEMU is killed: the console's last lines" '([Cc]onsole|\[ +[0-9.]+\])'
+unlike "QEMU is killed: nothing of the guest's console, which is empty" "$(cat "$WORK/err")" '[Cc]onsole'
 leaves_nothing "QEMU is killed" "$WORK/killed.tar"
 
 # --- A full host disk
