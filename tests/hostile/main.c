@@ -63,7 +63,8 @@ void answer_hook(struct liar *liar, struct wire_call *call)
     static const char output[] = "honest\n";
 
     (void)!file_write_all(liar->output, output, strlen(output));
-    (void)wire_reply_string(liar->wire, call, "exited 0 oom=0 full=0 output=7");
+    (void)wire_reply_string(liar->wire, call,
+                            "exited 0 oom=0 full=0 unreachable=0 line=0 output=7");
 }
 
 void play_layer(struct liar *liar, struct wire_call *call)

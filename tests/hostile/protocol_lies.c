@@ -348,7 +348,8 @@ static void play_output(struct liar *liar, struct wire_call *call)
             break;
         written += strlen(liar->lie->text);
     }
-    snprintf(reply, sizeof reply, "exited 0 oom=0 full=0 output=%llu", (unsigned long long)written);
+    snprintf(reply, sizeof reply, "exited 0 oom=0 full=0 unreachable=0 line=0 output=%llu",
+             (unsigned long long)written);
     (void)wire_reply_string(liar->wire, call, reply);
 }
 
@@ -356,12 +357,14 @@ static void play_output(struct liar *liar, struct wire_call *call)
 static void play_more_output(struct liar *liar, struct wire_call *call)
 {
     put_many(liar->output, '\n', liar->lie->number);
-    (void)wire_reply_string(liar->wire, call, "exited 0 oom=0 full=0 output=1");
+    (void)wire_reply_string(liar->wire, call,
+                            "exited 0 oom=0 full=0 unreachable=0 line=0 output=1");
 }
 
 static void play_late_output(struct liar *liar, struct wire_call *call)
 {
-    (void)wire_reply_string(liar->wire, call, "exited 0 oom=0 full=0 output=5");
+    (void)wire_reply_string(liar->wire, call,
+                            "exited 0 oom=0 full=0 unreachable=0 line=0 output=5");
     (void)!file_write_all(liar->output, "late\n", 5);
 }
 
@@ -492,29 +495,29 @@ const struct lie protocol_lies[] = {
     LIE("outcome-empty", AT_HOOK, 4, INVALID, play_reply, .text = ""),
     LIE("outcome-cut", AT_HOOK, 4, INVALID, play_reply, .text = "exited 0"),
     LIE("outcome-of-status-256", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited 256 oom=0 full=0 output=0"),
+        .text = "exited 256 oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-of-status-minus-1", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited -1 oom=0 full=0 output=0"),
+        .text = "exited -1 oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-of-status-00", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited 00 oom=0 full=0 output=0"),
+        .text = "exited 00 oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-of-signal-0", AT_HOOK, 4, INVALID, play_reply,
-        .text = "killed 0 oom=0 full=0 output=0"),
+        .text = "killed 0 oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-of-signal-65", AT_HOOK, 4, INVALID, play_reply,
-        .text = "killed 65 oom=0 full=0 output=0"),
+        .text = "killed 65 oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-of-another-kind", AT_HOOK, 4, INVALID, play_reply,
-        .text = "finished 0 oom=0 full=0 output=0"),
+        .text = "finished 0 oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-half-full", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited 0 oom=0 full=2 output=0"),
+        .text = "exited 0 oom=0 full=2 unreachable=0 line=0 output=0"),
     LIE("outcome-beyond-64-bits", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited 0 oom=18446744073709551616 full=0 output=0"),
+        .text = "exited 0 oom=18446744073709551616 full=0 unreachable=0 line=0 output=0"),
     LIE("outcome-with-more", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited 0 oom=0 full=0 output=0 more=1"),
+        .text = "exited 0 oom=0 full=0 unreachable=0 line=0 output=0 more=1"),
     LIE("outcome-with-escapes", AT_HOOK, 4, INVALID, play_reply,
-        .text = "exited 0\033[31m oom=0 full=0 output=0"),
+        .text = "exited 0\033[31m oom=0 full=0 unreachable=0 line=0 output=0"),
     LIE("output-that-never-comes", AT_HOOK, 4, "only 0 of 100 bytes arrived", play_reply,
-        .text = "exited 0 oom=0 full=0 output=100"),
+        .text = "exited 0 oom=0 full=0 unreachable=0 line=0 output=100"),
     LIE("output-of-exbibytes", AT_HOOK, 4, "only 0 of 18446744073709551615 bytes", play_reply,
-        .text = "exited 0 oom=0 full=0 output=18446744073709551615"),
+        .text = "exited 0 oom=0 full=0 unreachable=0 line=0 output=18446744073709551615"),
     LIE("output-with-escapes", AT_HOOK, 0, "\\^\\[\\[31mred", play_output,
         .text = "\033[31mred\033]0;title\007\x9b[2J\rover\n", .number = 1),
     LIE("output-without-lines", AT_HOOK, 0, "", play_output, .text = "0123456789abcdef",
