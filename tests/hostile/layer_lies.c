@@ -338,7 +338,7 @@ const struct lie layer_lies[] = {
     {.name = "layer-endless-empty-frames",
      .moment = AT_PACK,
      .code = 8,
-     .message = "longer than its limit|too slow",
+     .message = "did not answer|too slow",
      .play = play_layer,
      .parts = {{FRAME, .size = 0}, {REPEAT, .size = UINT64_MAX}},
      .slow = 1},
