@@ -1,20 +1,14 @@
 #include "host/build/build.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "guest/contract.h"
-#include "host/build/base_disk.h"
 #include "host/build/build_cache.h"
 #include "host/build/build_key.h"
-#include "host/build/confinement.h"
-#include "host/build/host_network.h"
-#include "host/build/job.h"
+#include "host/build/guest_run.h"
 #include "host/build/plan.h"
 #include "host/build/remarks.h"
-#include "host/build/script_failure.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/image_config.h"
@@ -39,24 +33,13 @@ struct build_state {
     struct merged_tree *base_tree; /* its paths, once they were needed */
 
     struct contents_source *sources; /* of the spec's contents */
-
-    /* The VM and the disks it stands on, until end_vm. */
-    struct vm *vm;
-    struct base_disk disk;
+    struct contents contents;
+    struct guest_run guest_run;
 
     struct image *image;
-    bool is_cached;  /* its layer was made before */
-    bool is_touched; /* its layer is not of the spec alone: a shell was open in between */
-    char *reason;    /* why it was not made before, if that is known; or NULL */
+    bool is_cached; /* its layer was made before */
+    char *reason;   /* why it was not made before, if that is known; or NULL */
 };
-
-/* Ends the VM, if there is one, and releases the base disk. There is nothing to flush and no
- * orderly shutdown. */
-static void end_vm(struct build_state *state)
-{
-    vm_free(STEAL(state->vm));
-    base_disk_release(&state->disk);
-}
 
 /* Whether programs for ARCHITECTURE run in the guest. */
 static bool runs_in_guest(const char *architecture)
@@ -154,12 +137,6 @@ static int64_t latest_mtime(const struct build_state *state)
     return base > state->spec->created ? base : state->spec->created;
 }
 
-/* Returns the time that the guest's clock starts at, in seconds since 1970. */
-static int64_t guest_clock(const struct build_state *state)
-{
-    return state->spec->network ? time(NULL) : latest_mtime(state);
-}
-
 /* The sources of CONTENTS, as many, which they borrow from. The caller's. */
 static struct contents_source *make_sources(const struct spec_contents *contents)
 {
@@ -198,296 +175,10 @@ static struct contents contents_of(struct build_state *state)
                              .bare = state->plan.needs_base};
 }
 
-static struct error *produce_contents(void *context, struct sink sink)
-{
-    struct contents contents = contents_of(context);
-
-    return contents_write(&contents, sink);
-}
-
-/* Runs HOOK, or runAsRoot if it is GUEST_HOOK_COUNT. */
-static struct error *run_script(struct build_state *state, struct vm *vm, enum guest_hook hook)
-{
-    const struct spec *spec = state->spec;
-    bool in_image = hook == GUEST_HOOK_COUNT;
-    CLEANUP(vm_script_free) struct vm_script script = {0};
-
-    TRY(in_image ? vm_run_script(vm, &script) : vm_run_hook(vm, hook, &script));
-    const struct script_run run = {.name = in_image ? GUEST_JOB_RUN : guest_hooks[hook].name,
-                                   .text = in_image ? spec->run_as_root : spec->hooks[hook],
-                                   .in_image = in_image,
-                                   .network = in_image && spec->network,
-                                   .timeout = spec->timeout,
-                                   .seconds = script.seconds,
-                                   .tail = script.tail};
-
-    TRY(script_failure(&run, &script.outcome));
-    if (script.outcome.oom > 0)
-        progress_note("script '%s' succeeded, but the guest ran out of memory meanwhile and "
-                      "killed %" PRIu64 " of its processes",
-                      run.name, script.outcome.oom);
-    return NULL;
-}
-
-/* Carries out one step of the plan in the guest. */
-static struct error *run_step(struct build_state *state, struct vm *vm, enum plan_step step)
-{
-    if (step >= PLAN_HOOK)
-        return run_script(state, vm, (enum guest_hook)(step - PLAN_HOOK));
-    switch (step) {
-    case PLAN_CONTENTS:
-        return vm_add_contents(vm, produce_contents, state);
-    case PLAN_MOUNT:
-        return vm_mount_overlay(vm);
-    case PLAN_RUN_AS_ROOT:
-        return run_script(state, vm, GUEST_HOOK_COUNT);
-    case PLAN_UNMOUNT:
-        return vm_unmount_overlay(vm);
-    case PLAN_UNPACK: /* with the base disk, before the steps */
-    case PLAN_PACK:   /* into the layer, after them */
-    case PLAN_HOOK:
-    case PLAN_STEP_COUNT:
-        break;
-    }
-    return NULL;
-}
-
-/* The same, as the user sees it. */
-static struct error *show_step(struct build_state *state, struct vm *vm, enum plan_step step)
-{
-    progress_start(plan_step_name(step));
-    TRY(run_step(state, vm, step));
-    progress_output_end();
-    progress_done();
-    return NULL;
-}
-
-static bool is_script(enum plan_step step)
-{
-    return step >= PLAN_HOOK || step == PLAN_RUN_AS_ROOT;
-}
-
-/* Writes the base image to a temporary archive, *RET. */
-static struct error *archive_base(struct build_state *state, char **ret)
-{
-    const struct build *build = state->build;
-    bool names_blobs = output_format_row(build->output.format)->names_blobs;
-    const char *run;
-    CLEANUP(closep) int fd = -1;
-
-    TRY(temporary_run_folder(&run));
-    TRY(temporary_file(run, "base", ret, &fd));
-    const struct output output = {.format =
-                                      names_blobs ? FORMAT_OCI_ARCHIVE : FORMAT_DOCKER_ARCHIVE,
-                                  .compression = COMPRESSION_NONE,
-                                  .path = *ret};
-
-    return output_write(state->base, &output, build->store);
-}
-
-static struct error *write_kept(struct build_state *state, struct vm *vm, enum plan_step step,
-                                const char *reason)
-{
-    const struct build *build = state->build;
-    CLEANUP(temporary_removep) char *archive = NULL;
-    struct kept_content content = {.spec = state->spec,
-                                   .base = state->base,
-                                   .step = step,
-                                   .reason = reason,
-                                   .log = build->keep_log};
-
-    TRY(vm_settle_disk(vm, &content.disk));
-    if (build->keep_base && state->base != NULL)
-        TRY(archive_base(state, &archive));
-    content.archive = archive;
-    return kept_step_write(build->keep, &content);
-}
-
-/* Keeps STEP, which has failed by ERR, in a file. */
-static void keep_step(struct build_state *state, struct vm *vm, enum plan_step step,
-                      const struct error *err)
-{
-    const char *path = state->build->keep;
-
-    progress_done();
-    progress_start("keep");
-    struct error *keep_err = write_kept(state, vm, step, err->message);
-
-    progress_done();
-    if (keep_err == NULL)
-        progress_note("'%s' keeps the step; 'vmbuild resume %s' opens a shell in it", path, path);
-    else
-        progress_note("the step could not be kept in '%s': %s", path, keep_err->message);
-    error_free(keep_err);
-}
-
-/* The same, until the user gives up. */
-static struct error *try_step(struct build_state *state, struct vm *vm, enum plan_step step)
-{
-    if (step == PLAN_UNPACK || step == PLAN_PACK)
-        return NULL;
-    for (;;) {
-        struct error *err = show_step(state, vm, step);
-        bool again = false;
-
-        if (err != NULL && state->build->keep != NULL && is_script(step))
-            keep_step(state, vm, step, err);
-        if (err == NULL || state->build->shell_on_failure == NULL || !is_script(step))
-            return err;
-        progress_done();
-        build_session_after_failure(step, state->build->shell_on_failure, err, vm, &again);
-        if (!again)
-            return err;
-        error_free(err);
-        state->is_touched = true;
-        if (step == PLAN_RUN_AS_ROOT)
-            TRY(vm_mount_overlay(vm));
-    }
-}
-
-/* Carries the steps out; with a session those before it, and then that. */
-static struct error *run_steps(struct build_state *state, struct vm *vm)
-{
-    const struct build_session *session = state->build->session;
-    const struct kept_step *resumed = state->build->resumed;
-    bool goes_on = resumed == NULL;
-
-    for (size_t i = 0; i < state->plan.step_count; i++) {
-        enum plan_step step = state->plan.steps[i];
-
-        goes_on = goes_on || step == resumed->step;
-        if (!goes_on)
-            continue;
-        if (resumed != NULL && step == resumed->step && step == PLAN_RUN_AS_ROOT)
-            TRY(vm_mount_overlay(vm));
-        bool is_last = session != NULL && step == session->step;
-
-        if (!is_last || session->is_after)
-            TRY(try_step(state, vm, step));
-        if (is_last)
-            return build_session_run(session, state->spec, vm);
-    }
-    return NULL;
-}
-
-/* Fills a new base disk and publishes it, then mounts it. *RET_DAMAGED: whether the disk is from
- * the store and cannot be mounted. */
-static struct error *use_base_disk(struct build_state *state, bool *ret_damaged)
-{
-    struct base_disk *disk = &state->disk;
-
-    if (!state->plan.needs_base)
-        return NULL;
-    if (disk->is_new) {
-        progress_start("unpack");
-        TRY(vm_unpack_base(state->vm));
-        TRY(base_disk_publish(state->build->store, disk));
-        progress_done();
-    }
-    struct error *err = vm_mount_base(state->vm);
-
-    *ret_damaged = err != NULL && !disk->is_new;
-    return err;
-}
-
-/* Adds what the guest's network may reach to GRANTS. */
-static void find_grants(const struct build *build, struct strings *grants)
-{
-    if (!build->spec->network)
-        return;
-    for (size_t i = 0; i < build->grants->count; i++)
-        strings_add(grants, build->grants->items[i]);
-    host_network_grants(grants);
-}
-
-static struct error *launch(struct build_state *state)
-{
-    const struct spec *spec = state->spec;
-    const struct base_disk *disk = &state->disk;
-    size_t base_count = state->base != NULL ? state->base->layer_count : 0;
-    size_t count = 0;
-    CLEANUP(freep) const char **layers = xcalloc(base_count, sizeof *layers);
-    CLEANUP(freep) const char **shares = xcalloc(spec->shares.count, sizeof *shares);
-    CLEANUP(strings_free) struct strings grants = {0};
-    struct call_words words = {0};
-    const struct kept_step *resumed = state->build->resumed;
-
-    find_grants(state->build, &grants);
-    for (size_t i = 0; disk->is_new && i < base_count; i++)
-        if (state->base->layers[i].size > 0) /* no disk is empty */
-            layers[count++] = state->base->layers[i].tar_path;
-    for (size_t i = 0; i < spec->shares.count; i++)
-        shares[i] = spec->shares.items[i].source;
-    const struct vm_options options = {.machine = {.memory = spec->memory,
-                                                   .cpus = spec->cpus,
-                                                   .network = spec->network,
-                                                   .shares = shares,
-                                                   .share_count = spec->shares.count,
-                                                   .base = disk->path,
-                                                   .base_is_new = disk->is_new,
-                                                   .layers = layers,
-                                                   .layer_count = count},
-                                       .grants = grants,
-                                       .accelerator = state->build->accelerator,
-                                       .scratch_size = spec->disk_size << 20,
-                                       .scratch_from = resumed != NULL ? resumed->disk : NULL,
-                                       .base_mark = base_disk_mark(disk),
-                                       .clock = guest_clock(state),
-                                       .store = state->build->store,
-                                       .log = state->build->log,
-                                       .verbose = state->build->verbose};
-
-    progress_start("launch");
-    job_words(spec, latest_mtime(state), &words);
-    if (state->build->trace)
-        call_words_set_flag(&words, GUEST_WORD_TRACE);
-    TRY(vm_launch(&options, &words, &state->vm));
-    progress_done();
-    return NULL;
-}
-
-/* One VM from its disks to the layer, unless WRITER is NULL; end_vm ends it. */
-static struct error *run_vm(struct build_state *state, struct layer_writer *writer,
-                            bool *ret_damaged)
-{
-    if (state->plan.needs_base)
-        TRY(base_disk_open(state->build->store, state->base, &state->disk));
-    TRY(launch(state));
-    TRY(use_base_disk(state, ret_damaged));
-    TRY(job_put(state->spec, state->base != NULL ? state->base->config : NULL, state->vm));
-    if (!state->build->is_followed)
-        TRY(confinement_enter(state->build, state->vm));
-    TRY(run_steps(state, state->vm));
-    if (writer == NULL)
-        return NULL;
-    progress_start("pack");
-    TRY(vm_pack_layer(state->vm, layer_writer_sparse_sink(writer)));
-    progress_done();
-    return NULL;
-}
-
-/* The layer of a spec that needs the VM, unless WRITER is NULL. A base disk that the guest cannot
- * mount is made again, once. */
-static struct error *build_root_layer(struct build_state *state, struct layer_writer *writer)
-{
-    bool damaged = false;
-    struct error *err = run_vm(state, writer, &damaged);
-
-    if (err == NULL || !damaged)
-        return err;
-    progress_note("the cached base disk is damaged (%s); making it again", err->message);
-    error_free(err);
-    base_disk_discard(state->build->store, &state->disk);
-    end_vm(state);
-    return run_vm(state, writer, &damaged);
-}
-
 static struct error *build_pure_layer(struct build_state *state, struct layer_writer *writer)
 {
-    struct contents contents = contents_of(state);
-
     progress_start("contents");
-    TRY(contents_write(&contents, layer_writer_sink(writer)));
+    TRY(contents_write(&state->contents, layer_writer_sink(writer)));
     progress_done();
     return NULL;
 }
@@ -514,7 +205,7 @@ static struct error *build_layer(struct build_state *state, struct layer_form_wa
     TRY(layer_writer_new(folder, name, wanted, &writer));
     if (state->plan.needs_vm) {
         layer_writer_expect_guest(writer, state->spec->disk_size << 20);
-        TRY(build_root_layer(state, writer));
+        TRY(guest_run_layer(&state->guest_run, writer));
     } else {
         TRY(build_pure_layer(state, writer));
     }
@@ -525,13 +216,12 @@ static struct error *build_layer(struct build_state *state, struct layer_form_wa
 static struct error *make_key(struct build_state *state, const struct build_key *earlier,
                               struct build_key *ret)
 {
-    struct contents contents = contents_of(state);
     const struct build_key_source source = {.spec = state->spec,
                                             .trace = state->build->trace,
                                             .needs_vm = state->plan.needs_vm,
                                             .base = state->base,
-                                            .clamp = latest_mtime(state),
-                                            .contents = &contents,
+                                            .clamp = state->contents.clamp,
+                                            .contents = &state->contents,
                                             .store = state->build->store,
                                             .earlier = earlier};
 
@@ -545,7 +235,7 @@ static struct error *keep_layer(struct build_state *state, struct build_cache *c
     CLEANUP(build_key_free) struct build_key after = {0};
 
     TRY(make_key(state, cache->key, &after));
-    if (!state->is_touched && digest_equal(&after.digest, &cache->key->digest))
+    if (!state->guest_run.is_touched && digest_equal(&after.digest, &cache->key->digest))
         build_cache_keep(cache, layer);
     return NULL;
 }
@@ -636,7 +326,7 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
     (void)stopped;
     if (index > 0)
         return output_write(state->image, &state->build->output, state->build->store);
-    end_vm(state);
+    guest_run_end(&state->guest_run);
     return NULL;
 }
 
@@ -667,11 +357,13 @@ static struct error *run(struct build_state *state)
     if (makes_image(build))
         TRY(output_check(&build->output));
     TRY(open_base(state));
+    state->contents = contents_of(state);
+    state->guest_run.base = state->base;
     remarks_show(state->spec, state->base != NULL ? state->base->config : NULL);
     if (makes_image(build))
         return make_output(state);
     vm_prepare();
-    return build_root_layer(state, NULL);
+    return guest_run_layer(&state->guest_run, NULL);
 }
 
 static double seconds_since(const struct timespec *start)
@@ -690,14 +382,15 @@ static struct error *build_once(void *context)
     struct build_state state = {.build = build,
                                 .spec = build->spec,
                                 .sources = make_sources(&build->spec->contents),
-                                .disk = {.lock = -1},
                                 .image = image};
     struct timespec start = {0};
 
+    state.guest_run = (struct guest_run){
+        .build = build, .plan = &state.plan, .contents = &state.contents, .disk = {.lock = -1}};
     clock_gettime(CLOCK_MONOTONIC, &start);
     struct error *err = run(&state);
 
-    end_vm(&state);
+    guest_run_end(&state.guest_run);
     if (err == NULL && !build->is_followed && build->session == NULL)
         progress_image(build->spec->name, state.is_cached, seconds_since(&start), state.reason);
     merged_tree_free(state.base_tree);

@@ -1,0 +1,308 @@
+#include "host/build/guest_run.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "guest/contract.h"
+#include "host/build/build.h"
+#include "host/build/confinement.h"
+#include "host/build/host_network.h"
+#include "host/build/job.h"
+#include "host/build/script_failure.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/progress.h"
+#include "host/lib/temporary.h"
+#include "host/machine/machine.h"
+#include "host/vm/vm.h"
+
+void guest_run_end(struct guest_run *run)
+{
+    vm_free(STEAL(run->vm));
+    base_disk_release(&run->disk);
+}
+
+/* Returns the time that the guest's clock starts at, in seconds since 1970. */
+static int64_t clock_of(const struct guest_run *run)
+{
+    return run->build->spec->network ? time(NULL) : run->contents->clamp;
+}
+
+/* vm_add_contents: CONTEXT is a struct contents. */
+static struct error *produce_contents(void *context, struct sink sink)
+{
+    return contents_write(context, sink);
+}
+
+/* Runs HOOK, or runAsRoot if it is GUEST_HOOK_COUNT. */
+static struct error *run_script(struct guest_run *run, enum guest_hook hook)
+{
+    const struct spec *spec = run->build->spec;
+    bool in_image = hook == GUEST_HOOK_COUNT;
+    CLEANUP(vm_script_free) struct vm_script script = {0};
+
+    TRY(in_image ? vm_run_script(run->vm, &script) : vm_run_hook(run->vm, hook, &script));
+    const struct script_run ran = {.name = in_image ? GUEST_JOB_RUN : guest_hooks[hook].name,
+                                   .text = in_image ? spec->run_as_root : spec->hooks[hook],
+                                   .in_image = in_image,
+                                   .network = in_image && spec->network,
+                                   .timeout = spec->timeout,
+                                   .seconds = script.seconds,
+                                   .tail = script.tail};
+
+    TRY(script_failure(&ran, &script.outcome));
+    if (script.outcome.oom > 0)
+        progress_note("script '%s' succeeded, but the guest ran out of memory meanwhile and "
+                      "killed %" PRIu64 " of its processes",
+                      ran.name, script.outcome.oom);
+    return NULL;
+}
+
+/* Carries out one step of the plan in the guest. */
+static struct error *run_step(struct guest_run *run, enum plan_step step)
+{
+    if (step >= PLAN_HOOK)
+        return run_script(run, (enum guest_hook)(step - PLAN_HOOK));
+    switch (step) {
+    case PLAN_CONTENTS:
+        return vm_add_contents(run->vm, produce_contents, run->contents);
+    case PLAN_MOUNT:
+        return vm_mount_overlay(run->vm);
+    case PLAN_RUN_AS_ROOT:
+        return run_script(run, GUEST_HOOK_COUNT);
+    case PLAN_UNMOUNT:
+        return vm_unmount_overlay(run->vm);
+    case PLAN_UNPACK: /* with the base disk, before the steps */
+    case PLAN_PACK:   /* into the layer, after them */
+    case PLAN_HOOK:
+    case PLAN_STEP_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+/* The same, as the user sees it. */
+static struct error *show_step(struct guest_run *run, enum plan_step step)
+{
+    progress_start(plan_step_name(step));
+    TRY(run_step(run, step));
+    progress_output_end();
+    progress_done();
+    return NULL;
+}
+
+static bool is_script(enum plan_step step)
+{
+    return step >= PLAN_HOOK || step == PLAN_RUN_AS_ROOT;
+}
+
+/* Writes the base image to a temporary archive, *RET. */
+static struct error *archive_base(struct guest_run *run, char **ret)
+{
+    const struct build *build = run->build;
+    bool names_blobs = output_format_row(build->output.format)->names_blobs;
+    const char *folder;
+    CLEANUP(closep) int fd = -1;
+
+    TRY(temporary_run_folder(&folder));
+    TRY(temporary_file(folder, "base", ret, &fd));
+    const struct output output = {.format =
+                                      names_blobs ? FORMAT_OCI_ARCHIVE : FORMAT_DOCKER_ARCHIVE,
+                                  .compression = COMPRESSION_NONE,
+                                  .path = *ret};
+
+    return output_write(run->base, &output, build->store);
+}
+
+static struct error *write_kept(struct guest_run *run, enum plan_step step, const char *reason)
+{
+    const struct build *build = run->build;
+    CLEANUP(temporary_removep) char *archive = NULL;
+    struct kept_content content = {.spec = build->spec,
+                                   .base = run->base,
+                                   .step = step,
+                                   .reason = reason,
+                                   .log = build->keep_log};
+
+    TRY(vm_settle_disk(run->vm, &content.disk));
+    if (build->keep_base && run->base != NULL)
+        TRY(archive_base(run, &archive));
+    content.archive = archive;
+    return kept_step_write(build->keep, &content);
+}
+
+/* Keeps STEP, which has failed by ERR, in a file. */
+static void keep_step(struct guest_run *run, enum plan_step step, const struct error *err)
+{
+    const char *path = run->build->keep;
+
+    progress_done();
+    progress_start("keep");
+    struct error *keep_err = write_kept(run, step, err->message);
+
+    progress_done();
+    if (keep_err == NULL)
+        progress_note("'%s' keeps the step; 'vmbuild resume %s' opens a shell in it", path, path);
+    else
+        progress_note("the step could not be kept in '%s': %s", path, keep_err->message);
+    error_free(keep_err);
+}
+
+/* Carries STEP out; after a failed script again, as long as the user wants that. */
+static struct error *try_step(struct guest_run *run, enum plan_step step)
+{
+    if (step == PLAN_UNPACK || step == PLAN_PACK)
+        return NULL;
+    for (;;) {
+        struct error *err = show_step(run, step);
+        bool again = false;
+
+        if (err != NULL && run->build->keep != NULL && is_script(step))
+            keep_step(run, step, err);
+        if (err == NULL || run->build->shell_on_failure == NULL || !is_script(step))
+            return err;
+        progress_done();
+        build_session_after_failure(step, run->build->shell_on_failure, err, run->vm, &again);
+        if (!again)
+            return err;
+        error_free(err);
+        run->is_touched = true;
+        if (step == PLAN_RUN_AS_ROOT)
+            TRY(vm_mount_overlay(run->vm));
+    }
+}
+
+/* Carries the steps out; with a session those before it, and then that. */
+static struct error *run_steps(struct guest_run *run)
+{
+    const struct build_session *session = run->build->session;
+    const struct kept_step *resumed = run->build->resumed;
+    bool goes_on = resumed == NULL;
+
+    for (size_t i = 0; i < run->plan->step_count; i++) {
+        enum plan_step step = run->plan->steps[i];
+
+        goes_on = goes_on || step == resumed->step;
+        if (!goes_on)
+            continue;
+        if (resumed != NULL && step == resumed->step && step == PLAN_RUN_AS_ROOT)
+            TRY(vm_mount_overlay(run->vm));
+        bool is_last = session != NULL && step == session->step;
+
+        if (!is_last || session->is_after)
+            TRY(try_step(run, step));
+        if (is_last)
+            return build_session_run(session, run->build->spec, run->vm);
+    }
+    return NULL;
+}
+
+/* Fills a new base disk and publishes it, then mounts it. *RET_DAMAGED: whether the disk is from
+ * the store and cannot be mounted. */
+static struct error *use_base_disk(struct guest_run *run, bool *ret_damaged)
+{
+    struct base_disk *disk = &run->disk;
+
+    if (!run->plan->needs_base)
+        return NULL;
+    if (disk->is_new) {
+        progress_start("unpack");
+        TRY(vm_unpack_base(run->vm));
+        TRY(base_disk_publish(run->build->store, disk));
+        progress_done();
+    }
+    struct error *err = vm_mount_base(run->vm);
+
+    *ret_damaged = err != NULL && !disk->is_new;
+    return err;
+}
+
+/* Adds what the guest's network may reach to GRANTS. */
+static void find_grants(const struct build *build, struct strings *grants)
+{
+    if (!build->spec->network)
+        return;
+    for (size_t i = 0; i < build->grants->count; i++)
+        strings_add(grants, build->grants->items[i]);
+    host_network_grants(grants);
+}
+
+static struct error *launch(struct guest_run *run)
+{
+    const struct spec *spec = run->build->spec;
+    const struct base_disk *disk = &run->disk;
+    size_t base_count = run->base != NULL ? run->base->layer_count : 0;
+    size_t count = 0;
+    CLEANUP(freep) const char **layers = xcalloc(base_count, sizeof *layers);
+    CLEANUP(freep) const char **shares = xcalloc(spec->shares.count, sizeof *shares);
+    CLEANUP(strings_free) struct strings grants = {0};
+    struct call_words words = {0};
+    const struct kept_step *resumed = run->build->resumed;
+
+    find_grants(run->build, &grants);
+    for (size_t i = 0; disk->is_new && i < base_count; i++)
+        if (run->base->layers[i].size > 0) /* no disk is empty */
+            layers[count++] = run->base->layers[i].tar_path;
+    for (size_t i = 0; i < spec->shares.count; i++)
+        shares[i] = spec->shares.items[i].source;
+    const struct vm_options options = {.machine = {.memory = spec->memory,
+                                                   .cpus = spec->cpus,
+                                                   .network = spec->network,
+                                                   .shares = shares,
+                                                   .share_count = spec->shares.count,
+                                                   .base = disk->path,
+                                                   .base_is_new = disk->is_new,
+                                                   .layers = layers,
+                                                   .layer_count = count},
+                                       .grants = grants,
+                                       .accelerator = run->build->accelerator,
+                                       .scratch_size = spec->disk_size << 20,
+                                       .scratch_from = resumed != NULL ? resumed->disk : NULL,
+                                       .base_mark = base_disk_mark(disk),
+                                       .clock = clock_of(run),
+                                       .store = run->build->store,
+                                       .log = run->build->log,
+                                       .verbose = run->build->verbose};
+
+    progress_start("launch");
+    job_words(spec, run->contents->clamp, &words);
+    if (run->build->trace)
+        call_words_set_flag(&words, GUEST_WORD_TRACE);
+    TRY(vm_launch(&options, &words, &run->vm));
+    progress_done();
+    return NULL;
+}
+
+/* One VM from its disks to the layer, unless WRITER is NULL. */
+static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, bool *ret_damaged)
+{
+    if (run->plan->needs_base)
+        TRY(base_disk_open(run->build->store, run->base, &run->disk));
+    TRY(launch(run));
+    TRY(use_base_disk(run, ret_damaged));
+    TRY(job_put(run->build->spec, run->base != NULL ? run->base->config : NULL, run->vm));
+    if (!run->build->is_followed)
+        TRY(confinement_enter(run->build, run->vm));
+    TRY(run_steps(run));
+    if (writer == NULL)
+        return NULL;
+    progress_start("pack");
+    TRY(vm_pack_layer(run->vm, layer_writer_sparse_sink(writer)));
+    progress_done();
+    return NULL;
+}
+
+struct error *guest_run_layer(struct guest_run *run, struct layer_writer *writer)
+{
+    bool damaged = false;
+    struct error *err = run_vm(run, writer, &damaged);
+
+    if (err == NULL || !damaged)
+        return err;
+    progress_note("the cached base disk is damaged (%s); making it again", err->message);
+    error_free(err);
+    base_disk_discard(run->build->store, &run->disk);
+    guest_run_end(run);
+    return run_vm(run, writer, &damaged);
+}
