@@ -199,8 +199,6 @@ static struct error *build_layer(struct build_state *state, struct layer_form_wa
     CLEANUP(freep) char *folder = NULL;
     const char *name;
 
-    if (state->plan.needs_vm)
-        vm_prepare(); /* before the threads of the layer's writer */
     TRY(output_temporaries(&state->build->output, &folder, &name));
     TRY(layer_writer_new(folder, name, wanted, &writer));
     if (state->plan.needs_vm) {
@@ -357,12 +355,13 @@ static struct error *run(struct build_state *state)
     if (makes_image(build))
         TRY(output_check(&build->output));
     TRY(open_base(state));
+    if (state->plan.needs_vm)
+        vm_prepare(); /* before the threads that check the base and write the layer */
     state->contents = contents_of(state);
     state->guest_run.base = state->base;
     remarks_show(state->spec, state->base != NULL ? state->base->config : NULL);
     if (makes_image(build))
         return make_output(state);
-    vm_prepare();
     return guest_run_layer(&state->guest_run, NULL);
 }
 

@@ -25,6 +25,7 @@ interrupt() {
 # In a shell without job control a background process ignores SIGINT, and so does all that it starts:
 # env restores the default, as a terminal has it.
 start_job() {
+    : > "$WORK/err" # or wait_for could find what the job before has written
     become_user env --default-signal=INT,TERM,HUP,PIPE "$VMBUILD" --spec job.json --output job.tar "$@" \
         > "$WORK/out" 2> "$WORK/err" < /dev/null &
     RUN_PID=$!
@@ -127,22 +128,30 @@ sleep 4
 read -r now rest < /proc/uptime
 echo "took $((${now%.*} - ${up%.*})) s"
 END
-start_job
-wait_for '^started'
-read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
-kill -TSTP "$RUN_PID"
-for _ in $(seq 100); do
-    ! in_state T "${group[@]}" || break
-    sleep 0.1
-done
-ok "SIGTSTP: all ${#group[@]} processes stop, QEMU included" in_state T "${group[@]}"
-ok "SIGTSTP: these are at least three" test "${#group[@]}" -ge 3
-sleep 20
-kill -CONT "$RUN_PID"
-finish
-exits 0 "SIGCONT: the build goes on"
-says "SIGCONT: the guest has not counted the pause" '^took ([4-9]|1[0-5]) s'
-leaves_nothing "SIGCONT"
+# suspend NAME OPTION...: suspends the job in its script, and lets it go on.
+suspend() {
+    local name=$1 group
+    shift
+    start_job "$@"
+    wait_for '^started'
+    read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
+    kill -TSTP "$RUN_PID"
+    for _ in $(seq 100); do
+        ! in_state T "${group[@]}" || break
+        sleep 0.1
+    done
+    ok "SIGTSTP, $name: all ${#group[@]} processes stop, QEMU included" in_state T "${group[@]}"
+    ok "SIGTSTP, $name: these are at least three" test "${#group[@]}" -ge 3
+    sleep 20
+    kill -CONT "$RUN_PID"
+    finish
+    exits 0 "SIGCONT, $name: the build goes on"
+    says "SIGCONT, $name: the guest has not counted the pause" '^took ([4-9]|1[0-5]) s'
+    leaves_nothing "SIGCONT, $name"
+}
+suspend "a VM that has booted" --no-cache
+run --spec job.json --output job.tar # saves the VM, unless that was done before
+suspend "a VM that was resumed"
 
 # Twice in a row, and ended while suspended.
 start_job
