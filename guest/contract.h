@@ -92,7 +92,7 @@
 
 /* Raised whenever the content of a base disk would differ for the same layers; part of its cache
  * key. */
-#define GUEST_BASE_FORMAT "5"
+#define GUEST_BASE_FORMAT "6"
 
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"

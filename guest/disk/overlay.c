@@ -22,7 +22,7 @@
 static int empty_work(struct fault *fault)
 {
     int work = open(GUEST_SCRATCH_WORK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = work < 0 || tree_empty(work, NULL)
+    int status = work < 0 || tree_empty(work)
                      ? fault_set(fault, errno, "empty '%s'", GUEST_SCRATCH_WORK)
                      : 0;
 

@@ -78,7 +78,7 @@ static int clean(int dev)
     while (status == 0 && (entry = readdir(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             !is_scripts_device(dev, entry->d_name))
-            status = tree_delete(dev, entry->d_name, NULL, 0);
+            status = tree_delete(dev, entry->d_name);
     if (stream != NULL)
         closedir(stream);
     return status;

@@ -204,7 +204,7 @@ static void stand_in_free(struct stand_in *stand_in)
 /* Creates the folder PATH afresh. Returns 0, or -1 with errno. */
 static int renew(const char *path)
 {
-    return tree_delete(AT_FDCWD, path, NULL, 0) || mkdir(path, 0755) ? -1 : 0;
+    return tree_delete(AT_FDCWD, path) || mkdir(path, 0755) ? -1 : 0;
 }
 
 int stand_ins_prepare(int root, struct stand_ins *ret, struct fault *fault)
@@ -466,10 +466,7 @@ int stand_ins_finish(struct stand_ins *stand_ins, struct fault *fault)
     if (status == 0)
         status = restore_all_copies(layer, stand_ins);
     if (status == 0)
-        status =
-            tree_delete(AT_FDCWD, STAND_INS_LAYER, NULL, 0) || tree_delete(AT_FDCWD, ASIDE, NULL, 0)
-                ? -1
-                : 0;
+        status = tree_delete(AT_FDCWD, STAND_INS_LAYER) || tree_delete(AT_FDCWD, ASIDE) ? -1 : 0;
     if (status)
         fault_set(fault, errno, "restore the files that stood in for the image's");
     if (layer >= 0)

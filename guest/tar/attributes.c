@@ -1,10 +1,13 @@
 #include "guest/tar/attributes.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#define FOLDER_MODE 0755 /* of one without an entry */
 
 int attributes_copy(int from, int to)
 {
@@ -28,4 +31,17 @@ int attributes_copy(int from, int to)
             return -1;
     }
     return 0;
+}
+
+int attributes_clear(int directory)
+{
+    char list[ATTRIBUTES_XATTR_MAX];
+    ssize_t length = flistxattr(directory, list, sizeof list);
+
+    if (length < 0)
+        return -1;
+    for (const char *key = list; key < list + length; key += strlen(key) + 1)
+        if (fremovexattr(directory, key) && errno != ENODATA && errno != EOPNOTSUPP)
+            return -1;
+    return fchown(directory, 0, 0) || fchmod(directory, FOLDER_MODE) ? -1 : 0;
 }

@@ -15,7 +15,6 @@
 #include "guest/tar/posix_acl.h"
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define FOLDER_MODE 0755 /* of one without an entry */
 
 /* Keeps a time for the directory PATH. LINKED: it leads through a symbolic link, which may be gone
  * before the time is set. */
@@ -81,9 +80,9 @@ static int push(struct folders *folders, int fd, bool linked)
     return 0;
 }
 
-int folders_open(struct folders *ret, int below)
+int folders_open(struct folders *ret, int below, struct seen *seen)
 {
-    *ret = (struct folders){.below = below};
+    *ret = (struct folders){.below = below, .seen = seen};
     int fd = open("/", OPEN_FOLDER);
 
     if (fd < 0)
@@ -154,30 +153,18 @@ static int open_below(const struct folders *folders, const char *path, uint64_t 
     return (int)syscall(SYS_openat2, folders->below, *path ? path : ".", &how, sizeof how);
 }
 
-/* Takes from the new directory FD what it has inherited: a group, S_ISGID, an ACL. Returns 0, or -1
- * with errno. */
-static int make_plain(int fd)
-{
-    static const char *const inherited[] = {POSIX_ACL_DEFAULT, POSIX_ACL_ACCESS};
-
-    for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++)
-        if (fremovexattr(fd, inherited[i]) && errno != ENODATA && errno != EOPNOTSUPP)
-            return -1;
-    return fchown(fd, 0, 0) || fchmod(fd, FOLDER_MODE) ? -1 : 0;
-}
-
-/* Makes the directory PATH, which is NAME in PARENT, like the one below, or plain, and keeps its
- * time. */
+/* Makes the directory PATH, which is NAME in PARENT, like the one below, or without what it has
+ * inherited: a group, S_ISGID, an ACL. Keeps its time. */
 static int make_folder(struct folders *folders, int parent, const char *name, const char *path)
 {
     struct stat made;
     struct stat model = {0};
 
-    if (mkdirat(parent, name, FOLDER_MODE))
+    if (mkdirat(parent, name, 0700))
         return -1;
     int fd = openat(parent, name, OPEN_FOLDER | O_NOFOLLOW);
     int below = fd < 0 ? -1 : open_below(folders, path, O_RDONLY | O_DIRECTORY);
-    int status = fd < 0 || make_plain(fd) || fstat(fd, &made) ||
+    int status = fd < 0 || attributes_clear(fd) || fstat(fd, &made) ||
                          (below >= 0 && (fstat(below, &model) || attributes_copy(below, fd))) ||
                          folder_times_keep(&folders->times, path, made.st_ino, model.st_mtim, true)
                      ? -1
@@ -228,22 +215,44 @@ static int keep_present_time(struct folders *folders, const char *path)
                : 0;
 }
 
+/* The layer has put NAME into the directory with this inode number. */
+static int see(const struct folders *folders, uint64_t inode, const char *name)
+{
+    return folders->seen != NULL ? seen_add(folders->seen, inode, name) : 0;
+}
+
+/* Makes the directory PATH, below the root, unless it is there. *INODE is the number of the one
+ * that holds it, and then its own. */
+static int make_part(struct folders *folders, const char *path, uint64_t *inode)
+{
+    int root = folders->open[0].fd;
+    const char *slash = strrchr(path, '/');
+    struct stat status;
+
+    if (make_folder(folders, root, path, path)
+            ? errno != EEXIST || keep_present_time(folders, path)
+            : see(folders, *inode, slash != NULL ? slash + 1 : path))
+        return -1;
+    if (fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW))
+        return -1;
+    *inode = status.st_ino;
+    return 0;
+}
+
 /* Makes the directory that the dangling symbolic link PATH points to, with all that is missing on
  * the way to it, as containerd and umoci do. */
 static int make_link_target(struct folders *folders, const char *path)
 {
     struct path target = {0};
-    int root = folders->open[0].fd;
-    int status = path_resolve(root, path, &target);
+    uint64_t inode = folders->open[0].inode;
+    int status = path_resolve(folders->open[0].fd, path, &target);
 
     for (size_t end = 0; status == 0 && end < target.length; end++) {
         end += strcspn(target.bytes + end, "/");
         char rest = target.bytes[end];
 
         target.bytes[end] = '\0';
-        status = make_folder(folders, root, target.bytes, target.bytes);
-        if (status && errno == EEXIST)
-            status = keep_present_time(folders, target.bytes);
+        status = make_part(folders, target.bytes, &inode);
         target.bytes[end] = rest;
     }
     int cause = errno;
@@ -256,12 +265,13 @@ static int make_link_target(struct folders *folders, const char *path)
 /* Makes the directory NAME in the last open one, or a link to one; PATH is its path. */
 static int make(struct folders *folders, const char *name, const char *path)
 {
-    int top = folders->open[folders->count - 1].fd;
+    const struct folder *top = &folders->open[folders->count - 1];
 
-    if (make_link(folders, top, name, path) == 0 ||
-        (make_folder(folders, top, name, path) && errno == EEXIST))
+    if (make_link(folders, top->fd, name, path) == 0)
         return make_link_target(folders, path);
-    return 0;
+    if (make_folder(folders, top->fd, name, path) == 0)
+        return see(folders, top->inode, name);
+    return errno == EEXIST ? make_link_target(folders, path) : -1;
 }
 
 /* Opens NAME in the directory TOP. *RET_LINKED: it is a symbolic link to one. */
@@ -273,13 +283,13 @@ static int open_folder(int top, const char *name, bool *ret_linked)
     return *ret_linked ? openat(top, name, OPEN_FOLDER) : fd;
 }
 
-/* Deletes NAME in the last open directory, a file or a link to one, unless SEEN has it. Returns 0,
- * or -1 with errno. */
-static int make_room(const struct folders *folders, const char *name, const struct seen *seen)
+/* Deletes NAME in the last open directory, a file or a link to one, unless the layer has put it
+ * there. Returns 0, or -1 with errno. */
+static int make_room(const struct folders *folders, const char *name)
 {
     const struct folder *top = &folders->open[folders->count - 1];
 
-    if (seen != NULL && !seen_has(seen, top->inode, name))
+    if (folders->seen != NULL && !seen_has(folders->seen, top->inode, name))
         return unlinkat(top->fd, name, 0);
     errno = ENOTDIR;
     return -1;
@@ -287,15 +297,14 @@ static int make_room(const struct folders *folders, const char *name, const stru
 
 /* Opens NAME in the last open directory; if it is missing and CREATE is set, makes it. A file that
  * may give way is as good as missing. */
-static int open_or_make(struct folders *folders, const char *name, bool create,
-                        const struct seen *seen, bool *ret_linked)
+static int open_or_make(struct folders *folders, const char *name, bool create, bool *ret_linked)
 {
     int top = folders->open[folders->count - 1].fd;
     int fd = open_folder(top, name, ret_linked);
     struct path path = {0};
 
     if (fd >= 0 || !create || (errno != ENOENT && errno != ENOTDIR) ||
-        (errno == ENOTDIR && make_room(folders, name, seen)))
+        (errno == ENOTDIR && make_room(folders, name)))
         return fd;
     int status = path_push(&path, path_text(&folders->path)) || path_push(&path, name) ||
                          make(folders, name, path_text(&path))
@@ -309,16 +318,15 @@ static int open_or_make(struct folders *folders, const char *name, bool create,
 }
 
 /* Descends into the directory NAME of the last open one. */
-static int descend(struct folders *folders, const char *name, bool create, struct seen *seen)
+static int descend(struct folders *folders, const char *name, bool create)
 {
     bool linked;
-    int fd = open_or_make(folders, name, create, seen, &linked);
+    int fd = open_or_make(folders, name, create, &linked);
 
     if (fd < 0)
         return -1;
     linked = linked || folders->open[folders->count - 1].linked;
-    if ((create && seen != NULL && seen_add(seen, folders->open[folders->count - 1].inode, name)) ||
-        path_push(&folders->path, name) || push(folders, fd, linked)) {
+    if (path_push(&folders->path, name) || push(folders, fd, linked)) {
         close(fd);
         cut(folders, folders->count);
         errno = ENOMEM;
@@ -328,7 +336,7 @@ static int descend(struct folders *folders, const char *name, bool create, struc
 }
 
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
-                                    struct seen *seen, const char **ret_name)
+                                    const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
     size_t length = slash != NULL ? (size_t)(slash - path) : 0;
@@ -348,7 +356,7 @@ const struct folder *folders_parent(struct folders *folders, const char *path, b
         }
         memcpy(name, path + at, part);
         name[part] = '\0';
-        if (descend(folders, name, create, seen))
+        if (descend(folders, name, create))
             return NULL;
         at += part;
     }

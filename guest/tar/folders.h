@@ -28,6 +28,7 @@ struct folder {
 
 struct folders {
     int below;           /* the root of a tree below this one, or -1: see folders_open */
+    struct seen *seen;   /* of this layer; NULL: there is none below it */
     struct folder *open; /* [0] is the root */
     size_t count;
     size_t room;
@@ -37,17 +38,17 @@ struct folders {
 
 /* Starts at the root directory of the process. Unless BELOW, the root of another tree, is -1, a
  * missing directory is made as overlayfs copies it up: with the metadata and the mtime of the one
- * there, or as the symbolic link that is there. BELOW stays the caller's. Returns 0, or -1 with
- * errno. */
-int folders_open(struct folders *ret, int below);
+ * there, or as the symbolic link that is there. SEEN, which may be NULL, are the names that a layer
+ * has put into the tree over lower layers. Both stay the caller's. Returns 0, or -1 with errno. */
+int folders_open(struct folders *ret, int below, struct seen *seen);
 
 /* Returns the directory that holds the last component of PATH, valid until the next call, or NULL
  * with errno: ENOENT unless CREATE, ENOTDIR, ... *RET_NAME is that component, in PATH. If CREATE is
- * set, missing directories are made (0755, mtime 0, unless there is a tree below), and all on the
- * way are added to SEEN (may be NULL). With SEEN, a file that is in the way of one, or a link to
- * such a file, gives way to it unless SEEN has it: in Docker, too, those of lower layers do. */
+ * set, missing directories are made (0755, mtime 0, unless there is a tree below) and added to what
+ * was seen. A file of a lower layer that is in the way of one, or a link to such a file, gives way
+ * to it, as in Docker. */
 const struct folder *folders_parent(struct folders *folders, const char *path, bool create,
-                                    struct seen *seen, const char **ret_name);
+                                    const char **ret_name);
 
 /* Forgets the open directories: they, or links that led to them, may have been deleted. */
 void folders_forget(struct folders *folders);

@@ -2,70 +2,48 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/tar/names.h"
 #include "guest/tar/path.h"
 
-static int empty(int directory, const struct seen *seen, unsigned depth);
+static int empty(int directory, unsigned int depth);
 
-/* Deletes the directory NAME, or what SEEN does not keep of it. */
-static int delete_folder(int directory, const char *name, const struct seen *seen, bool kept,
-                         unsigned depth)
+static int delete_folder(int directory, const char *name, unsigned int depth)
 {
     int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0)
         return -1;
-    int status = empty(fd, kept ? seen : NULL, depth + 1);
+    int status = empty(fd, depth + 1);
     int cause = errno;
 
     close(fd);
-    if (status) {
-        errno = cause;
-        return -1;
-    }
-    return kept ? 0 : unlinkat(directory, name, AT_REMOVEDIR);
+    errno = cause;
+    return status ? -1 : unlinkat(directory, name, AT_REMOVEDIR);
 }
 
-static int delete_name(int directory, const char *name, const struct seen *seen, uint64_t folder,
-                       unsigned depth)
+static int delete_name(int directory, const char *name, unsigned int depth)
 {
-    bool kept = seen != NULL && seen_has(seen, folder, name);
-
-    if (!kept && unlinkat(directory, name, 0) == 0)
+    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (!kept && errno == ENOENT)
-        return 0;
-    if (!kept && errno != EISDIR && errno != EPERM)
-        return -1;
-    struct stat status;
-
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? 0 : -1;
-    if (!S_ISDIR(status.st_mode)) {
-        errno = EPERM;
-        return kept ? 0 : -1;
-    }
-    return delete_folder(directory, name, seen, kept, depth);
+    return errno == EISDIR || errno == EPERM ? delete_folder(directory, name, depth) : -1;
 }
 
-static int empty(int directory, const struct seen *seen, unsigned depth)
+static int empty(int directory, unsigned int depth)
 {
+    struct names names;
+
     if (depth > PATH_DEPTH_MAX) {
         errno = ELOOP;
         return -1;
     }
-    struct stat folder;
-    struct names names;
-
-    if (fstat(directory, &folder) || names_read(directory, &names))
+    if (names_read(directory, &names))
         return -1;
     int status = 0;
 
     for (size_t i = 0; status == 0 && i < names.count; i++)
-        status = delete_name(directory, names.items[i].text, seen, folder.st_ino, depth);
+        status = delete_name(directory, names.items[i].text, depth);
     int cause = errno;
 
     names_free(&names);
@@ -73,12 +51,12 @@ static int empty(int directory, const struct seen *seen, unsigned depth)
     return status;
 }
 
-int tree_delete(int directory, const char *name, const struct seen *seen, uint64_t folder)
+int tree_delete(int directory, const char *name)
 {
-    return delete_name(directory, name, seen, folder, 0);
+    return delete_name(directory, name, 0);
 }
 
-int tree_empty(int directory, const struct seen *seen)
+int tree_empty(int directory)
 {
-    return empty(directory, seen, 0);
+    return empty(directory, 0);
 }

@@ -9,6 +9,7 @@
 
 #include "guest/tar/charset.h"
 #include "guest/tar/path.h"
+#include "guest/tar/purge.h"
 #include "guest/tar/tree.h"
 #include "guest/tar/unpack_metadata.h"
 #include "guest/tar/unpack_target.h"
@@ -59,7 +60,7 @@ static int make_opaque_folder(struct unpacking *unpacking, const char *path)
         return parent == NULL ? -1 : 0;
     }
     *slash = '\0';
-    const struct folder *above = folders_parent(folders, parent, false, NULL, &name);
+    const struct folder *above = folders_parent(folders, parent, false, &name);
     bool replace = above != NULL && fstatat(above->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                    !S_ISDIR(status.st_mode) && !seen_has(&unpacking->seen, above->inode, name);
     int result = replace && unlinkat(above->fd, name, 0) ? -1 : 0;
@@ -68,7 +69,7 @@ static int make_opaque_folder(struct unpacking *unpacking, const char *path)
     free(parent);
     errno = cause;
     if (replace && result == 0)
-        result = folders_parent(folders, path, true, &unpacking->seen, &name) == NULL ? -1 : 0;
+        result = folders_parent(folders, path, true, &name) == NULL ? -1 : 0;
     return result;
 }
 
@@ -87,12 +88,12 @@ static int apply_whiteout(struct unpacking *unpacking, const char *path, const c
     if (opaque && make_opaque_folder(unpacking, path))
         return unpacking_fail(unpacking, path);
     const char *last;
-    const struct folder *folder = folders_parent(&unpacking->folders, path, false, NULL, &last);
+    const struct folder *folder = folders_parent(&unpacking->folders, path, false, &last);
 
     if (folder == NULL)
         return errno == ENOENT || errno == ENOTDIR ? 0 : unpacking_fail(unpacking, path);
-    int status = opaque ? tree_empty(folder->fd, &unpacking->seen)
-                        : tree_delete(folder->fd, hidden, &unpacking->seen, folder->inode);
+    int status =
+        opaque ? purge_children(&unpacking->folders) : purge_name(&unpacking->folders, hidden);
 
     if (status)
         return unpacking_fail(unpacking, path);
@@ -119,7 +120,7 @@ static int drop_aufs_links(struct unpacking *unpacking)
 {
     folders_forget(&unpacking->folders);
     return unpacking->has_aufs_links &&
-                   tree_delete(unpacking->folders.open[0].fd, WHITEOUT_AUFS_LINKS, NULL, 0)
+                   tree_delete(unpacking->folders.open[0].fd, WHITEOUT_AUFS_LINKS)
                ? unpacking_fail(unpacking, WHITEOUT_AUFS_LINKS)
                : 0;
 }
@@ -136,7 +137,7 @@ static bool is_overlay_whiteout(const struct unpacking *unpacking, const struct 
 /* Deletes what is at TARGET. */
 static int hide(struct unpacking *unpacking, const struct target *target)
 {
-    if (tree_delete(target->folder->fd, target->name, NULL, 0))
+    if (tree_delete(target->folder->fd, target->name))
         return unpacking_fail(unpacking, target->path);
     folders_forget(&unpacking->folders);
     return 0;
@@ -161,12 +162,11 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
     if (unpacking->kind != UNPACK_CONTENTS &&
         strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
         return apply_whiteout(unpacking, path, name);
-    struct seen *seen = unpacking->kind == UNPACK_LAYER ? &unpacking->seen : NULL;
-
-    target.folder = folders_parent(&unpacking->folders, path, true, seen, &target.name);
+    target.folder = folders_parent(&unpacking->folders, path, true, &target.name);
     if (target.folder == NULL)
         return unpacking_fail(unpacking, path);
-    if (seen != NULL && seen_add(seen, target.folder->inode, target.name))
+    if (unpacking->kind == UNPACK_LAYER &&
+        seen_add(&unpacking->seen, target.folder->inode, target.name))
         return unpacking_fail(unpacking, path);
     if (link == NULL && is_overlay_whiteout(unpacking, &target))
         return hide(unpacking, &target);
@@ -243,7 +243,7 @@ static int unpack_tar(int source, enum unpack_kind kind, int base, struct fault 
     unpacking.archive = archive_read_new();
     unpacking.block = aligned_alloc(READ_ALIGNMENT, READ_SIZE);
     if (unpacking.archive == NULL || unpacking.block == NULL ||
-        folders_open(&unpacking.folders, base)) {
+        folders_open(&unpacking.folders, base, kind == UNPACK_LAYER ? &unpacking.seen : NULL)) {
         free(unpacking.block);
         archive_read_free(unpacking.archive);
         return fault_set(fault, errno, "open the tree");

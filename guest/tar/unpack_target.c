@@ -26,7 +26,7 @@ static int make_room(const struct target *target, bool *ret_stays)
         *ret_stays = true;
         return 0;
     }
-    return tree_delete(target->folder->fd, target->name, NULL, 0);
+    return tree_delete(target->folder->fd, target->name);
 }
 
 /* Whether the bytes are a run of zeros that is better left a hole, as of a lastlog. */

@@ -16,12 +16,14 @@ cat > "$WORK/lower" <<'END'
 {"path": "file", "data": "x"}, {"path": "to-file", "type": "link", "to": "usr/lib/old"},
 {"path": "real", "type": "dir"}, {"path": "real/x", "data": "x"}, {"path": "opaque", "type": "link", "to": "real"},
 {"path": "opaque-file", "data": "x"},
+{"path": "over", "type": "dir"}, {"path": "over/in", "type": "dir", "mode": "700", "uid": 7}, {"path": "over/in/old", "data": "o"},
 {"path": "d", "type": "dir"}, {"path": "d/x", "data": "x"}, {"path": "d/y", "data": "y"}, {"path": "z", "data": "z"}
 END
 cat > "$WORK/upper" <<'END'
 {"path": "file/below", "data": "b"}, {"path": "to-file/below", "data": "b"},
 {"path": "opaque/.wh..wh..opq"}, {"path": "opaque", "type": "dir"}, {"path": "opaque/y", "data": "y"},
 {"path": "opaque-file/.wh..wh..opq"},
+{"path": "over/in/new", "data": "n"}, {"path": "over/.wh..wh..opq"},
 {"path": "d/.wh..wh.x"}, {"path": "d/.wh..wh.folder/x", "data": "x"},
 {"path": "d/x", "type": "char"}, {"path": "z", "type": "char"}, {"path": "new", "type": "char"}
 END
@@ -50,11 +52,15 @@ agree() {
     tar -C "$WORK/$1.d" -xpf "$WORK/$1.rootfs"
     build_script "$1-guest" "{\"name\": \"x\", \"fromImage\": \"$1.tar\", \"env\": {\"PATH\": \"/bin\"}}" <<'END'
 cd / && find . -xdev ! -type d ! -path './bin/*' -exec stat -c 'TREE %A %h %Y %s %n' {} +
+find ./over -type d -exec stat -c 'TREE %A %u %n' {} +
 END
     exits 0 "$1: the guest"
     is "$1: the guest sees what export writes" \
         "$(sed -n 's,^TREE \(.*\) \./,\1 ,p' "$WORK/err" | LC_ALL=C sort)" \
-        "$(cd "$WORK/$1.d" && find . -mindepth 1 ! -type d ! -path './bin/*' -printf '%P\0' | xargs -0 stat -c '%A %h %Y %s %n' | LC_ALL=C sort)"
+        "$(cd "$WORK/$1.d" && {
+            find . -mindepth 1 ! -type d ! -path './bin/*' -printf '%P\0' | xargs -0 stat -c '%A %h %Y %s %n'
+            find over -type d -exec stat -c '%A %u %n' {} +
+        } | LC_ALL=C sort)"
 }
 
 agree odd
@@ -67,7 +73,7 @@ docker rmi --force "${loaded#*: }" > /dev/null
 is "odd: Docker has the same tree" "$(names_of "$WORK/odd.rootfs")" "$(names_of "$WORK/docker.tar")"
 
 agree links
-is "links: through symlinks, and of AUFS" "$(names_of "$WORK/links.rootfs" | grep -vE ' (d|real|opaque|file|z)' | sed 's/^[^ ]* //' | LC_ALL=C sort)" "a
+is "links: through symlinks, and of AUFS" "$(names_of "$WORK/links.rootfs" | grep -vE ' (d|real|opaque|over|file|z)' | sed 's/^[^ ]* //' | LC_ALL=C sort)" "a
 b link to a
 lib -> usr/lib
 to-file -> usr/lib/old

@@ -99,7 +99,7 @@ static int remove_folder(void **state)
 
     assert_true(length > 0);
     path[length] = '\0';
-    assert_int_equal(tree_empty(*fd, NULL), 0);
+    assert_int_equal(tree_empty(*fd), 0);
     assert_int_equal(rmdir(path), 0);
     close(*fd);
     free(fd);
@@ -181,33 +181,6 @@ static void make_file(int folder, const char *path)
     close(fd);
 }
 
-static void test_emptying_keeps_what_was_seen(void **state)
-{
-    int root = *(int *)*state;
-    struct seen seen = {0};
-    struct stat status, folder;
-
-    assert_int_equal(mkdirat(root, "kept", 0755), 0);
-    assert_int_equal(mkdirat(root, "gone", 0755), 0);
-    make_file(root, "kept/new");
-    make_file(root, "kept/old");
-    make_file(root, "gone/old");
-    make_file(root, "new");
-    assert_int_equal(symlinkat("/", root, "link"), 0);
-    assert_int_equal(fstat(root, &status), 0);
-    assert_int_equal(fstatat(root, "kept", &folder, 0), 0);
-    assert_int_equal(seen_add(&seen, status.st_ino, "new"), 0);
-    assert_int_equal(seen_add(&seen, status.st_ino, "kept"), 0);
-    assert_int_equal(seen_add(&seen, folder.st_ino, "new"), 0);
-    assert_int_equal(tree_empty(root, &seen), 0);
-    assert_int_equal(faccessat(root, "new", F_OK, 0), 0);
-    assert_int_equal(faccessat(root, "kept/new", F_OK, 0), 0);
-    assert_int_equal(faccessat(root, "kept/old", F_OK, 0), -1);
-    assert_int_equal(faccessat(root, "gone", F_OK, 0), -1);
-    assert_int_equal(faccessat(root, "link", F_OK, AT_SYMLINK_NOFOLLOW), -1);
-    seen_free(&seen);
-}
-
 static void test_parents_are_below_the_root(void **state)
 {
     int root = *(int *)*state;
@@ -250,7 +223,6 @@ int main(void)
         IN_FOLDER(test_resolve_stays_in_the_root),
         cmocka_unit_test(test_names_are_in_the_order_of_whole_paths),
         cmocka_unit_test(test_seen_names),
-        IN_FOLDER(test_emptying_keeps_what_was_seen),
         IN_FOLDER(test_parents_are_below_the_root),
     };
 

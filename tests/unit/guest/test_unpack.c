@@ -127,6 +127,19 @@ static void add_link(struct buffer *tar, const char *name, char type, const char
                       (struct tar_block){.name = name, .mode = 0777, .type = type, .link = target});
 }
 
+/* Compares the tree, as lines "NAME[->TARGET] LINKS" of all but directories' links. */
+static void expect_tree(const char *lines)
+{
+    char *command =
+        xasprintf("test \"$(cd tree && find . -mindepth 1 '(' -type d -printf '%%P/\\n' "
+                  "-o -type l -printf '%%P->%%l\\n' -o -printf '%%P %%n\\n' ')' | "
+                  "LC_ALL=C sort)\" = '%s'",
+                  lines);
+
+    run(command);
+    free(command);
+}
+
 /* Whatever links say, nothing leaves the tree: there, absolute ones and '..' end at its root. */
 static void test_links_stay_inside(void **state)
 {
@@ -183,6 +196,61 @@ static void test_whiteouts(void **state)
     run("test -f tree/a/kept");
 }
 
+/* A directory of a lower layer that holds something of this layer stays, but its metadata was the
+ * lower layer's. With an entry in this layer it keeps what that says. */
+static void test_directories_under_whiteouts_become_plain(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("cd tree && mkdir -p o/in/deep o/gone/deep o/own w/in t real/in && ln -s real link && "
+        "ln -s / o/up && touch o/in/old o/gone/deep/old o/own/old w/in/old t/old real/old && "
+        "chmod -R 2700 o w t real && chown -hR 7:8 o w t real && setfattr -n user.a -v 1 o/in && "
+        "touch -d @1000 o o/in o/own w w/in t real real/in");
+    add_file(&tar, "o/in/deep/new", "n");
+    add_file(&tar, "o/new", "n");
+    tar_blocks_header(&tar, (struct tar_block){
+                                .name = "o/own/", .mode = 0711, .uid = 5, .mtime = 9, .type = '5'});
+    add_file(&tar, "o/own/new", "n");
+    add_file(&tar, "o/.wh..wh..opq", "");
+    add_file(&tar, "w/in/new", "n");
+    add_file(&tar, ".wh.w", "");
+    add_file(&tar, "t/new", "n");
+    add_file(&tar, "link/in/new", "n");
+    add_file(&tar, "link/.wh.in", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test \"$(cd tree && find * ! -type l ! -name old -printf '%p %m %U:%G %T@\\n' | "
+        "sed 's/[.]0*$//' | LC_ALL=C sort)\" = 'o 2700 7:8 1000\n"
+        "o/in 755 0:0 0\no/in/deep 755 0:0 0\no/in/deep/new 644 0:0 0\no/new 644 0:0 0\n"
+        "o/own 711 5:0 9\no/own/new 644 0:0 0\n"
+        "real 2700 7:8 1000\nreal/in 755 0:0 0\nreal/in/new 644 0:0 0\n"
+        "t 2700 7:8 1000\nt/new 644 0:0 0\n"
+        "w 755 0:0 0\nw/in 755 0:0 0\nw/in/new 644 0:0 0'");
+    run("test \"$(cd tree && find * -name old -o -type l | LC_ALL=C sort)\" = "
+        "'link\nreal/old\nt/old'");
+    run("! getfattr -d tree/o/in | grep .");
+}
+
+/* What a layer has put below a symlink is its target's: the symlink itself is a lower layer's. */
+static void test_whiteouts_of_links_that_were_followed(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("cd tree && mkdir real real/deep && chmod 700 real && ln -s real a && ln -s real b && "
+        "ln -s made/here c && touch real/old");
+    add_file(&tar, "a/new", "n");
+    add_file(&tar, "b/new2", "n");
+    add_file(&tar, "c/new", "n");
+    add_file(&tar, "b/.wh..wh..opq", "");
+    add_file(&tar, ".wh..wh..opq", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    expect_tree("b/\nmade/\nmade/here/\nmade/here/new 1\nreal/\nreal/new 1\nreal/new2 1");
+    run("test \"$(stat -c %a tree/real)\" = 755");
+}
+
 /* A directory opened through a link is not what the link's name means once the link is hidden. */
 static void test_whiteout_of_a_link_on_the_way(void **state)
 {
@@ -197,19 +265,6 @@ static void test_whiteout_of_a_link_on_the_way(void **state)
     expect_unpacked(&tar, UNPACK_LAYER);
     run("test -d tree/link && ! test -L tree/link && test -f tree/link/new && "
         "test -z \"$(ls -A tree/folder)\"");
-}
-
-/* Compares the tree, as lines "NAME[->TARGET] LINKS" of all but directories' links. */
-static void expect_tree(const char *lines)
-{
-    char *command =
-        xasprintf("test \"$(cd tree && find . -mindepth 1 '(' -type d -printf '%%P/\\n' "
-                  "-o -type l -printf '%%P->%%l\\n' -o -printf '%%P %%n\\n' ')' | "
-                  "LC_ALL=C sort)\" = '%s'",
-                  lines);
-
-    run(command);
-    free(command);
 }
 
 /* These agree with the cases of the same names in test_export.c. */
@@ -527,6 +582,8 @@ int main(void)
         TEST(test_zeros_become_holes),
         TEST(test_damaged_tar),
         TEST(test_whiteout_of_a_link_on_the_way),
+        TEST(test_directories_under_whiteouts_become_plain),
+        TEST(test_whiteouts_of_links_that_were_followed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

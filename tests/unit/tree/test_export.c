@@ -184,6 +184,31 @@ static void test_opaque_wherever_it_stands(void **state)
     expect(image, "o/ 755\no/last=l\no/sub/ 755\no/sub/upper=u\n");
 }
 
+/* What a layer has put below a symlink is its target's: the symlink itself is a lower layer's. And a
+ * directory that stays for it has the metadata of none of the layers. */
+static void test_whiteouts_of_links_that_were_followed(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    add_folder(&layer, "real");
+    add_file(&layer, "real/old", "");
+    add_folder(&layer, "real/deep");
+    add_link(&layer, '2', "a", "real");
+    add_link(&layer, '2', "b", "real");
+    add_link(&layer, '2', "c", "made/here");
+    add_layer(image, &layer);
+    add_file(&layer, "a/new", "n");
+    add_file(&layer, "b/new2", "n");
+    add_file(&layer, "c/new", "n");
+    add_file(&layer, "b/.wh..wh..opq", "");
+    add_file(&layer, ".wh..wh..opq", "");
+    add_layer(image, &layer);
+    expect(image, "b/ 755\nmade/ 755\nmade/here/ 755\nmade/here/new=n\nreal/ 755\nreal/new=n\n"
+                  "real/new2=n\n");
+}
+
 static void test_kinds_replace_one_another(void **state)
 {
     struct image *image = new_image();
@@ -514,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_sorted_with_parents_first),
         cmocka_unit_test(test_whiteouts_remove_lower_layers_only),
         cmocka_unit_test(test_opaque_wherever_it_stands),
+        cmocka_unit_test(test_whiteouts_of_links_that_were_followed),
         cmocka_unit_test(test_kinds_replace_one_another),
         cmocka_unit_test(test_hard_links),
         cmocka_unit_test(test_hard_link_outlives_its_target),
