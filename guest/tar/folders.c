@@ -16,29 +16,34 @@
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-/* Keeps a time for the directory PATH. LINKED: it leads through a symbolic link, which may be gone
- * before the time is set. */
-static int keep_time(struct folders *folders, const char *path, bool linked, uint64_t inode,
-                     struct timespec mtime, bool replace)
+/* The path of the last open directory, in which there are no symbolic links. */
+static const char *last_path(const struct folders *folders)
 {
-    struct path real = {0};
+    const struct folder *last = &folders->open[folders->count - 1];
 
-    if (!linked)
-        return folder_times_keep(&folders->times, path, inode, mtime, replace);
-    bool found = path_resolve(folders->open[0].fd, path, &real) == 0; /* else it is too long */
-    int status =
-        folder_times_keep(&folders->times, found ? path_text(&real) : path, inode, mtime, replace);
-    int cause = errno;
-
-    path_free(&real);
-    errno = cause;
-    return status;
+    return last->real != NULL ? last->real : path_text(&folders->path);
 }
 
-int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
+/* Returns the path of NAME in the last open directory, likewise but for NAME itself, to be freed;
+ * NULL: memory is short. */
+static char *path_below(const struct folders *folders, const char *name)
+{
+    struct path path = {0};
+
+    if (path_push(&path, last_path(folders)) == 0 && path_push(&path, name) == 0)
+        return path.bytes;
+    path_free(&path);
+    return NULL;
+}
+
+int folders_set_time(struct folders *folders, const char *name, uint64_t inode,
                      struct timespec mtime)
 {
-    return keep_time(folders, path, folders->open[folders->count - 1].linked, inode, mtime, true);
+    char *path = path_below(folders, name);
+    int status = path == NULL ? -1 : folder_times_keep(&folders->times, path, inode, mtime, true);
+
+    free(path);
+    return status;
 }
 
 int folders_apply_times(struct folders *folders, const char **ret_path)
@@ -52,9 +57,11 @@ static bool is_inherited(int fd, const struct stat *status)
     return (status->st_mode & S_ISGID) != 0 || fgetxattr(fd, POSIX_ACL_DEFAULT, NULL, 0) > 0;
 }
 
-/* Pushes the directory FD, whose path is folders->path, on the open ones. */
-static int push(struct folders *folders, int fd, bool linked)
+/* Pushes the directory FD, whose path is folders->path, on the open ones; REAL is its member of that
+ * name. */
+static int push(struct folders *folders, int fd, char *real)
 {
+    const char *path = real != NULL ? real : path_text(&folders->path);
     struct stat status;
 
     if (fstat(fd, &status))
@@ -68,13 +75,13 @@ static int push(struct folders *folders, int fd, bool linked)
         folders->open = open;
         folders->room = room;
     }
-    if (keep_time(folders, path_text(&folders->path), linked, status.st_ino, status.st_mtim, false))
+    if (folder_times_keep(&folders->times, path, status.st_ino, status.st_mtim, false))
         return -1;
     folders->open[folders->count++] = (struct folder){
         .fd = fd,
         .inode = status.st_ino,
         .inherits = is_inherited(fd, &status),
-        .linked = linked,
+        .real = real,
         .end = folders->path.length,
     };
     return 0;
@@ -87,7 +94,7 @@ int folders_open(struct folders *ret, int below, struct seen *seen)
 
     if (fd < 0)
         return -1;
-    if (push(ret, fd, false)) {
+    if (push(ret, fd, NULL)) {
         int cause = errno;
 
         close(fd);
@@ -109,11 +116,19 @@ int folders_read_root(struct folders *folders)
     return 0;
 }
 
+static void close_last(struct folders *folders)
+{
+    struct folder *last = &folders->open[--folders->count];
+
+    close(last->fd);
+    free(last->real);
+}
+
 /* Closes all open directories but the first COUNT. */
 static void cut(struct folders *folders, size_t count)
 {
     while (folders->count > count)
-        close(folders->open[--folders->count].fd);
+        close_last(folders);
     path_cut(&folders->path, folders->open[count - 1].end);
 }
 
@@ -301,32 +316,49 @@ static int open_or_make(struct folders *folders, const char *name, bool create, 
 {
     int top = folders->open[folders->count - 1].fd;
     int fd = open_folder(top, name, ret_linked);
-    struct path path = {0};
 
     if (fd >= 0 || !create || (errno != ENOENT && errno != ENOTDIR) ||
         (errno == ENOTDIR && make_room(folders, name)))
         return fd;
-    int status = path_push(&path, path_text(&folders->path)) || path_push(&path, name) ||
-                         make(folders, name, path_text(&path))
-                     ? -1
-                     : 0;
+    char *path = path_below(folders, name);
+    int status = path == NULL || make(folders, name, path) ? -1 : 0;
     int cause = errno;
 
-    path_free(&path);
+    free(path);
     errno = cause;
     return status ? -1 : open_folder(top, name, ret_linked);
+}
+
+/* Finds the path without symbolic links of the directory NAME in the last open one, where it is one
+ * if LINKED: to be freed, or NULL if it is the path that led there. Returns 0, or -1 if memory is
+ * short. */
+static int find_real(const struct folders *folders, const char *name, bool linked, char **ret)
+{
+    struct path found = {0};
+
+    *ret = NULL;
+    if (!linked && folders->open[folders->count - 1].real == NULL)
+        return 0;
+    *ret = path_below(folders, name);
+    if (*ret != NULL && linked && path_resolve(folders->open[0].fd, *ret, &found) == 0) {
+        free(*ret);
+        *ret = found.bytes != NULL ? found.bytes : strdup("");
+    } /* else it is too long */
+    return *ret == NULL ? -1 : 0;
 }
 
 /* Descends into the directory NAME of the last open one. */
 static int descend(struct folders *folders, const char *name, bool create)
 {
     bool linked;
+    char *real = NULL;
     int fd = open_or_make(folders, name, create, &linked);
 
     if (fd < 0)
         return -1;
-    linked = linked || folders->open[folders->count - 1].linked;
-    if (path_push(&folders->path, name) || push(folders, fd, linked)) {
+    if (find_real(folders, name, linked, &real) || path_push(&folders->path, name) ||
+        push(folders, fd, real)) {
+        free(real);
         close(fd);
         cut(folders, folders->count);
         errno = ENOMEM;
@@ -367,7 +399,7 @@ const struct folder *folders_parent(struct folders *folders, const char *path, b
 void folders_close(struct folders *folders)
 {
     while (folders->count > 0)
-        close(folders->open[--folders->count].fd);
+        close_last(folders);
     folder_times_free(&folders->times);
     free(folders->open);
     path_free(&folders->path);

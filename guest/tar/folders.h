@@ -22,8 +22,8 @@ struct folder {
     int fd;
     uint64_t inode;
     bool inherits; /* new names in it inherit its group or its default ACL */
-    bool linked;   /* its path leads through a symbolic link */
-    size_t end;    /* length of its path */
+    char *real;    /* its path without symbolic links, NULL if the path that led here has none */
+    size_t end;    /* length of that path */
 };
 
 struct folders {
@@ -57,9 +57,9 @@ void folders_forget(struct folders *folders);
  * set. Returns 0, or -1 with errno. */
 int folders_read_root(struct folders *folders);
 
-/* Remembers that the directory PATH, whose inode number is INODE, gets MTIME in the end. Returns 0,
- * or -1 if memory is short. */
-int folders_set_time(struct folders *folders, const char *path, uint64_t inode,
+/* Remembers that the directory NAME, a path below the one that folders_parent returned, gets MTIME
+ * in the end; INODE is its inode number. Returns 0, or -1 if memory is short. */
+int folders_set_time(struct folders *folders, const char *name, uint64_t inode,
                      struct timespec mtime);
 
 /* Sets all these times. Returns 0, or -1 with errno and *RET_PATH. */

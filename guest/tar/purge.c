@@ -17,7 +17,7 @@ struct place {
 
 struct purge {
     struct folders *folders;
-    struct path path; /* of the directory */
+    struct path path; /* of the directory at hand, below the one where it started */
 };
 
 static int purge_place(struct purge *purge, struct place place);
@@ -101,10 +101,7 @@ static int purge(struct folders *folders, const char *name)
     const struct folder *last = &folders->open[folders->count - 1];
     struct place place = {last->fd, last->inode, 0};
     struct purge purge = {.folders = folders};
-    int result = path_push(&purge.path, path_text(&folders->path));
-
-    if (result == 0)
-        result = name != NULL ? purge_entry(&purge, place, name) : purge_place(&purge, place);
+    int result = name != NULL ? purge_entry(&purge, place, name) : purge_place(&purge, place);
     int cause = errno;
 
     path_free(&purge.path);

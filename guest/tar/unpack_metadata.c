@@ -133,7 +133,7 @@ int unpack_metadata_set(struct unpacking *unpacking, const struct target *target
         struct stat status;
 
         return fstatat(folder, target->name, &status, AT_SYMLINK_NOFOLLOW) ||
-                       folders_set_time(&unpacking->folders, target->path, status.st_ino,
+                       folders_set_time(&unpacking->folders, target->name, status.st_ino,
                                         target->mtime)
                    ? -1
                    : 0;

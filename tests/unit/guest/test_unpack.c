@@ -406,6 +406,27 @@ static void test_times_through_symlinks(void **state)
         "opt 1000\nopt/new 0\nusr/lib/own 5'");
 }
 
+/* The time is that of the directory, also if the symlink that led to it is what it replaces, or is
+ * gone in the end. */
+static void test_times_below_replaced_symlinks(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    run("cd tree && ln -s / a && ln -s / b && mkdir -p c/in c/old && ln -s / c/up && "
+        "touch -d @1000 c/in c/old c .");
+    tar_blocks_header(&tar, (struct tar_block){.name = "a/a/", .mtime = 5, .type = '5'});
+    add_file(&tar, "a/file", "f");
+    add_file(&tar, "b/implied/file", "f");
+    add_file(&tar, "b", "f");
+    add_file(&tar, "c/in/file", "f");
+    add_file(&tar, "c/up/.wh.c", "");
+    expect_unpacked(&tar, UNPACK_LAYER);
+    run("test \"$(cd tree && stat -c '%n %a %Y' . a implied c c/in)\" = "
+        "\"$(stat -c '. %a' tree) 1000\na 0 5\nimplied 755 0\nc 755 0\nc/in 755 0\"");
+}
+
 /* Zeros take no room, as they took none in the layer that a sparse file came from. */
 static void test_zeros_become_holes(void **state)
 {
@@ -576,6 +597,7 @@ int main(void)
         TEST(test_devices_of_overlayfs),
         TEST(test_whiteouts_of_nothing),
         TEST(test_times_through_symlinks),
+        TEST(test_times_below_replaced_symlinks),
         TEST(test_nothing_is_inherited),
         TEST(test_old_times_and_acls),
         TEST(test_impossible_metadata),
