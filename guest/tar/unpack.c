@@ -170,8 +170,12 @@ static int apply_entry(struct unpacking *unpacking, char *path, char *link)
         return unpacking_fail(unpacking, path);
     if (link == NULL && is_overlay_whiteout(unpacking, &target))
         return hide(unpacking, &target);
-    return link != NULL ? unpack_target_link(unpacking, &target, link)
-                        : unpack_target_make(unpacking, &target);
+    int status = link != NULL ? unpack_target_link(unpacking, &target, link)
+                              : unpack_target_make(unpacking, &target);
+
+    if (target.replaced)
+        folders_forget(&unpacking->folders);
+    return status;
 }
 
 /* Applies the entry that libarchive has read. Its strings are copied, since they are changed. */

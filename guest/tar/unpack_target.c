@@ -15,7 +15,7 @@
 
 /* Deletes what is in the way of TARGET. If both are directories, it stays: *RET_STAYS. Returns 0,
  * or -1 with errno. */
-static int make_room(const struct target *target, bool *ret_stays)
+static int make_room(struct target *target, bool *ret_stays)
 {
     struct stat status;
 
@@ -26,6 +26,7 @@ static int make_room(const struct target *target, bool *ret_stays)
         *ret_stays = true;
         return 0;
     }
+    target->replaced = !S_ISREG(status.st_mode);
     return tree_delete(target->folder->fd, target->name);
 }
 
@@ -101,7 +102,7 @@ static int link_fail(struct unpacking *unpacking, const struct target *target, c
                      link);
 }
 
-int unpack_target_link(struct unpacking *unpacking, const struct target *target, char *link)
+int unpack_target_link(struct unpacking *unpacking, struct target *target, char *link)
 {
     const char *why;
 

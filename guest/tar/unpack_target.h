@@ -10,6 +10,6 @@ int unpack_target_make(struct unpacking *unpacking, struct target *target);
 
 /* Makes TARGET a hard link to LINK, a path out of the tar, which is changed. Returns 0, or -1 with
  * the fault. */
-int unpack_target_link(struct unpacking *unpacking, const struct target *target, char *link);
+int unpack_target_link(struct unpacking *unpacking, struct target *target, char *link);
 
 #endif

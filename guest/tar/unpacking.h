@@ -38,7 +38,8 @@ struct target {
     uid_t uid;
     gid_t gid;
     struct timespec mtime;
-    bool existed; /* a directory that was there before */
+    bool existed;  /* a directory that was there before */
+    bool replaced; /* another that was there, or a symbolic link: it may have led to open ones */
 };
 
 /* Sets the fault for PATH, with errno as its cause. Returns -1. */

@@ -267,6 +267,27 @@ static void test_whiteout_of_a_link_on_the_way(void **state)
         "test -z \"$(ls -A tree/folder)\"");
 }
 
+/* So it is once the link is replaced, also by an entry whose own path leads through it. */
+static void test_links_on_the_way_to_what_replaces_them(void **state)
+{
+    struct buffer tar = {0};
+
+    (void)state;
+    need_root();
+    add_link(&tar, "a", '2', "/");
+    add_link(&tar, "b", '2', "/");
+    add_link(&tar, "c", '2', "/");
+    add_link(&tar, "d", '6', "");
+    tar_blocks_header(&tar, (struct tar_block){.name = "a/a/", .mode = 0700, .type = '5'});
+    add_file(&tar, "a/file", "f");
+    add_link(&tar, "b/b", '1', "d");
+    add_file(&tar, "b2", "");
+    tar_blocks_header(&tar, (struct tar_block){.name = "c/c/c/", .mode = 0700, .type = '5'});
+    tar_blocks_header(&tar, (struct tar_block){.name = "c/c/", .mode = 0700, .type = '5'});
+    expect_unpacked(&tar, UNPACK_LAYER);
+    expect_tree("a/\na/file 1\nb 2\nb2 1\nc/\nc/c/\nd 2");
+}
+
 /* These agree with the cases of the same names in test_export.c. */
 static void test_hard_links_through_symlinks(void **state)
 {
@@ -604,6 +625,7 @@ int main(void)
         TEST(test_zeros_become_holes),
         TEST(test_damaged_tar),
         TEST(test_whiteout_of_a_link_on_the_way),
+        TEST(test_links_on_the_way_to_what_replaces_them),
         TEST(test_directories_under_whiteouts_become_plain),
         TEST(test_whiteouts_of_links_that_were_followed),
     };
