@@ -16,12 +16,16 @@ static char start[PREFIX_LENGTH]; /* of the current line, as long as it may be o
 static size_t length;
 static bool is_counters;
 
-/* Before the process is confined. */
+/* Before the process is confined. A standard stream that is closed stays closed. */
 __attribute__((constructor(102))) static void open_lines(void)
 {
-    lines = open(COUNTERS_LINES, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (lines >= 0)
-        (void)fchmod(lines, 0666);
+    int fd = open(COUNTERS_LINES, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+
+    if (fd < 0)
+        return;
+    (void)fchmod(fd, 0666);
+    lines = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close(fd);
 }
 
 void __real_console_append(struct console *console, const char *bytes, size_t count);
