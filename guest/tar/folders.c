@@ -57,14 +57,13 @@ static bool is_inherited(int fd, const struct stat *status)
     return (status->st_mode & S_ISGID) != 0 || fgetxattr(fd, POSIX_ACL_DEFAULT, NULL, 0) > 0;
 }
 
-/* Pushes the directory FD, whose path is folders->path, on the open ones; REAL is its member of that
- * name. */
-static int push(struct folders *folders, int fd, char *real)
+/* Pushes FOLDER on the open ones, of which fd and real are set; its path is folders->path. */
+static int push(struct folders *folders, struct folder folder)
 {
-    const char *path = real != NULL ? real : path_text(&folders->path);
+    const char *path = folder.real != NULL ? folder.real : path_text(&folders->path);
     struct stat status;
 
-    if (fstat(fd, &status))
+    if (fstat(folder.fd, &status))
         return -1;
     if (folders->count == folders->room) {
         size_t room = folders->room ? folders->room * 2 : 64;
@@ -77,13 +76,10 @@ static int push(struct folders *folders, int fd, char *real)
     }
     if (folder_times_keep(&folders->times, path, status.st_ino, status.st_mtim, false))
         return -1;
-    folders->open[folders->count++] = (struct folder){
-        .fd = fd,
-        .inode = status.st_ino,
-        .inherits = is_inherited(fd, &status),
-        .real = real,
-        .end = folders->path.length,
-    };
+    folder.inode = status.st_ino;
+    folder.inherits = is_inherited(folder.fd, &status);
+    folder.end = folders->path.length;
+    folders->open[folders->count++] = folder;
     return 0;
 }
 
@@ -94,7 +90,7 @@ int folders_open(struct folders *ret, int below, struct seen *seen)
 
     if (fd < 0)
         return -1;
-    if (push(ret, fd, NULL)) {
+    if (push(ret, (struct folder){.fd = fd})) {
         int cause = errno;
 
         close(fd);
@@ -357,7 +353,7 @@ static int descend(struct folders *folders, const char *name, bool create)
     if (fd < 0)
         return -1;
     if (find_real(folders, name, linked, &real) || path_push(&folders->path, name) ||
-        push(folders, fd, real)) {
+        push(folders, (struct folder){.fd = fd, .real = real})) {
         free(real);
         close(fd);
         cut(folders, folders->count);

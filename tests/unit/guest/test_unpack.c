@@ -1,144 +1,6 @@
-/* Layers unpacked into a tree, in a child that is chrooted into it as the guest's worker is. For
- * that the test has to be root. */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "guest/tar/unpack.h"
+/* Layers unpacked into a tree. */
 #include "host/lib/cleanup.h"
-#include "host/lib/memory.h"
-#include "tests/unit/tar_blocks.h"
-
-static char folder[] = "/tmp/test_guest_unpack.XXXXXX"; /* holds tree/ and outside/ */
-
-static void run(const char *command)
-{
-    char *line = xasprintf("cd %s && %s", folder, command);
-
-    assert_int_equal(system(line), 0);
-    free(line);
-}
-
-static int set_up_folder(void **state)
-{
-    (void)state;
-    if (geteuid() != 0)
-        return 0;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    run("mkdir tree outside");
-    return 0;
-}
-
-static int tear_down_folder(void **state)
-{
-    (void)state;
-    if (geteuid() == 0)
-        run("rm -rf tree outside && rmdir $PWD");
-    return 0;
-}
-
-static void need_root(void)
-{
-    if (geteuid() != 0) {
-        fprintf(stderr, "# skipped: chroot needs root\n");
-        skip();
-    }
-}
-
-/* Unpacks TAR, which is freed, as a layer of KIND. Returns whether that worked; *FAULT is shared
- * with the child. */
-static bool unpack_tar(struct buffer *tar, enum unpack_kind kind, struct fault *fault)
-{
-    int source = memfd_create("tar", MFD_CLOEXEC);
-    int status;
-
-    tar_blocks_end(tar);
-    assert_int_equal(write(source, tar->data, tar->length), tar->length);
-    assert_int_equal(lseek(source, 0, SEEK_SET), 0);
-    buffer_free(tar);
-    pid_t child = fork();
-
-    if (child == 0) {
-        umask(0);
-        if (chdir(folder) || chroot("tree") || chdir("/"))
-            _exit(2);
-        _exit(unpack(source, kind, fault) ? 1 : 0);
-    }
-    close(source);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
-    return WEXITSTATUS(status) == 0;
-}
-
-static struct fault *shared_fault(void)
-{
-    static struct fault *fault;
-
-    if (fault == NULL)
-        fault =
-            mmap(NULL, sizeof *fault, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(fault, MAP_FAILED);
-    *fault = (struct fault){0};
-    return fault;
-}
-
-static void expect_unpacked(struct buffer *tar, enum unpack_kind kind)
-{
-    struct fault *fault = shared_fault();
-
-    if (!unpack_tar(tar, kind, fault))
-        fail_msg("%s", fault->text);
-}
-
-static void expect_refused(struct buffer *tar, const char *words)
-{
-    struct fault *fault = shared_fault();
-
-    assert_false(unpack_tar(tar, UNPACK_LAYER, fault));
-    if (strstr(fault->text, words) == NULL)
-        fail_msg("'%s' is not in '%s'", words, fault->text);
-    assert_false(unpack_is_disks_fault(fault->code));
-}
-
-static void add_file(struct buffer *tar, const char *name, const char *text)
-{
-    tar_blocks_header(tar, (struct tar_block){.name = name, .mode = 0644, .size = strlen(text)});
-    tar_blocks_data(tar, text, strlen(text));
-}
-
-static void add_link(struct buffer *tar, const char *name, char type, const char *target)
-{
-    tar_blocks_header(tar,
-                      (struct tar_block){.name = name, .mode = 0777, .type = type, .link = target});
-}
-
-/* Compares the tree, as lines "NAME[->TARGET] LINKS" of all but directories' links. */
-static void expect_tree(const char *lines)
-{
-    char *command =
-        xasprintf("test \"$(cd tree && find . -mindepth 1 '(' -type d -printf '%%P/\\n' "
-                  "-o -type l -printf '%%P->%%l\\n' -o -printf '%%P %%n\\n' ')' | "
-                  "LC_ALL=C sort)\" = '%s'",
-                  lines);
-
-    run(command);
-    free(command);
-}
+#include "tests/unit/unpacked_tree.h"
 
 /* Whatever links say, nothing leaves the tree: there, absolute ones and '..' end at its root. */
 static void test_links_stay_inside(void **state)
@@ -173,98 +35,6 @@ static void test_dotdot_is_refused(void **state)
     add_link(&tar, "nothing", '1', "missing");
     expect_refused(&tar, "unpack 'nothing', a hard link to 'missing': No such file");
     run("test -z \"$(ls -A outside)\"");
-}
-
-/* A whiteout hides what lower layers brought, also if the layer's own entries come before it. */
-static void test_whiteouts(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("mkdir -p tree/a/b tree/opaque/old && touch tree/a/b/c tree/a/kept tree/opaque/x");
-    add_file(&tar, "opaque/new", "n");
-    add_file(&tar, "opaque/.wh..wh..opq", "");
-    add_file(&tar, "a/.wh.b", "");
-    add_file(&tar, "a/.wh.missing", "");
-    add_file(&tar, "missing/.wh.name", "");
-    add_file(&tar, "a/.wh..wh.plnk", "");
-    expect_unpacked(&tar, UNPACK_LAYER);
-    run("test \"$(cd tree && echo $(find * | LC_ALL=C sort))\" = 'a a/kept opaque opaque/new'");
-    add_file(&tar, "a/.wh...", "");
-    expect_refused(&tar, "not a whiteout");
-    run("test -f tree/a/kept");
-}
-
-/* A directory of a lower layer that holds something of this layer stays, but its metadata was the
- * lower layer's. With an entry in this layer it keeps what that says. */
-static void test_directories_under_whiteouts_become_plain(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("cd tree && mkdir -p o/in/deep o/gone/deep o/own w/in t real/in && ln -s real link && "
-        "ln -s / o/up && touch o/in/old o/gone/deep/old o/own/old w/in/old t/old real/old && "
-        "chmod -R 2700 o w t real && chown -hR 7:8 o w t real && setfattr -n user.a -v 1 o/in && "
-        "touch -d @1000 o o/in o/own w w/in t real real/in");
-    add_file(&tar, "o/in/deep/new", "n");
-    add_file(&tar, "o/new", "n");
-    tar_blocks_header(&tar, (struct tar_block){
-                                .name = "o/own/", .mode = 0711, .uid = 5, .mtime = 9, .type = '5'});
-    add_file(&tar, "o/own/new", "n");
-    add_file(&tar, "o/.wh..wh..opq", "");
-    add_file(&tar, "w/in/new", "n");
-    add_file(&tar, ".wh.w", "");
-    add_file(&tar, "t/new", "n");
-    add_file(&tar, "link/in/new", "n");
-    add_file(&tar, "link/.wh.in", "");
-    expect_unpacked(&tar, UNPACK_LAYER);
-    run("test \"$(cd tree && find * ! -type l ! -name old -printf '%p %m %U:%G %T@\\n' | "
-        "sed 's/[.]0*$//' | LC_ALL=C sort)\" = 'o 2700 7:8 1000\n"
-        "o/in 755 0:0 0\no/in/deep 755 0:0 0\no/in/deep/new 644 0:0 0\no/new 644 0:0 0\n"
-        "o/own 711 5:0 9\no/own/new 644 0:0 0\n"
-        "real 2700 7:8 1000\nreal/in 755 0:0 0\nreal/in/new 644 0:0 0\n"
-        "t 2700 7:8 1000\nt/new 644 0:0 0\n"
-        "w 755 0:0 0\nw/in 755 0:0 0\nw/in/new 644 0:0 0'");
-    run("test \"$(cd tree && find * -name old -o -type l | LC_ALL=C sort)\" = "
-        "'link\nreal/old\nt/old'");
-    run("! getfattr -d tree/o/in | grep .");
-}
-
-/* What a layer has put below a symlink is its target's: the symlink itself is a lower layer's. */
-static void test_whiteouts_of_links_that_were_followed(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("cd tree && mkdir real real/deep && chmod 700 real && ln -s real a && ln -s real b && "
-        "ln -s made/here c && touch real/old");
-    add_file(&tar, "a/new", "n");
-    add_file(&tar, "b/new2", "n");
-    add_file(&tar, "c/new", "n");
-    add_file(&tar, "b/.wh..wh..opq", "");
-    add_file(&tar, ".wh..wh..opq", "");
-    expect_unpacked(&tar, UNPACK_LAYER);
-    expect_tree("b/\nmade/\nmade/here/\nmade/here/new 1\nreal/\nreal/new 1\nreal/new2 1");
-    run("test \"$(stat -c %a tree/real)\" = 755");
-}
-
-/* A directory opened through a link is not what the link's name means once the link is hidden. */
-static void test_whiteout_of_a_link_on_the_way(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("mkdir tree/folder && touch tree/folder/old && ln -s folder tree/link");
-    add_file(&tar, "link/.wh.old", "");
-    add_file(&tar, ".wh.link", "");
-    add_file(&tar, "link/new", "n");
-    expect_unpacked(&tar, UNPACK_LAYER);
-    run("test -d tree/link && ! test -L tree/link && test -f tree/link/new && "
-        "test -z \"$(ls -A tree/folder)\"");
 }
 
 /* So it is once the link is replaced, also by an entry whose own path leads through it. */
@@ -331,74 +101,6 @@ static void test_entries_below_a_file_are_refused(void **state)
     add_file(&tar, "a", "");
     add_file(&tar, "a/b", "");
     expect_refused(&tar, "unpack 'a/b': Not a directory");
-}
-
-static void test_opaque_does_not_follow_symlinks(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("cd tree && mkdir real && touch real/x file && ln -s real d && ln -s real e");
-    add_file(&tar, "d/.wh..wh..opq", "");
-    tar_blocks_header(&tar, (struct tar_block){.name = "d/", .mode = 0700, .type = '5'});
-    add_file(&tar, "d/y", "y");
-    add_file(&tar, "e/.wh..wh..opq", "");
-    add_file(&tar, "e/z", "z");
-    add_file(&tar, "file/.wh..wh..opq", "");
-    add_file(&tar, "nowhere/.wh..wh..opq", "");
-    expect_unpacked(&tar, UNPACK_LAYER);
-    expect_tree("d/\nd/y 1\ne/\ne/z 1\nfile/\nreal/\nreal/x 1");
-}
-
-static void test_files_of_aufs(void **state)
-{
-    static const enum unpack_kind kinds[] = {UNPACK_LOWEST_LAYER, UNPACK_LAYER};
-
-    (void)state;
-    need_root();
-    for (size_t i = 0; i < 2; i++) {
-        struct buffer tar = {0};
-
-        add_file(&tar, ".wh..wh.aufs", "");
-        add_file(&tar, ".wh..wh.plnk/77.1", "data");
-        add_link(&tar, "b", '1', "./.wh..wh.plnk/77.1");
-        add_link(&tar, "a", '1', "b");
-        add_file(&tar, "d/.wh..wh.x", "");
-        add_file(&tar, "d/.wh..wh.folder/x", "x");
-        expect_unpacked(&tar, kinds[i]);
-        expect_tree("a 2\nb 2\nd/\nd/.wh..wh.folder/\nd/.wh..wh.folder/x 1");
-    }
-}
-
-static void test_devices_of_overlayfs(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("mkdir -p tree/d tree/y && touch tree/d/x tree/y/z");
-    tar_blocks_header(&tar, (struct tar_block){.name = "d/x", .type = '3'});
-    tar_blocks_header(&tar, (struct tar_block){.name = "y", .type = '3'});
-    tar_blocks_header(&tar, (struct tar_block){.name = "new", .type = '3'});
-    tar_blocks_header(&tar, (struct tar_block){.name = "null", .type = '3', .major = 1});
-    tar_blocks_header(&tar, (struct tar_block){.name = "block", .type = '4'});
-    expect_unpacked(&tar, UNPACK_LAYER);
-    expect_tree("block 1\nd/\nnull 1");
-}
-
-static void test_whiteouts_of_nothing(void **state)
-{
-    static const char *const names[] = {".wh.", "d/.wh.", "d/.wh..", "d/.wh..."};
-
-    (void)state;
-    need_root();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct buffer tar = {0};
-
-        add_file(&tar, names[i], "");
-        expect_refused(&tar, "not a whiteout of a name");
-    }
 }
 
 /* What is put into a directory changes its time, whatever name the directory has there, and
@@ -525,22 +227,6 @@ static void test_nothing_is_inherited(void **state)
         "old/made/file 644 0'");
 }
 
-/* To the spec's contents such names are nothing special, and the lowest layer has none below it. */
-static void test_no_whiteouts(void **state)
-{
-    struct buffer tar = {0};
-
-    (void)state;
-    need_root();
-    run("touch tree/x");
-    add_file(&tar, ".wh.x", "");
-    expect_unpacked(&tar, UNPACK_CONTENTS);
-    run("test -f tree/x && test -f tree/.wh.x && rm tree/.wh.x");
-    add_file(&tar, ".wh.x", "");
-    expect_unpacked(&tar, UNPACK_LOWEST_LAYER);
-    run("test -f tree/x && ! test -e tree/.wh.x");
-}
-
 static void test_kinds_replace_one_another(void **state)
 {
     struct buffer tar = {0};
@@ -599,24 +285,16 @@ static void test_damaged_tar(void **state)
     expect_refused(&tar, "read the tar");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up_folder, tear_down_folder)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_links_stay_inside),
         TEST(test_dotdot_is_refused),
-        TEST(test_whiteouts),
-        TEST(test_no_whiteouts),
         TEST(test_metadata),
         TEST(test_kinds_replace_one_another),
         TEST(test_hard_links_through_symlinks),
         TEST(test_directories_without_entries_replace_files),
         TEST(test_entries_below_a_file_are_refused),
-        TEST(test_opaque_does_not_follow_symlinks),
-        TEST(test_files_of_aufs),
-        TEST(test_devices_of_overlayfs),
-        TEST(test_whiteouts_of_nothing),
         TEST(test_times_through_symlinks),
         TEST(test_times_below_replaced_symlinks),
         TEST(test_nothing_is_inherited),
@@ -624,10 +302,7 @@ int main(void)
         TEST(test_impossible_metadata),
         TEST(test_zeros_become_holes),
         TEST(test_damaged_tar),
-        TEST(test_whiteout_of_a_link_on_the_way),
         TEST(test_links_on_the_way_to_what_replaces_them),
-        TEST(test_directories_under_whiteouts_become_plain),
-        TEST(test_whiteouts_of_links_that_were_followed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
