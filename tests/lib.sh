@@ -255,6 +255,17 @@ processes_left() {
     done
 }
 
+# what_stays COMMAND: what COMMAND, such as processes_left, prints after the kernel has had a minute to
+# end what was killed.
+what_stays() {
+    local _
+    for _ in $(seq 600); do
+        [ -n "$("$@")" ] || return 0
+        sleep 0.1
+    done
+    "$@"
+}
+
 # Sessions of the store that no process holds (host/store/store_session.h). Other tests, which share the
 # cache, hold theirs, except while they create them under the lock of all sessions; sessions may vanish
 # during the search.

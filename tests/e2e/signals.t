@@ -31,14 +31,6 @@ start_job() {
     RUN_PID=$!
 }
 
-# Waits until the kernel has ended what was killed.
-await_end() {
-    for _ in $(seq 60); do
-        [ -n "$(processes_left)" ] || return
-        sleep 0.1
-    done
-}
-
 # wait_for TEXT: waits until it appears on standard error.
 wait_for() {
     for _ in $(seq 600); do
@@ -232,16 +224,14 @@ for pid in $(processes_left | awk '{ print $1 }'); do
 done
 finish
 exits 137 "kill -9 of everything"
-await_end
-is "kill -9 of everything: no process is left" "$(processes_left)" ""
+is "kill -9 of everything: no process is left" "$(what_stays processes_left)" ""
 
 # The supervisor alone: QEMU must not live on.
 start_job
 wait_for '^started'
 kill -9 "$RUN_PID"
 finish
-await_end
-is "kill -9 of the first process: no process is left" "$(processes_left)" ""
+is "kill -9 of the first process: no process is left" "$(what_stays processes_left)" ""
 
 script_spec job "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base}')" <<< 'touch /made'
 run --spec job.json --output job.tar --compression none
@@ -266,8 +256,7 @@ kill_set() {
     # The last stage may end before the kill.
     [[ $1 == *written ]] || ok "kill -9 of $2 $1: it fails" test "$STATUS" -ne 0
     [ ! -d "$WORK/job.tar.gz" ] || rm -r "$WORK/job.tar.gz"
-    await_end
-    is "kill -9 of $2 $1: no process is left" "$(processes_left)" ""
+    is "kill -9 of $2 $1: no process is left" "$(what_stays processes_left)" ""
     run --spec next.json --output job.tar.gz
     exits 0 "a build after kill -9 of $2 $1"
     leaves_nothing "a build after kill -9 of $2 $1"

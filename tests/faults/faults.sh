@@ -165,14 +165,9 @@ all_processes_left() {
     ! grep -qszx vmbuild-network "/proc/${NETWORK:-none}/cmdline" || echo "$NETWORK vmbuild-network"
 }
 
-# What a fault has left. The kernel takes a while to end what was killed.
+# What a fault has left.
 left() {
-    local _
-    for _ in $(seq 600); do
-        [ -n "$(all_processes_left)" ] || break
-        sleep 0.1
-    done
-    all_processes_left
+    what_stays all_processes_left
     [ -n "$KILLED" ] || temporaries_left
 }
 

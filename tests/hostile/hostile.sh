@@ -100,12 +100,7 @@ wrong() {
 
 # left: processes and temporaries.
 left() {
-    local _
-    for _ in $(seq 100); do
-        [ -n "$(processes_left)" ] || break
-        sleep 0.1
-    done
-    processes_left
+    what_stays processes_left
     find "$WORK/tmp" -mindepth 1
     find "$WORK" -name '.*' ! -path "$WORK" ! -path "$WORK/.cache"
 }
