@@ -85,12 +85,15 @@ int __wrap_reboot(int how)
     return __real_reboot(how);
 }
 
-/* Adds the counters of a line that was kept, without its prefix. */
+/* Adds the counters of a line that was kept, without its prefix. A line into which the kernel has
+ * put one of its own is left out. */
 static void add(const char *digits, uint64_t *sums)
 {
-    size_t count = profile_count();
+    size_t count = profile_count(), length = (count + 3) / 4;
 
-    for (size_t i = 0; i < count && digits[i / 4] != '\0'; i++) {
+    if (strspn(digits, "0123456789abcdef") != length || digits[length] != '\n')
+        return;
+    for (size_t i = 0; i < count; i++) {
         const char digit[2] = {digits[i / 4], '\0'};
 
         sums[i] += strtoul(digit, NULL, 16) >> i % 4 & 1;
