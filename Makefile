@@ -56,7 +56,7 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .PHONY: all deps demo deb check check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
-    check-release check-bare lint fuzz bench install clean FORCE
+    check-release check-bare lint fuzz bench install install-share clean FORCE
 all:
 
 include host/rules.mk
@@ -82,11 +82,14 @@ deb:
 
 LIBDIR := $(DESTDIR)$(PREFIX)/lib/vmbuild
 SHAREDIR := $(DESTDIR)$(PREFIX)/share
-install: all
+install: all install-share
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(LIBDIR)'
 	install -m 755 vmbuild '$(DESTDIR)$(PREFIX)/bin/vmbuild'
 	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
 	install -m 755 $(CONFINE) '$(LIBDIR)'
+
+# Manual pages and completions.
+install-share: $(MANUAL_FILES)
 	install -D -m 644 $(MANUAL)/vmbuild.1 '$(SHAREDIR)/man/man1/vmbuild.1'
 	install -D -m 644 $(MANUAL)/vmbuild-spec.5 '$(SHAREDIR)/man/man5/vmbuild-spec.5'
 	install -D -m 644 $(MANUAL)/vmbuild.bash '$(SHAREDIR)/bash-completion/completions/vmbuild'

@@ -53,5 +53,6 @@ COVERAGE_PROGRAMS := $(COVERAGE)/init $(COVERAGE)/generate $(COVERAGE_ROOT)/bin/
 .PHONY: coverage
 coverage: all $(COVERAGE_PROGRAMS) $(COVERAGE_UNIT_TESTS) $(COVERAGE_FUZZERS) \
     $(addprefix $(COVERAGE_ROOT)/lib/vmbuild/,$(notdir $(INITRAMFS) $(KERNEL)))
+	@$(MAKE) --silent install-share SHAREDIR=$(COVERAGE_ROOT)/share
 	@UNIT_TESTS='$(COVERAGE_UNIT_TESTS)' FUZZERS='$(COVERAGE_FUZZERS)' TESTS='$(COVERAGE_TESTS)' \
 	    JOBS=$(JOBS) tests/coverage/run $(COVERAGE)
