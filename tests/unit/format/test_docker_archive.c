@@ -106,6 +106,34 @@ static void test_repositories_and_parents(void **state)
     expect_refusal("%s/r2.tar", NULL, "the chain of parents");
 }
 
+static void test_hostile_chains(void **state)
+{
+    static const struct {
+        const char *repositories, *document, *words;
+    } chains[] = {
+        {"{}", "{}", "it lists no images"},
+        {"[]", "{}", "it lists no images"},
+        {"{\"old\":{}}", "{}", "it lists no images"},
+        {"{\"old\":{\"latest\":1}}", "{}", "it contains old:latest"},
+        {"{\"old\":{\"latest\":\"../../etc\"}}", "{}", "'../../etc' is not a layer ID"},
+        {"{\"old\":{\"latest\":\"" ID_2 "\"}}", "{}", "'" ID_2 "/json' is missing"},
+        {"{\"old\":{\"latest\":\"" ID_1 "\"}}", "[]", ID_1 "/json': not a JSON object"},
+        {"{\"old\":{\"latest\":\"" ID_1 "\"}}", "{\"parent\":\"x\"}", "'x' is not a layer ID"},
+        {"{\"old\":{\"latest\":\"" ID_1 "\"}}", "{}", "'" ID_1 "/layer.tar' is missing"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        struct buffer tar = {0};
+
+        add_text(&tar, ID_1 "/json", chains[i].document);
+        add_text(&tar, "repositories", chains[i].repositories);
+        tar_blocks_end(&tar);
+        write_file("hc.tar", &tar);
+        expect_refusal("%s/hc.tar", NULL, chains[i].words);
+    }
+}
+
 static void test_damage_is_found(void **state)
 {
     struct buffer tar = make_archive(NULL);
@@ -322,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_names_choose),
         cmocka_unit_test(test_linked_layers),
         cmocka_unit_test(test_repositories_and_parents),
+        cmocka_unit_test(test_hostile_chains),
         cmocka_unit_test(test_damage_is_found),
         cmocka_unit_test(test_truncation_is_found),
         cmocka_unit_test(test_hostile_manifests),
