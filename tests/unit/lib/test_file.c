@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -228,6 +229,93 @@ static void test_names(void **state)
     assert_string_equal(root, "/");
 }
 
+/* Checks the error, and frees it. */
+static void expect_error(struct error *err, enum exit_code code, const char *message)
+{
+    assert_non_null(err);
+    assert_int_equal(err->code, code);
+    assert_string_equal(err->message, message);
+    error_free(err);
+}
+
+static void test_what_cannot_be_read(void **state)
+{
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+    char path[32];
+    CLEANUP(closep) int to = make_file("/dev/shm", path);
+
+    (void)state;
+    if (to < 0)
+        skip();
+    expect_error(file_read("/", "a list", 10, EXIT_INPUT, &bytes), EXIT_INPUT,
+                 "read a list '/': Is a directory");
+    expect_error(file_read("/dev/zero", "a list", 10, EXIT_INPUT, &bytes), EXIT_INPUT,
+                 "read a list '/dev/zero': larger than 10 bytes");
+    expect_error(file_copy("/none", 10, to, "copy"), EXIT_OTHER,
+                 "read '/none': No such file or directory");
+    expect_error(file_copy_sparse("/none", to, "copy"), EXIT_OTHER,
+                 "read '/none': No such file or directory");
+    expect_error(file_copy("/dev/null", 10, to, "copy"), EXIT_OTHER,
+                 "read '/dev/null': its size has changed");
+}
+
+/* A full disk is an exit code of its own, whichever way the bytes go. */
+static void test_what_cannot_be_written(void **state)
+{
+    static char zeros[1 << 20];
+    char path[32];
+    CLEANUP(closep) int from = make_file("/dev/shm", path);
+    CLEANUP(closep) int full = open("/dev/full", O_RDWR | O_CLOEXEC);
+
+    (void)state;
+    if (from < 0 || full < 0)
+        skip();
+    assert_int_equal(write(from, "content", 7), 7);
+    expect_error(file_write("x", 1, full, "copy"), EXIT_DISK_FULL,
+                 "write 'copy': No space left on device");
+    expect_error(file_write_zeros(1, full, "copy"), EXIT_DISK_FULL,
+                 "write 'copy': No space left on device");
+    expect_error(file_write_sparse(zeros, sizeof zeros, full, "copy"), EXIT_DISK_FULL,
+                 "write 'copy': No space left on device");
+    expect_error(file_copy(path, 7, full, "copy"), EXIT_DISK_FULL,
+                 "write 'copy': No space left on device");
+    expect_error(file_make(AT_FDCWD, "/proc/none", NULL, "x", 1), EXIT_OTHER,
+                 "write '/proc/none': No such file or directory");
+}
+
+/* Whoever reads at the other end decides when there is room; nothing is lost. */
+static void test_writes_wait_for_room(void **state)
+{
+    static char sent[1 << 20], got[1 << 20];
+    int pipes[2];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sent; i++)
+        sent[i] = (char)(i * 31 + i / 256);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct error *err = file_write(sent, sizeof sent, pipes[1], "pipe");
+
+        _exit(err == NULL ? 0 : 1);
+    }
+    close(pipes[1]);
+    assert_int_equal(fcntl(pipes[0], F_SETFL, 0), 0);
+    for (size_t length = 0; length < sizeof got;) {
+        ssize_t part = read(pipes[0], got + length, sizeof got - length);
+
+        assert_true(part > 0);
+        length += (size_t)part;
+    }
+    assert_memory_equal(got, sent, sizeof got);
+    close(pipes[0]);
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +325,9 @@ int main(void)
         cmocka_unit_test(test_appends),
         cmocka_unit_test(test_zeros),
         cmocka_unit_test(test_another_size_is_an_error),
+        cmocka_unit_test(test_what_cannot_be_read),
+        cmocka_unit_test(test_what_cannot_be_written),
+        cmocka_unit_test(test_writes_wait_for_room),
         cmocka_unit_test(test_use_up),
         cmocka_unit_test(test_names),
     };
