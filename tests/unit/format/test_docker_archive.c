@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "tests/unit/input_image.h"
 
@@ -104,6 +105,46 @@ static void test_repositories_and_parents(void **state)
     tar = make_chain(ID_2);
     write_file("r2.tar", &tar);
     expect_refusal("%s/r2.tar", NULL, "the chain of parents");
+}
+
+static void test_one_file_as_two_layers(void **state)
+{
+    static const int filters[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP};
+    CLEANUP(freep) char *config = make_config(1, 0);
+    CLEANUP(freep) char *name = config_name(config);
+    CLEANUP(freep)
+    char *manifest = xasprintf(
+        "[{\"Config\":\"%s\",\"Layers\":[\"" ID_2 "/layer.tar\",\"" ID_2 "/layer.tar\"]}]", name);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        struct buffer tar = {0};
+
+        add_file(&tar, ID_2 "/layer.tar", layers[1].data, layers[1].length);
+        add_text(&tar, name, config);
+        add_text(&tar, "manifest.json", manifest);
+        tar_blocks_end(&tar);
+        struct buffer file = compress(&tar, filters[i]);
+
+        write_file("two.tar", &file);
+        /* What is not seekable is read once. */
+        expect_refusal("%s/two.tar", NULL,
+                       filters[i] == ARCHIVE_FILTER_NONE ? "damaged"
+                                                         : "is listed as two different layers");
+    }
+}
+
+static void test_documents_that_are_too_large(void **state)
+{
+    static char text[JSON_SIZE_MAX + 2];
+    struct buffer tar = {0};
+
+    (void)state;
+    memset(text, ' ', sizeof text - 1);
+    add_text(&tar, "manifest.json", text);
+    tar_blocks_end(&tar);
+    write_file("large.tar", &tar);
+    expect_refusal("%s/large.tar", NULL, "'manifest.json' is larger than");
 }
 
 static void test_hostile_chains(void **state)
@@ -351,6 +392,8 @@ int main(void)
         cmocka_unit_test(test_linked_layers),
         cmocka_unit_test(test_repositories_and_parents),
         cmocka_unit_test(test_hostile_chains),
+        cmocka_unit_test(test_one_file_as_two_layers),
+        cmocka_unit_test(test_documents_that_are_too_large),
         cmocka_unit_test(test_damage_is_found),
         cmocka_unit_test(test_truncation_is_found),
         cmocka_unit_test(test_hostile_manifests),
