@@ -44,6 +44,9 @@
  *
  * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
  *
+ * The files that `secret` names are uploaded before each `run`, which removes them from the job:
+ * nothing but its script sees them, each as a file at its target, in memory.
+ *
  * A hook sees the shares at their targets, too, but not one that lies over what it needs itself:
  * busybox, the scratch disk or its own script.
  *
@@ -143,6 +146,7 @@
 #define GUEST_JOB_COMMAND "command" /* of a session: its arguments, each ended by a NUL byte */
 #define GUEST_JOB_RESOLV_CONF "resolv.conf" /* seen by runAsRoot only */
 #define GUEST_JOB_HOSTS "hosts" /* further lines of /etc/hosts, which runAsRoot sees in any case */
+#define GUEST_JOB_SECRET "secret"           /* then the secret's number from 0 */
 #define GUEST_JOB_CA_BUNDLE "ca-bundle.crt" /* shown at GUEST_CA_BUNDLE_PATH, never stored */
 #define GUEST_JOB_VIEW_DIR "/dev/vmbuild"   /* where runAsRoot sees its script */
 #define GUEST_CA_BUNDLE_PATH "/run/vmbuild/ca-bundle.crt"
@@ -190,6 +194,8 @@ enum guest_stream {
 #define GUEST_REPLY_MAX 256            /* bytes of the line that run, hook and pack return */
 #define GUEST_LAYERS_MAX 255           /* layers of one base image */
 #define GUEST_SHARES_MAX 64
+#define GUEST_SECRETS_MAX 64
+#define GUEST_SECRET_MAX (500u << 10)       /* bytes of one, as in BuildKit */
 #define GUEST_TIMEOUT_MAX (365 * 24 * 3600) /* seconds */
 #define GUEST_NAME_MAX 64                   /* bytes of a hook's name or a disk's serial number */
 #define GUEST_TERMINAL_MAX 64               /* bytes of the kind of a terminal, TERM */
@@ -212,6 +218,7 @@ enum guest_stream {
     X(NETWORK, "network", FLAG, 0, 1)                   /* set up GUEST_NETWORK */                 \
     X(TRACE, "trace", FLAG, 0, 1)                       /* run shells with -x */                   \
     X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
+    X(SECRET, "secret", LIST, 0, GUEST_SECRETS_MAX)     /* FILE:TARGET, of the job */              \
     X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
     X(SESSION, "session", FLAG, 0, 1)                   /* in place of the script */               \
     X(RESCUE, "rescue", FLAG, 0, 1)                     /* with the builder's shell */             \
@@ -228,7 +235,7 @@ enum guest_stream {
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
     X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \
-      W(STILL) | W(NETWORK) | W(SHARE) | W(SHADOW) | W(TRACE) | WORDS_OF_SESSION)                  \
+      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(SHADOW) | W(TRACE) | WORDS_OF_SESSION)      \
     X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK),                                               \
       W(STILL) | W(SHARE) | W(TRACE) | WORDS_OF_SESSION)                                           \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \

@@ -152,7 +152,7 @@ static int run_in_view(struct guest *guest, struct view *view, const struct word
     return status;
 }
 
-static int run(struct guest *guest, const struct words *words)
+static int run_root(struct guest *guest, const struct words *words)
 {
     bool network = words_flag(words, GUEST_WORD_NETWORK);
     struct view view;
@@ -169,6 +169,19 @@ static int run(struct guest *guest, const struct words *words)
     if (status == 0)
         status = run_in_view(guest, &view, words);
     view_free(&view);
+    return status;
+}
+
+static int run(struct guest *guest, const struct words *words)
+{
+    size_t count;
+    char *const *secrets = words_list(words, GUEST_WORD_SECRET, &count);
+    int status = run_root(guest, words);
+
+    for (size_t i = 0; i < count; i++) {
+        secrets[i][strcspn(secrets[i], ":")] = '\0'; /* unless that was done in the plan */
+        job_remove(secrets[i]);
+    }
     return status;
 }
 

@@ -107,6 +107,14 @@ int job_copy(const char *name, const char *to, unsigned mode, struct fault *faul
     return status;
 }
 
+void job_remove(const char *name)
+{
+    char path[128];
+
+    job_path(name, path, sizeof path);
+    (void)unlink(path);
+}
+
 int job_take_back(const char *name, const char *from, struct fault *fault)
 {
     struct stat status;

@@ -14,9 +14,9 @@
 #include "guest/disk/overlay.h"
 #include "guest/lib/job.h"
 #include "guest/script/dev.h"
+#include "guest/script/points.h"
 #include "guest/script/proc.h"
-
-#define POINTS "/run/points"
+#include "guest/script/vault.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -47,24 +47,9 @@ static int mount_share(const struct view_mount *mounted, const char *path, struc
     return 0;
 }
 
-/* Creates the directory PLACE below ROOT, and those on the way to it. Returns 0, or -1 with
- * errno. */
-static int make_point(const char *root, const char *place)
+static int mount_secret(const struct view_mount *mounted, const char *path, struct fault *fault)
 {
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s", root, place);
-
-    if (length >= (int)sizeof path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    for (char *slash = path + strlen(root); (slash = strchr(slash + 1, '/')) != NULL;) {
-        *slash = '\0';
-        if (mkdir(path, 0755) && errno != EEXIST)
-            return -1;
-        *slash = '/';
-    }
-    return mkdir(path, 0755) && errno != EEXIST ? -1 : 0;
+    return vault_show(mounted->source, path, mounted->target, fault);
 }
 
 /* Finds the place of MOUNT in the plain view ROOT, or makes a point for it. */
@@ -77,33 +62,48 @@ static int place(int root, struct view *view, struct view_mount *mount, struct f
     if (mount->place.length == 0)
         return fault_set(fault, EINVAL, "mount at '%s'", mount->target);
     if (fstatat(root, path_text(&mount->place), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (!S_ISDIR(status.st_mode))
-            return fault_set(fault, ENOTDIR, "mount at '%s'", mount->target);
+        if (S_ISDIR(status.st_mode) == mount->is_secret)
+            return fault_set(fault, mount->is_secret ? EISDIR : ENOTDIR, "mount at '%s'",
+                             mount->target);
         return 0;
     }
-    if (errno != ENOENT || make_point(POINTS, path_text(&mount->place)))
+    if (errno != ENOENT ||
+        points_add(root, path_text(&mount->place), mount->is_secret, &mount->known))
         return fault_set(fault, errno, "create a mount point for '%s'", mount->target);
-    view->has_points = true;
+    mount->is_point = view->has_points = true;
     return 0;
 }
 
-/* The mounts of every run, in their order. The shares come after them. */
+/* The mounts of every run, in their order. The shares come after them, then the secrets. */
 static const struct view_mount standard[] = {
     {.target = "/dev", .mount = mount_dev},
     {.target = "/proc", .mount = mount_proc},
     {.target = "/sys", .mount = mount_sys},
 };
 
-/* Splits SHARE, TAG:TARGET, in place. */
+/* Splits ITEM, SOURCE:TARGET, in place. WHAT it is, for errors. */
+static int split(char *item, const char *what, struct view_mount *ret, struct fault *fault)
+{
+    char *colon = strchr(item, ':');
+
+    if (colon == NULL || colon == item || colon[1] != '/')
+        return fault_set(fault, EINVAL, "%s '%s'", what, item);
+    *colon = '\0';
+    ret->target = colon + 1;
+    ret->source = item;
+    return 0;
+}
+
 static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
 {
-    char *colon = strchr(share, ':');
+    *ret = (struct view_mount){.mount = mount_share};
+    return split(share, "share", ret, fault);
+}
 
-    if (colon == NULL || colon == share || colon[1] != '/')
-        return fault_set(fault, EINVAL, "share '%s'", share);
-    *colon = '\0';
-    *ret = (struct view_mount){.target = colon + 1, .source = share, .mount = mount_share};
-    return 0;
+static int plan_secret(char *secret, struct view_mount *ret, struct fault *fault)
+{
+    *ret = (struct view_mount){.mount = mount_secret, .is_secret = true};
+    return split(secret, "secret", ret, fault);
 }
 
 /* Returns whether TARGET of a share is the builder's directory NAME, or above or below it. */
@@ -134,7 +134,7 @@ int view_show_shares(const struct words *words, struct fault *fault)
             hides = hides || is_over(share.target, needed[j]);
         if (hides)
             continue;
-        if (make_point("", share.target + 1))
+        if (points_make("", share.target + 1))
             return fault_set(fault, errno, "create a mount point for '%s'", share.target);
         if (share.mount(&share, share.target, fault))
             return -1;
@@ -142,20 +142,34 @@ int view_show_shares(const struct words *words, struct fault *fault)
     return 0;
 }
 
-int view_prepare(const struct words *words, struct view *ret, struct fault *fault)
+/* Plans all mounts, for which RET has room. */
+static int plan_mounts(char *const *shares, size_t share_count, char *const *secrets,
+                       size_t secret_count, struct view *ret, struct fault *fault)
 {
-    size_t count;
-    char *const *shares = words_list(words, GUEST_WORD_SHARE, &count);
-
-    *ret = (struct view){0};
-    ret->mounts = calloc(COUNT(standard) + count, sizeof *ret->mounts);
-    if (ret->mounts == NULL || (mkdir(POINTS, 0755) && errno != EEXIST))
-        return fault_set(fault, errno, "plan the script's mounts");
     for (size_t i = 0; i < COUNT(standard); i++)
         ret->mounts[ret->count++] = standard[i];
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < share_count; i++)
         if (plan_share(shares[i], &ret->mounts[ret->count++], fault))
             return -1;
+    for (size_t i = 0; i < secret_count; i++)
+        if (plan_secret(secrets[i], &ret->mounts[ret->count++], fault))
+            return -1;
+    ret->has_secrets = secret_count > 0;
+    return 0;
+}
+
+int view_prepare(const struct words *words, struct view *ret, struct fault *fault)
+{
+    size_t share_count, secret_count;
+    char *const *shares = words_list(words, GUEST_WORD_SHARE, &share_count);
+    char *const *secrets = words_list(words, GUEST_WORD_SECRET, &secret_count);
+
+    *ret = (struct view){0};
+    ret->mounts = calloc(COUNT(standard) + share_count + secret_count, sizeof *ret->mounts);
+    if (ret->mounts == NULL || points_prepare())
+        return fault_set(fault, errno, "plan the script's mounts");
+    if (plan_mounts(shares, share_count, secrets, secret_count, ret, fault))
+        return -1;
     int root = open(GUEST_SCRATCH_MNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (root < 0)
@@ -193,9 +207,10 @@ int view_put(struct view *view, struct fault *fault)
     return stand_ins_put(&view->stand_ins, fault);
 }
 
-int view_enter(const struct view *view, const char *script, bool rescue, struct fault *fault)
+/* Mounts everything in the view. */
+static int mount_all(const struct view *view, struct fault *fault)
 {
-    if (overlay_mount_with(STAND_INS_LAYER, view->has_points ? POINTS : NULL, fault))
+    if (view->has_secrets && vault_open(fault))
         return -1;
     for (size_t i = 0; i < view->count; i++) {
         const struct view_mount *mounted = &view->mounts[i];
@@ -205,6 +220,14 @@ int view_enter(const struct view *view, const char *script, bool rescue, struct 
         if (mounted->mount(mounted, path, fault))
             return -1;
     }
+    return view->has_secrets ? vault_close(fault) : 0;
+}
+
+int view_enter(const struct view *view, const char *script, bool rescue, struct fault *fault)
+{
+    if (overlay_mount_with(STAND_INS_LAYER, view->has_points ? POINTS : NULL, fault) ||
+        mount_all(view, fault))
+        return -1;
     if ((script != NULL && copy_script(script, fault)) || (rescue && show_rescue(fault)))
         return -1;
     /* Like switch_root: the initramfs cannot be pivoted away, only covered. */
@@ -269,6 +292,16 @@ static int remove_whiteouts(int layer, int image, const char *place)
     return 0;
 }
 
+/* Removes what the place of MOUNT has left in the layer. Returns 0, or -1 with errno. */
+static int settle(int layer, int image, const struct view_mount *mount)
+{
+    const char *place = path_text(&mount->place);
+
+    if (mount->is_point && points_forget(layer, place, mount->is_secret, mount->known))
+        return -1;
+    return remove_whiteouts(layer, image, place);
+}
+
 int view_finish(struct view *view, struct fault *fault)
 {
     if (stand_ins_finish(&view->stand_ins, fault))
@@ -278,11 +311,11 @@ int view_finish(struct view *view, struct fault *fault)
     int status = layer < 0 || image < 0 ? -1 : 0;
 
     for (size_t i = 0; status == 0 && i < view->count; i++)
-        status = remove_whiteouts(layer, image, path_text(&view->mounts[i].place));
+        status = settle(layer, image, &view->mounts[i]);
     for (size_t i = 0; status == 0 && i < view->stand_ins.count; i++)
         status = remove_whiteouts(layer, image, path_text(&view->stand_ins.items[i].place));
     if (status)
-        fault_set(fault, errno, "remove the whiteouts of mount points");
+        fault_set(fault, errno, "remove what is left of mount points");
     if (layer >= 0)
         close(layer);
     if (image >= 0)

@@ -1,10 +1,7 @@
 /*
- * What a script in the image sees: the merged view as its root, with /dev, /proc, /sys and the
- * shares mounted into it, and the stand-ins (stand_in.h) as another lower layer above the image.
- *
- * Mount points that the image lacks are not made in the layer, where they and the mtimes of their
- * directories would stay behind, but in a separate directory (the "points"), which lies below the
- * image as another lower layer for as long as the script runs.
+ * What a script in the image sees: the merged view as its root, with /dev, /proc, /sys, the shares
+ * and the secrets (vault.h) mounted into it, the stand-ins (stand_in.h) as another lower layer
+ * above the image, and the points of mounts that the image lacks (points.h) as one below it.
  *
  * Use: view_prepare while the plain view is mounted; unmount that; view_put; view_enter in the
  * script's mount namespace; and view_finish once that namespace is gone and nothing is mounted.
@@ -30,21 +27,24 @@
 
 struct view_mount {
     const char *target; /* as the user named it */
-    const char *source; /* the tag of a share, else NULL */
+    const char *source; /* the tag of a share, or a file of the job; else NULL */
     int (*mount)(const struct view_mount *mount, const char *path, struct fault *fault);
+    bool is_secret;    /* a file */
     struct path place; /* TARGET in the image, symbolic links followed */
+    bool is_point;     /* which the image lacks */
+    size_t known;      /* bytes of a point's place that lead to what it has */
 };
 
 struct view {
     struct view_mount *mounts;
     size_t count;
-    bool has_points;
+    bool has_points, has_secrets;
     struct stand_ins stand_ins;
 };
 
-/* Plans the mounts, including the shares in WORDS, and makes the stand-ins, and the points that are
- * missing. RET points into WORDS and is to be freed by view_free in any case. Returns 0, or -1 with
- * FAULT. */
+/* Plans the mounts, including the shares and secrets in WORDS, and makes the stand-ins, and the
+ * points that are missing. RET points into WORDS and is to be freed by view_free in any case.
+ * Returns 0, or -1 with FAULT. */
 int view_prepare(const struct words *words, struct view *ret, struct fault *fault);
 
 /* Makes the layer ready to be part of VIEW. Returns 0, or -1 with FAULT. */

@@ -178,7 +178,11 @@ static struct contents contents_of(struct build_state *state)
 static struct error *build_pure_layer(struct build_state *state, struct layer_writer *writer)
 {
     progress_start("contents");
-    TRY(contents_write(&state->contents, layer_writer_sink(writer)));
+    struct error *err = contents_write(&state->contents, layer_writer_sink(writer));
+
+    if (err != NULL && err->code == EXIT_SCRIPT) /* a secret, but not of a script's */
+        err->code = EXIT_INPUT;
+    TRY(err);
     progress_done();
     return NULL;
 }
@@ -201,6 +205,7 @@ static struct error *build_layer(struct build_state *state, struct layer_form_wa
 
     TRY(output_temporaries(&state->build->output, &folder, &name));
     TRY(layer_writer_new(folder, name, wanted, &writer));
+    layer_writer_forbid(writer, state->build->secrets);
     if (state->plan.needs_vm) {
         layer_writer_expect_guest(writer, state->spec->disk_size << 20);
         TRY(guest_run_layer(&state->guest_run, writer));

@@ -17,6 +17,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/log_file.h"
+#include "host/lib/secret.h"
 #include "host/machine/accelerator.h"
 #include "host/spec/spec.h"
 #include "host/store/store.h"
@@ -28,8 +29,9 @@ struct build {
     const struct spec *spec;
     struct output output;
     enum accelerator accelerator;
-    const struct strings *grants; /* what the network may reach beyond public addresses and the
+    const struct strings *grants;  /* what the network may reach beyond public addresses and the
                                      proxies of the environment (network/egress.h) */
+    const struct secrets *secrets; /* of SPEC, with their bytes */
     bool verbose;
     bool trace;       /* shells show each command of the scripts */
     bool is_followed; /* by another build in this process, which may start a VM, too */

@@ -71,6 +71,32 @@ static void add_spec(const struct spec *spec, struct build_key *key)
     }
 }
 
+/* Where secrets are, not what they are: a token that is renewed builds nothing again. */
+static void add_secrets(const struct spec *spec, struct build_key *key)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    for (size_t i = 0; i < spec->secrets.count; i++)
+        buffer_printf(&text, "%s %s\n", spec->secrets.items[i].id, spec->secrets.items[i].target);
+    if (text.length > 0)
+        set_text(key, "secrets", text.data);
+}
+
+/* The variables of --env, which are known by the digest of all of them alone. */
+static void add_variables(const struct spec *spec, struct build_key *key)
+{
+    CLEANUP(strings_free) struct strings list = {0};
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    for (size_t i = 0; i < spec->variables.count; i++)
+        strings_add(&list, spec->variables.items[i]);
+    strings_sort(&list);
+    for (size_t i = 0; i < list.count; i++)
+        buffer_append(&text, list.items[i], strlen(list.items[i]) + 1);
+    if (text.length > 0)
+        set_part(key, "--env", text.data, text.length);
+}
+
 static void add_base(const struct build_key_source *source, struct build_key *key)
 {
     const struct image *base = source->base;
@@ -205,6 +231,8 @@ struct error *build_key_make(const struct build_key_source *source, struct build
     TRY(add_contents(source, ret));
     if (source->needs_vm) {
         add_spec(source->spec, ret);
+        add_secrets(source->spec, ret);
+        add_variables(source->spec, ret);
         if (source->trace)
             set_text(ret, "trace", "-x");
         add_shares(source->spec, ret);

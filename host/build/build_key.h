@@ -6,6 +6,8 @@
  *   contents and closure   what reaches the layer of them, by a manifest (tree/contents_manifest.h)
  *   the base               the chain of its layers, its Env, and its time
  *   shares                 their targets, and the identity of each file: scripts may read them all
+ *   secrets                their IDs and targets, not their bytes
+ *   --env                  names and values
  *   the guest              its kernel and its initramfs
  *
  * Neither the host's paths, nor the order of the spec's keys, nor what is laid over a finished

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "guest/contract.h"
@@ -10,6 +11,7 @@
 #include "host/build/host_network.h"
 #include "host/build/job.h"
 #include "host/build/script_failure.h"
+#include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
@@ -123,6 +125,7 @@ static struct error *write_kept(struct guest_run *run, enum plan_step step, cons
                                    .base = run->base,
                                    .step = step,
                                    .reason = reason,
+                                   .secrets = build->secrets,
                                    .log = build->keep_log};
 
     TRY(vm_settle_disk(run->vm, &content.disk));
@@ -132,10 +135,28 @@ static struct error *write_kept(struct guest_run *run, enum plan_step step, cons
     return kept_step_write(build->keep, &content);
 }
 
+/* Returns the command that resumes what PATH keeps, with the options that have to be given again;
+ * the caller's. */
+static char *resume_words(const struct spec *spec, const char *path)
+{
+    struct buffer words = {0};
+
+    buffer_printf(&words, "vmbuild resume %s", path);
+    for (size_t i = 0; i < spec->secrets.count; i++)
+        buffer_printf(&words, " --secret id=%s,src=FILE", spec->secrets.items[i].id);
+    for (size_t i = 0; i < spec->variables.count; i++) {
+        const char *variable = spec->variables.items[i];
+
+        buffer_printf(&words, " --env %.*s", (int)strcspn(variable, "="), variable);
+    }
+    return buffer_steal(&words);
+}
+
 /* Keeps STEP, which has failed by ERR, in a file. */
 static void keep_step(struct guest_run *run, enum plan_step step, const struct error *err)
 {
     const char *path = run->build->keep;
+    CLEANUP(freep) char *words = resume_words(run->build->spec, path);
 
     progress_done();
     progress_start("keep");
@@ -143,7 +164,7 @@ static void keep_step(struct guest_run *run, enum plan_step step, const struct e
 
     progress_done();
     if (keep_err == NULL)
-        progress_note("'%s' keeps the step; 'vmbuild resume %s' opens a shell in it", path, path);
+        progress_note("'%s' keeps the step; '%s' opens a shell in it", path, words);
     else
         progress_note("the step could not be kept in '%s': %s", path, keep_err->message);
     error_free(keep_err);
@@ -262,6 +283,7 @@ static struct error *launch(struct guest_run *run)
                                        .base_mark = base_disk_mark(disk),
                                        .clock = clock_of(run),
                                        .store = run->build->store,
+                                       .secrets = run->build->secrets,
                                        .log = run->build->log,
                                        .verbose = run->build->verbose};
 

@@ -16,6 +16,7 @@
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
+#include "host/lib/secret_search.h"
 #include "host/lib/stream.h"
 #include "host/lib/temporary.h"
 #include "host/spec/spec_key.h"
@@ -33,6 +34,34 @@
 #define PIECE (256u << 10)
 #define DISK_MAX (UINT64_C(1) << 44) /* bytes of a scratch disk, all told */
 
+static struct json *describe_secrets(const struct spec_secrets *secrets)
+{
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < secrets->count; i++) {
+        struct json *secret = json_object();
+
+        json_set(secret, "id", json_string(secrets->items[i].id));
+        json_set(secret, "target", json_string(secrets->items[i].target));
+        json_append(array, secret);
+    }
+    return array;
+}
+
+/* The names of VARIABLES, NAME=VALUE. */
+static struct json *describe_names(const struct strings *variables)
+{
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < variables->count; i++) {
+        CLEANUP(freep) char *name = xstrdup(variables->items[i]);
+
+        name[strcspn(name, "=")] = '\0';
+        json_append(array, json_string(name));
+    }
+    return array;
+}
+
 /* The spec as a document that gives the same one: its values with their defaults, its scripts. */
 static struct json *describe_spec(const struct spec *spec)
 {
@@ -43,6 +72,7 @@ static struct json *describe_spec(const struct spec *spec)
     spec_describe(spec, SPEC_PART_VM, document);
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         json_set(document, gone[i], json_null());
+    json_set(document, "secrets", describe_secrets(&spec->secrets));
     if (!spec->architecture.is_given)
         json_set(document, "architecture", json_null());
     if (spec->run_as_root != NULL)
@@ -69,6 +99,7 @@ static struct json *describe(const struct kept_content *content)
 
         json_set(document, "base", json_string(text));
     }
+    json_set(document, "variables", describe_names(&content->spec->variables));
     json_set(document, "spec", describe_spec(content->spec));
     return document;
 }
@@ -79,6 +110,7 @@ struct writer {
     int fd;
     struct compressor *compressor;
     struct pax_writer *pax;
+    struct secret_search *search; /* NULL: there is nothing to look for */
 };
 
 static struct error *write_file(void *context, const void *bytes, size_t length)
@@ -143,6 +175,19 @@ static void add_map(struct archive_entry *entry, int fd, off_t size)
     }
 }
 
+/* Refuses LENGTH bytes of the disk, or as many zeros if BYTES is NULL, that complete a secret. */
+static struct error *search_disk(struct writer *writer, const void *bytes, size_t length)
+{
+    if (writer->search == NULL)
+        return NULL;
+    const struct secret *found = bytes != NULL ? secret_search_take(writer->search, bytes, length)
+                                               : secret_search_skip(writer->search, length);
+
+    return found == NULL ? NULL
+                         : error_new(EXIT_SCRIPT,
+                                     "a script has written the secret '%s' to the disk", found->id);
+}
+
 /* Adds the data of FD, of which libarchive leaves out the holes that the entry has. */
 static struct error *add_all(struct writer *writer, const char *name, const char *path, int fd,
                              uint64_t size)
@@ -162,6 +207,8 @@ static struct error *add_all(struct writer *writer, const char *name, const char
             continue;
         if (got <= 0)
             return error_errno(EXIT_OTHER, "read '%s'", path);
+        if (strcmp(name, DISK_NAME) == 0)
+            TRY(search_disk(writer, hole > 0 ? NULL : piece, (size_t)got));
         TRY(add_data(writer, name, hole > 0 ? zeros : piece, (size_t)got));
         at += (uint64_t)got;
     }
@@ -223,7 +270,12 @@ struct error *kept_step_write(const char *path, const struct kept_content *conte
     TRY(temporary_output_file(folder, &temporary, &fd));
     struct writer writer = {.path = path, .fd = fd};
 
-    TRY(write_archive(&writer, content));
+    if (content->secrets != NULL)
+        writer.search = secret_search_new(content->secrets);
+    struct error *err = write_archive(&writer, content);
+
+    secret_search_free(writer.search);
+    TRY(err);
     if (fchmod(fd, file_mode(0666)) < 0 || close(steal_fd(&fd)) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", path);
     return temporary_rename(temporary, path);
@@ -282,6 +334,13 @@ static struct error *find_step(const char *name, enum plan_step *ret)
     return error_new(EXIT_INPUT, "its step is unknown");
 }
 
+static void take_names(const struct json *names, struct strings *ret)
+{
+    for (size_t i = 0; names != NULL && names->type == JSON_ARRAY && i < names->count; i++)
+        if (names->items[i]->type == JSON_STRING)
+            strings_add(ret, names->items[i]->text);
+}
+
 static struct error *take_document(const char *text, size_t length, struct kept_step *step)
 {
     CLEANUP(json_freep) struct json *document = NULL;
@@ -300,6 +359,7 @@ static struct error *take_document(const char *text, size_t length, struct kept_
         return error_new(EXIT_INPUT, "its spec is missing");
     json_write(described, false, &spec);
     step->spec = buffer_steal(&spec);
+    take_names(json_get(document, "variables"), &step->variables);
     step->reason = xstrdup(reason != NULL ? reason : "unknown");
     step->chain = chain != NULL ? xstrdup(chain) : NULL;
     return NULL;
@@ -356,5 +416,6 @@ void kept_step_free(struct kept_step *step)
     free(step->spec);
     free(step->reason);
     free(step->chain);
+    strings_free(&step->variables);
     *step = (struct kept_step){0};
 }

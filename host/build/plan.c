@@ -112,6 +112,11 @@ static void add_spec_environment(struct strings *list, const struct spec *spec)
     /* A base image may bring one, which is the time of its own build. */
     if (json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
         set_variable(list, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), epoch);
+    for (size_t i = 0; i < spec->variables.count; i++) {
+        const char *variable = spec->variables.items[i], *equals = strchr(variable, '=');
+
+        set_variable(list, variable, (size_t)(equals - variable), equals + 1);
+    }
 }
 
 /* Appends LIST in the form that the guest reads, and frees it. */

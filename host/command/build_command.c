@@ -8,15 +8,18 @@
 #include "host/build/reproducibility.h"
 #include "host/command/commands.h"
 #include "host/command/options.h"
+#include "host/command/spec_options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
 #include "host/lib/log_file.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/lib/secret.h"
 #include "host/lib/temporary.h"
 #include "host/lib/terminal.h"
 #include "host/spec/spec_reader.h"
+#include "host/spec/spec_secret.h"
 #include "host/store/store_pruning.h"
 
 static struct error *show_plan(const struct spec *spec)
@@ -94,7 +97,9 @@ static struct error *build(const struct options *options, const struct spec *spe
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
     CLEANUP(freep) char *terminal = NULL;
     CLEANUP(freep) char *log_path = NULL;
+    CLEANUP(secrets_free) struct secrets secrets = {0};
 
+    TRY(spec_secrets_load(&spec->secrets, &secrets));
     TRY(check_on_failure(options, path));
     TRY(prepare_shell(options, &terminal));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
@@ -104,6 +109,7 @@ static struct error *build(const struct options *options, const struct spec *spe
         .output = {.format = options->format, .compression = options->compression, .path = path},
         .accelerator = options->accelerator,
         .grants = &options->allow_network,
+        .secrets = &secrets,
         .verbose = options->verbosity > 0,
         .trace = options->trace,
         .rebuild = options->rebuild,
@@ -143,6 +149,7 @@ struct error *build_command(const struct options *options)
 
     TRY(spec_read(options->spec, options->overrides, options->override_count, time(NULL),
                   getenv("SOURCE_DATE_EPOCH"), &spec));
+    TRY(spec_options_apply(options, spec));
     if (options->dry_run)
         return show_plan(spec);
     return suggest(options, build(options, spec));

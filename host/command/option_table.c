@@ -145,6 +145,31 @@ const struct option_row option_table[] = {
          "`ADDRESS[/BITS]`, where 127.0.0.1 stands for the host's loopback interface. With "
          "`:PORT` behind it, it is for that port alone. The option may be repeated. See "
          "`network` in `vmbuild-spec(5)`."},
+    {.name = "secret",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_BUILD,
+     .commands = VMS,
+     MEMBER(secrets),
+     .argument = {"SECRET", ARGUMENT_TEXT, NULL},
+     .summary = "a file for runAsRoot alone: id=ID,src=FILE or id=ID,env=NAME",
+     .text = "A file that `runAsRoot` alone sees, and that is stored nowhere. The form is that of "
+             "BuildKit: `id=ID,src=FILE` for a file, `id=ID,env=NAME` for a variable of the "
+             "environment; `id=ID` alone for the variable ID, if it is set, or else the file ID. "
+             "`target=PATH` names where the script finds it, by default `/run/secrets/ID`. A value "
+             "that has a comma is put in double quotes with its key. It takes the place of what "
+             "`secrets` of the spec says of this ID. The option may be repeated. See SECRETS in "
+             "`vmbuild-spec(5)`."},
+    {.name = "env",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_BUILD,
+     .commands = VMS,
+     MEMBER(variables),
+     .argument = {"NAME[=VALUE]", ARGUMENT_TEXT, NULL},
+     .summary = "a variable of the scripts' environment",
+     .text = "Set a variable of the environment of scripts and hooks, over `env` of the spec. "
+             "Without a value it has that of the environment, so that other users of the host do "
+             "not see it among the arguments. It is stored neither in the image nor in the file of "
+             "`--on-failure keep=FILE`, which has the name alone. The option may be repeated."},
     {.name = "check",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,
@@ -170,7 +195,8 @@ const struct option_row option_table[] = {
          "the build and writes a file that holds the failed step: the spec and its scripts, the "
          "layer as it was, what the scripts have written, and the digest of the base image. "
          "`resume` opens it, on any host. It has the values of `env`, and what scripts have put "
-         "into the layer."},
+         "into the layer, but neither secrets nor the values of `--env`, which `resume` has to be "
+         "given again; if a script has written a secret to its disk, nothing is kept."},
     {.name = "self-contained",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,

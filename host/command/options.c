@@ -552,6 +552,8 @@ struct image_request options_image_request(const struct options *options, unsign
 void options_free(struct options *options)
 {
     strings_free(&options->arguments);
+    strings_free(&options->secrets);
+    strings_free(&options->variables);
     strings_free(&options->allow_network);
     free(options->overrides);
     free(options->user);

@@ -33,7 +33,8 @@ struct options {
     enum accelerator accelerator;
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;
-    struct strings allow_network; /* --allow-network, as network/egress.h reads them */
+    struct strings secrets, variables; /* --secret and --env, as they are written */
+    struct strings allow_network;      /* --allow-network, as network/egress.h reads them */
     bool no_cache, dry_run, check, trace;
     bool rescue;                           /* --rescue of shell */
     bool shell_on_failure, self_contained; /* --on-failure, --self-contained */

@@ -5,7 +5,9 @@
 #include "host/build/build.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/progress.h"
+#include "host/lib/secret.h"
 #include "host/lib/terminal.h"
+#include "host/spec/spec_secret.h"
 #include "host/store/store_pruning.h"
 
 struct error *session_connect(struct vm_session *session)
@@ -25,6 +27,7 @@ struct error *session_build(const struct options *options, const struct spec *sp
                             const char *output)
 {
     CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(secrets_free) struct secrets secrets = {0};
     bool is_stored = session == NULL || session->is_stored;
     struct build build = {.spec = spec,
                           .output = {.format = options->format,
@@ -32,11 +35,13 @@ struct error *session_build(const struct options *options, const struct spec *sp
                                      .path = is_stored ? output : "-"},
                           .accelerator = options->accelerator,
                           .grants = &options->allow_network,
+                          .secrets = &secrets,
                           .verbose = options->verbosity > 0,
                           .registry = options_registry(options),
                           .resumed = resumed,
                           .session = session};
 
+    TRY(spec_secrets_load(&spec->secrets, &secrets));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     build.store = store;
     TRY(build_run(&build));

@@ -8,7 +8,10 @@
 #include "host/image/layer_holes.h"
 #include "host/image/layer_order.h"
 #include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/mask.h"
 #include "host/lib/memory.h"
+#include "host/lib/secret_search.h"
 #include "host/tar/tar_stream.h"
 
 #define ID_MAX INT64_C(0xffffffff)
@@ -22,11 +25,13 @@
 struct layer_check {
     struct tar_stream *stream;
     uint64_t size;
-    struct buffer name;        /* of the last entry */
-    uint64_t holes;            /* bytes of its holes */
-    uint64_t all_holes;        /* of all */
-    struct layer_order *order; /* NULL: the layer is not a guest's */
-    uint64_t disk_size;        /* of the guest, bytes */
+    struct buffer name;              /* of the last entry */
+    uint64_t holes;                  /* bytes of its holes */
+    uint64_t all_holes;              /* of all */
+    struct layer_order *order;       /* NULL: the layer is not a guest's */
+    const struct secrets *forbidden; /* NULL: none */
+    struct secret_search *secrets;   /* for these; NULL: none */
+    uint64_t disk_size;              /* of the guest, bytes */
 };
 
 static bool in_range(int64_t value, int64_t max)
@@ -59,6 +64,51 @@ static void end_entry(struct layer_check *check)
     if (check->name.length > 0)
         layer_note_holes(check->name.data, check->holes);
     check->holes = 0;
+}
+
+/* Refuses the entry at hand, which has SECRET in a place that WHERE names, unless that is NULL. */
+static struct error *refuse_secret(const struct layer_check *check, const struct secret *secret,
+                                   const char *where)
+{
+    if (secret == NULL)
+        return NULL;
+    CLEANUP(freep) char *name = mask_text(check->forbidden, check->name.data);
+
+    return error_new(EXIT_SCRIPT, "%s'%.200s' holds the secret '%s'", where, name, secret->id);
+}
+
+/* Looks for secrets in one of the texts of an entry. */
+static struct error *search_text(struct layer_check *check, const char *text, size_t length,
+                                 const char *where)
+{
+    secret_search_restart(check->secrets);
+    return refuse_secret(check, secret_search_take(check->secrets, text, length), where);
+}
+
+/* Looks for secrets in all of ENTRY but its data. */
+static struct error *search_entry(struct layer_check *check, const struct tar_entry *entry)
+{
+    TRY(search_text(check, entry->name, strlen(entry->name), "the name "));
+    TRY(search_text(check, entry->link, strlen(entry->link), "the target of link "));
+    for (size_t i = 0; i < entry->xattr_count; i++)
+        TRY(search_text(check, entry->xattrs[i].value, entry->xattrs[i].length,
+                        "an extended attribute of "));
+    secret_search_restart(check->secrets);
+    return NULL;
+}
+
+static struct error *search_data(void *context, const void *bytes, size_t length)
+{
+    struct layer_check *check = context;
+
+    return refuse_secret(check, secret_search_take(check->secrets, bytes, length), "");
+}
+
+static struct error *search_hole(void *context, uint64_t length)
+{
+    struct layer_check *check = context;
+
+    return refuse_secret(check, secret_search_skip(check->secrets, length), "");
 }
 
 static struct error *check_entry(void *context, const struct tar_entry *entry)
@@ -94,14 +144,17 @@ static struct error *check_entry(void *context, const struct tar_entry *entry)
     if (!in_range(entry->size, (int64_t)IMAGE_LAYER_SIZE_MAX))
         return error_new(EXIT_INPUT, "'%.200s' is too large: %" PRId64 " bytes", entry->name,
                          entry->size);
-    return check->order != NULL ? layer_order_add(check->order, entry) : NULL;
+    if (check->order != NULL)
+        TRY(layer_order_add(check->order, entry));
+    return check->secrets != NULL ? search_entry(check, entry) : NULL;
 }
 
 struct layer_check *layer_check_new(void)
 {
     struct layer_check *check = xcalloc(1, sizeof *check);
 
-    check->stream = tar_stream_new((struct tar_events){check, check_entry, NULL, 0}, true);
+    check->stream =
+        tar_stream_new((struct tar_events){.context = check, .entry = check_entry}, true);
     return check;
 }
 
@@ -109,6 +162,19 @@ void layer_check_expect_guest(struct layer_check *check, uint64_t disk_size)
 {
     check->order = layer_order_new();
     check->disk_size = disk_size;
+}
+
+void layer_check_forbid(struct layer_check *check, const struct secrets *secrets)
+{
+    const struct tar_events events = {
+        .context = check, .entry = check_entry, .data = search_data, .skip = search_hole};
+
+    check->forbidden = secrets;
+    check->secrets = secret_search_new(secrets);
+    if (check->secrets == NULL)
+        return;
+    tar_stream_free(check->stream);
+    check->stream = tar_stream_new(events, true);
 }
 
 /* Refuses more than a guest's disk can hold. Each byte of data is a byte of the disk, since holes
@@ -169,5 +235,6 @@ void layer_check_free(struct layer_check *check)
     tar_stream_free(check->stream);
     buffer_free(&check->name);
     layer_order_free(check->order);
+    secret_search_free(check->secrets);
     free(check);
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "host/lib/error.h"
+#include "host/lib/secret.h"
 
 #define LAYER_PATH_MAX (64u << 10) /* bytes; the guest may go beyond PATH_MAX step by step */
 
@@ -28,11 +29,16 @@ struct layer_check *layer_check_new(void);
  * written. */
 void layer_check_expect_guest(struct layer_check *check, uint64_t disk_size);
 
+/* SECRETS, borrowed, must not be in the layer: not in the data, names, links and extended
+ * attributes of its entries. To be called before anything is written. */
+void layer_check_forbid(struct layer_check *check, const struct secrets *secrets);
+
 /* Takes LENGTH zeros, which come from a file's hole (layer_holes.h). Errors: as for
  * layer_check_write. */
 [[nodiscard]] struct error *layer_check_skip(struct layer_check *check, uint64_t length);
 
-/* Takes the next bytes of the tar. Errors: EXIT_INPUT, naming the entry. */
+/* Takes the next bytes of the tar. Errors: EXIT_INPUT, naming the entry;
+ * EXIT_SCRIPT if it has a secret. */
 [[nodiscard]] struct error *layer_check_write(struct layer_check *check, const void *bytes,
                                               size_t length);
 

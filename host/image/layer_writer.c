@@ -166,6 +166,11 @@ void layer_writer_expect_guest(struct layer_writer *writer, uint64_t disk_size)
     layer_check_expect_guest(writer->check, disk_size);
 }
 
+void layer_writer_forbid(struct layer_writer *writer, const struct secrets *secrets)
+{
+    layer_check_forbid(writer->check, secrets);
+}
+
 /* Ends the consumers. Returns the first error of any, or NULL. */
 static struct error *stop_consumers(struct layer_writer *writer)
 {
@@ -182,9 +187,11 @@ static struct error *stop_consumers(struct layer_writer *writer)
     return err;
 }
 
-/* Turns an error of the check into one that blames the guest. */
+/* Turns an error of the check into one that blames the guest, unless it is about a secret. */
 static struct error *blame_guest(struct error *err)
 {
+    if (err != NULL && err->code == EXIT_SCRIPT)
+        return error_context(err, "check the layer");
     if (err != NULL)
         err->code = EXIT_VM;
     return error_context(err, "receive the layer: the guest sent an invalid layer");

@@ -14,6 +14,7 @@
 
 #include "host/image/image.h"
 #include "host/lib/error.h"
+#include "host/lib/secret.h"
 #include "host/lib/stream.h"
 #include "host/tar/compression.h"
 
@@ -38,8 +39,12 @@ struct layer_form_wanted {
  * anything is written. */
 void layer_writer_expect_guest(struct layer_writer *writer, uint64_t disk_size);
 
+/* SECRETS, borrowed, must not be in the layer (layer_check.h). To be called before anything is
+ * written. */
+void layer_writer_forbid(struct layer_writer *writer, const struct secrets *secrets);
+
 /* Takes the next LENGTH bytes of the tar. Errors: EXIT_VM ("the guest sent ...") if the stream is
- * not a valid layer. */
+ * not a valid layer; EXIT_SCRIPT if it holds a secret. */
 [[nodiscard]] struct error *layer_writer_write(struct layer_writer *writer, const void *bytes,
                                                size_t length);
 

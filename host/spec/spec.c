@@ -19,5 +19,6 @@ void spec_free(struct spec *spec)
     for (size_t i = 0; i < spec_key_count; i++)
         if (spec_keys[i].kind->free != NULL)
             spec_keys[i].kind->free((char *)spec + spec_keys[i].offset);
+    strings_free(&spec->variables);
     free(spec);
 }

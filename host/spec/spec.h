@@ -49,6 +49,19 @@ struct spec_shares {
     size_t count;
 };
 
+/* A secret, without its bytes. */
+struct spec_secret {
+    char *id;
+    char *target;   /* absolute guest path, normalised */
+    char *file;     /* absolute host path, or one from the command line; or NULL */
+    char *variable; /* of the environment; or NULL. Of the two there is at most one. */
+};
+
+struct spec_secrets {
+    struct spec_secret *items;
+    size_t count;
+};
+
 /* The platform of the image. The name comes first, as for kinds that are a string. */
 struct spec_architecture {
     char *name;    /* as platform_format has it */
@@ -78,6 +91,10 @@ struct spec {
     int64_t created; /* seconds since 1970 */
     struct spec_architecture architecture;
     uint64_t timeout; /* seconds */
+    struct spec_secrets secrets;
+
+    /* Not a key: NAME=VALUE of --env, one for each name, over `env`. They are shown nowhere. */
+    struct strings variables;
 };
 
 /* Sets each key of PART in OUT, an object, to what --dry-run shows of it. */

@@ -8,6 +8,7 @@
 #include "host/spec/spec.h"
 #include "host/spec/spec_contents.h"
 #include "host/spec/spec_path.h"
+#include "host/spec/spec_secret.h"
 #include "host/spec/spec_value.h"
 
 #define AT(member) offsetof(struct spec, member)
@@ -298,6 +299,22 @@ const struct spec_key spec_keys[] = {
             "Further environment variables of `runAsRoot` and the hooks, which override the base "
             "image's. They are never stored in the image. `SOURCE_DATE_EPOCH`, `PATH` and `HOME` "
             "may be set, too.",
+    },
+    {
+        .name = "secrets",
+        .kind = &spec_secret_list,
+        .offset = AT(secrets),
+        .is_apart = true,
+        .part = SPEC_PART_VM,
+        .word = GUEST_WORD_SECRET,
+        .summary = "Files for runAsRoot alone, in memory, that never reach the image.",
+        .documentation =
+            "Files that `runAsRoot` alone sees, and that are stored nowhere: tokens, passwords, "
+            "keys. `id` names a secret: letters, digits, `_`, `-` and `.`. Its bytes are those of "
+            "`file`, a file of the host, or of `env`, a variable of vmbuild's environment; if "
+            "neither is given, `--secret` must give it, which also takes the place of either. "
+            "`target` is the absolute path at which the script finds it, by default "
+            "`/run/secrets/ID`; it must not be in `/dev`, `/proc` or `/sys`. See SECRETS.",
     },
     {
         .name = "created",

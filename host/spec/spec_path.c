@@ -18,8 +18,7 @@
 #include "host/spec/spec_error.h"
 #include "host/spec/spec_value.h"
 
-/* PATH made absolute. The caller's. */
-static char *absolute(const struct spec_source *source, const char *path)
+char *spec_path_absolute(const struct spec_source *source, const char *path)
 {
     if (*path == '/')
         return xstrdup(path);
@@ -35,7 +34,7 @@ struct error *spec_path_read(const struct spec_key *key, const struct spec_sourc
         return spec_error_type(key->name, value, "a path");
     if (*value->text == '\0')
         return spec_error(key->name, value, "a path must not be empty");
-    CLEANUP(freep) char *path = absolute(source, value->text);
+    CLEANUP(freep) char *path = spec_path_absolute(source, value->text);
 
     if (lstat(path, &status) < 0)
         return spec_error(key->name, value, "'%s': %s", path, strerror(errno));
@@ -105,7 +104,7 @@ static struct error *find_image(const struct spec_key *key, const struct spec_so
 {
     struct stat status;
     CLEANUP(freep) char *written = reference->path;
-    char *path = absolute(source, written);
+    char *path = spec_path_absolute(source, written);
 
     reference->path = path;
     if (reference->transport != TRANSPORT_PATH && reference->transport != TRANSPORT_DIR &&
@@ -291,16 +290,14 @@ const struct spec_kind spec_path_script = {
 
 /* Shares. */
 
-/* Whether the clean PATH is DIR or below it. */
-static bool is_below(const char *path, const char *dir)
+bool spec_path_is_below(const char *path, const char *dir)
 {
     size_t length = strlen(dir);
 
     return strncmp(path, dir, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
-/* Reads a share's target into *RET, which is NULL so far; it is freed with the list. */
-static struct error *read_target(const struct spec_key *key, const struct json *value, char **ret)
+struct error *spec_path_read_mount(const struct spec_key *key, const struct json *value, char **ret)
 {
     static const char *const taken[] = {"/dev", "/proc", "/sys"};
 
@@ -308,7 +305,7 @@ static struct error *read_target(const struct spec_key *key, const struct json *
     if (strcmp(*ret, "/") == 0)
         return spec_error(key->name, value, "the target must not be the root directory");
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (is_below(*ret, taken[i]))
+        if (spec_path_is_below(*ret, taken[i]))
             return spec_error(key->name, value, "target '%s' must not be in %s", value->text,
                               taken[i]);
     return NULL;
@@ -329,7 +326,7 @@ static struct error *read_share(const struct spec_key *key, const struct spec_so
         return spec_error(key->name, from, "'%s': not a directory", ret->source);
     if (access(ret->source, R_OK | X_OK) < 0)
         return spec_error(key->name, from, "'%s': %s", ret->source, strerror(errno));
-    return read_target(key, target, &ret->target);
+    return spec_path_read_mount(key, target, &ret->target);
 }
 
 /* Refuses the last of SHARES, which is VALUE, if its target overlaps an earlier one. */
@@ -339,7 +336,8 @@ static struct error *check_overlap(const struct spec_key *key, const struct json
     const char *last = shares->items[shares->count - 1].target;
 
     for (size_t i = 0; i + 1 < shares->count; i++)
-        if (is_below(shares->items[i].target, last) || is_below(last, shares->items[i].target))
+        if (spec_path_is_below(shares->items[i].target, last) ||
+            spec_path_is_below(last, shares->items[i].target))
             return spec_error(key->name, value, "target '%s' and target '%s' overlap", last,
                               shares->items[i].target);
     return NULL;

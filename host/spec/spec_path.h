@@ -5,6 +5,8 @@
 #ifndef VMBUILD_SPEC_PATH_H
 #define VMBUILD_SPEC_PATH_H
 
+#include <stdbool.h>
+
 #include "host/spec/spec_kind.h"
 
 extern const struct spec_kind spec_path_image;   /* char *: an image reference */
@@ -23,5 +25,16 @@ extern const struct spec_kind spec_path_shares;  /* struct spec_shares */
  * absolute or leads through "..". */
 [[nodiscard]] struct error *spec_path_read_target(const struct spec_key *key,
                                                   const struct json *value, char **ret);
+
+/* The same for a place in the guest where something is mounted: it must not be the root directory,
+ * nor in /dev, /proc or /sys. *RET is NULL before, and is set after some errors, too. */
+[[nodiscard]] struct error *spec_path_read_mount(const struct spec_key *key,
+                                                 const struct json *value, char **ret);
+
+/* Whether PATH is DIR or below it; both are normal forms. */
+bool spec_path_is_below(const char *path, const char *dir);
+
+/* Returns PATH, which a spec in SOURCE's directory names, made absolute; the caller's. */
+char *spec_path_absolute(const struct spec_source *source, const char *path);
 
 #endif

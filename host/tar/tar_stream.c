@@ -285,7 +285,8 @@ struct error *tar_stream_write(struct tar_stream *stream, const void *bytes, siz
 /* Whether zeros in the current state mean nothing but their number. */
 static bool may_skip(const struct tar_stream *stream)
 {
-    return stream->state == IN_DATA && stream->sparse == NULL && stream->events.data == NULL;
+    return stream->state == IN_DATA && stream->sparse == NULL &&
+           (stream->events.data == NULL || stream->events.skip != NULL);
 }
 
 struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length)
@@ -303,6 +304,8 @@ struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length)
             piece = stream->left - 1 < length ? stream->left - 1 : length;
             stream->offset += piece;
             stream->left -= piece;
+            if (stream->events.skip != NULL)
+                TRY(stream->events.skip(stream->events.context, piece));
         } else {
             TRY(tar_stream_write(stream, zeros, (size_t)piece));
         }

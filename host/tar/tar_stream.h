@@ -22,6 +22,8 @@ struct tar_events {
     /* ENTRY and its strings are borrowed until the callback returns. */
     struct error *(*entry)(void *context, const struct tar_entry *entry);
     struct error *(*data)(void *context, const void *bytes, size_t length); /* or NULL */
+    /* Zeros of the data that were skipped; NULL: they are reported as data, if that is. */
+    struct error *(*skip)(void *context, uint64_t length);
     uint64_t holes_max; /* of a sparse file whose data is reported, holes as zeros; 0: any */
 };
 
@@ -35,7 +37,8 @@ struct tar_stream *tar_stream_new(struct tar_events events, bool strict);
 [[nodiscard]] struct error *tar_stream_write(struct tar_stream *stream, const void *bytes,
                                              size_t length);
 
-/* Takes LENGTH zeros; at no cost after the end, and within an entry's data if no data is reported.
+/* Takes LENGTH zeros; at no cost after the end, and within an entry's data unless that is reported
+ * and `skip` is NULL.
  * Errors: as above. */
 [[nodiscard]] struct error *tar_stream_skip(struct tar_stream *stream, uint64_t length);
 

@@ -130,7 +130,10 @@ struct tarsum *tarsum_new(enum tarsum_version version, uint64_t holes_max)
     struct tarsum *sum = xcalloc(1, sizeof *sum);
 
     sum->version = version;
-    sum->stream = tar_stream_new((struct tar_events){sum, begin_entry, add_data, holes_max}, false);
+    sum->stream = tar_stream_new(
+        (struct tar_events){
+            .context = sum, .entry = begin_entry, .data = add_data, .holes_max = holes_max},
+        false);
     return sum;
 }
 

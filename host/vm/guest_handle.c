@@ -53,13 +53,24 @@ struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
 
     handle->verbose = verbose;
     pthread_mutex_init(&handle->diversion_mutex, NULL);
-    pthread_mutex_init(&handle->tail_mutex, NULL);
+    pthread_mutex_init(&handle->output_mutex, NULL);
     guest_handle_prepare();
     TRY(watchdog_new(&handle->watchdog));
     TRY(socket_folder_choose(&handle->sockets));
     /* libguestfs would pass it on to the guest's kernel, and that to every script. */
     unsetenv("TERM");
     *ret = STEAL(handle);
+    return NULL;
+}
+
+/* The sink of the console's mask. */
+static struct error *note_console(void *context, const void *bytes, size_t length)
+{
+    struct guest_handle *handle = context;
+
+    console_append(&handle->console, bytes, length);
+    if (handle->verbose)
+        console_show(&handle->console, bytes, length);
     return NULL;
 }
 
@@ -71,10 +82,9 @@ static void on_event(guestfs_h *g, void *context, uint64_t event, int event_hand
 
     (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
     if (event == GUESTFS_EVENT_APPLIANCE) {
-        console_append(&handle->console, bytes, length);
         watchdog_note_output(handle->watchdog);
-        if (handle->verbose)
-            console_show(&handle->console, bytes, length);
+        error_free(
+            mask_write(handle->console_mask, bytes, length, (struct sink){note_console, handle}));
     } else {
         progress_detail("libguestfs: %.*s", (int)length, bytes);
     }
@@ -93,6 +103,18 @@ static bool divert_output(struct guest_handle *handle, const void *bytes, size_t
     return diverts;
 }
 
+/* The sink of the mask: shows what scripts write, and keeps it. */
+static struct error *show_masked(void *context, const void *bytes, size_t length)
+{
+    struct guest_handle *handle = context;
+
+    progress_output(bytes, length);
+    output_tail_append(&handle->tail, bytes, length);
+    if (handle->log == NULL || log_file_write(handle->log, bytes, length))
+        return NULL;
+    return error_new(EXIT_OTHER, "keep the log"); /* log_file_take_error has the cause */
+}
+
 /* The sink of the output port. If the log cannot be kept, nothing else ends the script. */
 static struct error *show_output(void *context, const void *bytes, size_t length)
 {
@@ -101,14 +123,20 @@ static struct error *show_output(void *context, const void *bytes, size_t length
 
     if (divert_output(handle, bytes, length, &err))
         return err;
-    progress_output(bytes, length);
-    pthread_mutex_lock(&handle->tail_mutex);
-    output_tail_append(&handle->tail, bytes, length);
-    pthread_mutex_unlock(&handle->tail_mutex);
-    if (handle->log == NULL || log_file_write(handle->log, bytes, length))
-        return NULL;
-    watchdog_kill(handle->watchdog);
-    return error_new(EXIT_OTHER, "keep the log"); /* log_file_take_error has the cause */
+    pthread_mutex_lock(&handle->output_mutex);
+    err = mask_write(handle->mask, bytes, length, (struct sink){show_masked, handle});
+    pthread_mutex_unlock(&handle->output_mutex);
+    if (err != NULL)
+        watchdog_kill(handle->watchdog);
+    return err;
+}
+
+void guest_handle_end_output(struct guest_handle *handle)
+{
+    pthread_mutex_lock(&handle->output_mutex);
+    if (handle->mask != NULL)
+        error_free(mask_flush(handle->mask, (struct sink){show_masked, handle}));
+    pthread_mutex_unlock(&handle->output_mutex);
 }
 
 static void on_started(void *context, pid_t pid)
@@ -228,6 +256,10 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     handle->kills = memory.kills;
     handle->memory = options->machine.memory;
     handle->log = options->log;
+    mask_free(handle->mask);
+    handle->mask = mask_new(options->secrets);
+    mask_free(handle->console_mask);
+    handle->console_mask = mask_new(options->secrets);
     TRY(make_engine(handle, options, attempt));
     TRY(guest_library_new(&handle->g));
     if (!configure(handle, run_folder)) {
@@ -260,6 +292,7 @@ void guest_handle_stop(struct guest_handle *handle)
     guest_port_close(STEAL(handle->layer));
     if (handle->engine != NULL)
         handle->engine->kind->free(STEAL(handle->engine));
+    guest_handle_end_output(handle);
     progress_output_end();
     socket_folder_release(&handle->sockets);
     console_clear(&handle->console);
@@ -274,7 +307,9 @@ void guest_handle_free(struct guest_handle *handle)
     watchdog_free(handle->watchdog);
     socket_folder_free(&handle->sockets);
     pthread_mutex_destroy(&handle->diversion_mutex);
-    pthread_mutex_destroy(&handle->tail_mutex);
+    pthread_mutex_destroy(&handle->output_mutex);
+    mask_free(handle->mask);
+    mask_free(handle->console_mask);
     free(handle);
 }
 
@@ -297,11 +332,11 @@ void guest_handle_processes(struct strings *ret)
 
 char *guest_handle_take_tail(struct guest_handle *handle)
 {
-    pthread_mutex_lock(&handle->tail_mutex);
+    pthread_mutex_lock(&handle->output_mutex);
     char *lines = output_tail_lines(&handle->tail);
 
     output_tail_clear(&handle->tail);
-    pthread_mutex_unlock(&handle->tail_mutex);
+    pthread_mutex_unlock(&handle->output_mutex);
     return lines;
 }
 

@@ -99,6 +99,11 @@ void guest_handle_processes(struct strings *ret);
  * this returns, the earlier sink is not at work and will not be. */
 void guest_handle_divert_output(struct guest_handle *handle, struct sink sink);
 
+/* Shows what was held back of the scripts' output, since a secret could begin with it: the script
+ * has ended, and what it wrote has arrived. If the log cannot be kept, log_file_finish reports it.
+ */
+void guest_handle_end_output(struct guest_handle *handle);
+
 /* Ends the VM at once; may be called from any thread. A call under way then fails. */
 void guest_handle_kill(struct guest_handle *handle);
 /* Returns the last lines that scripts have written since the last call; the caller's. */

@@ -13,6 +13,7 @@
 
 #include "host/lib/error.h"
 #include "host/lib/log_file.h"
+#include "host/lib/mask.h"
 #include "host/lib/stream.h"
 #include "host/machine/host_memory.h"
 #include "host/vm/console.h"
@@ -30,8 +31,10 @@ struct guest_handle {
     struct guest_port *output;
     struct guest_port *layer;
     struct console console;
-    pthread_mutex_t tail_mutex; /* of the next */
-    struct output_tail tail;    /* of the scripts' output */
+    pthread_mutex_t output_mutex; /* of the next two, held while output is shown */
+    struct output_tail tail;      /* of the scripts' output */
+    struct mask *mask;            /* over the scripts' output */
+    struct mask *console_mask;    /* over the console, to which a script can write as well */
     bool verbose;
     struct socket_folder sockets;
     struct pace pace;                /* of the transfer under way */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
-#include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
@@ -33,8 +33,9 @@ struct vm {
     bool base_is_new;
     int64_t clock; /* of the guest as a script starts; with the network, the host's time is used */
     size_t layer_count;
-    uint64_t layer_bytes; /* of the tars to unpack */
-    struct buffer unsent; /* by sessions */
+    uint64_t layer_bytes;          /* of the tars to unpack */
+    struct buffer unsent;          /* by sessions */
+    const struct secrets *secrets; /* borrowed, or NULL */
 };
 
 /* Calls VERB with OWN and those of the VM's words that it takes. */
@@ -105,6 +106,7 @@ struct error *vm_launch(const struct vm_options *options, struct call_words *wor
     vm->words = *words;
     *words = (struct call_words){0};
     vm->network = options->machine.network;
+    vm->secrets = options->secrets;
     vm->base_is_new = options->machine.base_is_new;
     vm->layer_count = options->machine.layer_count;
     vm->layer_bytes = layer_bytes(options);
@@ -137,30 +139,31 @@ void vm_processes(const struct vm *vm, struct strings *ret)
     guest_handle_processes(ret);
 }
 
-/* Makes a temporary of the LENGTH bytes, since libguestfs uploads only files. */
-static struct error *make_file(const void *bytes, size_t length, char **ret_path)
-{
-    CLEANUP(temporary_removep) char *path = NULL;
-    CLEANUP(closep) int fd = -1;
-    const char *run;
-
-    TRY(temporary_run_folder(&run));
-    TRY(temporary_file(run, "job", &path, &fd));
-    TRY(file_system_explain(file_write(bytes, length, fd, path), run));
-    *ret_path = STEAL(path);
-    return NULL;
-}
-
 struct error *vm_put(struct vm *vm, const char *name, const void *bytes, size_t length)
 {
-    CLEANUP(temporary_removep) char *path = NULL;
+    CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC); /* libguestfs uploads only files */
+    CLEANUP(freep) char *path = xasprintf("/proc/self/fd/%d", fd);
     CLEANUP(freep) char *operation = xasprintf("upload '%s' to the guest", name);
     CLEANUP(freep) char *target = xasprintf("%s/%s", GUEST_JOB_DIR, name);
 
     if (length > GUEST_JOB_FILE_MAX)
         return error_new(EXIT_INPUT, "%s: larger than %u bytes", operation, GUEST_JOB_FILE_MAX);
-    TRY(error_context(make_file(bytes, length, &path), "%s", operation));
+    if (fd < 0)
+        return error_errno(EXIT_OTHER, "%s", operation);
+    TRY(error_context(file_write(bytes, length, fd, "memory"), "%s", operation));
     return guest_handle_upload(vm->guest, operation, path, target);
+}
+
+/* Uploads the secrets, which the guest forgets after each run. */
+static struct error *put_secrets(struct vm *vm)
+{
+    for (size_t i = 0; vm->secrets != NULL && i < vm->secrets->count; i++) {
+        const struct secret *secret = &vm->secrets->items[i];
+        CLEANUP(freep) char *name = xasprintf("%s%zu", GUEST_JOB_SECRET, i);
+
+        TRY(vm_put(vm, name, secret->bytes, secret->length));
+    }
+    return NULL;
 }
 
 struct error *vm_unpack_base(struct vm *vm)
@@ -243,7 +246,10 @@ static struct error *run(struct vm *vm, const char *name, enum guest_verb verb,
 
     progress_output_begin();
     call_words_set_number(own, GUEST_WORD_CLOCK, vm->network ? time(NULL) : vm->clock);
-    TRY(call_script(vm, operation, verb, own, &ret->outcome));
+    struct error *err = call_script(vm, operation, verb, own, &ret->outcome);
+
+    guest_handle_end_output(vm->guest);
+    TRY(err);
     progress_output_end();
     ret->seconds = now() - start;
     ret->tail = guest_handle_take_tail(vm->guest);
@@ -254,6 +260,7 @@ struct error *vm_run_script(struct vm *vm, struct vm_script *ret)
 {
     CLEANUP(call_words_free) struct call_words own = {0};
 
+    TRY(put_secrets(vm));
     return run(vm, GUEST_JOB_RUN, GUEST_VERB_RUN, &own, ret);
 }
 
@@ -356,8 +363,10 @@ struct error *vm_run_session(struct vm *vm, const struct vm_session *session, in
     uint64_t limit = session->limit > 0 ? session->limit : GUEST_TIMEOUT_MAX;
     struct outcome outcome = {0};
 
-    if (!session->is_of_hook) /* a script may have run in the view already */
+    if (!session->is_of_hook) { /* a script may have run in the view already */
         TRY(vm_mount_overlay(vm));
+        TRY(put_secrets(vm));
+    }
     TRY(put_command(vm, session));
     set_session_words(vm, session, limit, &own);
     TRY(run_connected(vm, session, operation, &own, limit, &outcome));

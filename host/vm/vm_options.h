@@ -10,6 +10,7 @@
 
 #include "host/lib/buffer.h"
 #include "host/lib/log_file.h"
+#include "host/lib/secret.h"
 #include "host/machine/accelerator.h"
 #include "host/machine/machine.h"
 #include "host/store/store.h"
@@ -19,6 +20,7 @@ struct vm_options {
     struct strings grants;          /* what the network may reach beyond public addresses
                                        (network/egress.h) */
     enum accelerator accelerator;   /* as requested: which one is used, a probe decides */
+    const struct secrets *secrets;  /* of runAsRoot, as long as the VM runs; or NULL */
     struct log_file *log; /* that keeps the scripts' output, as long as the VM runs; or NULL */
     bool verbose; /* messages of the kernel and of libguestfs are shown as progress details */
     uint64_t scratch_size;    /* of the scratch disk, bytes */

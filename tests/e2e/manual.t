@@ -105,6 +105,7 @@ echo hello | as_user tee home/public/index.html > /dev/null
 tar -C "$WORK/home" -czf "$WORK/conf.tar.gz" public
 as_user cp conf.tar.gz home
 echo true | as_user tee home/install.sh > /dev/null
+echo token | as_user tee .token > /dev/null
 specs=()
 while IFS= read -r -d '' text; do
     text=${text//localhost:5000/localhost:$PORT}
@@ -114,7 +115,7 @@ while IFS= read -r -d '' text; do
 done < <(examples "$SPEC_PAGE")
 is "all specs were found" "${#specs[@]}" 4
 # shellcheck disable=SC2034 # for as_user
-USER_ENV=(PATH="$(dirname "$VMBUILD"):/usr/bin:/bin" "XDG_CACHE_HOME=$WORK/cache")
+USER_ENV=(PATH="$(dirname "$VMBUILD"):/usr/bin:/bin" "XDG_CACHE_HOME=$WORK/cache" CI_TOKEN=token)
 lines=0
 while IFS= read -r -d '' text; do
     while IFS= read -r line; do
@@ -128,7 +129,7 @@ while IFS= read -r -d '' text; do
         lines=$((lines + 1))
     done < <(sed '/^$/d' <<< "$text")
 done < <(examples "$PAGE")
-is "all commands were found" "$lines" 16
+is "all commands were found" "$lines" 18
 for made in debian.tar.gz hello.tar.gz checked.tar.gz hello.oci/index.json rootfs.tar; do
     ok "$made was made" test -s "$WORK/home/$made"
 done

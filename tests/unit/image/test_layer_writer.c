@@ -389,6 +389,68 @@ static void test_a_guests_lies(void **state)
     }
 }
 
+/* Writes TAR in pieces of PIECE bytes to a writer that forbids the secret "secret!!". *RET_TEXT is
+ * what is wrong with it, the caller's; NULL if nothing is. */
+static void write_forbidden(const struct buffer *tar, size_t piece, char **ret_text)
+{
+    static char id[] = "token", bytes[] = "secret!!\n";
+    const struct secret secret = {.id = id, .bytes = bytes, .length = strlen(bytes)};
+    const struct secrets secrets = {.items = (struct secret[]){secret}, .count = 1};
+    CLEANUP(layer_writer_freep) struct layer_writer *writer = NULL;
+    struct error *err = NULL;
+
+    assert_null(layer_writer_new(folder, "layer", (struct layer_form_wanted){0}, &writer));
+    layer_writer_forbid(writer, &secrets);
+    for (size_t at = 0; err == NULL && at < tar->length; at += piece)
+        err = layer_writer_write(writer, tar->data + at,
+                                 tar->length - at < piece ? tar->length - at : piece);
+    if (err != NULL)
+        assert_int_equal(err->code, EXIT_SCRIPT);
+    *ret_text = err != NULL ? xstrdup(err->message) : NULL;
+    error_free(err);
+}
+
+/* Wherever a secret is in the layer, its path is named, and the secret itself is not shown. */
+static void test_secrets(void **state)
+{
+    static const struct {
+        const char *extension, *name, *link, *data, *expected;
+    } cases[] = {
+        {NULL, "a", NULL, "it is secret!", NULL},
+        {NULL, "a", NULL, "it is a secret!!", "'a' holds the secret 'token'"},
+        {NULL, "a", NULL, "secsecret!!", "'a' holds the secret 'token'"},
+        {NULL, "b-secret!!-c", NULL, "", "the name 'b-***-c' holds the secret 'token'"},
+        {NULL, "a", "/x/secret!!", "", "the target of link 'a' holds the secret 'token'"},
+        {"33 SCHILY.xattr.user.x=asecret!!\n", "a", NULL, "",
+         "an extended attribute of 'a' holds the secret 'token'"},
+    };
+    static const size_t pieces[] = {1, 7, 512, 1 << 20};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t j = 0; j < sizeof pieces / sizeof *pieces; j++) {
+            CLEANUP(buffer_free) struct buffer tar = {0};
+            CLEANUP(freep) char *text = NULL;
+
+            tar_blocks_header(&tar, (struct tar_block){.name = "0", .size = 7, .mode = 0644});
+            tar_blocks_data(&tar, "it is s", 7); /* which the next entry does not go on with */
+            if (cases[i].extension != NULL)
+                tar_blocks_extension(&tar, 'x', cases[i].extension);
+            tar_blocks_header(&tar, (struct tar_block){.name = cases[i].name,
+                                                       .link = cases[i].link,
+                                                       .mode = 0644,
+                                                       .type = cases[i].link != NULL ? '2' : '0',
+                                                       .size = strlen(cases[i].data)});
+            tar_blocks_data(&tar, cases[i].data, strlen(cases[i].data));
+            tar_blocks_end(&tar);
+            write_forbidden(&tar, pieces[j], &text);
+            if (cases[i].expected == NULL)
+                assert_null(text);
+            else if (text == NULL || strstr(text, cases[i].expected) == NULL)
+                fail_msg("'%s' instead of '%s'", text, cases[i].expected);
+        }
+}
+
 /* Many files, and hard links to each of them. */
 static void test_a_guests_many_links(void **state)
 {
@@ -520,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_a_guests_order),
         cmocka_unit_test(test_a_guests_lies),
+        cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_a_guests_many_links),
         cmocka_unit_test(test_a_guests_size),
         cmocka_unit_test(test_a_guests_hole),

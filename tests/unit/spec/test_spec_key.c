@@ -20,6 +20,7 @@
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_reader.h"
 #include "host/spec/spec_schema.h"
+#include "host/spec/spec_secret.h"
 #include "host/spec/spec_value.h"
 
 /* A value of each kind that is not the default of any key: as --set takes it, and as --dry-run
@@ -46,6 +47,10 @@ static const struct {
     {&spec_path_script, "true", NULL},
     {&spec_path_shares, "[{\"source\":\"/etc\",\"target\":\"/a\"}]",
      "[{\"source\":\"/etc\",\"target\":\"/a\"}]"},
+    {&spec_secret_list,
+     "[{\"id\":\"a\",\"file\":\"/etc/passwd\"},{\"id\":\"b\",\"target\":\"/b\"}]",
+     "[{\"id\":\"a\",\"file\":\"/etc/passwd\",\"target\":\"/run/secrets/a\"},"
+     "{\"id\":\"b\",\"target\":\"/b\"}]"},
 };
 
 #define SAMPLE_COUNT (sizeof samples / sizeof *samples)

@@ -1,0 +1,28 @@
+/*
+ * The secrets of a spec: what they are called, where their bytes come from and where a script finds
+ * them. The bytes themselves are no part of the spec.
+ */
+#ifndef VMBUILD_SPEC_SECRET_H
+#define VMBUILD_SPEC_SECRET_H
+
+#include "host/lib/error.h"
+#include "host/lib/secret.h"
+#include "host/spec/spec_kind.h"
+
+struct spec_secrets;
+
+extern const struct spec_kind spec_secret_list; /* struct spec_secrets */
+
+/* Gives SECRETS the one that TEXT describes, in the form of BuildKit's --secret: fields KEY=VALUE
+ * between commas, each of which may be in double quotes. `id` is required; `src` or `source` is a
+ * file and `env` a variable; `type` may be `file` or `env`. Without a source it is the variable, if
+ * that is set, or else the file, called as the ID. One with the ID of another takes its place, and
+ * its target if it has none. Errors: EXIT_USAGE. */
+[[nodiscard]] struct error *spec_secrets_give(struct spec_secrets *secrets, const char *text);
+
+/* Reads the bytes of SECRETS. Adds to RET, the caller's also on error, in the same order. Errors:
+ * EXIT_INPUT, if one has no source, or that cannot be read or is too large. */
+[[nodiscard]] struct error *spec_secrets_load(const struct spec_secrets *secrets,
+                                              struct secrets *ret);
+
+#endif
