@@ -271,6 +271,44 @@ static void test_metadata(void **state)
     run("test \"$(stat -c %Y tree/d/suid tree/d | tr '\\n' ' ')\" = '9 5 '");
 }
 
+/* Whatever it is that finds no room, a directory without an entry, a file or its data: the cause is
+ * the disk's, not the tar's. */
+static void test_full_disk(void **state)
+{
+    static const struct {
+        const char *options, *path;
+        size_t size;
+    } disks[] = {
+        {"nr_inodes=4", "a/b/c/d/f", 0},
+        {"nr_inodes=4", "a/b/c/f", 0},
+        {"size=64k", "f", 256 << 10},
+    };
+
+    (void)state;
+    need_root();
+    for (size_t i = 0; i < sizeof disks / sizeof *disks; i++) {
+        struct buffer tar = {0};
+        struct fault *fault = shared_fault();
+        CLEANUP(freep) char *text = xcalloc(disks[i].size + 1, 1);
+        CLEANUP(freep)
+        char *mount = xasprintf("mount -t tmpfs -o %s none %s/tree", disks[i].options, folder);
+
+        if (system(mount) != 0) {
+            fprintf(stderr, "# skipped: this system lets nobody mount\n");
+            skip();
+        }
+        memset(text, 'x', disks[i].size);
+        add_file(&tar, disks[i].path, text);
+        bool done = unpack_tar(&tar, UNPACK_LAYER, fault);
+
+        run("umount tree");
+        assert_false(done);
+        assert_true(unpack_is_disks_fault(fault->code));
+        assert_non_null(strstr(fault->text, ": No space left on device"));
+        assert_non_null(strstr(fault->text, disks[i].path));
+    }
+}
+
 static void test_damaged_tar(void **state)
 {
     struct buffer tar = {0};
@@ -301,6 +339,7 @@ int main(void)
         TEST(test_old_times_and_acls),
         TEST(test_impossible_metadata),
         TEST(test_zeros_become_holes),
+        TEST(test_full_disk),
         TEST(test_damaged_tar),
         TEST(test_links_on_the_way_to_what_replaces_them),
     };
