@@ -30,6 +30,8 @@ static int finish(struct error *err)
 
     if (code != EXIT_AGAIN) /* not the end: the supervisor starts again */
         progress_error(err);
+    else
+        progress_failed(err);
     error_free(err);
     return code;
 }
@@ -157,6 +159,8 @@ int main(int argc, char **argv)
 
     progress_setup(options.progress, options.verbosity); /* as far as they were parsed */
     progress_setup_output(options.shown_most, options.raw_output);
+    if (!options.version && !options.help)
+        progress_begin(options.command != NULL ? options.command->name : NULL);
     int code = err != NULL ? finish(err) : run(&options);
 
     options_free(&options);

@@ -36,7 +36,7 @@ deb="$build"'
 # Test tools: TAP and unit tests, and other projects' programs that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
-    docker.io podman catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema faketime gdb zsh fish
+    docker.io podman catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema python3-pyte faketime gdb zsh fish
     mandoc iproute2 lintian'
 
 # In Debian 12, docker.io contains Docker's client.

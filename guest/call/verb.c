@@ -42,6 +42,14 @@ static int start(struct guest *guest, const struct words *words)
     return 0;
 }
 
+/* base_progress: tells the host. If it cannot be told, it will not get the reply either. */
+static void report_progress(void *context, uint64_t bytes)
+{
+    struct guest *guest = context;
+
+    (void)wire_progress(guest->wire, bytes);
+}
+
 static int unpack_base(struct guest *guest, const struct words *words)
 {
     size_t count;
@@ -51,7 +59,8 @@ static int unpack_base(struct guest *guest, const struct words *words)
      * for. */
     if (clock_hold(GUEST_CLOCK_LEAST, &guest->fault))
         return -1;
-    int status = base_unpack(words_text(words, GUEST_WORD_BASE), layers, count, &guest->fault);
+    int status = base_unpack(words_text(words, GUEST_WORD_BASE), layers, count, report_progress,
+                             guest, &guest->fault);
     struct fault later;
 
     if (clock_hold(guest->clock, &later) && status == 0) {

@@ -123,6 +123,8 @@ enum wire_status wire_receive(struct wire *wire, struct wire_call *call)
 
         if (reader.bad)
             return WIRE_LOST;
+        wire->procedure = call->procedure;
+        wire->serial = call->serial;
         call->arguments = reader;
         if (program == WIRE_PROGRAM && version == WIRE_VERSION && direction == DIRECTION_CALL &&
             call_status == STATUS_OK)
@@ -182,6 +184,19 @@ enum wire_status wire_reply_error(struct wire *wire, const struct wire_call *cal
 
     at = xdr_store_opaque(at, name, name != NULL ? strlen(name) : 0);
     return send_message(wire, xdr_store_opaque(at, text, length));
+}
+
+enum wire_status wire_progress(struct wire *wire, uint64_t bytes)
+{
+    const uint32_t words[1 + WIRE_PROGRESS_SIZE / 4] = {
+        WIRE_PROGRESS_FLAG, wire->procedure, wire->serial, (uint32_t)(bytes >> 32),
+        (uint32_t)bytes,    UINT32_MAX,      UINT32_MAX,
+    };
+    unsigned char message[sizeof words];
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        xdr_store_u32(message + 4 * i, words[i]);
+    return write_all(wire, message, sizeof message);
 }
 
 enum wire_status wire_receive_chunk(struct wire *wire, const unsigned char **ret_bytes,

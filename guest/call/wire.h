@@ -4,8 +4,9 @@
  *
  * The library sends one call at a time: a length word, a header of 40 bytes, the arguments. A call
  * that carries a file is followed by its chunks, then comes the reply. Instead of a length word
- * there may be a flag: the daemon sends the cancel flag to refuse the rest of a file. Files in the
- * other direction are not used.
+ * there may be a flag: the daemon sends the cancel flag to refuse the rest of a file, and the
+ * progress flag, before its reply, to tell how far a call is. Files in the other direction are not
+ * used.
  *
  * A wire belongs to a file descriptor, which the caller keeps and closes. It has no other state, so
  * it works over a virtio-serial port in the guest and over a socket in a test.
@@ -22,6 +23,8 @@
 #define WIRE_VERSION 4u
 #define WIRE_LAUNCH_FLAG 0xf5f55ff5u
 #define WIRE_CANCEL_FLAG 0xffffeeeeu
+#define WIRE_PROGRESS_FLAG 0xffff5555u
+#define WIRE_PROGRESS_SIZE 24u
 #define WIRE_MESSAGE_MAX (4u << 20) /* bytes */
 #define WIRE_CHUNK_MAX 8192u        /* bytes of file data */
 #define WIRE_HEADER_SIZE 40u
@@ -33,6 +36,7 @@ struct wire {
     unsigned char in[64u << 10];
     size_t in_start;
     size_t in_end;
+    uint32_t procedure, serial; /* of the call that was received last */
 };
 
 struct wire_call {
@@ -67,6 +71,10 @@ enum wire_status wire_reply_string(struct wire *wire, const struct wire_call *ca
                                    const char *string);
 enum wire_status wire_reply_error(struct wire *wire, const struct wire_call *call, int code,
                                   const char *text);
+
+/* Tells the library how many BYTES the call that was received last has read, of an unknown number.
+ */
+enum wire_status wire_progress(struct wire *wire, uint64_t bytes);
 
 /* Receives the next chunk of the incoming file. Returns WIRE_OK with at least one byte at
  * *RET_BYTES, valid until the next receive; WIRE_END, WIRE_CANCELLED or WIRE_LOST. */

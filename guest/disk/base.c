@@ -16,6 +16,7 @@
 
 #define BASE "/run/base"
 #define TREE BASE "/" GUEST_BASE_TREE
+#define PROGRESS_MS 250 /* between two reports */
 #define COMPLETE BASE "/" GUEST_BASE_COMPLETE
 
 struct layers {
@@ -82,15 +83,40 @@ static int mount_base(const char *serial, unsigned long flags, struct fault *fau
     return 0;
 }
 
+/* Returns how many bytes of the layers the worker has read: it shares the offsets of the files. */
+static uint64_t count_read(const struct layers *layers)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < layers->count; i++) {
+        off_t offset = lseek(layers->fds[i], 0, SEEK_CUR);
+
+        sum += offset > 0 ? (uint64_t)offset : 0;
+    }
+    return sum;
+}
+
+static int unpack_with_progress(struct layers *layers, base_progress *progress, void *context,
+                                struct fault *fault)
+{
+    struct worker worker;
+
+    if (worker_start(&worker, unpack_layers, layers, -1, fault))
+        return -1;
+    while (!worker_is_over(&worker, PROGRESS_MS))
+        progress(context, count_read(layers));
+    return worker_wait(&worker, fault);
+}
+
 /* Everything between the mount of the new disk and its unmount. */
-static int fill(struct layers *layers, struct fault *fault)
+static int fill(struct layers *layers, base_progress *progress, void *context, struct fault *fault)
 {
     /* If no layer has an entry for the root, its mtime must not depend on when it was made. */
     const struct timespec times[2] = {{0}, {0}};
 
     if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0))
         return fault_set(fault, errno, "create the directory '%s'", TREE);
-    if (worker_run(unpack_layers, layers, fault))
+    if (unpack_with_progress(layers, progress, context, fault))
         return -1;
     int fd = open(COMPLETE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
@@ -99,13 +125,14 @@ static int fill(struct layers *layers, struct fault *fault)
     return 0;
 }
 
-int base_unpack(const char *base, char *const *serials, size_t count, struct fault *fault)
+int base_unpack(const char *base, char *const *serials, size_t count, base_progress *progress,
+                void *context, struct fault *fault)
 {
     struct layers layers = {0};
     int status = open_layers(serials, count, &layers, fault);
 
     if (status == 0 && (status = mount_base(base, 0, fault)) == 0) {
-        status = fill(&layers, fault);
+        status = fill(&layers, progress, context, fault);
         if (umount2(BASE, 0) && status == 0)
             status = fault_set(fault, errno, "unmount the base disk");
     }

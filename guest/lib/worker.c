@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,6 +60,13 @@ int worker_start(struct worker *ret, worker_function *work, void *context, int c
     close(report[1]);
     *ret = (struct worker){.pid = pid, .report = report[0]};
     return 0;
+}
+
+bool worker_is_over(const struct worker *worker, int milliseconds)
+{
+    struct pollfd report = {.fd = worker->report, .events = POLLIN};
+
+    return poll(&report, 1, milliseconds) > 0;
 }
 
 /* Reads a whole fault. Returns whether there was one. */

@@ -5,6 +5,7 @@
 #ifndef VMBUILD_GUEST_WORKER_H
 #define VMBUILD_GUEST_WORKER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "guest/lib/fault.h"
@@ -20,6 +21,9 @@ struct worker {
  * Returns 0, or -1 with FAULT. */
 int worker_start(struct worker *ret, worker_function *work, void *context, int closed,
                  struct fault *fault);
+
+/* Waits at most MILLISECONDS for WORKER. Returns whether worker_wait would not have to. */
+bool worker_is_over(const struct worker *worker, int milliseconds);
 
 /* Waits for the end of WORKER. Returns what its work did: 0, or -1 with FAULT. */
 int worker_wait(struct worker *worker, struct fault *fault);

@@ -12,6 +12,7 @@
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/image_config.h"
+#include "host/image/image_digests.h"
 #include "host/image/layer_tar.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -37,8 +38,9 @@ struct build_state {
     struct guest_run guest_run;
 
     struct image *image;
-    bool is_cached; /* its layer was made before */
-    char *reason;   /* why it was not made before, if that is known; or NULL */
+    struct digest manifest; /* that was written; empty: the format has none */
+    bool is_cached;         /* its layer was made before */
+    char *reason;           /* why it was not made before, if that is known; or NULL */
 };
 
 /* Whether programs for ARCHITECTURE run in the guest. */
@@ -327,8 +329,12 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
     struct build_state *state = context;
 
     (void)stopped;
-    if (index > 0)
-        return output_write(state->image, &state->build->output, state->build->store);
+    if (index > 0) {
+        struct output output = state->build->output;
+
+        output.ret_manifest = &state->manifest;
+        return output_write(state->image, &output, state->build->store);
+    }
     guest_run_end(&state->guest_run);
     return NULL;
 }
@@ -340,6 +346,10 @@ static struct error *make_output(struct build_state *state)
     progress_start("output");
     TRY(parallel_run(2, 2, finish, state));
     progress_done();
+    if (state->build->ret_digests != NULL) {
+        json_free(*state->build->ret_digests);
+        *state->build->ret_digests = image_digests(state->image, &state->manifest);
+    }
     return NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "host/image/image_request.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
+#include "host/lib/json.h"
 #include "host/lib/log_file.h"
 #include "host/lib/secret.h"
 #include "host/machine/accelerator.h"
@@ -46,6 +47,8 @@ struct build {
     const char *keep;     /* path of the file that keeps a failed step (kept_step.h), or NULL */
     const char *keep_log; /* path of the file with the scripts' output, for that */
     bool keep_base;       /* the base image is to be in it */
+    struct json *
+        *ret_digests; /* of the image (image_digests.h), an object that is replaced; or NULL */
     const struct kept_step *resumed;     /* what the build goes on with, or NULL */
     const struct build_session *session; /* or NULL; unless its image is stored, OUTPUT is "-", and
                                             nothing is written */

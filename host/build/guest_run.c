@@ -158,7 +158,6 @@ static void keep_step(struct guest_run *run, enum plan_step step, const struct e
     const char *path = run->build->keep;
     CLEANUP(freep) char *words = resume_words(run->build->spec, path);
 
-    progress_done();
     progress_start("keep");
     struct error *keep_err = write_kept(run, step, err->message);
 
@@ -179,11 +178,12 @@ static struct error *try_step(struct guest_run *run, enum plan_step step)
         struct error *err = show_step(run, step);
         bool again = false;
 
+        if (err != NULL)
+            progress_failed(err);
         if (err != NULL && run->build->keep != NULL && is_script(step))
             keep_step(run, step, err);
         if (err == NULL || run->build->shell_on_failure == NULL || !is_script(step))
             return err;
-        progress_done();
         build_session_after_failure(step, run->build->shell_on_failure, err, run->vm, &again);
         if (!again)
             return err;

@@ -176,14 +176,15 @@ static enum exit_code judge_resources(const struct outcome *outcome, const char 
     return EXIT_SCRIPT;
 }
 
-/* The line of the script, and the end of its output. The caller's. */
-static char *describe_place(const struct script_run *run, uint64_t number)
+/* The line of the script, and from *RET_OUTPUT on the end of its output. The caller's. */
+static char *describe_place(const struct script_run *run, uint64_t number, size_t *ret_output)
 {
     CLEANUP(freep) char *line = run->text != NULL ? script_text_line(run->text, number) : NULL;
     struct buffer out = {0};
 
     if (line != NULL)
         buffer_printf(&out, "line %llu: %s\n", (unsigned long long)number, line);
+    *ret_output = out.length;
     if (*run->tail != '\0')
         buffer_printf(&out, "the end of its output:\n");
     for (const char *text = run->tail; *text != '\0';) {
@@ -204,9 +205,10 @@ struct error *script_failure(const struct script_run *run, const struct outcome 
     if (outcome->end == OUTCOME_EXITED && outcome->number == 0)
         return NULL;
     uint64_t line = find_line(run, outcome);
+    size_t output_at;
     CLEANUP(freep) char *end = describe_end(run, outcome);
     CLEANUP(freep) char *cause = advice == NULL ? find_cause(run, outcome) : xstrdup(advice);
-    CLEANUP(freep) char *place = describe_place(run, line);
+    CLEANUP(freep) char *place = describe_place(run, line, &output_at);
     CLEANUP(freep) char *at = line > 0 ? xasprintf("line %llu: ", (unsigned long long)line) : NULL;
     CLEANUP(freep)
     char *after = run->seconds > 0 && outcome->end != OUTCOME_TIMEOUT
@@ -216,5 +218,9 @@ struct error *script_failure(const struct script_run *run, const struct outcome 
                                   at != NULL ? at : "", end, why, after != NULL ? after : "");
 
     err = error_detail(err, place);
+    err->output_at = output_at;
+    if (outcome->end != OUTCOME_TIMEOUT)
+        err = error_of_script(err, outcome->end == OUTCOME_EXITED ? ERROR_EXITED : ERROR_KILLED,
+                              outcome->number);
     return cause != NULL ? error_advise(err, "%s", cause) : err;
 }

@@ -95,6 +95,7 @@ static struct error *build(const struct options *options, const struct spec *spe
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(log_file_freep) struct log_file *log = NULL;
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
+    CLEANUP(json_freep) struct json *digests = NULL;
     CLEANUP(freep) char *terminal = NULL;
     CLEANUP(freep) char *log_path = NULL;
     CLEANUP(secrets_free) struct secrets secrets = {0};
@@ -118,6 +119,7 @@ static struct error *build(const struct options *options, const struct spec *spe
         .store = store,
         .registry = options_registry(options),
         .shell_on_failure = terminal,
+        .ret_digests = &digests,
         .keep = options->keep,
         .keep_log = options->keep != NULL ? log_path : NULL,
         .keep_base = options->self_contained};
@@ -126,7 +128,7 @@ static struct error *build(const struct options *options, const struct spec *spe
     if (log != NULL)
         TRY(log_file_finish(log));
     store_trim(store);
-    progress_written(path, NULL);
+    progress_written(path, digests);
     return NULL;
 }
 

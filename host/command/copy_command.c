@@ -7,6 +7,7 @@
 #include "host/format/image_source.h"
 #include "host/image/image.h"
 #include "host/image/image_bundle.h"
+#include "host/image/image_digests.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -19,6 +20,7 @@ struct copy {
     struct reference source;
     struct reference *files; /* targets that are files or directories */
     size_t file_count;
+    struct digest *manifests;     /* of the files, as they were written; empty: it has none */
     struct reference *registries; /* targets in registries */
     size_t registry_count;
     unsigned int forms; /* of the layers that the targets need */
@@ -35,6 +37,7 @@ static void copy_free(struct copy *copy)
     for (size_t i = 0; i < copy->registry_count; i++)
         reference_free(&copy->registries[i]);
     free(copy->files);
+    free(copy->manifests);
     free(copy->registries);
     image_free(copy->image);
     image_bundle_free(&copy->bundle);
@@ -85,6 +88,7 @@ static struct error *read_targets(struct copy *copy)
     const struct strings *arguments = &copy->options->arguments;
 
     copy->files = xcalloc(arguments->count, sizeof *copy->files);
+    copy->manifests = xcalloc(arguments->count, sizeof *copy->manifests);
     copy->registries = xcalloc(arguments->count, sizeof *copy->registries);
     for (size_t i = 1; i < arguments->count; i++) {
         struct reference target = {0};
@@ -130,9 +134,10 @@ static void set_name(const struct reference *target, char **name, char **tag)
     *tag = target->tag != NULL ? xstrdup(target->tag) : NULL;
 }
 
-static struct error *write_file(struct copy *copy, const struct reference *target)
+static struct error *write_file(struct copy *copy, size_t index)
 {
-    const struct output output = output_of(target);
+    const struct reference *target = &copy->files[index];
+    struct output output = output_of(target);
     struct image *image = copy->image;
     struct image_bundle *bundle = &copy->bundle;
     char **name = image != NULL ? &image->name : &bundle->name;
@@ -140,6 +145,7 @@ static struct error *write_file(struct copy *copy, const struct reference *targe
     char *own_name = *name != NULL ? xstrdup(*name) : NULL;
     char *own_tag = *tag != NULL ? xstrdup(*tag) : NULL;
 
+    output.ret_manifest = &copy->manifests[index];
     set_name(target, name, tag);
     struct error *err = image != NULL ? output_write(image, &output, copy->store)
                                       : output_write_bundle(bundle, &output, copy->store);
@@ -151,15 +157,12 @@ static struct error *write_file(struct copy *copy, const struct reference *targe
     return err;
 }
 
-/* Shows what was written, with the digest that it has kept. */
-static void show_file(const struct copy *copy, const struct reference *target)
+/* Shows what was written, with its digests. */
+static void show_file(const struct copy *copy, size_t index)
 {
-    const struct bundle_manifest *root = image_bundle_root(&copy->bundle);
-    CLEANUP(freep) char *text = NULL;
+    CLEANUP(json_freep) struct json *digests = image_digests(copy->image, &copy->manifests[index]);
 
-    if (root != NULL)
-        text = xasprintf(DIGEST_PREFIX "%s", root->digest.hex);
-    progress_written(target->path, text);
+    progress_written(copy->files[index].path, digests);
 }
 
 static struct error *write_targets(struct copy *copy)
@@ -170,10 +173,10 @@ static struct error *write_targets(struct copy *copy)
     if (copy->file_count > 0)
         progress_start("output");
     for (size_t i = 0; i < copy->file_count; i++)
-        TRY(write_file(copy, &copy->files[i]));
+        TRY(write_file(copy, i));
     progress_done();
     for (size_t i = 0; i < copy->file_count; i++)
-        show_file(copy, &copy->files[i]);
+        show_file(copy, i);
     if (copy->registry_count == 0)
         return NULL;
     return push_targets(&content, copy->registries, copy->registry_count, &access, copy->store);

@@ -73,8 +73,9 @@ static const struct choice tarsum_versions[] = {
 static const struct choice progress_modes[] = {
     {"auto", PROGRESS_AUTO,
      "`tty` if standard error is a terminal, otherwise `plain`. This is the default."},
-    {"tty", PROGRESS_TTY, "A line for the current stage, which is rewritten in place."},
-    {"plain", PROGRESS_PLAIN, "A line for each stage and note."},
+    {"tty", PROGRESS_TTY,
+     "For a terminal: the current stage with a clock, a bar or the script's last lines."},
+    {"plain", PROGRESS_PLAIN, "For a log: a line for each stage that is done, with its duration."},
     {"json", PROGRESS_JSON, "A JSON object on a line for each event."},
     {"none", PROGRESS_NONE, "Nothing but errors."},
     {0},
@@ -558,8 +559,9 @@ const struct option_row option_table[] = {
      .commands = ALL,
      MEMBER(verbosity),
      .constant = -1,
-     .summary = "show only errors and the output of scripts",
-     .text = "Show only errors and the output of scripts."},
+     .summary = "show nothing but errors and the result",
+     .text = "Show nothing but errors, and on standard output the result: the path, or for an "
+             "image in a registry its reference and digest."},
     {.name = "help",
      .letter = 'h',
      .kind = OPTION_FLAG,

@@ -4,6 +4,7 @@
 #include "host/command/options.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
+#include "host/image/image_digests.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -46,9 +47,9 @@ static void show_result(const char *path, const struct image *image)
     struct digest digest;
 
     digest_of(image->manifest.data, image->manifest.length, &digest);
-    CLEANUP(freep) char *text = xasprintf(DIGEST_PREFIX "%s", digest.hex);
+    CLEANUP(json_freep) struct json *digests = image_digests(image, &digest);
 
-    progress_written(path, text);
+    progress_written(path, digests);
 }
 
 /* A pull in progress. */

@@ -4,6 +4,7 @@
 
 #include "host/build/build.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json.h"
 #include "host/lib/progress.h"
 #include "host/lib/secret.h"
 #include "host/lib/terminal.h"
@@ -22,12 +23,21 @@ struct error *session_connect(struct vm_session *session)
     return terminal_prepare();
 }
 
+/* Even with --quiet: standard output is that of the program in the session. */
+static void show_result(const char *path, struct json *digests)
+{
+    json_set(digests, "output", json_string(path));
+    progress_note("wrote '%s'", path);
+    progress_result(NULL, digests);
+}
+
 struct error *session_build(const struct options *options, const struct spec *spec,
                             const struct kept_step *resumed, const struct build_session *session,
                             const char *output)
 {
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(secrets_free) struct secrets secrets = {0};
+    CLEANUP(json_freep) struct json *digests = NULL;
     bool is_stored = session == NULL || session->is_stored;
     struct build build = {.spec = spec,
                           .output = {.format = options->format,
@@ -38,6 +48,7 @@ struct error *session_build(const struct options *options, const struct spec *sp
                           .secrets = &secrets,
                           .verbose = options->verbosity > 0,
                           .registry = options_registry(options),
+                          .ret_digests = &digests,
                           .resumed = resumed,
                           .session = session};
 
@@ -46,7 +57,9 @@ struct error *session_build(const struct options *options, const struct spec *sp
     build.store = store;
     TRY(build_run(&build));
     store_trim(store);
-    if (is_stored)
-        progress_written(output, NULL);
+    if (session == NULL)
+        progress_written(output, digests);
+    else if (is_stored)
+        show_result(output, digests);
     return NULL;
 }

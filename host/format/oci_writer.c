@@ -451,6 +451,24 @@ struct error *oci_writer_fill_archive(const struct oci_writer *writer, struct ta
     return tar_writer_bytes(archive, "oci-layout", LAYOUT, strlen(LAYOUT));
 }
 
+void oci_writer_manifest(const struct oci_writer *writer, struct digest *ret)
+{
+    for (size_t i = 0; i < writer->count; i++)
+        if (writer->blobs[i].role == ROLE_ROOT)
+            *ret = writer->blobs[i].digest;
+}
+
+uint64_t oci_writer_size(const struct oci_writer *writer)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; i < writer->count; i++)
+        size += writer->blobs[i].size;
+    for (size_t i = 0; i < writer->added_count; i++)
+        size += writer->added[i].size;
+    return size;
+}
+
 void oci_writer_free(struct oci_writer *writer)
 {
     if (writer == NULL)

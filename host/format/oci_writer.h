@@ -44,6 +44,12 @@ struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle);
 [[nodiscard]] struct error *oci_writer_fill_archive(const struct oci_writer *writer,
                                                     struct tar_writer *archive);
 
+/* Sets *RET to the digest of the image's manifest, or of the bundle's root. */
+void oci_writer_manifest(const struct oci_writer *writer, struct digest *ret);
+
+/* Returns how many bytes the blobs have. */
+uint64_t oci_writer_size(const struct oci_writer *writer);
+
 void oci_writer_free(struct oci_writer *writer);
 static inline void oci_writer_freep(struct oci_writer **writer)
 {

@@ -16,6 +16,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
 #include "host/lib/rfc3339.h"
 #include "host/lib/temporary.h"
 
@@ -64,12 +65,25 @@ static struct error *make_oci(const struct content *content, const struct output
                               struct oci_writer **ret)
 {
     if (content->image != NULL)
-        return oci_writer_new(content->image, output->compression, output->format == FORMAT_DIR,
-                              content->store, ret);
-    for (size_t i = 0; i < content->bundle->blob_count; i++)
+        TRY(oci_writer_new(content->image, output->compression, output->format == FORMAT_DIR,
+                           content->store, ret));
+    for (size_t i = 0; content->image == NULL && i < content->bundle->blob_count; i++)
         store_use(content->store, content->bundle->blobs[i].path);
-    *ret = oci_writer_of_bundle(content->bundle);
+    if (content->image == NULL)
+        *ret = oci_writer_of_bundle(content->bundle);
+    if (output->ret_manifest != NULL)
+        oci_writer_manifest(*ret, output->ret_manifest);
+    progress_expect(oci_writer_size(*ret));
     return NULL;
+}
+
+static uint64_t size_of_tars(const struct image *image)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; image != NULL && i < image->layer_count; i++)
+        size += image->layers[i].size;
+    return size;
 }
 
 static int64_t created_of(const struct content *content)
@@ -89,6 +103,7 @@ static struct error *write_archive(const struct content *content, const struct o
     int64_t created = created_of(content);
 
     if (output->format == FORMAT_DOCKER_ARCHIVE) {
+        progress_expect(size_of_tars(content->image));
         TRY(tar_writer_new(fd, output->path, output->compression, created, &writer));
         TRY(docker_archive_write(content->image, output->compression, content->store, writer));
     } else {

@@ -28,6 +28,8 @@ struct output {
     /* The target: a file, or a directory for oci and layer; "-" is standard output for archives. */
     const char *path;
 
+    struct digest *ret_manifest; /* set to the digest of the manifest, if one is written; or NULL */
+
     bool is_added; /* to the images of an OCI layout that exists, which is otherwise replaced */
 };
 

@@ -89,9 +89,24 @@ struct error *error_suggest(struct error *err, const char *format, ...)
 
 struct error *error_detail(struct error *err, const char *text)
 {
-    if (err != NULL && err->details == NULL && text != NULL && *text != '\0')
+    if (err != NULL && err->details == NULL && text != NULL && *text != '\0') {
         err->details = xstrdup(text);
+        err->output_at = strlen(text);
+    }
     return err;
+}
+
+struct error *error_of_script(struct error *err, enum error_end end, int number)
+{
+    err->end = end;
+    err->number = number;
+    return err;
+}
+
+void error_set_stage(struct error *err, const char *stage)
+{
+    if (err->stage == NULL)
+        err->stage = xstrdup(stage);
 }
 
 void error_free(struct error *err)
@@ -104,6 +119,7 @@ void error_free(struct error *err)
     free(err->advice);
     free(err->next);
     free(err->details);
+    free(err->stage);
     free(err);
     errno = saved;
 }

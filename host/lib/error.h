@@ -12,6 +12,8 @@
 #ifndef VMBUILD_ERROR_H
 #define VMBUILD_ERROR_H
 
+#include <stddef.h>
+
 /* The program's exit codes. They are its interface. */
 enum exit_code {
     EXIT_DONE = 0,
@@ -34,10 +36,18 @@ enum exit_code {
 
 struct error {
     enum exit_code code;
-    char *message; /* one line, without "vmbuild: " */
-    char *advice;  /* one line, or NULL */
-    char *next;    /* one line with commands to go on with, or NULL */
-    char *details; /* lines, or NULL */
+    char *message;    /* one line, without "vmbuild: " */
+    char *advice;     /* one line, or NULL */
+    char *next;       /* one line with commands to go on with, or NULL */
+    char *details;    /* lines, or NULL */
+    size_t output_at; /* where the script's output begins in the details, or their length */
+    char *stage;      /* that it ended (progress.h), or NULL */
+    enum error_end {
+        ERROR_NO_SCRIPT,
+        ERROR_EXITED,
+        ERROR_KILLED
+    } end;      /* of a script that failed */
+    int number; /* its exit status, or the signal */
 };
 
 /* Makes an error with CODE and a message formatted as printf does. Never returns NULL; the caller
@@ -64,6 +74,13 @@ struct error {
 
 /* Sets ERR's details to a copy of TEXT unless it has some or TEXT is empty. Returns ERR. */
 [[nodiscard]] struct error *error_detail(struct error *err, const char *text);
+
+/* Sets how the script ended that ERR reports: with the exit status or by the signal NUMBER. Returns
+ * ERR. */
+[[nodiscard]] struct error *error_of_script(struct error *err, enum error_end end, int number);
+
+/* Sets the stage that ERR ended to a copy of STAGE unless it has one. */
+void error_set_stage(struct error *err, const char *stage);
 
 /* Frees ERR; NULL is allowed. Keeps errno. */
 void error_free(struct error *err);

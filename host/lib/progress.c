@@ -1,44 +1,54 @@
 #include "host/lib/progress.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
-#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
+#include "host/lib/progress_renderer.h"
+#include "host/lib/progress_screen.h"
+#include "host/lib/progress_text.h"
 
 #define LINE_MAX_BYTES 8192 /* of a script's line; longer lines are shown in parts */
-#define TEXT_MAX_BYTES 4096 /* of a message; what a longer one has in its middle is left out */
-#define DETAILS_MAX_BYTES 16384
-#define BYTES_INTERVAL 0.1    /* seconds between two byte counts shown */
-#define ERASE_LINE "\r\033[K" /* ECMA-48: back to column 1, erase to the end */
+#define WRITE_BYTES 65536   /* of a text that is written before it is complete */
+#define NANOSECONDS 1000000000
 
 static struct {
     pthread_mutex_t mutex;
-    enum progress_mode mode;
+    struct progress_renderer *renderer; /* NULL: not chosen yet */
     int verbosity;
+
     char *stage; /* in progress, or NULL */
     double stage_start;
     uint64_t stage_bytes;
-    double bytes_shown;  /* when */
-    bool line_is_status; /* tty: the cursor stands on a stage line */
-    struct buffer line;  /* of a script, not complete yet */
-    bool raw;            /* scripts may control the terminal */
-    uint64_t limit;      /* of what is shown of one script, bytes */
-    uint64_t shown;      /* of the current script */
-    uint64_t left_out;   /* bytes that it wrote, not noted yet */
-    bool is_exceeded;    /* the limit, by the current script */
-} progress = {
-    .mutex = PTHREAD_MUTEX_INITIALIZER, .mode = PROGRESS_PLAIN, .limit = PROGRESS_NO_LIMIT};
+    uint64_t stage_total; /* 0: unknown */
+    bool has_output;      /* a line of a script, in this stage */
+
+    struct buffer line; /* of a script, not complete yet */
+    uint64_t limit;     /* of what is shown of one script, bytes */
+    uint64_t shown;     /* of the current script */
+    uint64_t left_out;  /* bytes that it wrote, not noted yet */
+    bool is_exceeded;   /* the limit, by the current script */
+
+    pthread_t ticker;
+    pthread_cond_t wake; /* the ticker: there is a stage, or it has to end */
+    bool has_ticker;
+    bool ticker_ends;
+} progress = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+              .wake = PTHREAD_COND_INITIALIZER,
+              .limit = PROGRESS_NO_LIMIT};
 
 static double now(void)
 {
@@ -48,28 +58,16 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-void progress_setup(enum progress_mode mode, int verbosity)
-{
-    if (mode == PROGRESS_AUTO)
-        mode = isatty(STDERR_FILENO) ? PROGRESS_TTY : PROGRESS_PLAIN;
-    progress.mode = mode;
-    progress.verbosity = verbosity;
-}
+/* --- Writing ---------------------------------------------------------------------------------- */
 
-void progress_setup_output(uint64_t limit, bool raw)
+/* Writes TEXT to FD, which another program may have set to non-blocking. There is nowhere to report
+ * a failure. */
+static void write_all(int fd, const char *text, size_t length)
 {
-    progress.limit = limit;
-    progress.raw = raw;
-}
-
-/* Writes TEXT to standard error, which another program may have set to non-blocking. There is
- * nowhere to report a failure. */
-static void show(const char *text, size_t length)
-{
-    struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
 
     while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, text, length);
+        ssize_t written = write(fd, text, length);
 
         if (written < 0 && (errno == EINTR || (errno == EAGAIN && poll(&writable, 1, -1) > 0)))
             continue;
@@ -80,67 +78,163 @@ static void show(const char *text, size_t length)
     }
 }
 
-/* Shows TEXT as a line, above the stage line of a terminal. */
-static void show_line(const char *text)
+/* The renderers' write. */
+static void write_part(struct buffer *out)
 {
-    struct buffer line = {0};
-
-    if (progress.line_is_status)
-        buffer_printf(&line, ERASE_LINE);
-    progress.line_is_status = false;
-    buffer_printf(&line, "%s\n", text);
-    show(line.data, line.length);
-    buffer_free(&line);
-}
-
-/* Shows EVENT, which is freed. */
-static void show_event(struct json *event)
-{
-    struct buffer text = {0};
-
-    json_write(event, false, &text);
-    json_free(event);
-    buffer_append(&text, "\n", 1);
-    show(text.data, text.length);
-    buffer_free(&text);
-}
-
-static struct json *new_event(const char *kind)
-{
-    struct json *event = json_object();
-
-    json_set(event, "event", json_string(kind));
-    return event;
-}
-
-static struct json *seconds_value(double seconds)
-{
-    struct json *value = json_integer(0);
-
-    free(value->text);
-    value->text = xasprintf("%.6f", seconds);
-    return value;
-}
-
-static bool shows_stages(void)
-{
-    return progress.mode == PROGRESS_TTY ||
-           (progress.mode == PROGRESS_PLAIN && progress.verbosity >= 0);
-}
-
-/* Rewrites the stage line of a terminal. */
-static void show_status(void)
-{
-    struct buffer line = {0};
-
-    if (progress.verbosity < 0)
+    if (out->length < WRITE_BYTES)
         return;
-    buffer_printf(&line, ERASE_LINE "%s", progress.stage);
-    if (progress.stage_bytes > 0)
-        buffer_printf(&line, " %.1f MB", (double)progress.stage_bytes / 1e6);
-    show(line.data, line.length);
-    buffer_free(&line);
-    progress.line_is_status = true;
+    write_all(STDERR_FILENO, out->data, out->length);
+    out->length = 0;
+}
+
+static struct progress_renderer *choose(enum progress_mode mode, int verbosity)
+{
+    const char *term = getenv("TERM");
+    const char *no_colour = getenv("NO_COLOR"); /* no-color.org */
+    bool is_terminal = isatty(STDERR_FILENO);
+    bool is_dumb = term != NULL && strcmp(term, "dumb") == 0;
+
+    if (mode == PROGRESS_JSON)
+        return progress_json_new();
+    if (mode == PROGRESS_NONE || verbosity < 0)
+        return progress_quiet_new(mode != PROGRESS_NONE);
+    if (mode == PROGRESS_TTY || (mode == PROGRESS_AUTO && is_terminal && !is_dumb))
+        return progress_terminal_new(is_terminal && !is_dumb &&
+                                     (no_colour == NULL || *no_colour == '\0'));
+    return progress_plain_new();
+}
+
+void progress_setup(enum progress_mode mode, int verbosity)
+{
+    bool raw = progress.renderer != NULL && progress.renderer->raw;
+
+    if (progress.renderer != NULL)
+        progress.renderer->free(progress.renderer);
+    progress.renderer = choose(mode, verbosity);
+    progress.renderer->raw = raw;
+    progress.renderer->output_most = progress.limit;
+    progress.renderer->write = write_part;
+    progress.verbosity = verbosity;
+    if (progress.renderer->has_screen)
+        progress_screen_share();
+}
+
+/* The renderer; a program that has chosen none, such as a test of another module, gets one. */
+static struct progress_renderer *renderer(void)
+{
+    if (progress.renderer == NULL)
+        progress_setup(PROGRESS_PLAIN, 0);
+    return progress.renderer;
+}
+
+void progress_setup_output(uint64_t limit, bool raw)
+{
+    progress.limit = limit;
+    renderer()->raw = raw;
+    renderer()->output_most = limit;
+}
+
+/* Returns what the renderer makes of EVENT, which it completes; the caller's. */
+static struct buffer render(struct progress_event *event)
+{
+    struct buffer out = {0};
+    struct winsize size = {0};
+
+    event->now = now();
+    clock_gettime(CLOCK_REALTIME, &event->time);
+    if (renderer()->has_screen && event->kind != PROGRESS_OUTPUT)
+        (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+    event->rows = size.ws_row;
+    event->columns = size.ws_col;
+    event->stage = progress.stage;
+    event->seconds = progress.stage != NULL ? event->now - progress.stage_start : 0;
+    event->bytes = progress.stage_bytes;
+    event->total = progress.stage_total;
+    renderer()->show(renderer(), event, &out);
+    return out;
+}
+
+static void write_shown(const struct buffer *out)
+{
+    write_all(STDERR_FILENO, out->data, out->length);
+    if (renderer()->has_screen && out->length > 0)
+        progress_screen_keep(renderer()->live.data, renderer()->live.length);
+}
+
+static void emit(struct progress_event event)
+{
+    CLEANUP(buffer_free) struct buffer out = render(&event);
+
+    write_shown(&out);
+}
+
+/* --- The clock -------------------------------------------------------------------------------- */
+
+/* Waits for as long as the renderer wants, and returns whether that was all that happened. */
+static bool await_tick(void)
+{
+    struct timespec until;
+    long interval = (long)(renderer()->interval * NANOSECONDS);
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (until.tv_nsec + interval) / NANOSECONDS;
+    until.tv_nsec = (until.tv_nsec + interval) % NANOSECONDS;
+    return pthread_cond_clockwait(&progress.wake, &progress.mutex, CLOCK_MONOTONIC, &until) ==
+           ETIMEDOUT;
+}
+
+static void *run_ticker(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&progress.mutex);
+    while (!progress.ticker_ends) {
+        if (progress.stage == NULL)
+            pthread_cond_wait(&progress.wake, &progress.mutex);
+        else if (await_tick() && progress.stage != NULL)
+            emit((struct progress_event){
+                .kind = PROGRESS_TICK,
+                .text = progress.line.data,
+                .length = progress.line.length,
+                .is_covered = renderer()->has_screen && progress_screen_is_covered(),
+                .is_lost = renderer()->has_screen && progress_screen_is_lost()});
+    }
+    pthread_mutex_unlock(&progress.mutex);
+    return NULL;
+}
+
+/* Starts the ticker, in which no signal is handled but SIGURG, by which landlock.h reaches it. */
+static void start_ticker(void)
+{
+    sigset_t all, before;
+
+    if (progress.has_ticker || renderer()->interval <= 0)
+        return;
+    sigfillset(&all);
+    sigdelset(&all, SIGURG);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    progress.has_ticker = pthread_create(&progress.ticker, NULL, run_ticker, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void progress_rest(void)
+{
+    pthread_mutex_lock(&progress.mutex);
+    bool has_ticker = progress.has_ticker;
+
+    progress.ticker_ends = true;
+    pthread_cond_signal(&progress.wake);
+    pthread_mutex_unlock(&progress.mutex);
+    if (has_ticker)
+        pthread_join(progress.ticker, NULL);
+    progress.has_ticker = false;
+    progress.ticker_ends = false;
+}
+
+/* --- Stages ----------------------------------------------------------------------------------- */
+
+void progress_begin(const char *command)
+{
+    emit((struct progress_event){.kind = PROGRESS_BEGIN, .text = command});
 }
 
 void progress_start(const char *name)
@@ -150,18 +244,11 @@ void progress_start(const char *name)
     progress.stage = xstrdup(name);
     progress.stage_start = now();
     progress.stage_bytes = 0;
-    progress.bytes_shown = 0;
-    if (progress.mode == PROGRESS_JSON) {
-        struct json *event = new_event("stage");
-
-        json_set(event, "stage", json_string(name));
-        json_set(event, "state", json_string("start"));
-        show_event(event);
-    } else if (progress.mode == PROGRESS_TTY) {
-        show_status();
-    } else if (shows_stages()) {
-        show_line(name);
-    }
+    progress.stage_total = 0;
+    progress.has_output = false;
+    emit((struct progress_event){.kind = PROGRESS_STAGE_START});
+    start_ticker();
+    pthread_cond_signal(&progress.wake);
     pthread_mutex_unlock(&progress.mutex);
 }
 
@@ -169,49 +256,48 @@ void progress_bytes(uint64_t done, uint64_t total)
 {
     pthread_mutex_lock(&progress.mutex);
     progress.stage_bytes = done;
-    if (progress.stage != NULL && now() - progress.bytes_shown >= BYTES_INTERVAL) {
-        progress.bytes_shown = now();
-        if (progress.mode == PROGRESS_TTY) {
-            show_status();
-        } else if (progress.mode == PROGRESS_JSON) {
-            struct json *event = new_event("progress");
-
-            json_set(event, "stage", json_string(progress.stage));
-            json_set(event, "bytes", json_integer((int64_t)done));
-            if (total > 0)
-                json_set(event, "total", json_integer((int64_t)total));
-            show_event(event);
-        }
-    }
+    if (total > 0)
+        progress.stage_total = total;
+    if (progress.stage != NULL && renderer()->wants_bytes)
+        emit((struct progress_event){.kind = PROGRESS_BYTES});
     pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_expect(uint64_t total)
+{
+    pthread_mutex_lock(&progress.mutex);
+    progress.stage_total = total;
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+/* Ends the current stage, if there is one. */
+static void end_stage(enum progress_kind kind)
+{
+    if (progress.stage == NULL)
+        return;
+    emit((struct progress_event){.kind = kind});
+    free(progress.stage);
+    progress.stage = NULL;
 }
 
 void progress_done(void)
 {
     pthread_mutex_lock(&progress.mutex);
-    if (progress.stage != NULL) {
-        double seconds = now() - progress.stage_start;
-
-        if (progress.mode == PROGRESS_JSON) {
-            struct json *event = new_event("stage");
-
-            json_set(event, "stage", json_string(progress.stage));
-            json_set(event, "state", json_string("done"));
-            json_set(event, "seconds", seconds_value(seconds));
-            json_set(event, "bytes", json_integer((int64_t)progress.stage_bytes));
-            show_event(event);
-        } else if (progress.mode == PROGRESS_TTY && progress.verbosity >= 0) {
-            char *text = xasprintf("%s %.1f s", progress.stage, seconds);
-
-            show_status();
-            show_line(text);
-            free(text);
-        }
-        free(progress.stage);
-        progress.stage = NULL;
-    }
+    end_stage(PROGRESS_STAGE_DONE);
     pthread_mutex_unlock(&progress.mutex);
 }
+
+void progress_failed(struct error *err)
+{
+    progress_output_end();
+    pthread_mutex_lock(&progress.mutex);
+    if (progress.stage != NULL)
+        error_set_stage(err, progress.stage);
+    end_stage(PROGRESS_STAGE_FAILED);
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+/* --- A script's output ------------------------------------------------------------------------ */
 
 /* Returns whether LENGTH more bytes may be shown of the script, and counts them if so. */
 static bool take_from_limit(size_t length)
@@ -224,75 +310,23 @@ static bool take_from_limit(size_t length)
     return true;
 }
 
-/* Returns the script's line as it is shown, without its end; the caller's. */
-static struct buffer shown_line(const struct buffer *line)
-{
-    struct buffer out = {0};
-
-    if (progress.mode == PROGRESS_JSON)
-        printable_append(&out, line->data, line->length,
-                         progress.raw ? PRINTABLE_ANY_UTF8 : PRINTABLE_UTF8, PRINTABLE_CARET);
-    else if (progress.raw)
-        buffer_append(&out, line->data, line->length);
-    else
-        printable_append(&out, line->data, line->length, PRINTABLE_UTF8, PRINTABLE_CARET);
-    return out;
-}
-
-/* Shows LINE above the stage line, if there is one. ENDS: a line end follows it. */
-static void show_output_line(const struct buffer *line, bool ends)
-{
-    CLEANUP(buffer_free) struct buffer out = {0};
-
-    if (progress.line_is_status)
-        buffer_append(&out, ERASE_LINE, strlen(ERASE_LINE));
-    progress.line_is_status = false;
-    buffer_append(&out, line->data, line->length);
-    buffer_append(&out, "\n", ends ? 1 : 0);
-    show(out.data, out.length);
-    if (progress.mode == PROGRESS_TTY && progress.stage != NULL && ends)
-        show_status();
-}
-
-/* Returns the event for LINE as a line of text. */
-static struct buffer output_event(const struct buffer *line)
-{
-    struct json *event = new_event("output");
-    struct buffer text = {0};
-
-    json_set(event, "line", json_string(line->length > 0 ? line->data : ""));
-    json_write(event, false, &text);
-    json_free(event);
-    return text;
-}
-
-/* What has been collected: a whole line, a part of a longer one, or what a script wrote last. */
-enum line_kind { WHOLE_LINE, PART_OF_LINE, LAST_LINE };
-
 /* Shows the script's line that was collected. */
-static void flush_line(enum line_kind kind)
+static void flush_line(enum progress_line kind)
 {
-    struct buffer *line = &progress.line;
-    uint64_t written = line->length + (kind == WHOLE_LINE);
+    if (!progress.has_output)
+        emit((struct progress_event){.kind = PROGRESS_OUTPUT_BEGIN});
+    progress.has_output = true;
+    struct progress_event event = {.kind = PROGRESS_OUTPUT,
+                                   .text = progress.line.data != NULL ? progress.line.data : "",
+                                   .length = progress.line.length,
+                                   .line = kind};
+    CLEANUP(buffer_free) struct buffer out = render(&event);
 
-    if (line->length > 0 && line->data[line->length - 1] == '\r' && !progress.raw)
-        line->data[--line->length] = '\0';
-    CLEANUP(buffer_free) struct buffer text = shown_line(line);
-
-    line->length = 0;
-    if (progress.mode == PROGRESS_NONE)
-        return;
-    if (progress.mode == PROGRESS_JSON) {
-        CLEANUP(buffer_free) struct buffer plain = text;
-
-        text = output_event(&plain);
-    }
-    bool ends = kind != PART_OF_LINE || !progress.raw || progress.mode == PROGRESS_JSON;
-
-    if (take_from_limit(text.length + ends))
-        show_output_line(&text, ends);
+    if (out.length > 0 && !take_from_limit(out.length))
+        progress.left_out += progress.line.length + (kind == PROGRESS_WHOLE_LINE);
     else
-        progress.left_out += written;
+        write_shown(&out);
+    progress.line.length = 0;
 }
 
 void progress_output_begin(void)
@@ -320,49 +354,25 @@ void progress_output(const char *bytes, size_t length)
         bytes += step;
         length -= step;
         if (complete || progress.line.length >= LINE_MAX_BYTES)
-            flush_line(complete ? WHOLE_LINE : PART_OF_LINE);
+            flush_line(complete ? PROGRESS_WHOLE_LINE : PROGRESS_PART_OF_LINE);
     }
     progress.left_out += length;
     pthread_mutex_unlock(&progress.mutex);
 }
 
-/* TEXT's lines, each made harmless and with PREFIX before it. The caller's. */
-static char *make_lines_harmless(const char *prefix, const char *text)
-{
-    struct buffer out = {0};
-
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-
-        buffer_printf(&out, "%s%s", out.length > 0 ? "\n" : "", prefix);
-        printable_append(&out, text, length, PRINTABLE_UTF8, PRINTABLE_ESCAPE);
-        text += length;
-        text += *text == '\n';
-    }
-    return buffer_steal(&out);
-}
+/* --- Notes, results, errors ------------------------------------------------------------------- */
 
 /* Shows a note unless the output is less verbose than VERBOSITY. It may contain file names and
  * words of libguestfs. */
 static void __attribute__((format(printf, 3, 0)))
-show_note(const char *kind, int verbosity, const char *format, va_list args)
+show_note(enum progress_kind kind, int verbosity, const char *format, va_list args)
 {
-    if (progress.mode == PROGRESS_NONE || progress.verbosity < verbosity)
+    if (progress.verbosity < verbosity)
         return;
-    CLEANUP(freep) char *whole = xvasprintf(format, args);
-    CLEANUP(freep) char *text = printable_cut(whole, TEXT_MAX_BYTES);
-    bool is_event = progress.mode == PROGRESS_JSON;
-    CLEANUP(freep) char *lines = make_lines_harmless(is_event ? "" : "vmbuild: ", text);
+    CLEANUP(freep) char *text = xvasprintf(format, args);
 
     pthread_mutex_lock(&progress.mutex);
-    if (is_event) {
-        struct json *event = new_event(kind);
-
-        json_set(event, "text", json_string(lines));
-        show_event(event);
-    } else {
-        show_line(lines);
-    }
+    emit((struct progress_event){.kind = kind, .text = text});
     pthread_mutex_unlock(&progress.mutex);
 }
 
@@ -371,7 +381,7 @@ static void __attribute__((format(printf, 1, 2))) note_even_if_quiet(const char 
     va_list args;
 
     va_start(args, format);
-    show_note("note", -1, format, args);
+    show_note(PROGRESS_NOTE, -1, format, args);
     va_end(args);
 }
 
@@ -379,15 +389,13 @@ void progress_output_end(void)
 {
     pthread_mutex_lock(&progress.mutex);
     if (progress.line.length > 0)
-        flush_line(LAST_LINE);
+        flush_line(PROGRESS_LAST_LINE);
     uint64_t left_out = progress.left_out, limit = progress.limit;
 
     progress.left_out = 0;
     pthread_mutex_unlock(&progress.mutex);
     if (left_out > 0)
-        note_even_if_quiet("left out %" PRIu64 " bytes of the script's output, of which at most "
-                           "%" PRIu64 " MiB are shown: --log-limit shows more, and --log keeps all",
-                           left_out, limit >> 20);
+        note_even_if_quiet(PROGRESS_LEFT_OUT, left_out, limit >> 20);
 }
 
 void progress_note(const char *format, ...)
@@ -395,7 +403,7 @@ void progress_note(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    show_note("note", 0, format, args);
+    show_note(PROGRESS_NOTE, 0, format, args);
     va_end(args);
 }
 
@@ -404,137 +412,61 @@ void progress_detail(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    show_note("detail", 1, format, args);
+    show_note(PROGRESS_DETAIL, 1, format, args);
     va_end(args);
-}
-
-/* Shows the event that progress_image describes. */
-static void show_image_event(const char *name, bool is_cached, double seconds, const char *reason)
-{
-    struct json *event = new_event("image");
-    struct json *number = json_new(JSON_NUMBER);
-
-    number->text = xasprintf("%.3f", seconds);
-    json_set(event, "image", json_string(name));
-    json_set(event, "state", json_string(is_cached ? "cached" : "built"));
-    json_set(event, "seconds", number);
-    if (reason != NULL)
-        json_set(event, "reason", json_string(reason));
-    show_event(event);
 }
 
 void progress_image(const char *name, bool is_cached, double seconds, const char *reason)
 {
-    CLEANUP(freep)
-    char *because = reason != NULL ? xasprintf(" (%s)", reason) : xstrdup("");
-    CLEANUP(freep)
-    char *text = is_cached ? xasprintf("%s: cached", name)
-                           : xasprintf("%s: built in %.1f s%s", name, seconds, because);
-    CLEANUP(freep) char *line = make_lines_harmless("", text);
-
-    if (progress.mode == PROGRESS_NONE || progress.verbosity < 0)
+    if (progress.verbosity < 0)
         return;
     pthread_mutex_lock(&progress.mutex);
-    if (progress.mode == PROGRESS_JSON)
-        show_image_event(name, is_cached, seconds, reason);
-    else
-        show_line(line);
+    emit((struct progress_event){
+        .kind = PROGRESS_IMAGE,
+        .image = {.name = name, .is_cached = is_cached, .seconds = seconds, .reason = reason}});
     pthread_mutex_unlock(&progress.mutex);
-}
-
-/* Shows a part of an error: the member KEY of EVENT, or, if that is NULL, lines that begin with
- * PREFIX. */
-static void show_part(struct json *event, const char *key, const char *prefix, const char *text)
-{
-    CLEANUP(freep) char *cut = printable_cut(text, DETAILS_MAX_BYTES);
-    CLEANUP(freep) char *lines = make_lines_harmless(event != NULL ? "" : prefix, cut);
-
-    if (event != NULL)
-        json_set(event, key, json_string(lines));
-    else
-        show_line(lines);
-}
-
-/* The same for one that is a single line, whatever names it contains. */
-static void show_line_part(struct json *event, const char *key, const char *text)
-{
-    CLEANUP(freep) char *cut = printable_cut(text, TEXT_MAX_BYTES);
-    CLEANUP(freep) char *line = printable_copy(cut, strlen(cut), PRINTABLE_UTF8, PRINTABLE_ESCAPE);
-
-    show_part(event, key, "vmbuild: ", line);
 }
 
 void progress_difference(const char *where, const char *path, const char *field, const char *one,
                          const char *other, const char *diff)
 {
-    struct json *event = progress.mode == PROGRESS_JSON ? new_event("difference") : NULL;
-    CLEANUP(freep)
-    char *line = xasprintf("%s: '%s': %s: %s in the first build, %s in the second", where, path,
-                           field, one, other);
-
     pthread_mutex_lock(&progress.mutex);
-    if (event != NULL) {
-        show_part(event, "where", "", where);
-        show_line_part(event, "path", path);
-        show_part(event, "field", "", field);
-        show_line_part(event, "first", one);
-        show_line_part(event, "second", other);
-    } else {
-        show_line_part(NULL, NULL, line);
-    }
-    if (diff != NULL)
-        show_part(event, "diff", "  | ", diff);
-    if (event != NULL)
-        show_event(event);
+    emit((struct progress_event){.kind = PROGRESS_DIFFERENCE,
+                                 .difference = {.where = where,
+                                                .path = path,
+                                                .field = field,
+                                                .first = one,
+                                                .second = other,
+                                                .diff = diff}});
     pthread_mutex_unlock(&progress.mutex);
 }
 
-static void show_error(const struct error *err)
+void progress_error(struct error *err)
 {
-    struct json *event = progress.mode == PROGRESS_JSON ? new_event("error") : NULL;
-
-    if (event != NULL)
-        json_set(event, "code", json_integer(err->code));
-    show_line_part(event, "message", err->message);
-    if (err->advice != NULL)
-        show_line_part(event, "advice", err->advice);
-    if (err->next != NULL)
-        show_line_part(event, "next", err->next);
-    if (err->details != NULL)
-        show_part(event, "details", "  | ", err->details);
-    if (event != NULL)
-        show_event(event);
-}
-
-void progress_error(const struct error *err)
-{
-    progress_output_end();
+    progress_failed(err);
     pthread_mutex_lock(&progress.mutex);
-    show_error(err);
+    emit((struct progress_event){.kind = PROGRESS_ERROR, .error = err});
     pthread_mutex_unlock(&progress.mutex);
 }
 
 void progress_result(const char *text, const struct json *result)
 {
     pthread_mutex_lock(&progress.mutex);
-    if (progress.mode == PROGRESS_JSON) {
-        struct json *event = new_event("done");
+    emit((struct progress_event){.kind = PROGRESS_RESULT, .text = text, .result = result});
+    if (text != NULL && renderer()->prints_results) {
+        CLEANUP(freep) char *line = xasprintf("%s\n", text);
 
-        for (size_t i = 0; result != NULL && i < result->count; i++)
-            json_set(event, result->keys[i], json_copy(result->items[i]));
-        show_event(event);
-    } else if (text != NULL && progress.mode != PROGRESS_NONE && progress.verbosity >= 0) {
-        show_line(text);
+        write_all(STDOUT_FILENO, line, strlen(line));
     }
     pthread_mutex_unlock(&progress.mutex);
 }
 
-void progress_written(const char *path, const char *digest)
+void progress_written(const char *path, const struct json *digests)
 {
     CLEANUP(json_freep) struct json *result = json_object();
 
     json_set(result, "output", json_string(path));
-    if (digest != NULL)
-        json_set(result, "digest", json_string(digest));
+    for (size_t i = 0; digests != NULL && i < digests->count; i++)
+        json_set(result, digests->keys[i], json_copy(digests->items[i]));
     progress_result(strcmp(path, "-") != 0 ? path : NULL, result);
 }

@@ -1,18 +1,21 @@
 /*
  * What the user sees while vmbuild runs: stages, bytes, the scripts' output, notes. All of it goes
- * to standard error (json events included); results go to standard output only. Thread-safe.
+ * to standard error (json events included); with --quiet, results go to standard output.
+ * Thread-safe.
  *
- * What is on the screen is state that the whole program shares, so it is a variable of the module:
- * the stage line is rewritten whichever part of the program has something to show.
+ * This is the sink of all that happens. It keeps what all modes share: the current stage, the
+ * scripts' lines, how much of them is shown. How it looks is up to the renderer of the mode
+ * (progress_renderer.h):
  *
- *   tty    a stage line that is rewritten in place, script output above it
- *   plain  a line for each stage that starts and for each note; script output between them
- *   json   one object a line: {"event":"stage","stage":S,"state":"start"|"done",...},
- *          {"event":"progress",...}, {"event":"output","line":L}, {"event":"note","text":T},
- *          {"event":"image","image":NAME,"state":"cached"|"built","seconds":S,"reason":R},
- *          {"event":"difference",...}, {"event":"error",...} and at the end
- *          {"event":"done","output":PATH,...}
- *   none   nothing but errors
+ *   tty    lines that stay, and below them the current stage with its clock, a bar or the script's
+ *          last lines
+ *   plain  a line for each stage that is done and for each note; script output between them
+ *   json   an object a line (manual/events.schema.json)
+ *   none   nothing but errors; with --quiet, and results
+ *
+ * What is on the screen is state that the whole program shares, so it is a variable of the module.
+ * A thread moves the clock. What is live on a terminal also lies in memory shared with the
+ * supervisor, which tidies up when the worker is stopped or killed.
  */
 #ifndef VMBUILD_PROGRESS_H
 #define VMBUILD_PROGRESS_H
@@ -26,9 +29,9 @@
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 
-/* Chooses the mode (AUTO: tty if standard error is a terminal, else plain). VERBOSITY: -1 quiet
- * (script output and errors only), 0, 1 verbose (details such as QEMU's command line, kept cache
- * entries). */
+/* Chooses the mode (AUTO: tty if standard error is a terminal that is not dumb, else plain).
+ * VERBOSITY: -1 quiet (results and errors only), 0, 1 verbose (details such as QEMU's command line,
+ * kept cache entries). */
 void progress_setup(enum progress_mode mode, int verbosity);
 
 #define PROGRESS_NO_LIMIT UINT64_MAX
@@ -37,6 +40,9 @@ void progress_setup(enum progress_mode mode, int verbosity);
  * all), and only with RAW what could control a terminal. */
 void progress_setup_output(uint64_t limit, bool raw);
 
+/* Begins the work of COMMAND (NULL: there is none), before the program forks. */
+void progress_begin(const char *command);
+
 /* Starts a stage; the one before must be done. NAME is a word or two, the same in every mode. */
 void progress_start(const char *name);
 
@@ -44,8 +50,14 @@ void progress_start(const char *name);
  * times a second. */
 void progress_bytes(uint64_t done, uint64_t total);
 
-/* Ends the current stage. */
+/* The stage will have TOTAL bytes, which progress_bytes need not repeat. */
+void progress_expect(uint64_t total);
+
+/* Ends the current stage, if there is one. */
 void progress_done(void);
+
+/* The same because of ERR, which remembers the stage. */
+void progress_failed(struct error *err);
 
 /* Another script starts, of which as much may be shown as of the one before. */
 void progress_output_begin(void);
@@ -74,15 +86,28 @@ void progress_image(const char *name, bool is_cached, double seconds, const char
 void progress_difference(const char *where, const char *path, const char *field, const char *one,
                          const char *other, const char *diff);
 
-/* Shows ERR: "vmbuild: MESSAGE", its advice, its details. Called by main only. */
-void progress_error(const struct error *err);
+/* Shows ERR: "vmbuild: MESSAGE", its advice, its details. The current stage, if there is one, has
+ * failed. Called by main only. */
+void progress_error(struct error *err);
 
 /* The result of the command: shown as the last event in json mode, as the line TEXT (NULL: none)
- * otherwise. RESULT is borrowed. */
+ * otherwise, with --quiet on standard output. RESULT is borrowed. */
 void progress_result(const char *text, const struct json *result);
 
-/* The same for a command that wrote PATH ("-": standard output). DIGEST: of the image's manifest,
- * or NULL. */
-void progress_written(const char *path, const char *digest);
+/* The same for a command that wrote PATH ("-": standard output). DIGESTS: further members of the
+ * result (image/image_digests.h), or NULL. */
+void progress_written(const char *path, const struct json *digests);
+
+/* Ends the thread that moves the clock, for a caller that must be alone; the next stage starts it
+ * again. */
+void progress_rest(void);
+
+/* In the supervisor: the worker is stopped, and the terminal is another program's: erases what is
+ * live. The worker draws it again when it goes on. */
+void progress_cover(void);
+
+/* In the supervisor: the worker has ended. What it may have left live, since it was killed, stays,
+ * above what comes next. */
+void progress_settle(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host/lib/error.h"
+#include "host/lib/progress.h"
 #include "host/lib/temporary.h"
 #include "host/lib/terminal.h"
 
@@ -184,6 +185,7 @@ static void stop_with_group(pid_t group)
 {
     suspend_worker(group);
     kill(-group, SIGSTOP);
+    progress_cover();
     if (!is_pending(SIGCONT)) /* which a stop would discard */
         raise(SIGSTOP);
     kill(-group, SIGCONT);
@@ -254,6 +256,7 @@ static int supervise_once(int (*work)(void *argument), void *argument, const sig
     int code = await_end(worker, watched);
 
     end_group(worker);
+    progress_settle();
     terminal_recover(&terminal, worker);
     temporary_remove_all();
     return code;

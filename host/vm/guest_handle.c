@@ -43,6 +43,7 @@ void guest_handle_prepare(void)
         return;
     done = true;
     (void)prctl(PR_SET_DUMPABLE, 0);
+    progress_rest(); /* what follows is to hold for all threads */
     scope_signals();
     supervisor_prepare_suspension();
 }
@@ -74,17 +75,27 @@ static struct error *note_console(void *context, const void *bytes, size_t lengt
     return NULL;
 }
 
+/* Shows how far the current call is, as the guest tells. */
+static void show_progress(const struct guest_handle *handle, uint64_t bytes)
+{
+    if (handle->expected > 0)
+        progress_bytes(bytes < handle->expected ? bytes : handle->expected, handle->expected);
+}
+
 /* Without a handler, libguestfs prints some of these events on standard error. */
 static void on_event(guestfs_h *g, void *context, uint64_t event, int event_handle, int flags,
                      const char *bytes, size_t length, const uint64_t *array, size_t array_length)
 {
     struct guest_handle *handle = context;
 
-    (void)g, (void)event_handle, (void)flags, (void)array, (void)array_length;
+    (void)g, (void)event_handle, (void)flags;
     if (event == GUESTFS_EVENT_APPLIANCE) {
         watchdog_note_output(handle->watchdog);
         error_free(
             mask_write(handle->console_mask, bytes, length, (struct sink){note_console, handle}));
+    } else if (event == GUESTFS_EVENT_PROGRESS) {
+        if (array_length > 2)
+            show_progress(handle, array[2]);
     } else {
         progress_detail("libguestfs: %.*s", (int)length, bytes);
     }
@@ -162,7 +173,8 @@ static bool configure(struct guest_handle *handle, const char *run_folder)
 
     guestfs_set_event_callback(g, on_event,
                                GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY |
-                                   GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE,
+                                   GUESTFS_EVENT_WARNING | GUESTFS_EVENT_TRACE |
+                                   GUESTFS_EVENT_PROGRESS,
                                0, handle);
     return guestfs_parse_environment_list(g, environment) == 0 &&
            guestfs_set_tmpdir(g, run_folder) == 0 && guestfs_set_verbose(g, handle->verbose) == 0 &&
@@ -338,6 +350,11 @@ char *guest_handle_take_tail(struct guest_handle *handle)
     output_tail_clear(&handle->tail);
     pthread_mutex_unlock(&handle->output_mutex);
     return lines;
+}
+
+void guest_handle_expect(struct guest_handle *handle, uint64_t bytes)
+{
+    handle->expected = bytes;
 }
 
 struct guest_port *guest_handle_output(struct guest_handle *handle)

@@ -109,6 +109,9 @@ void guest_handle_kill(struct guest_handle *handle);
 /* Returns the last lines that scripts have written since the last call; the caller's. */
 char *guest_handle_take_tail(struct guest_handle *handle);
 
+/* The calls from now on read BYTES, and report their progress, which is shown; 0: they do not. */
+void guest_handle_expect(struct guest_handle *handle, uint64_t bytes);
+
 /* Returns the port of the scripts' output; borrowed. */
 struct guest_port *guest_handle_output(struct guest_handle *handle);
 

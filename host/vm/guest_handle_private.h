@@ -41,6 +41,7 @@ struct guest_handle {
     struct log_file *log;            /* borrowed, or NULL */
     pthread_mutex_t diversion_mutex; /* held while the sink works */
     struct sink diversion;           /* of the output; zeroed: none */
+    uint64_t expected;               /* bytes that the call reads; 0: it reports none */
     uint64_t memory;                 /* of the VM, MiB */
     uint64_t kills;                  /* host_memory.kills before the launch */
 };

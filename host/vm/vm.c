@@ -173,9 +173,11 @@ struct error *vm_unpack_base(struct vm *vm)
     call_words_set_text(&own, GUEST_WORD_BASE, GUEST_DISK_NEW_BASE);
     for (size_t i = 0; i < vm->layer_count; i++)
         call_words_take_item(&own, GUEST_WORD_LAYER, xasprintf("%s%zu", GUEST_DISK_LAYER, i));
+    guest_handle_expect(vm->guest, vm->layer_bytes);
     TRY(command(vm, "unpack the base image", GUEST_VERB_UNPACK, &own,
                 GUEST_HANDLE_CALL_SECONDS + (vm->layer_bytes >> 20) * UNPACK_SECONDS_PER_MIB,
                 NULL));
+    guest_handle_expect(vm->guest, 0);
     progress_bytes(vm->layer_bytes, vm->layer_bytes);
     return NULL;
 }

@@ -150,6 +150,18 @@ static void test_error_reply(void **state)
     assert_memory_equal(text, "full", 4);
 }
 
+static void test_progress(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_call call = receive_ping(fixture);
+    const uint32_t words[] = {WIRE_PROGRESS_FLAG, call.procedure, call.serial, 1, 2,
+                              UINT32_MAX,         UINT32_MAX};
+
+    assert_int_equal(wire_progress(fixture->wire, UINT64_C(0x100000002)), WIRE_OK);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_int_equal(hear_word(fixture), words[i]);
+}
+
 static void test_other_protocol_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -236,6 +248,7 @@ int main(void)
         TEST(test_call_and_reply),
         TEST(test_string_reply),
         TEST(test_error_reply),
+        TEST(test_progress),
         TEST(test_other_protocol_is_refused),
         TEST(test_end_of_connection),
         TEST(test_cut_or_oversized_messages_lose_the_connection),
