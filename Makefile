@@ -9,7 +9,7 @@
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-faults, check-hostile, check-slow, check-kvm, check-release,
-# check-bare, lint, fuzz, coverage, bench, clean.
+# check-bare, lint, fuzz, coverage, bench, picture, clean.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -22,7 +22,7 @@ BUILD := build
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
-DEPS_test := check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
+DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
 DEPS_release := release check-release
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
@@ -56,7 +56,7 @@ ifndef V
 endif
 .DELETE_ON_ERROR:
 .PHONY: all deps demo deb check check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
-    check-release check-bare lint fuzz bench install install-share clean FORCE
+    check-release check-bare lint fuzz bench picture install install-share clean FORCE
 all:
 
 include host/rules.mk
@@ -77,6 +77,10 @@ bench: all
 demo: all
 	scripts/demo.sh
 
+# Makes README's picture of a build again; tests/e2e/picture.t compares it with what the program prints.
+picture: all
+	scripts/picture.py ./vmbuild "$$(scripts/base-image.sh debian)"
+
 deb:
 	scripts/deb.sh '$(BUILD)/deb' '$(VERSION)' $(SUITE)
 
@@ -88,7 +92,7 @@ install: all install-share
 	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
 	install -m 755 $(CONFINE) '$(LIBDIR)'
 
-# Manual pages and completions.
+# Manual pages, the schema of the events, and completions.
 install-share: $(MANUAL_FILES)
 	install -D -m 644 $(MANUAL)/vmbuild.1 '$(SHAREDIR)/man/man1/vmbuild.1'
 	install -D -m 644 $(MANUAL)/vmbuild-spec.5 '$(SHAREDIR)/man/man5/vmbuild-spec.5'

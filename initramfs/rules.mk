@@ -19,7 +19,8 @@ else
 # Outside the tree there is one kernel per key, which identifies what it was built from.
 $(KERNEL): $(BUILD)/kernel.key
 	@mkdir -p $(@D)
-	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh $@
+	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/watch.sh 'guest kernel' \
+	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/vmbuild-kernel/$$(cat $<).tmp/build" initramfs/kernel.sh $@
 endif
 
 $(BUILD)/kernel.key: FORCE
