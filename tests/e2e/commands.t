@@ -112,6 +112,21 @@ tar -xOf "$WORK/evil" --wildcards '*/layer.tar' > "$WORK/evil.tar"
 run merge -o nothing evil.tar
 ok "merge: a tarball with a path outside: refused" test "$STATUS" -eq 3
 is "merge: a tarball with a path outside: nothing is written there" "$(find "$WORK" -name nothing -o -name outside)" ""
+# As contents: a directory goes where a symlink of an earlier source leads.
+mkdir -p "$WORK"/{linked/usr/bin,laid/bin,dangling}
+ln -s usr/bin "$WORK/linked/bin"
+ln -s nowhere "$WORK/dangling/bin"
+echo x > "$WORK/laid/bin/new"
+chmod -R a+rX "$WORK"/{linked,laid,dangling}
+run merge -o through linked laid
+exits 0 "merge: through a symlink"
+is "merge: through a symlink: where it leads" "$(readlink "$WORK/through/bin") $(cat "$WORK/through/usr/bin/new")" \
+    "usr/bin x"
+run merge -o nothing dangling laid
+exits 3 "merge: through a dangling symlink"
+says "merge: through a dangling symlink: both paths" \
+    "lay 'bin' of '.*/laid': '/bin' is a symlink to 'nowhere', which does not exist"
+leaves_nothing "merge: through a dangling symlink" "$WORK/nothing"
 run merge -o list one two.tar.gz --only-deps
 exits 0 "merge --only-deps"
 is "merge --only-deps: the paths" "$(cat "$WORK/list")" "$WORK/one"$'\n'"$WORK/two.tar.gz"

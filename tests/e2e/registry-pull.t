@@ -32,6 +32,8 @@ run pull "docker://$REGISTRY/a/b:t" -o pulled.tar --compression none
 ok "a warm pull yields the same bytes" cmp "$WORK/first.tar" "$WORK/pulled.tar"
 
 fresh_cache
+run pull "docker://$REGISTRY/a/b:t" -o plain.tar
+ok "the name decides the compression" cmp "$WORK/first.tar" "$WORK/plain.tar"
 run pull "docker://$REGISTRY/a/b:t" -o pulled --format oci
 exits 0 "pull to an OCI layout"
 is "the layers keep their digests" \
