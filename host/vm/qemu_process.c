@@ -11,8 +11,8 @@
 
 #define DEPTH_MAX 8 /* of processes that are started by one another */
 
-/* Opens the list of the children of THREAD of the process PID, numbers with a space after each
- * (proc(5)). */
+/* Opens the list of the children of THREAD of the process PID, the oldest first: numbers with a
+ * space after each (proc(5)). */
 static FILE *open_children(pid_t pid, pid_t thread)
 {
     char path[64];
@@ -24,12 +24,12 @@ static FILE *open_children(pid_t pid, pid_t thread)
 pid_t qemu_process_child(pid_t thread)
 {
     FILE *list = open_children(getpid(), thread);
-    int child = 0;
+    int child = 0, next;
 
     if (list == NULL)
         return 0;
-    if (fscanf(list, "%d", &child) != 1)
-        child = 0;
+    while (fscanf(list, "%d", &next) == 1)
+        child = next;
     fclose(list);
     return child;
 }
@@ -104,25 +104,38 @@ void qemu_process_folders(pid_t pid, pid_t thread, struct strings *ret)
     list_children(pid, thread, 1, ret);
 }
 
-static void kill_children(pid_t pid, pid_t thread, int depth)
+/* Skips the children in LIST as far as AFTER; none if that is not among them. */
+static void skip_children(FILE *list, pid_t after)
+{
+    int child;
+
+    while (fscanf(list, "%d", &child) == 1)
+        if (child == after)
+            return;
+    rewind(list);
+}
+
+static void kill_children(pid_t pid, pid_t thread, pid_t after, int depth)
 {
     FILE *list = open_children(pid, thread);
     int child;
 
     if (list == NULL)
         return;
+    if (after > 0)
+        skip_children(list, after);
     while (fscanf(list, "%d", &child) == 1) {
         /* Stopped first: one that was killed no longer has children, and one that runs makes more.
          */
         kill(child, SIGSTOP);
         if (depth < DEPTH_MAX)
-            kill_children(child, child, depth + 1);
+            kill_children(child, child, 0, depth + 1);
         kill(child, SIGKILL);
     }
     fclose(list);
 }
 
-void qemu_process_kill_children(pid_t pid, pid_t thread)
+void qemu_process_kill_children(pid_t pid, pid_t thread, pid_t after)
 {
-    kill_children(pid, thread, 1);
+    kill_children(pid, thread, after, 1);
 }

@@ -22,8 +22,8 @@ struct qemu_activity {
                        is stopped */
 };
 
-/* Returns a child that THREAD, a thread of this process, has started; 0 if there is none, or if the
- * kernel does not list children. */
+/* Returns the child that THREAD, a thread of this process, has started last; 0 if it has none, or
+ * if the kernel does not list children. */
 pid_t qemu_process_child(pid_t thread);
 
 /* Describes the process PID, which may have ended or be 0: it rests then. */
@@ -33,7 +33,8 @@ struct qemu_activity qemu_process_look(pid_t pid);
  * of what they have started. */
 void qemu_process_folders(pid_t pid, pid_t thread, struct strings *ret);
 
-/* Kills the children that THREAD of the process PID has started, with what they have started. */
-void qemu_process_kill_children(pid_t pid, pid_t thread);
+/* Kills the children that THREAD of the process PID has started later than AFTER, its child, with
+ * what they have started; all of them if AFTER is 0 or has been reaped. */
+void qemu_process_kill_children(pid_t pid, pid_t thread, pid_t after);
 
 #endif

@@ -31,6 +31,7 @@ struct watchdog {
 
     /* During a launch. */
     pid_t launcher;                /* the thread that launches; 0: none does */
+    pid_t bystander;               /* the last child that it had before; 0: none */
     struct timespec limit;         /* the deadline is not put off beyond it */
     struct timespec looked;        /* when ACTIVITY was looked at */
     struct qemu_activity activity; /* the last that was seen */
@@ -50,10 +51,10 @@ static void kill_target(const struct watchdog *watchdog)
 {
     if (watchdog->pid > 0) {
         if (signal_target(watchdog, SIGSTOP))
-            qemu_process_kill_children(watchdog->pid, watchdog->pid);
+            qemu_process_kill_children(watchdog->pid, watchdog->pid, 0);
         signal_target(watchdog, SIGKILL);
     } else if (watchdog->launcher > 0) {
-        qemu_process_kill_children(getpid(), watchdog->launcher);
+        qemu_process_kill_children(getpid(), watchdog->launcher, watchdog->bystander);
     }
 }
 
@@ -69,6 +70,17 @@ static void add_ns(struct timespec *time, int64_t ns)
     time->tv_nsec = ns % NS_PER_SECOND;
 }
 
+/* Returns QEMU, or what the launching thread has started in its place so far; 0: nothing. Requires
+ * the mutex. */
+static pid_t find_target(const struct watchdog *watchdog)
+{
+    if (watchdog->pid > 0)
+        return watchdog->pid;
+    pid_t child = qemu_process_child(watchdog->launcher);
+
+    return child != watchdog->bystander ? child : 0;
+}
+
 /* Looks at what QEMU does NOW; requires the mutex. Returns the nanoseconds since the last look that
  * do not count: QEMU was not asleep, but did not get a processor either. */
 static int64_t look(struct watchdog *watchdog, const struct timespec *now)
@@ -78,8 +90,7 @@ static int64_t look(struct watchdog *watchdog, const struct timespec *now)
                      watchdog->looked.tv_nsec;
     bool has_written = watchdog->has_written;
 
-    watchdog->activity = qemu_process_look(
-        watchdog->pid > 0 ? watchdog->pid : qemu_process_child(watchdog->launcher));
+    watchdog->activity = qemu_process_look(find_target(watchdog));
     watchdog->looked = *now;
     watchdog->has_written = false;
     int64_t used =
@@ -225,6 +236,7 @@ void watchdog_arm_launch(struct watchdog *watchdog, uint64_t seconds)
 {
     pthread_mutex_lock(&watchdog->mutex);
     set_target(watchdog, 0); /* it was the QEMU of an earlier launch */
+    watchdog->bystander = qemu_process_child(gettid());
     arm(watchdog, seconds, gettid());
     pthread_mutex_unlock(&watchdog->mutex);
 }

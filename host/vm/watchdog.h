@@ -38,7 +38,7 @@ void watchdog_set_target(struct watchdog *watchdog, pid_t pid);
 void watchdog_arm(struct watchdog *watchdog, uint64_t seconds);
 
 /* The same for a launch by the calling thread. SECONDS are of QEMU's own time. As long as no target
- * is set, it is the child of this thread, and killed with its children. */
+ * is set, it is what this thread starts from now on, and killed with its children. */
 void watchdog_arm_launch(struct watchdog *watchdog, uint64_t seconds);
 
 /* Tells it that the guest has written to its console. */

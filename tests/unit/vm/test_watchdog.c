@@ -215,14 +215,51 @@ static void test_launch_without_a_target(void **state)
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_int_equal(pipe(ends), 0);
+    watchdog_arm_launch(watchdog, 1);
     child = fork();
     if (child == 0)
         be_wrapper();
     close(ends[1]);
-    watchdog_arm_launch(watchdog, 1);
     expect_killed();
     assert_int_equal(read(ends[0], &byte, 1), 0);
     close(ends[0]);
+    assert_true(watchdog_disarm(watchdog));
+}
+
+/* A child from before the launch, as the process of the guest's network is. */
+static void test_launch_spares_earlier_children(void **state)
+{
+    pid_t earlier = child;
+
+    (void)state;
+    watchdog_arm_launch(watchdog, 1);
+    child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+    expect_killed();
+    child = earlier;
+    expect_alive();
+    assert_true(watchdog_disarm(watchdog));
+}
+
+/* It is the new child that gets no processor, and not the one that sleeps. */
+static void test_launch_waits_for_its_own_child(void **state)
+{
+    pid_t earlier = child;
+
+    (void)state;
+    watchdog_arm_launch(watchdog, 1);
+    child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+    kill(child, SIGSTOP);
+    usleep(3500000);
+    expect_alive();
+    kill(child, SIGCONT);
+    expect_killed();
+    child = earlier;
     assert_true(watchdog_disarm(watchdog));
 }
 
@@ -252,6 +289,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_launch_has_a_limit, start, end),
         cmocka_unit_test_setup_teardown(test_launch_with_output, start, end),
         cmocka_unit_test_setup_teardown(test_launch_without_a_target, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_spares_earlier_children, start, end),
+        cmocka_unit_test_setup_teardown(test_launch_waits_for_its_own_child, start, end),
         cmocka_unit_test_setup_teardown(test_kills_at_once, start, end),
     };
 
