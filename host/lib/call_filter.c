@@ -1,6 +1,7 @@
 #include "host/lib/call_filter.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -54,9 +55,8 @@ static const int refused[] = {
 };
 
 static const int missing[] = {
-    SCMP_SYS(io_uring_setup),
-    SCMP_SYS(io_uring_enter),
-    SCMP_SYS(io_uring_register),
+    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
+    SCMP_SYS(clone3), /* its flags are in memory; libraries then use clone */
 };
 
 /* 0 stands for the calling process; its number would do, too, but nothing uses that. */
@@ -148,6 +148,13 @@ static int refuse_signals(scmp_filter_ctx filter)
     return result != 0 ? result : REFUSE_UNLESS(filter, (uint64_t)getpid(), signals_by_number);
 }
 
+/* A process has all capabilities in a namespace of users that it makes. */
+static int refuse_user_namespaces(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+}
+
 static int refuse_terminal_input(scmp_filter_ctx filter)
 {
     static const uint64_t requests[] = {TIOCSTI, TIOCLINUX};
@@ -196,6 +203,8 @@ static int fill(scmp_filter_ctx filter, unsigned int extent, bool all_threads)
         result = REFUSE(filter, ENOSYS, missing);
     if (result == 0)
         result = REFUSE_UNLESS(filter, 0, limits);
+    if (result == 0)
+        result = refuse_user_namespaces(filter);
     if (result == 0)
         result = refuse_terminal_input(filter);
     return result != 0 ? result : refuse_extent(filter, extent);

@@ -6,7 +6,7 @@
  * Always refused: reading and tracing other processes, and changing their limits and priorities;
  * memory, queues and semaphores of System V and POSIX, which are shared by name; the kernel's
  * keyrings; putting input into a terminal; io_uring, which makes sockets past any filter; and what
- * only adds to the kernel that can be attacked (BPF, perf, userfaultfd).
+ * only adds to the kernel that can be attacked (namespaces of users, BPF, perf, userfaultfd).
  */
 #ifndef VMBUILD_CALL_FILTER_H
 #define VMBUILD_CALL_FILTER_H
