@@ -46,9 +46,11 @@ void store_facts_free(struct store_facts *facts)
 static bool parse(int fd, size_t length, const char *name, struct store_facts *ret)
 {
     CLEANUP(buffer_free) struct buffer bytes = {0};
+    char *text = buffer_reserve(&bytes, length);
 
-    if (!store_file_read_at(fd, buffer_reserve(&bytes, length), length, 0))
+    if (!store_file_read_at(fd, text, length, 0))
         return false;
+    text[length] = '\0'; /* for sscanf */
     const char *end = memchr(bytes.data, '\n', length);
     size_t line = end == NULL ? 0 : (size_t)(end + 1 - bytes.data);
 

@@ -32,6 +32,19 @@ static void test_changed_blob_is_dropped(void **state)
     store_free(store);
 }
 
+/* Its facts are a line, without a NUL in them. */
+static void test_empty_blob_is_found_again(void **state)
+{
+    struct store *store = open_store();
+    struct digest empty = publish_blob(store, "");
+
+    (void)state;
+    store_free(store);
+    store = open_store();
+    assert_true(finds(store, STORE_BLOB, empty.hex));
+    store_free(store);
+}
+
 static void test_truncated_disk_is_dropped(void **state)
 {
     struct store *store = open_store();
@@ -347,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changed_blob_is_dropped),
+        cmocka_unit_test(test_empty_blob_is_found_again),
         cmocka_unit_test(test_truncated_disk_is_dropped),
         cmocka_unit_test(test_rotten_entries_are_dropped),
         cmocka_unit_test(test_disk_with_a_gap_is_dropped),
