@@ -2,6 +2,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -228,17 +229,24 @@ static void pass_rest(struct copy *copy)
             return;
 }
 
+/* Returns a stream of a copy of FD, or NULL with errno. */
+static FILE *open_copy(int fd, const char *mode)
+{
+    CLEANUP(closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    FILE *stream = copy < 0 ? NULL : fdopen(copy, mode);
+
+    if (stream != NULL)
+        (void)steal_fd(&copy);
+    return stream;
+}
+
 struct error *migration_stream_copy(int from, int to)
 {
-    CLEANUP(fclosep) FILE *in = NULL;
-    CLEANUP(fclosep) FILE *out = NULL;
-    CLEANUP(closep) int in_fd = dup(from), out_fd = dup(to);
+    CLEANUP(fclosep) FILE *in = open_copy(from, "r");
+    CLEANUP(fclosep) FILE *out = in != NULL ? open_copy(to, "w") : NULL;
 
-    in = in_fd < 0 ? NULL : fdopen(in_fd, "r");
-    out = out_fd < 0 ? NULL : fdopen(out_fd, "w");
-    if (in == NULL || out == NULL)
+    if (out == NULL)
         return error_errno(EXIT_OTHER, "copy the VM's saved state");
-    (void)steal_fd(&in_fd), (void)steal_fd(&out_fd);
     setvbuf(in, NULL, _IOFBF, COPY_SIZE);
     setvbuf(out, NULL, _IOFBF, COPY_SIZE);
     struct copy copy = {.from = in, .to = out};

@@ -1,6 +1,7 @@
 #include "host/vm/qemu_watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,7 +149,7 @@ static int await_qemu(struct qemu_watch *watch)
     if (connection < 0)
         return connection;
     pthread_mutex_lock(&watch->mutex);
-    watch->connection = dup(connection);
+    watch->connection = fcntl(connection, F_DUPFD_CLOEXEC, 0);
     if (watch->stopping)
         shutdown(connection, SHUT_RDWR);
     pthread_mutex_unlock(&watch->mutex);
