@@ -275,12 +275,15 @@ static Slirp *make_slirp(struct stack *stack)
     return slirp_new(&config, &callbacks, stack);
 }
 
+/* Limits the process for good. */
 static void limit(__rlimit_resource_t resource, rlim_t most)
 {
     struct rlimit limit;
 
-    if (getrlimit(resource, &limit) == 0 && limit.rlim_cur > most) {
-        limit.rlim_cur = most;
+    if (getrlimit(resource, &limit) == 0 && limit.rlim_max > most) {
+        limit.rlim_max = most;
+        if (limit.rlim_cur > most)
+            limit.rlim_cur = most;
         setrlimit(resource, &limit);
     }
 }
