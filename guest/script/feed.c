@@ -114,7 +114,8 @@ static void note_line(struct feed *feed)
     stop(feed);
 }
 
-/* Notes how far the shell has read of what it has got as a whole. */
+/* Notes how far the shell has read of what it has got as a whole. The script may have written to
+ * the FIFO as well. */
 static void look(struct feed *feed)
 {
     size_t before = feed->taken;
@@ -122,7 +123,7 @@ static void look(struct feed *feed)
 
     if (ioctl(feed->left, FIONREAD, &left))
         return;
-    for (; feed->taken < feed->written - (size_t)left; feed->taken++)
+    for (; feed->taken + (size_t)left < feed->written; feed->taken++)
         if (feed->taken == 0 || feed->text[feed->taken - 1] == '\n')
             feed->line++;
     if (feed->taken != before)
