@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "host/build/file_memo.h"
 #include "host/lib/cleanup.h"
@@ -155,27 +156,34 @@ struct walk {
     bool is_young; /* a file has no identity yet */
 };
 
-/* contents_visit: adds the identity of a shared file. */
-static struct error *add_identity(void *context, struct contents_entry *entry)
+/* Adds the identity of what STATUS describes, which scripts see at PATH. */
+static void add_identity(struct walk *walk, const struct stat *status, const char *path)
 {
-    struct walk *walk = context;
-    const char *path = archive_entry_pathname(entry->entry);
     struct digest identity;
 
-    if (!file_identity_of(archive_entry_stat(entry->entry), "share", &identity))
+    if (!file_identity_of(status, "share", &identity))
         walk->is_young = true;
     else
         sha256_update(walk->hash, identity.hex, DIGEST_HEX_LENGTH);
     sha256_update(walk->hash, path, strlen(path) + 1);
+}
+
+/* contents_visit: adds a shared file. */
+static struct error *add_shared(void *context, struct contents_entry *entry)
+{
+    add_identity(context, archive_entry_stat(entry->entry), archive_entry_pathname(entry->entry));
     return NULL;
 }
 
 static struct error *add_share(const struct spec_share *share, struct walk *walk)
 {
     struct contents_source source = {.path = share->source};
+    struct stat status;
 
-    sha256_update(walk->hash, share->target, strlen(share->target) + 1);
-    return contents_source_visit(&source, false, add_identity, walk);
+    if (stat(share->source, &status) < 0)
+        return error_errno(EXIT_INPUT, "open '%s'", share->source);
+    add_identity(walk, &status, share->target); /* the directory itself */
+    return contents_source_visit(&source, false, add_shared, walk);
 }
 
 /* Files that cannot be listed now are no error: scripts need not read them. */

@@ -5,7 +5,8 @@
  *   the scripts, and each other key of the spec that can change the layer (struct spec_key)
  *   contents and closure   what reaches the layer of them, by a manifest (tree/contents_manifest.h)
  *   the base               the chain of its layers, its Env, and its time
- *   shares                 their targets, and the identity of each file: scripts may read them all
+ *   shares                 their targets, and the identity of each file and directory: scripts may
+ *                          read them all
  *   secrets                their IDs and targets, not their bytes
  *   --env                  names and values
  *   the guest              its kernel and its initramfs

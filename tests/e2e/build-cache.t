@@ -220,8 +220,20 @@ built "no base"
 
 echo changed > "$WORK/shared/file"
 touch -d 2001-01-01 "$WORK/shared/file"
-script '.shares = [{source: "shared", target: "/shared"}]'
+shared() {
+    script '.shares = [{source: "shared", target: "/shared"}]'
+}
+shared
 built "a file of a share"
+# What has changed just now is not kept.
+for _ in $(seq 20); do
+    shared
+    ! grep -q '^app: cached' "$WORK/err" || break
+done
+cached "a share as before"
+chmod 775 "$WORK/shared"
+shared
+built "the mode of a shared directory"
 
 # A base of other variables, or of another time; only then does it matter to scripts.
 based() {
