@@ -19,6 +19,7 @@
 #include "host/lib/parallel.h"
 #include "host/lib/progress.h"
 #include "host/lib/stream.h"
+#include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
 #include "host/machine/machine.h"
 #include "host/tree/contents.h"
@@ -369,9 +370,13 @@ static struct error *run(struct build_state *state)
                          state->spec->name, state->spec->architecture.name);
     if (makes_image(build))
         TRY(output_check(&build->output));
-    TRY(open_base(state));
+    /* A blob that is in the cache already is checked by a thread which stays. */
     if (state->plan.needs_vm)
-        vm_prepare(); /* before the threads that check the base and write the layer */
+        supervisor_prepare_suspension();
+    TRY(open_base(state));
+    /* Before the other threads, but after the programs that keep credentials, which may signal. */
+    if (state->plan.needs_vm)
+        vm_prepare();
     state->contents = contents_of(state);
     state->guest_run.base = state->base;
     remarks_show(state->spec, state->base != NULL ? state->base->config : NULL);

@@ -35,19 +35,23 @@ static struct error *make_input(const char *text, int *ret)
 }
 
 /* Starts PROGRAM with the argument VERB and the given standard input and output, and with the
- * default action for SIGPIPE, which this process ignores. */
+ * default action for SIGPIPE, which this process ignores; it may block those that suspend. */
 static struct error *start(const char *program, const char *verb, int input, int output, pid_t *ret)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     char *arguments[] = {(char *)program, (char *)verb, NULL};
-    sigset_t broken_pipe;
+    sigset_t broken_pipe, blocked;
 
     sigemptyset(&broken_pipe);
     sigaddset(&broken_pipe, SIGPIPE);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    sigdelset(&blocked, SIGTSTP);
+    sigdelset(&blocked, SIGCONT);
+    posix_spawnattr_setsigmask(&attributes, &blocked);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);

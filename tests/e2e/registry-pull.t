@@ -191,6 +191,23 @@ exits 0 "a script on a registry's image, to an OCI layout"
 is "a script on a registry's image, to an OCI layout: the base's blob is kept" \
     "$(skopeo inspect --raw "oci:$WORK/large:latest" | jq -r '.layers[0].digest')" \
     "$(manifest_of "${REGISTRY#*:}/large:t" | jq -r '.layers[0].digest')"
+# The second time, a thread checks the blob, and stays while the VM runs. It must not be what SIGTSTP
+# stops the program by, before the VM was told.
+script_spec large "{\"name\": \"x\", \"fromImage\": \"docker://$REGISTRY/large:t\"}" <<< 'echo started; sleep 600'
+start --spec large.json --format oci -o large
+wait_for grep -q '^started' "$WORK/err"
+worker=$(processes_left | while read -r process _; do
+    # It has other threads, and QEMU as a child.
+    [ ! -d "/proc/$process/task/$process" ] || [ "$(find "/proc/$process/task" -maxdepth 1 | wc -l)" -le 2 ] ||
+        ! grep -qs . "/proc/$process/task/$process/children" || echo "$process"
+done)
+takes=$(awk '/^SigBlk:/ { print $2 }' "/proc/$worker"/task/*/status | while read -r blocked; do
+    ((0x$blocked & 1 << ($(kill -l TSTP) - 1))) || echo "$blocked"
+done | wc -l)
+kill "$RUN_PID"
+finish
+exits 143 "a base that is in the cache already"
+is "a base that is in the cache already: one thread takes SIGTSTP, and all others block it" "$takes" 1
 rm -rf "$WORK"/large*
 
 # --- Without the registry
