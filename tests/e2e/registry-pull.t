@@ -15,7 +15,7 @@ DIFF_IDS=$(skopeo inspect --config --raw --tls-verify=false "docker://$REGISTRY/
     jq -r '.rootfs.diff_ids[]')
 
 make_layout "$WORK/tars" --tar --layers 2 > /dev/null
-skopeo_push "$WORK/tars" "$PORT/tars:t" --dest-compress=false
+skopeo_push "$WORK/tars" "$PORT/tars:t" --preserve-digests
 skopeo_push "$WORK/oci" "$PORT/docker:t" --format v2s2
 
 # --- The usual outputs
@@ -58,12 +58,52 @@ for form in tars docker; do
         "$(config_digest "$PORT/$form:t")"
 done
 
+is "tars: its layers are not compressed" "$(manifest_of "$PORT/tars:t" | jq -r '.layers[].mediaType' | sort -u)" \
+    application/vnd.oci.image.layer.v1.tar
+fresh_cache
+run pull "docker://$REGISTRY/tars:t" -o tars.tar.gz
+exits 0 "pull an image of tars, and compress it"
+is "tars: compressed, the image keeps its ID" "$(archive_config "$WORK/tars.tar.gz")" \
+    "$(config_digest "$PORT/tars:t")"
+
+# --- Diff IDs that are not those of the layers
+for form in tars oci; do
+    cp -r "$WORK/$form" "$WORK/$form-false"
+    python3 - "$WORK/$form-false" <<'EOF'
+import hashlib, json, os, sys
+os.chdir(sys.argv[1])
+def read(digest):
+    with open("blobs/sha256/" + digest[7:]) as file:
+        return json.load(file)
+def put(descriptor, document):
+    data = json.dumps(document).encode()
+    descriptor.update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
+    with open("blobs/sha256/" + descriptor["digest"][7:], "wb") as file:
+        file.write(data)
+with open("index.json") as file:
+    index = json.load(file)
+manifest = read(index["manifests"][0]["digest"])
+config = read(manifest["config"]["digest"])
+config["rootfs"]["diff_ids"].reverse()
+put(manifest["config"], config)
+put(index["manifests"][0], manifest)
+with open("index.json", "w") as file:
+    json.dump(index, file)
+EOF
+    skopeo_push "$WORK/$form-false" "$PORT/$form-false:t" --preserve-digests
+    fresh_cache
+    run pull "docker://$REGISTRY/$form-false:t" -o false.tar --compression none
+    exits 3 "$form with false diff IDs"
+    says "$form with false diff IDs: which" "^vmbuild: .*diff ID (is )?sha256:"
+    leaves_nothing "$form with false diff IDs" "$WORK/false.tar"
+done
+
 # --- Digests
 run pull "docker://$REGISTRY/a/b@$DIGEST" -o by-digest.tar
 exits 0 "pull by digest"
 run pull "docker://$REGISTRY/a/b:t" --digest "$DIGEST" -o by-digest.tar
 exits 0 "pull by tag and --digest"
-skopeo_push "$WORK/tars" "$PORT/a/b:t" --dest-compress=false
+skopeo_push "$WORK/tars" "$PORT/a/b:t" --preserve-digests
 fresh_cache
 run pull "docker://$REGISTRY/a/b:t" --digest "$DIGEST" -o by-digest.tar --compression none
 exits 0 "pull by --digest after the tag has moved"
