@@ -97,6 +97,7 @@ def layout(arguments):
 
 class Fault:
     """One of a JSON list: {"match": REGEX of "METHOD PATH", "do": WHAT, "times": N (always)}.
+    Of a request for a part, the regular expression is that of "METHOD PATH range=PART".
 
     WHAT: status (status, headers, body)   answers in the registry's place
           cut (after)                      ends the connection so many bytes into the answer's body
@@ -166,7 +167,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Proxy(Handler):
     def pass_on(self):
-        fault = self.server.faults.take("%s %s" % (self.command, self.path))
+        part = self.headers.get("Range")
+        request = "%s %s" % (self.command, self.path)
+        fault = self.server.faults.take(request if part is None else "%s range=%s" % (request, part))
         what = fault.what if fault else None
         length = int(self.headers.get("Content-Length", 0))
         if what == "status":

@@ -1,5 +1,6 @@
 #include "host/registry/http_transfer.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "host/lib/cleanup.h"
@@ -244,8 +245,12 @@ static void set_options(const struct http_transfer *transfer, struct state *stat
     curl_easy_setopt(curl, CURLOPT_READDATA, state);
     curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
     curl_easy_setopt(curl, CURLOPT_SEEKDATA, state);
-    if (state->request->range_start > 0)
-        curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)state->request->range_start);
+    if (state->request->range_start > 0) {
+        CLEANUP(freep) char *range = xasprintf("%" PRIu64 "-", state->request->range_start);
+
+        /* Not CURLOPT_RESUME_FROM_LARGE, which refuses the answer of a server without ranges. */
+        curl_easy_setopt(curl, CURLOPT_RANGE, range);
+    }
     set_certificates(curl, transfer->certificates);
     if (transfer->policy->unverified) {
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);

@@ -29,12 +29,22 @@ exits 0 "connections cut in the middle of blobs"
 is "cut: the image is whole" "$(archive_config "$WORK/cut.tar")" "$ID"
 like "cut: the rest is asked for" "$(cat "$WORK/cut.log")" "206 range=bytes=[1-9]"
 
+# The config is the first blob, and is not large enough to be cut.
 pull_through no-range << 'EOF'
-[{"match": "GET .*/blobs/", "do": "cut", "after": 2000000, "times": 1},
+[{"match": "GET .*/blobs/", "do": "cut", "after": 2000000, "times": 2},
  {"match": "GET .*/blobs/", "do": "no-range"}]
 EOF
 exits 0 "a cut connection to a registry without ranges"
 is "no-range: the image is whole" "$(archive_config "$WORK/no-range.tar")" "$ID"
+like "no-range: the rest was asked for" "$(cat "$WORK/no-range.log")" "200 range=bytes=[1-9]"
+
+pull_through refused-range << 'EOF'
+[{"match": "GET .*/blobs/", "do": "cut", "after": 2000000, "times": 2},
+ {"match": "GET .*/blobs/.* range=", "do": "status", "status": 416, "times": 1}]
+EOF
+exits 0 "a cut connection to a registry that refuses the rest"
+is "refused-range: the image is whole" "$(archive_config "$WORK/refused-range.tar")" "$ID"
+like "refused-range: it was asked for" "$(cat "$WORK/refused-range.log")" "416 range=bytes=[1-9]"
 
 pull_through busy << 'EOF'
 [{"match": "GET .*/manifests/", "do": "status", "status": 429, "headers": {"Retry-After": "1"}, "times": 2},
@@ -45,6 +55,14 @@ exits 0 "429, 503 and 502 now and then"
 is "busy: the manifest was asked for three times" "$(requests busy 'GET .*/manifests/')" 3
 
 # --- What does not
+pull_through other-range << 'EOF'
+[{"match": "GET .*/blobs/", "do": "cut", "after": 2000000, "times": 2},
+ {"match": "GET .*/blobs/", "do": "headers", "headers": {"Content-Range": "bytes 5-9/10"}}]
+EOF
+exits 9 "a registry that sends another range than was asked for"
+says "other-range: why" "the registry sent a different range than requested"
+ok "other-range: no output" test ! -e "$WORK/other-range.tar"
+
 pull_through down << 'EOF'
 [{"match": "/manifests/", "do": "status", "status": 503, "headers": {"Retry-After": "0"}}]
 EOF
