@@ -160,7 +160,7 @@ int main(int argc, char **argv)
     progress_setup(options.progress, options.verbosity); /* as far as they were parsed */
     progress_setup_output(options.shown_most, options.raw_output);
     if (!options.version && !options.help)
-        progress_begin(options.command != NULL ? options.command->name : NULL);
+        progress_begin(err == NULL ? options.command->name : NULL);
     int code = err != NULL ? finish(err) : run(&options);
 
     options_free(&options);

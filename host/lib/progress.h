@@ -40,7 +40,7 @@ void progress_setup(enum progress_mode mode, int verbosity);
  * all), and only with RAW what could control a terminal. */
 void progress_setup_output(uint64_t limit, bool raw);
 
-/* Begins the work of COMMAND (NULL: there is none), before the program forks. */
+/* Begins the work of COMMAND (NULL: it could not be read), before the program forks. */
 void progress_begin(const char *command);
 
 /* Starts a stage; the one before must be done. NAME is a word or two, the same in every mode. */

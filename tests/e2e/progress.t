@@ -225,4 +225,20 @@ run copy pulled "oci-archive:$WORK/copied.tar" --progress json
 exits 0 "events of a copy"
 valid "events of a copy"
 
+# --- The compilation of the guest's kernel, which takes minutes
+
+as_user sh -c 'mkdir objects && touch objects/a.o objects/b.o'
+rm -f "$WORK/gate/open"
+on_terminal objects 24 80 "$TOP/initramfs/watch.sh kernel objects sh -c \"
+    until [ -e gate/open ]; do sleep 0.1; done; exit 3\"; echo EN''D \$?" << 'END'
+expect \x1b\[Kkernel: 0 min .. s, 2 objects compiled\r
+do touch $WORK/gate/open
+expect END 3
+END
+STATUS=0
+as_user env INTERVAL=1 "$TOP/initramfs/watch.sh" kernel objects \
+    sh -c 'until grep -q compiled err; do sleep 0.1; done' 2> "$WORK/err" || STATUS=$?
+exits 0 "a compilation in a log"
+says "a compilation in a log: a line now and then" '^kernel: 0 min .. s, 2 objects compiled$'
+
 done_testing
