@@ -15,7 +15,7 @@
 #include "host/tree/contents_manifest.h"
 
 /* Raised when the same parts make another layer than before, by a change of this program. */
-#define LAYER_FORMAT "1"
+#define LAYER_FORMAT "2"
 
 static void set_part(struct build_key *key, const char *name, const void *bytes, size_t length)
 {
@@ -30,26 +30,6 @@ static void set_text(struct build_key *key, const char *name, const char *text)
     set_part(key, name, text, strlen(text));
 }
 
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Returns OBJECT with its members sorted; anything else as it is. The caller's. */
-static struct json *sorted(const struct json *value)
-{
-    if (value->type != JSON_OBJECT || value->count == 0)
-        return json_copy(value);
-    CLEANUP(freep) char **keys = xcalloc(value->count, sizeof *keys);
-    struct json *copy = json_object();
-
-    memcpy(keys, value->keys, value->count * sizeof *keys);
-    qsort(keys, value->count, sizeof *keys, by_key);
-    for (size_t i = 0; i < value->count; i++)
-        json_adopt(copy, xstrdup(keys[i]), json_copy(json_get(value, keys[i])));
-    return copy;
-}
-
 /* The keys of the spec that scripts can tell the difference of. */
 static void add_spec(const struct spec *spec, struct build_key *key)
 {
@@ -61,13 +41,14 @@ static void add_spec(const struct spec *spec, struct build_key *key)
             continue;
         CLEANUP(json_freep)
         struct json *value = row->kind->describe((const char *)spec + row->offset);
-        CLEANUP(json_freep) struct json *normal = sorted(value);
 
+        if (value->type == JSON_OBJECT)
+            json_sort(value);
         if (row->kind->is_script) /* may have bytes that are not text */
             buffer_printf(&text, "%d%s", value->text != NULL,
                           value->text != NULL ? value->text : "");
         else
-            json_write(normal, false, &text);
+            json_write(value, false, &text);
         set_part(key, row->name, text.data, text.length);
     }
 }

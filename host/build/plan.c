@@ -102,21 +102,41 @@ static void add_image_environment(struct strings *list, const struct json *image
     }
 }
 
+/* The variables of `env`, in the order of their names: one spec is the same as another whose
+ * members have another order, and scripts can see that of their environment. */
+static void add_env(struct strings *list, const struct spec *spec)
+{
+    CLEANUP(json_freep) struct json *env = spec->env != NULL ? json_copy(spec->env) : json_object();
+
+    json_sort(env);
+    for (size_t i = 0; i < env->count; i++)
+        set_variable(list, env->keys[i], strlen(env->keys[i]), env->items[i]->text);
+}
+
+/* The same for those of --env. */
+static void add_variables(struct strings *list, const struct spec *spec)
+{
+    CLEANUP(strings_free) struct strings sorted = {0};
+
+    for (size_t i = 0; i < spec->variables.count; i++)
+        strings_add(&sorted, spec->variables.items[i]);
+    strings_sort(&sorted);
+    for (size_t i = 0; i < sorted.count; i++) {
+        const char *variable = sorted.items[i], *equals = strchr(variable, '=');
+
+        set_variable(list, variable, (size_t)(equals - variable), equals + 1);
+    }
+}
+
 static void add_spec_environment(struct strings *list, const struct spec *spec)
 {
-    for (size_t i = 0; spec->env != NULL && i < spec->env->count; i++)
-        set_variable(list, spec->env->keys[i], strlen(spec->env->keys[i]),
-                     spec->env->items[i]->text);
+    add_env(list, spec);
     CLEANUP(freep) char *epoch = xasprintf("%" PRId64, spec->created);
 
     /* A base image may bring one, which is the time of its own build. */
     if (json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
         set_variable(list, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), epoch);
-    for (size_t i = 0; i < spec->variables.count; i++) {
-        const char *variable = spec->variables.items[i], *equals = strchr(variable, '=');
-
-        set_variable(list, variable, (size_t)(equals - variable), equals + 1);
-    }
+    add_variables(list, spec);
 }
 
 /* Appends LIST in the form that the guest reads, and frees it. */

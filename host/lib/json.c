@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
 struct json *json_new(enum json_type type)
@@ -146,6 +147,30 @@ void json_remove(struct json *object, const char *key)
     for (; i < object->count; i++) {
         object->items[i] = object->items[i + 1];
         object->keys[i] = object->keys[i + 1];
+    }
+}
+
+struct member {
+    char *key;
+    struct json *value;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+}
+
+void json_sort(struct json *object)
+{
+    CLEANUP(freep) struct member *members = xcalloc(object->count, sizeof *members);
+
+    for (size_t i = 0; i < object->count; i++)
+        members[i] = (struct member){object->keys[i], object->items[i]};
+    if (object->count > 0)
+        qsort(members, object->count, sizeof *members, by_key);
+    for (size_t i = 0; i < object->count; i++) {
+        object->keys[i] = members[i].key;
+        object->items[i] = members[i].value;
     }
 }
 

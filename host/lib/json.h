@@ -60,6 +60,9 @@ void json_adopt(struct json *parent, char *key, struct json *child);
  */
 void json_set(struct json *object, const char *key, struct json *value);
 
+/* Sorts OBJECT's members by the bytes of their keys, whatever the locale. */
+void json_sort(struct json *object);
+
 /* Removes OBJECT's member KEY, if any. */
 void json_remove(struct json *object, const char *key);
 

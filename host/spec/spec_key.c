@@ -298,7 +298,7 @@ const struct spec_key spec_keys[] = {
         .documentation =
             "Further environment variables of `runAsRoot` and the hooks, which override the base "
             "image's. They are never stored in the image. `SOURCE_DATE_EPOCH`, `PATH` and `HOME` "
-            "may be set, too.",
+            "may be set, too. Scripts find them in the order of their names, whatever it is here.",
     },
     {
         .name = "secrets",

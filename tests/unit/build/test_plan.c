@@ -91,12 +91,19 @@ static void test_environment(void **state)
 {
     struct json *base =
         parse("{\"config\":{\"Env\":[\"PATH=/x\",\"A=1\",\"B=2\",\"broken\",\"=z\"]}}");
-    struct spec spec = {.env = parse("{\"A\":\"3\",\"C\":\"=\"}"), .created = 77};
+    struct spec spec = {.env = parse("{\"D\":\"4\",\"A\":\"3\",\"C\":\"=\"}"), .created = 77};
     struct buffer out = {0};
 
     (void)state;
     plan_environment(&spec, base, &out);
-    expect_environment(&out, "PATH=/x\nA=3\nB=2\nC==\nSOURCE_DATE_EPOCH=77\nHOME=/root\n");
+    expect_environment(&out, "PATH=/x\nA=3\nB=2\nC==\nD=4\nSOURCE_DATE_EPOCH=77\nHOME=/root\n");
+    strings_add(&spec.variables, "F=6");
+    strings_add(&spec.variables, "E=5");
+    strings_add(&spec.variables, "C=3");
+    plan_environment(&spec, base, &out);
+    expect_environment(&out,
+                       "PATH=/x\nA=3\nB=2\nC=3\nD=4\nSOURCE_DATE_EPOCH=77\nE=5\nF=6\nHOME=/root\n");
+    strings_free(&spec.variables);
     json_free(base);
     json_free(spec.env);
 }

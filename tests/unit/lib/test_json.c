@@ -184,6 +184,24 @@ static void test_copy_is_its_own(void **state)
     json_free(copy);
 }
 
+static void test_sort(void **state)
+{
+    struct json *object = json_object();
+    struct buffer out = {0};
+
+    (void)state;
+    json_sort(object);
+    json_set(object, "b", json_integer(1));
+    json_set(object, "B", json_integer(2));
+    json_set(object, "ab", json_integer(3));
+    json_set(object, "a", json_integer(4));
+    json_sort(object);
+    json_write(object, false, &out);
+    assert_string_equal(out.data, "{\"B\":2,\"a\":4,\"ab\":3,\"b\":1}");
+    buffer_free(&out);
+    json_free(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_set_replaces_in_place_and_remove),
         cmocka_unit_test(test_unsigned),
         cmocka_unit_test(test_copy_is_its_own),
+        cmocka_unit_test(test_sort),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
