@@ -23,7 +23,7 @@ wait_for() {
     return 1
 }
 
-# start_registry NAME [YAML [PORT]]: a registry; sets PORT. Registries of one test share their storage.
+# start_registry NAME [YAML]: a registry; sets PORT. Registries of one test share their storage.
 # YAML: further lines for its configuration; those of "http" come first, indented.
 start_registry() {
     local name=$1
@@ -32,7 +32,7 @@ version: 0.1
 log: {level: info}
 storage: {filesystem: {rootdirectory: $WORK/storage}, delete: {enabled: true}}
 http:
-  addr: 127.0.0.1:${3-0}
+  addr: 127.0.0.1:0
 ${2-}
 EOF
     # Only its log has the port.

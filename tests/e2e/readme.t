@@ -2,13 +2,11 @@
 # Every block of README.md, in its order, in one directory: json and bash blocks become files, the lines
 # of sh blocks are run, those of console blocks have to print what stands below them. The registries and
 # the package archive that README names are on the loopback: those of Docker and Debian behind a proxy,
-# the user's own on its port. `make demo` is run as it stands; `make check` runs this.
+# the user's own on any port, in the place of 5000. `make demo` is run as it stands; `make check` runs this.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/registry.sh
 . "$(dirname "$0")/../registry.sh"
-
-PORT=5000
 
 need docker-registry skopeo openssl python3 dpkg-deb jq
 
@@ -71,7 +69,8 @@ start_files files "$WORK"
 FILES=$PORT
 start_internet internet "registry-1.docker.io=$DOCKER" "auth.docker.io=$TOKENS" "packages.example=$FILES"
 PROXY=http://127.0.0.1:$PORT
-start_registry own "" 5000
+start_registry own
+OWN=localhost:$PORT
 
 # What README calls the user's own: nothing in it but the blocks.
 as_user mkdir "$WORK/home"
@@ -83,9 +82,10 @@ USER_ENV=(PATH="$(dirname "$VMBUILD"):/usr/bin:/bin" "HTTPS_PROXY=$PROXY" "http_
 
 # run_line LINE: of a block; its standard output and error.
 run_line() {
-    case $1 in
-    docker\ *) (cd "$WORK/home" && read -ra words <<< "$1" && "${words[@]}") ;;
-    *) as_user sh -c "cd home && $1" < /dev/null ;;
+    local line=${1//localhost:5000/$OWN}
+    case $line in
+    docker\ *) (cd "$WORK/home" && read -ra words <<< "$line" && "${words[@]}") ;;
+    *) as_user sh -c "cd home && $line" < /dev/null ;;
     esac
 }
 
@@ -149,7 +149,7 @@ for made in debian.tar.gz hello.tar.gz rootfs.tar hello.tar hello-layout/index.j
     web.tar.gz tool.tar.gz app.tar.gz events.json; do
     ok "$made was made" test -s "$WORK/home/$made"
 done
-ok "the pushed image is there" skopeo inspect --tls-verify=false docker://localhost:5000/hello:1
+ok "the pushed image is there" skopeo inspect --tls-verify=false "docker://$OWN/hello:1"
 is "hello-layout is the same image" "$(skopeo inspect --config --raw "oci:$WORK/home/hello-layout:latest" | jq .rootfs)" \
     "$(skopeo inspect --config --raw "docker-archive:$WORK/home/hello.tar" | jq .rootfs)"
 like "hello: the setuid program" "$(layer "$WORK/home/hello.tar")" '^file 4755 0:0 usr/bin/app-id$'

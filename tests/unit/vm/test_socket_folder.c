@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 #include "host/vm/socket_folder.h"
 
@@ -56,12 +58,12 @@ static int bind_at(const char *path)
 
 static void test_adopted_for_root_only(void **state)
 {
-    static const char own[] = "/tmp/libguestfsTEST42",
-                      path[] = "/tmp/libguestfsTEST42/guestfsd.sock";
+    char own[] = "/tmp/libguestfsXXXXXX";
     struct socket_folder folder = {0};
 
     (void)state;
-    assert_int_equal(mkdir(own, 0700), 0);
+    assert_non_null(mkdtemp(own));
+    CLEANUP(freep) char *path = xasprintf("%s/guestfsd.sock", own);
     int fd = bind_at(path);
 
     socket_folder_adopt(&folder);
@@ -78,20 +80,28 @@ static void test_adopted_for_root_only(void **state)
     socket_folder_free(&folder);
 }
 
+static void expect_not_adopted(const char *directory, const char *name)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/%s", directory, name);
+    struct socket_folder folder = {0};
+    int fd = bind_at(path);
+
+    socket_folder_adopt(&folder);
+    assert_null(folder.adopted);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_nothing_to_adopt(void **state)
 {
-    static const char *const others[] = {"/tmp/libguestfsTEST43.sock", "/tmp/guestfsd.sock"};
+    char own[] = "/tmp/libguestfsXXXXXX";
     struct socket_folder folder = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        int fd = bind_at(others[i]);
-
-        socket_folder_adopt(&folder);
-        assert_null(folder.adopted);
-        close(fd);
-        assert_int_equal(unlink(others[i]), 0);
-    }
+    assert_non_null(mkdtemp(own));
+    expect_not_adopted(own, "other.sock");
+    expect_not_adopted(root, "guestfsd.sock");
+    assert_int_equal(rmdir(own), 0);
     socket_folder_adopt(&folder); /* none at all */
     assert_null(folder.adopted);
 }
