@@ -222,13 +222,23 @@ class Proxy(Handler):
             if what == "cut-request" and sent + len(piece) > fault.after:
                 target.send(piece[:fault.after - sent])
                 self.record("cut")
-                time.sleep(0.2)  # what is on its way arrives before the connection ends
-                target.close()
+                self.end_early(target)
                 self.close_connection = True
                 return
             target.send(piece)
             sent += len(piece)
         self.give_back(target.getresponse(), fault, what)
+        target.close()
+
+    @staticmethod
+    def end_early(target):
+        """Ends a connection in the middle of a request, and waits until TARGET has noticed."""
+        target.sock.shutdown(socket.SHUT_WR)
+        try:
+            while target.sock.recv(65536):
+                pass
+        except OSError:
+            pass
         target.close()
 
     def give_back(self, response, fault, what):
@@ -359,8 +369,12 @@ class Internet(Handler):
         client.close()
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # connections that a loaded machine has not accepted yet
+
+
 def serve(handler, port_file, log, **attributes):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", 0), handler)
     if attributes.get("tls"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(attributes["certificate"], attributes["key"])
