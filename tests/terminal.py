@@ -92,7 +92,8 @@ def take_step(terminal, line):
     elif name == "resize":
         terminal.set_size(terminal.fd, *map(int, rest.split()))
     elif name == "do":
-        subprocess.run(rest, shell=True, check=True)
+        if subprocess.run(rest, shell=True, check=False).returncode != 0:
+            raise Failure(f"do {rest}: it failed")
     else:
         raise Failure(f"unknown step {line!r}")
 
