@@ -139,6 +139,25 @@ is_chosen() {
     esac
 }
 
+# --- Waiting ----------------------------------------------------------------------------------------
+
+# wait_for COMMAND...: waits until it succeeds, for as long as the most loaded machine may take.
+wait_for() {
+    local end=$((SECONDS + 600))
+    until "$@" 2> /dev/null; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            diag "waited in vain for: $*"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# has_said REGEX: whether a line of the program's standard error matches by now.
+has_said() {
+    grep -qE -e "$1" "$WORK/err"
+}
+
 # --- Running the program --------------------------------------------------------------------------
 
 # Sets ADDED to what is added to COMMAND.... A build runs its scripts, since what they print and do is
@@ -191,8 +210,20 @@ run() {
 
 # start ARGUMENT...: the same in the background, with RUN_PID; `finish` waits for it.
 start() {
-    become_user "$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
+    in_background "$VMBUILD" "$@"
+}
+
+# in_background COMMAND...: the same for any command. The files are opened by this shell: if the new
+# process did it, whoever waits for a text could still find what the program before has written.
+in_background() {
+    {
+        become_user "$@" &
+    } > "$WORK/out" 2> "$WORK/err" < "${INPUT-/dev/null}"
     RUN_PID=$!
+}
+# is_started: whether RUN_PID has become the program, after those that start it as another user.
+is_started() {
+    [[ $VMBUILD == */"$(cat "/proc/$RUN_PID/comm")" ]]
 }
 finish() {
     STATUS=0
@@ -252,6 +283,20 @@ processes_left() {
         # A zombie has no command line any more; it is only waiting for its parent.
         [ -z "$(tr -d '\0' 2> /dev/null < "$process/cmdline")" ] ||
             { printf '%s ' "${process#/proc/}"; tr '\0' ' ' < "$process/cmdline"; echo; }
+    done
+}
+
+# has_processes N: whether it has at least so many.
+has_processes() {
+    [ "$(processes_left | wc -l)" -ge "$1" ]
+}
+
+# in_state STATE PID...: whether all of these processes have it, such as T (stopped).
+in_state() {
+    local state=$1 pid
+    shift
+    for pid; do
+        grep -qE "^State:[[:space:]]$state" "/proc/$pid/status" 2> /dev/null || return
     done
 }
 

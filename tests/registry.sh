@@ -12,17 +12,6 @@ stop_servers() {
 }
 trap 'stop_servers; remove_work' EXIT
 
-# wait_for COMMAND...: waits until it succeeds, for half a minute at most.
-wait_for() {
-    local i
-    for ((i = 0; i < 300; i++)); do
-        ! "$@" 2> /dev/null || return 0
-        sleep 0.1
-    done
-    diag "waited in vain for: $*"
-    return 1
-}
-
 # start_registry NAME [YAML]: a registry; sets PORT. Registries of one test share their storage.
 # YAML: further lines for its configuration; those of "http" come first, indented.
 start_registry() {
@@ -35,7 +24,8 @@ http:
   addr: 127.0.0.1:0
 ${2-}
 EOF
-    # Only its log has the port.
+    # Only its log has the port. (The log of an earlier one must not be read.)
+    rm -f "$WORK/$name.log"
     OTEL_TRACES_EXPORTER=none docker-registry serve "$WORK/$name.yml" > "$WORK/$name.log" 2>&1 &
     SERVER_PIDS+=($!)
     wait_for grep -q 'listening on' "$WORK/$name.log" || diag < "$WORK/$name.log"
@@ -47,6 +37,7 @@ EOF
 start_server() {
     local name=$1 command=$2
     shift 2
+    rm -f "$WORK/$name.port"
     $SERVERS "$command" "$WORK/$name.port" "$@" > "$WORK/$name.err" 2>&1 &
     SERVER_PIDS+=($!)
     wait_for test -s "$WORK/$name.port"
@@ -76,6 +67,7 @@ start_internet() {
 
 # start_files NAME DIR: the files below DIR, over HTTP; sets PORT.
 start_files() {
+    rm -f "$WORK/$1.log"
     python3 -u -m http.server --bind 127.0.0.1 --directory "$2" 0 > "$WORK/$1.log" 2>&1 &
     SERVER_PIDS+=($!)
     wait_for grep -q ' port ' "$WORK/$1.log"

@@ -36,17 +36,15 @@ for server in tcp, udp:
 for server in unix, abstract, tcp:
     server.listen(16)
 print(tcp.getsockname()[1], udp.getsockname()[1], flush=True)
-time.sleep(600)
+while True:
+    time.sleep(600)
 END
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
 USER_ENV=(HOME=/)
 become_user python3 servers.py "$WORK/socket" > "$WORK/ports" &
 servers=$!
 trap 'kill "$servers"; remove_work' EXIT
-for _ in $(seq 100); do
-    [ ! -s "$WORK/ports" ] || break
-    sleep 0.1
-done
+wait_for test -s "$WORK/ports"
 read -r tcp udp < "$WORK/ports"
 
 attempts=(
@@ -234,10 +232,7 @@ mkfifo "$WORK/input"
 become_user "$VMBUILD" --spec - --output removed.tar < "$WORK/input" > "$WORK/out" 2> "$WORK/err" &
 RUN_PID=$!
 exec 7> "$WORK/input"
-for _ in $(seq 100); do
-    [ "$(processes_left | wc -l)" -lt 2 ] || break
-    sleep 0.1
-done
+wait_for is_started
 rm "$WORK/a b/größer, qemu"
 cat "$WORK/job.json" >&7
 exec 7>&-

@@ -324,6 +324,7 @@ chmod -R a+rX "$WORK/random"
 spec random <<< '{"name": "x", "contents": "random"}'
 USER_ENV+=(TMPDIR=/no/such/folder)
 for format in docker-archive oci layer; do
+    rm -f "$WORK/peak"
     mkdir "$WORK/room"
     chmod a+rwx "$WORK/room"
     (peak=0
@@ -334,6 +335,7 @@ for format in docker-archive oci layer; do
         done) &
     run --spec random.json --output room/x --format $format
     exits 0 "200 MB that cannot be compressed, $format, without a TMPDIR"
+    wait_for test -s "$WORK/peak"
     rm -r "$WORK/room"
     wait $!
     ok "200 MB that cannot be compressed, $format: at most 300 MB of disk ($(cat "$WORK/peak"))" \

@@ -6,7 +6,7 @@
 
 need jq
 
-on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 120, diskSize: 256}')
+on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 600, diskSize: 256}')
 
 # limited COMMANDS NAME [OPTION...]: as build, after the shell COMMANDS.
 limited() {
@@ -70,11 +70,8 @@ says "a log that cannot be written: the message" "^vmbuild: run script 'runAsRoo
 leaves_nothing "a log that cannot be written"
 build_script log "$on_busybox" --log missing/x <<< 'true'
 exits 1 "a log in a directory that does not exist"
-build_script log "$on_busybox" --log grows.log <<< 'echo first; sleep 100' &
-for _ in $(seq 300); do
-    grep -qs first "$WORK/grows.log" && break
-    sleep 0.2
-done
+build_script log "$on_busybox" --log grows.log <<< 'echo first; sleep 1000' &
+wait_for grep -q first "$WORK/grows.log"
 is "the log can be followed" "$(cat "$WORK/grows.log")" first
 # shellcheck disable=SC2046 # numbers
 kill $(processes_left | awk '/--log grows.log/ { print $1 }')

@@ -222,11 +222,8 @@ echo "from the host" > "$WORK/www/file"
 python3 -u -m http.server --bind 127.0.0.1 --directory "$WORK/www" 0 > "$WORK/server" 2>&1 &
 server=$!
 trap 'kill $server; remove_work' EXIT
-for _ in $(seq 50); do
-    port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$WORK/server")
-    [ -z "$port" ] || break
-    sleep 0.1
-done
+wait_for grep -q ' port ' "$WORK/server"
+port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$WORK/server")
 echo "marker-of-bundle" > "$WORK/bundle.crt"
 USER_ENV=("http_proxy=http://127.0.0.1:$port" "HTTPS_PROXY=http://me:marker-of-proxy@proxy.invalid:1"
     no_proxy=marker-of-no-proxy "SSL_CERT_FILE=$WORK/bundle.crt")

@@ -146,8 +146,7 @@ EOF
 fresh_cache
 start pull "docker://127.0.0.1:$PORT/a/b:t" -o slow.tar
 wait_for grep -q "/blobs/" "$WORK/slow.log"
-# RUN_PID may be a shell that waits for the program, which is then the oldest of its processes.
-kill -TERM "$(pgrep -o -f "vmbuild pull docker://127.0.0.1:$PORT/")"
+kill -TERM "$RUN_PID"
 finish
 exits 143 "terminated"
 leaves_nothing "terminated" "$WORK/slow.tar"

@@ -175,6 +175,7 @@ send \x03
 expect root@vmbuild:/# 
 send echo int''errupted $?\r
 expect interrupted 130
+expect root@vmbuild:/# 
 send sh -c 'trap "echo con""tinued" CONT; sleep 1000 & echo re""ady; while :; do wait; done'\r
 expect ready\r\n
 send \x1a
@@ -192,6 +193,7 @@ send \x03
 expect root@vmbuild:/# 
 send stty size\r
 expect 33 101
+expect root@vmbuild:/# 
 send echo re''ady; cat -v\r
 expect ready\r\n
 send \x1d\x1d\r

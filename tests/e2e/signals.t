@@ -23,21 +23,12 @@ interrupt() {
 }
 
 # In a shell without job control a background process ignores SIGINT, and so does all that it starts:
-# env restores the default, as a terminal has it.
+# env restores the default, as a terminal has it. Until RUN_PID is the program, a signal could be lost.
 start_job() {
-    : > "$WORK/err" # or wait_for could find what the job before has written
-    become_user env --default-signal=INT,TERM,HUP,PIPE "$VMBUILD" --spec job.json --output job.tar "$@" \
-        > "$WORK/out" 2> "$WORK/err" < /dev/null &
-    RUN_PID=$!
-}
-
-# wait_for TEXT: waits until it appears on standard error.
-wait_for() {
-    for _ in $(seq 600); do
-        grep -q -e "$1" "$WORK/err" && return
-        sleep 0.1
+    in_background env --default-signal=INT,TERM,HUP,PIPE "$VMBUILD" --spec job.json --output job.tar "$@"
+    until is_started 2> /dev/null || ! kill -0 "$RUN_PID" 2> /dev/null; do
+        sleep 0.01
     done
-    diag "waited in vain for: $1"
 }
 
 echo previous > "$WORK/job.tar"
@@ -57,17 +48,17 @@ for delay in 0.05 0.2 0.6 1.2 2.5; do
 done
 
 start_job
-wait_for '^started'
+wait_for has_said '^started'
 interrupt INT 130 "SIGINT while the script runs"
 
 start_job
-wait_for '^started'
+wait_for has_said '^started'
 interrupt TERM 143 "SIGTERM while the script runs"
 
 # While the layer is packed and the output written.
 for delay in 0.1 0.5 1.0; do
     start_job
-    wait_for '^written'
+    wait_for has_said '^written'
     sleep "$delay"
     if kill -0 "$RUN_PID" 2> /dev/null; then
         interrupt TERM 143 "SIGTERM $delay s after the script"
@@ -81,11 +72,11 @@ done
 echo previous > "$WORK/job.tar"
 for signal in PIPE ALRM USR1 USR2 XCPU SEGV; do
     start_job
-    wait_for '^started'
+    wait_for has_said '^started'
     interrupt "$signal" 143 "SIG$signal while the script runs"
 done
 start_job
-wait_for '^started'
+wait_for has_said '^started'
 interrupt XFSZ 6 "SIGXFSZ while the script runs"
 
 # The worker's own limits: of the size of files, before and in the VM.
@@ -104,15 +95,6 @@ leaves_nothing "a limit on the size of files" "$WORK/limited.tar"
 
 # --- A suspended build
 # A script with a limit of 16 seconds runs for 4, and is suspended for 20 in between.
-# in_state STATE PID...: all of these processes have it.
-in_state() {
-    local state=$1 pid
-    shift
-    for pid; do
-        grep -qE "^State:[[:space:]]$state" "/proc/$pid/status" 2> /dev/null || return
-    done
-}
-
 script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 16}')" <<'END'
 echo started
 read -r up rest < /proc/uptime
@@ -125,13 +107,10 @@ suspend() {
     local name=$1 group
     shift
     start_job "$@"
-    wait_for '^started'
+    wait_for has_said '^started'
     read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
     kill -TSTP "$RUN_PID"
-    for _ in $(seq 100); do
-        ! in_state T "${group[@]}" || break
-        sleep 0.1
-    done
+    wait_for in_state T "${group[@]}"
     ok "SIGTSTP, $name: all ${#group[@]} processes stop, QEMU included" in_state T "${group[@]}"
     ok "SIGTSTP, $name: these are at least three" test "${#group[@]}" -ge 3
     sleep 20
@@ -146,14 +125,15 @@ run --spec job.json --output job.tar # saves the VM, unless that was done before
 suspend "a VM that was resumed"
 
 # Twice in a row, and ended while suspended.
+script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" <<'END'
+echo started
+sleep 1000
+END
 start_job
-wait_for '^started'
+wait_for has_said '^started'
 for _ in 1 2; do
     kill -TSTP "$RUN_PID"
-    for _ in $(seq 100); do
-        ! in_state T "$RUN_PID" || break
-        sleep 0.1
-    done
+    wait_for in_state T "$RUN_PID"
     ok "SIGTSTP once more" in_state T "$RUN_PID"
     kill -CONT "$RUN_PID"
 done
@@ -164,25 +144,19 @@ finish
 exits 143 "SIGTERM to a suspended build"
 leaves_nothing "SIGTERM to a suspended build"
 
-# While nothing runs in a VM: a pure build that waits for its input.
+# While nothing runs in a VM: a pure build whose worker waits for its input.
 mkfifo "$WORK/input"
 [ "$(id -u)" -ne 0 ] || chown $NOBODY "$WORK/input"
-become_user "$VMBUILD" --spec - --output pure.tar < "$WORK/input" > "$WORK/out" 2> "$WORK/err" &
-RUN_PID=$!
-exec 7> "$WORK/input"
-for _ in $(seq 100); do
-    read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
-    [ "${#group[@]}" -lt 2 ] || break
-    sleep 0.1
-done
+jq -n '{name: "x", closure: {file: "input"}}' > "$WORK/pure.json"
+exec 7<> "$WORK/input"
+start --spec pure.json --output pure.tar 7>&-
+wait_for has_processes 2
+read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
+is "SIGTSTP without a VM: there are two processes" "${#group[@]}" 2
 kill -TSTP "$RUN_PID"
-for _ in $(seq 100); do
-    ! in_state T "${group[@]}" || break
-    sleep 0.1
-done
+wait_for in_state T "${group[@]}"
 ok "SIGTSTP without a VM: both processes stop" in_state T "${group[@]}"
 kill -CONT "$RUN_PID"
-echo '{"name": "x"}' >&7
 exec 7>&-
 finish
 exits 0 "SIGCONT without a VM"
@@ -191,12 +165,12 @@ rm "$WORK/input"
 # --- Three signals, and a process group
 script_spec job "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, diskSize: 4096}')" <<'END'
 echo started
-sleep 60
+sleep 1000
 END
 # Three at once, as an impatient user does.
 echo previous > "$WORK/job.tar"
 start_job
-wait_for '^started'
+wait_for has_said '^started'
 kill -INT "$RUN_PID"
 kill -INT "$RUN_PID"
 interrupt INT 130 "three times SIGINT"
@@ -205,7 +179,7 @@ interrupt INT 130 "three times SIGINT"
 set -m
 start_job
 set +m
-wait_for '^started'
+wait_for has_said '^started'
 start=$(date +%s%N)
 kill -INT -- "-$RUN_PID"
 finish
@@ -218,17 +192,17 @@ leaves_nothing "SIGINT to the process group"
 # cache: other tests must not find the dead sessions.)
 CACHE=$WORK/cache
 start_job
-wait_for '^started'
-for pid in $(processes_left | awk '{ print $1 }'); do
-    kill -9 "$pid" 2> /dev/null
-done
+wait_for has_said '^started'
+# The first process first, which must not notice that another one has ended.
+mapfile -t pids < <(processes_left | awk '{ print $1 }')
+kill -9 "$RUN_PID" "${pids[@]}" 2> /dev/null
 finish
 exits 137 "kill -9 of everything"
 is "kill -9 of everything: no process is left" "$(what_stays processes_left)" ""
 
 # The supervisor alone: QEMU must not live on.
 start_job
-wait_for '^started'
+wait_for has_said '^started'
 kill -9 "$RUN_PID"
 finish
 is "kill -9 of the first process: no process is left" "$(what_stays processes_left)" ""
@@ -263,17 +237,22 @@ kill_set() {
 }
 
 jq -n '{name: "x"}' > "$WORK/next.json"
-script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" <<'END'
+# long_job N: the job's script takes N seconds and more.
+long_job() {
+    script_spec job "$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base}')" << END
 echo started
 dd if=/dev/urandom of=/large bs=1M count=60 2> /dev/null
-sleep 1
+sleep $1
 END
+}
+long_job 1000
 for set in supervisor "supervisor worker" "supervisor qemu" "worker qemu" worker qemu \
     "supervisor worker qemu"; do
     start --spec job.json --output job.tar.gz --compression gzip
-    wait_for '^started'
+    wait_for has_said '^started'
     kill_set "while a script runs" "$set"
 done
+long_job 1
 for delay in 0.02 0.1 0.2 0.3 0.5 0.7; do
     start --spec job.json --output job.tar.gz --compression gzip
     sleep "$delay"
@@ -290,9 +269,7 @@ leaves_nothing "a build beside abandoned outputs"
 for format in docker-archive oci; do
     rm -rf "$WORK/job.tar.gz"
     start --spec job.json --output job.tar.gz --format "$format"
-    for _ in $(seq 3000); do
-        ! compgen -G "$WORK/.vmbuild-out.*" > /dev/null || break
-        kill -0 "$RUN_PID" 2> /dev/null || break
+    until compgen -G "$WORK/.vmbuild-out.*" > /dev/null || ! kill -0 "$RUN_PID" 2> /dev/null; do
         sleep 0.01
     done
     kill_set "while $format is written" "supervisor worker qemu"

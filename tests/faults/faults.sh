@@ -41,9 +41,7 @@ compile() {
 
 # start_job [OPTION...]: starts the job, with RUN_PID.
 start_job() {
-    become_user "${LAUNCHER[@]}" "$VMBUILD" "${JOB[@]}" --output "$WORK/$OUTPUT" "$@" > "$WORK/out" \
-        2> "$WORK/err" < /dev/null &
-    RUN_PID=$!
+    in_background "${LAUNCHER[@]}" "$VMBUILD" "${JOB[@]}" --output "$WORK/$OUTPUT" "$@"
 }
 
 # wait_job: waits for its end; sets STATUS, "late" if it has to be ended.
@@ -103,10 +101,6 @@ wait_until() {
         kill -0 "$RUN_PID" 2> /dev/null && [ "$SECONDS" -lt "$end" ] || return 1
         sleep 0.02
     done
-}
-
-shows() {
-    grep -q -e "$1" "$WORK/err"
 }
 
 # process_of NAME: the PID of the job's supervisor, worker, qemu or network; nothing if there is none.

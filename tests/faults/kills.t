@@ -27,7 +27,7 @@ has_process() {
 # start_until STAGE: starts the job, and waits until it is there.
 start_until() {
     case $1 in
-    base) slow_at "read:$(base busybox):slow" --no-cache ;;
+    base) slow_at "read:$(base busybox):late" --no-cache ;;
     launch)
         start_job
         wait_until has_process qemu
@@ -35,7 +35,7 @@ start_until() {
     unpack)
         rm -rf "$CACHE"/vmbuild/disks/*
         start_job --progress json
-        wait_until shows '"stage":"unpack"'
+        wait_until has_said '"stage":"unpack"'
         ;;
     publish)
         rm -rf "$CACHE"/vmbuild/disks/*
@@ -44,16 +44,16 @@ start_until() {
     script)
         JOB=(--spec sleeps.json)
         start_job
-        wait_until shows '^started'
+        wait_until has_said '^started'
         ;;
     network)
         JOB=(--spec network.json)
         start_job
-        wait_until shows '^started'
+        wait_until has_said '^started'
         NETWORK=$(process_of network)
         ;;
     pack) slow_at 'write:*/.layer.*:slow' ;;
-    output) slow_at 'write:*/.vmbuild-out.*:slow' ;;
+    output) slow_at 'write:*/.vmbuild-out.*:late' ;;
     esac
 }
 
