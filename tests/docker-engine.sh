@@ -21,7 +21,7 @@ start() {
         --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" \
         --containerd-namespace vmbuild-tests --host "unix://$dir/socket" \
         > "$dir/log" 2>&1 9>&- &
-    for _ in $(seq 300); do
+    for _ in $(seq 3000); do
         if docker --host "unix://$dir/socket" version > /dev/null 2>&1; then
             return
         fi
@@ -38,7 +38,7 @@ stop() {
     if [ -e "$dir/pid" ]; then
         pid=$(cat "$dir/pid")
         kill "$pid" 2> /dev/null || true
-        for _ in $(seq 200); do
+        for _ in $(seq 3000); do
             [ -e "/proc/$pid" ] || break
             sleep 0.1
         done

@@ -158,15 +158,15 @@ check-slow: all
 
 # Some ten minutes on a quiet machine, and several times that on a busy one.
 check-kvm: all
-	@JOBS=$(JOBS) TEST_SECONDS=7200 NESTED_SECONDS=7000 tests/run $(KVM_TESTS)
+	@JOBS=$(JOBS) NESTED_SECONDS=7000 tests/run $(KVM_TESTS)
 
 # FAULTS=ci: a fixed third of them; FAULTS='kill-*': those whose names match.
 check-faults: all
-	@JOBS=$(JOBS) TEST_SECONDS=7200 VERBOSE=1 FAULTS='$(FAULTS)' tests/run $(FAULT_TESTS)
+	@JOBS=$(JOBS) VERBOSE=1 FAULTS='$(FAULTS)' tests/run $(FAULT_TESTS)
 
 # LIES, in the same way.
 check-hostile: all $(HOSTILE)/initramfs.img
-	@JOBS=$(JOBS) TEST_SECONDS=7200 VERBOSE=1 LIES='$(LIES)' tests/run $(HOSTILE_TESTS)
+	@JOBS=$(JOBS) VERBOSE=1 LIES='$(LIES)' tests/run $(HOSTILE_TESTS)
 
 fuzz: $(FUZZERS)
 	@JOBS=$(JOBS) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)

@@ -109,20 +109,24 @@ if pid == 0:
     os.execvp("zsh", ["zsh", "-f", "-i"])
 
 
+shown = b""
+
+
 def read_until(condition):
-    end = time.monotonic() + 20
-    while time.monotonic() < end and not condition():
+    global shown
+    end = time.monotonic() + 300
+    while not condition():
+        if time.monotonic() > end:
+            sys.exit(f"zsh does not go on: {shown[-2000:]!r}")
         if select.select([terminal], [], [], 0.05)[0]:
-            os.read(terminal, 65536)
+            shown += os.read(terminal, 65536)
 
 
 with tempfile.NamedTemporaryFile("w") as script:
     script.write(setup)
     script.flush()
-    ready = hits.name + ".ready"
-    os.write(terminal, f". {script.name}; print > {ready}\n".encode())
-    read_until(lambda: os.path.exists(ready))
-    os.remove(ready)
+    os.write(terminal, f". {script.name}\n".encode())
+    read_until(lambda: b"ready> " in shown)
     os.write(terminal, line.encode() + b"\x14")
     read_until(lambda: "done\n" in open(hits.name).read())
 os.write(terminal, b"\x03exit\n")

@@ -4,6 +4,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 on_busybox=$(jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base, timeout: 60}')
+# Without the time limit, which a loaded machine could reach first.
+lasting=$(jq 'del(.timeout)' <<< "$on_busybox")
 script_spec job "$on_busybox" <<< 'true'
 
 # --- QEMU is missing
@@ -90,12 +92,9 @@ leaves_nothing "--accel kvm without KVM" "$WORK/job.tar"
 
 # --- QEMU is killed
 # Killed in the middle of a script.
-script_spec killed "$on_busybox" <<< 'echo started; sleep 50'
+script_spec killed "$lasting" <<< 'echo started; sleep 1000'
 start --spec killed.json --output killed.tar --compression none
-for _ in $(seq 600); do
-    grep -q '^started' "$WORK/err" && break
-    sleep 0.1
-done
+wait_for has_said '^started'
 pid=$(processes_left | awk '$2 ~ /qemu-system/ { print $1; exit }')
 ok "QEMU runs" test -n "$pid"
 ok "QEMU runs under its seccomp sandbox" grep -qE '^Seccomp:\s*2' "/proc/$pid/status"
@@ -135,16 +134,13 @@ is_full() {
 fill_disk() {
     local start=
     start --spec job.json --output job.tar
-    for _ in $(seq 600); do
-        [ "$(free_of "$WORK/small")" -ne 0 ] || break
-        kill -0 "$RUN_PID" 2> /dev/null || break
+    while [ "$(free_of "$WORK/small")" -ne 0 ] && kill -0 "$RUN_PID" 2> /dev/null; do
         sleep 0.05
     done
-    start=$(date +%s%N)
+    start=$SECONDS
     finish
-    start=$((($(date +%s%N) - start) / 1000000))
     is_full "$1"
-    ok "$1: within 5 s ($start ms)" test "$start" -lt 5000
+    ok "$1: the script's end is not waited for ($((SECONDS - start)) s)" test $((SECONDS - start)) -lt 600
 }
 
 refuse_unpack() {
@@ -163,13 +159,13 @@ if [ "$(id -u)" -eq 0 ]; then
     # The machine boots, then is saved, then resumes.
     CACHE=$WORK/cache
     mkdir "$WORK/small"
-    script_spec job "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=200; sync; sleep 50'
+    script_spec job "$lasting" <<< 'dd if=/dev/zero of=/large bs=1M count=200; sync; sleep 1000'
     USER_ENV=(TMPDIR="$WORK/small")
     on_small 40m fill_disk "a script fills the host's disk"
     on_small 40m fill_disk "a script fills the host's disk, once more"
     on_small 40m fill_disk "a script fills the host's disk, in a VM that resumed"
-    script_spec job "$on_busybox" <<< '(while :; do :; done) & dd if=/dev/zero of=/a bs=1M count=25; sleep 1; sync
-        dd if=/dev/zero of=/b bs=1M count=25; sync; sleep 50'
+    script_spec job "$lasting" <<< '(while :; do :; done) & dd if=/dev/zero of=/a bs=1M count=25; sleep 1; sync
+        dd if=/dev/zero of=/b bs=1M count=25; sync; sleep 1000'
     on_small 40m fill_disk "a process in the background does not matter"
     on_small 20m refuse_unpack
     ok "a VM has been saved" compgen -G "$CACHE/vmbuild/snapshots/*"
@@ -220,7 +216,7 @@ fault() {
 mkdir "$WORK/fault"
 if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/fault/write-fault.so" "$TOP/tests/write_fault.c" 2> "$WORK/cc.log"; then
     chmod 755 "$WORK/fault/write-fault.so"
-    script_spec job "$on_busybox" <<< 'dd if=/dev/zero of=/large bs=1M count=100; sync; sleep 50'
+    script_spec job "$lasting" <<< 'dd if=/dev/zero of=/large bs=1M count=100; sync; sleep 1000'
     fault 122
     build job
     exits 6 "the user's quota is used up"
@@ -331,7 +327,7 @@ if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/kvm.so" "$TOP/tests/kvm_stan
     # shellcheck disable=SC2016 # for the stand-in
     fails_under_kvm 'exec qemu-system-x86_64 "${args[@]}" -append "rdinit=/none panic=-1 quiet"' \
         "the guest's processor is reset under KVM" ''
-    fails_under_kvm 'sleep 1000' "QEMU does nothing under KVM" 'did not report within 3[0-9] seconds'
+    fails_under_kvm 'sleep 1000' "QEMU does nothing under KVM" 'did not report within (3[0-9]|[4-9][0-9]|[0-9]{3}) seconds'
     USER_ENV=()
 else
     fail "a KVM that hangs" "$(cat "$WORK/cc.log")"

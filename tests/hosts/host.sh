@@ -100,7 +100,7 @@ chmod 4755 /bin/busybox
 touch /grün
 END
 script_spec pulled '{"name": "pulled", "network": true, "fromImage": "docker://localhost:'"$PORT"'/base:1"}' << END
-nc -w 5 10.0.2.2 $PORT < /dev/null
+nc -w 60 10.0.2.2 $PORT < /dev/null
 touch /reached
 END
 chown -R $NOBODY "$WORK/names"

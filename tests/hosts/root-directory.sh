@@ -19,6 +19,7 @@ result=$folder/host-$1${include:+-$(sha256sum <<< "$include" | cut -c 1-8)}.tar
 source=$("$(dirname "$0")/../../scripts/apt-sources.sh" "$1" | grep " $1 main$")
 exec 9> "$result.lock"
 flock 9
+[ ! -e "$result" ] || { echo "$result"; exit; } # another process has made it
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 apt-config dump Acquire > "$work/apt.conf"

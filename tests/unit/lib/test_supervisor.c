@@ -196,7 +196,7 @@ static void test_late_suspension(void **state)
     pid_t supervisor = fork();
 
     if (supervisor == 0) {
-        alarm(60);
+        alarm(300);
         _exit(supervise(suspend_slowly, NULL));
     }
     assert_int_equal(waitpid(supervisor, &status, WUNTRACED), supervisor);
@@ -240,7 +240,7 @@ static void test_agents_are_left_alone(void **state)
 {
     (void)state;
     shared->grandchild = 0;
-    alarm(20); /* a wait for it would never end */
+    alarm(300); /* a wait for it would never end */
     assert_int_equal(supervise(start_agent, NULL), EXIT_DONE);
     alarm(0);
     assert_int_equal(kill(shared->grandchild, SIGKILL), 0);

@@ -106,7 +106,7 @@ static void test_this_host(void **state)
     assert_null(accelerator_choose(ACCELERATOR_AUTO, ACCELERATOR_KVM_DEVICE, &choice));
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
-                ACCELERATOR_PROBE_MS + 2000); /* to start the probes on a loaded host */
+                ACCELERATOR_PROBE_MS + 60000); /* to start the probes on a loaded host */
     assert_true((choice.accelerator == ACCELERATOR_KVM) == (choice.reason == NULL));
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     free(choice.reason);

@@ -26,7 +26,7 @@
 
 #define IP 14 /* where the parts of a frame begin */
 #define DATA 34
-#define WAIT_MS 10000
+#define WAIT_MS 300000
 
 static const char ping[] = {'p', 'i', 'n', 'g'};
 static const uint8_t guest_mac[] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};

@@ -111,7 +111,7 @@ static void test_slow_guest_is_killed(void **state)
     struct error *err = pace_error(&pace, "pack the layer");
 
     assert_int_equal(err->code, EXIT_TIMEOUT);
-    assert_non_null(strstr(err->message, "pack the layer: the guest was too slow: 7 bytes in 60"));
+    assert_non_null(strstr(err->message, "pack the layer: the guest was too slow: 7 bytes in 6"));
     error_free(err);
     pace.turn -= STALL;
     err = pace_error(&pace, "pack the layer");
