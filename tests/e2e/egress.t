@@ -12,7 +12,8 @@ need_root "a network namespace"
 if [ -z "${EGRESS_NAMESPACE-}" ]; then
     unshare --net true 2> /dev/null || skip_all "no network namespaces here"
     rm -rf "$WORK"
-    EGRESS_NAMESPACE=1 exec unshare --net --mount bash "$0"
+    # With CASE, the text that runs is not the file.
+    EGRESS_NAMESPACE=1 exec unshare --net --mount bash ${BASH_EXECUTION_STRING:+-c "$BASH_EXECUTION_STRING"} "$0"
 fi
 
 public=192.0.2.2 private=10.77.0.2 shared=100.64.7.2 metadata=169.254.169.254
