@@ -181,4 +181,4 @@ DOCUMENTS = $(shell find . -name '*.md' -not -path './$(BUILD)/*' | sed 's,^\./,
 lint: export LINT_CFLAGS = $(HOST_CFLAGS)
 lint: $(BUILD)/host/flags $(MANUAL_FILES)
 	@tests/lint '$(C_FILES)' '$(SHELL_FILES) $(MANUAL)/vmbuild.bash' '$(DOCUMENTS)' \
-	    '$(filter %.1 %.5,$(MANUAL_FILES))'
+	    '$(filter %.1 %.5 %.7,$(MANUAL_FILES))'
