@@ -172,7 +172,7 @@ says "a script that fills the disk: the message names the disk" "^vmbuild: .*dis
 says "a script that fills the disk: what to do" 'diskSize'
 leaves_nothing "a script that fills the disk" "$WORK/full.tar"
 
-build_script inodes "$(with '{"diskSize": 64}')" <<'END'
+build_script inodes "$(with '{"diskSize": 64, "timeout": 600}')" <<'END'
 i=0
 while [ $i -lt 2000000 ]; do
     mkdir /d$i
