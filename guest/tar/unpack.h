@@ -4,9 +4,9 @@
  * applied is an error that names its path.
  *
  * Whiteouts follow OCI's layer specification: ".wh.NAME" deletes NAME, ".wh..wh..opq" empties its
- * directory, both only of what came from lower layers, wherever in the tar they stand (purge.h). A 0:0
- * character device, overlayfs' own whiteout, deletes what has its name, as with Docker. Other names
- * that begin with ".wh..wh." are AUFS' own and ignored, but hard links may lead to what is in
+ * directory, both only of what came from lower layers, wherever in the tar they stand (purge.h). A
+ * 0:0 character device, overlayfs' own whiteout, deletes what has its name, as with Docker. Other
+ * names that begin with ".wh..wh." are AUFS' own and ignored, but hard links may lead to what is in
  * ".wh..wh.plnk". An entry replaces a file of another kind; a directory that meets a directory
  * takes over its contents and none of its metadata, as with umoci and containerd.
  */

@@ -29,8 +29,8 @@ struct guest_run {
     bool is_touched; /* a shell was open between the steps: the layer is not of the spec alone */
 };
 
-/* Carries the plan out and writes the layer to WRITER, or none if that is NULL. A base disk from the
- * store that the guest cannot mount is made again, once. Errors: every code of error.h. */
+/* Carries the plan out and writes the layer to WRITER, or none if that is NULL. A base disk from
+ * the store that the guest cannot mount is made again, once. Errors: every code of error.h. */
 [[nodiscard]] struct error *guest_run_layer(struct guest_run *run, struct layer_writer *writer);
 
 /* Ends the VM, if there is one, and releases the base disk. There is nothing to flush and no

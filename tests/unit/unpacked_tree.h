@@ -1,5 +1,5 @@
-/* A tree into which tars are unpacked, in a child that is chrooted into it as the guest's worker is.
- * For that the test has to be root. */
+/* A tree into which tars are unpacked, in a child that is chrooted into it as the guest's worker
+ * is. For that the test has to be root. */
 #ifndef VMBUILD_TESTS_UNPACKED_TREE_H
 #define VMBUILD_TESTS_UNPACKED_TREE_H
 

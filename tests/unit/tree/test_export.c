@@ -184,8 +184,8 @@ static void test_opaque_wherever_it_stands(void **state)
     expect(image, "o/ 755\no/last=l\no/sub/ 755\no/sub/upper=u\n");
 }
 
-/* What a layer has put below a symlink is its target's: the symlink itself is a lower layer's. And a
- * directory that stays for it has the metadata of none of the layers. */
+/* What a layer has put below a symlink is its target's: the symlink itself is a lower layer's. And
+ * a directory that stays for it has the metadata of none of the layers. */
 static void test_whiteouts_of_links_that_were_followed(void **state)
 {
     struct image *image = new_image();
