@@ -108,8 +108,10 @@ void progress_setup(enum progress_mode mode, int verbosity)
 {
     bool raw = progress.renderer != NULL && progress.renderer->raw;
 
-    if (progress.renderer != NULL)
+    if (progress.renderer != NULL) {
+        progress_rest(); /* the thread uses it */
         progress.renderer->free(progress.renderer);
+    }
     progress.renderer = choose(mode, verbosity);
     progress.renderer->raw = raw;
     progress.renderer->output_most = progress.limit;
