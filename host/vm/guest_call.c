@@ -32,15 +32,49 @@ struct error *guest_handle_command(struct guest_handle *handle, const char *oper
     return call(handle, operation, seconds, words, ret_reply);
 }
 
-struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
-                                  const char *path, const char *target)
+/* An upload under way. */
+struct upload {
+    struct guest_handle *handle;
+    const char *target;
+    const void *bytes;
+    size_t length;
+};
+
+static int call_upload(void *context, const char *path)
 {
+    struct upload *upload = context;
+
+    return guestfs_upload(upload->handle->g, path, upload->target);
+}
+
+static void cancel_upload(void *context)
+{
+    struct upload *upload = context;
+
+    guestfs_user_cancel(upload->handle->g);
+}
+
+static struct error *produce_bytes(void *context, struct sink sink)
+{
+    struct upload *upload = context;
+
+    return sink.write(sink.context, upload->bytes, upload->length);
+}
+
+struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
+                                  const void *bytes, size_t length, const char *target)
+{
+    struct upload upload = {handle, target, bytes, length};
+    const struct guest_feed feed = {call_upload, cancel_upload, &upload};
+    int result = -1;
+
     watchdog_arm(handle->watchdog, GUEST_HANDLE_CALL_SECONDS);
-    int result = guestfs_upload(handle->g, path, target);
+    struct error *err = guest_feed_send(&feed, produce_bytes, &upload, &result);
     bool fired = watchdog_disarm(handle->watchdog);
 
-    return result == 0 ? NULL
-                       : guest_error_of_call(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
+    if (err != NULL || result == 0)
+        return guest_handle_explain(handle, operation, err);
+    return guest_error_of_call(handle, operation, fired, GUEST_HANDLE_CALL_SECONDS);
 }
 
 struct error *guest_handle_sync(struct guest_handle *handle, const char *operation)

@@ -60,10 +60,11 @@ void guest_handle_stop(struct guest_handle *handle);
                                                  uint64_t seconds, struct strings *words,
                                                  char **ret_reply);
 
-/* Uploads the file PATH to the guest's path TARGET. Errors: as
- * guest_handle_command. */
+/* Uploads LENGTH bytes as the guest's file TARGET; they are on no disk of the host's. Errors:
+ * as guest_handle_command. */
 [[nodiscard]] struct error *guest_handle_upload(struct guest_handle *handle, const char *operation,
-                                                const char *path, const char *target);
+                                                const void *bytes, size_t length,
+                                                const char *target);
 
 /* Has the guest write all that it holds back to its disks. Errors: as guest_handle_command. */
 [[nodiscard]] struct error *guest_handle_sync(struct guest_handle *handle, const char *operation);

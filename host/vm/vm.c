@@ -2,14 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
-#include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/temporary.h"
@@ -141,17 +139,12 @@ void vm_processes(const struct vm *vm, struct strings *ret)
 
 struct error *vm_put(struct vm *vm, const char *name, const void *bytes, size_t length)
 {
-    CLEANUP(closep) int fd = memfd_create("job", MFD_CLOEXEC); /* libguestfs uploads only files */
-    CLEANUP(freep) char *path = xasprintf("/proc/self/fd/%d", fd);
     CLEANUP(freep) char *operation = xasprintf("upload '%s' to the guest", name);
     CLEANUP(freep) char *target = xasprintf("%s/%s", GUEST_JOB_DIR, name);
 
     if (length > GUEST_JOB_FILE_MAX)
         return error_new(EXIT_INPUT, "%s: larger than %u bytes", operation, GUEST_JOB_FILE_MAX);
-    if (fd < 0)
-        return error_errno(EXIT_OTHER, "%s", operation);
-    TRY(error_context(file_write(bytes, length, fd, "memory"), "%s", operation));
-    return guest_handle_upload(vm->guest, operation, path, target);
+    return guest_handle_upload(vm->guest, operation, bytes, length, target);
 }
 
 /* Uploads the secrets, which the guest forgets after each run. */
