@@ -4,6 +4,7 @@
 #include <et/com_err.h>
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -145,6 +146,19 @@ static struct error *copy_disk(int memory, uint64_t size, int to, const char *pa
     return file_copy_data(memory, "a file in memory", size, UINT64_MAX, to, path);
 }
 
+/* Opens a file in memory, or where a filter of system calls forbids that, one without a name beside
+ * PATH. Returns it, or -1 with errno. */
+static int open_memory(const char *path)
+{
+    int fd = memfd_create("disk", MFD_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    CLEANUP(freep) char *copy = xstrdup(path);
+
+    return open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 /* libext2fs syncs the file that it opens, which may have to wait for what other processes wrote. So
  * the file system is made in memory, where it takes a few pages, and then copied. */
 static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes, bool journal)
@@ -152,7 +166,7 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ext2_super_block param;
     uint64_t blocks = size / BLOCK_SIZE;
-    CLEANUP(closep) int memory = memfd_create("disk", MFD_CLOEXEC);
+    CLEANUP(closep) int memory = open_memory(path);
     CLEANUP(closep) int to = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
     if (blocks > UINT32_MAX)

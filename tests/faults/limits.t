@@ -121,9 +121,9 @@ on_terminal() {
 
 jq '.runAsRoot |= sub("started\n"; "started\nsleep 3\n")' "$WORK/job.json" > "$WORK/patient.json"
 fault terminal-suspend 0 'all ([3-9]|[1-9][0-9]+) stopped' on_terminal suspend
-fault terminal-stop 0 'written' on_terminal stop
+fault terminal-stop 0 'built in' on_terminal stop
 fault terminal-hang-up 129\|143 '' on_terminal hang-up
-fault terminal-resize 0 'written' on_terminal resize
+fault terminal-resize 0 'built in' on_terminal resize
 fault terminal-interrupt 130 '' on_terminal interrupt
 fault terminal-quit 130 '' on_terminal quit
 
