@@ -25,6 +25,7 @@ struct watchdog {
     pthread_cond_t changed;
     struct timespec deadline; /* CLOCK_MONOTONIC */
     unsigned int arming;      /* how often the deadline was set */
+    struct timespec looked;   /* when the thread last looked at the deadline, or it was set */
     bool armed, fired, stopping;
     pid_t pid; /* 0: not known yet */
     int pidfd; /* below 0: unknown, or not supported (before Linux 5.3) */
@@ -33,7 +34,6 @@ struct watchdog {
     pid_t launcher;                /* the thread that launches; 0: none does */
     pid_t bystander;               /* the last child that it had before; 0: none */
     struct timespec limit;         /* the deadline is not put off beyond it */
-    struct timespec looked;        /* when ACTIVITY was looked at */
     struct qemu_activity activity; /* the last that was seen */
     bool has_written;              /* the guest has since written to its console */
 };
@@ -91,7 +91,6 @@ static int64_t look(struct watchdog *watchdog, const struct timespec *now)
     bool has_written = watchdog->has_written;
 
     watchdog->activity = qemu_process_look(find_target(watchdog));
-    watchdog->looked = *now;
     watchdog->has_written = false;
     int64_t used =
         watchdog->activity.cpu_ns - (watchdog->activity.pid == before.pid ? before.cpu_ns : 0);
@@ -109,23 +108,23 @@ static void put_off(struct watchdog *watchdog, const struct timespec *now)
         watchdog->deadline = watchdog->limit;
 }
 
-/* Waits for a change, for at most a second; requires the mutex. Returns whether the deadline has
- * passed. If that took much longer, the process was stopped meanwhile, and the deadline is put off:
- * this thread counts the seconds in which it could run. */
+/* Waits for a change, for at most a second after the last look; requires the mutex. Returns whether
+ * the deadline has passed. If that took much longer, the process was stopped meanwhile, were it
+ * before this thread began to wait, and the deadline is put off: the thread counts the seconds in
+ * which it could run. */
 static bool await_deadline(struct watchdog *watchdog)
 {
     unsigned int arming = watchdog->arming;
-    struct timespec until, now;
+    struct timespec until = watchdog->looked, now;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += STEP_SECONDS;
     /* The deadline of a launch may still be put off. */
     if (watchdog->launcher == 0 && is_before(&watchdog->deadline, &until))
         until = watchdog->deadline;
     pthread_cond_clockwait(&watchdog->changed, &watchdog->mutex, CLOCK_MONOTONIC, &until);
-    clock_gettime(CLOCK_MONOTONIC, &now);
     if (!watchdog->armed || watchdog->arming != arming)
         return false;
+    clock_gettime(CLOCK_MONOTONIC, &now);
     if (now.tv_sec - until.tv_sec > STOPPED_SECONDS) {
         watchdog->deadline.tv_sec += now.tv_sec - until.tv_sec;
         watchdog->limit.tv_sec += now.tv_sec - until.tv_sec;
@@ -134,6 +133,7 @@ static bool await_deadline(struct watchdog *watchdog)
     }
     if (watchdog->launcher > 0)
         put_off(watchdog, &now);
+    watchdog->looked = now;
     return !is_before(&now, &watchdog->deadline);
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,24 +109,64 @@ static void test_far_deadline(void **state)
     assert_false(watchdog_disarm(watchdog));
 }
 
-/* This process is stopped for longer than the watchdog waits. */
-static void test_does_not_count_a_stop(void **state)
+static bool is_stopped(pid_t pid)
 {
-    (void)state;
+    char path[32], state = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL)
+        return false;
+    int found = fscanf(file, "%*d (%*[^)]) %c", &state);
+
+    fclose(file);
+    return found == 1 && state == 'T';
+}
+
+/* Makes a process that waits until this one is stopped, and continues it nine seconds later. */
+static pid_t start_continuer(void)
+{
+    pid_t stopped = getpid();
+    pid_t continuer = fork();
+
+    if (continuer == 0) {
+        while (!is_stopped(stopped))
+            usleep(10000);
+        sleep(9);
+        _exit(kill(stopped, SIGCONT));
+    }
+    return continuer;
+}
+
+/* This process is stopped for longer than the watchdog waits, before its thread can have begun to
+ * wait or AFTER microseconds later. */
+static void expect_stop_not_counted(useconds_t after)
+{
+    pid_t continuer = start_continuer();
+
     watchdog_set_target(watchdog, child);
     watchdog_arm(watchdog, 6);
-    pid_t helper = fork();
-
-    if (helper == 0) {
-        kill(getppid(), SIGSTOP);
-        sleep(9);
-        _exit(kill(getppid(), SIGCONT));
-    }
-    assert_int_equal(waitpid(helper, NULL, 0), helper);
+    if (after > 0)
+        usleep(after);
+    kill(getpid(), SIGSTOP);
+    assert_int_equal(waitpid(continuer, NULL, 0), continuer);
     usleep(300000);
     expect_alive();
     expect_killed();
     assert_true(watchdog_disarm(watchdog));
+}
+
+static void test_does_not_count_a_stop(void **state)
+{
+    (void)state;
+    expect_stop_not_counted(100000);
+}
+
+static void test_does_not_count_a_stop_at_once(void **state)
+{
+    (void)state;
+    expect_stop_not_counted(0);
 }
 
 /* The child makes another one, which sleeps, as a script does that starts QEMU. */
@@ -283,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_moved, start, end),
         cmocka_unit_test_setup_teardown(test_far_deadline, start, end),
         cmocka_unit_test_setup_teardown(test_does_not_count_a_stop, start, end),
+        cmocka_unit_test_setup_teardown(test_does_not_count_a_stop_at_once, start, end),
         cmocka_unit_test_setup_teardown(test_launch_that_hangs, start, end),
         cmocka_unit_test_setup_teardown(test_launch_that_hangs_and_computes, start, end),
         cmocka_unit_test_setup_teardown(test_launch_waits_for_a_processor, start, end),
