@@ -7,8 +7,10 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/registry.sh
 . "$(dirname "$0")/../registry.sh"
+# shellcheck source=tests/archive.sh
+. "$(dirname "$0")/../archive.sh"
 
-need docker-registry skopeo openssl python3 dpkg-deb jq
+need docker-registry openssl python3
 
 # --- The hosts that README names
 
@@ -23,39 +25,9 @@ certificate() {
         -out server.crt -extfile <(echo "subjectAltName=${names#,}")
 }
 
-# package NAME: a package of the archive in $WORK/debian, with one program of that name.
-package() {
-    local root=$WORK/package pool=$WORK/debian/pool
-    mkdir -p "$root/DEBIAN" "$root/usr/sbin" "$pool"
-    printf '#!/bin/sh\necho %s\n' "$1" > "$root/usr/sbin/$1"
-    chmod 755 "$root/usr/sbin/$1"
-    printf '%s\n' "Package: $1" "Version: 1" "Architecture: all" "Maintainer: nobody" \
-        "Description: stands for the real one" > "$root/DEBIAN/control"
-    dpkg-deb --root-owner-group --build "$root" "$pool/$1.deb" > /dev/null
-    cat "$root/DEBIAN/control"
-    printf '%s\n' "Filename: pool/$1.deb" "Size: $(stat -c %s "$pool/$1.deb")" \
-        "SHA256: $(sha256sum < "$pool/$1.deb" | cut -c 1-64)"
-}
-
-# archive: Debian's package archive, as far as README needs it.
-archive() {
-    local dist=$WORK/debian/dists/bookworm index=main/binary-amd64/Packages
-    mkdir -p "$dist/${index%/*}"
-    package nginx-light > "$dist/$index"
-    printf '%s\n' "Suite: bookworm" "Architectures: amd64" "Components: main" "SHA256:" \
-        " $(sha256sum < "$dist/$index" | cut -c 1-64) $(stat -c %s "$dist/$index") $index" > "$dist/Release"
-}
-
-# docker.io/library/debian:12, which trusts that archive although nobody has signed it.
-mkdir -p "$WORK/sources/etc/apt"
-echo "deb [trusted=yes] http://packages.example/debian bookworm main" > "$WORK/sources/etc/apt/sources.list"
-jq -n --arg base "$(base debian)" '{name: "debian", tag: "12", fromImage: $base, contents: "sources"}' \
-    > "$WORK/debian.json"
-build debian
-exits 0 "the base image"
+# docker.io/library/debian:12
 start_registry plain
-ok "the base image is in a registry" skopeo copy --insecure-policy --quiet --dest-tls-verify=false \
-    "docker-archive:$WORK/debian.tar" "docker://127.0.0.1:$PORT/library/debian:12"
+push_debian "127.0.0.1:$PORT/library/debian:12"
 
 (certificate registry-1.docker.io auth.docker.io) > "$WORK/openssl.log" 2>&1
 start_tokens tokens --public library/ --tls
@@ -64,7 +36,8 @@ start_registry docker "  tls: {certificate: $WORK/server.crt, key: $WORK/server.
 auth: {token: {realm: 'https://auth.docker.io/token', service: registry.docker.io, issuer: tokens,
   rootcertbundle: $WORK/ca.crt}}"
 DOCKER=$PORT
-archive
+add_package "$WORK" usr/sbin/nginx-light
+list_packages "$WORK"
 start_files files "$WORK"
 FILES=$PORT
 start_internet internet "registry-1.docker.io=$DOCKER" "auth.docker.io=$TOKENS" "packages.example=$FILES"

@@ -6,8 +6,10 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/registry.sh
 . "$(dirname "$0")/../registry.sh"
+# shellcheck source=tests/archive.sh
+. "$(dirname "$0")/../archive.sh"
 
-need docker-registry skopeo python3 dpkg-deb jq zstd
+need docker-registry python3 zstd
 
 PAGE=$TOP/build/manual/vmbuild-cookbook.7
 PASSWORD=Rt5wQ8zLm2Xc9v
@@ -18,34 +20,16 @@ packages=$("$TOP/tests/packages.sh" "$(base debian)" nginx-light python3-venv gc
 # --- What the jobs find around them
 
 as_user mkdir home home/src home/app home/public home/runtime
-mkdir -p "$WORK/files/debian/pool" "$WORK/private/debian/pool" "$WORK/sources/etc/apt"
-
-# list_packages ROOT: what apt reads of the packages in ROOT/debian/pool.
-list_packages() {
-    local dist=$1/debian/dists/bookworm index=main/binary-amd64/Packages package
-    mkdir -p "$dist/${index%/*}"
-    for package in "$1"/debian/pool/*.deb; do
-        dpkg-deb -f "$package"
-        printf '%s\n' "Filename: pool/${package##*/}" "Size: $(stat -c %s "$package")" \
-            "SHA256: $(sha256sum < "$package" | cut -c 1-64)" ''
-    done > "$dist/$index"
-    printf '%s\n' "Suite: bookworm" "Architectures: amd64" "Components: main" "SHA256:" \
-        " $(sha256sum < "$dist/$index" | cut -c 1-64) $(stat -c %s "$dist/$index") $index" > "$dist/Release"
-}
+mkdir -p "$WORK/files/debian/pool" "$WORK/sources/etc"
 # A colon in a name would not be the same in an address.
 for package in "$packages"/*.deb; do
     name=${package##*/}
     cp "$package" "$WORK/files/debian/pool/${name//%3a/.}"
 done
 list_packages "$WORK/files"
-mkdir -p "$WORK/tool/DEBIAN" "$WORK/tool/usr/bin"
-printf '#!/bin/sh\necho in-house\n' > "$WORK/tool/usr/bin/in-house-tool"
-chmod 755 "$WORK/tool/usr/bin/in-house-tool"
-printf '%s\n' "Package: in-house-tool" "Version: 1" "Architecture: all" "Maintainer: nobody" \
-    "Description: for the test" > "$WORK/tool/DEBIAN/control"
-dpkg-deb --root-owner-group --build "$WORK/tool" "$WORK/private/debian/pool/in-house-tool.deb" > /dev/null
+add_package "$WORK/private" usr/bin/in-house-tool in-house
 list_packages "$WORK/private"
-echo "deb [trusted=yes] http://private.example/debian bookworm main" | as_user tee home/private.list > /dev/null
+source_of private.example | as_user tee home/private.list > /dev/null
 echo "machine http://private.example/ login ci password $PASSWORD" | as_user tee home/private.conf > /dev/null
 
 python3 - "$WORK/files" "$WORK/home/app" << 'END'
@@ -122,17 +106,10 @@ FILES=$PORT
 start_internet internet "packages.example=$FILES" "private.example=$PRIVATE"
 PROXY=http://127.0.0.1:$PORT
 
-# Debian's image, with that archive as its own.
-echo "deb [trusted=yes] http://packages.example/debian bookworm main" > "$WORK/sources/etc/apt/sources.list"
 printf '[global]\ntrusted-host = packages.example\n' > "$WORK/sources/etc/pip.conf"
-jq -n --arg base "$(base debian)" '{name: "debian", tag: "12", fromImage: $base, contents: "sources"}' \
-    > "$WORK/debian.json"
-build debian
-exits 0 "Debian's image"
 start_registry own
-ok "Debian's image is in the registry" skopeo copy --insecure-policy --quiet --dest-tls-verify=false \
-    "docker-archive:$WORK/debian.tar" "docker://127.0.0.1:$PORT/debian:12"
 REGISTRY=$PORT
+push_debian "127.0.0.1:$REGISTRY/debian:12"
 
 # The host's own node, if it has one.
 NODE=$(readlink -f "$(command -v npm)" | sed -n 's,/lib/node_modules/npm/bin/npm-cli.js$,,p')
