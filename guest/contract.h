@@ -66,10 +66,11 @@
  *   " line=N"    of the script, from 1, which its shell had read last; 0 if that is unknown
  *   " output=N"  bytes written to GUEST_OUTPUT_PORT since the last such reply
  *
- * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT;
- * they are all written there before the call returns. The reply may still overtake them on the way,
- * so the host waits for as many bytes as the reply announces. The kernel's console carries init's
- * own complaints.
+ * The scripts' standard output and error go, merged and unchanged, to the port GUEST_OUTPUT_PORT.
+ * With `streams` of `start` they are two pipes, and go there in frames like those of a session, in
+ * the order in which they were written. They are all written there before the call returns. The
+ * reply may still overtake them on the way, so the host waits for as many bytes as the reply
+ * announces. The kernel's console carries init's own complaints.
  *
  * With `session`, `run` and `hook` start a session of the user in place of the script, in exactly
  * what that would see: the command GUEST_JOB_COMMAND if it was uploaded, else a shell, that of the
@@ -174,7 +175,7 @@
 #define GUEST_FRAME_HEADER 8
 #define GUEST_FRAME_HOLE (UINT64_C(1) << 63)
 
-/* The frames of a session. */
+/* The frames of a session, and of streams that are told apart. */
 #define GUEST_STREAM_HEADER 4
 #define GUEST_STREAM_KIND_SHIFT 24
 #define GUEST_STREAM_MAX (64u << 10) /* bytes after the header */
@@ -217,6 +218,7 @@ enum guest_stream {
     X(SHADOW, "shadow", FLAG, 0, 1)                     /* make what useradd and its like need */  \
     X(NETWORK, "network", FLAG, 0, 1)                   /* set up GUEST_NETWORK */                 \
     X(TRACE, "trace", FLAG, 0, 1)                       /* run shells with -x */                   \
+    X(STREAMS, "streams", FLAG, 0, 1)                   /* tell output and error apart */          \
     X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
     X(SECRET, "secret", LIST, 0, GUEST_SECRETS_MAX)     /* FILE:TARGET, of the job */              \
     X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
@@ -230,7 +232,7 @@ enum guest_stream {
 
 /* The verbs: X(VERB, NAME, REQUIRED, OPTIONAL), the sets of words that it must and may have. */
 #define GUEST_VERBS(X)                                                                             \
-    X(START, "start", W(CLOCK) | W(CLAMP), 0)                                                      \
+    X(START, "start", W(CLOCK) | W(CLAMP), W(STREAMS))                                             \
     X(UNPACK, "unpack", W(BASE), W(LAYER))                                                         \
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \

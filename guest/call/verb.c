@@ -38,6 +38,7 @@ static int start(struct guest *guest, const struct words *words)
         return -1;
     guest->clock = clock;
     guest->clamp = words_number(words, GUEST_WORD_CLAMP);
+    guest->output.tells_streams = words_flag(words, GUEST_WORD_STREAMS);
     guest->started = true;
     return 0;
 }
@@ -108,6 +109,7 @@ static int run_in_environment(struct guest *guest, struct sandbox_plan *plan)
     char **command = NULL;
 
     plan->is_session = words_flag(plan->words, GUEST_WORD_SESSION);
+    plan->separate = guest->output.tells_streams && !plan->is_session;
     if (plan->is_session && job_list(GUEST_JOB_COMMAND, &command, &guest->fault))
         return -1;
     if (command != NULL && command[0] != NULL)

@@ -3,6 +3,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,20 +27,45 @@ int output_open(struct output *output, struct fault *fault)
     return 0;
 }
 
-bool output_read(struct output *output, int fd, unsigned kind)
+/* Where the next bytes of KIND go: behind the header of a new frame, or of one that goes on. */
+static size_t find_place(struct output *output, unsigned kind)
 {
-    size_t header = kind == OUTPUT_PLAIN ? 0 : GUEST_STREAM_HEADER;
-    ssize_t got = read(fd, output->bytes + header, sizeof output->bytes - header);
+    if (output_pending(output) && kind == output->kind)
+        return output->end;
+    if (!output_pending(output))
+        output->start = output->end = 0;
+    return output->end + (kind == OUTPUT_PLAIN ? 0 : GUEST_STREAM_HEADER);
+}
 
-    output->start = 0;
-    output->end = 0;
-    if (got <= 0)
-        return got < 0 && (errno == EINTR || errno == EAGAIN);
-    uint32_t number = htole32(kind << GUEST_STREAM_KIND_SHIFT | (uint32_t)got);
+/* LENGTH bytes of KIND are at PLACE. */
+static void add(struct output *output, unsigned kind, size_t place, size_t length)
+{
+    if (place > output->end)
+        output->frame = output->end;
+    output->kind = kind;
+    output->end = place + length;
+    if (kind == OUTPUT_PLAIN)
+        return;
+    uint32_t content = (uint32_t)(output->end - output->frame - GUEST_STREAM_HEADER);
+    uint32_t number = htole32(kind << GUEST_STREAM_KIND_SHIFT | content);
 
-    memcpy(output->bytes, &number, header);
-    output->end = header + (size_t)got;
-    return true;
+    memcpy(output->bytes + output->frame, &number, sizeof number);
+}
+
+ssize_t output_read(struct output *output, int fd, unsigned kind)
+{
+    size_t place = find_place(output, kind);
+    ssize_t got = read(fd, output->bytes + place, sizeof output->bytes - place);
+
+    if (got > 0)
+        add(output, kind, place, (size_t)got);
+    return got < 0 && errno != EINTR && errno != EAGAIN ? 0 : got;
+}
+
+bool output_has_room(const struct output *output)
+{
+    return !output_pending(output) ||
+           sizeof output->bytes - output->end >= GUEST_STREAM_HEADER + PIPE_BUF;
 }
 
 void output_write(struct output *output)
@@ -55,8 +81,7 @@ void output_write(struct output *output)
     }
 }
 
-/* Writes everything that is pending, however long the host takes to read it. */
-static void flush(struct output *output)
+void output_flush(struct output *output)
 {
     while (output_pending(output)) {
         struct pollfd poll_fd = {.fd = output->port, .events = POLLOUT};
@@ -71,16 +96,19 @@ static void flush(struct output *output)
 void output_drain(struct output *output, int fd, unsigned kind)
 {
     do {
-        flush(output);
-    } while (output_read(output, fd, kind));
+        output_flush(output);
+    } while (output_read(output, fd, kind) != 0);
 }
 
 void output_note(struct output *output, const char *text)
 {
-    flush(output);
-    output->start = 0;
-    int length = snprintf((char *)output->bytes, sizeof output->bytes, "vmbuild: %s\n", text);
+    unsigned kind = output->tells_streams ? GUEST_STREAM_ERROR : OUTPUT_PLAIN;
 
-    output->end = (size_t)length < sizeof output->bytes ? (size_t)length : sizeof output->bytes - 1;
-    flush(output);
+    output_flush(output);
+    size_t place = find_place(output, kind);
+    size_t room = sizeof output->bytes - place;
+    int length = snprintf((char *)output->bytes + place, room, "vmbuild: %s\n", text);
+
+    add(output, kind, place, (size_t)length < room ? (size_t)length : room - 1);
+    output_flush(output);
 }

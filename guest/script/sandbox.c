@@ -333,6 +333,13 @@ static void take_terminal(struct sandbox *sandbox)
     sandbox->input = fcntl(sandbox->output, F_DUPFD_CLOEXEC, 0);
 }
 
+static enum streams_kind streams_kind(const struct sandbox_plan *plan)
+{
+    if (plan->is_session)
+        return STREAMS_SESSION;
+    return plan->separate ? STREAMS_SEPARATE : STREAMS_MERGED;
+}
+
 int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct fault *fault)
 {
     int channel[2];
@@ -340,7 +347,7 @@ int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct f
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel))
         return fault_set(fault, errno, "start a sandbox");
-    int status = has_terminal(plan) ? 0 : streams_make(plan->is_session, &inner, &outer);
+    int status = has_terminal(plan) ? 0 : streams_make(streams_kind(plan), &inner, &outer);
 
     if (status == 0)
         status = start(plan, channel, &inner, &outer, ret);

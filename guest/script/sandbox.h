@@ -25,6 +25,7 @@ struct sandbox_plan {
     char **environment;
     bool own_network; /* with nothing but loopback */
     bool is_session;  /* of the user's, in place of the script */
+    bool separate;    /* the script has two streams, which are watched (turns.h) */
     char **command;   /* of a session; NULL: a shell */
 };
 
@@ -33,7 +34,7 @@ struct sandbox {
     pid_t pid;
     int channel; /* to its init; readable once the script has ended or failed */
     int output;  /* what the script writes: standard output and, unless there is ERROR, error */
-    int error;   /* of a session with pipes; else below 0 */
+    int error;   /* if it is separate, or of a session with pipes; else below 0 */
     int input;   /* what a session reads, which does not block; else below 0 */
     const unsigned long *line; /* see struct script_end; shared with the sandbox */
 };

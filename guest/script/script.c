@@ -1,5 +1,6 @@
 #include "guest/script/script.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "guest/disk/scratch.h"
 #include "guest/lib/file.h"
 #include "guest/script/session_input.h"
+#include "guest/script/turns.h"
 #include "guest/script/unreachable.h"
 
 #define GRACE_MS 1000      /* from SIGTERM to SIGKILL */
@@ -57,7 +59,7 @@ static int64_t keep_time(const struct sandbox *sandbox, enum phase *phase, int64
 }
 
 /* What is watched while a script runs. */
-enum watched { SANDBOX_CHANNEL, PORT, OUTPUT, ERROR, INPUT, WATCHED_COUNT };
+enum watched { SANDBOX_CHANNEL, PORT, OUTPUT, ERROR, INPUT, TURN, WATCHED_COUNT };
 
 /* A script that runs. */
 struct run {
@@ -65,12 +67,24 @@ struct run {
     struct output *output;
     unsigned output_kind, error_kind; /* of frames (output.h) */
     bool output_open, error_open;
+    struct turns turns; /* of streams that are separate */
+    bool is_separate;
     struct session_input input; /* of a session */
     bool is_session;
     enum phase phase;
     int64_t deadline;
     int64_t next_look; /* at the disk */
 };
+
+/* What to wait for at FD, from which a stream is read unless FD is below 0: one that is separate is
+ * read in turn, and until then only its end counts. */
+static struct pollfd watch_stream(const struct run *run, int fd, bool is_open)
+{
+    bool waits = run->is_separate && fd != run->turns.current;
+
+    return (struct pollfd){.fd = is_open && !output_pending(run->output) ? fd : -1,
+                           .events = waits ? 0 : POLLIN};
+}
 
 /* Fills POLL_FDS with what there is to wait for now. */
 static void watch(const struct run *run, struct pollfd *poll_fds)
@@ -83,11 +97,41 @@ static void watch(const struct run *run, struct pollfd *poll_fds)
 
     poll_fds[SANDBOX_CHANNEL] = (struct pollfd){.fd = sandbox->channel, .events = POLLIN};
     poll_fds[PORT] = (struct pollfd){.fd = port ? run->output->port : -1, .events = port};
-    poll_fds[OUTPUT] = (struct pollfd){.fd = !pending && run->output_open ? sandbox->output : -1,
-                                       .events = POLLIN};
-    poll_fds[ERROR] =
-        (struct pollfd){.fd = !pending && run->error_open ? sandbox->error : -1, .events = POLLIN};
+    poll_fds[OUTPUT] = watch_stream(run, sandbox->output, run->output_open);
+    poll_fds[ERROR] = watch_stream(run, sandbox->error, run->error_open);
+    poll_fds[TURN] = (struct pollfd){.fd = pending ? -1 : run->turns.signals, .events = POLLIN};
     poll_fds[INPUT] = (struct pollfd){.fd = passes ? run->input.target : -1, .events = POLLOUT};
+}
+
+/* Reads one of the streams, both of which can be at once. */
+static void read_output(struct run *run)
+{
+    run->output_open = output_read(run->output, run->sandbox.output, run->output_kind) != 0;
+}
+
+static void read_error(struct run *run)
+{
+    if (!output_pending(run->output))
+        run->error_open = output_read(run->output, run->sandbox.error, run->error_kind) != 0;
+}
+
+/* Reads streams that are separate, in the order in which they were written. Returns whether there
+ * was anything. */
+static bool take_turns(struct run *run)
+{
+    bool any = false;
+    int fd;
+
+    if (output_pending(run->output))
+        return false;
+    while (output_has_room(run->output) && (fd = turns_take(&run->turns)) >= 0) {
+        bool is_error = fd == run->sandbox.error;
+        ssize_t got = output_read(run->output, fd, is_error ? run->error_kind : run->output_kind);
+
+        turns_note(&run->turns, got);
+        any = true;
+    }
+    return any;
 }
 
 /* Passes on what can be. */
@@ -99,10 +143,23 @@ static void pass_on(struct run *run, const struct pollfd *poll_fds)
         session_input_read(&run->input);
     if (poll_fds[INPUT].revents)
         session_input_pass(&run->input);
+    if (run->is_separate && take_turns(run))
+        return;
     if (poll_fds[OUTPUT].revents)
-        run->output_open = output_read(run->output, run->sandbox.output, run->output_kind);
-    if (poll_fds[ERROR].revents && !output_pending(run->output))
-        run->error_open = output_read(run->output, run->sandbox.error, run->error_kind);
+        read_output(run);
+    if (poll_fds[ERROR].revents)
+        read_error(run);
+}
+
+/* Nothing happens. Reads what has no turn, if there is such a thing. */
+static void pass_on_rest(struct run *run)
+{
+    if (!run->is_separate || output_pending(run->output))
+        return;
+    if (run->output_open)
+        read_output(run);
+    if (run->error_open)
+        read_error(run);
 }
 
 /* Passes on the streams until the sandbox reports its end. Returns whether the time limit was
@@ -121,7 +178,11 @@ static bool supervise(struct run *run, struct outcome *outcome)
         struct pollfd poll_fds[WATCHED_COUNT];
 
         watch(run, poll_fds);
-        if (poll(poll_fds, WATCHED_COUNT, (int)wait) <= 0)
+        int ready = poll(poll_fds, WATCHED_COUNT, (int)wait);
+
+        if (ready == 0)
+            pass_on_rest(run);
+        if (ready <= 0)
             continue;
         pass_on(run, poll_fds);
         if (poll_fds[SANDBOX_CHANNEL].revents)
@@ -134,14 +195,21 @@ static int start(const struct sandbox_plan *plan, struct output *output, struct 
                  struct fault *fault)
 {
     int64_t timeout = words_number(plan->words, GUEST_WORD_TIMEOUT);
+    bool in_frames = plan->is_session || plan->separate;
 
     *ret = (struct run){.output = output,
-                        .output_kind = plan->is_session ? GUEST_STREAM_OUTPUT : OUTPUT_PLAIN,
+                        .output_kind = in_frames ? GUEST_STREAM_OUTPUT : OUTPUT_PLAIN,
                         .error_kind = GUEST_STREAM_ERROR,
+                        .turns = TURNS_NONE,
+                        .is_separate = plan->separate,
                         .is_session = plan->is_session,
                         .deadline = milliseconds() + timeout * 1000};
-    if (sandbox_start(plan, &ret->sandbox, fault))
+    if (plan->separate && turns_start(&ret->turns))
+        return fault_set(fault, errno, "watch the script's output");
+    if (sandbox_start(plan, &ret->sandbox, fault)) {
+        turns_end(&ret->turns);
         return -1;
+    }
     ret->output_open = ret->sandbox.output >= 0;
     ret->error_open = ret->sandbox.error >= 0;
     session_input_start(&ret->input, output->port, ret->sandbox.input,
@@ -152,6 +220,9 @@ static int start(const struct sandbox_plan *plan, struct output *output, struct 
 /* Passes on what the script has written last, and closes its streams. */
 static void finish(struct run *run)
 {
+    do {
+        output_flush(run->output);
+    } while (run->is_separate && take_turns(run));
     if (run->sandbox.output >= 0) {
         output_drain(run->output, run->sandbox.output, run->output_kind);
         close(run->sandbox.output);
@@ -160,6 +231,7 @@ static void finish(struct run *run)
         output_drain(run->output, run->sandbox.error, run->error_kind);
         close(run->sandbox.error);
     }
+    turns_end(&run->turns);
     session_input_end(&run->input);
 }
 

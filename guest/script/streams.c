@@ -9,7 +9,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "guest/script/turns.h"
+
 #define HANDED_OVER 'H'
+#define WATCHED_SIZE (256 << 10)
 
 /* Room for one descriptor, aligned as CMSG_FIRSTHDR requires it. */
 union control {
@@ -17,29 +20,41 @@ union control {
     struct cmsghdr align;
 };
 
-/* Makes a pipe. Returns 0, or -1 with errno. */
-static int make_pipe(int *ret_read, int *ret_write)
+/* Makes a pipe with FLAGS. Its mode is for a script that has changed its user and opens
+ * /dev/stdout. Returns 0, or -1 with errno. */
+static int make_pipe(int flags, mode_t mode, int *ret_read, int *ret_write)
 {
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC))
+    if (pipe2(ends, flags | O_CLOEXEC))
         return -1;
     *ret_read = ends[0];
     *ret_write = ends[1];
-    return 0;
+    return fchmod(ends[1], mode);
 }
 
-int streams_make(bool is_session, struct streams *inner, struct streams *outer)
+/* Watches what a script writes to the pipe that is read at FD, and makes room: each of its writes
+ * takes a page. Returns 0, or -1 with errno. */
+static int watch_pipe(int fd)
 {
-    /* The modes are for a script that has changed its user and opens /dev/stdout. */
-    if (make_pipe(&outer->output, &inner->output) || fchmod(inner->output, 0622))
+    return turns_watch(fd) || fcntl(fd, F_SETPIPE_SZ, WATCHED_SIZE) < 0 ? -1 : 0;
+}
+
+int streams_make(enum streams_kind kind, struct streams *inner, struct streams *outer)
+{
+    int flags = kind == STREAMS_SEPARATE ? O_DIRECT : 0;
+
+    if (make_pipe(flags, 0622, &outer->output, &inner->output))
         return -1;
-    if (!is_session)
+    if (kind == STREAMS_MERGED)
         return 0;
-    if (make_pipe(&outer->error, &inner->error) || fchmod(inner->error, 0622) ||
-        make_pipe(&inner->input, &outer->input) || fchmod(inner->input, 0644))
+    if (make_pipe(flags, 0622, &outer->error, &inner->error))
         return -1;
-    return fcntl(outer->input, F_SETFL, O_NONBLOCK);
+    if (kind == STREAMS_SEPARATE)
+        return watch_pipe(outer->output) || watch_pipe(outer->error) ? -1 : 0;
+    return make_pipe(0, 0644, &inner->input, &outer->input)
+               ? -1
+               : fcntl(outer->input, F_SETFL, O_NONBLOCK);
 }
 
 void streams_close(struct streams *streams)

@@ -6,8 +6,6 @@
 #ifndef VMBUILD_GUEST_STREAMS_H
 #define VMBUILD_GUEST_STREAMS_H
 
-#include <stdbool.h>
-
 #include "guest/lib/fault.h"
 
 /* Descriptors of one end; below 0: there is none. */
@@ -20,10 +18,15 @@ struct streams {
         -1, -1, -1                                                                                 \
     }
 
-/* Makes the pipes: one for standard output and error; of a session three, of which the outer end of
- * the input does not block. Returns 0, or -1 with errno; then those that were made are in INNER and
- * OUTER, too. */
-int streams_make(bool is_session, struct streams *inner, struct streams *outer);
+enum streams_kind {
+    STREAMS_MERGED,   /* one pipe for standard output and error */
+    STREAMS_SEPARATE, /* two, which are watched (turns.h) */
+    STREAMS_SESSION,  /* three, of which the outer end of the input does not block */
+};
+
+/* Makes the pipes. Returns 0, or -1 with errno; then those that were made are in INNER and OUTER,
+ * too. */
+int streams_make(enum streams_kind kind, struct streams *inner, struct streams *outer);
 
 void streams_close(struct streams *streams);
 

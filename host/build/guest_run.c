@@ -285,6 +285,7 @@ static struct error *launch(struct guest_run *run)
                                        .store = run->build->store,
                                        .secrets = run->build->secrets,
                                        .log = run->build->log,
+                                       .tells_streams = progress_tells_streams(),
                                        .verbose = run->build->verbose};
 
     progress_start("launch");

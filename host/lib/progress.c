@@ -24,6 +24,7 @@
 #define LINE_MAX_BYTES 8192 /* of a script's line; longer lines are shown in parts */
 #define WRITE_BYTES 65536   /* of a text that is written before it is complete */
 #define NANOSECONDS 1000000000
+#define PROGRESS_STREAMS (PROGRESS_STDERR + 1)
 
 static struct {
     pthread_mutex_t mutex;
@@ -36,11 +37,11 @@ static struct {
     uint64_t stage_total; /* 0: unknown */
     bool has_output;      /* a line of a script, in this stage */
 
-    struct buffer line; /* of a script, not complete yet */
-    uint64_t limit;     /* of what is shown of one script, bytes */
-    uint64_t shown;     /* of the current script */
-    uint64_t left_out;  /* bytes that it wrote, not noted yet */
-    bool is_exceeded;   /* the limit, by the current script */
+    struct buffer lines[PROGRESS_STREAMS]; /* of a script, not complete yet */
+    uint64_t limit;                        /* of what is shown of one script, bytes */
+    uint64_t shown;                        /* of the current script */
+    uint64_t left_out;                     /* bytes that it wrote, not noted yet */
+    bool is_exceeded;                      /* the limit, by the current script */
 
     pthread_t ticker;
     pthread_cond_t wake; /* the ticker: there is a stage, or it has to end */
@@ -195,8 +196,8 @@ static void *run_ticker(void *unused)
         else if (await_tick() && progress.stage != NULL)
             emit((struct progress_event){
                 .kind = PROGRESS_TICK,
-                .text = progress.line.data,
-                .length = progress.line.length,
+                .text = progress.lines[PROGRESS_BOTH].data,
+                .length = progress.lines[PROGRESS_BOTH].length,
                 .is_covered = renderer()->has_screen && progress_screen_is_covered(),
                 .is_lost = renderer()->has_screen && progress_screen_is_lost()});
     }
@@ -254,14 +255,27 @@ void progress_start(const char *name)
     pthread_mutex_unlock(&progress.mutex);
 }
 
+static void show_bytes(void)
+{
+    if (progress.stage != NULL && renderer()->wants_bytes)
+        emit((struct progress_event){.kind = PROGRESS_BYTES});
+}
+
 void progress_bytes(uint64_t done, uint64_t total)
 {
     pthread_mutex_lock(&progress.mutex);
     progress.stage_bytes = done;
     if (total > 0)
         progress.stage_total = total;
-    if (progress.stage != NULL && renderer()->wants_bytes)
-        emit((struct progress_event){.kind = PROGRESS_BYTES});
+    show_bytes();
+    pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_add(uint64_t bytes)
+{
+    pthread_mutex_lock(&progress.mutex);
+    progress.stage_bytes += bytes;
+    show_bytes();
     pthread_mutex_unlock(&progress.mutex);
 }
 
@@ -312,23 +326,26 @@ static bool take_from_limit(size_t length)
     return true;
 }
 
-/* Shows the script's line that was collected. */
-static void flush_line(enum progress_line kind)
+/* Shows the script's line that was collected of STREAM. */
+static void flush_line(enum progress_stream stream, enum progress_line kind)
 {
+    struct buffer *line = &progress.lines[stream];
+
     if (!progress.has_output)
         emit((struct progress_event){.kind = PROGRESS_OUTPUT_BEGIN});
     progress.has_output = true;
     struct progress_event event = {.kind = PROGRESS_OUTPUT,
-                                   .text = progress.line.data != NULL ? progress.line.data : "",
-                                   .length = progress.line.length,
-                                   .line = kind};
+                                   .text = line->data != NULL ? line->data : "",
+                                   .length = line->length,
+                                   .line = kind,
+                                   .stream = stream};
     CLEANUP(buffer_free) struct buffer out = render(&event);
 
     if (out.length > 0 && !take_from_limit(out.length))
-        progress.left_out += progress.line.length + (kind == PROGRESS_WHOLE_LINE);
+        progress.left_out += line->length + (kind == PROGRESS_WHOLE_LINE);
     else
         write_shown(&out);
-    progress.line.length = 0;
+    line->length = 0;
 }
 
 void progress_output_begin(void)
@@ -339,24 +356,31 @@ void progress_output_begin(void)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-void progress_output(const char *bytes, size_t length)
+bool progress_tells_streams(void)
+{
+    return renderer()->tells_streams;
+}
+
+void progress_output(enum progress_stream stream, const char *bytes, size_t length)
 {
     pthread_mutex_lock(&progress.mutex);
+    struct buffer *line = &progress.lines[stream];
+
     while (length > 0 && !progress.is_exceeded) {
         const char *newline = memchr(bytes, '\n', length);
         size_t step = newline != NULL ? (size_t)(newline - bytes) : length;
-        size_t room = LINE_MAX_BYTES - progress.line.length;
+        size_t room = LINE_MAX_BYTES - line->length;
         bool complete = newline != NULL && step <= room;
 
         if (step > room)
             step = room;
-        buffer_append(&progress.line, bytes, step);
+        buffer_append(line, bytes, step);
         if (complete)
             step++;
         bytes += step;
         length -= step;
-        if (complete || progress.line.length >= LINE_MAX_BYTES)
-            flush_line(complete ? PROGRESS_WHOLE_LINE : PROGRESS_PART_OF_LINE);
+        if (complete || line->length >= LINE_MAX_BYTES)
+            flush_line(stream, complete ? PROGRESS_WHOLE_LINE : PROGRESS_PART_OF_LINE);
     }
     progress.left_out += length;
     pthread_mutex_unlock(&progress.mutex);
@@ -390,8 +414,9 @@ static void __attribute__((format(printf, 1, 2))) note_even_if_quiet(const char 
 void progress_output_end(void)
 {
     pthread_mutex_lock(&progress.mutex);
-    if (progress.line.length > 0)
-        flush_line(PROGRESS_LAST_LINE);
+    for (enum progress_stream stream = PROGRESS_BOTH; stream < PROGRESS_STREAMS; stream++)
+        if (progress.lines[stream].length > 0)
+            flush_line(stream, PROGRESS_LAST_LINE);
     uint64_t left_out = progress.left_out, limit = progress.limit;
 
     progress.left_out = 0;

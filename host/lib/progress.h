@@ -50,6 +50,9 @@ void progress_start(const char *name);
  * times a second. */
 void progress_bytes(uint64_t done, uint64_t total);
 
+/* Adds BYTES to those of the current stage. */
+void progress_add(uint64_t bytes);
+
 /* The stage will have TOTAL bytes, which progress_bytes need not repeat. */
 void progress_expect(uint64_t total);
 
@@ -62,12 +65,18 @@ void progress_failed(struct error *err);
 /* Another script starts, of which as much may be shown as of the one before. */
 void progress_output_begin(void);
 
-/* Shows LENGTH bytes that a script wrote, in pieces of any size, line by line: in place of what is
- * not valid UTF-8 or could control a terminal, what `cat -v` shows of it. Beyond the limit, bytes
- * are only counted. */
-void progress_output(const char *bytes, size_t length);
+/* A script's standard output and error, told apart or not. */
+enum progress_stream { PROGRESS_BOTH, PROGRESS_STDOUT, PROGRESS_STDERR };
 
-/* Shows what is left of a last line, and notes how much was left out. */
+/* Whether the mode shows which stream a line is of. */
+bool progress_tells_streams(void);
+
+/* Shows LENGTH bytes that a script wrote to STREAM, in pieces of any size, line by line: in place
+ * of what is not valid UTF-8 or could control a terminal, what `cat -v` shows of it. Beyond the
+ * limit, bytes are only counted. */
+void progress_output(enum progress_stream stream, const char *bytes, size_t length);
+
+/* Shows what is left of last lines, and notes how much was left out. */
 void progress_output_end(void);
 
 /* One line for the user: the fallback to TCG, a socket left out, ... */

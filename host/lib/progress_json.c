@@ -114,7 +114,9 @@ static struct json *output_event(const struct events *events, const struct progr
                        PRINTABLE_CARET);
 
     set_text(object, "stage", event->stage);
-    json_set(object, "stream", json_string("both"));
+    if (event->stream != PROGRESS_BOTH)
+        json_set(object, "stream",
+                 json_string(event->stream == PROGRESS_STDERR ? "stderr" : "stdout"));
     json_set(object, "line", json_string(line));
     return object;
 }
@@ -235,7 +237,7 @@ struct progress_renderer *progress_json_new(void)
 {
     struct events *events = xcalloc(1, sizeof *events);
 
-    events->base =
-        (struct progress_renderer){.show = show, .free = json_renderer_free, .wants_bytes = true};
+    events->base = (struct progress_renderer){
+        .show = show, .free = json_renderer_free, .wants_bytes = true, .tells_streams = true};
     return &events->base;
 }

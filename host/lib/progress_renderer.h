@@ -17,6 +17,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/lib/json.h"
+#include "host/lib/progress.h"
 
 enum progress_kind {
     PROGRESS_BEGIN, /* of the program; TEXT is the command, or NULL */
@@ -68,6 +69,7 @@ struct progress_event {
     const char *text;
     size_t length;
     enum progress_line line;
+    enum progress_stream stream; /* of OUTPUT; both, unless the renderer tells them apart */
     struct progress_image image;
     struct progress_difference difference;
     const struct error *error;
@@ -81,6 +83,7 @@ struct progress_renderer {
     void (*free)(struct progress_renderer *renderer);
     double interval; /* between ticks, in seconds; 0: it needs none */
     bool wants_bytes;
+    bool tells_streams;   /* it shows which stream a line is of */
     bool has_screen;      /* it uses the terminal's size */
     bool prints_results;  /* results go to standard output, and to nothing else */
     struct buffer live;   /* what is drawn at and below the cursor, or empty; it has no line end */

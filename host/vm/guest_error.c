@@ -81,6 +81,12 @@ struct error *guest_handle_explain(struct guest_handle *handle, const char *oper
         error_free(err);
         return error_context(log_err, "%s", operation);
     }
+    if (err != NULL && handle->scripts != NULL && !script_output_is_valid(handle->scripts)) {
+        error_free(err);
+        return guest_error_with_console(
+            handle, error_new(EXIT_VM, "%s: the guest broke the protocol: its output is not valid",
+                              operation));
+    }
     return handle->engine->kind->explain(handle->engine, operation, err);
 }
 

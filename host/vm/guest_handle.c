@@ -54,7 +54,6 @@ struct error *guest_handle_new(bool verbose, struct guest_handle **ret)
 
     handle->verbose = verbose;
     pthread_mutex_init(&handle->diversion_mutex, NULL);
-    pthread_mutex_init(&handle->output_mutex, NULL);
     guest_handle_prepare();
     TRY(watchdog_new(&handle->watchdog));
     TRY(socket_folder_choose(&handle->sockets));
@@ -114,19 +113,7 @@ static bool divert_output(struct guest_handle *handle, const void *bytes, size_t
     return diverts;
 }
 
-/* The sink of the mask: shows what scripts write, and keeps it. */
-static struct error *show_masked(void *context, const void *bytes, size_t length)
-{
-    struct guest_handle *handle = context;
-
-    progress_output(bytes, length);
-    output_tail_append(&handle->tail, bytes, length);
-    if (handle->log == NULL || log_file_write(handle->log, bytes, length))
-        return NULL;
-    return error_new(EXIT_OTHER, "keep the log"); /* log_file_take_error has the cause */
-}
-
-/* The sink of the output port. If the log cannot be kept, nothing else ends the script. */
+/* The sink of the output port. If it fails, nothing else ends the script. */
 static struct error *show_output(void *context, const void *bytes, size_t length)
 {
     struct guest_handle *handle = context;
@@ -134,9 +121,7 @@ static struct error *show_output(void *context, const void *bytes, size_t length
 
     if (divert_output(handle, bytes, length, &err))
         return err;
-    pthread_mutex_lock(&handle->output_mutex);
-    err = mask_write(handle->mask, bytes, length, (struct sink){show_masked, handle});
-    pthread_mutex_unlock(&handle->output_mutex);
+    err = script_output_write(handle->scripts, bytes, length);
     if (err != NULL)
         watchdog_kill(handle->watchdog);
     return err;
@@ -144,10 +129,8 @@ static struct error *show_output(void *context, const void *bytes, size_t length
 
 void guest_handle_end_output(struct guest_handle *handle)
 {
-    pthread_mutex_lock(&handle->output_mutex);
-    if (handle->mask != NULL)
-        error_free(mask_flush(handle->mask, (struct sink){show_masked, handle}));
-    pthread_mutex_unlock(&handle->output_mutex);
+    if (handle->scripts != NULL)
+        script_output_end(handle->scripts);
 }
 
 static void on_started(void *context, pid_t pid)
@@ -268,8 +251,9 @@ struct error *guest_handle_start(struct guest_handle *handle, const struct vm_op
     handle->kills = memory.kills;
     handle->memory = options->machine.memory;
     handle->log = options->log;
-    mask_free(handle->mask);
-    handle->mask = mask_new(options->secrets);
+    script_output_free(handle->scripts);
+    handle->scripts = script_output_new(
+        &(struct script_output_plan){options->secrets, options->log, options->tells_streams});
     mask_free(handle->console_mask);
     handle->console_mask = mask_new(options->secrets);
     TRY(make_engine(handle, options, attempt));
@@ -319,8 +303,7 @@ void guest_handle_free(struct guest_handle *handle)
     watchdog_free(handle->watchdog);
     socket_folder_free(&handle->sockets);
     pthread_mutex_destroy(&handle->diversion_mutex);
-    pthread_mutex_destroy(&handle->output_mutex);
-    mask_free(handle->mask);
+    script_output_free(handle->scripts);
     mask_free(handle->console_mask);
     free(handle);
 }
@@ -344,12 +327,7 @@ void guest_handle_processes(struct strings *ret)
 
 char *guest_handle_take_tail(struct guest_handle *handle)
 {
-    pthread_mutex_lock(&handle->output_mutex);
-    char *lines = output_tail_lines(&handle->tail);
-
-    output_tail_clear(&handle->tail);
-    pthread_mutex_unlock(&handle->output_mutex);
-    return lines;
+    return script_output_take_tail(handle->scripts);
 }
 
 void guest_handle_expect(struct guest_handle *handle, uint64_t bytes)

@@ -19,8 +19,8 @@
 #include "host/vm/console.h"
 #include "host/vm/engine.h"
 #include "host/vm/guest_port.h"
-#include "host/vm/output_tail.h"
 #include "host/vm/pace.h"
+#include "host/vm/script_output.h"
 #include "host/vm/socket_folder.h"
 #include "host/vm/watchdog.h"
 
@@ -31,10 +31,8 @@ struct guest_handle {
     struct guest_port *output;
     struct guest_port *layer;
     struct console console;
-    pthread_mutex_t output_mutex; /* of the next two, held while output is shown */
-    struct output_tail tail;      /* of the scripts' output */
-    struct mask *mask;            /* over the scripts' output */
-    struct mask *console_mask;    /* over the console, to which a script can write as well */
+    struct script_output *scripts; /* what they write; NULL: none was started yet */
+    struct mask *console_mask;     /* over the console, to which a script can write as well */
     bool verbose;
     struct socket_folder sockets;
     struct pace pace;                /* of the transfer under way */

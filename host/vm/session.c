@@ -17,22 +17,16 @@
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/terminal.h"
+#include "host/vm/stream_frames.h"
 
 #define INPUT_MAX 4096 /* bytes of one frame */
 #define ESCAPE_COUNT 3
 #define ESCAPE_MS 1000
 
-/* What the guest writes: frames, cut anywhere. */
-struct frames_in {
-    unsigned char header[GUEST_STREAM_HEADER];
-    size_t header_length;
-    uint32_t kind, left;
-    struct error *err;
-};
-
 struct session {
     struct session_plan plan;
-    struct frames_in in;
+    struct stream_frames frames; /* that the guest writes */
+    struct error *err;           /* of these */
 
     /* The thread's. */
     pthread_t thread;
@@ -177,49 +171,13 @@ static void *pass_input(void *argument)
     }
 }
 
-/* Writes LENGTH bytes of the frame's content to the stream that it is for. */
-static struct error *show(const struct frames_in *in, const char *bytes, size_t length)
+/* Writes LENGTH bytes to the user's STREAM. */
+static struct error *show(void *context, enum guest_stream stream, const void *bytes, size_t length)
 {
-    if (in->kind == GUEST_STREAM_OUTPUT)
-        return file_write(bytes, length, STDOUT_FILENO, "standard output");
-    if (in->kind == GUEST_STREAM_ERROR)
-        return file_write(bytes, length, STDERR_FILENO, "standard error");
-    return error_new(EXIT_VM, "the guest's output is not valid");
-}
-
-/* Takes as much of the header as there is. Returns how many bytes that is. */
-static size_t take_header(struct frames_in *in, const char *bytes, size_t length)
-{
-    size_t taken = 0;
-    uint32_t number;
-
-    while (in->header_length < GUEST_STREAM_HEADER && taken < length)
-        in->header[in->header_length++] = (unsigned char)bytes[taken++];
-    memcpy(&number, in->header, sizeof number);
-    number = le32toh(number);
-    in->kind = number >> GUEST_STREAM_KIND_SHIFT;
-    in->left = number & ((1u << GUEST_STREAM_KIND_SHIFT) - 1);
-    return taken;
-}
-
-static struct error *take_frames(struct frames_in *in, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        bool is_header = in->header_length < GUEST_STREAM_HEADER;
-        size_t step = length < in->left ? length : in->left;
-
-        if (is_header)
-            step = take_header(in, bytes, length);
-        else
-            TRY(show(in, bytes, step));
-        bytes += step;
-        length -= step;
-        if (!is_header)
-            in->left -= (uint32_t)step;
-        if (in->header_length == GUEST_STREAM_HEADER && in->left == 0)
-            in->header_length = 0;
-    }
-    return NULL;
+    (void)context;
+    return stream == GUEST_STREAM_ERROR
+               ? file_write(bytes, length, STDERR_FILENO, "standard error")
+               : file_write(bytes, length, STDOUT_FILENO, "standard output");
 }
 
 /* The sink. If it fails, nothing else ends the guest's call. */
@@ -227,8 +185,8 @@ static struct error *take_output(void *context, const void *bytes, size_t length
 {
     struct session *session = context;
 
-    session->in.err = take_frames(&session->in, bytes, length);
-    if (session->in.err == NULL)
+    session->err = stream_frames_write(&session->frames, bytes, length);
+    if (session->err == NULL)
         return NULL;
     session->plan.end(session->plan.context);
     return error_new(EXIT_OTHER, "show the session's output"); /* session_finish has the cause */
@@ -247,7 +205,7 @@ static void session_free(struct session *session, bool is_clean)
         close(session->connection);
     if (session->wake >= 0)
         close(session->wake);
-    error_free(session->in.err);
+    error_free(session->err);
     free(session);
 }
 
@@ -274,7 +232,8 @@ struct error *session_start(const struct session_plan *plan, struct session **re
 {
     struct session *session = xcalloc(1, sizeof *session);
 
-    *session = (struct session){.plan = *plan, .connection = -1, .wake = -1};
+    *session =
+        (struct session){.plan = *plan, .frames = {.take = show}, .connection = -1, .wake = -1};
     struct error *err = start(session);
 
     if (err != NULL)
@@ -294,7 +253,7 @@ struct error *session_finish(struct session *session, struct error *err)
     if (session->was_ended)
         own = error_new(EXIT_OTHER, "the session was ended");
     else
-        own = STEAL(session->in.err);
+        own = STEAL(session->err);
     session_free(session, own == NULL && err == NULL);
     if (own == NULL)
         return err;

@@ -76,6 +76,8 @@ static struct error *start(struct vm *vm, const struct vm_options *options)
      * whatever the clock shows. */
     vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
     call_words_set_number(&own, GUEST_WORD_CLOCK, vm->clock);
+    if (options->tells_streams)
+        call_words_set_flag(&own, GUEST_WORD_STREAMS);
     return command(vm, "start the build in the VM", GUEST_VERB_START, &own,
                    GUEST_HANDLE_CALL_SECONDS, NULL);
 }

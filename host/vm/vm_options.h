@@ -22,6 +22,7 @@ struct vm_options {
     enum accelerator accelerator;   /* as requested: which one is used, a probe decides */
     const struct secrets *secrets;  /* of runAsRoot, as long as the VM runs; or NULL */
     struct log_file *log; /* that keeps the scripts' output, as long as the VM runs; or NULL */
+    bool tells_streams;   /* the scripts' standard output and error, to the user */
     bool verbose; /* messages of the kernel and of libguestfs are shown as progress details */
     uint64_t scratch_size;    /* of the scratch disk, bytes */
     const char *scratch_from; /* path of one that was used, which is copied; NULL: a new one */

@@ -40,9 +40,28 @@ screen() {
     "$TOP/tests/screen.py" "$2" "$3" "${@:4}" < "$WORK/$1"
 }
 
-# settle: standard input with durations and sizes that are the same each time.
+# settle: standard input with durations and sizes that are the same each time. A base has a size only
+# the first time.
 settle() {
-    sed -E 's/[0-9]+ min [0-9]+ s|[0-9.]+ s\b/N s/; s/[0-9.]+ [kMG]B/N B/; s/^(x: built in N s) .*/\1/'
+    sed -E 's/[0-9]+ min [0-9]+ s|[0-9.]+ s\b/N s/; s/[0-9.]+ [kMG]B/N B/; s/^(x: built in N s) .*/\1/
+        s/^(.*base.* N s),?  ?N B$/\1/'
+}
+
+cat > "$WORK/validate.py" << 'END'
+import json, jsonschema, sys
+with open(sys.argv[1]) as file:
+    schema = json.load(file)
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+for line in sys.stdin:
+    for error in validator.iter_errors(json.loads(line)):
+        print(line, error.message)
+END
+# valid NAME: standard error has events, as the schema has them, and the first is a start.
+valid() {
+    is "$1: events as the schema has them" \
+        "$(/usr/bin/python3 "$WORK/validate.py" "$TOP/host/manual/events.schema.json" < "$WORK/err" 2>&1)" ""
+    ok "$1: it begins with a start" jq -es '.[0] | .event == "start" and .version == 1' "$WORK/err"
 }
 
 # --- A terminal
@@ -171,22 +190,6 @@ is "--quiet: an image on standard output" "$(tar -tf "$WORK/out" manifest.json)"
 
 # --- Events
 
-cat > "$WORK/validate.py" << 'END'
-import json, jsonschema, sys
-with open(sys.argv[1]) as file:
-    schema = json.load(file)
-jsonschema.Draft202012Validator.check_schema(schema)
-validator = jsonschema.Draft202012Validator(schema)
-for line in sys.stdin:
-    for error in validator.iter_errors(json.loads(line)):
-        print(line, error.message)
-END
-# valid NAME: standard error has events, as the schema has them, and the first is a start.
-valid() {
-    is "$1: events as the schema has them" \
-        "$(/usr/bin/python3 "$WORK/validate.py" "$TOP/host/manual/events.schema.json" < "$WORK/err" 2>&1)" ""
-    ok "$1: it begins with a start" jq -es '.[0] | .event == "start" and .version == 1' "$WORK/err"
-}
 is "the schema refuses what it does not know" "$(
     echo '{"event":"note","time":"2026-01-01T00:00:00.000000Z","text":"x","more":1}' |
         /usr/bin/python3 "$WORK/validate.py" "$TOP/host/manual/events.schema.json" | grep -c Unevaluated)" 1
@@ -200,7 +203,7 @@ is "events of a build: the digests" \
     echo "sha256:$(skopeo inspect --config --raw "oci:$WORK/good.oci" | sha256sum | cut -c 1-64)"
     skopeo inspect --config --raw "oci:$WORK/good.oci" | jq -r '.rootfs.diff_ids[-1]')"
 is "events of a build: the output's stage and stream" \
-    "$(jq -r 'select(.event == "output") | .stage + " " + .stream' "$WORK/err" | sort -u)" "runAsRoot both"
+    "$(jq -r 'select(.event == "output") | .stage + " " + .stream' "$WORK/err" | sort -u)" "runAsRoot stdout"
 run --spec bad.json -o bad.tar --progress json
 exits 5 "events of a failure"
 valid "events of a failure"
@@ -212,6 +215,44 @@ is "events of a script that was killed: the signal" "$(jq -cs '.[-1] | [.stage, 
 valid "events of a script that was killed"
 run --nonsense --progress json
 valid "events of a wrong option"
+
+# --- Two streams
+
+script_spec streams "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, cpus: 2}')" << 'END'
+#!/bin/bash
+i=1
+while [ $i -le 2000 ]; do echo "$i"; echo "$i" >&2; i=$((i + 1)); done
+printf 'one '; echo error >&2; echo line
+test -t 1 || test -t 2 || echo 'no terminal'
+sh -c 'echo anew > /dev/stderr'
+echo secret-token; printf 'secret-' >&2; echo token >&2
+set -x
+true
+seq 100000 > /dev/null; head -c 300000 /dev/zero | tr '\0' x; echo
+exit 3
+END
+printf secret-token > "$WORK/token"
+run --spec streams.json -o x.tar --secret id=t,src="$WORK/token" --log streams.log --progress json
+exits 5 "two streams"
+valid "two streams"
+jq -r 'select(.event == "output" and .stage == "runAsRoot") | .stream + " " + .line' "$WORK/err" > "$WORK/lines"
+is "two streams: the order of 4000 lines" "$(head -n 4000 "$WORK/lines")" \
+    "$(for ((i = 1; i <= 2000; i++)); do echo "stdout $i"; echo "stderr $i"; done)"
+is "two streams: lines stay whole, and what scripts see" "$(sed -n '4001,4008p' "$WORK/lines")" \
+    "stderr error
+stdout one line
+stdout no terminal
+stderr anew
+stdout ***
+stderr ***
+stderr + true
+stderr + seq 100000"
+is "two streams: large writes" "$(grep -o '^stdout x*$' "$WORK/lines" | cut -d ' ' -f 2 | tr -d '\n' | wc -c)" 300000
+is "two streams: the log has both" "$(grep -c '^[0-9][0-9]*$' "$WORK/streams.log")" 4000
+is "two streams: the error has the last lines of both" \
+    "$(jq -rs '.[-1].details' "$WORK/err" | grep -cE '^  (x{100}|\+ exit 3$)')" 2
+
+# --- Events of images
 
 start_registry plain
 make_layout "$WORK/oci" > /dev/null

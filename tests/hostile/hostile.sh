@@ -34,7 +34,10 @@ is_chosen_lie() {
 # start_lie NAME TIMEOUT: starts a build whose guest tells it, in $WORK/NAME; sets LIE_PID. The guest
 # finds its name in a second archive behind that of its initramfs.
 start_lie() {
-    local folder=$WORK/$1
+    local folder=$WORK/$1 progress=auto
+    case $1 in
+    streams-*) progress=json ;; # in which a script has two
+    esac
     mkdir -p "$folder/appliance"
     printf %s "$1" > "$folder/lie"
     cp "$(dirname "$VMBUILD")/../lib/vmbuild/vmlinuz.x86_64" "$folder/appliance/"
@@ -48,6 +51,7 @@ start_lie() {
     # shellcheck disable=SC2034 # for lib.sh
     USER_ENV=(VMBUILD_APPLIANCE="$folder/appliance")
     become_user "$VMBUILD" --spec "$1/job.json" --output "$1/out.tar" --compression none --no-cache --log-limit 1 \
+        --progress "$progress" \
         > "$folder/out" 2> "$folder/err" < /dev/null &
     LIE_PID=$!
 }

@@ -412,6 +412,7 @@ static void play_layer_early(struct liar *liar, struct wire_call *call)
 #define LAYER .parts = {{ENTRY, "made"}, {ZEROS, .size = 1024}}
 #define INVALID "the guest's reply is not valid"
 #define BROKEN "the guest broke the protocol"
+#define BROKEN_OUTPUT BROKEN ": its output is not valid"
 
 const struct lie protocol_lies[] = {
     /* The machine. */
@@ -528,6 +529,12 @@ const struct lie protocol_lies[] = {
         .number = 20u << 20),
     LIE("output-more-than-reported", AT_HOOK, 0, "", play_more_output, .number = 1u << 20),
     LIE("output-after-the-reply", AT_HOOK, 0, "late", play_late_output),
+    LIE("streams-of-a-guest-that-tells-none-apart", AT_HOOK, 4, BROKEN_OUTPUT, play_output,
+        .text = "many\n", .number = 1),
+    LIE("streams-of-another-kind", AT_HOOK, 4, BROKEN_OUTPUT, play_output, .text = "\1\1\1\7many",
+        .number = 1000),
+    LIE("streams-cut", AT_HOOK, 0, "\"stderr\",\"line\":\"cut\"", play_output,
+        .text = "\377\377\377\6cut", .number = 1),
     LIE("output-without-end", AT_HOOK, 8, "longer than its limit", play_endless_output,
         .timeout = 2),
 

@@ -43,9 +43,9 @@ static void test_plain(void **state)
     progress_setup(PROGRESS_AUTO, 0);
     start_capture();
     progress_start("launch");
-    progress_output("one\ntw", 6);
-    progress_output("o\n", 2);
-    progress_output("rest", 4);
+    progress_output(PROGRESS_BOTH, "one\ntw", 6);
+    progress_output(PROGRESS_BOTH, "o\n", 2);
+    progress_output(PROGRESS_BOTH, "rest", 4);
     progress_output_end();
     progress_note("note %d", 1);
     progress_detail("hidden");
@@ -70,7 +70,7 @@ static void test_quiet_shows_errors(void **state)
     start_capture();
     progress_start("launch");
     progress_note("note");
-    progress_output("x\n", 2);
+    progress_output(PROGRESS_BOTH, "x\n", 2);
     err = error_detail(error_advise(err, "try again"), "a\nb\033c\n");
     progress_error(err);
     assert_string_equal(end_capture(),
@@ -130,18 +130,52 @@ static void test_json_is_valid_whatever_a_script_writes(void **state)
     progress_begin("build");
     progress_start("runAsRoot");
     progress_bytes(10, 20);
-    progress_output("bad \xff\x01 good \xc3\xa9\n", 15);
+    progress_output(PROGRESS_STDOUT, "bad \xff\x01 good \xc3\xa9\n", 15);
     char *line = last_member(end_capture(), "line");
 
     assert_string_equal(line, "bad M-^?^A good \xc3\xa9");
     free(line);
     progress_setup_output(PROGRESS_NO_LIMIT, true);
     start_capture();
-    progress_output("raw \033[1m\xff\0\n", 11);
+    progress_output(PROGRESS_STDERR, "raw \033[1m\xff\0\n", 11);
     line = last_member(end_capture(), "line");
     assert_string_equal(line, "raw \033[1mM-^?^@");
     free(line);
     progress_setup_output(PROGRESS_NO_LIMIT, false);
+}
+
+/* Lines of two streams do not get into one another, and come in the order of their ends. */
+static void test_streams_are_told_apart(void **state)
+{
+    (void)state;
+    progress_setup(PROGRESS_JSON, 0);
+    assert_true(progress_tells_streams());
+    start_capture();
+    progress_output(PROGRESS_STDOUT, "one ", 4);
+    progress_output(PROGRESS_STDERR, "error\n", 6);
+    char *stream = last_member(end_capture(), "stream");
+
+    assert_string_equal(stream, "stderr");
+    free(stream);
+    start_capture();
+    progress_output(PROGRESS_STDOUT, "line\n", 5);
+    const char *text = end_capture();
+
+    stream = last_member(text, "stream");
+    char *line = last_member(text, "line");
+
+    assert_string_equal(stream, "stdout");
+    assert_string_equal(line, "one line");
+    free(stream);
+    free(line);
+    start_capture();
+    progress_output(PROGRESS_STDERR, "last", 4);
+    progress_output_end();
+    line = last_member(end_capture(), "line");
+    assert_string_equal(line, "last");
+    free(line);
+    progress_setup(PROGRESS_PLAIN, 0);
+    assert_false(progress_tells_streams());
 }
 
 /* A terminal or a file sees what `cat -v` would show, unless the user wants all. */
@@ -153,11 +187,11 @@ static void test_output_is_harmless(void **state)
     (void)state;
     progress_setup(PROGRESS_PLAIN, 0);
     start_capture();
-    progress_output(odd, sizeof odd - 1);
+    progress_output(PROGRESS_BOTH, odd, sizeof odd - 1);
     assert_string_equal(end_capture(), "^[]0;title^G ^[[31mred\nback^Hspace^M50%\n");
     progress_setup_output(PROGRESS_NO_LIMIT, true);
     start_capture();
-    progress_output(raw, sizeof raw - 1);
+    progress_output(PROGRESS_BOTH, raw, sizeof raw - 1);
     progress_output_end();
     assert_string_equal(end_capture(), "\033[31mred\r\n\n\xff\n");
     progress_setup_output(PROGRESS_NO_LIMIT, false);
@@ -171,13 +205,13 @@ static void test_output_is_limited(void **state)
     progress_setup_output(8, false);
     start_capture();
     progress_output_begin();
-    progress_output("one\ntwo\nthree\nfour", 18);
-    progress_output("\n", 1);
+    progress_output(PROGRESS_BOTH, "one\ntwo\nthree\nfour", 18);
+    progress_output(PROGRESS_BOTH, "\n", 1);
     progress_output_end();
     progress_output_end();
     progress_output_begin();
-    progress_output("\001\001\001\n", 4); /* as it is shown, 7 bytes */
-    progress_output("\n\n\n", 3);
+    progress_output(PROGRESS_BOTH, "\001\001\001\n", 4); /* as it is shown, 7 bytes */
+    progress_output(PROGRESS_BOTH, "\n\n\n", 3);
     progress_output_end();
     assert_string_equal(end_capture(),
                         "one\ntwo\nvmbuild: left out 11 bytes of the script's output, of which at "
@@ -196,7 +230,7 @@ static void test_events_are_limited(void **state)
     start_capture();
     progress_output_begin();
     for (int i = 0; i < 1000; i++)
-        progress_output("\n", 1);
+        progress_output(PROGRESS_BOTH, "\n", 1);
     progress_output_end();
     const char *text = end_capture();
 
@@ -236,7 +270,7 @@ static void test_long_lines_are_shown_in_parts(void **state)
     memset(line, 'a', 20000);
     progress_setup(PROGRESS_PLAIN, 0);
     start_capture();
-    progress_output(line, 20000);
+    progress_output(PROGRESS_BOTH, line, 20000);
     progress_output_end();
     const char *text = end_capture();
     size_t letters = 0;
@@ -255,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_notes_are_harmless),
         cmocka_unit_test(test_a_message_is_one_line),
         cmocka_unit_test(test_json_is_valid_whatever_a_script_writes),
+        cmocka_unit_test(test_streams_are_told_apart),
         cmocka_unit_test(test_long_lines_are_shown_in_parts),
         cmocka_unit_test(test_output_is_harmless),
         cmocka_unit_test(test_output_is_limited),
