@@ -24,17 +24,13 @@
 struct target {
     const char *name; /* for errors */
     int fd;
-    uint64_t written;
 };
 
 static struct error *write_bytes(void *context, const void *bytes, size_t length)
 {
-    struct target *target = context;
+    const struct target *target = context;
 
-    TRY(file_write_sparse(bytes, length, target->fd, target->name));
-    target->written += length;
-    progress_bytes(target->written, 0);
-    return NULL;
+    return file_write_sparse(bytes, length, target->fd, target->name);
 }
 
 static struct error *compress_bytes(void *context, const void *bytes, size_t length)

@@ -8,6 +8,7 @@
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
 #include "host/lib/temporary.h"
 #include "host/tar/compression.h"
 #include "host/tar/tar_reader.h"
@@ -70,6 +71,7 @@ static struct error *keep_data(const struct image_archive *archive, struct tar_r
 
 static struct error *write_intake(void *context, const void *bytes, size_t length)
 {
+    progress_add(length);
     return layer_intake_write(context, bytes, length);
 }
 
@@ -144,6 +146,16 @@ static struct error *add_entry(struct image_archive *archive, struct tar_reader 
     return archive->seekable ? NULL : read_once(archive, reader, member);
 }
 
+/* What is taken of the members is shown as of all of them. */
+static void expect_members(const struct image_archive *archive)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; i < archive->count; i++)
+        size += archive->members[i].size;
+    progress_expect(size);
+}
+
 static struct error *scan(struct image_archive *archive)
 {
     CLEANUP(tar_reader_freep) struct tar_reader *reader = NULL;
@@ -161,6 +173,8 @@ static struct error *scan(struct image_archive *archive)
                              MEMBERS_MAX);
         TRY(add_entry(archive, reader, entry));
     }
+    if (archive->seekable)
+        expect_members(archive);
     archive_index_sort(archive->index);
     return NULL;
 }

@@ -15,6 +15,7 @@
 #include "host/lib/file_identity.h"
 #include "host/lib/json.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
 #include "host/store/store_record.h"
 #include "host/tar/compression.h"
 
@@ -156,6 +157,7 @@ static struct error *take_in(const struct image_folder *folder, int fd, const ch
         TRY(read_piece(folder, fd, name, piece, READ_PIECE, &length));
         if (length == 0)
             break;
+        progress_add(length);
         TRY(layer_intake_write(intake, piece, length));
     }
     return layer_intake_finish(STEAL(intake), ret);

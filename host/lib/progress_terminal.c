@@ -26,6 +26,7 @@
 #define NAME_WIDTH 13
 #define BAR_MIN 10
 #define BAR_MAX 40
+#define BAR_PARTS 5       /* one in so many columns is full, of a total that is not known */
 #define RATE_INTERVAL 0.5 /* seconds between two measurements of the rate */
 #define RATE_WEIGHT 0.3   /* of the latest one */
 
@@ -214,22 +215,56 @@ static void measure_rate(struct terminal *terminal, const struct progress_event 
     terminal->rate_bytes = event->bytes;
 }
 
+/* The rate, or until it is measured the average, in bytes per second. */
+static double rate_of(const struct terminal *terminal, const struct progress_event *event)
+{
+    if (event->seconds >= RATE_INTERVAL || event->seconds <= 0)
+        return terminal->rate;
+    return (double)event->bytes / event->seconds;
+}
+
+/* Which part of a bar of SIZE columns is full: from the left if the total is known, else some of it,
+ * which goes to and fro. */
+static void fill_bar(const struct progress_event *event, size_t size, size_t *ret_start,
+                     size_t *ret_end)
+{
+    if (event->total > 0) {
+        uint64_t done = event->bytes < event->total ? event->bytes : event->total;
+
+        *ret_start = 0;
+        *ret_end = (size_t)((double)done / (double)event->total * (double)size);
+        return;
+    }
+    size_t part = size / BAR_PARTS, way = size - part;
+    size_t step = (size_t)(event->seconds / INTERVAL) % (2 * way);
+
+    *ret_start = step < way ? step : 2 * way - step;
+    *ret_end = *ret_start + part;
+}
+
+static void append_cells(const struct terminal *terminal, bool full, size_t count,
+                         struct buffer *out)
+{
+    if (count == 0)
+        return;
+    set_colour(terminal, full ? CYAN : DIM, out);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(out, "%s", full ? mark(terminal, "━", "#") : mark(terminal, "─", "-"));
+}
+
 static void append_bar(const struct terminal *terminal, const struct progress_event *event,
                        size_t columns, struct buffer *out)
 {
-    uint64_t done = event->bytes < event->total ? event->bytes : event->total;
     size_t size = columns < BAR_MAX ? columns : BAR_MAX;
-    size_t full = (size_t)((double)done / (double)event->total * (double)size);
+    size_t start, end;
 
     if (columns < BAR_MIN)
         return;
+    fill_bar(event, size, &start, &end);
     buffer_printf(out, "  ");
-    set_colour(terminal, CYAN, out);
-    for (size_t i = 0; i < full; i++)
-        buffer_printf(out, "%s", mark(terminal, "━", "#"));
-    set_colour(terminal, DIM, out);
-    for (size_t i = full; i < size; i++)
-        buffer_printf(out, "%s", mark(terminal, "─", "-"));
+    append_cells(terminal, false, start, out);
+    append_cells(terminal, true, end - start, out);
+    append_cells(terminal, false, size - end, out);
     set_colour(terminal, PLAIN_TEXT, out);
 }
 
@@ -245,7 +280,7 @@ static void append_stage(const struct terminal *terminal, const struct progress_
     if (event->bytes > 0) {
         buffer_printf(&amount, "  ");
         progress_text_bytes(&amount, event->bytes, event->total);
-        buffer_printf(&amount, "  %.1f MB/s", terminal->rate / 1e6);
+        buffer_printf(&amount, "  %.1f MB/s", rate_of(terminal, event) / 1e6);
     }
     size_t room = columns > 2 ? columns - 2 : 0; /* without the mark and the last column */
     size_t used = name.length + amount.length + 2;
@@ -254,7 +289,7 @@ static void append_stage(const struct terminal *terminal, const struct progress_
     buffer_printf(out, "%s", mark(terminal, "▸", ">"));
     set_colour(terminal, PLAIN_TEXT, out);
     room -= text_width_fit(&terminal->width, name.data, name.length, room, out);
-    if (event->total > 0 && event->bytes > 0 && used < columns - 2)
+    if (event->bytes > 0 && used < columns - 2)
         append_bar(terminal, event, columns - 2 - used, out);
     if (amount.length > 0)
         text_width_fit(&terminal->width, amount.data, amount.length, room, out);

@@ -8,6 +8,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/progress.h"
 #include "host/tar/archive_cleanup.h"
 #include "host/tar/pax_writer.h"
 #include "host/tar/tar_reader.h"
@@ -16,11 +17,14 @@
 #include "host/tree/path_tree.h"
 
 #define IMPLIED_MODE 0755 /* of directories for which no layer has an entry */
-#define NEARBY 8          /* headers that are cheaper to skip than to reopen the layer */
+#define TAR_BLOCK 512
+#define NEARBY 8 /* headers that are cheaper to skip than to reopen the layer */
 
 struct export
 {
     const struct image *image;
+    struct sink sink;
+    uint64_t written;
     int fds[IMAGE_LAYERS_MAX];
     struct tar_reader *readers[IMAGE_LAYERS_MAX]; /* each where its layer's last entry was read */
     struct pax_writer *writer;
@@ -151,12 +155,39 @@ static struct error *write_node(void *context, struct path_node *node, const cha
     return layer_context(export, inode->layer, write_inode(export, inode, path));
 }
 
-static struct error *write_all(struct export *export, struct sink sink)
+/* merged_visit: adds the bytes that the path takes, without the rare extended header. */
+static struct error *add_size(void *context, struct path_node *node, const char *path)
+{
+    uint64_t *total = context;
+    const struct merged_inode *inode = node->data;
+
+    (void)path;
+    *total += TAR_BLOCK;
+    if (inode != NULL) /* whose data only one of its paths takes */
+        *total += (inode->size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK / inode->paths;
+    return NULL;
+}
+
+/* sink_write: passes on what is written, and shows how much that is. */
+static struct error *count(void *context, const void *bytes, size_t length)
+{
+    struct export *export = context;
+
+    TRY(export->sink.write(export->sink.context, bytes, length));
+    export->written += length;
+    progress_bytes(export->written, 0);
+    return NULL;
+}
+
+static struct error *write_all(struct export *export)
 {
     CLEANUP(merged_tree_freep) struct merged_tree *tree = NULL;
+    uint64_t total = 0;
 
     TRY(image_merge(export->image, &tree));
-    TRY(pax_writer_new(PAX_FULL, sink, &export->writer));
+    TRY(merged_tree_each(tree, add_size, &total));
+    progress_expect(total);
+    TRY(pax_writer_new(PAX_FULL, (struct sink){count, export}, &export->writer));
     TRY(merged_tree_each(tree, write_node, export));
     if (archive_write_close(pax_writer_archive(export->writer)) < ARCHIVE_WARN)
         return pax_writer_error(export->writer, "write", "the end of the archive");
@@ -165,11 +196,11 @@ static struct error *write_all(struct export *export, struct sink sink)
 
 struct error *export_write(const struct image *image, struct sink sink)
 {
-    struct export export = {.image = image};
+    struct export export = {.image = image, .sink = sink};
 
     for (size_t i = 0; i < image->layer_count; i++)
         export.fds[i] = -1;
-    struct error *err = write_all(&export, sink);
+    struct error *err = write_all(&export);
 
     pax_writer_free(export.writer);
     for (size_t i = 0; i < image->layer_count; i++) {

@@ -19,8 +19,9 @@
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
 
-/* Writes IMAGE, all of whose layers have their tar_path, into SINK. Errors: EXIT_INPUT (a layer is
- * not a valid tar, or has paths outside the root), and those of SINK. */
+/* Writes IMAGE, all of whose layers have their tar_path, into SINK, and shows its bytes as those of
+ * the current stage. Errors: EXIT_INPUT (a layer is not a valid tar, or has paths outside the
+ * root), and those of SINK. */
 [[nodiscard]] struct error *export_write(const struct image *image, struct sink sink);
 
 #endif

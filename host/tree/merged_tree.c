@@ -323,6 +323,7 @@ static struct error *find_inode(struct walk *walk, uint64_t offset, struct archi
     *ret = xcalloc(1, sizeof **ret);
     (*ret)->layer = walk->layer;
     (*ret)->offset = offset;
+    (*ret)->size = (uint64_t)archive_entry_size(entry);
     (*ret)->symlink = symlink != NULL ? xstrdup(symlink) : NULL;
     return NULL;
 }

@@ -35,6 +35,7 @@ struct merged_tree;
 struct merged_inode {
     size_t layer;
     uint64_t offset; /* of the entry's header in the layer's tar */
+    uint64_t size;   /* of its data */
     size_t paths;
     char *symlink; /* the target of a symlink, else NULL */
     char *first;   /* for the visitor: the path where it was first met; freed with the inode */

@@ -212,6 +212,25 @@ static void test_a_bar(void **state)
                         "\r\033[J* launch        2.0 s  6.0 MB\n");
 }
 
+/* Without a total, a part of the bar goes to and fro. */
+static void test_a_bar_without_a_total(void **state)
+{
+    (void)state;
+    start("C", false);
+    screen.columns = 60;
+    shown(PROGRESS_STAGE_START, NULL);
+    pass(0.25);
+    screen.bytes = 1000000;
+    assert_string_equal(shown(PROGRESS_TICK, NULL),
+                        "\r> launch        0 s  --####--------------  1.0 MB  4.0 MB/s\033[J\r");
+    pass(0.9);
+    assert_string_equal(shown(PROGRESS_TICK, NULL),
+                        "\r> launch        1 s  -----------####-----  1.0 MB  0.9 MB/s\033[J\r");
+    pass(0.9);
+    assert_string_equal(shown(PROGRESS_TICK, NULL),
+                        "\r> launch        2 s  ------------####----  1.0 MB  0.6 MB/s\033[J\r");
+}
+
 /* Nothing is drawn while the shell has the terminal, and nothing is erased that is the shell's. */
 static void test_covered(void **state)
 {
@@ -275,6 +294,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_failure_counts_what_is_too_much, end),
         cmocka_unit_test_teardown(test_notes, end),
         cmocka_unit_test_teardown(test_a_bar, end),
+        cmocka_unit_test_teardown(test_a_bar_without_a_total, end),
         cmocka_unit_test_teardown(test_covered, end),
         cmocka_unit_test_teardown(test_raw_output_is_shown_as_it_comes, end),
         cmocka_unit_test_teardown(test_colours, end),
