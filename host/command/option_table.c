@@ -495,8 +495,9 @@ const struct option_row option_table[] = {
      MEMBER(cache_dir),
      .argument = {"DIR", ARGUMENT_DIRECTORY, NULL},
      .summary = "the cache (default: $XDG_CACHE_HOME/vmbuild)",
-     .text = "The directory of the cache. It is created if it does not exist. See FILES for the "
-             "default."},
+     .text =
+         "The directory of the cache. It is created if it does not exist. One that has files, but "
+         "is not a cache, is refused. See FILES for the default."},
     {.name = "rebuild",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_CACHE,

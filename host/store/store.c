@@ -15,6 +15,7 @@
 #include "host/store/store_facts.h"
 #include "host/store/store_file.h"
 #include "host/store/store_session.h"
+#include "host/store/store_tag.h"
 
 #define ENTRY_MODE 0444
 
@@ -54,18 +55,6 @@ struct error *store_locate(const char *dir, char **ret)
                                                   "names a directory for it"),
                             "%s", advice);
     return NULL;
-}
-
-/* Makes backup programs skip the store (bford.info/cachedir). */
-static void write_cachedir_tag(const char *folder)
-{
-    static const char text[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
-                               "# This directory is the cache of vmbuild.\n";
-    CLEANUP(freep) char *path = xasprintf("%s/CACHEDIR.TAG", folder);
-    CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd >= 0 && write(fd, text, sizeof text - 1) != (ssize_t)(sizeof text - 1))
-        unlink(path);
 }
 
 static struct error *read_limit(uint64_t *ret)
@@ -132,13 +121,11 @@ static struct error *make_below(const char *folder, const char *name)
 /* Makes what is missing in STORE's folder, and starts the session. */
 static struct error *start_session(struct store *store)
 {
-    static const char *const folders[] = {"facts", "lock", "sessions"};
-
+    TRY(store_tag_folder(store->folder));
     for (size_t i = 0; i < sizeof store_places / sizeof *store_places; i++)
         TRY(make_below(store->folder, store_places[i].folder));
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        TRY(make_below(store->folder, folders[i]));
-    write_cachedir_tag(store->folder);
+    for (size_t i = 0; i < STORE_FOLDERS; i++)
+        TRY(make_below(store->folder, store_folders[i]));
     return store_session_start(store->folder, store->throw_away, &store->session);
 }
 

@@ -17,6 +17,8 @@ const struct store_place store_places[] = {
     [STORE_KINDS] = {"records", 2},
 };
 
+const char *const store_folders[STORE_FOLDERS] = {"facts", "lock", "sessions"};
+
 bool store_file_remove(const char *path)
 {
     struct stat status;

@@ -26,6 +26,10 @@ struct store_place {
 /* By kind of entry; the last place is that of records. */
 extern const struct store_place store_places[STORE_KINDS + 1];
 
+/* The store's other directories, with what it knows of entries. */
+#define STORE_FOLDERS 3
+extern const char *const store_folders[STORE_FOLDERS];
+
 /* Removes PATH, with all in it if it is a directory, which no entry is. Returns whether it is gone.
  */
 bool store_file_remove(const char *path);

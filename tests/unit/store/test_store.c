@@ -227,6 +227,15 @@ static void test_store_that_cannot_be_replaced_stays(void **state)
     unsetenv("TMPDIR");
 }
 
+/* The directory itself becomes a store in the tests that follow. */
+static int empty_folder(void **state)
+{
+    CLEANUP(freep) char *command = xasprintf("rm -r '%s/broken'", folder);
+
+    (void)state;
+    return system(command);
+}
+
 static void test_default_store_that_is_not_safe_is_refused(void **state)
 {
     CLEANUP(freep) char *path = xasprintf("%s/shared/vmbuild", folder);
@@ -244,6 +253,49 @@ static void test_default_store_that_is_not_safe_is_refused(void **state)
     assert_non_null(strstr(err->message, "everyone"));
     error_free(err);
     unsetenv("XDG_CACHE_HOME");
+}
+
+/* Runs COMMAND in the directory FOLDER/NAME, which it makes, and expects that a store opens there or
+ * not. */
+static void expect_store_in(const char *name, const char *command, bool opens)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+    char *line = xasprintf("mkdir '%s' && cd '%s' && %s", path, path, command);
+    struct store *store = NULL;
+
+    assert_int_equal(system(line), 0);
+    struct error *err = store_open(path, false, &store);
+
+    assert_int_equal(err == NULL, opens);
+    if (err != NULL)
+        assert_non_null(strstr(err->message, "CACHEDIR.TAG"));
+    error_free(err);
+    store_free(store);
+    free(line);
+    free(path);
+}
+
+/* Nothing of a directory that is not a cache's is deleted: it does not become one. */
+static void test_directories_of_others_are_refused(void **state)
+{
+    (void)state;
+    expect_store_in("empty", ":", true);
+    expect_store_in("volume", "mkdir lost+found", true);
+    expect_store_in("kept", "mkdir -p blobs/sha256 disks facts", true);
+    expect_store_in("link", "ln -s / blobs", false);
+    expect_store_in("half", ": > CACHEDIR.TAG && mkdir blobs", true);
+    expect_store_in("project", "echo mine > lock && echo mine > .hidden", false);
+    expect_store_in("hidden", ": > .hidden", false);
+    expect_store_in("other",
+                    "echo 'Signature: 8a477f597d28d172789f06886806bc55' > CACHEDIR.TAG && "
+                    "mkdir blobs && echo mine > blobs/sha256",
+                    false);
+    char *check = xasprintf("cd '%s' && grep -q mine project/lock project/.hidden "
+                            "other/blobs/sha256 && [ $(ls project | wc -l) = 1 ]",
+                            folder);
+
+    assert_int_equal(system(check), 0);
+    free(check);
 }
 
 static void test_throw_away_store_leaves_nothing(void **state)
@@ -266,7 +318,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         /* First: it must have no place for temporaries, and the others make one for good. */
-        cmocka_unit_test(test_store_that_cannot_be_replaced_stays),
+        cmocka_unit_test_setup_teardown(test_store_that_cannot_be_replaced_stays, NULL,
+                                        empty_folder),
         cmocka_unit_test(test_entry_is_found_again),
         cmocka_unit_test(test_lock_is_exclusive_and_survives_pruning),
         cmocka_unit_test(test_directories_in_place_of_files),
@@ -275,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_unusable_folders_are_refused),
         cmocka_unit_test(test_default_store_that_cannot_be_is_done_without),
         cmocka_unit_test(test_default_store_that_is_not_safe_is_refused),
+        cmocka_unit_test(test_directories_of_others_are_refused),
         cmocka_unit_test(test_throw_away_store_leaves_nothing),
     };
 
