@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Measures vmbuild against its goals, and next to its peers in the same run.
 
-usage: bench.py [-n RUNS] [ROW...]     run by `make bench`; as root if the peers need it
+usage: bench.py [-n RUNS] [--record FILE] [ROW...]     run by `make bench`; as root if the peers
+                                                       need it
 
 Each row is a goal: medians of RUNS (at least 5), vmbuild and peer in turn, and the ratio of the
 medians. vmbuild runs as an unprivileged user, peers as the user who runs this. A missing peer
-is reported, and so is a missed goal; neither fails the run.
+is reported, and so is a missed goal; neither fails the run. --record keeps the rows in FILE, in
+place of those of the same names (speed.py makes README's table of them).
 """
 
 import argparse
@@ -120,14 +122,31 @@ class Bench:
             self.seconds(command)
 
     def row(self, goal, what, own, peer, other, limit):
-        """Prints a row: OWN and OTHER in seconds, LIMIT on their ratio."""
+        """Prints and keeps a row: OWN and OTHER in seconds, LIMIT on their ratio."""
         ratio = own / other
+        self.rows.append({"what": what, "peer": peer, "seconds": round(own, 3),
+                          "peer_seconds": round(other, 3)})
         verdict = "" if limit is None else (f"goal {limit:g}: " + ("met" if ratio <= limit else "MISSED"))
-        print(f"{goal:4} {what:42} {own:8.3f}   {peer:38} {other:8.3f}   {ratio:6.2f}   {verdict}",
+        print(f"{goal:4} {what:46} {own:8.3f}   {peer:42} {other:8.3f}   {ratio:6.2f}   {verdict}",
               flush=True)
 
+    def record(self, path):
+        """Puts the rows into the record PATH, where others may be."""
+        try:
+            with open(path, encoding="utf-8") as file:
+                kept = json.load(file)["rows"]
+        except FileNotFoundError:
+            kept = []
+        rows = {(row["what"], row["peer"]): row for row in kept + self.rows}
+        machine = f"{processor()} ({os.cpu_count()} processors, Linux {platform.release().split('-')[0]}, "
+        record = {"machine": machine + f"accelerator: {self.accelerator().split(':')[0]})",
+                  "runs": self.runs, "rows": list(rows.values())}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+
     def value(self, goal, what, value, unit, met):
-        print(f"{goal:4} {what:42} {value:8.3f} {unit:10} goal " + ("met" if met else "MISSED"),
+        print(f"{goal:4} {what:46} {value:8.3f} {unit:10} goal " + ("met" if met else "MISSED"),
               flush=True)
 
     def forget_outputs(self):
@@ -187,10 +206,10 @@ class Bench:
         packed = self.vmbuild("--spec", spec, "-o", self.path("o.tar.gz"))
         self.warm(plain)
         for command, peer, words, limit in (
-                (plain, "docker build + save", lambda: self.docker_build("> /dev/null"), 0.4),
-                (plain, "buildah bud (chroot) + push", self.buildah_build, 0.8),
-                (packed, "docker build + save | gzip", lambda: self.docker_build("| gzip > /dev/null"), 0.3)):
-            what = "no-op step, cached base" + (", gzip" if command is packed else "")
+                (plain, "`docker build` and `docker save`", lambda: self.docker_build("> /dev/null"), 0.4),
+                (plain, "`buildah bud --isolation chroot` and `push`", self.buildah_build, 0.8),
+                (packed, "`docker build` and `docker save \\| gzip`", lambda: self.docker_build("| gzip > /dev/null"), 0.3)):
+            what = "a step that does nothing" + (", gzip" if command is packed else "")
             try:
                 other = words()
             except Missing as missing:
@@ -222,11 +241,11 @@ class Bench:
             shutil.rmtree(cache, ignore_errors=True)
             self.forget_outputs()
         own, = self.medians(lambda: self.seconds(command), before=forget)
-        self.value("2", "no-op step, base never seen", own, "s", own <= 5)
+        self.value("2", "a step that does nothing, base never seen", own, "s", own <= 5)
         try:
             other = self.stock_appliance()
             theirs, = self.medians(lambda: self.seconds(other))
-            self.row("2", "no-op step, base never seen", own, "libguestfs' stock appliance", theirs, 0.2)
+            self.row("2", "a step that does nothing, base never seen", own, "libguestfs' stock appliance", theirs, 0.2)
         except (Missing, RuntimeError) as missing:
             print(f"2    libguestfs' stock appliance: {str(missing)[:200]}")
 
@@ -264,8 +283,9 @@ class Bench:
         self.warm(command)
         own, bare = self.medians(lambda: self.first_instruction(command),
                                  lambda: self.seconds(self.bare_boot()))
-        self.row("3", "to the script's first instruction", own, "bare QEMU boot", bare, 1.15)
-        self.value("3", "bare QEMU boot", bare, "s", bare <= 0.4)
+        self.row("3", "to the script's first instruction", own, "QEMU alone, same kernel, to init", bare,
+                 1.15)
+        self.value("3", "QEMU alone", bare, "s", bare <= 0.4)
 
     def stages(self, command):
         """Seconds and bytes of each stage of a run."""
@@ -336,7 +356,7 @@ class Bench:
             self.warm(grown)
             self.warm(plain)
             own, other = self.medians(lambda: self.seconds(grown), lambda: self.seconds(plain))
-            self.row("5", f"warm, a base of {what}", own, "warm, the base itself", other, 1.1)
+            self.row("5", f"a step on a base of {what}", own, "the same on the base itself", other, 1.1)
 
     def pure(self):
         """6. A pure layer with gzip."""
@@ -348,7 +368,8 @@ class Bench:
         other = ["sh", "-c", f"tee < {tree}/pure {self.work}/copy | sha256sum > /dev/null; "
                              f"igzip -1 -c {self.work}/copy > {self.work}/copy.gz"]
         own, theirs = self.medians(lambda: self.seconds(command), lambda: self.seconds(other))
-        self.row("6", "pure layer of 170 MB, gzip", own, "read, sha256sum, igzip -1", theirs, 1.3)
+        self.row("6", "`contents` of 170 MB, gzip, no VM", own, "reading, `sha256sum`, `igzip -1`", theirs,
+                 1.3)
 
     def registry(self):
         """7. pull and export, compared with skopeo and umoci."""
@@ -371,14 +392,14 @@ class Bench:
                                                               self.path("p"), "--format=oci")),
                     lambda: self.seconds(["sh", "-c", f"rm -rf {out} && skopeo copy --insecure-policy "
                                           f"--src-tls-verify=false {reference} oci:{out}:1"]))
-                self.row("7", "pull to an OCI layout", own, "skopeo copy", theirs, 1.0)
+                self.row("7", "`pull`", own, "`skopeo copy`", theirs, 1.0)
                 unpacked = os.path.join(self.work, "unpacked")
                 own, theirs = self.medians(
                     lambda: self.seconds(self.vmbuild_command("export", f"oci:{out}:1", "-o",
                                                               self.path("e.tar"))),
                     lambda: self.seconds(["sh", "-c", f"rm -rf {unpacked} && umoci unpack --image {out}:1 "
                                           f"{unpacked} && tar -C {unpacked}/rootfs -cf {unpacked}.tar ."]))
-                self.row("7", "export", own, "umoci unpack + tar", theirs, 1.0)
+                self.row("7", "`export`", own, "`umoci unpack` and `tar`", theirs, 1.0)
             finally:
                 server.terminate()
 
@@ -443,13 +464,14 @@ class Bench:
         self.own_everything()
         program = os.path.join(folder, "bin/vmbuild")
         spec = self.spec("noop", runAsRoot="true")
-        words = ["--progress=json", "--spec", spec, "-o", self.path("o.tar"), "--compression=none"]
+        words = ["--progress=json", "--rebuild", "--spec", spec, "-o", self.path("o.tar"), "--compression=none"]
         static, own = self.user_command(program, *words), self.user_command(self.program, *words)
         self.warm(static)
         self.warm(own)
         ours, other = self.medians(lambda: self.seconds(static), lambda: self.seconds(own),
                                    before=self.forget_outputs)
-        self.row("11", "no-op step, the release", ours, "this machine's libraries and QEMU", other, None)
+        self.row("11", "a step that does nothing, the release", ours,
+                 "the same, this machine's libraries and QEMU", other, None)
 
 
 def resident(pid):
@@ -478,6 +500,7 @@ def tsc_khz():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", type=int, default=5, help="runs of each command")
+    parser.add_argument("--record", metavar="FILE", help="keep the rows in FILE")
     parser.add_argument("rows", nargs="*")
     arguments = parser.parse_args()
     all_rows = ["no_op", "cold", "launch", "layers", "growth", "pure", "registry", "memory", "together", "real_work",
@@ -486,13 +509,15 @@ def main():
 
     print(f"{processor()}, {os.cpu_count()} processors, Linux {platform.release()}, "
           f"accelerator: {bench.accelerator()}; medians of {arguments.n} runs, seconds")
-    print(f"{'goal':4} {'what':42} {'vmbuild':>8}   {'peer':38} {'peer':>8}   {'ratio':>6}")
+    print(f"{'goal':4} {'what':46} {'vmbuild':>8}   {'peer':42} {'peer':>8}   {'ratio':>6}")
     try:
         for name in arguments.rows or all_rows:
             try:
                 getattr(bench, name)()
             except (Missing, RuntimeError, subprocess.CalledProcessError) as error:
                 print(f"     {name}: {str(error)[:300]}", flush=True)
+        if arguments.record:
+            bench.record(arguments.record)
     finally:
         bench.close()
     return 0

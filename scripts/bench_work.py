@@ -1,5 +1,8 @@
 """What people wait for: scripts that work, in a VM and in `docker build`, on the same base."""
 
+import base64
+import gzip
+import hashlib
 import io
 import json
 import os
@@ -14,6 +17,9 @@ MATERIALS = "/work"  # in the base
 SOURCE_LINES = 5000
 TREE_SIZE = 100 << 20
 TREE_FILES = 2000
+NPM_PACKAGES = 60
+NPM_FILES = 30  # of each package
+NPM_PORT = 4873
 
 # What runs as root, in vmbuild and Docker alike. It finds its materials below MATERIALS.
 SCRIPTS = {
@@ -23,7 +29,20 @@ SCRIPTS = {
     "unpacking 100 MB": f"tar -xf {MATERIALS}/tree.tar -C /opt",
     "sha256sum of 100 MB": f"sha256sum {MATERIALS}/tree.tar > /sum",
     "500 processes": "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i + 1)); done",
+    "npm install of 60 packages": f"cd {MATERIALS}/npm && export PATH={MATERIALS}/node/bin:$PATH && "
+                                  f"{{ node registry.js & }} && mkdir /app && cp package.json /app && "
+                                  f"cd /app && npm install --no-audit --no-fund --loglevel=error "
+                                  f"--registry=http://127.0.0.1:{NPM_PORT}/ && "
+                                  f"test -e node_modules/p{NPM_PACKAGES - 1}/package.json && kill $!",
 }
+
+# Serves the files of its directory.
+REGISTRY = f"""const http = require('http'), fs = require('fs');
+http.createServer((request, response) => fs.readFile('.' + request.url, (error, data) => {{
+    response.writeHead(error ? 404 : 200);
+    response.end(data);
+}})).listen({NPM_PORT}, '127.0.0.1');
+"""
 
 
 def write_program(path):
@@ -51,6 +70,55 @@ def write_tree(path):
             tar.addfile(entry, io.BytesIO(source.randbytes(entry.size)))
 
 
+def pack_package(folder, name, about):
+    """Writes the .tgz of a package, the same bytes in each run, and returns its name."""
+    path = f"{name}.tgz"
+    source = random.Random(name)
+    with open(os.path.join(folder, path), "wb") as file, \
+            gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed, \
+            tarfile.open(fileobj=packed, mode="w") as tar:
+        for index in range(NPM_FILES):
+            text = json.dumps(about) if index == 0 else f'module.exports = "{source.randbytes(2000).hex()}";\n'
+            entry = tarfile.TarInfo(f"package/{'package.json' if index == 0 else f'{index}.js'}")
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return path
+
+
+def write_npm(folder):
+    """A registry's files, server and NPM_PACKAGES packages, each of which needs the next two."""
+    os.makedirs(folder)
+    for index in range(NPM_PACKAGES):
+        needs = range(index + 1, min(index + 3, NPM_PACKAGES))
+        about = {"name": f"p{index}", "version": "1.0.0",
+                 "dependencies": {f"p{need}": "1.0.0" for need in needs}}
+        tarball = pack_package(folder, about["name"], about)
+        with open(os.path.join(folder, tarball), "rb") as file:
+            digest = base64.b64encode(hashlib.sha512(file.read()).digest()).decode()
+        version = {**about, "dist": {"tarball": f"http://127.0.0.1:{NPM_PORT}/{tarball}",
+                                     "integrity": "sha512-" + digest}}
+        with open(os.path.join(folder, about["name"]), "w", encoding="utf-8") as file:
+            json.dump({"name": about["name"], "dist-tags": {"latest": "1.0.0"},
+                       "versions": {"1.0.0": version}}, file)
+    with open(os.path.join(folder, "registry.js"), "w", encoding="utf-8") as file:
+        file.write(REGISTRY)
+    with open(os.path.join(folder, "package.json"), "w", encoding="utf-8") as file:
+        json.dump({"name": "app", "version": "1.0.0", "dependencies": {"p0": "1.0.0"}}, file)
+
+
+def copy_node(folder):
+    """This host's own node and npm, if they are a directory's bin and lib."""
+    program = os.path.realpath(shutil.which("npm") or "")
+    end = "/lib/node_modules/npm/bin/npm-cli.js"
+    if not program.endswith(end):
+        return
+    prefix = program.removesuffix(end)
+    os.makedirs(os.path.join(folder, "bin"))
+    shutil.copy(os.path.join(prefix, "bin/node"), os.path.join(folder, "bin"))
+    shutil.copytree(os.path.join(prefix, "lib/node_modules/npm"), os.path.join(folder, "lib/node_modules/npm"))
+    os.symlink("../lib/node_modules/npm/bin/npm-cli.js", os.path.join(folder, "bin/npm"))
+
+
 def make_base(bench, tree):
     """The base, an archive: a C compiler, Python and the materials of SCRIPTS."""
     base = subprocess.check_output([os.path.join(tree, "scripts/base-image.sh"), "tools"],
@@ -61,6 +129,8 @@ def make_base(bench, tree):
     shutil.copytree(packages, os.path.join(materials, "nginx"))
     write_program(os.path.join(materials, "program.c"))
     write_tree(os.path.join(materials, "tree.tar"))
+    write_npm(os.path.join(materials, "npm"))
+    copy_node(os.path.join(materials, "node"))
     bench.own_everything()
     spec = bench.path("materials.json")
     with open(spec, "w", encoding="utf-8") as file:
@@ -101,6 +171,9 @@ def rows(bench, tree):
     base = make_base(bench, tree)
     bench.seconds([*docker, "load", "-i", base])
     for what, script in SCRIPTS.items():
+        if "npm" in script and not os.path.exists(bench.path("materials/node")):
+            print(f"10   {what}: this host has no npm of the kind that can be copied")
+            continue
         spec = bench.path("work.json")
         with open(spec, "w", encoding="utf-8") as file:
             json.dump({"name": "work", "fromImage": base, "runAsRoot": script, "memory": 1024}, file)
@@ -112,6 +185,6 @@ def rows(bench, tree):
         (seconds, busy), (peer_seconds, peer_busy) = medians(
             bench, lambda command=own: bench.seconds(command),
             lambda text=recipe: bench.seconds(peer, input=text))
-        print(f"10   {what:42} {seconds:8.3f}   {'docker build, natively':38} {peer_seconds:8.3f}   "
-              f"{seconds / peer_seconds:6.2f}   processors: {busy:.2f} / {peer_busy:.2f} = "
-              f"{busy / peer_busy:.2f}", flush=True)
+        bench.row("10", what, seconds, "`docker build`", peer_seconds, None)
+        print(f"     {'':46} processors: {busy:.2f} / {peer_busy:.2f} = {busy / peer_busy:.2f}",
+              flush=True)
