@@ -6,14 +6,16 @@
 
 #include "host/build/build_cache.h"
 #include "host/build/build_key.h"
+#include "host/build/built_image.h"
 #include "host/build/guest_run.h"
 #include "host/build/plan.h"
 #include "host/build/remarks.h"
-#include "host/format/image_source.h"
+#include "host/build/spec_sources.h"
 #include "host/image/image.h"
 #include "host/image/image_config.h"
 #include "host/image/image_digests.h"
 #include "host/image/layer_tar.h"
+#include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/parallel.h"
@@ -22,6 +24,7 @@
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
 #include "host/machine/machine.h"
+#include "host/store/store_session.h"
 #include "host/tree/contents.h"
 #include "host/tree/image_merge.h"
 #include "host/vm/vm.h"
@@ -34,7 +37,7 @@ struct build_state {
     struct image *base;            /* NULL if the spec has no fromImage */
     struct merged_tree *base_tree; /* its paths, once they were needed */
 
-    struct contents_source *sources; /* of the spec's contents */
+    struct spec_sources sources;
     struct contents contents;
     struct guest_run guest_run;
 
@@ -66,7 +69,7 @@ static struct error *check_architecture(const struct build_state *state)
     return error_new(EXIT_INPUT,
                      "open image '%s': runAsRoot needs programs for " MACHINE_ARCHITECTURE
                      ", but the image is for '%.40s'",
-                     state->spec->from_image, architecture);
+                     state->spec->from_image.name, architecture);
 }
 
 /* Whether the build makes an image: a session whose image is not stored does not. */
@@ -91,7 +94,19 @@ static struct error *check_base(const struct build_state *state)
                : error_new(EXIT_INPUT,
                            "open image '%s': its layers are not those that the step was kept on "
                            "(chain ID %s)",
-                           state->spec->from_image, resumed->chain);
+                           state->spec->from_image.name, resumed->chain);
+}
+
+/* The request for an image that the build is made of, with its layers in FORMS. */
+static struct image_request request_for(const struct build_state *state, unsigned int forms)
+{
+    const struct spec_architecture *architecture = &state->spec->architecture;
+
+    return (struct image_request){
+        .choice = {.architecture = architecture->is_given ? architecture->name : NULL},
+        .forms = forms,
+        .store = state->build->store,
+        .registry = state->build->registry};
 }
 
 /* Opens the base image. Its tars are needed only by a base disk that is yet to be made, or by the
@@ -99,20 +114,15 @@ static struct error *check_base(const struct build_state *state)
 static struct error *open_base(struct build_state *state)
 {
     const struct spec *spec = state->spec;
-    CLEANUP(reference_free) struct reference reference = {0};
-    struct image_request request = {
-        .choice = {.name = spec->from_image_name,
-                   .tag = spec->from_image_tag,
-                   .architecture = spec->architecture.is_given ? spec->architecture.name : NULL},
-        .forms = makes_image(state->build) ? output_wants_base(&state->build->output) : LAYER_BLOB,
-        .store = state->build->store,
-        .registry = state->build->registry};
+    struct image_request request = request_for(
+        state, makes_image(state->build) ? output_wants_base(&state->build->output) : LAYER_BLOB);
 
-    if (spec->from_image == NULL)
+    if (spec->from_image.name == NULL)
         return NULL;
+    request.choice.name = spec->from_image_name;
+    request.choice.tag = spec->from_image_tag;
     progress_start("base");
-    TRY(reference_parse(spec->from_image, &reference));
-    TRY(image_open(&reference, &request, &state->base));
+    TRY(built_image_open(&spec->from_image, state->build->built, &request, &state->base));
     progress_done();
     TRY(check_base(state));
     return check_architecture(state);
@@ -140,42 +150,27 @@ static int64_t latest_mtime(const struct build_state *state)
     return base > state->spec->created ? base : state->spec->created;
 }
 
-/* The sources of CONTENTS, as many, which they borrow from. The caller's. */
-static struct contents_source *make_sources(const struct spec_contents *contents)
-{
-    static const enum contents_mode modes[] = {
-        [SPEC_MODE_ADD_WRITE] = CONTENTS_MODE_ADD_WRITE,
-        [SPEC_MODE_KEEP] = CONTENTS_MODE_KEEP,
-        [SPEC_MODE_SET] = CONTENTS_MODE_SET,
-    };
-    struct contents_source *sources = xcalloc(contents->count, sizeof *sources);
-
-    for (size_t i = 0; i < contents->count; i++) {
-        const struct spec_content *content = &contents->items[i];
-
-        sources[i] = (struct contents_source){.path = content->source,
-                                              .target = content->target + 1, /* without its '/' */
-                                              .exclude = &content->exclude,
-                                              .mode_rule = modes[content->mode_rule],
-                                              .mode = content->mode,
-                                              .keep_owner = content->keep_owner,
-                                              .uid = content->uid,
-                                              .gid = content->gid};
-    }
-    return sources;
-}
-
 /* With a base, the directories that no source names are left to the guest, which creates them as
  * the base has them. */
 static struct contents contents_of(struct build_state *state)
 {
-    return (struct contents){.sources = state->sources,
-                             .source_count = state->spec->contents.count,
+    return (struct contents){.sources = state->sources.items,
+                             .source_count = state->sources.count,
                              .closure = &state->spec->closure,
                              .base = state->base != NULL ? read_base_tree : NULL,
                              .base_context = state,
                              .clamp = latest_mtime(state),
                              .bare = state->plan.needs_base};
+}
+
+/* Finds the sources of the contents; from there on, nothing is opened. */
+static struct error *open_sources(struct build_state *state)
+{
+    const struct image_request request = request_for(state, LAYER_BLOB);
+
+    TRY(spec_sources_make(&state->spec->contents, state->build->built, &request, &state->sources));
+    state->contents = contents_of(state);
+    return NULL;
 }
 
 static struct error *build_pure_layer(struct build_state *state, struct layer_writer *writer)
@@ -198,6 +193,16 @@ static bool needs_layer(const struct build_state *state)
            output_format_row(state->build->output.format)->is_layer;
 }
 
+/* The same as output_temporaries: beside the output, or in the store if that is all it goes to. */
+static struct error *layer_temporaries(const struct build *build, char **ret, const char **ret_name)
+{
+    if (!build->is_kept_only)
+        return output_temporaries(&build->output, ret, ret_name);
+    *ret = xstrdup(store_session_folder(store_session(build->store)));
+    *ret_name = store_folder(build->store);
+    return NULL;
+}
+
 /* Builds the layer in the forms that are WANTED. */
 static struct error *build_layer(struct build_state *state, struct layer_form_wanted wanted,
                                  struct layer *ret)
@@ -206,7 +211,7 @@ static struct error *build_layer(struct build_state *state, struct layer_form_wa
     CLEANUP(freep) char *folder = NULL;
     const char *name;
 
-    TRY(output_temporaries(&state->build->output, &folder, &name));
+    TRY(layer_temporaries(state->build, &folder, &name));
     TRY(layer_writer_new(folder, name, wanted, &writer));
     layer_writer_forbid(writer, state->build->secrets);
     if (state->plan.needs_vm) {
@@ -264,6 +269,7 @@ static struct error *find_or_build_layer(struct build_state *state, struct build
 static struct error *make_layer(struct build_state *state, struct layer *ret)
 {
     const struct build *build = state->build;
+    struct layer_form_wanted wanted = output_wants_new(&build->output);
     CLEANUP(build_key_free) struct build_key key = {0};
     CLEANUP(build_cache_free)
     struct build_cache cache = {.store = build->store,
@@ -273,9 +279,10 @@ static struct error *make_layer(struct build_state *state, struct layer *ret)
                                 .key = &key,
                                 .lock = -1};
 
+    wanted.blob_digest = wanted.blob_digest || (wanted.blob && build->kept != NULL);
     /* What happens in a session is not in the spec, nor is all that a resumed step stands on. */
     if (store_is_thrown_away(build->store) || build->session != NULL || build->resumed != NULL)
-        return build_layer(state, output_wants_new(&build->output), ret);
+        return build_layer(state, wanted, ret);
     TRY(make_key(state, NULL, &key));
     return find_or_build_layer(state, &cache, ret);
 }
@@ -340,10 +347,16 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
     return NULL;
 }
 
-/* Makes the image and writes it. */
+/* Makes the image, and keeps or writes it. */
 static struct error *make_output(struct build_state *state)
 {
+    const struct build *build = state->build;
+
     TRY(make_image(state));
+    if (build->kept != NULL)
+        TRY(built_image_keep(state->image, build->store, build->kept));
+    if (build->is_kept_only)
+        return store_settle(build->store);
     progress_start("output");
     TRY(parallel_run(2, 2, finish, state));
     progress_done();
@@ -368,7 +381,7 @@ static struct error *run(struct build_state *state)
                          "plan image '%s': scripts need " MACHINE_ARCHITECTURE
                          ", but the image is for '%s'",
                          state->spec->name, state->spec->architecture.name);
-    if (makes_image(build))
+    if (makes_image(build) && !build->is_kept_only)
         TRY(output_check(&build->output));
     /* A blob that is in the cache already is checked by a thread which stays. */
     if (state->plan.needs_vm)
@@ -377,7 +390,7 @@ static struct error *run(struct build_state *state)
     /* Before the other threads, but after the programs that keep credentials, which may signal. */
     if (state->plan.needs_vm)
         vm_prepare();
-    state->contents = contents_of(state);
+    TRY(open_sources(state));
     state->guest_run.base = state->base;
     remarks_show(state->spec, state->base != NULL ? state->base->config : NULL);
     if (makes_image(build))
@@ -398,10 +411,7 @@ static struct error *build_once(void *context)
 {
     const struct build *build = context;
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
-    struct build_state state = {.build = build,
-                                .spec = build->spec,
-                                .sources = make_sources(&build->spec->contents),
-                                .image = image};
+    struct build_state state = {.build = build, .spec = build->spec, .image = image};
     struct timespec start = {0};
 
     state.guest_run = (struct guest_run){
@@ -413,7 +423,7 @@ static struct error *build_once(void *context)
     if (err == NULL && !build->is_followed && build->session == NULL)
         progress_image(build->spec->name, state.is_cached, seconds_since(&start), state.reason);
     merged_tree_free(state.base_tree);
-    free(state.sources);
+    spec_sources_free(&state.sources);
     free(state.reason);
     image_free(state.base);
     return err;
@@ -421,13 +431,14 @@ static struct error *build_once(void *context)
 
 struct error *build_run(const struct build *build)
 {
-    const char *base = build->spec->from_image;
+    const struct spec_image *base = &build->spec->from_image;
     CLEANUP(reference_free) struct reference reference = {0};
     struct build copy = *build;
 
-    if (base != NULL)
-        TRY(reference_parse(base, &reference));
+    if (base->name != NULL && !base->is_built)
+        TRY(reference_parse(base->name, &reference));
     /* Standard input can be read only once. */
-    return store_run(build->store, base == NULL || !reference_is_stdin(&reference), build_once,
-                     &copy);
+    bool repeats = base->name == NULL || base->is_built || !reference_is_stdin(&reference);
+
+    return store_run(build->store, repeats, build_once, &copy);
 }

@@ -41,6 +41,15 @@ struct build {
     struct log_file *log; /* that keeps the scripts' output, or NULL */
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */
+
+    /* Of a graph of images. */
+    const struct digest *built; /* the IDs of those that were built before (built_image.h), by node;
+                                   or NULL */
+    struct digest *kept;        /* the image is kept in the store for others, and its ID set; or
+                                   NULL: it need not be */
+    bool is_kept_only;          /* and nothing is written: OUTPUT has the format of those that are,
+                                   and "-" */
+
     /* With a session, with what is resumed, and once a shell was opened after a failure, the layer
      * is not what SPEC alone makes: it must not be kept as if it were. */
     const char *shell_on_failure; /* after a script fails, TERM of the user's terminal; or NULL */

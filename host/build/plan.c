@@ -41,7 +41,7 @@ void plan_make(const struct spec *spec, struct plan *ret)
                          hooks[GUEST_HOOK_POST_UMOUNT] != NULL;
 
     *ret = (struct plan){.needs_vm = needs_overlay || hooks[GUEST_HOOK_EXTRA_COMMANDS] != NULL};
-    ret->needs_base = ret->needs_vm && spec->from_image != NULL;
+    ret->needs_base = ret->needs_vm && spec->from_image.name != NULL;
     add_step(ret, ret->needs_base, PLAN_UNPACK);
     add_step(ret, has_contents, PLAN_CONTENTS);
     add_hook(ret, spec, GUEST_HOOK_PRE_MOUNT);

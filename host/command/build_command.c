@@ -6,6 +6,7 @@
 #include "host/build/build.h"
 #include "host/build/plan.h"
 #include "host/build/reproducibility.h"
+#include "host/command/build_images.h"
 #include "host/command/commands.h"
 #include "host/command/options.h"
 #include "host/command/spec_options.h"
@@ -18,7 +19,7 @@
 #include "host/lib/secret.h"
 #include "host/lib/temporary.h"
 #include "host/lib/terminal.h"
-#include "host/spec/spec_reader.h"
+#include "host/spec/spec_graph.h"
 #include "host/spec/spec_secret.h"
 #include "host/store/store_pruning.h"
 
@@ -132,13 +133,17 @@ static struct error *build(const struct options *options, const struct spec *spe
     return NULL;
 }
 
-/* Names the commands that show more of a script that has failed with ERR. */
-static struct error *suggest(const struct options *options, struct error *err)
+/* Names the commands that show more of a script that has failed with ERR. IS_ALONE: it is the only
+ * image of the spec, so that a shell may be opened. */
+static struct error *suggest(const struct options *options, bool is_alone, struct error *err)
 {
     bool is_script = err != NULL && (err->code == EXIT_SCRIPT || err->code == EXIT_TIMEOUT);
 
     if (!is_script || (options->shell_on_failure || options->keep != NULL))
         return err;
+    if (!is_alone)
+        return options->trace ? err
+                              : error_suggest(err, "--trace shows each command of the script");
     if (options->trace)
         return error_suggest(err, "--on-failure shell opens a shell where the script fails");
     return error_suggest(err, "--trace shows each command of the script, and --on-failure shell "
@@ -147,12 +152,19 @@ static struct error *suggest(const struct options *options, struct error *err)
 
 struct error *build_command(const struct options *options)
 {
-    CLEANUP(spec_freep) struct spec *spec = NULL;
+    CLEANUP(spec_graph_freep) struct spec_graph *graph = NULL;
 
-    TRY(spec_read(options->spec, options->overrides, options->override_count, time(NULL),
-                  getenv("SOURCE_DATE_EPOCH"), &spec));
-    TRY(spec_options_apply(options, spec));
+    TRY(spec_graph_read(options->spec, options->overrides, options->override_count, time(NULL),
+                        getenv("SOURCE_DATE_EPOCH"), &graph));
+    TRY(spec_graph_choose(graph, &options->arguments));
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->nodes[i]->is_needed)
+            TRY(spec_options_apply(options, graph->nodes[i]->spec));
+    if (graph->has_images || graph->count > 1)
+        return suggest(options, false, build_images(options, graph));
+    const struct spec *spec = graph->nodes[0]->spec;
+
     if (options->dry_run)
         return show_plan(spec);
-    return suggest(options, build(options, spec));
+    return suggest(options, true, build(options, spec));
 }

@@ -32,10 +32,17 @@ static const struct choice cache_actions[] = {
 const struct command command_table[COMMAND_COUNT] = {
     [COMMAND_BUILD] =
         {.name = "build",
+         .arguments = {{"NAME", ARGUMENT_TEXT, NULL}},
+         .arguments_min = 0,
+         .arguments_max = -1,
          .summary = "build the image that a spec file describes (the default command)",
          .text = "Build the image that the spec file describes, and write it. The word `build` may "
                  "be left out. The spec file is described in `vmbuild-spec(5)`.\n\n"
-                 "A spec without scripts needs no virtual machine, and none is started.",
+                 "A spec without scripts needs no virtual machine, and none is started.\n\n"
+                 "A spec file may describe several images, some made of others. Then those called "
+                 "`NAME` are written, or else those that no other image of the file is made of. "
+                 "All that they need is built first, each image once, as far as it is not in the "
+                 "cache; see IMAGES THAT ARE MADE OF OTHERS of `vmbuild-spec(5)`.",
          .supervised = true},
     [COMMAND_SHELL] =
         {.name = "shell",

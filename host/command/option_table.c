@@ -100,7 +100,19 @@ const struct option_row option_table[] = {
      .summary = "set a key of the spec, as if it were in the file",
      .text = "Set a key of the spec, as if it were in the file. The value is JSON if the key takes "
              "anything but a string, as in `--set network=true`. The option may be repeated; the "
-             "last one for a key wins."},
+             "last one for a key wins. In a spec with several images, the name of one goes before "
+             "the key, as in `--set app.tag=1.2`."},
+    {.name = "jobs",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(BUILD),
+     MEMBER(jobs),
+     .letter = 'j',
+     .argument = {"N", ARGUMENT_TEXT, NULL},
+     .summary = "images of a spec that are built at the same time",
+     .text = "Build up to `N` images of a spec with several at the same time. The default is the "
+             "number of processors, or fewer if the memory that is free does not carry as many of "
+             "the largest virtual machine."},
     {.name = "memory",
      .kind = OPTION_OVERRIDE,
      .group = OPTION_GROUP_BUILD,

@@ -230,6 +230,21 @@ static bool looks_like_spec(const char *word)
     return length > 5 && strcmp(word + length - 5, ".json") == 0;
 }
 
+/* Returns the first argument that OPTIONS' command does not take, or NULL. A build takes names of
+ * images, which are not those of files. */
+static const char *unexpected_argument(const struct options *options)
+{
+    const struct strings *given = &options->arguments;
+    int most = options->command->arguments_max;
+
+    if (most >= 0 && given->count > (size_t)most)
+        return given->items[most];
+    for (size_t i = 0; i < given->count; i++)
+        if (options->command == &command_table[COMMAND_BUILD] && looks_like_spec(given->items[i]))
+            return given->items[i];
+    return NULL;
+}
+
 static struct error *check_arguments(const struct options *options)
 {
     const struct command *command = options->command;
@@ -240,8 +255,9 @@ static struct error *check_arguments(const struct options *options)
         return advise_usage(error_new(EXIT_USAGE, "read command '%s': argument %s is missing",
                                       command->name, command->arguments[count].name),
                             command);
-    if (command->arguments_max >= 0 && count > command->arguments_max) {
-        const char *word = given->items[command->arguments_max];
+    const char *word = unexpected_argument(options);
+
+    if (word != NULL) {
         struct error *err = error_new(EXIT_USAGE, "read command '%s': unexpected argument '%s'",
                                       command->name, word);
 
@@ -361,6 +377,23 @@ static struct error *check_max_age(struct options *options)
         text);
 }
 
+/* Reads --jobs. */
+static struct error *check_jobs(struct options *options)
+{
+    const char *text = options->jobs;
+
+    if (text == NULL)
+        return NULL;
+    size_t digits = strspn(text, "0123456789");
+
+    options->job_count = strtoul(text, NULL, 10);
+    if (digits == 0 || digits > 4 || text[digits] != '\0' || options->job_count == 0)
+        return error_new(EXIT_USAGE,
+                         "read option '--jobs': '%s' must be a whole number between 1 and 9999",
+                         text);
+    return NULL;
+}
+
 static struct error *check_log_limit(struct options *options)
 {
     if (options->log_limit == NULL)
@@ -392,6 +425,7 @@ static struct error *check(const struct parser *parser)
         return NULL;
     TRY(check_log_limit(parser->options));
     TRY(check_max_age(parser->options));
+    TRY(check_jobs(parser->options));
     TRY(check_on_failure(parser->options));
     TRY(choose_compression(parser));
     TRY(check_platform(parser->options));

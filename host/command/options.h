@@ -41,6 +41,8 @@ struct options {
     bool retry;                            /* --retry of resume */
     enum build_rebuild rebuild;            /* --rebuild */
     enum plan_step before, after;          /* of shell; 0: not given */
+    char *jobs;                            /* --jobs */
+    size_t job_count;                      /* or 0: not given */
     char *max_age;                         /* --max-age */
     int64_t max_age_seconds;               /* or BUILD_CACHE_NO_LIMIT */
     char *on_failure;                      /* --on-failure, as it is written */

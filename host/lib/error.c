@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/lib/buffer.h"
 #include "host/lib/memory.h"
 
 static struct error *make(enum exit_code code, char *message)
@@ -107,6 +108,66 @@ void error_set_stage(struct error *err, const char *stage)
 {
     if (err->stage == NULL)
         err->stage = xstrdup(stage);
+}
+
+/* The parts of ERR that are text, in the order in which they are written. */
+#define TEXTS 5
+static void find_texts(struct error *err, char ***texts)
+{
+    texts[0] = &err->message;
+    texts[1] = &err->advice;
+    texts[2] = &err->next;
+    texts[3] = &err->details;
+    texts[4] = &err->stage;
+}
+
+/* The numbers, and each text with a '+' before it, or a '-' if there is none; each ends with a NUL.
+ */
+void error_write(const struct error *err, struct buffer *out)
+{
+    struct error copy = *err;
+    char **texts[TEXTS];
+
+    find_texts(&copy, texts);
+    buffer_printf(out, "%d %d %d %zu", (int)err->code, (int)err->end, err->number, err->output_at);
+    buffer_append(out, "", 1);
+    for (size_t i = 0; i < TEXTS; i++) {
+        const char *text = *texts[i];
+
+        buffer_append(out, text != NULL ? "+" : "-", 1);
+        buffer_append(out, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 1);
+    }
+}
+
+static void read_numbers(const char *text, struct error *err)
+{
+    char *next;
+
+    err->code = (enum exit_code)strtol(text, &next, 10);
+    err->end = (enum error_end)strtol(next, &next, 10);
+    err->number = (int)strtol(next, &next, 10);
+    err->output_at = strtoul(next, &next, 10);
+}
+
+struct error *error_read(const char *bytes, size_t length)
+{
+    struct error *err = make(EXIT_OTHER, NULL);
+    const char *end = bytes + length, *next = bytes;
+    char **texts[TEXTS];
+
+    find_texts(err, texts);
+    if (length > 0 && end[-1] == '\0') {
+        read_numbers(bytes, err);
+        next += strlen(next) + 1;
+    }
+    for (size_t i = 0; i < TEXTS && next < end && end[-1] == '\0'; i++) {
+        if (*next == '+')
+            *texts[i] = xstrdup(next + 1);
+        next += strlen(next) + 1;
+    }
+    if (err->message == NULL)
+        err->message = xstrdup("the process reported nothing");
+    return err;
 }
 
 void error_free(struct error *err)

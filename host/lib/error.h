@@ -14,6 +14,8 @@
 
 #include <stddef.h>
 
+struct buffer;
+
 /* The program's exit codes. They are its interface. */
 enum exit_code {
     EXIT_DONE = 0,
@@ -81,6 +83,11 @@ struct error {
 
 /* Sets the stage that ERR ended to a copy of STAGE unless it has one. */
 void error_set_stage(struct error *err, const char *stage);
+
+/* Appends ERR to OUT as bytes for another process, and reads it back from the LENGTH bytes at
+ * BYTES; the caller's, and never NULL. */
+void error_write(const struct error *err, struct buffer *out);
+[[nodiscard]] struct error *error_read(const char *bytes, size_t length);
 
 /* Frees ERR; NULL is allowed. Keeps errno. */
 void error_free(struct error *err);

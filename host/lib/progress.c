@@ -30,6 +30,7 @@ static struct {
     pthread_mutex_t mutex;
     struct progress_renderer *renderer; /* NULL: not chosen yet */
     int verbosity;
+    char *image; /* that this process builds while others build others, or NULL */
 
     char *stage; /* in progress, or NULL */
     double stage_start;
@@ -137,6 +138,32 @@ void progress_setup_output(uint64_t limit, bool raw)
     renderer()->output_most = limit;
 }
 
+void progress_setup_image(const char *name)
+{
+    progress.image = progress_text_line(name);
+    if (renderer()->has_screen)
+        progress_setup(PROGRESS_PLAIN, progress.verbosity);
+}
+
+/* Puts the image's name before each line of TEXT, and ends the last. */
+static void name_lines(struct buffer *text)
+{
+    struct buffer named = {0};
+
+    for (size_t at = 0; at < text->length;) {
+        const char *line = text->data + at;
+        const char *end = memchr(line, '\n', text->length - at);
+        size_t length = end != NULL ? (size_t)(end - line) : text->length - at;
+
+        buffer_printf(&named, "%s: ", progress.image);
+        buffer_append(&named, line, length);
+        buffer_append(&named, "\n", 1);
+        at += length + (end != NULL);
+    }
+    buffer_free(text);
+    *text = named;
+}
+
 /* Returns what the renderer makes of EVENT, which it completes; the caller's. */
 static struct buffer render(struct progress_event *event)
 {
@@ -153,7 +180,10 @@ static struct buffer render(struct progress_event *event)
     event->seconds = progress.stage != NULL ? event->now - progress.stage_start : 0;
     event->bytes = progress.stage_bytes;
     event->total = progress.stage_total;
+    event->image_name = progress.image;
     renderer()->show(renderer(), event, &out);
+    if (progress.image != NULL && !renderer()->names_images && event->kind != PROGRESS_IMAGE)
+        name_lines(&out);
     return out;
 }
 
@@ -448,6 +478,8 @@ void progress_image(const char *name, bool is_cached, double seconds, const char
     if (progress.verbosity < 0)
         return;
     pthread_mutex_lock(&progress.mutex);
+    if (progress.image != NULL)
+        name = progress.image;
     emit((struct progress_event){
         .kind = PROGRESS_IMAGE,
         .image = {.name = name, .is_cached = is_cached, .seconds = seconds, .reason = reason}});

@@ -34,6 +34,10 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON,
  * kept cache entries). */
 void progress_setup(enum progress_mode mode, int verbosity);
 
+/* This process builds the image NAME while others build other images: from now on each line begins
+ * with the name, each event has it as "image", and no line is rewritten. */
+void progress_setup_image(const char *name);
+
 #define PROGRESS_NO_LIMIT UINT64_MAX
 
 /* Chooses how scripts' output is shown: at most LIMIT bytes of each script (PROGRESS_NO_LIMIT:

@@ -39,6 +39,8 @@ static struct json *new_event(const char *kind, const struct progress_event *eve
 
     json_set(object, "event", json_string(kind));
     json_set(object, "time", json_string(time));
+    if (event->image_name != NULL)
+        json_set(object, "image", json_string(event->image_name));
     return object;
 }
 
@@ -238,6 +240,11 @@ struct progress_renderer *progress_json_new(void)
     struct events *events = xcalloc(1, sizeof *events);
 
     events->base = (struct progress_renderer){
-        .show = show, .free = json_renderer_free, .wants_bytes = true, .tells_streams = true};
+        .show = show,
+        .free = json_renderer_free,
+        .wants_bytes = true,
+        .tells_streams = true,
+        .names_images = true,
+    };
     return &events->base;
 }

@@ -61,10 +61,11 @@ struct progress_event {
     bool is_covered;        /* TICK: nothing may be drawn now */
     bool is_lost;           /* TICK: what was drawn is not there any more */
 
-    const char *stage; /* in progress, or NULL */
-    double seconds;    /* since it started */
-    uint64_t bytes;    /* of it, so far */
-    uint64_t total;    /* 0: unknown */
+    const char *image_name; /* of the image that all of this is about, or NULL */
+    const char *stage;      /* in progress, or NULL */
+    double seconds;         /* since it started */
+    uint64_t bytes;         /* of it, so far */
+    uint64_t total;         /* 0: unknown */
 
     const char *text;
     size_t length;
@@ -84,6 +85,7 @@ struct progress_renderer {
     double interval; /* between ticks, in seconds; 0: it needs none */
     bool wants_bytes;
     bool tells_streams;   /* it shows which stream a line is of */
+    bool names_images;    /* it shows IMAGE_NAME, which is else put before each line */
     bool has_screen;      /* it uses the terminal's size */
     bool prints_results;  /* results go to standard output, and to nothing else */
     struct buffer live;   /* what is drawn at and below the cursor, or empty; it has no line end */

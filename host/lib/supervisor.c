@@ -90,7 +90,7 @@ static void *await_suspension(void *unused)
         /* If this took so long that the supervisor stopped the group itself and has continued it, a
          * stop would discard its SIGCONT, and nothing would end it. */
         if (!is_pending(SIGCONT))
-            kill(0, SIGSTOP);
+            kill(getpid(), SIGSTOP); /* and the supervisor its group */
         sigwait(&resume, &number);
         if (suspension.change != NULL)
             suspension.change(suspension.context, false);

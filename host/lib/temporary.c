@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-#define SLOTS 64      /* temporaries at a time; a build needs about ten */
+#define SLOTS 1024    /* temporaries at a time; a build needs about ten */
 #define NAME_TRIES 64 /* random names before giving up */
 
 /* Those that lie in a directory of the user's are locked as long as they are used. They are
@@ -29,13 +30,22 @@
 #define ADOPTED_NAME "adopted"
 
 /* For the supervisor, which reads the table when the worker may have been killed at any
- * instruction, a path is valid once `used` is set: that is done last. */
+ * instruction, a path is valid once the slot is in use: that is set last. Several processes may
+ * take slots. */
+enum slot_state { SLOT_FREE, SLOT_TAKEN, SLOT_USED };
+
 struct slot {
-    _Atomic bool used;
-    char path[PATH_MAX];
+    _Atomic int state;
+    pid_t owner;
 };
 
-static struct slot *table;
+/* The paths lie apart, so that a look for a slot touches few pages. */
+struct table {
+    struct slot slots[SLOTS];
+    char paths[SLOTS][PATH_MAX];
+};
+
+static struct table *table;
 static int locks[SLOTS]; /* this process's descriptors that hold the locks; 0: none */
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t run_folder_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -43,13 +53,20 @@ static char *run_folder;
 
 struct error *temporary_setup(void)
 {
-    void *shared = mmap(NULL, SLOTS * sizeof *table, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *shared =
+        mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (shared == MAP_FAILED)
         return error_errno(EXIT_OTHER, "map the table of temporary files");
     table = shared;
     return NULL;
+}
+
+static bool take_slot(size_t slot)
+{
+    int state = SLOT_FREE;
+
+    return atomic_compare_exchange_strong(&table->slots[slot].state, &state, SLOT_TAKEN);
 }
 
 /* Enters PATH into the table. Returns the number of its slot, or SLOTS if the table is full. */
@@ -58,11 +75,12 @@ static size_t enter(const char *path)
     size_t slot = 0;
 
     pthread_mutex_lock(&table_mutex);
-    while (slot < SLOTS && table[slot].used)
+    while (slot < SLOTS && !take_slot(slot))
         slot++;
     if (slot < SLOTS) {
-        memcpy(table[slot].path, path, strlen(path) + 1);
-        table[slot].used = true;
+        memcpy(table->paths[slot], path, strlen(path) + 1);
+        table->slots[slot].owner = getpid();
+        table->slots[slot].state = SLOT_USED;
     }
     pthread_mutex_unlock(&table_mutex);
     return slot;
@@ -70,17 +88,17 @@ static size_t enter(const char *path)
 
 static void clear_slot(size_t slot)
 {
-    table[slot].used = false;
     if (locks[slot] > 0)
         close(locks[slot]);
     locks[slot] = 0;
+    table->slots[slot].state = SLOT_FREE;
 }
 
 static void leave(const char *path)
 {
     pthread_mutex_lock(&table_mutex);
     for (size_t i = 0; i < SLOTS; i++)
-        if (table[i].used && strcmp(table[i].path, path) == 0)
+        if (table->slots[i].state == SLOT_USED && strcmp(table->paths[i], path) == 0)
             clear_slot(i);
     pthread_mutex_unlock(&table_mutex);
 }
@@ -348,10 +366,30 @@ void temporary_removep(char **path)
 void temporary_remove_all(void)
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (table[i].used)
-            remove_path(table[i].path);
+        if (table->slots[i].state == SLOT_USED)
+            remove_path(table->paths[i]);
         clear_slot(i);
     }
+}
+
+void temporary_remove_own(void)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (table->slots[i].state != SLOT_USED || table->slots[i].owner != getpid())
+            continue;
+        remove_path(table->paths[i]);
+        clear_slot(i);
+    }
+}
+
+void temporary_begin_process(void)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (locks[i] > 0)
+            close(locks[i]);
+        locks[i] = 0;
+    }
+    run_folder = NULL;
 }
 
 /* Whether NAME is that of a temporary that is locked while it is used. */

@@ -11,8 +11,8 @@
  *
  * The table and the run directory are state of the process, not of a caller: the supervisor has to
  * find the former after any crash, and all parts of a build share the latter. No output depends on
- * them. All functions but temporary_setup and temporary_remove_all may be called from several
- * threads.
+ * them. Processes that the worker forks share its table. All functions but temporary_setup and
+ * temporary_remove_all may be called from several threads.
  */
 #ifndef VMBUILD_TEMPORARY_H
 #define VMBUILD_TEMPORARY_H
@@ -48,6 +48,13 @@ void temporary_remove(const char *path);
 
 /* Removes all that are left. Only for when no other process of this program makes any more. */
 void temporary_remove_all(void);
+
+/* Removes those of this process that are left. */
+void temporary_remove_own(void);
+
+/* In a process that was just forked: what the other one has made stays its own, its run directory
+ * included. */
+void temporary_begin_process(void);
 
 /* Returns the run directory, for the scratch disk and sockets, borrowed. It is made at the first
  * call, below $TMPDIR, or else /var/tmp, or /tmp if that cannot be written to. */

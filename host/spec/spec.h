@@ -22,11 +22,21 @@ enum spec_mode {
     SPEC_MODE_SET, /* to a number */
 };
 
-/* An element of `contents`. */
+/* An image that another one is made of. The name comes first, as for kinds that are a string. */
+struct spec_image {
+    char *name;    /* a reference, in which a plain path is absolute; or a name in the graph. NULL:
+                      there is no image */
+    bool is_built; /* it is the one of NODE in the graph of images (spec_graph.h) */
+    size_t node;
+};
+
+/* An element of `contents`: of the host, or of an image. */
 struct spec_content {
-    bool is_path; /* it was given as a path alone */
-    char *source; /* absolute host path */
-    char *target; /* absolute path in the image, normalised */
+    bool is_path;            /* it was given as a path alone */
+    char *source;            /* absolute host path; of an image, the path in it, normalised */
+    struct spec_image image; /* which it is of */
+    char *target;            /* absolute path in the image, normalised */
+    bool is_into; /* of an image: a file is put into the directory `target`, or else becomes it */
     bool keep_owner;
     uint32_t uid, gid; /* unless it is kept */
     enum spec_mode mode_rule;
@@ -72,7 +82,7 @@ struct spec_architecture {
 struct spec {
     char *name;
     char *tag;
-    char *from_image; /* reference text; a plain path is made absolute */
+    struct spec_image from_image;
     char *from_image_name;
     char *from_image_tag;
     struct spec_contents contents;

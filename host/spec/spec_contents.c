@@ -4,17 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
 #include "host/spec/json_schema.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_error.h"
+#include "host/spec/spec_image.h"
 #include "host/spec/spec_path.h"
 
 #define ID_MAX UINT32_C(4294967294) /* 2^32-1 means "no change" to chown */
 #define MODE_MAX 07777
 #define MODE_DIGITS_MAX 5
+#define PATH_PATTERN "^/(?!(.*/)?\\.\\.(/|$))"
 
 /* Reads one member of an element into CONTENT. */
 typedef struct error *(*member_read)(const struct spec_key *key, const struct spec_source *source,
@@ -24,6 +27,30 @@ static struct error *read_source(const struct spec_key *key, const struct spec_s
                                  const struct json *value, struct spec_content *content)
 {
     return spec_path_read(key, source, value, &content->source);
+}
+
+static struct error *read_image(const struct spec_key *key, const struct spec_source *source,
+                                const struct json *value, struct spec_content *content)
+{
+    CLEANUP(reference_free) struct reference reference = {0};
+
+    TRY(spec_image_read(key, source, value, &content->image));
+    if (content->image.is_built)
+        return NULL;
+    TRY(reference_parse(content->image.name, &reference));
+    return reference_is_stdin(&reference)
+               ? spec_error(key->name, value, "an image here must not be standard input")
+               : NULL;
+}
+
+/* Reads the path in an image. */
+static struct error *read_path(const struct spec_key *key, const struct spec_source *source,
+                               const struct json *value, struct spec_content *content)
+{
+    (void)source;
+    if (value->type != JSON_STRING)
+        return spec_error(key->name, value, "'path' must be an absolute path");
+    return spec_path_read_target(key, value, &content->source);
 }
 
 static struct error *read_target(const struct spec_key *key, const struct spec_source *source,
@@ -37,6 +64,7 @@ static struct error *read_target(const struct spec_key *key, const struct spec_s
     TRY(spec_path_read_target(key, value, &target));
     free(content->target);
     content->target = target;
+    content->is_into = value->text[strlen(value->text) - 1] == '/';
     return NULL;
 }
 
@@ -129,7 +157,9 @@ static const struct {
     const char *pattern; /* what a string, or each of a list, has to match, or NULL */
 } members[] = {
     {"source", read_source, NULL},
-    {"target", read_target, "^/(?!(.*/)?\\.\\.(/|$))"},
+    {"image", read_image, NULL},
+    {"path", read_path, PATH_PATTERN},
+    {"target", read_target, PATH_PATTERN},
     {"owner", read_owner, "^(keep|[0-9]+(:[0-9]+)?)$"},
     {"mode", read_mode, "^(\\+w|keep|0?[0-7]{1,4})$"},
     {"exclude", read_exclude, "[^/]"},
@@ -150,6 +180,14 @@ static struct error *read_member(const struct spec_key *key, const struct spec_s
     return nearest != NULL ? error_advise(err, "did you mean '%s'?", nearest) : err;
 }
 
+/* Whether OBJECT has the member NAME; null means that it does not. */
+static bool is_given(const struct json *object, const char *name)
+{
+    const struct json *member = json_get(object, name);
+
+    return member != NULL && member->type != JSON_NULL;
+}
+
 /* Reads an element into CONTENT, which is zeroed; it is freed with the list. */
 static struct error *read_content(const struct spec_key *key, const struct spec_source *source,
                                   const struct json *value, struct spec_content *content)
@@ -160,10 +198,19 @@ static struct error *read_content(const struct spec_key *key, const struct spec_
         return read_source(key, source, value, content);
     if (value->type != JSON_OBJECT)
         return spec_error_type(key->name, value, "a path or an object");
+    bool is_image = is_given(value, "image");
+
+    content->keep_owner = is_image;
+    content->mode_rule = is_image ? SPEC_MODE_KEEP : SPEC_MODE_ADD_WRITE;
+    content->is_into = true;
+    if (is_image && is_given(value, "source"))
+        return spec_error(key->name, value, "'source' and 'image' exclude each other");
+    if (!is_image && is_given(value, "path"))
+        return spec_error(key->name, value, "'path' is in an image, and 'image' is missing");
     for (size_t i = 0; i < value->count; i++)
         TRY(read_member(key, source, value->keys[i], value->items[i], content));
     if (content->source == NULL)
-        return spec_error(key->name, value, "'source' is missing");
+        return spec_error(key->name, value, "'%s' is missing", is_image ? "path" : "source");
     return NULL;
 }
 
@@ -191,6 +238,7 @@ static void free_contents(void *member)
 
     for (size_t i = 0; i < contents->count; i++) {
         free(contents->items[i].source);
+        free(contents->items[i].image.name);
         free(contents->items[i].target);
         strings_free(&contents->items[i].exclude);
     }
@@ -207,6 +255,14 @@ static struct json *describe_mode(const struct spec_content *content)
     return json_string(content->mode_rule == SPEC_MODE_KEEP ? "keep" : "+w");
 }
 
+static struct json *describe_target(const struct spec_content *content)
+{
+    bool has_slash = content->image.name != NULL && content->is_into && content->target[1] != '\0';
+    CLEANUP(freep) char *target = xasprintf("%s%s", content->target, has_slash ? "/" : "");
+
+    return json_string(target);
+}
+
 static struct json *describe_content(const struct spec_content *content)
 {
     CLEANUP(freep) char *owner = xasprintf("%" PRIu32 ":%" PRIu32, content->uid, content->gid);
@@ -218,8 +274,10 @@ static struct json *describe_content(const struct spec_content *content)
 
     for (size_t i = 0; i < content->exclude.count; i++)
         json_append(exclude, json_string(content->exclude.items[i]));
-    json_set(object, "source", json_string(content->source));
-    json_set(object, "target", json_string(content->target));
+    if (content->image.name != NULL)
+        json_set(object, "image", spec_image_describe(&content->image));
+    json_set(object, content->image.name != NULL ? "path" : "source", json_string(content->source));
+    json_set(object, "target", describe_target(content));
     json_set(object, "owner", json_string(content->keep_owner ? "keep" : owner));
     json_set(object, "mode", describe_mode(content));
     json_set(object, "exclude", exclude);
@@ -236,24 +294,43 @@ static struct json *describe_contents(const void *member)
     return array;
 }
 
-static struct json *content_schema(void)
+/* Whether a member is of elements of an image alone, or of the host alone. */
+static bool is_of_image(member_read read)
+{
+    return read == read_image || read == read_path;
+}
+
+static struct json *member_schema(size_t member)
+{
+    if (members[member].read == read_image)
+        return spec_image_schema();
+    struct json *schema = json_schema_type("string");
+
+    if (members[member].pattern != NULL)
+        json_set(schema, "pattern", json_string(members[member].pattern));
+    if (members[member].read == read_exclude)
+        schema = json_schema_list(schema);
+    if (members[member].read == read_source || members[member].read == read_path)
+        return schema;
+    return json_schema_either(schema, json_schema_type("null"));
+}
+
+/* The schema of an element of the host, or of an image. */
+static struct json *content_schema(bool is_image)
 {
     struct json *schema = json_schema_type("object");
     struct json *properties = json_object();
     struct json *required = json_array();
 
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
-        struct json *property = json_schema_type("string");
+        bool is_main = members[i].read == read_source || is_of_image(members[i].read);
+        bool is_other = is_main && is_of_image(members[i].read) != is_image;
 
-        if (members[i].pattern != NULL)
-            json_set(property, "pattern", json_string(members[i].pattern));
-        if (members[i].read == read_exclude)
-            property = json_schema_list(property);
-        if (members[i].read != read_source)
-            property = json_schema_either(property, json_schema_type("null"));
-        json_set(properties, members[i].name, property);
+        json_set(properties, members[i].name,
+                 is_other ? json_schema_type("null") : member_schema(i));
+        if (is_main && !is_other)
+            json_append(required, json_string(members[i].name));
     }
-    json_append(required, json_string("source"));
     json_set(schema, "properties", properties);
     json_set(schema, "required", required);
     json_set(schema, "additionalProperties", json_boolean(false));
@@ -262,10 +339,12 @@ static struct json *content_schema(void)
 
 static struct json *contents_schema(const struct spec_key *key)
 {
+    struct json *element = json_schema_either(content_schema(false), content_schema(true));
+
     (void)key;
     return json_schema_either(
         json_schema_type("string"),
-        json_schema_list(json_schema_either(json_schema_type("string"), content_schema())));
+        json_schema_list(json_schema_either(json_schema_type("string"), element)));
 }
 
 const struct spec_kind spec_contents_list = {

@@ -7,6 +7,7 @@
 #include "host/machine/scratch_disk.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_contents.h"
+#include "host/spec/spec_image.h"
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_secret.h"
 #include "host/spec/spec_value.h"
@@ -38,10 +39,11 @@ const struct spec_key spec_keys[] = {
     },
     {
         .name = "fromImage",
-        .kind = &spec_path_image,
+        .kind = &spec_image_base,
         .offset = AT(from_image),
         .is_apart = true,
-        .summary = "Base image: a path or a transport reference such as docker-archive:FILE.",
+        .summary = "Base image: a path, a transport reference such as docker-archive:FILE, or a "
+                   "spec that is built for it.",
         .documentation =
             "The base image, on which the new layer is laid. The format of the image at a plain "
             "path is recognised: a Docker or OCI archive, compressed or not, an OCI layout, or a "
@@ -50,6 +52,8 @@ const struct spec_key spec_keys[] = {
             "`dir:DIR` or `docker://HOST/NAME[:TAG|@DIGEST]`.\n\n"
             "The image inherits the base's layers, its whole config and its architecture. Of an "
             "image for several architectures, the one for `architecture` is taken.\n\n"
+            "An object stands for an image that is built first: `{\"spec\": FILE}`, `{\"use\": "
+            "NAME}` or a spec in place. See IMAGES THAT ARE MADE OF OTHERS.\n\n"
             "Without this key the image has a single layer, and scripts start from an empty "
             "directory.",
     },
@@ -102,6 +106,11 @@ const struct spec_key spec_keys[] = {
             "`[...]` stand for characters of one name, `**` for any number of directories. One "
             "without a `/` is for names at any depth, any other for paths in the source; with a "
             "`/` at its end it is for directories alone.\n\n"
+            "With `image` and `path` in place of `source`, a part of another image is copied, as "
+            "in "
+            "`{\"image\": \"tools.tar\", \"path\": \"/out\", \"target\": \"/usr/local\"}`; see "
+            "Parts of "
+            "other images.\n\n"
             "For example, `{\"source\": \"rootfs.tar\", \"owner\": \"keep\", "
             "\"mode\": \"keep\", \"exclude\": [\"var/cache/\", \"*.pyc\"]}` copies a root file "
             "system.",

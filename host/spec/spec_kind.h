@@ -8,6 +8,7 @@
 #define VMBUILD_SPEC_KIND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "guest/contract.h"
@@ -16,12 +17,19 @@
 #include "host/lib/json.h"
 
 struct spec_key;
+struct spec_graph_reader;
 
 /* What a value may refer to beyond its own text. */
 struct spec_source {
     const char *folder; /* absolute, without symlinks; relative paths are taken from it */
     int64_t now;        /* seconds since 1970: `created: now` */
     const char *source_date_epoch; /* the variable's text, or NULL */
+    bool is_nameless;              /* it needs no name */
+
+    /* The graph that is being read, and the node of it whose spec this is; NULL: the command builds
+     * one image alone. */
+    struct spec_graph_reader *graph;
+    size_t node;
 };
 
 /* MEMBER is the key's member of struct spec (spec.h); a zeroed one is not given. */

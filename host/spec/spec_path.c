@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "guest/contract.h"
-#include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
@@ -95,55 +94,6 @@ static struct json *file_schema(void)
 
     return json_schema_record(names);
 }
-
-/* An image. */
-
-/* Makes the path of REFERENCE absolute, and checks that something is there. */
-static struct error *find_image(const struct spec_key *key, const struct spec_source *source,
-                                const struct json *value, struct reference *reference)
-{
-    struct stat status;
-    CLEANUP(freep) char *written = reference->path;
-    char *path = spec_path_absolute(source, written);
-
-    reference->path = path;
-    if (reference->transport != TRANSPORT_PATH && reference->transport != TRANSPORT_DIR &&
-        strchr(path, ':') != NULL)
-        return error_advise(spec_error(key->name, value, "'%s': the path contains a ':'", path),
-                            "name the file without a transport such as 'docker-archive:'");
-    if (stat(path, &status) < 0) {
-        struct error *err = spec_error(key->name, value, "'%s': %s", path, strerror(errno));
-        CLEANUP(freep) char *advice = reference_advice(written);
-
-        return error_advise(err, "%s", advice);
-    }
-    return NULL;
-}
-
-static struct error *read_image(const struct spec_key *key, const struct spec_source *source,
-                                struct json *value, void *member)
-{
-    CLEANUP(reference_free) struct reference reference = {0};
-
-    if (value->type != JSON_STRING)
-        return spec_error_type(key->name, value, "an image reference");
-    CLEANUP(error_freep) struct error *err = reference_parse(value->text, &reference);
-
-    if (err != NULL)
-        return spec_error_because(key->name, value, err);
-    if (reference.transport != TRANSPORT_DOCKER && !reference_is_stdin(&reference))
-        TRY(find_image(key, source, value, &reference));
-    *(char **)member = reference_format(&reference);
-    return NULL;
-}
-
-const struct spec_kind spec_path_image = {
-    .type = "string",
-    .read = read_image,
-    .free = spec_value_free_string,
-    .describe = spec_value_describe_string,
-    .schema = spec_value_string_schema,
-};
 
 /* Lists of paths. */
 

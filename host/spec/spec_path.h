@@ -9,7 +9,6 @@
 
 #include "host/spec/spec_kind.h"
 
-extern const struct spec_kind spec_path_image;   /* char *: an image reference */
 extern const struct spec_kind spec_path_closure; /* struct strings: paths, or a file of them */
 extern const struct spec_kind spec_path_script;  /* char *: its text, or a file of it */
 extern const struct spec_kind spec_path_shares;  /* struct spec_shares */

@@ -1,159 +1,21 @@
 #include "host/spec/spec_reader.h"
 
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "guest/contract.h"
 #include "host/image/reference.h"
-#include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
-#include "host/lib/file.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
-#include "host/spec/spec_error.h"
-#include "host/spec/spec_misnomer.h"
-
-#define STDIN_NAME "standard input" /* in messages */
-
-#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* which some editors put before UTF-8 */
-
-static void *member(struct spec *spec, const struct spec_key *key)
-{
-    return (char *)spec + key->offset;
-}
-
-/* Refuses VALUE, which was stored as SPEC's KEY, if it is more than the key's word can hold. */
-static struct error *check_word(const struct spec_key *key, const struct json *value,
-                                struct spec *spec)
-{
-    const struct guest_word_row *word = &guest_words[key->word];
-    CLEANUP(strings_free) struct strings values = {0};
-
-    if (key->word == GUEST_WORD_NONE)
-        return NULL;
-    key->kind->word_values(member(spec, key), &values);
-    if (word->kind == GUEST_LIST && values.count > (size_t)word->most)
-        return spec_error(key->name, value, "must have at most %jd items", (intmax_t)word->most);
-    if (word->kind == GUEST_TEXT && values.count > 0 &&
-        strlen(values.items[0]) > (size_t)word->most)
-        return spec_error(key->name, value, "must have at most %jd bytes", (intmax_t)word->most);
-    return NULL;
-}
-
-/* Stores VALUE as SPEC's KEY, in place of what is there. */
-static struct error *read_value(const struct spec_source *source, const struct spec_key *key,
-                                struct json *value, struct spec *spec)
-{
-    if (key->kind->free != NULL)
-        key->kind->free(member(spec, key));
-    TRY(key->kind->read(key, source, value, member(spec, key)));
-    return check_word(key, value, spec);
-}
-
-static struct error *fill_default(const struct spec_source *source, const struct spec_key *key,
-                                  struct spec *spec)
-{
-    CLEANUP(json_freep) struct json *value = NULL;
-
-    if (key->kind->fill != NULL)
-        return key->kind->fill(source, member(spec, key));
-    if (key->initial == NULL)
-        return NULL;
-    TRY(spec_key_value(key, key->initial, &value));
-    return read_value(source, key, value, spec);
-}
-
-static struct error *refuse_key(const char *name, const struct json *value)
-{
-    return spec_misnomer_advise(error_new(EXIT_INPUT, "line %u, column %u: unknown key '%.100s'",
-                                          value->line, value->column, name),
-                                name);
-}
-
-static struct error *read_keys(const struct spec_source *source, const struct json *root,
-                               struct spec *spec)
-{
-    for (size_t i = 0; i < root->count; i++) {
-        const struct spec_key *key = spec_key_find(root->keys[i]);
-
-        if (key == NULL)
-            return refuse_key(root->keys[i], root->items[i]);
-        if (root->items[i]->type != JSON_NULL || key->required)
-            TRY(read_value(source, key, root->items[i], spec));
-    }
-    return NULL;
-}
-
-static struct error *read_document(const struct spec_source *source, const struct json *root,
-                                   struct spec *spec)
-{
-    if (root->type != JSON_OBJECT)
-        return error_new(EXIT_INPUT, "line %u, column %u: expected an object, found %s", root->line,
-                         root->column, json_type_name(root->type));
-    for (size_t i = 0; i < spec_key_count; i++)
-        TRY(fill_default(source, &spec_keys[i], spec));
-    TRY(read_keys(source, root, spec));
-    for (size_t i = 0; i < spec_key_count; i++)
-        if (spec_keys[i].required && json_get(root, spec_keys[i].name) == NULL)
-            return error_advise(error_new(EXIT_INPUT, "the key '%s' is missing", spec_keys[i].name),
-                                "add \"%s\": \"...\"", spec_keys[i].name);
-    return NULL;
-}
-
-static void apply_overrides(struct json *root, const struct json *overrides)
-{
-    if (root->type != JSON_OBJECT)
-        return;
-    for (size_t i = 0; i < overrides->count; i++)
-        json_set(root, overrides->keys[i], json_copy(overrides->items[i]));
-}
-
-static struct error *read_bytes(const char *path, struct buffer *out)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    CLEANUP(closep)
-    int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-
-    if (!is_stdin && opened < 0)
-        return error_errno(EXIT_INPUT, "open spec '%s'", path);
-    return error_context(
-        file_read_open(is_stdin ? STDIN_FILENO : opened, JSON_SIZE_MAX, EXIT_INPUT, out),
-        "read spec '%s'", is_stdin ? STDIN_NAME : path);
-}
-
-/* Removes a byte order mark, which readers of JSON may ignore (RFC 8259, section 8.1). */
-static void drop_mark(struct buffer *text)
-{
-    size_t length = strlen(BYTE_ORDER_MARK);
-
-    if (text->length < length || memcmp(text->data, BYTE_ORDER_MARK, length) != 0)
-        return;
-    text->length -= length;
-    memmove(text->data, text->data + length, text->length);
-}
-
-static struct error *find_folder(const char *path, char **ret)
-{
-    CLEANUP(freep) char *copy = xstrdup(path);
-    const char *folder = strcmp(path, "-") == 0 ? "." : dirname(copy);
-
-    *ret = realpath(folder, NULL);
-    if (*ret == NULL)
-        return error_errno(EXIT_INPUT, "open the directory of spec '%s'", path);
-    return NULL;
-}
+#include "host/spec/spec_document.h"
 
 /* Refuses a base image on standard input, which the spec was read from. */
 static struct error *check_stdin(const struct spec *spec)
 {
     CLEANUP(reference_free) struct reference reference = {0};
 
-    if (spec->from_image == NULL)
+    if (spec->from_image.name == NULL)
         return NULL;
-    TRY(reference_parse(spec->from_image, &reference));
+    TRY(reference_parse(spec->from_image.name, &reference));
     return reference_is_stdin(&reference)
                ? error_new(EXIT_INPUT, "'fromImage' and the spec must not both be standard input")
                : NULL;
@@ -162,22 +24,19 @@ static struct error *check_stdin(const struct spec *spec)
 struct error *spec_read(const char *path, const struct spec_override *overrides, size_t count,
                         int64_t now, const char *source_date_epoch, struct spec **ret)
 {
-    CLEANUP(buffer_free) struct buffer text = {0};
     CLEANUP(freep) char *folder = NULL;
-    CLEANUP(freep) char *name = xasprintf("spec '%s'", strcmp(path, "-") == 0 ? STDIN_NAME : path);
+    CLEANUP(freep) char *name = spec_document_name(path);
     CLEANUP(json_freep) struct json *root = NULL;
     CLEANUP(json_freep) struct json *over = NULL;
     CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
 
     TRY(spec_overrides_read(overrides, count, &over));
-    TRY(read_bytes(path, &text));
-    TRY(find_folder(path, &folder));
-    drop_mark(&text);
-    TRY(json_parse(name, text.data, text.length, &root));
-    apply_overrides(root, over);
-    const struct spec_source source = {folder, now, source_date_epoch};
+    TRY(spec_document_open(path, &root, &folder));
+    spec_document_override(root, over);
+    const struct spec_source source = {
+        .folder = folder, .now = now, .source_date_epoch = source_date_epoch};
 
-    TRY(error_context(read_document(&source, root, spec), "read %s", name));
+    TRY(error_context(spec_document_read(&source, root, spec), "read %s", name));
     if (strcmp(path, "-") == 0)
         TRY(error_context(check_stdin(spec), "read %s", name));
     *ret = STEAL(spec);
@@ -193,13 +52,14 @@ struct error *spec_of_image(const char *image, const struct spec_override *overr
     CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
 
     TRY(spec_overrides_read(overrides, count, &over));
-    TRY(find_folder("-", &folder));
+    TRY(spec_document_folder("-", &folder));
     json_set(root, "name", json_string("image"));
     json_set(root, "fromImage", json_string(image));
-    apply_overrides(root, over);
-    const struct spec_source source = {folder, now, source_date_epoch};
+    spec_document_override(root, over);
+    const struct spec_source source = {
+        .folder = folder, .now = now, .source_date_epoch = source_date_epoch};
 
-    TRY(error_context(read_document(&source, root, spec), "read the command line"));
+    TRY(error_context(spec_document_read(&source, root, spec), "read the command line"));
     *ret = STEAL(spec);
     return NULL;
 }
@@ -210,14 +70,14 @@ struct error *spec_read_text(const char *text, const char *name, const char *bas
     CLEANUP(json_freep) struct json *root = NULL;
     CLEANUP(json_freep) struct json *over = NULL;
     CLEANUP(spec_freep) struct spec *spec = xcalloc(1, sizeof *spec);
-    const struct spec_source source = {"/", 0, NULL};
+    const struct spec_source source = {.folder = "/"};
 
     TRY(spec_overrides_read(overrides, count, &over));
     TRY(json_parse(name, text, strlen(text), &root));
     if (base != NULL)
         json_set(root, "fromImage", json_string(base));
-    apply_overrides(root, over);
-    TRY(error_context(read_document(&source, root, spec), "read %s", name));
+    spec_document_override(root, over);
+    TRY(error_context(spec_document_read(&source, root, spec), "read %s", name));
     *ret = STEAL(spec);
     return NULL;
 }

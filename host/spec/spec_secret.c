@@ -417,16 +417,42 @@ static struct error *load(const struct spec_secret *secret, struct buffer *out)
                         secret->id);
 }
 
+/* Appends to OUT what was loaded for another secret with the same file: one of the first COUNT of
+ * LISTS, whose bytes are in LOADED. Returns whether there is one. */
+static bool copy_loaded(const struct spec_secret *secret, const struct spec_secrets *const *lists,
+                        size_t count, const struct secrets *loaded, struct buffer *out)
+{
+    for (size_t i = 0; secret->file != NULL && i < count; i++)
+        for (size_t j = 0; j < loaded[i].count; j++) {
+            const char *file = lists[i]->items[j].file;
+
+            if (file == NULL || strcmp(file, secret->file) != 0)
+                continue;
+            buffer_append(out, loaded[i].items[j].bytes, loaded[i].items[j].length);
+            return true;
+        }
+    return false;
+}
+
+struct error *spec_secrets_load_all(const struct spec_secrets *const *lists, size_t count,
+                                    struct secrets *rets)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < lists[i]->count; j++) {
+            const struct spec_secret *secret = &lists[i]->items[j];
+            CLEANUP(buffer_free) struct buffer bytes = {0};
+
+            if (!copy_loaded(secret, lists, i + 1, rets, &bytes))
+                TRY(load(secret, &bytes));
+            buffer_reserve(&bytes, 1); /* never NULL */
+            size_t length = bytes.length;
+
+            secrets_take(&rets[i], secret->id, buffer_steal(&bytes), length);
+        }
+    return NULL;
+}
+
 struct error *spec_secrets_load(const struct spec_secrets *secrets, struct secrets *ret)
 {
-    for (size_t i = 0; i < secrets->count; i++) {
-        CLEANUP(buffer_free) struct buffer bytes = {0};
-
-        TRY(load(&secrets->items[i], &bytes));
-        buffer_reserve(&bytes, 1); /* never NULL */
-        size_t length = bytes.length;
-
-        secrets_take(ret, secrets->items[i].id, buffer_steal(&bytes), length);
-    }
-    return NULL;
+    return spec_secrets_load_all(&secrets, 1, ret);
 }

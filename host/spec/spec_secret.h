@@ -25,4 +25,9 @@ extern const struct spec_kind spec_secret_list; /* struct spec_secrets */
 [[nodiscard]] struct error *spec_secrets_load(const struct spec_secrets *secrets,
                                               struct secrets *ret);
 
+/* The same for each of the COUNT LISTS, and the one of RETS with its number. A file that several of
+ * them name is read once: it may be a pipe. */
+[[nodiscard]] struct error *spec_secrets_load_all(const struct spec_secrets *const *lists,
+                                                  size_t count, struct secrets *rets);
+
 #endif

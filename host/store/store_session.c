@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -157,6 +159,18 @@ void store_session_free(struct store_session *session)
     free(session);
 }
 
+struct error *store_session_begin_process(struct store_session *session)
+{
+    closep(&session->gate_fd);
+    session->gate_fd = -1;
+    return open_lock(session->store, "gate", &session->gate_fd);
+}
+
+const char *store_session_folder(const struct store_session *session)
+{
+    return session->folder;
+}
+
 const char *store_session_store(const struct store_session *session)
 {
     return session->store;
@@ -169,7 +183,8 @@ struct error *store_session_temporary(struct store_session *session, char **ret_
 
     pthread_mutex_unlock(&session->mutex);
 
-    CLEANUP(freep) char *path = xasprintf("%s/%u", session->folder, number);
+    CLEANUP(freep)
+    char *path = xasprintf("%s/%jd-%u", session->folder, (intmax_t)getpid(), number);
 
     *ret_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (*ret_fd < 0)

@@ -28,6 +28,14 @@ struct store_session;
 /* Ends it and removes its temporaries; accepts NULL. */
 void store_session_free(struct store_session *session);
 
+/* In a process that was just forked: it takes part in the session of the other one, which ends
+ * later, and keeps in use what both have found and published. It never frees it. Errors:
+ * EXIT_OTHER. */
+[[nodiscard]] struct error *store_session_begin_process(struct store_session *session);
+
+/* Its own directory; borrowed. */
+const char *store_session_folder(const struct store_session *session);
+
 /* The directory of the store; borrowed. */
 const char *store_session_store(const struct store_session *session);
 

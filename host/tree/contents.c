@@ -112,7 +112,7 @@ static struct error *write_entry(struct contents_merge *merge, struct contents_e
         archive_entry_set_size(header, 0);
     TRY(contents_target_header(merge->target, header, path));
     if (has_data)
-        TRY(contents_entry_copy(entry, merge->source->path, path,
+        TRY(contents_entry_copy(entry, contents_source_name(merge->source), path,
                                 contents_target_data(merge->target, path)));
     if (!contents_target_is_folder(merge->target))
         layer_note_holes(path, entry->holes);
@@ -216,7 +216,7 @@ static struct error *emit_source(struct contents_merge *merge, size_t index)
     TRY(contents_source_visit(merge->source, true, emit_entry, merge));
     if (merge->names_hash != merge->found[index].names_hash)
         return error_new(EXIT_INPUT, "read '%s': files were added or removed while it was read",
-                         merge->source->path);
+                         contents_source_name(merge->source));
     return NULL;
 }
 

@@ -26,7 +26,7 @@ static struct error *find_place(struct contents_merge *merge, const char *path, 
                                 char **ret)
 {
     return error_context(contents_places_find(&merge->places, path, is_folder, ret),
-                         "lay '%s' of '%s'", path, merge->source->path);
+                         "lay '%s' of '%s'", path, contents_source_name(merge->source));
 }
 
 /* Whether the current source, a closure, leaves out its entry at PATH, as `contents` or the image
@@ -80,7 +80,7 @@ static struct error *find_linked(struct contents_merge *merge, const char *path,
         return error_new(EXIT_INPUT,
                          "read tarball '%s': '%s' is a hard link to '%s', which is not a file that "
                          "comes before it",
-                         merge->source->path, path, target);
+                         contents_source_name(merge->source), path, target);
     if (contents_node_group(node) == NULL) {
         struct link_group *group = contents_merge_group(merge, 0, node->owner, true);
 
@@ -154,17 +154,17 @@ static struct error *check_entry(const struct contents_merge *merge,
     if (strlen(path) > LAYER_PATH_MAX || count_levels(path) > DEPTH_MAX)
         return error_new(EXIT_INPUT,
                          "read '%s': the path '%.100s...' has more than %u bytes or %d directories",
-                         source->path, path, LAYER_PATH_MAX, DEPTH_MAX);
+                         contents_source_name(source), path, LAYER_PATH_MAX, DEPTH_MAX);
     if (entry->excluded || contents_target_is_folder(merge->target))
         return NULL;
     if (is_whiteout(path))
         return error_new(EXIT_INPUT,
                          "read '%s': a layer cannot hold '%s', a name that begins with '.wh.'",
-                         source->path, path);
+                         contents_source_name(source), path);
     if (source->keep_owner && (uid < 0 || uid > ID_MAX || gid < 0 || gid > ID_MAX))
         return error_new(EXIT_INPUT,
                          "read '%s': the owner %" PRId64 ":%" PRId64 " of '%s' is out of range",
-                         source->path, uid, gid, path);
+                         contents_source_name(source), uid, gid, path);
     return NULL;
 }
 

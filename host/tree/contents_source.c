@@ -36,7 +36,8 @@ struct visit {
 
 static struct error *failed(const struct visit *visit, const char *operation, const char *path)
 {
-    return error_errno(EXIT_INPUT, "%s '%s' of '%s'", operation, path, visit->source->path);
+    return error_errno(EXIT_INPUT, "%s '%s' of '%s'", operation, path,
+                       contents_source_name(visit->source));
 }
 
 /* Whether an xattr belongs to the file: not one that the host's security module or file system
@@ -134,7 +135,7 @@ static struct error *make_digest(const struct visit *visit, int fd, const char *
     hash_xattrs(visit, hash);
     archive_entry_xattr_clear(visit->entry);
     if (S_ISREG(before.st_mode))
-        TRY(copy_file(visit->source->path, fd, before.st_size, path,
+        TRY(copy_file(contents_source_name(visit->source), fd, before.st_size, path,
                       (struct sink){add_to_hash, hash}));
     sha256_finish(STEAL(hash), ret);
     if (fstat(fd, &after) == 0 &&
@@ -250,7 +251,7 @@ static struct error *push(const struct visit *visit, struct walk *walk, int fd)
 
     if (walk->count > DEPTH_MAX)
         return error_new(EXIT_INPUT, "read '%s': directories are nested more than %d deep",
-                         visit->source->path, DEPTH_MAX);
+                         contents_source_name(visit->source), DEPTH_MAX);
     TRY(list_folder(visit, fd, walk->path.data, &names));
     walk->levels[walk->count++] =
         (struct level){.fd = fd, .names = names, .path_length = walk->path.length};
@@ -273,7 +274,7 @@ static struct error *visit_name(struct visit *visit, int dir, const char *name, 
     if (S_ISSOCK(status.st_mode)) {
         if (visit->with_data)
             progress_note("left out '%s' of '%s': a layer cannot contain a socket", path,
-                          visit->source->path);
+                          contents_source_name(visit->source));
         return NULL;
     }
     TRY(call_for_file(visit, dir, name, path, &status));
@@ -323,9 +324,10 @@ static struct error *visit_file(struct visit *visit, int fd)
     struct stat status;
 
     if (fstat(fd, &status) < 0)
-        return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
-    const char *slash = strrchr(visit->source->path, '/');
-    const char *name = slash != NULL ? slash + 1 : visit->source->path;
+        return error_errno(EXIT_INPUT, "read '%s'", contents_source_name(visit->source));
+    const char *path = contents_source_name(visit->source);
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
 
     if (exclude_matches(visit->source->exclude, name, false))
         return NULL;
@@ -342,15 +344,16 @@ static struct error *visit_file(struct visit *visit, int fd)
 /* Visits the file FD, or the tarball as a whole, with a digest. */
 static struct error *visit_file_for_digest(struct visit *visit, int fd, bool is_tarball)
 {
-    const char *slash = strrchr(visit->source->path, '/');
-    const char *name = slash != NULL ? slash + 1 : visit->source->path;
+    const char *path = contents_source_name(visit->source);
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
     struct digest digest = {0};
     struct contents_entry entry = {
         .entry = visit->entry, .fd = -1, .digest = &digest, .is_tarball = is_tarball};
     struct stat status;
 
     if (fstat(fd, &status) < 0)
-        return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
+        return error_errno(EXIT_INPUT, "read '%s'", contents_source_name(visit->source));
     if (!is_tarball && exclude_matches(visit->source->exclude, name, false))
         return NULL;
     archive_entry_clear(visit->entry);
@@ -365,11 +368,11 @@ static struct error *visit_file_or_tarball(struct visit *visit, int fd)
 {
     bool is_tarball = false;
 
-    TRY(contents_tarball_recognise(visit->source->path, fd, &is_tarball));
+    TRY(contents_tarball_recognise(contents_source_name(visit->source), fd, &is_tarball));
     if (is_tarball && visit->digests == NULL)
         return contents_tarball_visit(visit->source, fd, visit->call, visit->context);
     if (lseek(fd, 0, SEEK_SET) < 0)
-        return error_errno(EXIT_INPUT, "read '%s'", visit->source->path);
+        return error_errno(EXIT_INPUT, "read '%s'", contents_source_name(visit->source));
     return visit->digests != NULL ? visit_file_for_digest(visit, fd, is_tarball)
                                   : visit_file(visit, fd);
 }
@@ -381,7 +384,7 @@ static struct error *visit_at_own_path(struct visit *visit)
 
     if (clean == NULL || *clean == '\0')
         return error_new(EXIT_INPUT, "read closure path '%s': not the path of a file below '/'",
-                         visit->source->path);
+                         contents_source_name(visit->source));
     CLEANUP(closep) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (root < 0)
@@ -402,12 +405,12 @@ static struct error *visit_source(struct visit *visit)
     CLEANUP(closep) int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0 || fstat(fd, &status) < 0)
-        return error_errno(EXIT_INPUT, "open '%s'", source->path);
+        return error_errno(EXIT_INPUT, "open '%s'", contents_source_name(source));
     if (S_ISDIR(status.st_mode))
         return visit_folder(visit, fd, "");
     if (!S_ISREG(status.st_mode))
         return error_new(EXIT_INPUT, "read '%s': neither a directory nor a regular file",
-                         source->path);
+                         contents_source_name(source));
     return visit_file_or_tarball(visit, fd);
 }
 

@@ -31,6 +31,7 @@ enum contents_mode {
 
 struct contents_source {
     const char *path;   /* absolute path on the host */
+    const char *name;   /* what errors and the manifest call it; NULL: its path */
     bool at_own_path;   /* a closure: its entries lie at the source's own absolute path */
     const char *target; /* the directory that they lie in: a relative path without "." and ".."
                          * parts; NULL or empty: the root */
@@ -41,6 +42,12 @@ struct contents_source {
     uid_t uid;
     gid_t gid;
 };
+
+/* Returns what errors call SOURCE. */
+static inline const char *contents_source_name(const struct contents_source *source)
+{
+    return source->name != NULL ? source->name : source->path;
+}
 
 /* An entry being visited. The pathname of ENTRY is relative to the source's root, without "." and
  * ".." parts; the root itself is not visited. A hard link has archive_entry_hardlink set if the

@@ -125,7 +125,7 @@ static void drop_overlay_xattrs(struct archive_entry *entry)
 struct error *contents_tarball_visit(const struct contents_source *source, int fd,
                                      contents_visit visit, void *context)
 {
-    const char *path = source->path;
+    const char *path = contents_source_name(source);
     CLEANUP(archive_entry_freep) struct archive_entry *header = xallocated(archive_entry_new());
     int status;
     CLEANUP(archive_read_freep)

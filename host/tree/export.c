@@ -179,28 +179,58 @@ static struct error *count(void *context, const void *bytes, size_t length)
     return NULL;
 }
 
-static struct error *write_all(struct export *export)
+/* What is written of an image. */
+struct part {
+    const char *path; /* NULL: all of it */
+    const char *name; /* of a file */
+    bool is_folder;
+};
+
+static struct error *write_part(struct export *export, struct merged_tree *tree, struct part *part)
 {
-    CLEANUP(merged_tree_freep) struct merged_tree *tree = NULL;
+    struct path_node *node = NULL;
+
+    TRY(merged_tree_find(tree, part->path, &node));
+    if (node == NULL)
+        return error_new(EXIT_INPUT, "the image has nothing there");
+    part->is_folder = node->is_folder;
+    return node->is_folder ? merged_tree_each_in(node, write_node, export)
+                           : write_node(export, node, part->name);
+}
+
+/* Writes all paths, and shows how far it is. */
+static struct error *write_paths(struct export *export, struct merged_tree *tree)
+{
     uint64_t total = 0;
 
-    TRY(image_merge(export->image, &tree));
     TRY(merged_tree_each(tree, add_size, &total));
     progress_expect(total);
-    TRY(pax_writer_new(PAX_FULL, (struct sink){count, export}, &export->writer));
-    TRY(merged_tree_each(tree, write_node, export));
+    return merged_tree_each(tree, write_node, export);
+}
+
+static struct error *write_all(struct export *export, struct part *part)
+{
+    CLEANUP(merged_tree_freep) struct merged_tree *tree = NULL;
+    struct sink sink = part->path == NULL ? (struct sink){count, export} : export->sink;
+
+    TRY(image_merge(export->image, &tree));
+    TRY(pax_writer_new(PAX_FULL, sink, &export->writer));
+    if (part->path == NULL)
+        TRY(write_paths(export, tree));
+    else
+        TRY(error_context(write_part(export, tree, part), "copy '%s'", part->path));
     if (archive_write_close(pax_writer_archive(export->writer)) < ARCHIVE_WARN)
         return pax_writer_error(export->writer, "write", "the end of the archive");
     return NULL;
 }
 
-struct error *export_write(const struct image *image, struct sink sink)
+static struct error *run_export(const struct image *image, struct sink sink, struct part *part)
 {
     struct export export = {.image = image, .sink = sink};
 
     for (size_t i = 0; i < image->layer_count; i++)
         export.fds[i] = -1;
-    struct error *err = write_all(&export);
+    struct error *err = write_all(&export, part);
 
     pax_writer_free(export.writer);
     for (size_t i = 0; i < image->layer_count; i++) {
@@ -208,4 +238,21 @@ struct error *export_write(const struct image *image, struct sink sink)
         closep(&export.fds[i]);
     }
     return err;
+}
+
+struct error *export_write(const struct image *image, struct sink sink)
+{
+    struct part all = {0};
+
+    return run_export(image, sink, &all);
+}
+
+struct error *export_write_part(const struct image *image, const char *path, const char *name,
+                                struct sink sink, bool *ret_is_folder)
+{
+    struct part part = {.path = path, .name = name};
+
+    TRY(run_export(image, sink, &part));
+    *ret_is_folder = part.is_folder;
+    return NULL;
 }

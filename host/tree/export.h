@@ -15,6 +15,8 @@
 #ifndef VMBUILD_EXPORT_H
 #define VMBUILD_EXPORT_H
 
+#include <stdbool.h>
+
 #include "host/image/image.h"
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
@@ -23,5 +25,12 @@
  * the current stage. Errors: EXIT_INPUT (a layer is not a valid tar, or has paths outside the
  * root), and those of SINK. */
 [[nodiscard]] struct error *export_write(const struct image *image, struct sink sink);
+
+/* The same for what PATH leads to in IMAGE alone: of a directory, itself as "." and what is in it
+ * by paths from there, or else a single entry called NAME. *RET_IS_FOLDER tells which. A file whose
+ * other names are elsewhere is not a link. Errors: EXIT_INPUT if there is nothing, too. */
+[[nodiscard]] struct error *export_write_part(const struct image *image, const char *path,
+                                              const char *name, struct sink sink,
+                                              bool *ret_is_folder);
 
 #endif

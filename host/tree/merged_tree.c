@@ -408,17 +408,57 @@ struct merged_tree *merged_tree_new(void)
     return tree;
 }
 
+struct error *merged_tree_find(struct merged_tree *tree, const char *path, struct path_node **ret)
+{
+    struct walk walk = {.paths = tree->paths, .node = path_tree_root(tree->paths)};
+    const char *next = path;
+
+    drop_aufs_links(tree);
+    while (next != NULL) {
+        size_t length;
+        const char *last = last_part(next, &length);
+
+        path = next;
+        next = NULL;
+        if (*path == '/') {
+            walk.node = path_tree_root(tree->paths);
+            walk.depth = 0;
+        }
+        TRY(walk_path(&walk, path, (size_t)(last - path)));
+        if (walk.node == NULL || length == 0)
+            break;
+        struct path_node *child = path_tree_child(walk.node, last, length);
+
+        if (length == 2 && strncmp(last, "..", 2) == 0)
+            TRY(walk_path(&walk, last, length));
+        else if (symlink_of(child) == NULL)
+            walk.node = child;
+        else
+            next = symlink_of(child);
+        if (next != NULL && ++walk.symlinks > SYMLINKS_MAX)
+            return error_new(EXIT_INPUT, "a path leads through more than %d symlinks",
+                             SYMLINKS_MAX);
+    }
+    *ret = walk.node;
+    return NULL;
+}
+
 struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit, void *context)
+{
+    drop_aufs_links(tree);
+    return merged_tree_each_in(path_tree_root(tree->paths), visit, context);
+}
+
+struct error *merged_tree_each_in(struct path_node *top, merged_visit visit, void *context)
 {
     CLEANUP(buffer_free) struct buffer path = {0};
     CLEANUP(path_walk_free) struct path_walk walk = {0};
     struct path_node *node;
     bool leaves;
 
-    drop_aufs_links(tree);
-    TRY(visit(context, path_tree_root(tree->paths), "."));
+    TRY(visit(context, top, "."));
     buffer_append(&path, "", 0);
-    path_walk_start(path_tree_root(tree->paths), &walk);
+    path_walk_start(top, &walk);
     while ((node = path_walk_next(&walk, &leaves)) != NULL) {
         size_t length = strlen(node->name);
 

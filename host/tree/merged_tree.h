@@ -56,6 +56,17 @@ typedef struct error *(*merged_visit)(void *context, struct path_node *node, con
 [[nodiscard]] struct error *merged_tree_each(struct merged_tree *tree, merged_visit visit,
                                              void *context);
 
+/* The same for what is in the directory TOP alone, in paths from there. The tree must not have
+ * entries of aufs any more (merged_tree_find). */
+[[nodiscard]] struct error *merged_tree_each_in(struct path_node *top, merged_visit visit,
+                                                void *context);
+
+/* Sets *RET to what PATH leads to in a running image, borrowed: symlinks are followed within the
+ * root, the last one too. NULL: there is nothing. No layer is applied afterwards. Errors:
+ * EXIT_INPUT (too many symlinks). */
+[[nodiscard]] struct error *merged_tree_find(struct merged_tree *tree, const char *path,
+                                             struct path_node **ret);
+
 /* Returns the root, borrowed. */
 const struct path_node *merged_tree_root(const struct merged_tree *tree);
 

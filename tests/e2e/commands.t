@@ -228,6 +228,7 @@ agree() {
 if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
     echo 'echo hi' > "$WORK/script"
     echo "$WORK/one" > "$WORK/list"
+    echo '{"images": {"a": {}, "b": {}}}' > "$WORK/agree2.json"
     agree "a spec with every key" 0 <<'END'
 {"timeout": 60, "architecture": "amd64", "created": "2016-04-01T00:00:00Z", "env": {"A": "b"},
  "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
@@ -244,6 +245,21 @@ END
 END
     agree "a list of closure paths and one of contents" 0 <<< '{"name": "x", "contents": "one", "closure": []}'
     agree "the kernel's name of an architecture" 0 <<< '{"name": "x", "architecture": "x86_64"}'
+    agree "bases and parts that are built" 0 <<'END'
+{"name": "x", "fromImage": {"runAsRoot": "true", "fromImage": {"spec": "agree2.json", "use": "b"}}, "contents": [
+ {"image": {"spec": "agree2.json", "use": "a"}, "path": "/x", "target": "/y/", "exclude": ["*.pyc"]},
+ {"image": {"contents": "one"}, "path": "/", "owner": "1:2", "mode": "keep"}, "one"]}
+END
+    agree "an element of contents with null for what it has not" 0 <<'END'
+{"name": "x", "contents": [{"source": "one", "image": null, "path": null},
+ {"image": {"contents": "one"}, "path": "/", "source": null}]}
+END
+    agree "several images" 0 <<'END'
+{"images": {"a": {}, "b": {"fromImage": {"use": "a"}, "tag": null}}}
+END
+    agree "no image" 3 <<< '{"images": {}}'
+    agree "images beside a key" 3 <<< '{"images": {"a": {}}, "tag": "x"}'
+    agree "images beside a name" 3 <<< '{"images": {"a": {}}, "name": "x"}'
     agree "no name" 3 <<< '{}'
     agree "an unknown key" 3 <<< '{"name": "x", "nam": "y"}'
     for value in '"tag": 1' '"contents": [1]' '"contents": {}' '"closure": "list"' '"config": []' \
@@ -251,6 +267,9 @@ END
         '"memory": 1' '"cpus": 0' '"cpus": 1.5' '"shares": [{"source": "one"}]' '"shares": {}' \
         '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": 1' \
         '"created": 0' \
+        '"fromImage": {"name": "y"}' '"fromImage": {"use": "x", "memory": 300}' '"fromImage": {"spec": 1}' \
+        '"contents": [{"image": {}}]' '"contents": [{"image": {}, "source": "one", "path": "/"}]' \
+        '"contents": [{"image": {}, "path": "x"}]' '"contents": [{"image": null, "path": "/"}]' \
         '"contents": [{}]' '"contents": [{"target": "/a"}]' '"contents": [{"source": 1}]' \
         '"contents": [{"source": "one", "path": "/a"}]' '"contents": [{"source": "one", "target": "a"}]' \
         '"contents": [{"source": "one", "target": "/a/.."}]' '"contents": [{"source": "one", "owner": "root"}]' \

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "host/build/plan.h"
-#include "host/spec/spec_reader.h"
+#include "host/spec/spec_graph.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,21 +26,21 @@ static void plan(const struct spec *spec)
 
 static void read_spec(const char *path, const struct spec_override *overrides, size_t count)
 {
-    struct spec *spec = NULL;
-    struct error *err = spec_read(path, overrides, count, 0, NULL, &spec);
+    struct spec_graph *graph = NULL;
+    struct error *err = spec_graph_read(path, overrides, count, 0, NULL, &graph);
 
-    if (err == NULL)
-        plan(spec);
+    for (size_t i = 0; err == NULL && i < graph->count; i++)
+        plan(graph->nodes[i]->spec);
     error_free(err);
-    spec_free(spec);
+    spec_graph_free(graph);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct spec_override overrides[] = {
-        {"--memory", "memory", "1024"},
-        {"--set", "tag", "1"},
-        {"--set", "env", "{\"A\": \"b\"}"},
+        {"memory", "memory", "1024"},
+        {"set", "tag", "1"},
+        {"set", "env", "{\"A\": \"b\"}"},
     };
     char path[32];
     int fd = memfd_create("spec", MFD_CLOEXEC);

@@ -29,7 +29,7 @@ static struct spec_content items[] = {{.source = text}};
 
 static void test_pure_layer_needs_no_vm(void **state)
 {
-    struct spec spec = {.from_image = text, .contents = {items, 1}};
+    struct spec spec = {.from_image.name = text, .contents = {items, 1}};
     struct plan plan;
 
     (void)state;
@@ -40,7 +40,7 @@ static void test_pure_layer_needs_no_vm(void **state)
 
 static void test_all_steps_in_order(void **state)
 {
-    struct spec spec = {.from_image = text,
+    struct spec spec = {.from_image.name = text,
                         .contents = {items, 1},
                         .run_as_root = text,
                         .hooks[GUEST_HOOK_PRE_MOUNT] = text,
@@ -55,7 +55,7 @@ static void test_all_steps_in_order(void **state)
 
 static void test_extra_commands_need_no_overlay(void **state)
 {
-    struct spec spec = {.from_image = text, .hooks[GUEST_HOOK_EXTRA_COMMANDS] = text};
+    struct spec spec = {.from_image.name = text, .hooks[GUEST_HOOK_EXTRA_COMMANDS] = text};
 
     (void)state;
     expect_steps(&spec, "unpack extraCommands pack ");

@@ -92,7 +92,7 @@ static void test_null_and_empty_script_mean_not_given(void **state)
                                   "\"config\":null,\"runAsRoot\":\"\",\"extraCommands\":\"\"}");
 
     (void)state;
-    assert_null(spec->from_image);
+    assert_null(spec->from_image.name);
     assert_null(spec->run_as_root);
     assert_null(spec->hooks[GUEST_HOOK_EXTRA_COMMANDS]);
     assert_int_equal(spec->contents.count, 0);
@@ -108,7 +108,7 @@ static void test_relative_paths_are_the_spec_files(void **state)
     struct spec *spec = read_spec("{\"name\":\"a\",\"contents\":\"data\",\"fromImage\":\"data\"}");
 
     assert_string_equal(spec->contents.items[0].source, expected);
-    assert_string_equal(spec->from_image, expected);
+    assert_string_equal(spec->from_image.name, expected);
     spec_free(spec);
     free(expected);
 }

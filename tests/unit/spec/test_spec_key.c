@@ -16,6 +16,7 @@
 #include "host/lib/memory.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_contents.h"
+#include "host/spec/spec_image.h"
 #include "host/spec/spec_key.h"
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_reader.h"
@@ -39,7 +40,7 @@ static const struct {
     {&spec_value_time, "2000-01-01T00:00:00Z", "\"2000-01-01T00:00:00Z\""},
     {&spec_value_config, "{\"User\":\"u\"}", "{\"User\":\"u\"}"},
     {&spec_value_env, "{\"A\":\"b\"}", "{\"A\":\"b\"}"},
-    {&spec_path_image, "/etc/passwd", "\"/etc/passwd\""},
+    {&spec_image_base, "/etc/passwd", "\"/etc/passwd\""},
     {&spec_contents_list, "[\"/etc\",{\"source\":\"/usr\",\"owner\":\"7\",\"mode\":\"644\"}]",
      "[\"/etc\",{\"source\":\"/usr\",\"target\":\"/\",\"owner\":\"7:7\",\"mode\":\"0644\","
      "\"exclude\":[]}]"},
@@ -302,7 +303,8 @@ static void test_schema_has_every_key(void **state)
     const struct json *properties = json_get(schema, "properties");
 
     (void)state;
-    assert_int_equal(properties->count, spec_key_count);
+    assert_int_equal(properties->count, spec_key_count + 1);
+    assert_string_equal(properties->keys[spec_key_count], "images");
     for (size_t i = 0; i < spec_key_count; i++) {
         assert_string_equal(properties->keys[i], spec_keys[i].name);
         assert_string_equal(json_get_string(properties->items[i], "description"),

@@ -1,0 +1,73 @@
+#include "host/spec/spec_graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/nearest.h"
+
+struct error *spec_graph_advise(struct error *err, const struct spec_graph *graph, const char *name)
+{
+    CLEANUP(freep) const char **names = xcalloc(graph->count + 1, sizeof *names);
+
+    for (size_t i = 0; i < graph->count; i++)
+        names[i] = graph->nodes[i]->name;
+    const char *nearest = nearest_word(name, names, sizeof *names, graph->count);
+
+    return nearest != NULL ? error_advise(err, "did you mean '%s'?", nearest) : err;
+}
+
+static struct error *choose(struct spec_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        struct spec_node *node = graph->nodes[i];
+
+        if (!node->is_own || strcmp(node->name, name) != 0)
+            continue;
+        node->is_chosen = true;
+        return NULL;
+    }
+    return spec_graph_advise(
+        error_new(EXIT_USAGE, "read command 'build': the spec has no image '%s'", name), graph,
+        name);
+}
+
+/* Marks NODE and all that it needs, which was read before it, so that this comes to an end. */
+static void need(struct spec_graph *graph, size_t node)
+{
+    if (graph->nodes[node]->is_needed)
+        return;
+    graph->nodes[node]->is_needed = true;
+    for (size_t i = 0; i < graph->nodes[node]->need_count; i++)
+        need(graph, graph->nodes[node]->needs[i]);
+}
+
+struct error *spec_graph_choose(struct spec_graph *graph, const struct strings *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        TRY(choose(graph, names->items[i]));
+    for (size_t i = 0; i < graph->count; i++) {
+        struct spec_node *node = graph->nodes[i];
+
+        if (names->count == 0)
+            node->is_chosen = node->is_own && !node->is_used;
+        if (node->is_chosen)
+            need(graph, i);
+    }
+    return NULL;
+}
+
+void spec_graph_free(struct spec_graph *graph)
+{
+    if (graph == NULL)
+        return;
+    for (size_t i = 0; i < graph->count; i++) {
+        free(graph->nodes[i]->name);
+        spec_free(graph->nodes[i]->spec);
+        free(graph->nodes[i]->needs);
+        free(graph->nodes[i]);
+    }
+    free(graph->nodes);
+    free(graph);
+}
