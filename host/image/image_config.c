@@ -154,6 +154,20 @@ static bool same_variable(const char *a, const char *b)
     return length == strcspn(b, "=") && strncmp(a, b, length) == 0;
 }
 
+/* Removes from ENV what sets the variable of item AT once more: of several, one program takes the
+ * first and another the last. */
+static void drop_repetitions(struct json *env, size_t at)
+{
+    size_t kept = at + 1;
+
+    for (size_t i = at + 1; i < env->count; i++)
+        if (same_variable(env->items[at]->text, env->items[i]->text))
+            json_free(env->items[i]);
+        else
+            env->items[kept++] = env->items[i];
+    env->count = kept;
+}
+
 /* A variable of OVER takes the place of the base's; new ones follow in their order. */
 static struct json *merge_env(const struct json *base, const struct json *over)
 {
@@ -170,6 +184,7 @@ static struct json *merge_env(const struct json *base, const struct json *over)
         }
         json_free(merged->items[at]);
         merged->items[at] = json_copy(over->items[i]);
+        drop_repetitions(merged, at);
     }
     return merged;
 }

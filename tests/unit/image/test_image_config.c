@@ -102,6 +102,10 @@ static void test_env_by_name(void **state)
     check_config("{\"Env\":[\"A=1\",\"AB=2\",\"C=3\"]}", "{\"Env\":[\"C=\",\"D=4\",\"A=5=6\"]}",
                  "{\"Env\":[\"A=5=6\",\"AB=2\",\"C=\",\"D=4\"]}");
     check_config("{\"Env\":null}", "{\"Env\":[\"A=1\"]}", "{\"Env\":[\"A=1\"]}");
+    /* Whichever of several a program takes, it is the spec's. */
+    check_config("{\"Env\":[\"A=1\",\"B=1\",\"A=2\",\"B=2\",\"AA=3\",\"A\"]}",
+                 "{\"Env\":[\"A=4\",\"C=5\"]}",
+                 "{\"Env\":[\"A=4\",\"B=1\",\"B=2\",\"AA=3\",\"C=5\"]}");
 }
 
 static void test_maps_by_key(void **state)
