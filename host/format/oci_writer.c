@@ -1,10 +1,12 @@
 #include "host/format/oci_writer.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/format/dir_image.h"
 #include "host/image/document.h"
@@ -19,6 +21,7 @@
 #include "host/lib/progress.h"
 
 #define REF_NAME "org.opencontainers.image.ref.name"
+#define CONTAINERD_NAME "io.containerd.image.name"
 #define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
@@ -189,7 +192,7 @@ static struct json *annotations_of(const char *name, const char *tag)
     if (name != NULL) {
         CLEANUP(freep) char *full = full_name(name, tag);
 
-        json_set(annotations, "io.containerd.image.name", json_string(full));
+        json_set(annotations, CONTAINERD_NAME, json_string(full));
     }
     json_set(annotations, REF_NAME, json_string(tag));
     return annotations;
@@ -336,12 +339,21 @@ static struct error *add_existing_blobs(struct oci_writer *writer, const char *f
     return NULL;
 }
 
+/* Returns the annotation KEY of an ENTRY of index.json, or NULL. */
+static const char *annotation_of(const struct json *entry, const char *key)
+{
+    return json_get_string(json_get(entry, "annotations"), key);
+}
+
 /* Whether OLD, an entry of an existing index.json, is replaced by ENTRY: the name is taken from it,
- * or it is the same without a name. */
+ * or it is the same without a name. A tag alone is not a name if both have a whole one. */
 static bool is_replaced(const struct json *old, const struct json *entry)
 {
-    const char *old_name = json_get_string(json_get(old, "annotations"), REF_NAME);
-    const char *name = json_get_string(json_get(entry, "annotations"), REF_NAME);
+    bool is_whole = annotation_of(old, CONTAINERD_NAME) != NULL &&
+                    annotation_of(entry, CONTAINERD_NAME) != NULL;
+    const char *key = is_whole ? CONTAINERD_NAME : REF_NAME;
+    const char *old_name = annotation_of(old, key);
+    const char *name = annotation_of(entry, key);
     const char *old_digest = json_get_string(old, "digest");
 
     if (old_name == NULL || name == NULL)
@@ -356,8 +368,10 @@ struct error *oci_writer_add_layout(struct oci_writer *writer, const char *folde
     CLEANUP(buffer_free) struct buffer bytes = {0};
     CLEANUP(json_freep) struct json *old = NULL;
     const struct json *entry = json_get(writer->index, "manifests")->items[0];
-    struct json *manifests = json_array();
 
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return NULL;
+    struct json *manifests = json_array();
     struct error *err = file_read(path, "index", JSON_SIZE_MAX, EXIT_INPUT, &bytes);
 
     if (err == NULL)

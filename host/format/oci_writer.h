@@ -27,8 +27,8 @@ struct oci_writer;
 /* The same for BUNDLE, all of whose blobs have a path, unchanged. Never returns NULL. */
 struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle);
 
-/* Adds what the OCI layout in the directory FOLDER has, except an image of the same name. Errors:
- * EXIT_INPUT. */
+/* Adds what the OCI layout in the directory FOLDER has, except an image of the same name; without
+ * an index.json it has nothing. Errors: EXIT_INPUT. */
 [[nodiscard]] struct error *oci_writer_add_layout(struct oci_writer *writer, const char *folder);
 
 /* Fills FOLDER, an empty directory. Errors: EXIT_DISK_FULL (the output's), EXIT_OTHER. */

@@ -129,13 +129,13 @@ static struct layer new_layer(struct fixture *fixture, const struct output *outp
     return layer;
 }
 
-/* Writes an image of BASE_COUNT times the same base layer, and a new one, to OUTPUT. */
-static struct error *write_image(struct fixture *fixture, const struct output *output,
-                                 size_t base_count)
+/* Writes an image called NAME, of BASE_COUNT times the same base layer and a new one, to OUTPUT. */
+static struct error *write_named(struct fixture *fixture, const struct output *output,
+                                 size_t base_count, const char *name)
 {
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
 
-    image->name = xstrdup("example/app");
+    image->name = xstrdup(name);
     image->tag = xstrdup("v1");
     for (size_t i = 0; i < base_count; i++)
         image_add_layer(image, base_layer(fixture, "base"));
@@ -147,6 +147,12 @@ static struct error *write_image(struct fixture *fixture, const struct output *o
     temporary_remove(last->tar_path);
     temporary_remove(last->blob.path);
     return err;
+}
+
+static struct error *write_image(struct fixture *fixture, const struct output *output,
+                                 size_t base_count)
+{
+    return write_named(fixture, output, base_count, "example/app");
 }
 
 static void read_parts(const char *path, struct parts *parts)
@@ -382,6 +388,29 @@ static void test_folders_are_replaced_whole(void **state)
     umask(mask);
 }
 
+/* Images of different names do not replace one another, though their tag is the same. */
+static void test_images_are_added_to_a_layout(void **state)
+{
+    static const char *const names[] = {"example/app", "example/other", "app", "example/app"};
+    static const size_t counts[] = {1, 2, 3, 3};
+    struct fixture *fixture = *state;
+    CLEANUP(freep) char *path = in_folder(fixture, "layout");
+    CLEANUP(freep) char *index_path = xasprintf("%s/index.json", path);
+    struct output output = {
+        .format = FORMAT_OCI, .compression = COMPRESSION_NONE, .path = path, .is_added = true};
+
+    assert_int_equal(mkdir(path, 0777), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CLEANUP(buffer_free) struct buffer bytes = {0};
+
+        assert_null(write_named(fixture, &output, 1, names[i]));
+        assert_null(file_read(index_path, "index", JSON_SIZE_MAX, EXIT_INPUT, &bytes));
+        CLEANUP(json_freep) struct json *index = json_of(&bytes);
+
+        assert_int_equal(json_get(index, "manifests")->count, counts[i]);
+    }
+}
+
 static void test_other_folders_are_kept(void **state)
 {
     struct fixture *fixture = *state;
@@ -526,6 +555,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_repeated_layer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_archive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders_are_replaced_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_images_are_added_to_a_layout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_with_more_in_it_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_archive_named_as_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_folders_are_kept, setup, teardown),
