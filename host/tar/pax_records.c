@@ -81,29 +81,44 @@ static void set_text(const struct record *record, struct buffer *text)
     buffer_append(text, record->value, record->value_length);
 }
 
-/* Inserts an xattr in order; a later record of the same name wins. */
-static struct error *set_xattr(const struct record *record, struct tar_strings *strings,
+/* Adds an xattr, whose place in the order is found at the end (sort_xattrs). */
+static struct error *add_xattr(const struct record *record, struct tar_strings *strings,
                                struct tar_entry *entry)
 {
-    struct tar_xattr xattr = {record->key + strlen(XATTR_PREFIX), record->value,
-                              record->value_length};
-    size_t at = entry->xattr_count;
-
-    while (at > 0 && strcmp(strings->xattrs[at - 1].name, xattr.name) > 0)
-        at--;
-    if (at > 0 && strcmp(strings->xattrs[at - 1].name, xattr.name) == 0) {
-        strings->xattrs[at - 1] = xattr;
-        return NULL;
-    }
     if (entry->xattr_count == XATTRS_MAX)
         return error_new(EXIT_INPUT, "the PAX header has more than %d xattrs", XATTRS_MAX);
     strings->xattrs =
         xreallocarray(strings->xattrs, entry->xattr_count + 1, sizeof *strings->xattrs);
-    memmove(strings->xattrs + at + 1, strings->xattrs + at,
-            (entry->xattr_count - at) * sizeof *strings->xattrs);
-    strings->xattrs[at] = xattr;
-    entry->xattr_count++;
+    strings->xattrs[entry->xattr_count++] =
+        (struct tar_xattr){record->key + strlen(XATTR_PREFIX), record->value, record->value_length};
     return NULL;
+}
+
+/* By name; those of one name as their records stand in the header. */
+static int by_name(const void *a, const void *b)
+{
+    const struct tar_xattr *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+
+    if (order != 0)
+        return order;
+    return left->value < right->value ? -1 : left->value > right->value;
+}
+
+/* Sorts the xattrs. Of several of one name the last remains. */
+static void sort_xattrs(struct tar_strings *strings, struct tar_entry *entry)
+{
+    struct tar_xattr *xattrs = strings->xattrs;
+    size_t kept = 0;
+
+    if (entry->xattr_count > 1)
+        qsort(xattrs, entry->xattr_count, sizeof *xattrs, by_name);
+    for (size_t i = 0; i < entry->xattr_count; i++) {
+        if (kept > 0 && strcmp(xattrs[kept - 1].name, xattrs[i].name) == 0)
+            kept--;
+        xattrs[kept++] = xattrs[i];
+    }
+    entry->xattr_count = kept;
 }
 
 /* Appends a number, or several with commas between them, to the map of a sparse file. */
@@ -148,7 +163,7 @@ static struct error *apply_record(struct record *record, struct tar_strings *str
     const char *key = record->key;
 
     if (strncmp(key, XATTR_PREFIX, strlen(XATTR_PREFIX)) == 0)
-        return set_xattr(record, strings, entry);
+        return add_xattr(record, strings, entry);
     if (strncmp(key, SPARSE_PREFIX, strlen(SPARSE_PREFIX)) == 0)
         return apply_sparse(record, strings, entry);
     if (record->value_length == 0)
@@ -186,5 +201,6 @@ struct error *pax_records_apply(const struct buffer *pax, struct tar_strings *st
         TRY(apply_record(&record, strings, entry));
         at += size;
     }
+    sort_xattrs(strings, entry);
     return NULL;
 }

@@ -186,6 +186,25 @@ static void test_global(void **state)
     assert_string_equal(err->message, "the header's checksum does not match");
 }
 
+static void test_xattrs(void **state)
+{
+    static const char records[] = "25 SCHILY.xattr.user.c=1\n25 SCHILY.xattr.user.a=2\n"
+                                  "25 SCHILY.xattr.user.b=3\n25 SCHILY.xattr.user.a=4\n"
+                                  "25 SCHILY.xattr.user.c=5\n26 SCHILY.xattr.user.aa=6\n";
+    static const char *const names[] = {"user.a", "user.aa", "user.b", "user.c"};
+    static const char *const values[] = {"4", "6", "3", "5"};
+    CLEANUP(header_free) struct header header = make((struct tar_block){.name = "f"});
+
+    (void)state;
+    buffer_append(&header.extensions.pax, records, strlen(records));
+    assert_null(read_header(&header));
+    assert_int_equal(header.entry.xattr_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(header.entry.xattrs[i].name, names[i]);
+        assert_string_equal(header.entry.xattrs[i].value, values[i]);
+    }
+}
+
 static struct error *ignore(void *context, const void *bytes, size_t length)
 {
     (void)context, (void)bytes, (void)length;
@@ -227,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_v7),
         cmocka_unit_test(test_star),
         cmocka_unit_test(test_global),
+        cmocka_unit_test(test_xattrs),
         cmocka_unit_test(test_maps_that_are_no_lists),
     };
 
