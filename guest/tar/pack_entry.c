@@ -61,14 +61,23 @@ static size_t sort_xattr_names(struct packing *packing, size_t length, const cha
     return count;
 }
 
+/* Whether the attribute NAME is called the same in a layer: libarchive encodes other bytes than
+ * these as URLs do, which readers of layers do not undo. */
+static bool is_storable(const char *name)
+{
+    for (; *name; name++)
+        if (*name <= ' ' || *name > '~' || *name == '=' || *name == '%')
+            return false;
+    return true;
+}
+
 /* Adds the attribute NAME of FILE in the working directory. Returns 0, or -1 with the fault. */
 static int add_xattr(struct packing *packing, const char *file, const char *name)
 {
-    /* In a PAX record the first '=' ends the name. */
-    if (strchr(name, '=') != NULL) {
+    if (!is_storable(name)) {
         return fault_set(packing->fault, 0,
-                         "pack '%s': a layer cannot hold '%s', an extended attribute with '=' in "
-                         "its name",
+                         "pack '%s': a layer cannot hold the extended attribute '%s', whose name "
+                         "has something else than printable ASCII, a space, '=' or '%%'",
                          path_text(&packing->path), name);
     }
     ssize_t size = lgetxattr(file, name, packing->value, sizeof packing->value);

@@ -1,7 +1,6 @@
 #include "host/tar/pax_writer.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "host/lib/cleanup.h"
@@ -53,6 +52,14 @@ struct error *pax_writer_new(enum pax_form form, struct sink sink, struct pax_wr
 struct archive *pax_writer_archive(const struct pax_writer *writer)
 {
     return writer->archive;
+}
+
+bool pax_writer_keeps_xattr(const char *name)
+{
+    for (; *name != '\0'; name++)
+        if (*name <= ' ' || *name > '~' || *name == '%' || *name == '=')
+            return false;
+    return true;
 }
 
 struct error *pax_writer_error(struct pax_writer *writer, const char *operation, const char *path)

@@ -9,6 +9,7 @@
 #define VMBUILD_PAX_WRITER_H
 
 #include <archive.h>
+#include <stdbool.h>
 
 #include "host/lib/error.h"
 #include "host/lib/stream.h"
@@ -26,6 +27,10 @@ struct pax_writer;
 
 /* Returns libarchive's handle, borrowed. If one of its functions fails, see pax_writer_error. */
 struct archive *pax_writer_archive(const struct pax_writer *writer);
+
+/* Returns whether an extended attribute called NAME keeps that name: libarchive encodes all but
+ * printable ASCII, and '%' and '=', as URLs do, which readers of layers do not undo. */
+bool pax_writer_keeps_xattr(const char *name);
 
 /* Returns the error of a call that failed: SINK's, or else "OPERATION 'PATH'" with libarchive's
  * words (EXIT_OTHER). Never NULL. */

@@ -58,11 +58,30 @@ static struct error *failed(struct contents_target *target, const char *path)
     return error_errno(EXIT_OTHER, "create '%s': %s", path, words);
 }
 
+/* Refuses HEADER, of the entry at PATH, if it has an attribute that would get another name. */
+static struct error *check_xattrs(struct archive_entry *header, const char *path)
+{
+    const char *name;
+    const void *value;
+    size_t size;
+
+    archive_entry_xattr_reset(header);
+    while (archive_entry_xattr_next(header, &name, &value, &size) == ARCHIVE_OK)
+        if (!pax_writer_keeps_xattr(name))
+            return error_new(EXIT_INPUT,
+                             "pack '%s': a layer cannot hold the extended attribute '%s', whose "
+                             "name has something else than printable ASCII, a space, '=' or '%%'",
+                             path, name);
+    return NULL;
+}
+
 struct error *contents_target_header(struct contents_target *target, struct archive_entry *header,
                                      const char *path)
 {
     const char *link = archive_entry_hardlink(header);
 
+    if (target->tar != NULL)
+        TRY(check_xattrs(header, path));
     if (target->folder != NULL) {
         CLEANUP(freep) char *place = xasprintf("%s/%s", target->folder, path);
         CLEANUP(freep)

@@ -28,7 +28,8 @@ struct contents_target *contents_target_folder(const char *folder);
 bool contents_target_is_folder(const struct contents_target *target);
 
 /* Starts the entry HEADER at PATH, relative and without "." and ".." parts; its names are changed.
- * Errors: of this function and those below, the sink's, EXIT_DISK_FULL or EXIT_OTHER. */
+ * Errors: EXIT_INPUT if a tar cannot hold it; of this function and those below, the sink's,
+ * EXIT_DISK_FULL or EXIT_OTHER. */
 [[nodiscard]] struct error *contents_target_header(struct contents_target *target,
                                                    struct archive_entry *header, const char *path);
 
