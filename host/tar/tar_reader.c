@@ -8,7 +8,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
-#include "host/tar/charset.h"
+#include "host/tar/archive_header.h"
 #include "host/tar/compression.h"
 #include "host/tar/decompression.h"
 
@@ -23,6 +23,7 @@ struct tar_reader {
     uint64_t start;                    /* position of libarchive's offset 0 */
     struct decompressor *decompressor; /* NULL if the file is regular and not compressed */
     struct archive *archive;
+    struct archive_entry *entry; /* the current member's header */
     char *piece;
     struct error *err; /* of the file or the decompressor, while libarchive was reading */
 
@@ -121,6 +122,7 @@ static struct error *open_source(struct tar_reader *reader)
 static struct error *open_archive(struct tar_reader *reader)
 {
     reader->archive = xallocated(archive_read_new());
+    reader->entry = xallocated(archive_entry_new());
     archive_read_support_format_tar(reader->archive);
     archive_read_set_read_callback(reader->archive, on_read);
     archive_read_set_skip_callback(reader->archive, on_skip);
@@ -154,30 +156,16 @@ bool tar_reader_is_seekable(const struct tar_reader *reader)
     return reader->decompressor == NULL;
 }
 
-/* libarchive warns about names in PAX records that are not ASCII, and keeps their bytes. */
-static int read_header(struct tar_reader *reader, struct archive_entry **ret)
-{
-    int code;
-
-    charset_for_reading();
-    do
-        code = archive_read_next_header(reader->archive, ret);
-    while (code == ARCHIVE_RETRY);
-    charset_for_writing();
-    return code;
-}
-
 struct error *tar_reader_next(struct tar_reader *reader, struct archive_entry **ret)
 {
     *ret = NULL;
-    int code = read_header(reader, ret);
+    int code = archive_header_read(reader->archive, reader->entry);
 
-    if (code == ARCHIVE_EOF) {
-        *ret = NULL;
+    if (code == ARCHIVE_EOF)
         return NULL;
-    }
     if (code < ARCHIVE_WARN)
         return failed(reader);
+    *ret = reader->entry;
     reader->header_offset = reader->start + (uint64_t)archive_read_header_position(reader->archive);
     reader->size = (uint64_t)archive_entry_size(*ret);
     reader->data_position = 0;
@@ -255,6 +243,7 @@ void tar_reader_free(struct tar_reader *reader)
     if (reader == NULL)
         return;
     archive_read_free(reader->archive);
+    archive_entry_free(reader->entry);
     decompressor_free(reader->decompressor);
     error_free(reader->err);
     free(reader->piece);

@@ -514,6 +514,36 @@ static void test_deep_paths_on_a_small_stack(void **state)
     run_on_a_small_stack(30000, refuse_deep_path);
 }
 
+/* The data of a file whose header is damaged is never taken for headers. */
+static void test_damaged_header_is_refused(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0}, inner = {0};
+
+    (void)state;
+    add_file(&inner, "hidden", "x");
+    add_file(&layer, "first", "x");
+    tar_blocks_header(&layer, (struct tar_block){.name = "second", .size = inner.length});
+    layer.data[layer.length - 512]++;
+    buffer_append(&layer, inner.data, inner.length);
+    add_layer(image, &layer);
+    expect_refusal(image, "Damaged tar archive");
+    buffer_free(&inner);
+}
+
+/* Without its extended header the file would have another name. */
+static void test_malformed_extension_is_refused(void **state)
+{
+    struct image *image = new_image();
+    struct buffer layer = {0};
+
+    (void)state;
+    tar_blocks_extension(&layer, 'x', "99 path=name\n");
+    add_file(&layer, "short", "x");
+    add_layer(image, &layer);
+    expect_refusal(image, "malformed pax");
+}
+
 static void test_sink_that_fails(void **state)
 {
     struct image *image = new_image();
@@ -555,6 +585,8 @@ int main(void)
         cmocka_unit_test(test_symlink_loop_is_refused),
         cmocka_unit_test(test_absolute_names_lose_their_slash),
         cmocka_unit_test(test_deep_paths_on_a_small_stack),
+        cmocka_unit_test(test_damaged_header_is_refused),
+        cmocka_unit_test(test_malformed_extension_is_refused),
         cmocka_unit_test(test_sink_that_fails),
     };
 
