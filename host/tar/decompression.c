@@ -9,6 +9,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/tar/gzip_reader.h"
 
 #define INPUT_SIZE (256u << 10) /* bytes requested from the source at a time */
 
@@ -16,11 +17,13 @@ struct decompressor {
     char *name;
     struct source source;
     enum compression compression;
-    struct archive *archive; /* NULL if nothing is to be decompressed */
+    struct gzip_reader *gzip; /* or NULL */
+    struct archive *archive;  /* for other compressions, or NULL; without either there is none */
     char *input;
-    size_t input_length; /* bytes of `input` that were read ahead */
+    size_t input_start, input_length; /* of what was read ahead */
+    bool has_begun;                   /* something was decompressed */
     bool ended;
-    struct error *err; /* of the source, while libarchive was reading */
+    struct error *err; /* of the source, while gzip or libarchive was reading */
 };
 
 enum compression decompression_sniff(const void *bytes, size_t length)
@@ -95,14 +98,17 @@ static struct error *failed(struct decompressor *decompressor)
 
 static void support_filter(struct archive *archive, enum compression compression)
 {
-    if (compression == COMPRESSION_GZIP)
-        archive_read_support_filter_gzip(archive);
-    else if (compression == COMPRESSION_ZSTD)
+    if (compression == COMPRESSION_ZSTD)
         archive_read_support_filter_zstd(archive);
     else if (compression == COMPRESSION_XZ)
         archive_read_support_filter_xz(archive);
     else
         archive_read_support_filter_bzip2(archive);
+}
+
+static struct error *compressed_twice(const struct decompressor *decompressor)
+{
+    return error_new(EXIT_INPUT, "decompress '%s': compressed more than once", decompressor->name);
 }
 
 /* Opens libarchive for the one filter that was found. */
@@ -125,10 +131,27 @@ static struct error *open_filter(struct decompressor *decompressor)
         return failed(decompressor);
     /* libarchive would apply more: two are the filter found and the empty one that reads the
      * source. */
-    if (archive_filter_count(archive) > 2)
-        return error_new(EXIT_INPUT, "decompress '%s': compressed more than once",
-                         decompressor->name);
-    return NULL;
+    return archive_filter_count(archive) > 2 ? compressed_twice(decompressor) : NULL;
+}
+
+/* source_read for gzip: what was read ahead, and then the source. */
+static ssize_t read_on(void *context, void *buffer, size_t capacity, struct error **err)
+{
+    struct decompressor *decompressor = context;
+    size_t length = decompressor->input_length < capacity ? decompressor->input_length : capacity;
+
+    if (length == 0) {
+        ssize_t got = decompressor->source.read(decompressor->source.context, buffer, capacity,
+                                                &decompressor->err);
+
+        if (got < 0)
+            *err = error_new(EXIT_OTHER, "the source failed");
+        return got;
+    }
+    memcpy(buffer, decompressor->input + decompressor->input_start, length);
+    decompressor->input_start += length;
+    decompressor->input_length -= length;
+    return (ssize_t)length;
 }
 
 struct error *decompressor_new(const char *name, struct source source, struct decompressor **ret)
@@ -140,7 +163,9 @@ struct error *decompressor_new(const char *name, struct source source, struct de
     made->input = xreallocarray(NULL, INPUT_SIZE, 1);
     TRY(fill_magic(made));
     made->compression = decompression_sniff(made->input, made->input_length);
-    if (made->compression != COMPRESSION_NONE)
+    if (made->compression == COMPRESSION_GZIP)
+        made->gzip = gzip_reader_new((struct source){read_on, made});
+    else if (made->compression != COMPRESSION_NONE)
         TRY(open_filter(made));
     *ret = STEAL(made);
     return NULL;
@@ -164,6 +189,24 @@ static struct error *read_plain(struct decompressor *decompressor, const void **
     return NULL;
 }
 
+static struct error *read_gzip(struct decompressor *decompressor, const void **ret,
+                               size_t *ret_length)
+{
+    struct error *err = gzip_reader_read(decompressor->gzip, ret, ret_length);
+    bool is_first = !decompressor->has_begun;
+
+    if (decompressor->err != NULL) {
+        error_free(err);
+        return STEAL(decompressor->err);
+    }
+    TRY(error_context(err, "decompress '%s'", decompressor->name));
+    decompressor->has_begun = true;
+    decompressor->ended = *ret_length == 0;
+    return is_first && decompression_sniff(*ret, *ret_length) == COMPRESSION_GZIP
+               ? compressed_twice(decompressor)
+               : NULL;
+}
+
 struct error *decompressor_read(struct decompressor *decompressor, const void **ret,
                                 size_t *ret_length)
 {
@@ -174,6 +217,8 @@ struct error *decompressor_read(struct decompressor *decompressor, const void **
     *ret_length = 0;
     if (decompressor->ended)
         return NULL;
+    if (decompressor->gzip != NULL)
+        return read_gzip(decompressor, ret, ret_length);
     if (decompressor->archive == NULL)
         return read_plain(decompressor, ret, ret_length);
     do
@@ -192,6 +237,7 @@ void decompressor_free(struct decompressor *decompressor)
 {
     if (decompressor == NULL)
         return;
+    gzip_reader_free(decompressor->gzip);
     archive_read_free(decompressor->archive);
     error_free(decompressor->err);
     free(decompressor->input);
