@@ -15,7 +15,7 @@
 #include "host/tree/contents_manifest.h"
 
 /* Raised when the same parts make another layer than before, by a change of this program. */
-#define LAYER_FORMAT "2"
+#define LAYER_FORMAT "3"
 
 static void set_part(struct build_key *key, const char *name, const void *bytes, size_t length)
 {

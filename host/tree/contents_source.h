@@ -49,12 +49,14 @@ static inline const char *contents_source_name(const struct contents_source *sou
     return source->name != NULL ? source->name : source->path;
 }
 
+struct tarball; /* contents_tarball.h */
+
 /* An entry being visited. The pathname of ENTRY is relative to the source's root, without "." and
  * ".." parts; the root itself is not visited. A hard link has archive_entry_hardlink set if the
  * source is a tarball; in a directory, entries with the same device and inode are the same file. */
 struct contents_entry {
     struct archive_entry *entry;
-    struct archive *tarball; /* the data of a tarball's entry; or NULL */
+    struct tarball *tarball; /* the data of a tarball's entry; or NULL */
     int fd;         /* the data of a directory's regular file, if data was asked for; or -1 */
     bool excluded;  /* left out; visited in a tarball alone, where others may be links to it */
     uint64_t holes; /* bytes without data that were copied as zeros */

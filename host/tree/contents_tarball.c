@@ -1,37 +1,96 @@
 #include "host/tree/contents_tarball.h"
 
 #include <archive_entry.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/tar/archive_cleanup.h"
+#include "host/tar/archive_header.h"
+#include "host/tar/decompression.h"
+#include "host/tar/gzip_reader.h"
 #include "host/tree/entry_path.h"
 #include "host/tree/exclude.h"
 
 #define BLOCK_SIZE (1u << 20) /* bytes read at a time */
 #define RECORD_SIZE 10240     /* bytes that tar(1) pads a tarball to */
 
-static struct error *failed(const char *path, struct archive *archive)
+/* A tarball, or another file, read by libarchive: its own bytes, or what GZIP makes of them. */
+struct tarball {
+    int fd;
+    struct gzip_reader *gzip; /* or NULL */
+    struct archive *archive;
+    struct error *err; /* of GZIP, while libarchive was reading */
+};
+
+static void tarball_free(struct tarball *tarball)
 {
-    return error_new(EXIT_INPUT, "read tarball '%s': %s", path, archive_error_string(archive));
+    archive_read_free(tarball->archive);
+    gzip_reader_free(tarball->gzip);
+    error_free(tarball->err);
+}
+
+/* Returns the cause of a failure. */
+static struct error *cause_of(struct tarball *tarball)
+{
+    if (tarball->err != NULL)
+        return STEAL(tarball->err);
+    return error_new(EXIT_INPUT, "%s", archive_error_string(tarball->archive));
+}
+
+static struct error *failed(const char *path, struct tarball *tarball)
+{
+    return error_context(cause_of(tarball), "read tarball '%s'", path);
+}
+
+/* source_read over the file of the tarball CONTEXT. */
+static ssize_t read_file(void *context, void *buffer, size_t capacity, struct error **err)
+{
+    const struct tarball *tarball = context;
+    ssize_t got;
+
+    do
+        got = read(tarball->fd, buffer, capacity);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        *err = error_new(EXIT_INPUT, "%s", strerror(errno));
+    return got;
+}
+
+static la_ssize_t on_read(struct archive *archive, void *context, const void **ret)
+{
+    struct tarball *tarball = context;
+    size_t length = 0;
+
+    tarball->err = gzip_reader_read(tarball->gzip, ret, &length);
+    if (tarball->err == NULL)
+        return (la_ssize_t)length;
+    archive_set_error(archive, EIO, "the source failed");
+    return -1;
 }
 
 /* Starts reading the file FD from its beginning, as FORMAT (a tarball, or raw bytes) in any
- * compression. Returns the caller's; its header is in ENTRY if *RET_STATUS is good. */
-static struct archive *open_archive(int fd, int (*format)(struct archive *),
-                                    struct archive_entry *entry, int *ret_status)
+ * compression. Returns libarchive's status, and if that is good, the first header in ENTRY. *RET is
+ * zeroed before, and freed by tarball_free in any case. */
+static int open_tarball(int fd, int (*format)(struct archive *), struct archive_entry *entry,
+                        struct tarball *ret)
 {
-    struct archive *archive = xallocated(archive_read_new());
+    char magic[DECOMPRESSION_MAGIC_SIZE];
+    ssize_t got = pread(fd, magic, sizeof magic, 0);
+    int status = ARCHIVE_FATAL;
 
-    format(archive);
-    archive_read_support_filter_all(archive);
-    *ret_status =
-        lseek(fd, 0, SEEK_SET) == 0 ? archive_read_open_fd(archive, fd, BLOCK_SIZE) : ARCHIVE_FATAL;
-    if (*ret_status == ARCHIVE_OK)
-        *ret_status = archive_read_next_header2(archive, entry);
-    return archive;
+    ret->fd = fd;
+    ret->archive = xallocated(archive_read_new());
+    format(ret->archive);
+    archive_read_support_filter_all(ret->archive);
+    if (got > 0 && decompression_sniff(magic, (size_t)got) == COMPRESSION_GZIP)
+        ret->gzip = gzip_reader_new((struct source){read_file, ret});
+    if (lseek(fd, 0, SEEK_SET) == 0)
+        status = ret->gzip != NULL ? archive_read_open(ret->archive, ret, NULL, on_read, NULL)
+                                   : archive_read_open_fd(ret->archive, fd, BLOCK_SIZE);
+    return status == ARCHIVE_OK ? archive_header_read(ret->archive, entry) : status;
 }
 
 /* Fails if the file FD, which is not a tarball, cannot even be decompressed. A file that is not
@@ -39,14 +98,14 @@ static struct archive *open_archive(int fd, int (*format)(struct archive *),
 static struct error *check_compression(const char *path, int fd, struct archive_entry *entry)
 {
     char bytes[512];
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive = open_archive(fd, archive_read_support_format_raw, entry, &status);
+    CLEANUP(tarball_free) struct tarball file = {0};
+    int status = open_tarball(fd, archive_read_support_format_raw, entry, &file);
 
-    if (archive_filter_code(archive, 0) == ARCHIVE_FILTER_NONE || status == ARCHIVE_EOF)
+    if (status == ARCHIVE_EOF ||
+        (file.gzip == NULL && archive_filter_code(file.archive, 0) == ARCHIVE_FILTER_NONE))
         return NULL;
-    if (status < ARCHIVE_WARN || archive_read_data(archive, bytes, sizeof bytes) < 0)
-        return failed(path, archive);
+    if (status < ARCHIVE_WARN || archive_read_data(file.archive, bytes, sizeof bytes) < 0)
+        return failed(path, &file);
     return NULL;
 }
 
@@ -56,11 +115,10 @@ static struct error *check_compression(const char *path, int fd, struct archive_
 static bool is_empty_tarball(int fd, struct archive_entry *entry)
 {
     char bytes[RECORD_SIZE + 1];
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive = open_archive(fd, archive_read_support_format_raw, entry, &status);
+    CLEANUP(tarball_free) struct tarball file = {0};
+    int status = open_tarball(fd, archive_read_support_format_raw, entry, &file);
     la_ssize_t length =
-        status < ARCHIVE_WARN ? -1 : archive_read_data(archive, bytes, sizeof bytes);
+        status < ARCHIVE_WARN ? -1 : archive_read_data(file.archive, bytes, sizeof bytes);
 
     for (la_ssize_t i = 0; i < length; i++)
         if (bytes[i] != 0)
@@ -71,12 +129,11 @@ static bool is_empty_tarball(int fd, struct archive_entry *entry)
 struct error *contents_tarball_recognise(const char *path, int fd, bool *ret)
 {
     CLEANUP(archive_entry_freep) struct archive_entry *entry = xallocated(archive_entry_new());
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive = open_archive(fd, archive_read_support_format_tar, entry, &status);
+    CLEANUP(tarball_free) struct tarball tarball = {0};
+    int status = open_tarball(fd, archive_read_support_format_tar, entry, &tarball);
 
     *ret = status >= ARCHIVE_WARN &&
-           (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
+           (archive_format(tarball.archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
            (status != ARCHIVE_EOF || is_empty_tarball(fd, entry));
     return *ret ? NULL : check_compression(path, fd, entry);
 }
@@ -122,21 +179,32 @@ static void drop_overlay_xattrs(struct archive_entry *entry)
             archive_entry_xattr_add_entry(entry, name, value, size);
 }
 
+/* Reads what follows the end of the tar: the checksum comes after everything. */
+static struct error *read_rest(const char *path, const struct tarball *tarball)
+{
+    const void *bytes;
+    size_t length = tarball->gzip != NULL;
+
+    while (length > 0)
+        TRY(error_context(gzip_reader_read(tarball->gzip, &bytes, &length), "read tarball '%s'",
+                          path));
+    return NULL;
+}
+
 struct error *contents_tarball_visit(const struct contents_source *source, int fd,
                                      contents_visit visit, void *context)
 {
     const char *path = contents_source_name(source);
     CLEANUP(archive_entry_freep) struct archive_entry *header = xallocated(archive_entry_new());
-    int status;
-    CLEANUP(archive_read_freep)
-    struct archive *archive = open_archive(fd, archive_read_support_format_tar, header, &status);
+    CLEANUP(tarball_free) struct tarball tarball = {0};
+    int status = open_tarball(fd, archive_read_support_format_tar, header, &tarball);
 
-    for (; status != ARCHIVE_EOF; status = archive_read_next_header2(archive, header)) {
-        struct contents_entry entry = {.entry = header, .tarball = archive, .fd = -1};
+    for (; status != ARCHIVE_EOF; status = archive_header_read(tarball.archive, header)) {
+        struct contents_entry entry = {.entry = header, .tarball = &tarball, .fd = -1};
         bool root = false;
 
         if (status < ARCHIVE_WARN)
-            return failed(path, archive);
+            return failed(path, &tarball);
         TRY(clean_names(path, header, &root));
         drop_overlay_xattrs(header);
         entry.excluded = exclude_matches(source->exclude, archive_entry_pathname(header),
@@ -144,7 +212,7 @@ struct error *contents_tarball_visit(const struct contents_source *source, int f
         if (!root)
             TRY(visit(context, &entry));
     }
-    return NULL;
+    return read_rest(path, &tarball);
 }
 
 /* Writes the hole that a sparse tarball has from START to END. */
@@ -161,7 +229,7 @@ static struct error *write_zeros(struct sink sink, int64_t start, int64_t end)
     return NULL;
 }
 
-struct error *contents_tarball_copy(const char *path, struct archive *tarball, int64_t size,
+struct error *contents_tarball_copy(const char *path, struct tarball *tarball, int64_t size,
                                     const char *name, struct sink sink, uint64_t *holes)
 {
     const void *block;
@@ -170,15 +238,14 @@ struct error *contents_tarball_copy(const char *path, struct archive *tarball, i
     int64_t end = 0;
 
     for (;;) {
-        int status = archive_read_data_block(tarball, &block, &length, &offset);
+        int status = archive_read_data_block(tarball->archive, &block, &length, &offset);
 
         if (status == ARCHIVE_EOF) {
             *holes += end < size ? (uint64_t)(size - end) : 0;
             return write_zeros(sink, end, size);
         }
         if (status < ARCHIVE_WARN)
-            return error_new(EXIT_INPUT, "read '%s' of tarball '%s': %s", name, path,
-                             archive_error_string(tarball));
+            return error_context(cause_of(tarball), "read '%s' of tarball '%s'", name, path);
         TRY(write_zeros(sink, end, offset));
         *holes += offset > end ? (uint64_t)(offset - end) : 0;
         TRY(sink.write(sink.context, block, length));

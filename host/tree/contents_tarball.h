@@ -5,7 +5,6 @@
 #ifndef VMBUILD_CONTENTS_TARBALL_H
 #define VMBUILD_CONTENTS_TARBALL_H
 
-#include <archive.h>
 #include <stdbool.h>
 
 #include "host/lib/error.h"
@@ -24,7 +23,7 @@
 /* Passes the SIZE bytes of TARBALL's current entry to SINK; holes come as zeros, and *HOLES grows
  * by their bytes. PATH is the tarball's and NAME the entry's, for errors: EXIT_INPUT, and those of
  * SINK. */
-[[nodiscard]] struct error *contents_tarball_copy(const char *path, struct archive *tarball,
+[[nodiscard]] struct error *contents_tarball_copy(const char *path, struct tarball *tarball,
                                                   int64_t size, const char *name, struct sink sink,
                                                   uint64_t *holes);
 

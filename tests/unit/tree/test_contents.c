@@ -200,10 +200,42 @@ static void refused(const char *name, const char *word)
 
     assert_non_null(err);
     assert_int_equal(err->code, EXIT_INPUT);
-    assert_non_null(strstr(err->message, word));
+    if (strstr(err->message, word) == NULL)
+        fail_msg("'%s' is not in '%s'", word, err->message);
     error_free(err);
     buffer_free(&tar);
     strings_free(&list);
+}
+
+/* Names are bytes, also those that Unicode has in a shorter form. */
+static void test_names_keep_their_bytes(void **state)
+{
+    struct buffer tar = {0};
+    struct contents options = {.clamp = 1};
+
+    (void)state;
+    run("mkdir n && : > n/$(printf 'e\\314\\201') && tar --format=posix -C n -cf n.tar .");
+    free(pack((const char *[]){"n.tar", NULL}, &options, &tar));
+    assert_non_null(memmem(tar.data, tar.length, "path=e\314\201\n", 9));
+    assert_null(memmem(tar.data, tar.length, "\303\251", 2));
+    buffer_free(&tar);
+}
+
+/* As tar(1) does, whatever can be read of it. */
+static void test_damaged_tarballs_are_refused(void **state)
+{
+    (void)state;
+    run("mkdir d && head -c 300000 /dev/zero > d/a && echo x > d/b && "
+        "tar -C d --sort=name -cf d.tar . && gzip -k d.tar && cp d.tar.gz crc.gz && "
+        "cp d.tar.gz length.gz && size=$(stat -c %s d.tar.gz) && "
+        "printf X | dd conv=notrunc bs=1 seek=$((size - 8)) of=crc.gz status=none && "
+        "printf X | dd conv=notrunc bs=1 seek=$((size - 4)) of=length.gz status=none && "
+        "head -c $((size - 4)) d.tar.gz > cut.gz && "
+        "printf X | dd conv=notrunc bs=1 seek=$((512 * 2 + 300032)) of=d.tar status=none");
+    refused("crc.gz", "the gzip data does not match its checksum");
+    refused("length.gz", "the gzip data does not match its length");
+    refused("cut.gz", "the gzip data is truncated");
+    refused("d.tar", "Damaged tar archive");
 }
 
 static void test_hard_link_to_nothing_is_refused(void **state)
@@ -234,6 +266,13 @@ static void test_xattrs_of_overlayfs_are_left_out(void **state)
     assert_non_null(memmem(tar.data, tar.length, "SCHILY.xattr.user.c=d", 21));
     assert_null(memmem(tar.data, tar.length, "overlay", 7));
     buffer_free(&tar);
+}
+
+static void test_xattrs_that_no_layer_can_hold(void **state)
+{
+    (void)state;
+    run("echo x > x && tar --format=pax --pax-option='SCHILY.xattr.user.a b:=c' -cf x.tar x");
+    refused("x.tar", "the extended attribute 'user.a b'");
 }
 
 static void test_implied_parents(void **state)
@@ -333,9 +372,12 @@ int main(void)
         TEST(test_hard_links),
         TEST(test_hard_link_whose_first_name_is_lost),
         TEST(test_hard_links_of_an_appended_tarball),
+        TEST(test_names_keep_their_bytes),
+        TEST(test_damaged_tarballs_are_refused),
         TEST(test_hard_link_to_nothing_is_refused),
         TEST(test_name_of_a_whiteout_is_refused),
         TEST(test_xattrs_of_overlayfs_are_left_out),
+        TEST(test_xattrs_that_no_layer_can_hold),
         TEST(test_implied_parents),
         TEST(test_dotdot_is_refused),
         TEST(test_same_bytes_whatever_the_order_of_creation),
