@@ -258,12 +258,20 @@ static struct error *find_or_build_layer(struct build_state *state, struct build
     struct layer_form_wanted wanted = output_wants_new(&state->build->output);
 
     TRY(build_cache_find(cache, wanted, ret, &state->is_cached));
-    if (state->is_cached)
-        return NULL;
-    wanted.blob_digest = wanted.blob; /* the name by which it is kept */
-    state->reason = STEAL(cache->reason);
-    TRY(build_layer(state, wanted, ret));
-    return keep_layer(state, cache, ret);
+    if (!state->is_cached) {
+        wanted.blob_digest = wanted.blob; /* the name by which it is kept */
+        state->reason = STEAL(cache->reason);
+        TRY(build_layer(state, wanted, ret));
+        TRY(keep_layer(state, cache, ret));
+    }
+    build_cache_share(cache);
+    return NULL;
+}
+
+/* The shared caches that may have the layer. What is shared has an identity on this host alone. */
+static struct shared_cache *shared_cache_of(const struct build_state *state)
+{
+    return state->spec->shares.count == 0 ? state->build->shared : NULL;
 }
 
 static struct error *make_layer(struct build_state *state, struct layer *ret)
@@ -277,11 +285,13 @@ static struct error *make_layer(struct build_state *state, struct layer *ret)
                                 .rebuild = build->rebuild != BUILD_REBUILD_NOTHING,
                                 .max_age = build->max_age,
                                 .key = &key,
+                                .shared = shared_cache_of(state),
                                 .lock = -1};
 
     wanted.blob_digest = wanted.blob_digest || (wanted.blob && build->kept != NULL);
     /* What happens in a session is not in the spec, nor is all that a resumed step stands on. */
-    if (store_is_thrown_away(build->store) || build->session != NULL || build->resumed != NULL)
+    if ((store_is_thrown_away(build->store) && build->shared == NULL) || build->session != NULL ||
+        build->resumed != NULL)
         return build_layer(state, wanted, ret);
     TRY(make_key(state, NULL, &key));
     return find_or_build_layer(state, &cache, ret);
@@ -348,7 +358,7 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
 }
 
 /* Makes the image, and keeps or writes it. */
-static struct error *make_output(struct build_state *state)
+static struct error *make_and_write(struct build_state *state)
 {
     const struct build *build = state->build;
 
@@ -364,6 +374,15 @@ static struct error *make_output(struct build_state *state)
         json_free(*state->build->ret_digests);
         *state->build->ret_digests = image_digests(state->image, &state->manifest);
     }
+    return NULL;
+}
+
+/* The same, until shared caches have the layer, too. */
+static struct error *make_output(struct build_state *state)
+{
+    TRY(make_and_write(state));
+    if (state->build->shared != NULL)
+        shared_cache_settle(state->build->shared);
     return NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "host/build/build_cache.h"
 #include "host/build/build_session.h"
 #include "host/build/kept_step.h"
+#include "host/build/shared_cache.h"
 #include "host/format/output.h"
 #include "host/image/image_request.h"
 #include "host/lib/buffer.h"
@@ -37,8 +38,9 @@ struct build {
     bool trace;       /* shells show each command of the scripts */
     bool is_followed; /* by another build in this process, which may start a VM, too */
     enum build_rebuild rebuild;
-    int64_t max_age;      /* of a layer from the cache, in seconds, or BUILD_CACHE_NO_LIMIT */
-    struct log_file *log; /* that keeps the scripts' output, or NULL */
+    int64_t max_age; /* of a layer from the cache, in seconds, or BUILD_CACHE_NO_LIMIT */
+    struct shared_cache *shared; /* where else layers are taken from and kept, or NULL */
+    struct log_file *log;        /* that keeps the scripts' output, or NULL */
     struct store *store;
     struct registry_access registry; /* for a base image in a registry */
 

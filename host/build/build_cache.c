@@ -13,7 +13,6 @@
 #include "host/store/store_record.h"
 #include "host/tree/contents_manifest.h"
 
-#define LAYERS "layers"
 #define BUILDS "builds"
 #define NAMES "names"
 
@@ -96,7 +95,8 @@ static int64_t age_of(const struct json *record)
 static bool look(struct build_cache *cache, struct layer_form_wanted wanted, struct layer *ret)
 {
     CLEANUP(json_freep)
-    struct json *record = store_record_get(cache->store, LAYERS, cache->key->digest.hex);
+    struct json *record =
+        store_record_get(cache->store, BUILD_CACHE_LAYERS, cache->key->digest.hex);
 
     if (record == NULL)
         return false;
@@ -109,6 +109,18 @@ static bool look(struct build_cache *cache, struct layer_form_wanted wanted, str
     return cache->reason == NULL;
 }
 
+/* The same in the shared caches. */
+static bool look_elsewhere(struct build_cache *cache, struct layer_form_wanted wanted,
+                           struct layer *ret)
+{
+    int64_t oldest =
+        cache->max_age != BUILD_CACHE_NO_LIMIT ? (int64_t)time(NULL) - cache->max_age : INT64_MIN;
+
+    return shared_cache_is_asked(cache->shared) &&
+           shared_cache_fetch(cache->shared, &cache->key->digest, oldest) &&
+           look(cache, wanted, ret);
+}
+
 /* Sets the reason why the layer is to be made, unless there is one. */
 static void find_reason(struct build_cache *cache)
 {
@@ -119,6 +131,8 @@ static void find_reason(struct build_cache *cache)
     earlier = find_earlier(cache);
     if (earlier != NULL)
         cache->reason = compare(cache, earlier);
+    else if (shared_cache_is_asked(cache->shared))
+        cache->reason = xstrdup("not in the shared cache");
 }
 
 struct error *build_cache_find(struct build_cache *cache, struct layer_form_wanted wanted,
@@ -139,8 +153,9 @@ struct error *build_cache_find(struct build_cache *cache, struct layer_form_want
     *ret_found = look(cache, wanted, ret);
     if (!*ret_found) {
         TRY(store_lock(cache->store, STORE_DERIVED, lock, &cache->lock));
-        *ret_found = look(cache, wanted, ret);
+        *ret_found = look(cache, wanted, ret) || look_elsewhere(cache, wanted, ret);
     }
+    cache->is_kept = *ret_found;
     if (*ret_found)
         note_name(cache);
     else
@@ -168,8 +183,15 @@ void build_cache_keep(struct build_cache *cache, struct layer *layer)
 
     json_set(record, "made", json_integer(time(NULL)));
     record_key(cache);
-    store_record_put(cache->store, LAYERS, cache->key->digest.hex, record);
+    store_record_put(cache->store, BUILD_CACHE_LAYERS, cache->key->digest.hex, record);
     note_name(cache);
+    cache->is_kept = true;
+}
+
+void build_cache_share(const struct build_cache *cache)
+{
+    if (cache->shared != NULL && cache->is_kept)
+        shared_cache_offer(cache->shared, &cache->key->digest, cache->name, cache->rebuild);
 }
 
 void build_cache_free(struct build_cache *cache)

@@ -173,6 +173,7 @@ static struct error *build_varied(const struct build *build, const char *path)
     varied.spec = &spec;
     varied.store = store;
     varied.output.path = path;
+    varied.shared = NULL;
     varied.is_followed = true;
     return build_run(&varied);
 }

@@ -7,6 +7,7 @@
 #include "host/build/plan.h"
 #include "host/build/reproducibility.h"
 #include "host/command/build_images.h"
+#include "host/command/cache_options.h"
 #include "host/command/commands.h"
 #include "host/command/options.h"
 #include "host/command/spec_options.h"
@@ -91,9 +92,11 @@ static struct error *check_on_failure(const struct options *options, const char 
     return NULL;
 }
 
-static struct error *build(const struct options *options, const struct spec *spec)
+static struct error *build(const struct options *options, const struct spec *spec,
+                           const struct cache_options *caches)
 {
     CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
     CLEANUP(log_file_freep) struct log_file *log = NULL;
     CLEANUP(freep) char *path = options_output_path(options, spec->name);
     CLEANUP(json_freep) struct json *digests = NULL;
@@ -106,6 +109,7 @@ static struct error *build(const struct options *options, const struct spec *spe
     TRY(prepare_shell(options, &terminal));
     TRY(store_open(options->cache_dir, options->no_cache, &store));
     TRY(open_log(options, path, &log, &log_path));
+    TRY(cache_options_start(caches, store, &shared));
     struct build build = {
         .spec = spec,
         .output = {.format = options->format, .compression = options->compression, .path = path},
@@ -116,6 +120,7 @@ static struct error *build(const struct options *options, const struct spec *spe
         .trace = options->trace,
         .rebuild = options->rebuild,
         .max_age = options->max_age_seconds,
+        .shared = shared,
         .log = log,
         .store = store,
         .registry = options_registry(options),
@@ -153,6 +158,7 @@ static struct error *suggest(const struct options *options, bool is_alone, struc
 struct error *build_command(const struct options *options)
 {
     CLEANUP(spec_graph_freep) struct spec_graph *graph = NULL;
+    CLEANUP(cache_options_free) struct cache_options caches = {0};
 
     TRY(spec_graph_read(options->spec, options->overrides, options->override_count, time(NULL),
                         getenv("SOURCE_DATE_EPOCH"), &graph));
@@ -160,11 +166,12 @@ struct error *build_command(const struct options *options)
     for (size_t i = 0; i < graph->count; i++)
         if (graph->nodes[i]->is_needed)
             TRY(spec_options_apply(options, graph->nodes[i]->spec));
+    TRY(cache_options_read(options, graph, &caches));
     if (graph->has_images || graph->count > 1)
-        return suggest(options, false, build_images(options, graph));
+        return suggest(options, false, build_images(options, graph, &caches));
     const struct spec *spec = graph->nodes[0]->spec;
 
     if (options->dry_run)
         return show_plan(spec);
-    return suggest(options, true, build(options, spec));
+    return suggest(options, true, build(options, spec, &caches));
 }

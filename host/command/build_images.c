@@ -20,6 +20,7 @@
 struct images {
     const struct options *options;
     const struct spec_graph *graph;
+    const struct cache_options *caches;
     struct store *store;
     struct strings outputs;  /* the path of each node, "-" if it is not written */
     struct secrets *secrets; /* of each node */
@@ -112,8 +113,10 @@ static struct error *build_node(void *context, size_t node, const struct digest 
     const struct images *images = context;
     const struct options *options = images->options;
     const struct spec_node *own = images->graph->nodes[node];
+    CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
     bool is_again = own->is_chosen || options->rebuild == BUILD_REBUILD_ALL;
 
+    TRY(cache_options_start(images->caches, images->store, &shared));
     const struct build build = {
         .spec = own->spec,
         .secrets = &images->secrets[node],
@@ -126,6 +129,7 @@ static struct error *build_node(void *context, size_t node, const struct digest 
         .trace = options->trace,
         .rebuild = is_again ? options->rebuild : BUILD_REBUILD_NOTHING,
         .max_age = options->max_age_seconds,
+        .shared = shared,
         .store = images->store,
         .registry = options_registry(options),
         .built = built,
@@ -176,9 +180,11 @@ static void free_images(struct images *images)
     store_free(images->store);
 }
 
-struct error *build_images(const struct options *options, const struct spec_graph *graph)
+struct error *build_images(const struct options *options, const struct spec_graph *graph,
+                           const struct cache_options *caches)
 {
-    CLEANUP(free_images) struct images images = {.options = options, .graph = graph};
+    CLEANUP(free_images)
+    struct images images = {.options = options, .graph = graph, .caches = caches};
 
     if (options->dry_run)
         return show_plans(graph);

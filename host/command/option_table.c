@@ -510,6 +510,29 @@ const struct option_row option_table[] = {
      .text =
          "The directory of the cache. It is created if it does not exist. One that has files, but "
          "is not a cache, is refused. See FILES for the default."},
+    {.name = "cache-from",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_CACHE,
+     .commands = BIT(BUILD),
+     MEMBER(cache_from),
+     .argument = {"REF", ARGUMENT_TEXT, NULL},
+     .summary = "a repository to take layers from",
+     .text = "A repository of a registry, `HOST/NAME`, from which layers are taken that the cache "
+             "does not have. BuildKit's form `type=registry,ref=HOST/NAME` means the same. With a "
+             "tag, those of layers begin with it and a hyphen. The option may be repeated; the "
+             "repositories are asked in this order. Whoever can write there can choose what images "
+             "hold. See SHARED CACHES."},
+    {.name = "cache-to",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_CACHE,
+     .commands = BIT(BUILD),
+     MEMBER(cache_to),
+     .argument = {"REF", ARGUMENT_TEXT, NULL},
+     .summary = "a repository to keep layers in",
+     .text =
+         "A repository of a registry, written as for `--cache-from`, in which the new layers of "
+         "the images are kept, so that others can take them from there. The option may be "
+         "repeated. See SHARED CACHES."},
     {.name = "rebuild",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_CACHE,
@@ -537,7 +560,7 @@ const struct option_row option_table[] = {
      .commands = IMAGES,
      MEMBER(no_cache),
      .summary = "neither read nor write the cache",
-     .text = "Neither read nor write the cache."},
+     .text = "Neither read nor write the cache. Shared caches are used all the same."},
     {.name = "limit",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_CACHE,

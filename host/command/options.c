@@ -589,6 +589,8 @@ void options_free(struct options *options)
     strings_free(&options->secrets);
     strings_free(&options->variables);
     strings_free(&options->allow_network);
+    strings_free(&options->cache_from);
+    strings_free(&options->cache_to);
     free(options->overrides);
     free(options->user);
     if (options->password != NULL)

@@ -35,6 +35,8 @@ struct options {
     size_t override_count;
     struct strings secrets, variables; /* --secret and --env, as they are written */
     struct strings allow_network;      /* --allow-network, as network/egress.h reads them */
+    struct strings cache_from,
+        cache_to; /* --cache-from, --cache-to, as format/cache_place.h does */
     bool no_cache, dry_run, check, trace;
     bool rescue;                           /* --rescue of shell */
     bool shell_on_failure, self_contained; /* --on-failure, --self-contained */

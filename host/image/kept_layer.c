@@ -169,20 +169,60 @@ static bool find_forms(struct layer_form_wanted wanted, struct layer *layer, str
     return true;
 }
 
+/* Reads what RECORD tells of LAYER, which is zeroed. */
+static bool read_record(const struct json *record, struct layer *layer)
+{
+    const char *diff_id = json_get_string(record, "diffId");
+
+    if (diff_id == NULL || !digest_is_hex(diff_id) ||
+        !json_to_unsigned(json_get(record, "size"), IMAGE_LAYER_SIZE_MAX, &layer->size))
+        return false;
+    memcpy(layer->diff_id.hex, diff_id, sizeof layer->diff_id.hex);
+    return true;
+}
+
 bool kept_layer_get(const struct json *record, struct layer_form_wanted wanted, struct store *store,
                     struct layer *ret)
 {
     CLEANUP(layer_free) struct layer layer = {0};
-    const char *diff_id = json_get_string(record, "diffId");
 
-    if (diff_id == NULL || !digest_is_hex(diff_id) ||
-        !json_to_unsigned(json_get(record, "size"), IMAGE_LAYER_SIZE_MAX, &layer.size))
-        return false;
-    memcpy(layer.diff_id.hex, diff_id, sizeof layer.diff_id.hex);
-    if (!find_forms(wanted, &layer, store) ||
+    if (!read_record(record, &layer) || !find_forms(wanted, &layer, store) ||
         (wanted.tarsum && !find_tarsum(record, &layer, store)))
         return false;
     *ret = layer;
     layer = (struct layer){0};
     return true;
+}
+
+/* Makes the blob of LAYER from its tar. */
+static struct error *make_blob(struct layer *layer, struct store *store)
+{
+    struct layer_blob blob = {0};
+
+    TRY(layer_blob_get(layer->tar_path, &layer->diff_id, COMPRESSION_GZIP, store, &blob));
+    layer->blob.path = blob.path;
+    layer->blob.digest = blob.digest;
+    layer->blob.size = blob.size;
+    layer->blob.compression = COMPRESSION_GZIP;
+    layer->blob.is_own = true;
+    return NULL;
+}
+
+struct error *kept_layer_get_blob(const struct json *record, struct store *store, struct layer *ret)
+{
+    CLEANUP(layer_free) struct layer layer = {0};
+    bool is_there = read_record(record, &layer);
+    bool is_blob = false;
+
+    for (size_t i = 0; is_there && !is_blob && i < sizeof compressions / sizeof *compressions; i++)
+        is_blob = find_blob(&layer, compressions[i], store);
+    if (!is_there || (!is_blob && !find_tar(&layer, store)))
+        return error_new(EXIT_OTHER, "find the layer in the cache '%s': it is gone",
+                         store_folder(store));
+    if (!is_blob)
+        TRY(make_blob(&layer, store));
+    store_use(store, layer.blob.path);
+    *ret = layer;
+    layer = (struct layer){0};
+    return NULL;
 }

@@ -12,6 +12,7 @@
 
 #include "host/image/image.h"
 #include "host/image/layer_writer.h"
+#include "host/lib/error.h"
 #include "host/lib/json.h"
 #include "host/store/store.h"
 
@@ -27,5 +28,10 @@ struct json *kept_layer_describe(const struct layer *layer);
  * caller's. Returns false if any of it is missing. */
 bool kept_layer_get(const struct json *record, struct layer_form_wanted wanted, struct store *store,
                     struct layer *ret);
+
+/* Finds the layer of RECORD in STORE, compressed as it happens to be there, or compresses it. *RET
+ * is the caller's. Errors: EXIT_OTHER if it is missing; EXIT_DISK_FULL (the cache's). */
+[[nodiscard]] struct error *kept_layer_get_blob(const struct json *record, struct store *store,
+                                                struct layer *ret);
 
 #endif

@@ -43,17 +43,10 @@ static struct error *measure(struct layer *layer)
     return NULL;
 }
 
-struct error *layer_tar_need(struct layer *layer, struct store *store)
+struct error *layer_tar_make(struct layer *layer, struct store *store)
 {
     CLEANUP(layer_intake_result_free) struct layer_intake_result result = {0};
-    CLEANUP(closep) int lock = -1;
 
-    if (layer->tar_path != NULL)
-        return NULL;
-    TRY(store_lock(store, STORE_BLOB, layer->diff_id.hex, &lock));
-    layer->tar_path = store_find_unchecked(store, STORE_BLOB, layer->diff_id.hex);
-    if (layer->tar_path != NULL)
-        return measure(layer);
     if (layer->blob.path == NULL)
         return error_new(EXIT_OTHER, "decompress layer 'sha256:%s': it is no longer in the cache",
                          layer->diff_id.hex);
@@ -71,6 +64,17 @@ struct error *layer_tar_need(struct layer *layer, struct store *store)
     freep(&result.tar.path);
     result.tar.path = NULL;
     return NULL;
+}
+
+struct error *layer_tar_need(struct layer *layer, struct store *store)
+{
+    CLEANUP(closep) int lock = -1;
+
+    if (layer->tar_path != NULL)
+        return NULL;
+    TRY(store_lock(store, STORE_BLOB, layer->diff_id.hex, &lock));
+    layer->tar_path = store_find_unchecked(store, STORE_BLOB, layer->diff_id.hex);
+    return layer->tar_path != NULL ? measure(layer) : layer_tar_make(layer, store);
 }
 
 struct error *layer_tar_use(struct layer *layer, struct store *store)

@@ -14,7 +14,11 @@
  * cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *layer_tar_need(struct layer *layer, struct store *store);
 
-/* The same, for a caller that reads it (store_use). */
+/* The same, always from the blob, which must be the layer: nothing that STORE has is taken for it.
+ */
+[[nodiscard]] struct error *layer_tar_make(struct layer *layer, struct store *store);
+
+/* As layer_tar_need, for a caller that reads it (store_use). */
 [[nodiscard]] struct error *layer_tar_use(struct layer *layer, struct store *store);
 
 #endif

@@ -180,3 +180,16 @@ void task_end(struct task *tasks, size_t count)
         free_result(&tasks[i]);
     }
 }
+
+struct error *task_finish(struct task *task, struct buffer *out)
+{
+    int status = 0;
+
+    while (waitpid(task->process, &status, 0) < 0 && errno == EINTR)
+        ;
+    task->process = 0;
+    struct error *err = read_result(task->result, status, out);
+
+    free_result(task);
+    return err;
+}

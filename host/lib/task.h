@@ -4,8 +4,8 @@
  * supervisor ends it with all else; it ends with the worker, too. On SIGTSTP all tasks prepare and
  * stop before the worker does.
  *
- * Tasks are started and awaited by a process with a single thread. A task shares all that was open
- * when it was started; it tells nothing but its result.
+ * Tasks are started by a process with a single thread, which task_wait needs as well. A task shares
+ * all that was open when it was started; it tells nothing but its result.
  */
 #ifndef VMBUILD_TASK_H
 #define VMBUILD_TASK_H
@@ -40,5 +40,8 @@ typedef struct error *(*task_work)(void *context, struct buffer *out);
 /* Kills those of the COUNT TASKS that are running, and waits until they have ended. What they have
  * started is left to the supervisor. */
 void task_end(struct task *tasks, size_t count);
+
+/* The same for TASK alone, which is running, also while there are other threads. */
+[[nodiscard]] struct error *task_finish(struct task *task, struct buffer *out);
 
 #endif

@@ -50,7 +50,7 @@ bool backoff_again(struct backoff *backoff, const struct http_answer *answer, st
     if (!is_worth_it(answer, *err))
         return false;
     backoff->tries += answer->too_slow ? BACKOFF_TRIES_SLOW : 1;
-    if (backoff->tries >= BACKOFF_TRIES_MAX)
+    if (backoff->tries >= (backoff->most > 0 ? backoff->most : BACKOFF_TRIES_MAX))
         return false;
     long wait = (long)BACKOFF_FIRST_MS << (backoff->tries - 1);
     const char *header = *err == NULL ? http_header(answer, "retry-after") : NULL;

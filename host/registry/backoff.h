@@ -15,6 +15,7 @@
 
 struct backoff {
     unsigned int tries; /* failed in a row; set to 0 by callers that made progress */
+    unsigned int most;  /* that are made; 0: BACKOFF_TRIES_MAX */
 };
 
 /* Decides whether a try is repeated: if the connection broke, or the status is 429, 500, 502, 503

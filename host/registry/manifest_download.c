@@ -49,27 +49,55 @@ static struct error *check_manifest(const struct http_answer *answer, const stru
     return NULL;
 }
 
+/* Requests the manifest NAME. */
+static struct error *request(struct repository *repository, const char *name,
+                             struct http_answer *ret)
+{
+    CLEANUP(freep) char *path = xasprintf("manifests/%s", name);
+    CLEANUP(freep) char *url = repository_url(repository, path);
+    const struct http_request request = {
+        .method = "GET", .url = url, .accept = ACCEPT, .answer_max = MANIFEST_SIZE_MAX};
+
+    return repository_perform(repository, &request, ret);
+}
+
+/* Takes the manifest from ANSWER; see manifest_download. */
+static struct error *take(struct http_answer *answer, const struct digest *wanted,
+                          struct store *store, struct buffer *ret, char **ret_type)
+{
+    struct digest digest;
+
+    if (answer->status != 200)
+        return registry_error(answer, answer->status == 404 ? "the registry has no such image"
+                                                            : "the registry refused the request");
+    TRY(check_manifest(answer, wanted, &digest));
+    TRY(keep_bytes(store, &digest, &answer->body));
+    const char *type = http_header(answer, "content-type");
+
+    *ret_type = type != NULL ? xstrndup(type, strcspn(type, "; ")) : NULL;
+    *ret = answer->body;
+    answer->body = (struct buffer){0};
+    return NULL;
+}
+
 struct error *manifest_download(struct repository *repository, const char *name,
                                 const struct digest *wanted, struct store *store,
                                 struct buffer *ret, char **ret_type)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};
-    CLEANUP(freep) char *path = xasprintf("manifests/%s", name);
-    CLEANUP(freep) char *url = repository_url(repository, path);
-    struct http_request request = {
-        .method = "GET", .url = url, .accept = ACCEPT, .answer_max = MANIFEST_SIZE_MAX};
-    struct digest digest;
 
-    TRY(repository_perform(repository, &request, &answer));
-    if (answer.status != 200)
-        return registry_error(&answer, answer.status == 404 ? "the registry has no such image"
-                                                            : "the registry refused the request");
-    TRY(check_manifest(&answer, wanted, &digest));
-    TRY(keep_bytes(store, &digest, &answer.body));
-    const char *type = http_header(&answer, "content-type");
+    TRY(request(repository, name, &answer));
+    return take(&answer, wanted, store, ret, ret_type);
+}
 
-    *ret_type = type != NULL ? xstrndup(type, strcspn(type, "; ")) : NULL;
-    *ret = answer.body;
-    answer.body = (struct buffer){0};
-    return NULL;
+struct error *manifest_find(struct repository *repository, const char *tag, struct store *store,
+                            struct buffer *ret, bool *ret_found)
+{
+    CLEANUP(http_answer_free) struct http_answer answer = {0};
+    CLEANUP(freep) char *type = NULL;
+    const struct digest any = {0};
+
+    TRY(request(repository, tag, &answer));
+    *ret_found = answer.status == 200;
+    return answer.status != 404 ? take(&answer, &any, store, ret, &type) : NULL;
 }

@@ -6,6 +6,8 @@
 #ifndef VMBUILD_MANIFEST_DOWNLOAD_H
 #define VMBUILD_MANIFEST_DOWNLOAD_H
 
+#include <stdbool.h>
+
 #include "host/lib/buffer.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
@@ -20,5 +22,10 @@
 [[nodiscard]] struct error *manifest_download(struct repository *repository, const char *name,
                                               const struct digest *wanted, struct store *store,
                                               struct buffer *ret, char **ret_type);
+
+/* The same for the manifest of TAG, which need not be there: *RET_FOUND, set also on error, is
+ * whether it is, and *RET is set only then. */
+[[nodiscard]] struct error *manifest_find(struct repository *repository, const char *tag,
+                                          struct store *store, struct buffer *ret, bool *ret_found);
 
 #endif

@@ -27,6 +27,7 @@ struct repository {
     struct auth *auth;
     char *base;        /* SCHEME://HOST/v2/ */
     char *host, *name; /* NAME may be NULL */
+    unsigned int tries;
     atomic_bool asked; /* whether the registry knows users */
 };
 
@@ -94,6 +95,7 @@ struct error *repository_open(const struct reference *reference,
     TRY(http_client_new(host, &policy, &repository->client));
     repository->host = xstrdup(reference->host);
     repository->name = reference->name != NULL ? xstrdup(reference->name) : NULL;
+    repository->tries = options->tries;
     repository->auth = make_auth(repository, options);
     repository->base = choose_base(repository->client, host, access->plain_http, insecure);
     *ret = STEAL(repository);
@@ -208,7 +210,7 @@ struct error *repository_mount(struct repository *repository, const struct http_
 struct error *repository_perform(struct repository *repository, const struct http_request *request,
                                  struct http_answer *ret)
 {
-    struct backoff backoff = {0};
+    struct backoff backoff = {.most = repository->tries};
 
     for (;;) {
         struct error *err = exchange(repository, request, NULL, ret);

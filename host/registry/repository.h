@@ -22,6 +22,7 @@ struct repository_options {
     bool push;                            /* otherwise only pull */
     bool insecure; /* plain HTTP or any certificate will do; to push, registries.conf(5) decides */
     bool no_creds; /* the credential of ACCESS is not for this repository */
+    unsigned int tries; /* of repository_perform; 0: as many as backoff.h allows */
 };
 
 struct repository;

@@ -163,6 +163,23 @@ static void test_end(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+static void test_one_alone(void **state)
+{
+    CLEANUP(buffer_free) struct buffer result = {0};
+    struct task tasks[2] = {0};
+    int numbers[] = {3, 4};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        assert_null(task_start(give_number, &numbers[i], &tasks[i]));
+    for (size_t i = 2; i-- > 0;) {
+        assert_null(task_finish(&tasks[i], &result));
+        assert_int_equal(tasks[i].process, 0);
+    }
+    assert_int_equal(result.length, sizeof numbers);
+    assert_memory_equal(result.data, ((int[]){4, 3}), sizeof numbers);
+}
+
 static int set_up(void **state)
 {
     error_free(temporary_setup());
@@ -177,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_without_a_result),
         cmocka_unit_test(test_too_long_a_result),
         cmocka_unit_test(test_end),
+        cmocka_unit_test(test_one_alone),
     };
 
     return cmocka_run_group_tests(tests, set_up, remove_empty_folder);

@@ -58,6 +58,15 @@ static void test_gives_up(void **state)
     assert_false(again(&backoff, 429, NULL));
 }
 
+static void test_fewer_tries(void **state)
+{
+    struct backoff backoff = {.most = 2};
+
+    (void)state;
+    assert_true(again(&backoff, 503, "retry-after: 0"));
+    assert_false(again(&backoff, 503, "retry-after: 0"));
+}
+
 static void test_too_long(void **state)
 {
     struct backoff backoff = {0};
@@ -86,8 +95,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_retry_after), cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_gives_up),    cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_gives_up),    cmocka_unit_test(test_fewer_tries),
+        cmocka_unit_test(test_too_long),    cmocka_unit_test(test_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
