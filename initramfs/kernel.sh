@@ -1,8 +1,11 @@
 #!/bin/bash
 # Builds the guest kernel, once per machine and user.
 #
-# usage: kernel.sh OUT      copies the kernel to OUT, after building it if it is not cached
-#        kernel.sh --key    prints the key of the kernel
+# usage: kernel.sh OUT MODULES    copies the kernel to OUT, after building it if it is not cached,
+#                                 and its /lib/modules to the directory MODULES
+#        kernel.sh --key          prints the key of the kernel
+#
+# MODULES has a directory RELEASE, as depmod leaves it.
 #
 # The source is KERNEL_SOURCE (a directory or a tarball) or the newest of Debian's linux-source
 # packages on this machine. Kernels are cached in $XDG_CACHE_HOME/vmbuild-kernel (default:
@@ -107,6 +110,25 @@ check_config() {
     [ $wrong -eq 0 ] || fail "configure: see above"
 }
 
+# install_modules TREE: what `make modules_install` installs. The modules are compressed, since they
+# are in the memory of each guest; kmod and busybox read no form but xz both.
+install_modules() {
+    local release folder
+
+    release=$(kernel_make "$1" kernelrelease)
+    folder=$work/root/usr/lib/modules/$release
+    kernel_make "$1" INSTALL_MOD_PATH="$work/root/usr" INSTALL_MOD_STRIP=1 DEPMOD=true \
+        modules_install > "$work/log" 2>&1 || fail "build from '$1': $(cat "$work/log")"
+    rm -f "$folder/build" "$folder/source"
+    find "$folder" -name '*.ko' -exec xz --threads=1 --check=crc32 --lzma2=dict=1MiB {} +
+    # Some versions of depmod look there, others below /usr. The PATH of users need not have it.
+    ln -s usr/lib "$work/root/lib"
+    PATH=$PATH:/usr/sbin:/sbin depmod -b "$work/root" "$release" ||
+        fail "build from '$1': depmod failed"
+    mkdir "$work/done/modules"
+    cp -r "$folder" "$work/done/modules/"
+}
+
 build_kernel() {
     local tree=$1 release
 
@@ -123,7 +145,7 @@ build_kernel() {
     fi
     kernel_make "$tree" KCONFIG_ALLCONFIG="$work/config" allnoconfig > /dev/null
     check_config
-    kernel_make "$tree" -j"$(nproc)" vmlinux > "$work/log" 2>&1 || {
+    kernel_make "$tree" -j"$(nproc)" vmlinux modules > "$work/log" 2>&1 || {
         tail -n 30 "$work/log" >&2
         fail "build from '$1': make failed"
     }
@@ -131,6 +153,7 @@ build_kernel() {
     # The ELF image itself, which QEMU enters by its PVH note, with nothing to decompress.
     strip -o "$work/done/vmlinux" "$work/build/vmlinux"
     cp "$work/build/.config" "$work/done/config"
+    install_modules "$tree"
 }
 
 source=$(find_source)
@@ -139,7 +162,7 @@ if [ "${1:-}" = --key ]; then
     echo "$key"
     exit
 fi
-[ $# -eq 1 ] || fail "usage: $0 OUT | --key"
+[ $# -eq 2 ] || fail "usage: $0 OUT MODULES | --key"
 
 if [ ! -e "$cache/$key" ]; then
     mkdir -p "$cache"
@@ -154,5 +177,7 @@ if [ ! -e "$cache/$key" ]; then
     mv "$work/done" "$cache/$key"
     rm -rf "$work" "$cache/$key.lock"
 fi
+rm -rf "$2"
+cp -r "$cache/$key/modules" "$2"
 cp "$cache/$key/vmlinux" "$1.tmp"
 mv "$1.tmp" "$1"

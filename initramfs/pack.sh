@@ -1,16 +1,18 @@
 #!/bin/sh
-# Packs the initramfs: init, busybox and its applets, /dev/console, /etc/hosts.
+# Packs the initramfs: init, busybox and its applets, /dev/console, /etc/hosts, and as /lib/modules
+# the kernel's modules, if their directory is named (kernel.sh).
 #
-# usage: pack.sh INIT BUSYBOX OUT
+# usage: pack.sh INIT BUSYBOX OUT [MODULES]
 #
-# The archive depends on the bytes of INIT, BUSYBOX and hosts alone. Its entries are declared as an mtree
-# specification, so that no root is needed for the device node; the conversion to ustar drops the
-# inode and device numbers that bsdtar takes from the files themselves.
+# The archive depends on the bytes of INIT, BUSYBOX, hosts and the files in MODULES alone. Its
+# entries are declared as an mtree specification, so that no root is needed for the device node; the
+# conversion to ustar drops the inode and device numbers that bsdtar takes from the files
+# themselves.
 set -eu
 export LC_ALL=C
 
-[ $# -eq 3 ] || { echo "usage: $0 INIT BUSYBOX OUT" >&2; exit 2; }
-init=$1 busybox=$2 out=$3
+[ $# -eq 3 ] || [ $# -eq 4 ] || { echo "usage: $0 INIT BUSYBOX OUT [MODULES]" >&2; exit 2; }
+init=$1 busybox=$2 out=$3 modules=${4-}
 hosts=$(dirname "$0")/hosts
 
 fail() {
@@ -29,6 +31,17 @@ mtree_path() {
     realpath -- "$1" | sed 's/\\/\\134/g; s/ /\\040/g; s/#/\\043/g'
 }
 
+# What is in the directory of the kernel's modules.
+modules() {
+    contents=$(mtree_path "$modules")
+    find "$modules" -mindepth 1 -printf '%P %y\n' | sort | while read -r path type; do
+        case $type in
+        d) printf '%s\n' "./lib/modules/$path type=dir mode=0755" ;;
+        *) printf '%s\n' "./lib/modules/$path type=file mode=0644 contents=$contents/$path" ;;
+        esac
+    done
+}
+
 specification() {
     cat <<END
 #mtree
@@ -39,6 +52,8 @@ specification() {
 ./etc type=dir mode=0755
 ./proc type=dir mode=0755
 ./etc/hosts type=file mode=0644 contents=$(mtree_path "$hosts")
+./lib type=dir mode=0755
+./lib/modules type=dir mode=0755
 ./root type=dir mode=0700
 ./sbin type=dir mode=0755
 ./sys type=dir mode=0755
@@ -50,6 +65,7 @@ specification() {
 ./init type=file mode=0755 contents=$(mtree_path "$init")
 ./bin/busybox type=file mode=0755 contents=$(mtree_path "$busybox")
 END
+    [ -z "$modules" ] || modules
     "$busybox" --list-full | sort | grep -v -x -e bin/busybox -e linuxrc |
         sed 's,.*,./& type=link mode=0777 link=/bin/busybox,'
 }

@@ -55,9 +55,10 @@ build_here() {
 
 # What building needs but for the kernel, separated by commas.
 build_packages() {
-    local kernel=(linux-source bc bison flex libelf-dev xz-utils mmdebstrap fakechroot fakeroot)
+    local kernel=(linux-source bc bison flex kmod libelf-dev xz-utils)
+    local others=(mmdebstrap fakechroot fakeroot qemu-system-x86)
     "$tree/scripts/deps.sh" --list deb |
-        grep -vxF -f <(printf '%s\n' qemu-system-x86 "${kernel[@]}") | sort | paste -s -d ,
+        grep -vxF -f <(printf '%s\n' "${kernel[@]}" "${others[@]}") | sort | paste -s -d ,
 }
 
 # make_root TAR PACKAGES: a root directory of SUITE. The packages come from where the machine's own apt
@@ -97,13 +98,13 @@ build_in_root() {
     root=$(mktemp -d "$out/root.XXXXXX")
     tar -C "$root" -xf "$tar"
     copy_tree "$root/vmbuild"
-    mkdir -p "$root/out"
-    "$tree/initramfs/kernel.sh" "$root/kernel"
+    mkdir -p "$root/out" "$root/guest"
+    "$tree/initramfs/kernel.sh" "$root/guest/kernel" "$root/guest/modules"
     # shellcheck disable=SC2016 # for the inner shell
     unshare --mount --pid --fork sh -c '
         mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --bind "$1" "$0/out" &&
             exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-                GUEST_KERNEL=/kernel GUEST_KERNEL_SOURCE="$3" \
+                GUEST_KERNEL=/guest/kernel GUEST_KERNEL_SOURCE="$3" \
                 /vmbuild/scripts/deb.sh /out "$2"' \
         "$root" "$out" "$version" "$(kernel_source)" | sed "s,^/out/,$out/,"
     rm -rf --one-file-system "$root"

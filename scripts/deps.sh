@@ -19,7 +19,7 @@ build='gcc libc6-dev make pkg-config
     libguestfs-dev libarchive-dev libyajl-dev libext2fs-dev comerr-dev libssl-dev
     libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev libslirp-dev libglib2.0-dev
     libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
-    linux-source bc bison flex libelf-dev xz-utils
+    linux-source bc bison flex kmod libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
     qemu-system-x86'
 

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "guest/tar/attributes.h"
 #include "guest/tar/path.h"
 
 int points_prepare(void)
@@ -83,8 +85,28 @@ int points_add(int root, const char *place, bool is_file, size_t *ret_known)
     return is_file ? make_file(place) : points_make(POINTS, place);
 }
 
-/* Removes the directory PATH from the layer if it is there and empty; the one above keeps its
- * times. Returns 0, or -1 with errno. */
+int points_hide(const char *place)
+{
+    char path[PATH_MAX];
+
+    return join(POINTS, place, path) ? -1 : rmdir(path);
+}
+
+/* Whether the directory NAME in FOLDER was made by a script: where a lower layer has one, the
+ * kernel makes it opaque. */
+static bool is_made(int folder, const char *name)
+{
+    char value;
+    int made = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool is = made >= 0 && fgetxattr(made, ATTRIBUTES_OVERLAY "opaque", &value, 1) == 1;
+
+    if (made >= 0)
+        close(made);
+    return is;
+}
+
+/* Removes the directory PATH from the layer if it is there, empty, and was a point; the one above
+ * keeps its times. Returns 0, or -1 with errno. */
 static int forget(int layer, const char *path)
 {
     const char *name;
@@ -96,7 +118,7 @@ static int forget(int layer, const char *path)
     int result = fstat(folder, &status);
     const struct timespec times[2] = {status.st_atim, status.st_mtim};
 
-    if (result == 0 && unlinkat(folder, name, AT_REMOVEDIR) == 0)
+    if (result == 0 && !is_made(folder, name) && unlinkat(folder, name, AT_REMOVEDIR) == 0)
         result = futimens(folder, times);
     close(folder);
     return result;

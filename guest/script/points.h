@@ -23,9 +23,15 @@ int points_make(const char *directory, const char *place);
  * none but ROOT itself. Returns 0, or -1 with errno. */
 int points_add(int root, const char *place, bool is_file, size_t *ret_known);
 
+/* Hides what is mounted at the point PLACE, a directory, from listings of the directory that it is
+ * in. It is still found by its name: the mount holds the overlay's entry, which does not change
+ * with the lower layer. Returns 0, or -1 with errno. */
+int points_hide(const char *place);
+
 /* Removes from the layer, open as LAYER, the empty directories on the way to PLACE that were
  * points: those beyond its first KNOWN bytes. A script that changes all that it finds, as chown -R
- * does, puts them there. IS_FILE: PLACE itself is not a directory. Returns 0, or -1 with errno. */
+ * does, puts them there; those that it has made in their place stay. IS_FILE: PLACE itself is not
+ * a directory. Returns 0, or -1 with errno. */
 int points_forget(int layer, const char *place, bool is_file, size_t known);
 
 #endif

@@ -14,6 +14,7 @@
 #include "guest/disk/overlay.h"
 #include "guest/lib/job.h"
 #include "guest/script/dev.h"
+#include "guest/script/modules.h"
 #include "guest/script/points.h"
 #include "guest/script/proc.h"
 #include "guest/script/vault.h"
@@ -35,6 +36,11 @@ static int mount_sys(const struct view_mount *mounted, const char *path, struct 
     if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL))
         return fault_set(fault, errno, "mount '%s'", mounted->target);
     return 0;
+}
+
+static int mount_modules(const struct view_mount *mounted, const char *path, struct fault *fault)
+{
+    return modules_mount(path, mounted->target, fault);
 }
 
 static int mount_share(const struct view_mount *mounted, const char *path, struct fault *fault)
@@ -74,7 +80,43 @@ static int place(int root, struct view *view, struct view_mount *mount, struct f
     return 0;
 }
 
-/* The mounts of every run, in their order. The shares come after them, then the secrets. */
+/* Returns 0 with the status of PATH in the plain view ROOT, or -1 with errno. */
+static int look_up(int root, const char *path, struct stat *ret)
+{
+    struct path resolved = {0};
+    int status = path_resolve(root, path, &resolved);
+
+    if (status == 0)
+        status = fstatat(root, path_text(&resolved), ret, AT_SYMLINK_NOFOLLOW);
+    int cause = errno;
+
+    path_free(&resolved);
+    errno = cause;
+    return status;
+}
+
+/* Plans and places the mount of the kernel's modules. Not in an image that has something else in
+ * their place, nor in one that lacks /lib, which nothing would look there for and a script may
+ * create. */
+static int place_modules(int root, struct view *view, struct fault *fault)
+{
+    struct view_mount modules = {
+        .target = modules_folder(), .mount = mount_modules, .is_hidden = true};
+    struct stat status;
+
+    if (access(modules.target, F_OK) || look_up(root, "/lib", &status) ||
+        !S_ISDIR(status.st_mode) || look_up(root, modules.target, &status) == 0 || errno != ENOENT)
+        return 0;
+    if (place(root, view, &modules, fault)) {
+        path_free(&modules.place);
+        return -1;
+    }
+    view->mounts[view->count++] = modules;
+    return 0;
+}
+
+/* The mounts of every run, in their order. The shares come after them, then the secrets, then the
+ * kernel's modules. */
 static const struct view_mount standard[] = {
     {.target = "/dev", .mount = mount_dev},
     {.target = "/proc", .mount = mount_proc},
@@ -165,7 +207,7 @@ int view_prepare(const struct words *words, struct view *ret, struct fault *faul
     char *const *secrets = words_list(words, GUEST_WORD_SECRET, &secret_count);
 
     *ret = (struct view){0};
-    ret->mounts = calloc(COUNT(standard) + share_count + secret_count, sizeof *ret->mounts);
+    ret->mounts = calloc(COUNT(standard) + share_count + secret_count + 1, sizeof *ret->mounts);
     if (ret->mounts == NULL || points_prepare())
         return fault_set(fault, errno, "plan the script's mounts");
     if (plan_mounts(shares, share_count, secrets, secret_count, ret, fault))
@@ -178,6 +220,8 @@ int view_prepare(const struct words *words, struct view *ret, struct fault *faul
 
     for (size_t i = 0; status == 0 && i < ret->count; i++)
         status = place(root, ret, &ret->mounts[i], fault);
+    if (status == 0)
+        status = place_modules(root, ret, fault);
     close(root);
     return status;
 }
@@ -219,6 +263,8 @@ static int mount_all(const struct view *view, struct fault *fault)
         snprintf(path, sizeof path, "%s/%s", GUEST_SCRATCH_MNT, path_text(&mounted->place));
         if (mounted->mount(mounted, path, fault))
             return -1;
+        if (mounted->is_hidden && points_hide(path_text(&mounted->place)))
+            return fault_set(fault, errno, "hide '%s'", mounted->target);
     }
     return view->has_secrets ? vault_close(fault) : 0;
 }

@@ -1,7 +1,8 @@
 /*
- * What a script in the image sees: the merged view as its root, with /dev, /proc, /sys, the shares
- * and the secrets (vault.h) mounted into it, the stand-ins (stand_in.h) as another lower layer
- * above the image, and the points of mounts that the image lacks (points.h) as one below it.
+ * What a script in the image sees: the merged view as its root, with /dev, /proc, /sys, the
+ * shares, the secrets (vault.h) and the kernel's modules (modules.h) mounted into it, the stand-ins
+ * (stand_in.h) as another lower layer above the image, and the points of mounts that the image
+ * lacks (points.h) as one below it.
  *
  * Use: view_prepare while the plain view is mounted; unmount that; view_put; view_enter in the
  * script's mount namespace; and view_finish once that namespace is gone and nothing is mounted.
@@ -30,6 +31,7 @@ struct view_mount {
     const char *source; /* the tag of a share, or a file of the job; else NULL */
     int (*mount)(const struct view_mount *mount, const char *path, struct fault *fault);
     bool is_secret;    /* a file */
+    bool is_hidden;    /* from listings of its directory; a point */
     struct path place; /* TARGET in the image, symbolic links followed */
     bool is_point;     /* which the image lacks */
     size_t known;      /* bytes of a point's place that lead to what it has */

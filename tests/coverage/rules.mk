@@ -39,9 +39,9 @@ $(COVERAGE)/generate: host/manual/main.c $(COUNTERS) $(COVERAGE)/tests/libhost.a
 $(COVERAGE)/init: guest/main.c $(COVERAGE)/guest_counters.o $(COVERAGE)/tests/libguest.a
 	$(COVERAGE_LINK) $(GUEST_LDFLAGS) $(COUNT_REPLIES) $(GUEST_LIBS)
 
-$(COVERAGE_ROOT)/lib/vmbuild/$(notdir $(INITRAMFS)): initramfs/pack.sh initramfs/hosts $(COVERAGE)/init
+$(COVERAGE_ROOT)/lib/vmbuild/$(notdir $(INITRAMFS)): initramfs/pack.sh initramfs/hosts $(COVERAGE)/init $(KERNEL)
 	@mkdir -p $(@D)
-	initramfs/pack.sh $(COVERAGE)/init $(BUSYBOX) $@
+	initramfs/pack.sh $(COVERAGE)/init $(BUSYBOX) $@ $(MODULES)
 
 $(COVERAGE_ROOT)/lib/vmbuild/$(notdir $(KERNEL)): $(KERNEL)
 	@mkdir -p $(@D)

@@ -33,8 +33,8 @@ parts() {
 components_of() {
     awk -v file="$1" '("," $4 ",") ~ ("," file ",") { print $1 }' "$RELEASE/components" | sort
 }
-is "what the initramfs is linked from is listed, and busybox" \
-    "$({ parts "$TOP/build/guest/init.debug.map"; echo busybox; } | sort)" \
+is "what the initramfs is linked from is listed, busybox, and the kernel's modules" \
+    "$({ parts "$TOP/build/guest/init.debug.map"; printf '%s\n' busybox linux; } | sort)" \
     "$(components_of initramfs.x86_64.img)"
 found=$(parts "$RELEASE/vmbuild.map")
 is "what vmbuild is linked from is listed" "$(comm -23 <(echo "$found") <(components_of vmbuild))" ""
