@@ -90,15 +90,15 @@ struct spec {
     struct json *config;
     char *run_as_root; /* the script's text */
     char *hooks[GUEST_HOOK_COUNT];
-    bool shadow_setup;
     uint64_t disk_size; /* MiB */
     uint64_t memory;    /* MiB */
     uint64_t cpus;
+    bool shadow_setup;
     bool network;
+    bool still_clock;
     struct spec_shares shares;
     struct json *env; /* object of strings */
-    bool still_clock;
-    int64_t created; /* seconds since 1970 */
+    int64_t created;  /* seconds since 1970 */
     struct spec_architecture architecture;
     uint64_t timeout; /* seconds */
     struct spec_secrets secrets;

@@ -36,7 +36,7 @@ struct reading {
 
 struct spec_graph_reader {
     struct spec_graph *graph;
-    struct reading *readings; /* of each node */
+    struct reading *readings; /* of each node; never NULL */
     struct spec_file **files;
     size_t file_count;
     size_t way[SPEC_GRAPH_DEPTH_MAX]; /* the nodes that are being read, each used by the last */
@@ -497,6 +497,7 @@ struct error *spec_graph_read(const char *path, const struct spec_override *over
     CLEANUP(spec_graph_freep) struct spec_graph *graph = xcalloc(1, sizeof *graph);
     CLEANUP(freep) bool *applied = xcalloc(count + 1, sizeof *applied);
     struct spec_graph_reader reader = {.graph = graph,
+                                       .readings = xcalloc(1, sizeof *reader.readings),
                                        .overrides = overrides,
                                        .override_count = count,
                                        .applied = applied,
