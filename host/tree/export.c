@@ -201,7 +201,7 @@ static struct error *write_part(struct export *export, struct merged_tree *tree,
 /* Writes all paths, and shows how far it is. */
 static struct error *write_paths(struct export *export, struct merged_tree *tree)
 {
-    uint64_t total = 0;
+    uint64_t total = 2 * TAR_BLOCK; /* the end */
 
     TRY(merged_tree_each(tree, add_size, &total));
     progress_expect(total);

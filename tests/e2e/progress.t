@@ -252,6 +252,15 @@ is "two streams: the log has both" "$(grep -c '^[0-9][0-9]*$' "$WORK/streams.log
 is "two streams: the error has the last lines of both" \
     "$(jq -rs '.[-1].details' "$WORK/err" | grep -cE '^  (x{100}|\+ exit 3$)')" 2
 
+script_spec socket "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base}')" \
+    <<< "perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => \"/srv/s\", Listen => 1) or die'"
+run --spec socket.json -o x.tar --progress json
+exits 0 "a note of the guest's"
+valid "a note of the guest's"
+is "a note of the guest's: its stream" \
+    "$(jq -r 'select(.event == "output") | .stage + " " + .stream + " " + .line' "$WORK/err")" \
+    "pack stderr vmbuild: left a socket out of the layer: 'srv/s'"
+
 # --- Events of images
 
 start_registry plain
