@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "host/build/build_cache.h"
+#include "host/build/build_history.h"
 #include "host/build/build_key.h"
 #include "host/build/built_image.h"
 #include "host/build/guest_run.h"
@@ -336,8 +337,16 @@ static struct error *make_image(struct build_state *state)
     take_base_layers(state);
     if (has_new_layer)
         image_add_layer(image, layer);
-    return image_config_make(state->base != NULL ? state->base->config : NULL, spec->config,
-                             spec->created, spec->architecture.name, has_new_layer, image);
+    CLEANUP(freep) char *history = build_history_line(state->build, &state->plan, !has_new_layer);
+    const struct image_config_parts parts = {.base =
+                                                 state->base != NULL ? state->base->config : NULL,
+                                             .config = spec->config,
+                                             .created = spec->created,
+                                             .created_by = history,
+                                             .architecture = spec->architecture.name,
+                                             .has_new_layer = has_new_layer};
+
+    return image_config_make(&parts, image);
 }
 
 /* Work of parallel_run: 0 ends the VM, which takes as long as writing a large file, and 1 writes

@@ -7,6 +7,7 @@
 
 #include "guest/contract.h"
 #include "host/build/build.h"
+#include "host/build/build_history.h"
 #include "host/build/confinement.h"
 #include "host/build/host_network.h"
 #include "host/build/job.h"
@@ -121,7 +122,9 @@ static struct error *write_kept(struct guest_run *run, enum plan_step step, cons
 {
     const struct build *build = run->build;
     CLEANUP(temporary_removep) char *archive = NULL;
+    CLEANUP(freep) char *contents = build_history_contents(build->spec);
     struct kept_content content = {.spec = build->spec,
+                                   .contents = contents,
                                    .base = run->base,
                                    .step = step,
                                    .reason = reason,

@@ -99,6 +99,8 @@ static struct json *describe(const struct kept_content *content)
 
         json_set(document, "base", json_string(text));
     }
+    if (content->contents != NULL)
+        json_set(document, "contents", json_string(content->contents));
     json_set(document, "variables", describe_names(&content->spec->variables));
     json_set(document, "spec", describe_spec(content->spec));
     return document;
@@ -351,6 +353,7 @@ static struct error *take_document(const char *text, size_t length, struct kept_
     const struct json *described = json_get(document, "spec");
     const char *reason = json_get_string(document, "reason");
     const char *chain = json_get_string(document, "base");
+    const char *contents = json_get_string(document, "contents");
 
     if (version == NULL || version->type != JSON_NUMBER || atoi(version->text) != VERSION)
         return error_new(EXIT_INPUT, "it was written by another version of vmbuild");
@@ -362,6 +365,7 @@ static struct error *take_document(const char *text, size_t length, struct kept_
     take_names(json_get(document, "variables"), &step->variables);
     step->reason = xstrdup(reason != NULL ? reason : "unknown");
     step->chain = chain != NULL ? xstrdup(chain) : NULL;
+    step->contents = contents != NULL ? xstrdup(contents) : NULL;
     return NULL;
 }
 
@@ -415,6 +419,7 @@ void kept_step_free(struct kept_step *step)
     free(step->archive);
     free(step->spec);
     free(step->reason);
+    free(step->contents);
     free(step->chain);
     strings_free(&step->variables);
     *step = (struct kept_step){0};

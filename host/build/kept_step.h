@@ -31,6 +31,7 @@
 /* What is kept; all borrowed. */
 struct kept_content {
     const struct spec *spec;
+    const char *contents;     /* what the history tells of SPEC's (build_history.h); or NULL */
     const struct image *base; /* or NULL */
     enum plan_step step;
     const char *reason;            /* why it failed */
@@ -49,6 +50,7 @@ struct kept_step {
     enum plan_step step;
     char *spec; /* JSON */
     char *reason;
+    char *contents;           /* what the history tells of them (build_history.h); or NULL */
     struct strings variables; /* names of those that were given with --env */
     char *chain;              /* the base's chain ID; NULL: no base */
     char *disk;               /* path of a temporary */

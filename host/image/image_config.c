@@ -286,9 +286,23 @@ static struct error *count_history(const struct json *history, size_t *ret)
     return NULL;
 }
 
-static struct error *make_history(const struct json *base, size_t base_layers, const char *created,
-                                  bool has_new_layer, struct json **ret)
+/* The entry of the history for what was made of PARTS, at the time CREATED. */
+static struct json *make_entry(const struct image_config_parts *parts, const char *created)
 {
+    struct json *entry = json_object();
+
+    json_set(entry, "created", json_string(created));
+    json_set(entry, "created_by", json_string(parts->created_by));
+    json_set(entry, "comment", json_string("vmbuild"));
+    if (!parts->has_new_layer)
+        json_set(entry, "empty_layer", json_boolean(true));
+    return entry;
+}
+
+static struct error *make_history(const struct image_config_parts *parts, size_t base_layers,
+                                  const char *created, struct json **ret)
+{
+    const struct json *base = json_get(parts->base, "history");
     size_t count;
 
     TRY(count_history(base, &count));
@@ -301,13 +315,7 @@ static struct error *make_history(const struct json *base, size_t base_layers, c
         json_set(filler, "comment", json_string("not recorded by the base image"));
         json_append(history, filler);
     }
-    struct json *entry = json_object();
-
-    json_set(entry, "created", json_string(created));
-    json_set(entry, "created_by", json_string("vmbuild"));
-    if (!has_new_layer)
-        json_set(entry, "empty_layer", json_boolean(true));
-    json_append(history, entry);
+    json_append(history, make_entry(parts, created));
     *ret = history;
     return NULL;
 }
@@ -346,12 +354,11 @@ static void set_platform(struct json *document, const char *architecture)
         json_set(document, "variant", json_string(architecture + length + 1));
 }
 
-struct error *image_config_make(const struct json *base, const struct json *spec_config,
-                                int64_t created, const char *architecture, bool has_new_layer,
-                                struct image *image)
+struct error *image_config_make(const struct image_config_parts *parts, struct image *image)
 {
-    CLEANUP(freep) char *time = rfc3339_format(created);
-    size_t base_layers = image->layer_count - (has_new_layer ? 1 : 0);
+    CLEANUP(freep) char *time = rfc3339_format(parts->created);
+    size_t base_layers = image->layer_count - (parts->has_new_layer ? 1 : 0);
+    const struct json *base = parts->base;
     struct json *config = NULL, *history = NULL;
 
     TRY(require(base, JSON_OBJECT, BASE_NAME, "the document"));
@@ -361,12 +368,12 @@ struct error *image_config_make(const struct json *base, const struct json *spec
 
     drop_base_only(document);
     json_set(document, "created", json_string(time));
-    set_platform(document, architecture);
+    set_platform(document, parts->architecture);
     set_default(document, "os", "linux");
-    TRY(merge_config(json_get(base, "config"), spec_config, &config));
+    TRY(merge_config(json_get(base, "config"), parts->config, &config));
     json_set(document, "config", config);
     json_set(document, "rootfs", make_rootfs(image));
-    TRY(make_history(json_get(base, "history"), base_layers, time, has_new_layer, &history));
+    TRY(make_history(parts, base_layers, time, &history));
     json_set(document, "history", history);
     json_free(image->config);
     image->config = STEAL(document);

@@ -47,13 +47,19 @@ void image_config_append_platform(const struct json *config, struct buffer *out)
 [[nodiscard]] struct error *image_config_check_platform(const char *name, const struct image *image,
                                                         const char *architecture);
 
-/* Makes IMAGE->config from BASE (NULL: none), SPEC_CONFIG (NULL or the spec's `config` object),
- * CREATED (seconds since 1970), ARCHITECTURE (GOARCH, for a base that names none) and
- * IMAGE->layers, the last of which is the new one if HAS_NEW_LAYER. Errors: EXIT_INPUT if the
- * base's or the spec's config is malformed. */
-[[nodiscard]] struct error *image_config_make(const struct json *base,
-                                              const struct json *spec_config, int64_t created,
-                                              const char *architecture, bool has_new_layer,
+/* What a config document is made of; all borrowed. */
+struct image_config_parts {
+    const struct json *base;   /* the base's document; NULL: none */
+    const struct json *config; /* the spec's `config` object, or NULL */
+    int64_t created;           /* seconds since 1970 */
+    const char *created_by;    /* what made the image, a line: for the new entry of the history */
+    const char *architecture;  /* GOARCH, for a base that names none */
+    bool has_new_layer;        /* the last of the image's layers is new */
+};
+
+/* Makes IMAGE->config from PARTS and IMAGE->layers. Errors: EXIT_INPUT if the base's or the spec's
+ * config is malformed. */
+[[nodiscard]] struct error *image_config_make(const struct image_config_parts *parts,
                                               struct image *image);
 
 /* Returns when the image with this CONFIG (NULL: there is none) was made, in seconds since 1970:

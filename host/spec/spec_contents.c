@@ -26,7 +26,10 @@ typedef struct error *(*member_read)(const struct spec_key *key, const struct sp
 static struct error *read_source(const struct spec_key *key, const struct spec_source *source,
                                  const struct json *value, struct spec_content *content)
 {
-    return spec_path_read(key, source, value, &content->source);
+    TRY(spec_path_read(key, source, value, &content->source));
+    if (*value->text != '/')
+        content->written = xstrdup(value->text);
+    return NULL;
 }
 
 static struct error *read_image(const struct spec_key *key, const struct spec_source *source,
@@ -238,6 +241,7 @@ static void free_contents(void *member)
 
     for (size_t i = 0; i < contents->count; i++) {
         free(contents->items[i].source);
+        free(contents->items[i].written);
         free(contents->items[i].image.name);
         free(contents->items[i].target);
         strings_free(&contents->items[i].exclude);

@@ -15,6 +15,8 @@ diff_ids=$(config "$WORK/job.tar" .rootfs.diff_ids)
 is "Entrypoint clears Cmd" "$(config "$WORK/job.tar" '[.config.Entrypoint, .config.Cmd]')" \
     '[["/bin/echo"],null]'
 is "history: the base's, and one more" "$(config "$WORK/job.tar" '.history | length')" 2
+is "history: what made the layer" "$(config "$WORK/job.tar" '.history[-1]')" \
+    '{"created":"2020-02-02T02:02:02Z","created_by":"runAsRoot: rm /etc/group; mkdir -p /d/e; echo x > /d/e/f; ln /d/e/f /d/g; chown 1:2 /d/g; chmod 6711 /d/g","comment":"vmbuild"}'
 
 for compression in none gzip zstd; do
     run --spec job.json --output "job.$compression" --compression $compression
@@ -27,6 +29,9 @@ ok "docker-archive, gzip: the same inside" cmp <(gzip -dc "$WORK/job.gzip") "$WO
 ok "docker-archive, zstd: the same inside" cmp <(zstd -dc < "$WORK/job.zstd") "$WORK/job.none"
 if [ "$(id -u)" -eq 0 ]; then
     like "docker-archive, gzip: docker load" "$(docker load --input "$WORK/job.gzip" 2>&1)" '^Loaded image: example/out:v2$'
+    like "docker history: what made the layer" \
+        "$(docker history --no-trunc --format '{{.CreatedBy}} ({{.Comment}})' example/out:v2 | head -n 1)" \
+        '^runAsRoot: rm /etc/group; .* \(vmbuild\)$'
 fi
 run --spec job.json --output job.quiet --compression none --progress none
 is "a quiet build prints nothing" "$(cat "$WORK/err")" ""

@@ -140,7 +140,10 @@ static struct error *write_named(struct fixture *fixture, const struct output *o
     for (size_t i = 0; i < base_count; i++)
         image_add_layer(image, base_layer(fixture, "base"));
     image_add_layer(image, new_layer(fixture, output, "new"));
-    assert_null(image_config_make(NULL, NULL, 86400, "amd64", true, image));
+    const struct image_config_parts parts = {
+        .created = 86400, .created_by = "test", .architecture = "amd64", .has_new_layer = true};
+
+    assert_null(image_config_make(&parts, image));
     struct error *err = output_write(image, output, fixture->store);
     struct layer *last = &image->layers[image->layer_count - 1];
 

@@ -19,7 +19,7 @@
 #define ROOTFS_AB                                                                                  \
     "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" DIFF_A "\",\"sha256:" DIFF_B "\"]}"
 #define CREATED "\"created\":\"1970-01-01T00:00:01Z\""
-#define NEW_HISTORY "{" CREATED ",\"created_by\":\"vmbuild\"}"
+#define NEW_HISTORY "{" CREATED ",\"created_by\":\"runAsRoot: make\",\"comment\":\"vmbuild\"}"
 
 static struct json *parse(const char *text)
 {
@@ -43,7 +43,14 @@ static struct error *make(const char *base_text, const char *spec_text, bool has
         image_add_layer(image, layer_a);
     if (has_new_layer)
         image_add_layer(image, layer_b);
-    TRY(image_config_make(base, spec, 1, "amd64", has_new_layer, image));
+    const struct image_config_parts parts = {.base = base,
+                                             .config = spec,
+                                             .created = 1,
+                                             .created_by = "runAsRoot: make",
+                                             .architecture = "amd64",
+                                             .has_new_layer = has_new_layer};
+
+    TRY(image_config_make(&parts, image));
     json_write(image->config, false, &text);
     *ret = buffer_steal(&text);
     return NULL;
@@ -152,7 +159,8 @@ static void test_no_new_layer(void **state)
     (void)state;
     check("{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{}]}", NULL, false,
           "{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{},{" CREATED
-          ",\"created_by\":\"vmbuild\",\"empty_layer\":true}]," CREATED
+          ",\"created_by\":\"runAsRoot: "
+          "make\",\"comment\":\"vmbuild\",\"empty_layer\":true}]," CREATED
           ",\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" DIFF_A "\"]}}");
 }
 
