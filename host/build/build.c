@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/build/build_annotations.h"
 #include "host/build/build_cache.h"
 #include "host/build/build_history.h"
 #include "host/build/build_key.h"
@@ -337,6 +338,7 @@ static struct error *make_image(struct build_state *state)
     take_base_layers(state);
     if (has_new_layer)
         image_add_layer(image, layer);
+    image->annotations = build_annotations(spec, state->base);
     CLEANUP(freep) char *history = build_history_line(state->build, &state->plan, !has_new_layer);
     const struct image_config_parts parts = {.base =
                                                  state->base != NULL ? state->base->config : NULL,

@@ -14,6 +14,7 @@
 #include "host/image/layer_blob.h"
 #include "host/image/layer_tar.h"
 #include "host/image/manifest.h"
+#include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
@@ -119,6 +120,7 @@ static struct error *add_blobs(struct oci_writer *writer, const struct image *im
     manifest.media_type = xstrdup(MANIFEST_OCI);
     manifest.items = xcalloc(image->layer_count, sizeof *manifest.items);
     manifest.count = image->layer_count;
+    manifest.annotations = image->annotations;
     for (size_t i = 0; i < image->layer_count; i++)
         TRY(add_layer(writer, &image->layers[i], compression, store, &manifest.items[i]));
     image_config_write(image, &config);
@@ -167,21 +169,6 @@ static struct error *keep_manifest(struct oci_writer *writer, const struct image
     return NULL;
 }
 
-/* Returns the name as containerd has it, with a registry, and `library/` for Docker Hub's own; the
- * caller's. */
-static char *full_name(const char *name, const char *tag)
-{
-    const char *slash = strchr(name, '/');
-    size_t first = slash != NULL ? (size_t)(slash - name) : 0;
-    bool has_host =
-        first > 0 && (memchr(name, '.', first) != NULL || memchr(name, ':', first) != NULL ||
-                      (first == 9 && strncmp(name, "localhost", 9) == 0));
-
-    if (has_host)
-        return xasprintf("%s:%s", name, tag);
-    return xasprintf("docker.io/%s%s:%s", slash == NULL ? "library/" : "", name, tag);
-}
-
 /* NAME may be NULL: then TAG is all that is annotated, as skopeo does. */
 static struct json *annotations_of(const char *name, const char *tag)
 {
@@ -190,7 +177,8 @@ static struct json *annotations_of(const char *name, const char *tag)
     if (name != NULL && tag == NULL)
         tag = "latest";
     if (name != NULL) {
-        CLEANUP(freep) char *full = full_name(name, tag);
+        CLEANUP(freep) char *repository = reference_full_name(name);
+        CLEANUP(freep) char *full = xasprintf("%s:%s", repository, tag);
 
         json_set(annotations, CONTAINERD_NAME, json_string(full));
     }

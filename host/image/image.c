@@ -30,6 +30,7 @@ void image_free(struct image *image)
     free(image->name);
     free(image->tag);
     json_free(image->config);
+    json_free(image->annotations);
     buffer_free(&image->config_bytes);
     buffer_free(&image->manifest);
     free(image->manifest_type);

@@ -42,6 +42,7 @@ struct image {
     char *tag;           /* or NULL */
     struct json *config; /* the OCI/Docker image config document: architecture, os, config, rootfs,
                              history */
+    struct json *annotations; /* of an OCI manifest that is made for it: strings; or NULL */
     /* If the image is unchanged, the bytes of its config document and of its manifest, so that its
      * ID and digest stay the same; else empty. The type is the manifest's media type. */
     struct buffer config_bytes;

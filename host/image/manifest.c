@@ -408,6 +408,8 @@ void manifest_write(const struct manifest *manifest, struct buffer *out)
     for (size_t i = 0; i < manifest->count; i++)
         json_append(layers, describe(&manifest->items[i]));
     json_set(document, "layers", layers);
+    if (manifest->annotations != NULL && manifest->annotations->count > 0)
+        json_set(document, "annotations", json_copy(manifest->annotations));
     json_write(document, false, out);
 }
 

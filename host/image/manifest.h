@@ -18,6 +18,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
+#include "host/lib/json.h"
 #include "host/tar/compression.h"
 
 #define MANIFEST_SIZE_MAX (4u << 20)        /* as the distribution specification sets it */
@@ -45,6 +46,8 @@ struct manifest {
     struct descriptor config; /* of an image */
     struct descriptor *items; /* an image's layers, base first; an index's images */
     size_t count;
+    const struct json *annotations; /* of one that is written: an object of strings, borrowed; or
+                                       NULL */
 };
 
 /* Parses LENGTH bytes. NAME is what errors call the document; CONTENT_TYPE what came with it, or

@@ -308,6 +308,19 @@ char *reference_advice(const char *text)
                : xstrdup("for an image in a registry, use docker://HOST/NAME[:TAG]");
 }
 
+char *reference_full_name(const char *name)
+{
+    const char *slash = strchr(name, '/');
+    size_t first = slash != NULL ? (size_t)(slash - name) : 0;
+    bool has_host =
+        first > 0 && (memchr(name, '.', first) != NULL || memchr(name, ':', first) != NULL ||
+                      (first == 9 && strncmp(name, "localhost", 9) == 0));
+
+    if (has_host)
+        return xstrdup(name);
+    return xasprintf("docker.io/%s%s", slash == NULL ? "library/" : "", name);
+}
+
 char *reference_format(const struct reference *reference)
 {
     const char *prefix = "";

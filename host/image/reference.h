@@ -47,6 +47,10 @@ struct reference {
 [[nodiscard]] struct error *reference_check_name(const char *name);
 [[nodiscard]] struct error *reference_check_tag(const char *tag);
 
+/* Returns the repository name NAME with its registry, as containerd has it: a name without one is
+ * Docker Hub's, and a name of one part lies in `library/` there. The caller's. */
+char *reference_full_name(const char *name);
+
 /* Returns REFERENCE as text, as reference_parse reads it; the caller's. */
 char *reference_format(const struct reference *reference);
 

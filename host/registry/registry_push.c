@@ -102,12 +102,14 @@ static void make_manifest(struct push *push)
 {
     size_t layers = push->image->layer_count;
     const struct blob_source *config = &push->blobs[layers];
-    bool oci = false;
+    const struct json *annotations = push->image->annotations;
+    bool oci = annotations != NULL && annotations->count > 0;
 
     for (size_t i = 0; i < layers; i++)
         oci = oci || push->compressions[i] == COMPRESSION_ZSTD;
     struct manifest manifest = {.config = {.digest = config->digest, .size = config->size},
-                                .count = layers};
+                                .count = layers,
+                                .annotations = annotations};
 
     manifest.media_type = xstrdup(oci ? MANIFEST_OCI : MANIFEST_DOCKER);
     manifest.config.media_type = xstrdup(oci ? OCI_CONFIG : DOCKER_CONFIG);

@@ -5,7 +5,7 @@
  * An unchanged image from an OCI layout or a registry keeps its manifest, and thereby its digest
  * and media types. Any other image gets a manifest of Docker's schema 2, which every registry
  * accepts, with layers compressed by gzip; or an OCI manifest if one of its layers is compressed by
- * zstd.
+ * zstd, or if it has annotations.
  */
 #ifndef VMBUILD_REGISTRY_PUSH_H
 #define VMBUILD_REGISTRY_PUSH_H

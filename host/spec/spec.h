@@ -104,6 +104,7 @@ struct spec {
     struct spec_architecture architecture;
     uint64_t timeout; /* seconds */
     struct spec_secrets secrets;
+    struct json *annotations; /* object of strings and nulls */
 
     /* Not a key: NAME=VALUE of --env, one for each name, over `env`. They are shown nowhere. */
     struct strings variables;

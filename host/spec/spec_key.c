@@ -149,6 +149,21 @@ const struct spec_key spec_keys[] = {
             "the base's `Cmd`.",
     },
     {
+        .name = "annotations",
+        .kind = &spec_value_annotations,
+        .offset = AT(annotations),
+        .is_apart = true,
+        .otherwise = "{}",
+        .summary = "Annotations of the image's OCI manifest.",
+        .documentation =
+            "Annotations of the image's manifest, in the formats `oci` and `oci-archive` and in "
+            "registries: names and texts. They are set beside `org.opencontainers.image.created`, "
+            "which is `created` of the spec, and `org.opencontainers.image.base.name` and "
+            "`.base.digest`, the full name of the base image and the digest of its manifest, if it "
+            "has them: the image in a docker-archive has no manifest. One of the same name "
+            "replaces them, and null leaves them out.",
+    },
+    {
         .name = "runAsRoot",
         .kind = &spec_path_script,
         .offset = AT(run_as_root),

@@ -17,6 +17,7 @@
 #include "host/spec/spec_error.h"
 #include "host/spec/spec_key.h"
 
+#define ANNOTATIONS_MAX (256u << 10)   /* bytes: registries take manifests of 4 MiB */
 #define TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z: RFC 3339 has no later time */
 
 /* Strings. */
@@ -377,6 +378,31 @@ static struct error *read_env(const struct spec_key *key, const struct spec_sour
     return NULL;
 }
 
+static struct error *read_annotations(const struct spec_key *key, const struct spec_source *source,
+                                      struct json *value, void *member)
+{
+    (void)source;
+    size_t size = 0;
+
+    if (value->type != JSON_OBJECT)
+        return spec_error_type(key->name, value, "an object of strings");
+    for (size_t i = 0; i < value->count; i++) {
+        const struct json *item = value->items[i];
+
+        if (item->type != JSON_STRING && item->type != JSON_NULL)
+            return spec_error(key->name, item, "'%s': expected a string, found %s", value->keys[i],
+                              json_type_name(item->type));
+        if (*value->keys[i] == '\0')
+            return spec_error(key->name, item, "the name of an annotation must not be empty");
+        size += strlen(value->keys[i]) + (item->text != NULL ? strlen(item->text) : 0);
+    }
+    if (size > ANNOTATIONS_MAX)
+        return spec_error(key->name, value, "they must have at most %u KiB together",
+                          ANNOTATIONS_MAX >> 10);
+    *(struct json **)member = json_copy(value);
+    return NULL;
+}
+
 static void free_object(void *member)
 {
     json_free(*(struct json **)member);
@@ -401,6 +427,22 @@ static struct json *env_schema(const struct spec_key *key)
     (void)key;
     return json_schema_map(json_schema_type("string"));
 }
+
+static struct json *annotations_schema(const struct spec_key *key)
+{
+    (void)key;
+    return json_schema_map(
+        json_schema_either(json_schema_type("string"), json_schema_type("null")));
+}
+
+const struct spec_kind spec_value_annotations = {
+    .type = "object",
+    .json_start = "",
+    .read = read_annotations,
+    .free = free_object,
+    .describe = describe_object,
+    .schema = annotations_schema,
+};
 
 const struct spec_kind spec_value_config = {
     .type = "object",

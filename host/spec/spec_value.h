@@ -15,6 +15,7 @@ extern const struct spec_kind spec_value_number;       /* uint64_t: within the k
 extern const struct spec_kind spec_value_time;         /* int64_t: seconds since 1970 */
 extern const struct spec_kind spec_value_config;       /* struct json *: an image config */
 extern const struct spec_kind spec_value_env;          /* struct json *: an object of strings */
+extern const struct spec_kind spec_value_annotations;  /* struct json *: of strings and nulls */
 
 /* What the kinds of strings share; MEMBER is a char *. */
 void spec_value_free_string(void *member);

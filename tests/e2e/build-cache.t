@@ -180,6 +180,8 @@ script '.name = "x/app"'
 like "name: cached" "$(cat "$WORK/err")" '^x/app: cached$'
 script '.timeout = 60'
 cached "timeout"
+script '.annotations = {a: "b"}'
+cached "annotations"
 script '.architecture = "amd64"'
 cached "architecture"
 script '.env = {B: "2", A: "1"}'

@@ -234,7 +234,7 @@ if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
  "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
  "diskSize": 100, "shadowSetup": true, "stillClock": true, "postUmount": "true", "postMount": "true", "preMount": "true",
  "extraCommands": "true", "runAsRoot": {"file": "script"}, "config": {"Cmd": "/bin/sh", "Env": ["A=b"]},
- "closure": {"file": "list"}, "contents": ["one", "two.tar.gz",
+ "annotations": {"a.b": "c", "d": null}, "closure": {"file": "list"}, "contents": ["one", "two.tar.gz",
   {"source": "one", "target": "/a/b", "owner": "7:8", "mode": "0755", "exclude": ["*.pyc"]},
   {"source": "one", "target": null, "owner": "keep", "mode": "+w"}], "fromImageTag": "t",
  "fromImageName": "n", "fromImage": "docker-archive:layers.tar", "tag": "t", "name": "a/b"}
@@ -266,7 +266,7 @@ END
         '"runAsRoot": {"path": "script"}' '"runAsRoot": 1' '"shadowSetup": "yes"' '"diskSize": "1024"' \
         '"memory": 1' '"cpus": 0' '"cpus": 1.5' '"shares": [{"source": "one"}]' '"shares": {}' \
         '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": 1' \
-        '"created": 0' \
+        '"created": 0' '"annotations": {"a": 1}' '"annotations": ["a"]' \
         '"fromImage": {"name": "y"}' '"fromImage": {"use": "x", "memory": 300}' '"fromImage": {"spec": 1}' \
         '"contents": [{"image": {}}]' '"contents": [{"image": {}, "source": "one", "path": "/"}]' \
         '"contents": [{"image": {}, "path": "x"}]' '"contents": [{"image": null, "path": "/"}]' \

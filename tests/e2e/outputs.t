@@ -67,6 +67,8 @@ done
 is "oci: the layout's version" "$(jq -r .imageLayoutVersion "$WORK/job.oci.gzip/oci-layout")" 1.0.0
 is "oci: names" "$(jq -c '.manifests[0].annotations | [.["org.opencontainers.image.ref.name"], .["io.containerd.image.name"]]' "$WORK/job.oci.gzip/index.json")" \
     '["v2","docker.io/example/out:v2"]'
+is "oci: annotations" "$(skopeo inspect --raw "oci:$WORK/job.oci.gzip:v2" | jq -c .annotations)" \
+    "{\"org.opencontainers.image.base.name\":\"docker.io/vmbuild-base/busybox:latest\",\"org.opencontainers.image.created\":\"2020-02-02T02:02:02Z\"}"
 ok "oci: each blob matches its name" bash -c \
     'cd "$1/blobs/sha256" && for blob in *; do echo "$blob  $blob"; done | sha256sum --check --quiet' bash "$WORK/job.oci.gzip"
 
@@ -108,6 +110,16 @@ exits 0 "a base in OCI form"
 is "a base in OCI form: its layers keep their digests" \
     "$(skopeo inspect --raw "oci:$WORK/child.oci:latest" | jq -c '[.layers[:2][].digest]')" \
     "$(skopeo inspect --raw "oci:$WORK/job.oci.gzip:v2" | jq -c '[.layers[].digest]')"
+is "a base in OCI form: annotations" "$(skopeo inspect --raw "oci:$WORK/child.oci:latest" | jq -c .annotations)" \
+    "$(jq -nc --arg digest "sha256:$(skopeo inspect --raw "oci:$WORK/job.oci.gzip:v2" | sha256sum | cut -c -64)" \
+        '{"org.opencontainers.image.base.digest": $digest, "org.opencontainers.image.base.name": "docker.io/example/out:v2",
+          "org.opencontainers.image.created": "1970-01-01T00:00:01Z"}')"
+run --spec child.json --output annotated.oci --format oci --set 'annotations={"z.y": "\u00e9 1", "a": "",
+    "org.opencontainers.image.created": null, "org.opencontainers.image.base.name": "example.org/b:1"}'
+exits 0 "annotations of the spec"
+is "annotations of the spec: over the others" \
+    "$(skopeo inspect --raw "oci:$WORK/annotated.oci:latest" | jq -c '.annotations | del(.["org.opencontainers.image.base.digest"])')" \
+    '{"a":"","org.opencontainers.image.base.name":"example.org/b:1","z.y":"é 1"}'
 if [ "$(id -u)" -eq 0 ]; then
     ok "umoci unpacks it" umoci unpack --image "$WORK/child.oci:latest" "$WORK/unpacked"
     is "umoci sees all layers" "$(cat "$WORK/unpacked/rootfs/child" "$WORK/unpacked/rootfs/d/g")" $'child\nx'
@@ -214,7 +226,7 @@ done
 run schema
 exits 0 "schema"
 is "schema: the keys of the spec" "$(jq -r '.properties | keys | join(" ")' "$WORK/out")" \
-    "architecture closure config contents cpus created diskSize env extraCommands fromImage fromImageName fromImageTag images memory name network postMount postUmount preMount runAsRoot secrets shadowSetup shares stillClock tag timeout"
+    "annotations architecture closure config contents cpus created diskSize env extraCommands fromImage fromImageName fromImageTag images memory name network postMount postUmount preMount runAsRoot secrets shadowSetup shares stillClock tag timeout"
 run doctor
 exits 0 "doctor"
 like "doctor: the accelerator" "$(cat "$WORK/out")" 'TCG|KVM'

@@ -170,6 +170,22 @@ static void test_names(void **state)
     }
 }
 
+static void test_full_names(void **state)
+{
+    static const char *const cases[][2] = {
+        {"debian", "docker.io/library/debian"},         {"example/app", "docker.io/example/app"},
+        {"example.org/app", "example.org/app"},         {"localhost/app", "localhost/app"},
+        {"localhosts/app", "docker.io/localhosts/app"}, {"host:5000/a/b", "host:5000/a/b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CLEANUP(freep) char *name = reference_full_name(cases[i][0]);
+
+        assert_string_equal(name, cases[i][1]);
+    }
+}
+
 static void test_the_limit_is_that_of_the_whole_name(void **state)
 {
     struct reference reference = {0};
@@ -227,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_foreign_transports_are_named),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_full_names),
         cmocka_unit_test(test_advice),
         cmocka_unit_test(test_the_limit_is_that_of_the_whole_name),
     };

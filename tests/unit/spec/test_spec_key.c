@@ -40,6 +40,7 @@ static const struct {
     {&spec_value_time, "2000-01-01T00:00:00Z", "\"2000-01-01T00:00:00Z\""},
     {&spec_value_config, "{\"User\":\"u\"}", "{\"User\":\"u\"}"},
     {&spec_value_env, "{\"A\":\"b\"}", "{\"A\":\"b\"}"},
+    {&spec_value_annotations, "{\"a.b\":\"c\",\"d\":null}", "{\"a.b\":\"c\",\"d\":null}"},
     {&spec_image_base, "/etc/passwd", "\"/etc/passwd\""},
     {&spec_contents_list, "[\"/etc\",{\"source\":\"/usr\",\"owner\":\"7\",\"mode\":\"644\"}]",
      "[\"/etc\",{\"source\":\"/usr\",\"target\":\"/\",\"owner\":\"7:7\",\"mode\":\"0644\","
