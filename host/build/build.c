@@ -8,6 +8,8 @@
 #include "host/build/build_cache.h"
 #include "host/build/build_history.h"
 #include "host/build/build_key.h"
+#include "host/build/build_outputs.h"
+#include "host/build/build_result.h"
 #include "host/build/built_image.h"
 #include "host/build/guest_run.h"
 #include "host/build/plan.h"
@@ -15,7 +17,6 @@
 #include "host/build/spec_sources.h"
 #include "host/image/image.h"
 #include "host/image/image_config.h"
-#include "host/image/image_digests.h"
 #include "host/image/layer_tar.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
@@ -26,7 +27,6 @@
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
 #include "host/machine/machine.h"
-#include "host/store/store_session.h"
 #include "host/tree/contents.h"
 #include "host/tree/image_merge.h"
 #include "host/vm/vm.h"
@@ -44,9 +44,10 @@ struct build_state {
     struct guest_run guest_run;
 
     struct image *image;
-    struct digest manifest; /* that was written; empty: the format has none */
-    bool is_cached;         /* its layer was made before */
-    char *reason;           /* why it was not made before, if that is known; or NULL */
+    struct output_manifest *manifests; /* of each output */
+    struct digest kept;                /* the name of the image in the store */
+    bool is_cached;                    /* its layer was made before */
+    char *reason;                      /* why it was not made before, if that is known; or NULL */
 };
 
 /* Whether programs for ARCHITECTURE run in the guest. */
@@ -117,7 +118,7 @@ static struct error *open_base(struct build_state *state)
 {
     const struct spec *spec = state->spec;
     struct image_request request = request_for(
-        state, makes_image(state->build) ? output_wants_base(&state->build->output) : LAYER_BLOB);
+        state, makes_image(state->build) ? build_outputs_want_base(state->build) : LAYER_BLOB);
 
     if (spec->from_image.name == NULL)
         return NULL;
@@ -187,22 +188,13 @@ static struct error *build_pure_layer(struct build_state *state, struct layer_wr
     return NULL;
 }
 
-/* Whether the image gets a new layer: one that only changes a base's config does not. */
+/* Whether the image gets a new layer: one that only changes a base's config does not, unless the
+ * layer is all that is written. */
 static bool needs_layer(const struct build_state *state)
 {
     return state->plan.needs_vm || state->spec->contents.count > 0 ||
            state->spec->closure.count > 0 || state->base == NULL ||
-           output_format_row(state->build->output.format)->is_layer;
-}
-
-/* The same as output_temporaries: beside the output, or in the store if that is all it goes to. */
-static struct error *layer_temporaries(const struct build *build, char **ret, const char **ret_name)
-{
-    if (!build->is_kept_only)
-        return output_temporaries(&build->output, ret, ret_name);
-    *ret = xstrdup(store_session_folder(store_session(build->store)));
-    *ret_name = store_folder(build->store);
-    return NULL;
+           build_outputs_are_layers(state->build);
 }
 
 /* Builds the layer in the forms that are WANTED. */
@@ -213,7 +205,7 @@ static struct error *build_layer(struct build_state *state, struct layer_form_wa
     CLEANUP(freep) char *folder = NULL;
     const char *name;
 
-    TRY(layer_temporaries(state->build, &folder, &name));
+    TRY(build_outputs_temporaries(state->build, &folder, &name));
     TRY(layer_writer_new(folder, name, wanted, &writer));
     layer_writer_forbid(writer, state->build->secrets);
     if (state->plan.needs_vm) {
@@ -257,7 +249,7 @@ static struct error *keep_layer(struct build_state *state, struct build_cache *c
 static struct error *find_or_build_layer(struct build_state *state, struct build_cache *cache,
                                          struct layer *ret)
 {
-    struct layer_form_wanted wanted = output_wants_new(&state->build->output);
+    struct layer_form_wanted wanted = build_outputs_want_new(state->build);
 
     TRY(build_cache_find(cache, wanted, ret, &state->is_cached));
     if (!state->is_cached) {
@@ -279,7 +271,7 @@ static struct shared_cache *shared_cache_of(const struct build_state *state)
 static struct error *make_layer(struct build_state *state, struct layer *ret)
 {
     const struct build *build = state->build;
-    struct layer_form_wanted wanted = output_wants_new(&build->output);
+    struct layer_form_wanted wanted = build_outputs_want_new(build);
     CLEANUP(build_key_free) struct build_key key = {0};
     CLEANUP(build_cache_free)
     struct build_cache cache = {.store = build->store,
@@ -290,7 +282,7 @@ static struct error *make_layer(struct build_state *state, struct layer *ret)
                                 .shared = shared_cache_of(state),
                                 .lock = -1};
 
-    wanted.blob_digest = wanted.blob_digest || (wanted.blob && build->kept != NULL);
+    wanted.blob_digest = wanted.blob_digest || (wanted.blob && build->is_kept);
     /* What happens in a session is not in the spec, nor is all that a resumed step stands on. */
     if ((store_is_thrown_away(build->store) && build->shared == NULL) || build->session != NULL ||
         build->resumed != NULL)
@@ -332,9 +324,8 @@ static struct error *make_image(struct build_state *state)
 
     name_image(state);
     if (state->base != NULL)
-        output_begin_checks(state->base, &state->build->output, state->build->store);
-    if (has_new_layer)
-        TRY(make_layer(state, &layer));
+        build_outputs_begin_checks(state->base, state->build);
+    TRY(has_new_layer ? make_layer(state, &layer) : build_outputs_refuse_layers(state->build));
     take_base_layers(state);
     if (has_new_layer)
         image_add_layer(image, layer);
@@ -358,12 +349,8 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
     struct build_state *state = context;
 
     (void)stopped;
-    if (index > 0) {
-        struct output output = state->build->output;
-
-        output.ret_manifest = &state->manifest;
-        return output_write(state->image, &output, state->build->store);
-    }
+    if (index > 0)
+        return build_outputs_write(state->build, state->image, state->manifests);
     guest_run_end(&state->guest_run);
     return NULL;
 }
@@ -374,18 +361,12 @@ static struct error *make_and_write(struct build_state *state)
     const struct build *build = state->build;
 
     TRY(make_image(state));
-    if (build->kept != NULL)
-        TRY(built_image_keep(state->image, build->store, build->kept));
+    if (build->is_kept)
+        TRY(built_image_keep(state->image, build_outputs_of_others(build), build->store,
+                             &state->kept));
     if (build->is_kept_only)
         return store_settle(build->store);
-    progress_start("output");
-    TRY(parallel_run(2, 2, finish, state));
-    progress_done();
-    if (state->build->ret_digests != NULL) {
-        json_free(*state->build->ret_digests);
-        *state->build->ret_digests = image_digests(state->image, &state->manifest);
-    }
-    return NULL;
+    return parallel_run(2, 2, finish, state);
 }
 
 /* The same, until shared caches have the layer, too. */
@@ -412,7 +393,7 @@ static struct error *run(struct build_state *state)
                          ", but the image is for '%s'",
                          state->spec->name, state->spec->architecture.name);
     if (makes_image(build) && !build->is_kept_only)
-        TRY(output_check(&build->output));
+        TRY(build_outputs_check(build));
     /* A blob that is in the cache already is checked by a thread which stays. */
     if (state->plan.needs_vm)
         supervisor_prepare_suspension();
@@ -436,12 +417,35 @@ static double seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
+/* Tells what was made, in SECONDS. */
+static void show_result(const struct build_state *state, double seconds)
+{
+    const struct build *build = state->build;
+    const struct build_facts facts = {.image = state->image,
+                                      .manifests = state->manifests,
+                                      .output_count = build->output_count,
+                                      .is_cached = state->is_cached,
+                                      .seconds = seconds,
+                                      .reason = state->reason,
+                                      .kept = build->is_kept ? &state->kept : NULL};
+
+    if (!build->is_followed && build->session == NULL)
+        progress_image(build->spec->name, state->is_cached, seconds, state->reason);
+    if (build->ret_result == NULL || !makes_image(build))
+        return;
+    json_free(*build->ret_result);
+    *build->ret_result = build_result_make(&facts);
+}
+
 /* store_run: builds. */
 static struct error *build_once(void *context)
 {
     const struct build *build = context;
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
-    struct build_state state = {.build = build, .spec = build->spec, .image = image};
+    CLEANUP(freep)
+    struct output_manifest *manifests = xcalloc(build->output_count, sizeof *manifests);
+    struct build_state state = {
+        .build = build, .spec = build->spec, .image = image, .manifests = manifests};
     struct timespec start = {0};
 
     state.guest_run = (struct guest_run){
@@ -450,8 +454,8 @@ static struct error *build_once(void *context)
     struct error *err = run(&state);
 
     guest_run_end(&state.guest_run);
-    if (err == NULL && !build->is_followed && build->session == NULL)
-        progress_image(build->spec->name, state.is_cached, seconds_since(&start), state.reason);
+    if (err == NULL)
+        show_result(&state, seconds_since(&start));
     merged_tree_free(state.base_tree);
     spec_sources_free(&state.sources);
     free(state.reason);

@@ -29,7 +29,8 @@ enum build_rebuild { BUILD_REBUILD_NOTHING, BUILD_REBUILD_IMAGES, BUILD_REBUILD_
 
 struct build {
     const struct spec *spec;
-    struct output output;
+    const struct output *outputs; /* at least one */
+    size_t output_count;
     enum accelerator accelerator;
     const struct strings *grants;  /* what the network may reach beyond public addresses and the
                                      proxies of the environment (network/egress.h) */
@@ -45,24 +46,22 @@ struct build {
     struct registry_access registry; /* for a base image in a registry */
 
     /* Of a graph of images. */
-    const struct digest *built; /* the IDs of those that were built before (built_image.h), by node;
-                                   or NULL */
-    struct digest *kept;        /* the image is kept in the store for others, and its ID set; or
-                                   NULL: it need not be */
-    bool is_kept_only;          /* and nothing is written: OUTPUT has the format of those that are,
-                                   and "-" */
+    const struct digest *built; /* the names of those that were built before (built_image.h), by
+                                   node; or NULL */
+    bool is_kept;               /* the image is kept in the store for others, or for a registry */
+    bool is_kept_only;          /* and nothing is written: OUTPUTS have the formats of those that
+                                   are */
 
     /* With a session, with what is resumed, and once a shell was opened after a failure, the layer
      * is not what SPEC alone makes: it must not be kept as if it were. */
     const char *shell_on_failure; /* after a script fails, TERM of the user's terminal; or NULL */
-    const char *keep;     /* path of the file that keeps a failed step (kept_step.h), or NULL */
-    const char *keep_log; /* path of the file with the scripts' output, for that */
-    bool keep_base;       /* the base image is to be in it */
-    struct json *
-        *ret_digests; /* of the image (image_digests.h), an object that is replaced; or NULL */
+    const char *keep;         /* path of the file that keeps a failed step (kept_step.h), or NULL */
+    const char *keep_log;     /* path of the file with the scripts' output, for that */
+    bool keep_base;           /* the base image is to be in it */
+    struct json **ret_result; /* what was made (build_result.h); is replaced; or NULL */
     const struct kept_step *resumed;     /* what the build goes on with, or NULL */
-    const struct build_session *session; /* or NULL; unless its image is stored, OUTPUT is "-", and
-                                            nothing is written */
+    const struct build_session *session; /* or NULL; unless its image is stored, nothing is
+                                            written */
 };
 
 /* Carries BUILD out. Errors: every code of error.h; on error, no output is made or changed. */

@@ -1,7 +1,11 @@
 #include "host/build/built_image.h"
 
+#include <string.h>
+
 #include "host/format/image_record.h"
 #include "host/format/image_source.h"
+#include "host/format/oci_writer.h"
+#include "host/image/image_bundle.h"
 #include "host/image/image_config.h"
 #include "host/image/kept_layer.h"
 #include "host/image/reference.h"
@@ -21,15 +25,42 @@ static bool is_kept(const struct layer *layer, struct store *store)
     return path != NULL;
 }
 
-struct error *built_image_keep(struct image *image, struct store *store, struct digest *ret)
+/* Gives IMAGE the manifest that OUTPUT writes of it. */
+static struct error *make_manifest(struct image *image, const struct output *output,
+                                   struct store *store)
 {
-    CLEANUP(buffer_free) struct buffer config = {0};
+    CLEANUP(image_bundle_free) struct image_bundle bundle = {0};
 
+    TRY(oci_writer_bundle(image, output->compression, store, &bundle, NULL));
+    const struct bundle_manifest *root = image_bundle_root(&bundle);
+
+    buffer_append(&image->manifest, root->bytes.data, root->bytes.length);
+    image->manifest_type = xstrdup(root->type);
+    return NULL;
+}
+
+/* Returns the name of IMAGE. Others of the same ID may have another name or manifest. */
+static struct digest name_of(const struct image *image)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+    struct digest name;
+
+    image_config_write(image, &text);
+    buffer_printf(&text, "\n%s:%s\n", image->name, image->tag);
+    buffer_append(&text, image->manifest.data, image->manifest.length);
+    digest_of(text.data, text.length, &name);
+    return name;
+}
+
+struct error *built_image_keep(struct image *image, const struct output *output,
+                               struct store *store, struct digest *ret)
+{
     for (size_t i = 0; i < image->layer_count; i++)
         if (!is_kept(&image->layers[i], store) && !kept_layer_put(&image->layers[i], store))
             return error_new(EXIT_OTHER, "write the layer to the cache '%s'", store_folder(store));
-    image_config_write(image, &config);
-    digest_of(config.data, config.length, ret);
+    if (output_format_row(output->format)->names_blobs)
+        TRY(make_manifest(image, output, store));
+    *ret = name_of(image);
     image_record_put(store, ret, image);
     return NULL;
 }
@@ -47,4 +78,15 @@ struct error *built_image_open(const struct spec_image *image, const struct dige
     return *ret != NULL
                ? NULL
                : error_new(EXIT_AGAIN, "find image '%s' in the cache: it is gone", image->name);
+}
+
+struct error *built_image_get(const struct json *result, struct store *store, struct image **ret)
+{
+    const char *kept = json_get_string(result, "kept");
+    struct digest name = {0};
+
+    if (kept != NULL && digest_is_hex(kept))
+        memcpy(name.hex, kept, sizeof name.hex);
+    *ret = image_record_get(store, &name, LAYER_BLOB);
+    return *ret != NULL ? NULL : error_new(EXIT_AGAIN, "find an image in the cache: it is gone");
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "host/build/build_outputs.h"
 #include "host/lib/call_filter.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -82,7 +83,9 @@ static void allow_all(int rules, const struct build *build, const struct strings
         allow_folder(rules, folders->items[i]);
     for (size_t i = 0; i < processes->count; i++)
         landlock_allow(rules, processes->items[i], LANDLOCK_READ);
-    allow_output(rules, build->output.path);
+    for (size_t i = 0; i < build->output_count; i++)
+        if (build_outputs_is_written(build, i))
+            allow_output(rules, build->outputs[i].path);
     if (build->keep != NULL)
         allow_output(rules, build->keep);
     if (build->keep_log != NULL)

@@ -6,6 +6,7 @@
 
 #include "host/build/plan.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 #include "host/lib/task.h"
@@ -31,21 +32,28 @@ struct order {
     size_t node;
 };
 
+/* Whether the user knows images by their names, since there are several. */
+static bool is_named(const struct spec_graph *graph)
+{
+    return graph->has_images || graph->count > 1;
+}
+
 /* task_work: builds a node. */
 static struct error *build_node(void *context, struct buffer *out)
 {
     const struct order *order = context;
     const struct graph_run *run = order->progress->run;
-    struct digest id = {0};
+    CLEANUP(json_freep) struct json *result = NULL;
 
-    progress_setup_image(run->graph->nodes[order->node]->name);
+    if (is_named(run->graph))
+        progress_setup_image(run->graph->nodes[order->node]->name);
     TRY(store_session_begin_process(store_session(run->store)));
-    struct error *err = run->build(run->context, order->node, order->progress->built, &id);
+    struct error *err = run->build(run->context, order->node, order->progress->built, &result);
 
     if (err != NULL)
         progress_failed(err);
     TRY(err);
-    buffer_append(out, &id, sizeof id);
+    json_write(result, false, out);
     return NULL;
 }
 
@@ -88,6 +96,20 @@ static void note_ended(const struct progress_of_run *progress, size_t failed)
                           graph->nodes[failed]->name);
 }
 
+/* Takes what the process of NODE has written. */
+static struct error *take_result(struct progress_of_run *progress, size_t node,
+                                 const struct buffer *text)
+{
+    struct json **result = &progress->run->results[node];
+
+    TRY(json_parse("the result of a build", text->data, text->length, result));
+    const char *kept = json_get_string(*result, "kept");
+
+    if (kept != NULL && digest_is_hex(kept))
+        memcpy(progress->built[node].hex, kept, sizeof progress->built[node].hex);
+    return NULL;
+}
+
 /* Waits until a node is built. */
 static struct error *await_one(struct progress_of_run *progress)
 {
@@ -98,8 +120,8 @@ static struct error *await_one(struct progress_of_run *progress)
 
     if (err != NULL && err->code != EXIT_AGAIN)
         note_ended(progress, node);
-    TRY(error_context(err, "build image '%s'", graph->nodes[node]->name));
-    memcpy(&progress->built[node], result.data, sizeof *progress->built);
+    TRY(is_named(graph) ? error_context(err, "build image '%s'", graph->nodes[node]->name) : err);
+    TRY(take_result(progress, node, &result));
     progress->states[node] = NODE_DONE;
     progress->running--;
     return NULL;

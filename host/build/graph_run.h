@@ -13,6 +13,7 @@
 
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
+#include "host/lib/json.h"
 #include "host/spec/spec_graph.h"
 #include "host/store/store.h"
 
@@ -22,11 +23,13 @@ struct graph_run {
     struct store *store;
     size_t jobs; /* at a time, from 1 */
 
-    /* Builds NODE, in a process of its own; BUILT has the IDs of the images that it needs. Sets
-     * *RET to its ID if it is used by others. */
+    /* Builds NODE, in a process of its own; BUILT has the names in the store of the images that it
+     * needs. Sets *RET to what it has made (build_result.h). */
     struct error *(*build)(void *context, size_t node, const struct digest *built,
-                           struct digest *ret);
+                           struct json **ret);
     void *context;
+
+    struct json **results; /* of each node: what it has made, the caller's; NULL before */
 };
 
 /* Returns how many of GRAPH's images are built at a time by default: as many as there are

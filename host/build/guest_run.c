@@ -104,7 +104,7 @@ static bool is_script(enum plan_step step)
 static struct error *archive_base(struct guest_run *run, char **ret)
 {
     const struct build *build = run->build;
-    bool names_blobs = output_format_row(build->output.format)->names_blobs;
+    bool names_blobs = output_format_row(build->outputs[0].format)->names_blobs;
     const char *folder;
     CLEANUP(closep) int fd = -1;
 

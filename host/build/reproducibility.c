@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/build/differences.h"
 #include "host/format/image_source.h"
@@ -161,8 +162,8 @@ static struct error *report(const struct output *first, const struct output *sec
     return error_advise(err, "REPRODUCIBILITY in vmbuild-spec(5) lists the usual causes");
 }
 
-/* The first build: an empty cache, another number of processors. */
-static struct error *build_varied(const struct build *build, const char *path)
+/* The first build: an empty cache, another number of processors. OUTPUTS are its outputs. */
+static struct error *build_varied(const struct build *build, const struct output *outputs)
 {
     CLEANUP(store_freep) struct store *store = NULL;
     struct spec spec = *build->spec;
@@ -172,30 +173,55 @@ static struct error *build_varied(const struct build *build, const char *path)
     TRY(store_open(NULL, true, &store));
     varied.spec = &spec;
     varied.store = store;
-    varied.output.path = path;
+    varied.outputs = outputs;
     varied.shared = NULL;
     varied.is_followed = true;
     return build_run(&varied);
 }
 
-struct error *reproducibility_check(const struct build *build)
+/* Refuses OUTPUT if it cannot be read again. */
+static struct error *check_output(const struct output *output)
 {
-    const char *folder;
-    struct output varied = build->output;
     struct stat status;
 
-    if (strcmp(varied.path, "-") == 0 ||
-        (stat(varied.path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
-        return error_new(EXIT_USAGE, "check '%s': --check compares only files and directories",
-                         varied.path);
-    TRY(temporary_run_folder(&folder));
-    CLEANUP(freep) char *path = xasprintf("%s/varied", folder);
+    if (output->is_added && access(output->path, F_OK) == 0)
+        return error_new(EXIT_USAGE,
+                         "check '%s': --check compares no layout to which images are added",
+                         output->path);
+    if (!output_format_row(output->format)->is_remote && strcmp(output->path, "-") != 0 &&
+        (stat(output->path, &status) < 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+        return NULL;
+    return error_new(EXIT_USAGE, "check '%s': --check compares only files and directories",
+                     output->path);
+}
+
+/* Builds twice, the first time with VARIED, and compares each output. */
+static struct error *build_and_compare(const struct build *build, const struct output *varied)
+{
     struct build again = *build;
 
-    varied.path = path;
-    TRY(error_context(build_varied(build, path), "build the first time"));
+    TRY(error_context(build_varied(build, varied), "build the first time"));
     if (again.rebuild == BUILD_REBUILD_NOTHING) /* or there was nothing to compare */
         again.rebuild = BUILD_REBUILD_IMAGES;
     TRY(build_run(&again));
-    return report(&varied, &build->output);
+    for (size_t i = 0; i < build->output_count; i++)
+        TRY(report(&varied[i], &build->outputs[i]));
+    return NULL;
+}
+
+struct error *reproducibility_check(const struct build *build)
+{
+    CLEANUP(freep) struct output *varied = xcalloc(build->output_count, sizeof *varied);
+    CLEANUP(strings_free) struct strings paths = {0};
+    const char *folder;
+
+    for (size_t i = 0; i < build->output_count; i++)
+        TRY(check_output(&build->outputs[i]));
+    TRY(temporary_run_folder(&folder));
+    for (size_t i = 0; i < build->output_count; i++) {
+        strings_take(&paths, xasprintf("%s/varied%zu", folder, i));
+        varied[i] = build->outputs[i];
+        varied[i].path = paths.items[i];
+    }
+    return build_and_compare(build, varied);
 }

@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include "host/build/build.h"
+#include "host/build/graph_run.h"
 #include "host/build/plan.h"
 #include "host/build/reproducibility.h"
 #include "host/command/build_images.h"
+#include "host/command/build_report.h"
+#include "host/command/build_targets.h"
 #include "host/command/cache_options.h"
 #include "host/command/commands.h"
 #include "host/command/options.h"
@@ -47,16 +50,16 @@ static struct error *open_own_log(const struct options *options, struct log_file
     return log_file_open(*ret_path, options->raw_output, ret);
 }
 
-/* Opens the log, if there is to be one; *RET_PATH is its path, the caller's. The OUTPUT would
+/* Opens the log, if there is to be one; *RET_PATH is its path, the caller's. One of TARGETS would
  * replace it. */
-static struct error *open_log(const struct options *options, const char *output,
+static struct error *open_log(const struct options *options, const struct build_targets *targets,
                               struct log_file **ret, char **ret_path)
 {
     if (options->log == NULL)
         return options->keep == NULL ? NULL : open_own_log(options, ret, ret_path);
     *ret_path = xstrdup(options->log);
-    if (strcmp(options->log, output) == 0)
-        return error_new(EXIT_USAGE, "read option '--log': '%s' is the output", output);
+    if (build_targets_have(targets, options->log))
+        return error_new(EXIT_USAGE, "read option '--log': '%s' is the output", options->log);
     return log_file_open(options->log, options->raw_output, ret);
 }
 
@@ -75,8 +78,9 @@ static struct error *prepare_shell(const struct options *options, char **ret)
     return NULL;
 }
 
-/* Checks what is done after a failure, for an image that goes to OUTPUT. */
-static struct error *check_on_failure(const struct options *options, const char *output)
+/* Checks what is done after a failure, for an image that goes to TARGETS. */
+static struct error *check_on_failure(const struct options *options,
+                                      const struct build_targets *targets)
 {
     CLEANUP(freep) char *folder = options->keep == NULL ? NULL : file_folder(options->keep);
 
@@ -87,55 +91,125 @@ static struct error *check_on_failure(const struct options *options, const char 
                          "read option '--self-contained': it needs --on-failure keep=FILE");
     if (folder != NULL && access(folder, W_OK) < 0)
         return error_errno(EXIT_USAGE, "read option '--on-failure': write to '%s'", folder);
-    if (options->keep != NULL && strcmp(options->keep, output) == 0)
-        return error_new(EXIT_USAGE, "read option '--on-failure': '%s' is the output", output);
+    if (options->keep != NULL && build_targets_have(targets, options->keep))
+        return error_new(EXIT_USAGE, "read option '--on-failure': '%s' is the output",
+                         options->keep);
     return NULL;
 }
 
-static struct error *build(const struct options *options, const struct spec *spec,
+/* A build of one image. */
+struct job {
+    const struct options *options;
+    const struct cache_options *caches;
+    struct build build;
+    struct build_targets targets;
+    struct secrets secrets;
+    struct log_file *log;
+    char *log_path, *terminal;
+    struct json *result;
+};
+
+static void free_job(struct job *job)
+{
+    build_targets_free(&job->targets);
+    secrets_free(&job->secrets);
+    log_file_free(job->log);
+    free(job->log_path);
+    free(job->terminal);
+    json_free(job->result);
+    store_free(job->build.store);
+}
+
+static struct error *carry_out(const struct job *job)
+{
+    CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
+    struct build build = job->build;
+
+    TRY(cache_options_start(job->caches, build.store, &shared));
+    build.shared = shared;
+    TRY(job->options->check ? reproducibility_check(&build) : build_run(&build));
+    return job->log != NULL ? log_file_finish(job->log) : NULL;
+}
+
+/* struct graph_run: the only node. */
+static struct error *build_node(void *context, size_t node, const struct digest *built,
+                                struct json **ret)
+{
+    struct job *job = context;
+
+    (void)node;
+    (void)built;
+    TRY(carry_out(job));
+    *ret = STEAL(job->result);
+    return NULL;
+}
+
+/* Builds. What is pushed afterwards is built in another process, which may confine itself. */
+static struct error *build_and_push(struct job *job, const struct spec_graph *graph)
+{
+    const struct graph_run run = {.graph = graph,
+                                  .store = job->build.store,
+                                  .jobs = 1,
+                                  .build = build_node,
+                                  .context = job,
+                                  .results = &job->result};
+
+    if (!job->build.is_kept)
+        return carry_out(job);
+    TRY(graph_run(&run));
+    return build_targets_push(&job->targets, job->options, job->build.store, job->result);
+}
+
+/* Fills in what is done, all but the store. */
+static struct error *prepare(struct job *job, const struct spec *spec)
+{
+    const struct options *options = job->options;
+
+    TRY(build_targets_read(options, spec->name, &job->targets));
+    TRY(spec_secrets_load(&spec->secrets, &job->secrets));
+    TRY(check_on_failure(options, &job->targets));
+    TRY(build_report_check(options->metadata, &job->targets));
+    TRY(prepare_shell(options, &job->terminal));
+    job->build = (struct build){.spec = spec,
+                                .outputs = job->targets.outputs,
+                                .output_count = job->targets.count,
+                                .accelerator = options->accelerator,
+                                .grants = &options->allow_network,
+                                .secrets = &job->secrets,
+                                .verbose = options->verbosity > 0,
+                                .trace = options->trace,
+                                .rebuild = options->rebuild,
+                                .max_age = options->max_age_seconds,
+                                .registry = options_registry(options),
+                                .shell_on_failure = job->terminal,
+                                .ret_result = &job->result,
+                                .keep = options->keep,
+                                .keep_base = options->self_contained,
+                                .is_kept = build_targets_are_remote(&job->targets)};
+    if (job->build.is_kept)
+        job->build.registry.user = NULL; /* --creds is for the targets */
+    return NULL;
+}
+
+/* Builds the only image of GRAPH. */
+static struct error *build(const struct options *options, const struct spec_graph *graph,
                            const struct cache_options *caches)
 {
-    CLEANUP(store_freep) struct store *store = NULL;
-    CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
-    CLEANUP(log_file_freep) struct log_file *log = NULL;
-    CLEANUP(freep) char *path = options_output_path(options, spec->name);
-    CLEANUP(json_freep) struct json *digests = NULL;
-    CLEANUP(freep) char *terminal = NULL;
-    CLEANUP(freep) char *log_path = NULL;
-    CLEANUP(secrets_free) struct secrets secrets = {0};
+    CLEANUP(free_job) struct job job = {.options = options, .caches = caches};
 
-    TRY(spec_secrets_load(&spec->secrets, &secrets));
-    TRY(check_on_failure(options, path));
-    TRY(prepare_shell(options, &terminal));
-    TRY(store_open(options->cache_dir, options->no_cache, &store));
-    TRY(open_log(options, path, &log, &log_path));
-    TRY(cache_options_start(caches, store, &shared));
-    struct build build = {
-        .spec = spec,
-        .output = {.format = options->format, .compression = options->compression, .path = path},
-        .accelerator = options->accelerator,
-        .grants = &options->allow_network,
-        .secrets = &secrets,
-        .verbose = options->verbosity > 0,
-        .trace = options->trace,
-        .rebuild = options->rebuild,
-        .max_age = options->max_age_seconds,
-        .shared = shared,
-        .log = log,
-        .store = store,
-        .registry = options_registry(options),
-        .shell_on_failure = terminal,
-        .ret_digests = &digests,
-        .keep = options->keep,
-        .keep_log = options->keep != NULL ? log_path : NULL,
-        .keep_base = options->self_contained};
+    TRY(prepare(&job, graph->nodes[0]->spec));
+    TRY(store_open(options->cache_dir, options->no_cache, &job.build.store));
+    TRY(open_log(options, &job.targets, &job.log, &job.log_path));
+    job.build.log = job.log;
+    job.build.keep_log = options->keep != NULL ? job.log_path : NULL;
+    TRY(build_and_push(&job, graph));
+    store_trim(job.build.store);
+    build_report_show(&job.targets, NULL, job.result);
+    if (options->metadata == NULL)
+        return NULL;
+    CLEANUP(json_freep) struct json *metadata = build_report_metadata(&job.targets, job.result);
 
-    TRY(options->check ? reproducibility_check(&build) : build_run(&build));
-    if (log != NULL)
-        TRY(log_file_finish(log));
-    store_trim(store);
-    progress_written(path, digests);
-    return NULL;
+    return build_report_write(options->metadata, metadata);
 }
 
 /* Names the commands that show more of a script that has failed with ERR. IS_ALONE: it is the only
@@ -167,11 +241,9 @@ struct error *build_command(const struct options *options)
         if (graph->nodes[i]->is_needed)
             TRY(spec_options_apply(options, graph->nodes[i]->spec));
     TRY(cache_options_read(options, graph, &caches));
-    if (graph->has_images || graph->count > 1)
+    if (graph->has_images || graph->count > 1 || options->index)
         return suggest(options, false, build_images(options, graph, &caches));
-    const struct spec *spec = graph->nodes[0]->spec;
-
     if (options->dry_run)
-        return show_plan(spec);
-    return suggest(options, true, build(options, spec, &caches));
+        return show_plan(graph->nodes[0]->spec);
+    return suggest(options, true, build(options, graph, &caches));
 }

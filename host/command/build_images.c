@@ -7,6 +7,9 @@
 #include "host/build/graph_run.h"
 #include "host/build/plan.h"
 #include "host/build/reproducibility.h"
+#include "host/command/build_index.h"
+#include "host/command/build_report.h"
+#include "host/command/build_targets.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/json_text.h"
@@ -22,8 +25,11 @@ struct images {
     const struct spec_graph *graph;
     const struct cache_options *caches;
     struct store *store;
-    struct strings outputs;  /* the path of each node, "-" if it is not written */
-    struct secrets *secrets; /* of each node */
+    struct build_targets *targets;       /* of each node; empty: it is not written */
+    struct build_targets index;          /* of --index: it is written in place of them */
+    const struct build_targets *formats; /* those that are written, which decide the formats */
+    struct secrets *secrets;             /* of each node */
+    struct json **results;               /* of each node (build_result.h) */
 };
 
 /* Returns NODE's plan and what it needs; the caller's. */
@@ -61,6 +67,8 @@ static struct error *check_options(const struct options *options)
 {
     static const char advice[] = "build the image alone, with its base in a file";
 
+    if (options->index && options->check)
+        return error_new(EXIT_USAGE, "read option '--index': with --check, there is none");
     if (options->log != NULL)
         return error_advise(
             error_new(EXIT_USAGE, "read option '--log': the spec has several images"), "%s",
@@ -72,28 +80,54 @@ static struct error *check_options(const struct options *options)
     return NULL;
 }
 
-/* Finds where each image is written. */
-static struct error *find_outputs(struct images *images)
+/* Refuses an output of NODE that is another one's, too. */
+static struct error *check_targets(const struct images *images, size_t node)
+{
+    const char *path = images->targets[node].outputs[0].path;
+
+    for (size_t i = 0; i < node; i++)
+        if (build_targets_have(&images->targets[i], path))
+            return error_new(EXIT_USAGE, "write '%s': several images would be written there", path);
+    return NULL;
+}
+
+/* Finds where the images are written, each by itself. */
+static struct error *find_each_target(struct images *images)
 {
     const struct options *options = images->options;
-    size_t chosen = 0;
+    const struct spec_graph *graph = images->graph;
 
-    for (size_t i = 0; i < images->graph->count; i++) {
-        const struct spec_node *node = images->graph->nodes[i];
-        CLEANUP(freep)
-        char *path =
-            node->is_chosen ? options_output_path(options, node->spec->name) : xstrdup("-");
-
-        chosen += node->is_chosen;
-        if (chosen > 1 && options->output != NULL)
+    for (size_t i = 0; i < graph->count; i++) {
+        if (!graph->nodes[i]->is_chosen)
+            continue;
+        if (images->formats != NULL && options->outputs.count > 0)
             return error_advise(error_new(EXIT_USAGE, "read option '--output': there are several "
                                                       "images, and it names one file"),
-                                "leave it out, or name one of the images");
-        if (node->is_chosen && strings_contain(&images->outputs, path))
-            return error_new(EXIT_USAGE, "write '%s': several images would be written there", path);
-        strings_take(&images->outputs, STEAL(path));
+                                "leave it out, name one of the images, or make an index of them "
+                                "with --index");
+        TRY(build_targets_read(options, graph->nodes[i]->spec->name, &images->targets[i]));
+        TRY(build_report_check(options->metadata, &images->targets[i]));
+        TRY(check_targets(images, i));
+        if (images->formats == NULL)
+            images->formats = &images->targets[i];
     }
     return NULL;
+}
+
+/* Finds where what is built is written. */
+static struct error *find_targets(struct images *images)
+{
+    const struct options *options = images->options;
+
+    images->targets = xcalloc(images->graph->count, sizeof *images->targets);
+    if (!options->index)
+        return find_each_target(images);
+    if (options->outputs.count == 0)
+        return error_new(EXIT_USAGE, "read option '--index': it needs --output");
+    TRY(build_targets_read(options, NULL, &images->index));
+    TRY(build_report_check(options->metadata, &images->index));
+    images->formats = &images->index;
+    return build_index_check(&images->index);
 }
 
 /* Whether another image that is built is made of NODE. */
@@ -108,21 +142,23 @@ static bool is_needed_by_others(const struct spec_graph *graph, size_t node)
 
 /* struct graph_run: builds a node. */
 static struct error *build_node(void *context, size_t node, const struct digest *built,
-                                struct digest *ret)
+                                struct json **ret)
 {
     const struct images *images = context;
     const struct options *options = images->options;
     const struct spec_node *own = images->graph->nodes[node];
     CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
     bool is_again = own->is_chosen || options->rebuild == BUILD_REBUILD_ALL;
+    bool is_written = own->is_chosen && !options->index;
+    const struct build_targets *targets = is_written ? &images->targets[node] : images->formats;
+    bool is_remote = build_targets_are_remote(targets);
 
     TRY(cache_options_start(images->caches, images->store, &shared));
-    const struct build build = {
+    struct build build = {
         .spec = own->spec,
         .secrets = &images->secrets[node],
-        .output = {.format = options->format,
-                   .compression = options->compression,
-                   .path = images->outputs.items[node]},
+        .outputs = targets->outputs,
+        .output_count = targets->count,
         .accelerator = options->accelerator,
         .grants = &options->allow_network,
         .verbose = options->verbosity > 0,
@@ -133,26 +169,71 @@ static struct error *build_node(void *context, size_t node, const struct digest 
         .store = images->store,
         .registry = options_registry(options),
         .built = built,
-        .kept = is_needed_by_others(images->graph, node) ? ret : NULL,
-        .is_kept_only = !own->is_chosen,
+        .is_kept = !is_written || is_remote || is_needed_by_others(images->graph, node),
+        .is_kept_only = !is_written,
+        .ret_result = ret,
     };
 
+    if (is_remote)
+        build.registry.user = NULL; /* --creds is for the targets */
     return options->check && own->is_chosen ? reproducibility_check(&build) : build_run(&build);
 }
 
-/* Shows what was written, each by itself. */
-static void show_written(const struct images *images)
+/* Returns what --metadata-file has of each image, by name, the caller's. */
+static struct json *describe_images(const struct images *images)
 {
-    for (size_t i = 0; i < images->graph->count; i++) {
-        const struct spec_node *node = images->graph->nodes[i];
-        const char *path = images->outputs.items[i];
-        CLEANUP(json_freep) struct json *result = json_object();
+    struct json *metadata = json_object();
 
-        json_set(result, "image", json_string(node->name));
-        json_set(result, "output", json_string(path));
-        if (node->is_chosen)
-            progress_result(strcmp(path, "-") != 0 ? path : NULL, result);
-    }
+    for (size_t i = 0; i < images->graph->count; i++)
+        if (images->graph->nodes[i]->is_needed)
+            json_set(metadata, images->graph->nodes[i]->name,
+                     build_report_metadata(&images->targets[i], images->results[i]));
+    return metadata;
+}
+
+static struct error *write_metadata(const struct images *images, struct json *metadata)
+{
+    const char *path = images->options->metadata;
+    struct error *err = path != NULL ? build_report_write(path, metadata) : NULL;
+
+    json_free(metadata);
+    return err;
+}
+
+/* Pushes and shows what was built. */
+static struct error *finish_each(const struct images *images)
+{
+    const struct spec_graph *graph = images->graph;
+
+    for (size_t i = 0; i < graph->count; i++)
+        TRY(build_targets_push(&images->targets[i], images->options, images->store,
+                               images->results[i]));
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->nodes[i]->is_chosen)
+            build_report_show(&images->targets[i], graph->nodes[i]->name, images->results[i]);
+    return write_metadata(images, describe_images(images));
+}
+
+/* The same for an index of it. */
+static struct error *finish_index(const struct images *images)
+{
+    const struct spec_graph *graph = images->graph;
+    CLEANUP(freep) struct json **chosen = xcalloc(graph->count, sizeof *chosen);
+    struct build_index index = {.options = images->options,
+                                .targets = &images->index,
+                                .store = images->store,
+                                .results = chosen};
+    CLEANUP(json_freep) struct json *result = NULL;
+
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->nodes[i]->is_chosen)
+            chosen[index.count++] = images->results[i];
+    TRY(build_index_write(&index, &result));
+    build_report_show(&images->index, NULL, result);
+    struct json *metadata = describe_images(images);
+
+    build_report_add_index(&images->index, result, metadata);
+    return write_metadata(images, metadata);
 }
 
 /* Reads the secrets of all that is built, before anything is. */
@@ -173,10 +254,18 @@ static struct error *load_secrets(struct images *images)
 
 static void free_images(struct images *images)
 {
-    for (size_t i = 0; images->secrets != NULL && i < images->graph->count; i++)
+    size_t count = images->graph->count;
+
+    for (size_t i = 0; images->secrets != NULL && i < count; i++)
         secrets_free(&images->secrets[i]);
+    for (size_t i = 0; images->targets != NULL && i < count; i++)
+        build_targets_free(&images->targets[i]);
+    build_targets_free(&images->index);
+    for (size_t i = 0; images->results != NULL && i < count; i++)
+        json_free(images->results[i]);
     free(images->secrets);
-    strings_free(&images->outputs);
+    free(images->targets);
+    free(images->results);
     store_free(images->store);
 }
 
@@ -189,18 +278,20 @@ struct error *build_images(const struct options *options, const struct spec_grap
     if (options->dry_run)
         return show_plans(graph);
     TRY(check_options(options));
-    TRY(find_outputs(&images));
+    TRY(find_targets(&images));
     TRY(load_secrets(&images));
     TRY(store_open(options->cache_dir, options->no_cache, &images.store));
+    images.results = xcalloc(graph->count, sizeof(struct json *));
     const struct graph_run run = {.graph = graph,
                                   .store = images.store,
+                                  .results = images.results,
                                   .jobs = options->job_count > 0 ? options->job_count
                                                                  : graph_run_jobs(graph),
                                   .build = build_node,
                                   .context = &images};
 
     TRY(graph_run(&run));
+    TRY(options->index ? finish_index(&images) : finish_each(&images));
     store_trim(images.store);
-    show_written(&images);
     return NULL;
 }

@@ -52,8 +52,23 @@ static bool needs_other(const struct spec_graph *graph, const char *host)
     return false;
 }
 
+/* Whether an output of OPTIONS is in another registry than HOST. */
+static bool writes_to_other(const struct options *options, const char *host)
+{
+    for (size_t i = 0; i < options->outputs.count; i++) {
+        CLEANUP(reference_free) struct reference reference = {0};
+        CLEANUP(error_freep)
+        struct error *err = reference_parse(options->outputs.items[i], &reference);
+
+        if (err == NULL && reference.host != NULL && strcmp(reference.host, host) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* Whether the credential of the command line can be for the caches. */
-static bool are_creds_for(const struct cache_options *caches, const struct spec_graph *graph)
+static bool are_creds_for(const struct options *options, const struct cache_options *caches,
+                          const struct spec_graph *graph)
 {
     const struct cache_places *some = caches->to.count > 0 ? &caches->to : &caches->from;
 
@@ -61,7 +76,8 @@ static bool are_creds_for(const struct cache_options *caches, const struct spec_
         return false;
     const char *host = some->items[0].reference.host;
 
-    return all_in(&caches->from, host) && all_in(&caches->to, host) && !needs_other(graph, host);
+    return all_in(&caches->from, host) && all_in(&caches->to, host) && !needs_other(graph, host) &&
+           !writes_to_other(options, host);
 }
 
 struct error *cache_options_read(const struct options *options, const struct spec_graph *graph,
@@ -70,7 +86,7 @@ struct error *cache_options_read(const struct options *options, const struct spe
     TRY(add_all("cache-from", &options->cache_from, &ret->from));
     TRY(add_all("cache-to", &options->cache_to, &ret->to));
     ret->access = options_registry(options);
-    if (!are_creds_for(ret, graph))
+    if (!are_creds_for(options, ret, graph))
         ret->access.user = ret->access.password = NULL;
     return NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "host/command/commands.h"
 #include "host/command/options.h"
+#include "host/command/output_target.h"
 #include "host/command/push_targets.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
@@ -20,8 +21,8 @@ struct copy {
     struct reference source;
     struct reference *files; /* targets that are files or directories */
     size_t file_count;
-    struct digest *manifests;     /* of the files, as they were written; empty: it has none */
-    struct reference *registries; /* targets in registries */
+    struct output_manifest *manifests; /* of the files, as they were written */
+    struct reference *registries;      /* targets in registries */
     size_t registry_count;
     unsigned int forms; /* of the layers that the targets need */
     struct store *store;
@@ -47,20 +48,9 @@ static void copy_free(struct copy *copy)
 /* The output that TARGET, a file or a directory, stands for. */
 static struct output output_of(const struct reference *target)
 {
-    static const enum output_format formats[] = {
-        [TRANSPORT_PATH] = FORMAT_DOCKER_ARCHIVE,
-        [TRANSPORT_DOCKER_ARCHIVE] = FORMAT_DOCKER_ARCHIVE,
-        [TRANSPORT_OCI_ARCHIVE] = FORMAT_OCI_ARCHIVE,
-        [TRANSPORT_OCI] = FORMAT_OCI,
-        [TRANSPORT_DIR] = FORMAT_DIR,
-    };
-    struct output output = {.format = formats[target->transport],
-                            .compression = COMPRESSION_GZIP,
-                            .path = target->path,
-                            .is_added = true};
+    struct output output = output_target(target, NULL, FORMAT_DOCKER_ARCHIVE);
 
-    if (output_format_row(output.format)->is_compressed)
-        output_named_compression(target->path, &output.compression);
+    output.is_added = true;
     return output;
 }
 
@@ -123,44 +113,20 @@ static struct error *read_source(struct copy *copy)
     return NULL;
 }
 
-/* Sets *NAME and *TAG, of what is copied, to those that TARGET has, if any. */
-static void set_name(const struct reference *target, char **name, char **tag)
-{
-    if (target->name == NULL && target->tag == NULL)
-        return;
-    free(*name);
-    free(*tag);
-    *name = target->name != NULL ? xstrdup(target->name) : NULL;
-    *tag = target->tag != NULL ? xstrdup(target->tag) : NULL;
-}
-
 static struct error *write_file(struct copy *copy, size_t index)
 {
-    const struct reference *target = &copy->files[index];
-    struct output output = output_of(target);
-    struct image *image = copy->image;
-    struct image_bundle *bundle = &copy->bundle;
-    char **name = image != NULL ? &image->name : &bundle->name;
-    char **tag = image != NULL ? &image->tag : &bundle->tag;
-    char *own_name = *name != NULL ? xstrdup(*name) : NULL;
-    char *own_tag = *tag != NULL ? xstrdup(*tag) : NULL;
+    struct output output = output_of(&copy->files[index]);
 
     output.ret_manifest = &copy->manifests[index];
-    set_name(target, name, tag);
-    struct error *err = image != NULL ? output_write(image, &output, copy->store)
-                                      : output_write_bundle(bundle, &output, copy->store);
-
-    free(*name);
-    free(*tag);
-    *name = own_name;
-    *tag = own_tag;
-    return err;
+    return copy->image != NULL ? output_write(copy->image, &output, copy->store)
+                               : output_write_bundle(&copy->bundle, &output, copy->store);
 }
 
 /* Shows what was written, with its digests. */
 static void show_file(const struct copy *copy, size_t index)
 {
-    CLEANUP(json_freep) struct json *digests = image_digests(copy->image, &copy->manifests[index]);
+    CLEANUP(json_freep)
+    struct json *digests = image_digests(copy->image, &copy->manifests[index].digest);
 
     progress_written(copy->files[index].path, digests);
 }

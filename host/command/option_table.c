@@ -301,9 +301,28 @@ const struct option_row option_table[] = {
              "virtual machine, and the steps in order. Nothing is built, fetched or written."},
     {.name = "output",
      .letter = 'o',
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(BUILD),
+     MEMBER(outputs),
+     .argument = {"OUT", ARGUMENT_IMAGE, NULL},
+     .summary = "where the image goes: a path or an image reference (default: NAME.tar.gz)",
+     .text = "Where the image goes. A path is of the format of `--format`: a file, or a directory "
+             "for `oci` and `layer`. With `-` an archive goes to standard output, which must not "
+             "be a terminal. A transport names the format: `docker-archive:FILE[:REF]`, "
+             "`oci-archive:FILE[:REF]`, `oci:DIR[:REF]`, `dir:DIR`, or `docker://HOST/NAME[:TAG]`, "
+             "an image in a registry, to which the layers are sent from the cache. `REF` is the "
+             "name that the image gets instead of its own, and `oci:DIR` adds it to the images of "
+             "a layout that exists. The option may be repeated: all outputs are of one build, and "
+             "the registries come last. By default there is one, whose name is the last component "
+             "of the image's name, in the current directory, with the extension of the format and "
+             "the compression: `.tar.gz`, `.tar.zst`, `.tar` or none. What exists is replaced only "
+             "by a complete new output, and only if it is of the same kind."},
+    {.name = "output",
+     .letter = 'o',
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_OUTPUT,
-     .commands = BIT(BUILD) | BIT(RESUME) | BIT(PULL),
+     .commands = BIT(RESUME) | BIT(PULL),
      MEMBER(output),
      .argument = {"PATH", ARGUMENT_FILE, NULL},
      .summary = "where the image goes (default: NAME.tar.gz)",
@@ -352,6 +371,26 @@ const struct option_row option_table[] = {
      MEMBER(only_deps),
      .summary = "write the list of paths instead of merging them",
      .text = "Write the absolute paths to a file, a line each, instead of merging them."},
+    {.name = "index",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(BUILD),
+     MEMBER(index),
+     .summary = "write the images of the spec as one OCI index",
+     .text = "Write the images of a spec with several, those that are named or that no other is "
+             "made of, as one OCI index, such as that of an image for several architectures. "
+             "`--output` names a layout, `oci-archive:FILE` or `oci:DIR`, a `dir:DIR`, or an image "
+             "in a registry. The index has the name of the images, if they have the same; "
+             "otherwise its entries have theirs as annotations."},
+    {.name = "metadata-file",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_OUTPUT,
+     .commands = BIT(BUILD),
+     MEMBER(metadata),
+     .argument = {"FILE", ARGUMENT_FILE, NULL},
+     .summary = "file that tells what was built, as JSON",
+     .text = "A file that tells what was built, as JSON, with the names that `docker buildx` has "
+             "for it: see METADATA. It is written when all outputs are."},
     {.name = "format",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_OUTPUT,
@@ -359,7 +398,7 @@ const struct option_row option_table[] = {
      MEMBER(format),
      .argument = {"FORMAT", ARGUMENT_CHOICE, formats},
      .summary = "format of the image (default: docker-archive)",
-     .text = "The format of the image. See OUTPUTS."},
+     .text = "The format of the image, where `--output` is a path. See OUTPUTS."},
     {.name = "compression",
      .kind = OPTION_CHOICE,
      .group = OPTION_GROUP_OUTPUT,
@@ -596,8 +635,9 @@ const struct option_row option_table[] = {
      MEMBER(verbosity),
      .constant = -1,
      .summary = "show nothing but errors and the result",
-     .text = "Show nothing but errors, and on standard output the result: the path, or for an "
-             "image in a registry its reference and digest."},
+     .text = "Show nothing but errors, and on standard output the result: of what was built, the "
+             "image's ID, or the digest of an index; otherwise the path, or for an image in a "
+             "registry its reference and digest."},
     {.name = "help",
      .letter = 'h',
      .kind = OPTION_FLAG,

@@ -8,7 +8,9 @@
 
 #include "host/command/help.h"
 #include "host/command/option_table.h"
+#include "host/command/output_target.h"
 #include "host/image/platform.h"
+#include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
@@ -281,40 +283,33 @@ static bool is_given(const struct parser *parser, size_t offset)
     return false;
 }
 
-/* Takes the compression of a docker-archive from the output's name, unless --compression is given.
- * Refuses a name that contradicts what the file will be. */
+/* Refuses an output of a command that writes none but files, if it is written as another one. */
+static struct error *check_output_path(const struct options *options)
+{
+    CLEANUP(reference_free) struct reference reference = {0};
+    CLEANUP(error_freep) struct error *err = NULL;
+
+    if (options->output == NULL || options->command == &command_table[COMMAND_EXPORT] ||
+        options->command == &command_table[COMMAND_MERGE])
+        return NULL;
+    err = reference_parse(options->output, &reference);
+    if (err == NULL && reference.transport == TRANSPORT_PATH)
+        return NULL;
+    return error_advise(error_new(EXIT_USAGE, "write '%s': must be a path", options->output),
+                        "write a file, and use 'vmbuild copy' or 'vmbuild push'; a file of this "
+                        "name is './%s'",
+                        options->output);
+}
+
+/* Chooses the compression of an output that is not build's, or is its default one. */
 static struct error *choose_compression(const struct parser *parser)
 {
     struct options *options = parser->options;
-    const struct output_format_row *format = output_format_row(options->format);
-    bool is_chosen = is_given(parser, offsetof(struct options, compression));
-    enum compression named;
 
-    if (format->is_layer && is_chosen && options->compression != COMPRESSION_NONE)
-        return error_new(EXIT_USAGE,
-                         "read option '--compression': format 'layer' is not compressed");
-    if (format->is_folder || options->output == NULL ||
-        !output_named_compression(options->output, &named))
-        return NULL;
-    if (!format->is_compressed && named != COMPRESSION_NONE)
-        return error_advise(
-            error_new(EXIT_USAGE,
-                      "read option '--output': '%s' is the name of a compressed file, but in "
-                      "an oci-archive only the layers are compressed",
-                      options->output),
-            "choose a name that ends in '.tar'");
-    if (!format->is_compressed)
-        return NULL;
-    if (is_chosen && options->compression != named)
-        return error_advise(
-            error_new(EXIT_USAGE,
-                      "read option '--compression': '%s' contradicts the name of the output '%s', "
-                      "which stands for '%s'",
-                      compression_name(options->compression), options->output,
-                      compression_name(named)),
-            "leave '--compression' out, or choose another name with --output");
-    options->compression = named;
-    return NULL;
+    options->has_compression = is_given(parser, offsetof(struct options, compression));
+    TRY(check_output_path(options));
+    return output_target_compression(options, options->format, options->output,
+                                     &options->compression);
 }
 
 static struct error *check_platform(const struct options *options)
@@ -586,6 +581,7 @@ struct image_request options_image_request(const struct options *options, unsign
 void options_free(struct options *options)
 {
     strings_free(&options->arguments);
+    strings_free(&options->outputs);
     strings_free(&options->secrets);
     strings_free(&options->variables);
     strings_free(&options->allow_network);

@@ -27,9 +27,13 @@ struct options {
     bool help, version;
     struct strings arguments;
     char *spec;
-    char *output;
+    char *output;           /* of other commands than build */
+    struct strings outputs; /* of build, as they are written */
+    char *metadata;         /* --metadata-file */
     enum output_format format;
     enum compression compression;
+    bool has_compression; /* --compression is given */
+    bool index;           /* --index */
     enum accelerator accelerator;
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;

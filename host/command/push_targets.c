@@ -53,13 +53,13 @@ static struct error *push_group(const struct push_content *content, const struct
     return NULL;
 }
 
-struct error *push_targets(const struct push_content *content, const struct reference *targets,
-                           size_t count, const struct registry_access *access, struct store *store)
+struct error *push_targets_send(const struct push_content *content, const struct reference *targets,
+                                size_t count, const struct registry_access *access,
+                                struct store *store, struct digest *ret)
 {
     /* Borrowed copies, those of one repository next to one another. */
     CLEANUP(freep) struct reference *group = xcalloc(count, sizeof *group);
     CLEANUP(freep) bool *is_done = xcalloc(count, sizeof *is_done);
-    struct digest digest = {0}; /* the same everywhere, as the image's blobs are */
 
     progress_start("push");
     for (size_t i = 0; i < count; i++) {
@@ -73,9 +73,19 @@ struct error *push_targets(const struct push_content *content, const struct refe
             is_done[j] = true;
             group[members++] = targets[j];
         }
-        TRY(push_group(content, group, members, access, store, &digest));
+        /* The digest is the same everywhere, as the image's blobs are. */
+        TRY(push_group(content, group, members, access, store, ret));
     }
     progress_done();
+    return NULL;
+}
+
+struct error *push_targets(const struct push_content *content, const struct reference *targets,
+                           size_t count, const struct registry_access *access, struct store *store)
+{
+    struct digest digest = {0};
+
+    TRY(push_targets_send(content, targets, count, access, store, &digest));
     for (size_t i = 0; i < count; i++)
         show_result(&targets[i], &digest);
     return NULL;

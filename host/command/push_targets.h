@@ -24,8 +24,14 @@ struct push_content {
 [[nodiscard]] struct error *push_targets_check(const struct reference *targets, size_t count,
                                                const struct registry_access *access);
 
-/* Pushes CONTENT to the COUNT TARGETS, all in registries, and shows each with the digest of the
- * manifest. Errors: as registry_push and registry_push_bundle. */
+/* Pushes CONTENT to the COUNT TARGETS, all in registries. Sets *RET to the digest of the manifest
+ * if there are any. Errors: as registry_push and registry_push_bundle. */
+[[nodiscard]] struct error *push_targets_send(const struct push_content *content,
+                                              const struct reference *targets, size_t count,
+                                              const struct registry_access *access,
+                                              struct store *store, struct digest *ret);
+
+/* The same, and shows each target with the digest. */
 [[nodiscard]] struct error *push_targets(const struct push_content *content,
                                          const struct reference *targets, size_t count,
                                          const struct registry_access *access, struct store *store);

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "host/build/build.h"
+#include "host/command/build_report.h"
+#include "host/command/build_targets.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
 #include "host/lib/progress.h"
@@ -24,11 +26,12 @@ struct error *session_connect(struct vm_session *session)
 }
 
 /* Even with --quiet: standard output is that of the program in the session. */
-static void show_result(const char *path, struct json *digests)
+static void show_result(const struct build_targets *targets, const struct json *result)
 {
-    json_set(digests, "output", json_string(path));
-    progress_note("wrote '%s'", path);
-    progress_result(NULL, digests);
+    CLEANUP(json_freep) struct json *event = build_report_event(targets, 0, result);
+
+    progress_note("wrote '%s'", targets->outputs[0].path);
+    progress_result(NULL, event);
 }
 
 struct error *session_build(const struct options *options, const struct spec *spec,
@@ -37,18 +40,21 @@ struct error *session_build(const struct options *options, const struct spec *sp
 {
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(secrets_free) struct secrets secrets = {0};
-    CLEANUP(json_freep) struct json *digests = NULL;
+    CLEANUP(json_freep) struct json *result = NULL;
     bool is_stored = session == NULL || session->is_stored;
+    struct output written = {.format = options->format,
+                             .compression = options->compression,
+                             .path = is_stored ? output : "-"};
+    const struct build_targets targets = {.outputs = &written, .count = 1};
     struct build build = {.spec = spec,
-                          .output = {.format = options->format,
-                                     .compression = options->compression,
-                                     .path = is_stored ? output : "-"},
+                          .outputs = &written,
+                          .output_count = 1,
                           .accelerator = options->accelerator,
                           .grants = &options->allow_network,
                           .secrets = &secrets,
                           .verbose = options->verbosity > 0,
                           .registry = options_registry(options),
-                          .ret_digests = &digests,
+                          .ret_result = &result,
                           .resumed = resumed,
                           .session = session};
 
@@ -58,8 +64,8 @@ struct error *session_build(const struct options *options, const struct spec *sp
     TRY(build_run(&build));
     store_trim(store);
     if (session == NULL)
-        progress_written(output, digests);
+        build_report_show(&targets, NULL, result);
     else if (is_stored)
-        show_result(output, digests);
+        show_result(&targets, result);
     return NULL;
 }

@@ -40,6 +40,8 @@ void image_record_put(struct store *store, const struct digest *key, const struc
     set_text(record, "name", image->name);
     set_text(record, "tag", image->tag);
     json_set(record, "config", json_copy(image->config));
+    if (image->annotations != NULL)
+        json_set(record, "annotations", json_copy(image->annotations));
     /* Documents are text (JSON without NUL), so they can be strings here. */
     set_text(record, "config_bytes", image->config_bytes.data);
     set_text(record, "manifest", image->manifest.data);
@@ -134,7 +136,10 @@ struct image *image_record_get(struct store *store, const struct digest *key, un
 
     if (config == NULL || layers == NULL || layers->type != JSON_ARRAY)
         return NULL;
+    const struct json *annotations = json_get(record, "annotations");
+
     image->config = json_copy(config);
+    image->annotations = annotations != NULL ? json_copy(annotations) : NULL;
     image->name = get_text(record, "name");
     image->tag = get_text(record, "tag");
     image->manifest_type = get_text(record, "manifest_type");

@@ -23,8 +23,6 @@
 
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define CONTAINERD_NAME "io.containerd.image.name"
-#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
-#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 enum role { ROLE_BLOB, ROLE_MANIFEST, ROLE_ROOT };
@@ -58,22 +56,6 @@ static void add_document(struct oci_writer *writer, struct buffer *bytes, enum r
     blob->bytes = buffer_steal(bytes);
 }
 
-static const char *layer_type(enum compression compression)
-{
-    switch (compression) {
-    case COMPRESSION_NONE:
-        return LAYER_TYPE;
-    case COMPRESSION_GZIP:
-        return LAYER_TYPE "+gzip";
-    case COMPRESSION_ZSTD:
-        return LAYER_TYPE "+zstd";
-    case COMPRESSION_XZ:
-    case COMPRESSION_BZIP2:
-        break;
-    }
-    return NULL; /* OCI has no type for it, so such a blob cannot be kept */
-}
-
 /* Adds the blob of LAYER and describes it in *RET. */
 static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
                                enum compression compression, struct store *store,
@@ -81,7 +63,7 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
 {
     struct blob *blob = &writer->blobs[writer->count];
 
-    if (layer->blob.path != NULL && layer_type(layer->blob.compression) != NULL) {
+    if (layer->blob.path != NULL && manifest_oci_layer_type(layer->blob.compression) != NULL) {
         store_use(store, layer->blob.path);
         compression = layer->blob.compression;
         *blob = (struct blob){.digest = layer->blob.digest,
@@ -104,7 +86,7 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
         }
     }
     writer->count++;
-    ret->media_type = xstrdup(layer_type(compression));
+    ret->media_type = xstrdup(manifest_oci_layer_type(compression));
     ret->digest = blob->digest;
     ret->size = blob->size;
     return NULL;
@@ -125,7 +107,7 @@ static struct error *add_blobs(struct oci_writer *writer, const struct image *im
         TRY(add_layer(writer, &image->layers[i], compression, store, &manifest.items[i]));
     image_config_write(image, &config);
     add_document(writer, &config, ROLE_BLOB);
-    manifest.config.media_type = xstrdup(CONFIG_TYPE);
+    manifest.config.media_type = xstrdup(MANIFEST_OCI_CONFIG);
     manifest.config.digest = writer->blobs[writer->count - 1].digest;
     manifest.config.size = writer->blobs[writer->count - 1].size;
     manifest_write(&manifest, &text);
@@ -279,7 +261,10 @@ struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle)
         const struct bundle_blob *blob = &bundle->blobs[i];
 
         writer->blobs[writer->count++] =
-            (struct blob){.digest = blob->digest, .size = blob->size, .path = xstrdup(blob->path)};
+            (struct blob){.digest = blob->digest,
+                          .size = blob->size,
+                          .path = blob->path != NULL ? xstrdup(blob->path) : NULL,
+                          .bytes = blob->bytes != NULL ? xstrndup(blob->bytes, blob->size) : NULL};
     }
     for (size_t i = 0; i < bundle->manifest_count; i++) {
         const struct bundle_manifest *manifest = &bundle->manifests[i];
@@ -453,11 +438,48 @@ struct error *oci_writer_fill_archive(const struct oci_writer *writer, struct ta
     return tar_writer_bytes(archive, "oci-layout", LAYOUT, strlen(LAYOUT));
 }
 
-void oci_writer_manifest(const struct oci_writer *writer, struct digest *ret)
+static const struct blob *find_root(const struct oci_writer *writer)
 {
-    for (size_t i = 0; i < writer->count; i++)
-        if (writer->blobs[i].role == ROLE_ROOT)
-            *ret = writer->blobs[i].digest;
+    size_t i = 0;
+
+    while (i + 1 < writer->count && writer->blobs[i].role != ROLE_ROOT)
+        i++;
+    return &writer->blobs[i];
+}
+
+void oci_writer_manifest(const struct oci_writer *writer, struct digest *ret_digest,
+                         uint64_t *ret_size)
+{
+    *ret_digest = find_root(writer)->digest;
+    *ret_size = find_root(writer)->size;
+}
+
+struct error *oci_writer_bundle(const struct image *image, enum compression compression,
+                                struct store *store, struct image_bundle *bundle, struct json **ret)
+{
+    CLEANUP(oci_writer_freep) struct oci_writer *writer = NULL;
+    CLEANUP(buffer_free) struct buffer bytes = {0};
+
+    TRY(oci_writer_new(image, compression, false, store, &writer));
+    const struct blob *root = find_root(writer);
+
+    for (size_t i = 0; i < writer->count; i++) {
+        const struct blob *blob = &writer->blobs[i];
+        struct bundle_blob added = {.digest = blob->digest, .size = blob->size};
+
+        if (blob == root)
+            continue;
+        if (blob->path != NULL)
+            added.path = xstrdup(blob->path);
+        else
+            added.bytes = xstrndup(blob->bytes, blob->size);
+        image_bundle_take_blob(bundle, added);
+    }
+    buffer_append(&bytes, root->bytes, root->size);
+    image_bundle_take_manifest(bundle, MANIFEST_OCI, &bytes);
+    if (ret != NULL)
+        *ret = json_copy(json_get(writer->index, "manifests")->items[0]);
+    return NULL;
 }
 
 uint64_t oci_writer_size(const struct oci_writer *writer)

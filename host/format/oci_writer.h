@@ -24,7 +24,7 @@ struct oci_writer;
                                            bool any_type, struct store *store,
                                            struct oci_writer **ret);
 
-/* The same for BUNDLE, all of whose blobs have a path, unchanged. Never returns NULL. */
+/* The same for BUNDLE, all of whose blobs are there, unchanged. Never returns NULL. */
 struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle);
 
 /* Adds what the OCI layout in the directory FOLDER has, except an image of the same name; without
@@ -44,8 +44,15 @@ struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle);
 [[nodiscard]] struct error *oci_writer_fill_archive(const struct oci_writer *writer,
                                                     struct tar_writer *archive);
 
-/* Sets *RET to the digest of the image's manifest, or of the bundle's root. */
-void oci_writer_manifest(const struct oci_writer *writer, struct digest *ret);
+/* Sets *RET_DIGEST and *RET_SIZE to those of the image's manifest, or of the bundle's root. */
+void oci_writer_manifest(const struct oci_writer *writer, struct digest *ret_digest,
+                         uint64_t *ret_size);
+
+/* Adds to BUNDLE what a layout of IMAGE would have, as oci_writer_new makes it, the manifest last.
+ * *RET, unless NULL, is the entry for an index, the caller's. Errors: those of oci_writer_new. */
+[[nodiscard]] struct error *oci_writer_bundle(const struct image *image,
+                                              enum compression compression, struct store *store,
+                                              struct image_bundle *bundle, struct json **ret);
 
 /* Returns how many bytes the blobs have. */
 uint64_t oci_writer_size(const struct oci_writer *writer);

@@ -72,7 +72,7 @@ static struct error *make_oci(const struct content *content, const struct output
     if (content->image == NULL)
         *ret = oci_writer_of_bundle(content->bundle);
     if (output->ret_manifest != NULL)
-        oci_writer_manifest(*ret, output->ret_manifest);
+        oci_writer_manifest(*ret, &output->ret_manifest->digest, &output->ret_manifest->size);
     progress_expect(oci_writer_size(*ret));
     return NULL;
 }
@@ -261,6 +261,8 @@ struct error *output_check(const struct output *output)
     CLEANUP(freep) char *parent = file_folder(path);
     struct stat status;
 
+    if (output_format_row(output->format)->is_remote)
+        return NULL;
     if (is_folder_format(output->format))
         TRY(check_folder(output, path));
     else if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
@@ -336,16 +338,26 @@ static struct error *write_content(const struct content *content, const struct o
 struct error *output_write(const struct image *image, const struct output *output,
                            struct store *store)
 {
-    const struct content content = {.image = image, .store = store};
+    struct image named = *image;
+    const struct content content = {.image = &named, .store = store};
 
+    if (output->name != NULL || output->tag != NULL) {
+        named.name = output->name;
+        named.tag = output->tag;
+    }
     return write_content(&content, output);
 }
 
 struct error *output_write_bundle(const struct image_bundle *bundle, const struct output *output,
                                   struct store *store)
 {
-    const struct content content = {.bundle = bundle, .store = store};
+    struct image_bundle named = *bundle;
+    const struct content content = {.bundle = &named, .store = store};
 
+    if (output->name != NULL || output->tag != NULL) {
+        named.name = output->name;
+        named.tag = output->tag;
+    }
     if (!output_format_row(output->format)->names_blobs || output->format == FORMAT_LAYER)
         return error_advise(
             error_new(EXIT_USAGE, "write '%s': a docker-archive holds images for one platform only",

@@ -7,6 +7,9 @@
  * then (store_settle); before the first byte, if the output is a stream. Compressed data is copied
  * (file.h), never compressed again. The new layer's temporaries are also beside the target, and are
  * used up in the process, so that a build needs no more room than its output.
+ *
+ * An image in a registry is an output, too, as far as the forms of its layers are concerned; it is
+ * pushed by others.
  */
 #ifndef VMBUILD_OUTPUT_H
 #define VMBUILD_OUTPUT_H
@@ -19,16 +22,25 @@
 #include "host/store/store.h"
 #include "host/tar/compression.h"
 
+/* The manifest that an output got. */
+struct output_manifest {
+    struct digest digest; /* empty: its format has none */
+    uint64_t size;
+};
+
 struct output {
     enum output_format format;
 
     /* Of a whole docker-archive; of each layer in OCI formats; NONE for layer. */
     enum compression compression;
 
-    /* The target: a file, or a directory for oci and layer; "-" is standard output for archives. */
+    /* The target: a file, or a directory for oci and layer; "-" is standard output for archives. Of
+     * an image in a registry, its reference as text. */
     const char *path;
 
-    struct digest *ret_manifest; /* set to the digest of the manifest, if one is written; or NULL */
+    char *name, *tag; /* that the image gets, unless both are NULL: it keeps its own; borrowed */
+
+    struct output_manifest *ret_manifest; /* set if a manifest is written; or NULL */
 
     bool is_added; /* to the images of an OCI layout that exists, which is otherwise replaced */
 };
@@ -59,7 +71,7 @@ void output_begin_checks(const struct image *base, const struct output *output,
 [[nodiscard]] struct error *output_write(const struct image *image, const struct output *output,
                                          struct store *store);
 
-/* Writes BUNDLE, all of whose blobs have a path, with its bytes and digests; not as a
+/* Writes BUNDLE, all of whose blobs are there, with its bytes and digests; not as a
  * docker-archive. Errors: the same, and EXIT_USAGE. */
 [[nodiscard]] struct error *output_write_bundle(const struct image_bundle *bundle,
                                                 const struct output *output, struct store *store);

@@ -46,6 +46,12 @@ static const struct output_format_row rows[] = {
             .has_blobs = true,
             .compared = {"/manifest.json"}, /* it names all other files by their digests */
         },
+    [FORMAT_REGISTRY] =
+        {
+            .is_remote = true,
+            .names_blobs = true,
+            .needed = LAYER_BLOB,
+        },
 };
 
 const struct output_format_row *output_format_row(enum output_format format)

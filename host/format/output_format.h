@@ -15,12 +15,14 @@ enum output_format {
     FORMAT_OCI_ARCHIVE,
     FORMAT_OCI,
     FORMAT_LAYER,
-    FORMAT_DIR, /* of `copy` only */
+    FORMAT_DIR,
+    FORMAT_REGISTRY, /* an image in a registry */
 };
 
 /* Lists end with NULL. */
 struct output_format_row {
     bool is_folder;      /* a directory, else an archive */
+    bool is_remote;      /* neither */
     bool is_layer;       /* the new layer alone, uncompressed; else a whole image */
     bool is_compressed;  /* the archive as a whole is compressed, not each layer */
     bool names_blobs;    /* its documents name layers by the digest of their compressed form */

@@ -44,7 +44,20 @@ static struct error *add_blobs(const char *name, const struct manifest *manifest
     return NULL;
 }
 
-static void add_manifest(const char *type, struct buffer *bytes, struct image_bundle *bundle)
+void image_bundle_take_blob(struct image_bundle *bundle, struct bundle_blob blob)
+{
+    for (size_t i = 0; i < bundle->blob_count; i++) {
+        if (!digest_equal(&bundle->blobs[i].digest, &blob.digest))
+            continue;
+        free(blob.path);
+        free(blob.bytes);
+        return;
+    }
+    bundle->blobs = xreallocarray(bundle->blobs, bundle->blob_count + 1, sizeof *bundle->blobs);
+    bundle->blobs[bundle->blob_count++] = blob;
+}
+
+void image_bundle_take_manifest(struct image_bundle *bundle, const char *type, struct buffer *bytes)
 {
     bundle->manifests =
         xreallocarray(bundle->manifests, bundle->manifest_count + 1, sizeof *bundle->manifests);
@@ -103,7 +116,7 @@ static struct error *walk(const struct bundle_source *source, /* NOLINT(misc-no-
     TRY(manifest_parse_any(name, bytes->data, bytes->length, type, &manifest));
     TRY(manifest.is_index ? walk_index(source, name, &manifest, depth, bundle)
                           : add_blobs(name, &manifest, bundle));
-    add_manifest(manifest.media_type, bytes, bundle);
+    image_bundle_take_manifest(bundle, manifest.media_type, bytes);
     return NULL;
 }
 
@@ -119,7 +132,7 @@ struct error *image_bundle_add(const char *name, const char *type, struct buffer
     CLEANUP(manifest_free) struct manifest manifest = {0};
 
     TRY(manifest_parse_any(name, bytes->data, bytes->length, type, &manifest));
-    add_manifest(manifest.media_type, bytes, ret);
+    image_bundle_take_manifest(ret, manifest.media_type, bytes);
     return NULL;
 }
 
@@ -134,8 +147,10 @@ void image_bundle_free(struct image_bundle *bundle)
         free(bundle->manifests[i].type);
         buffer_free(&bundle->manifests[i].bytes);
     }
-    for (size_t i = 0; i < bundle->blob_count; i++)
+    for (size_t i = 0; i < bundle->blob_count; i++) {
         free(bundle->blobs[i].path);
+        free(bundle->blobs[i].bytes);
+    }
     free(bundle->manifests);
     free(bundle->blobs);
     free(bundle->name);

@@ -26,7 +26,8 @@ struct bundle_manifest {
 struct bundle_blob {
     struct digest digest;
     uint64_t size;
-    char *path; /* of the file that has it, or NULL: not there yet */
+    char *path;  /* of the file that has it; or NULL: */
+    char *bytes; /* in memory; or NULL: not there yet */
 };
 
 struct image_bundle {
@@ -58,6 +59,13 @@ struct bundle_source {
 /* The same for BYTES alone. */
 [[nodiscard]] struct error *image_bundle_add(const char *name, const char *type,
                                              struct buffer *bytes, struct image_bundle *ret);
+
+/* Adds BLOB, whose members are the bundle's from then on, unless it has one of this digest. */
+void image_bundle_take_blob(struct image_bundle *bundle, struct bundle_blob blob);
+
+/* Adds the manifest BYTES of media type TYPE, which are taken over, after those that it names. */
+void image_bundle_take_manifest(struct image_bundle *bundle, const char *type,
+                                struct buffer *bytes);
 
 /* Returns the root, or NULL if nothing was added. */
 const struct bundle_manifest *image_bundle_root(const struct image_bundle *bundle);

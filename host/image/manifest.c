@@ -12,11 +12,12 @@
 #include "host/lib/memory.h"
 #include "host/lib/printable.h"
 
+#define OCI_LAYER "application/vnd.oci.image.layer.v1.tar"
 #define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
 
 /* Media types of configs and layers that make an image. */
 static const char *const config_types[] = {
-    "application/vnd.oci.image.config.v1+json",
+    MANIFEST_OCI_CONFIG,
     "application/vnd.docker.container.image.v1+json",
 };
 /* What registries of 2016 stored instead of Docker's (and Docker's clients still accept). */
@@ -373,6 +374,22 @@ struct error *manifest_choose(const struct manifest *index, const char *name,
                          platform, *platforms != '\0' ? platforms : "no platform");
     }
     *ret = best;
+    return NULL;
+}
+
+const char *manifest_oci_layer_type(enum compression compression)
+{
+    switch (compression) {
+    case COMPRESSION_NONE:
+        return OCI_LAYER;
+    case COMPRESSION_GZIP:
+        return OCI_LAYER "+gzip";
+    case COMPRESSION_ZSTD:
+        return OCI_LAYER "+zstd";
+    case COMPRESSION_XZ:
+    case COMPRESSION_BZIP2:
+        break;
+    }
     return NULL;
 }
 

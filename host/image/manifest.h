@@ -27,6 +27,7 @@
 
 #define MANIFEST_OCI "application/vnd.oci.image.manifest.v1+json"
 #define MANIFEST_OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define MANIFEST_OCI_CONFIG "application/vnd.oci.image.config.v1+json"
 #define MANIFEST_DOCKER "application/vnd.docker.distribution.manifest.v2+json"
 #define MANIFEST_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 
@@ -75,6 +76,9 @@ int manifest_rate(const struct descriptor *entry, const struct platform *wanted)
 [[nodiscard]] struct error *manifest_choose(const struct manifest *index, const char *name,
                                             const char *architecture,
                                             const struct descriptor **ret);
+
+/* Returns OCI's media type of a layer in COMPRESSION, or NULL: it has none. */
+const char *manifest_oci_layer_type(enum compression compression);
 
 /* Returns the compression that the media type of LAYER, an image's, names. */
 enum compression manifest_layer_compression(const struct descriptor *layer);

@@ -508,16 +508,21 @@ void progress_error(struct error *err)
     pthread_mutex_unlock(&progress.mutex);
 }
 
-void progress_result(const char *text, const struct json *result)
+void progress_result_as(const char *text, const char *quiet, const struct json *result)
 {
     pthread_mutex_lock(&progress.mutex);
     emit((struct progress_event){.kind = PROGRESS_RESULT, .text = text, .result = result});
-    if (text != NULL && renderer()->prints_results) {
-        CLEANUP(freep) char *line = xasprintf("%s\n", text);
+    if (quiet != NULL && renderer()->prints_results) {
+        CLEANUP(freep) char *line = xasprintf("%s\n", quiet);
 
         write_all(STDOUT_FILENO, line, strlen(line));
     }
     pthread_mutex_unlock(&progress.mutex);
+}
+
+void progress_result(const char *text, const struct json *result)
+{
+    progress_result_as(text, text, result);
 }
 
 void progress_written(const char *path, const struct json *digests)

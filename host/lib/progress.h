@@ -107,8 +107,11 @@ void progress_error(struct error *err);
  * otherwise, with --quiet on standard output. RESULT is borrowed. */
 void progress_result(const char *text, const struct json *result);
 
-/* The same for a command that wrote PATH ("-": standard output). DIGESTS: further members of the
- * result (image/image_digests.h), or NULL. */
+/* The same with another line for --quiet, QUIET (NULL: none). */
+void progress_result_as(const char *text, const char *quiet, const struct json *result);
+
+/* As progress_result, for a command that wrote PATH ("-": standard output). DIGESTS: further
+ * members of the result (image/image_digests.h), or NULL. */
 void progress_written(const char *path, const struct json *digests);
 
 /* Ends the thread that moves the clock, for a caller that must be alone; the next stage starts it

@@ -159,8 +159,8 @@ static void fill_sources(struct push *push, const struct reference *references, 
         const struct bundle_blob *blob = &bundle->blobs[i];
         char *from = cross_mount_find(store, &blob->digest, references);
 
-        push->sources[i] =
-            (struct blob_source){.path = blob->path, .size = blob->size, .digest = blob->digest};
+        push->sources[i] = (struct blob_source){
+            .path = blob->path, .bytes = blob->bytes, .size = blob->size, .digest = blob->digest};
         push->uploads.total += blob->size;
         if (from == NULL)
             continue;

@@ -21,7 +21,7 @@
                                                  const struct image_request *request,
                                                  bool root_only, struct image_bundle *ret);
 
-/* Pushes BUNDLE, whose blobs all have a path, to the repository of the COUNT REFERENCES, which is
+/* Pushes BUNDLE, whose blobs are all there, to the repository of the COUNT REFERENCES, which is
  * one and the same, under the tag of each. Errors: EXIT_NETWORK, EXIT_INPUT. */
 [[nodiscard]] struct error *registry_push_bundle(const struct image_bundle *bundle,
                                                  const struct reference *references, size_t count,

@@ -19,8 +19,6 @@
 
 #define DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
 #define DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar.gzip"
-#define OCI_CONFIG "application/vnd.oci.image.config.v1+json"
-#define OCI_LAYER "application/vnd.oci.image.layer.v1.tar"
 
 /* A push in progress. Its blobs are the layers, then the config. */
 struct push {
@@ -112,7 +110,7 @@ static void make_manifest(struct push *push)
                                 .annotations = annotations};
 
     manifest.media_type = xstrdup(oci ? MANIFEST_OCI : MANIFEST_DOCKER);
-    manifest.config.media_type = xstrdup(oci ? OCI_CONFIG : DOCKER_CONFIG);
+    manifest.config.media_type = xstrdup(oci ? MANIFEST_OCI_CONFIG : DOCKER_CONFIG);
     manifest.items = xcalloc(layers, sizeof *manifest.items);
     for (size_t i = 0; i < layers; i++) {
         struct descriptor *layer = &manifest.items[i];
@@ -120,8 +118,7 @@ static void make_manifest(struct push *push)
         layer->digest = push->blobs[i].digest;
         layer->size = push->blobs[i].size;
         layer->media_type =
-            oci ? xasprintf(OCI_LAYER "+%s", compression_name(push->compressions[i]))
-                : xstrdup(DOCKER_LAYER);
+            xstrdup(oci ? manifest_oci_layer_type(push->compressions[i]) : DOCKER_LAYER);
     }
     manifest_write(&manifest, &push->manifest);
     manifest_free(&manifest);

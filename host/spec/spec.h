@@ -32,12 +32,12 @@ struct spec_image {
 
 /* An element of `contents`: of the host, or of an image. */
 struct spec_content {
-    bool is_path;            /* it was given as a path alone */
     char *source;            /* absolute host path; of an image, the path in it, normalised */
     struct spec_image image; /* which it is of */
     char *written;           /* the path of the host as the spec has it, if that is relative; or
                                 NULL */
     char *target;            /* absolute path in the image, normalised */
+    bool is_path;            /* it was given as a path alone */
     bool is_into; /* of an image: a file is put into the directory `target`, or else becomes it */
     bool keep_owner;
     uint32_t uid, gid; /* unless it is kept */

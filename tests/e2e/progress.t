@@ -181,7 +181,8 @@ is "a log of a failure: the stage" "$(grep '^runAsRoot: failed' "$WORK/err" | se
 # --- Quiet
 
 build good --rebuild --quiet
-is "--quiet: the result" "$(cat "$WORK/out" "$WORK/err")" good.tar
+is "--quiet: the image's ID" "$(cat "$WORK/out" "$WORK/err")" \
+    "sha256:$(image members "$WORK/good.tar" | grep -oE '^[0-9a-f]{64}\.json$' | cut -c -64)"
 build bad --quiet
 exits 5 "--quiet: a failure"
 is "--quiet: a failure: the error alone" "$(head -n 1 "$WORK/err" | cut -d : -f 1-2)$(cat "$WORK/out")" "vmbuild: run script 'runAsRoot'"

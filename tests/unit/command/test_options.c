@@ -57,10 +57,12 @@ static void test_build_is_the_default(void **state)
     struct options options;
 
     (void)state;
-    assert_null(parse(&options, "--spec", "x.json", "-o", "out", "--format=oci", END));
+    assert_null(parse(&options, "--spec", "x.json", "-o", "out", "--format=oci", "-o", "b", END));
     assert_string_equal(options.command->name, "build");
     assert_string_equal(options.spec, "x.json");
-    assert_string_equal(options.output, "out");
+    assert_int_equal(options.outputs.count, 2);
+    assert_string_equal(options.outputs.items[0], "out");
+    assert_string_equal(options.outputs.items[1], "b");
     assert_int_equal(options.format, FORMAT_OCI);
     assert_int_equal(options.compression, COMPRESSION_GZIP);
     options_free(&options);
@@ -257,26 +259,28 @@ static void test_a_name_that_would_be_wrong(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        expect_usage_error(parse(&options, "--spec", "x", "--format", wrong[i].format,
+        expect_usage_error(parse(&options, "pull", "docker://a/b", "--format", wrong[i].format,
                                  "--compression", wrong[i].compression, "-o", wrong[i].name, END),
                            wrong[i].name, NULL);
         options_free(&options);
     }
-    expect_usage_error(parse(&options, "--spec", "x", "--compression=zstd", "-o", "x.tar", END),
-                       "'zstd' contradicts the name of the output 'x.tar', which stands for 'none'",
-                       "leave '--compression' out");
+    expect_usage_error(
+        parse(&options, "pull", "docker://a/b", "--compression=zstd", "-o", "x.tar", END),
+        "'zstd' contradicts the name of the output 'x.tar', which stands for 'none'",
+        "leave '--compression' out");
     options_free(&options);
-    assert_null(parse(&options, "--spec", "x", "--compression=none", "-o", "x.tar", END));
+    assert_null(parse(&options, "pull", "docker://a/b", "--compression=none", "-o", "x.tar", END));
     options_free(&options);
-    assert_null(parse(&options, "--spec", "x", "--format=oci-archive", "--compression=zstd", "-o",
-                      "x.tar", END));
+    assert_null(parse(&options, "pull", "docker://a/b", "--format=oci-archive",
+                      "--compression=zstd", "-o", "x.tar", END));
     assert_int_equal(options.compression, COMPRESSION_ZSTD);
     options_free(&options);
-    assert_null(parse(&options, "--spec", "x", "--format=oci", "-o", "x.tar", END));
+    assert_null(parse(&options, "pull", "docker://a/b", "--format=oci", "-o", "x.tar", END));
     assert_int_equal(options.compression, COMPRESSION_GZIP);
     options_free(&options);
-    expect_usage_error(parse(&options, "--spec", "x", "--format=oci-archive", "-o", "x.tgz", END),
-                       "in an oci-archive only the layers", "'.tar'");
+    expect_usage_error(
+        parse(&options, "pull", "docker://a/b", "--format=oci-archive", "-o", "x.tgz", END),
+        "in an oci-archive only the layers", "'.tar'");
     options_free(&options);
 }
 
@@ -297,9 +301,9 @@ static void test_help_names_every_option_and_command(void **state)
     assert_true(options.help);
     help_show(options.command, &help);
     const char *const words[] = {
-        "--spec FILE", "-o, --output PATH", "--compression", "--accel",        "--memory",
-        "--cpus",      "--timeout",         "--no-cache",    "--cache-dir",    "--dry-run",
-        "--progress",  "-v, --verbose",     "-q, --quiet",   "--set KEY=VALUE"};
+        "--spec FILE", "-o, --output OUT", "--compression", "--accel",        "--memory",
+        "--cpus",      "--timeout",        "--no-cache",    "--cache-dir",    "--dry-run",
+        "--progress",  "-v, --verbose",    "-q, --quiet",   "--set KEY=VALUE"};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(help.data, words[i]) == NULL)
