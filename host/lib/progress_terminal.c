@@ -223,8 +223,8 @@ static double rate_of(const struct terminal *terminal, const struct progress_eve
     return (double)event->bytes / event->seconds;
 }
 
-/* Which part of a bar of SIZE columns is full: from the left if the total is known, else some of it,
- * which goes to and fro. */
+/* Which part of a bar of SIZE columns is full: from the left if the total is known, else some of
+ * it, which goes to and fro. */
 static void fill_bar(const struct progress_event *event, size_t size, size_t *ret_start,
                      size_t *ret_end)
 {

@@ -1,5 +1,5 @@
-/* Any bytes as what a guest sends of two streams of a script: frames, cut anywhere. The same is kept
- * of them however they are cut. */
+/* Any bytes as what a guest sends of two streams of a script: frames, cut anywhere. The same is
+ * kept of them however they are cut. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

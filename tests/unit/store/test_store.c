@@ -255,8 +255,8 @@ static void test_default_store_that_is_not_safe_is_refused(void **state)
     unsetenv("XDG_CACHE_HOME");
 }
 
-/* Runs COMMAND in the directory FOLDER/NAME, which it makes, and expects that a store opens there or
- * not. */
+/* Runs COMMAND in the directory FOLDER/NAME, which it makes, and expects that a store opens there
+ * or not. */
 static void expect_store_in(const char *name, const char *command, bool opens)
 {
     char *path = xasprintf("%s/%s", folder, name);
