@@ -59,7 +59,9 @@ is "the base layer's bytes are kept" "$(config "$WORK/job.tar" '.rootfs.diff_ids
 is "the config: the spec's over the base's" \
     "$(config "$WORK/job.tar" '[.created, .config.Cmd, .config.WorkingDir, .config.Labels["com.example.kind"], (.config.Env | sort)]')" \
     '["2020-02-02T02:02:02Z",["/usr/bin/id","builder"],"/srv","test",["EXTRA=1","LANG=C.UTF-8","PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]]'
-unlike "env is never stored" "$(config "$WORK/job.tar")" 'STEP'
+unlike "env is never stored" "$(config "$WORK/job.tar" 'del(.history)')" 'STEP'
+like "the history has the script as it was written" "$(config "$WORK/job.tar" '.history[-1].created_by')" \
+    'contents: .*; runAsRoot: echo .*who: .*, step: [$]STEP, '
 
 if [ "$(id -u)" -ne 0 ]; then
     skip "Docker Engine, podman, umoci" "they need root"
