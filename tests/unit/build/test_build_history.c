@@ -78,7 +78,7 @@ static void test_steps_in_order(void **state)
                                    {.source = text, .target = target},
                                    {.source = root, .image.name = base, .target = target}};
     const struct spec spec = {.contents = {items, 3},
-                              .closure = {closure, 2},
+                              .closure = {.items = closure, .count = 2},
                               .shadow_setup = true,
                               .run_as_root = text,
                               .hooks[GUEST_HOOK_PRE_MOUNT] = text,
@@ -107,7 +107,8 @@ static void test_sessions(void **state)
 {
     char *words[] = {text, root};
     struct spec spec = {.run_as_root = base, .hooks[GUEST_HOOK_EXTRA_COMMANDS] = text};
-    struct build_session session = {.step = PLAN_RUN_AS_ROOT, .vm.command = {words, 2}};
+    struct build_session session = {.step = PLAN_RUN_AS_ROOT,
+                                    .vm.command = {.items = words, .count = 2}};
     const struct build build = {.spec = &spec, .session = &session};
 
     (void)state;
