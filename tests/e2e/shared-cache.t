@@ -252,11 +252,11 @@ built "a manifest without an end"
 warns "a manifest without an end" "127.0.0.1:.*/faults': "
 
 stop_proxy
-start_proxy faulty "${REGISTRY#127.0.0.1:}" <<< '[{"match": "GET .*/blobs/", "do": "drip"}]'
+start_proxy dripping "${REGISTRY#127.0.0.1:}" <<< '[{"match": "GET .*/blobs/", "do": "drip"}]'
 fresh_cache
 rm -f "$WORK/pure.tar"
 start --spec pure.json --output pure.tar --cache-from "127.0.0.1:$PORT/faults"
-wait_for grep -q 'GET .*/blobs/' "$WORK/faulty.log"
+wait_for grep -q 'GET .*/blobs/' "$WORK/dripping.log"
 kill -TERM "$RUN_PID"
 finish
 exits 143 "SIGTERM while a layer is fetched"
