@@ -1,19 +1,66 @@
 /* A Dockerfile, a .dockerignore with a path for it, and a word that is expanded. What was read of a
- * Dockerfile has to lie within its lines; a word without quotes, escapes and variables stays. */
+ * Dockerfile has to lie within its lines, and an image that it is converted to is made of earlier
+ * ones; a word without quotes, escapes and variables stays. */
 #include <string.h>
 
+#include "host/dockerfile/conversion.h"
 #include "host/dockerfile/dockerfile.h"
 #include "host/dockerfile/ignore_file.h"
 #include "host/dockerfile/shell_word.h"
-#include "host/dockerfile/stages.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/json_text.h"
 #include "host/lib/utf8.h"
 #include "tests/fuzz/fuzz.h"
+
+/* conversion_config: that of a base image whose name counts. */
+static struct error *find_config(void *context, const char *reference, const char *architecture,
+                                 struct json **ret)
+{
+    static const char *const configs[] = {
+        "{}", "{\"Env\": [\"PATH=/bin\", \"A\", 1], \"User\": \"u\", \"WorkingDir\": \"w\"}",
+        "{\"OnBuild\": [\"COPY --from=0 a b\", \"RUN <<A\\nb\\nA\"], \"Shell\": [null, 1]}",
+        "{\"Env\": {}, \"Shell\": \"x\", \"Cmd\": 1, \"OnBuild\": {\"a\": \"b\"}}"};
+    const char *config = configs[strlen(reference) % (sizeof configs / sizeof *configs)];
+
+    (void)context, (void)architecture;
+    return json_parse("config", config, strlen(config), ret);
+}
+
+/* Checks VALUE, what a node says of an image: one that is built is among the first COUNT of IMAGES.
+ */
+static void check_use(const struct json *images, size_t count, const struct json *value)
+{
+    const char *name = json_get_string(value, "use");
+    bool is_found = name == NULL;
+
+    for (size_t i = 0; !is_found && i < count; i++)
+        is_found = strcmp(images->keys[i], name) == 0;
+    fuzz_expect(is_found);
+}
+
+static void convert(const struct dockerfile *file)
+{
+    const struct conversion_options options = {
+        .folder = ".", .architecture = "arm/v7", .build_machine = "amd64"};
+    struct conversion_result result = {0};
+    struct error *err = conversion_make(file, &options, find_config, NULL, &result);
+    const struct json *images = json_get(result.spec, "images");
+
+    for (size_t i = 0; err == NULL && i < images->count; i++) {
+        const struct json *node = images->items[i];
+        const struct json *contents = json_get(node, "contents");
+
+        check_use(images, i, json_get(node, "fromImage"));
+        for (size_t j = 0; contents != NULL && j < contents->count; j++)
+            check_use(images, i, json_get(contents->items[j], "image"));
+    }
+    error_free(err);
+    conversion_result_free(&result);
+}
 
 static void read_dockerfile(struct fuzz_bytes input)
 {
     struct dockerfile *file = NULL;
-    struct stages stages = {0};
     struct error *err = dockerfile_parse("Dockerfile", (const char *)input.data, input.size, &file);
     unsigned int line = 0;
 
@@ -25,9 +72,8 @@ static void read_dockerfile(struct fuzz_bytes input)
         line = instruction->last_line;
     }
     if (err == NULL)
-        err = stages_make(file, &stages);
+        convert(file);
     error_free(err);
-    stages_free(&stages);
     dockerfile_free(file);
 }
 

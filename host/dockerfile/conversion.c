@@ -1,0 +1,309 @@
+#include "host/dockerfile/conversion.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "host/dockerfile/conversion_state.h"
+#include "host/dockerfile/instruction_flags.h"
+#include "host/dockerfile/instruction_rules.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/nearest.h"
+
+#define TRIGGERS_MAX 1000 /* of a base image */
+
+/* What a syntax directive may name: this language, whatever its version. */
+static bool is_known_syntax(const char *syntax)
+{
+    static const char *const known[] = {"docker/dockerfile", "docker/dockerfile-upstream",
+                                        "docker.io/docker/dockerfile",
+                                        "docker.io/docker/dockerfile-upstream"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t length = strlen(known[i]);
+
+        if (strncmp(syntax, known[i], length) == 0 && strchr(":@ ", syntax[length]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static struct error *check_syntax(const struct dockerfile *file)
+{
+    const char *syntax = file->directives.syntax;
+
+    if (syntax == NULL || is_known_syntax(syntax))
+        return NULL;
+    return error_advise(
+        error_new(EXIT_INPUT, "read '%s': the syntax '%.100s' is not known", file->name, syntax),
+        "the directive has to name docker/dockerfile, or nothing");
+}
+
+static struct error *do_instruction(struct conversion *conversion, size_t index,
+                                    const struct instruction *instruction)
+{
+    switch (instruction->keyword) {
+    case KEYWORD_ARG:
+        return conversion_define(conversion, &conversion->states[index], instruction);
+    case KEYWORD_RUN:
+        return conversion_run(conversion, index, instruction);
+    case KEYWORD_ADD:
+    case KEYWORD_COPY:
+        return conversion_copy(conversion, index, instruction);
+    default:
+        return conversion_set(conversion, index, instruction);
+    }
+}
+
+/* Converts TRIGGER, an ONBUILD of the base, which errors locate at FROM. */
+static struct error *do_trigger(struct conversion *conversion, size_t index, const char *trigger)
+{
+    CLEANUP(dockerfile_freep) struct dockerfile *file = NULL;
+
+    TRY(dockerfile_parse("ONBUILD of the base image", trigger, strlen(trigger), &file));
+    for (size_t i = 0; i < file->count; i++) {
+        const struct instruction *instruction = &file->instructions[i];
+
+        TRY(instruction_check(instruction));
+        if (instruction->keyword == KEYWORD_FROM || instruction->keyword == KEYWORD_ONBUILD)
+            return error_new(EXIT_INPUT, "%s cannot be a trigger",
+                             keyword_name(instruction->keyword));
+        TRY(conversion_context(conversion, do_instruction(conversion, index, instruction),
+                               "ONBUILD %s", keyword_name(instruction->keyword)));
+    }
+    return NULL;
+}
+
+static struct error *do_triggers(struct conversion *conversion, size_t index,
+                                 const struct strings *triggers)
+{
+    if (triggers->count > TRIGGERS_MAX)
+        return error_new(EXIT_INPUT, "the base image has more than %d triggers", TRIGGERS_MAX);
+    /* They are not for images that are based on this one. */
+    if (triggers->count > 0)
+        conversion_configure(&conversion->states[index], "OnBuild", json_null());
+    for (size_t i = 0; i < triggers->count; i++)
+        TRY(do_trigger(conversion, index, triggers->items[i]));
+    return NULL;
+}
+
+static void copy_member(const struct json *from, const char *name, struct json *to)
+{
+    const struct json *member = json_get(from, name);
+
+    if (member != NULL && member->type != JSON_NULL)
+        json_set(to, name, json_copy(member));
+}
+
+/* Takes over what instructions find of CONFIG, that of the base. */
+static void inherit(struct conversion_stage *stage, const struct json *config)
+{
+    static const char *const members[] = {"User", "WorkingDir", "Shell", "Cmd"};
+    const struct json *environment = json_get(config, "Env");
+    const struct json *triggers = json_get(config, "OnBuild");
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        copy_member(config, members[i], stage->config);
+    for (size_t i = 0; environment != NULL && i < environment->count; i++)
+        if (environment->items[i]->type == JSON_STRING)
+            variables_assign(&stage->environment, environment->items[i]->text);
+    variables_add(&stage->variables, &stage->environment);
+    for (size_t i = 0; triggers != NULL && i < triggers->count; i++)
+        if (triggers->items[i]->type == JSON_STRING)
+            strings_add(&stage->triggers, triggers->items[i]->text);
+}
+
+/* Bases STAGE on BASE, another one. */
+static void inherit_stage(struct conversion_stage *stage, const struct conversion_stage *base)
+{
+    json_free(stage->config);
+    stage->config = json_copy(base->config);
+    variables_add(&stage->variables, &base->variables);
+    variables_add(&stage->arguments, &base->arguments);
+    variables_add(&stage->environment, &base->environment);
+    for (size_t i = 0; i < base->own_triggers.count; i++)
+        strings_add(&stage->triggers, base->own_triggers.items[i]);
+}
+
+/* Reads --platform of FROM. */
+static struct error *read_platform(struct conversion *conversion, struct conversion_stage *stage,
+                                   const struct instruction *from)
+{
+    const char *flag = instruction_flag(from, "platform");
+    CLEANUP(freep) char *platform = NULL;
+
+    if (flag == NULL)
+        return NULL;
+    TRY(conversion_expand(conversion, NULL, flag, &platform));
+    if (*platform == '\0')
+        return error_new(EXIT_INPUT, "the platform '%.100s' is empty", flag);
+    if (strncmp(platform, "linux/", 6) != 0 && strchr(platform, '/') != NULL &&
+        strncmp(platform, "arm/", 4) != 0)
+        return error_new(EXIT_INPUT, "the platform '%.100s' is not Linux", platform);
+    const char *architecture = strncmp(platform, "linux/", 6) == 0 ? platform + 6 : platform;
+
+    if (strcmp(architecture, conversion->options->architecture) != 0)
+        stage->architecture = xstrdup(architecture);
+    return NULL;
+}
+
+/* Reads what FROM names. */
+static struct error *read_base(struct conversion *conversion, size_t index)
+{
+    struct conversion_stage *stage = &conversion->states[index];
+    const struct stage *source = &conversion->stages.items[index];
+    CLEANUP(freep) char *base = NULL;
+    CLEANUP(json_freep) struct json *config = NULL;
+    size_t found = STAGE_NONE;
+
+    TRY(conversion_expand(conversion, NULL, source->base, &base));
+    if (*base == '\0')
+        return error_new(EXIT_INPUT, "the image '%.100s' is empty", source->base);
+    TRY(read_platform(conversion, stage, source->from));
+    if (strcmp(base, "scratch") == 0)
+        return NULL;
+    TRY(conversion_find_image(conversion, base, index, &stage->from, &found));
+    conversion->line = source->from->first_line;
+    if (found != STAGE_NONE) {
+        inherit_stage(stage, &conversion->states[found]);
+        return NULL;
+    }
+    TRY(conversion->config(conversion->context, stage->from->text,
+                           stage->architecture != NULL ? stage->architecture
+                                                       : conversion->options->architecture,
+                           &config));
+    inherit(stage, config);
+    return NULL;
+}
+
+static struct error *begin_stage(struct conversion *conversion, size_t index)
+{
+    struct conversion_stage *stage = &conversion->states[index];
+    const char *name = conversion->stages.items[index].name;
+
+    stage->name = name != NULL ? xstrdup(name) : xasprintf("stage-%zu", index);
+    stage->config = json_object();
+    conversion->line = conversion->stages.items[index].from->first_line;
+    TRY(read_base(conversion, index));
+    /* Docker sets PATH in each image. */
+    if (variables_get(&stage->environment, "PATH") == NULL)
+        conversion_set_variable(stage, "PATH",
+                                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    return do_triggers(conversion, index, &stage->triggers);
+}
+
+static struct error *do_instructions(struct conversion *conversion, size_t index)
+{
+    const struct stage *source = &conversion->stages.items[index];
+
+    TRY(conversion_locate(conversion, begin_stage(conversion, index), source->from));
+    for (size_t i = 0; i < source->count; i++) {
+        const struct instruction *instruction = &source->instructions[i];
+
+        conversion->line = instruction->first_line;
+        TRY(conversion_locate(conversion, do_instruction(conversion, index, instruction),
+                              instruction));
+    }
+    return NULL;
+}
+
+struct error *conversion_do_stage(struct conversion *conversion, size_t index)
+{
+    struct conversion_stage *stage = &conversion->states[index];
+
+    if (stage->is_done)
+        return NULL;
+    TRY(do_instructions(conversion, index));
+    conversion_end_stage(conversion, stage);
+    stage->is_done = true;
+    return NULL;
+}
+
+static struct error *find_target(const struct conversion *conversion, size_t *ret)
+{
+    const char *target = conversion->options->target;
+    size_t count = conversion->stages.count;
+
+    *ret = target != NULL ? stages_find(&conversion->stages, target, count) : count - 1;
+    if (*ret != STAGE_NONE)
+        return NULL;
+    CLEANUP(freep) const char **names = xcalloc(count, sizeof *names);
+    size_t named = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (conversion->stages.items[i].name != NULL)
+            names[named++] = conversion->stages.items[i].name;
+    const char *nearest = nearest_word(target, names, sizeof *names, named);
+    struct error *err =
+        error_new(EXIT_USAGE, "'%s' has no stage '%.100s'", conversion->file->name, target);
+
+    return nearest != NULL ? error_advise(err, "did you mean '%s'?", nearest) : err;
+}
+
+static void stage_free(struct conversion_stage *stage)
+{
+    free(stage->name);
+    free(stage->architecture);
+    variables_free(&stage->variables);
+    variables_free(&stage->arguments);
+    variables_free(&stage->environment);
+    json_free(stage->config);
+    json_free(stage->changes);
+    json_free(stage->from);
+    json_free(stage->node);
+    strings_free(&stage->triggers);
+    strings_free(&stage->own_triggers);
+}
+
+static void conversion_free(struct conversion *conversion)
+{
+    for (size_t i = 0; conversion->states != NULL && i < conversion->stages.count; i++)
+        stage_free(&conversion->states[i]);
+    free(conversion->states);
+    stages_free(&conversion->stages);
+    variables_free(&conversion->globals);
+    json_free(conversion->images);
+}
+
+struct error *conversion_make(const struct dockerfile *file,
+                              const struct conversion_options *options, conversion_config config,
+                              void *context, struct conversion_result *ret)
+{
+    struct conversion_result result = {0};
+    CLEANUP(conversion_free)
+    struct conversion conversion = {
+        .file = file,
+        .options = options,
+        .config = config,
+        .context = context,
+        .images = json_object(),
+        .warnings = &result.warnings,
+    };
+    size_t target = 0;
+
+    TRY(check_syntax(file));
+    TRY(stages_make(file, &conversion.stages));
+    conversion.states = xcalloc(conversion.stages.count, sizeof *conversion.states);
+    TRY(find_target(&conversion, &target));
+    struct error *err =
+        conversion_define_globals(&conversion, conversion.stages.items[target].name);
+
+    if (err == NULL)
+        err = conversion_do_stage(&conversion, target);
+    if (err != NULL) {
+        conversion_result_free(&result);
+        return err;
+    }
+    result.spec = json_object();
+    json_set(result.spec, "images", STEAL(conversion.images));
+    *ret = result;
+    return NULL;
+}
+
+void conversion_result_free(struct conversion_result *result)
+{
+    json_free(result->spec);
+    strings_free(&result->warnings);
+    *result = (struct conversion_result){0};
+}

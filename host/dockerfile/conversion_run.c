@@ -1,0 +1,205 @@
+/* RUN. */
+#include "host/dockerfile/conversion_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "host/dockerfile/instruction_flags.h"
+#include "host/dockerfile/run_mount.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+static struct error *read_network(const struct instruction *instruction, bool *ret)
+{
+    const char *network = instruction_flag(instruction, "network");
+
+    *ret = network == NULL || strcasecmp(network, "default") == 0;
+    if (*ret || strcasecmp(network, "none") == 0)
+        return NULL;
+    if (strcasecmp(network, "host") == 0)
+        return error_advise(error_new(EXIT_INPUT, "'--network=host': the host's network is not "
+                                                  "shared with a build"),
+                            "leave the flag out; build --allow-network lets it reach the host");
+    return error_new(EXIT_INPUT, "'--network' must be one of default, none");
+}
+
+static struct error *check_flags(const struct instruction *instruction)
+{
+    const char *security = instruction_flag(instruction, "security");
+
+    if (security != NULL && strcasecmp(security, "sandbox") != 0)
+        return error_advise(error_new(EXIT_INPUT, "'--security=%.40s' is not supported", security),
+                            "leave the flag out: a command is root in a virtual machine");
+    if (instruction_flag(instruction, "device") != NULL)
+        return error_advise(error_new(EXIT_INPUT, "'--device' is not supported"),
+                            "the virtual machine has none of the host's devices");
+    return NULL;
+}
+
+/* Returns the text of the shell form, with its here-documents. *RET_IS_SCRIPT: it begins with "#!"
+ * and names its interpreter. The caller's. */
+static char *text_of(const struct instruction *instruction, bool *ret_is_script)
+{
+    const struct heredocs *heredocs = &instruction->heredocs;
+    const char *line = instruction->arguments.items[0];
+    struct heredoc only = {0};
+    bool is_only = false;
+
+    *ret_is_script = false;
+    if (heredocs->count == 0)
+        return xstrdup(line);
+    error_free(heredoc_read(line, &is_only, &only));
+    heredoc_free(&only);
+    if (is_only) {
+        char *text = heredoc_text(&heredocs->items[0]);
+
+        *ret_is_script = strncmp(text, "#!", 2) == 0;
+        return text;
+    }
+    struct buffer text = {0};
+
+    buffer_printf(&text, "%s", line);
+    for (size_t i = 0; i < heredocs->count; i++)
+        buffer_printf(&text, "\n%s%s", heredocs->items[i].text, heredocs->items[i].name);
+    return buffer_steal(&text);
+}
+
+static bool is_default_shell(const struct json *shell)
+{
+    return shell->count == 2 && strcmp(shell->items[0]->text, "/bin/sh") == 0 &&
+           strcmp(shell->items[1]->text, "-c") == 0;
+}
+
+/* Returns the command as `run` has it: text for /bin/sh, or a list; the caller's. */
+static struct json *command_of(const struct conversion_stage *stage,
+                               const struct instruction *instruction)
+{
+    bool is_script = false;
+
+    if (instruction->is_json) {
+        struct json *list = json_array();
+
+        for (size_t i = 0; i < instruction->arguments.count; i++)
+            json_append(list, json_string(instruction->arguments.items[i]));
+        return list;
+    }
+    CLEANUP(freep) char *text = text_of(instruction, &is_script);
+    CLEANUP(json_freep) struct json *shell = conversion_shell(stage);
+
+    if (is_script || is_default_shell(shell))
+        return json_string(text);
+    json_append(shell, json_string(text));
+    return STEAL(shell);
+}
+
+/* Sets `env` of NODE to the ARGs that a command finds: those that no ENV has set. */
+static void set_arguments(const struct conversion_stage *stage, struct json *node)
+{
+    struct json *env = json_object();
+
+    for (size_t i = 0; i < stage->arguments.count; i++) {
+        const char *name = stage->arguments.items[i].name;
+        const char *value = variables_get(&stage->variables, name);
+        const char *kept = variables_get(&stage->environment, name);
+
+        if (value != NULL && (kept == NULL || strcmp(kept, value) != 0))
+            json_set(env, name, json_string(value));
+    }
+    if (env->count > 0)
+        json_set(node, "env", env);
+    else
+        json_free(env);
+}
+
+static void set_text(struct json *object, const char *name, const char *text)
+{
+    if (text != NULL)
+        json_set(object, name, json_string(text));
+}
+
+/* Returns what `mounts` has for MOUNT, whose image is FROM, or NULL; the caller's. */
+static struct json *describe_mount(const struct run_mount *mount, struct json *from,
+                                   const char *folder)
+{
+    static const char *const kinds[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
+    struct json *object = json_object();
+
+    json_set(object, "type", json_string(kinds[mount->kind]));
+    set_text(object, "id", mount->id);
+    set_text(object, "target", mount->target);
+    if (from != NULL)
+        json_set(object, "image", from);
+    else if (mount->kind == MOUNT_BIND)
+        json_set(object, "source", json_string(folder));
+    set_text(object, mount->kind == MOUNT_SECRET ? "id" : "path", mount->source);
+    set_text(object, "sharing", mount->sharing);
+    set_text(object, "env", mount->variable);
+    set_text(object, "size", mount->size);
+    set_text(object, "mode", mount->mode);
+    set_text(object, "uid", mount->uid);
+    set_text(object, "gid", mount->gid);
+    if (mount->is_writable && mount->kind == MOUNT_BIND)
+        json_set(object, "writable", json_boolean(true));
+    if (mount->is_required)
+        json_set(object, "required", json_boolean(true));
+    return object;
+}
+
+static struct error *read_mount(struct conversion *conversion, size_t index, const char *text,
+                                struct json *mounts)
+{
+    const struct conversion_stage *stage = &conversion->states[index];
+    CLEANUP(strings_free) struct strings fields = {0}, expanded = {0};
+    CLEANUP(run_mount_free) struct run_mount mount = {0};
+    struct json *from = NULL;
+
+    TRY(run_mount_split(text, &fields));
+    for (size_t i = 0; i < fields.count; i++) {
+        char *field = NULL;
+
+        TRY(conversion_expand(conversion, stage, fields.items[i], &field));
+        strings_take(&expanded, field);
+    }
+    TRY(run_mount_read(&expanded, &mount));
+    if (mount.kind == MOUNT_SSH)
+        return error_advise(error_new(EXIT_INPUT, "the type ssh is not supported"),
+                            "use a key as a secret: type=secret,id=NAME,target=FILE");
+    if (mount.from != NULL)
+        TRY(conversion_find_source(conversion, mount.from, index, &from));
+    json_append(mounts, describe_mount(&mount, from, conversion->options->folder));
+    return NULL;
+}
+
+static struct error *read_mounts(struct conversion *conversion, size_t index,
+                                 const struct instruction *instruction, struct json *mounts)
+{
+    CLEANUP(strings_free) struct strings values = {0};
+
+    instruction_flag_values(instruction, "mount", &values);
+    for (size_t i = 0; i < values.count; i++)
+        TRY(conversion_context(conversion, read_mount(conversion, index, values.items[i], mounts),
+                               "'--mount=%.100s'", values.items[i]));
+    return NULL;
+}
+
+struct error *conversion_run(struct conversion *conversion, size_t index,
+                             const struct instruction *instruction)
+{
+    struct conversion_stage *stage = &conversion->states[index];
+    CLEANUP(json_freep) struct json *mounts = json_array();
+    bool has_network = false;
+
+    TRY(check_flags(instruction));
+    TRY(read_network(instruction, &has_network));
+    TRY(read_mounts(conversion, index, instruction, mounts));
+    struct json *node = conversion_begin_node(conversion, stage);
+
+    json_set(node, "run", command_of(stage, instruction));
+    if (has_network)
+        json_set(node, "network", json_boolean(true));
+    if (mounts->count > 0)
+        json_set(node, "mounts", STEAL(mounts));
+    set_arguments(stage, node);
+    return NULL;
+}

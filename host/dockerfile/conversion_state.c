@@ -1,0 +1,208 @@
+#include "host/dockerfile/conversion_state.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+
+struct error *conversion_context(const struct conversion *conversion, struct error *err,
+                                 const char *format, ...)
+{
+    va_list args;
+
+    if (err == NULL || conversion->has_error)
+        return err;
+    va_start(args, format);
+    CLEANUP(freep) char *text = xvasprintf(format, args);
+
+    va_end(args);
+    return error_context(err, "%s", text);
+}
+
+struct error *conversion_locate(struct conversion *conversion, struct error *err,
+                                const struct instruction *instruction)
+{
+    if (err == NULL || conversion->has_error)
+        return err;
+    conversion->has_error = true;
+    return dockerfile_context(error_context(err, "%s", keyword_name(instruction->keyword)),
+                              conversion->file->name, instruction->first_line);
+}
+
+static const char *get_value(void *context, const char *name)
+{
+    return variables_get(context, name);
+}
+
+/* Where the variables of STAGE, or the globals, come from. */
+static struct shell_variables variables_of(const struct conversion *conversion,
+                                           const struct conversion_stage *stage)
+{
+    const struct variables *variables = stage != NULL ? &stage->variables : &conversion->globals;
+
+    return (struct shell_variables){get_value, (void *)variables};
+}
+
+static struct error *expand(struct conversion *conversion, const struct conversion_stage *stage,
+                            const struct shell_rules *rules, const char *text, char **ret)
+{
+    struct shell_variables variables = variables_of(conversion, stage);
+    CLEANUP(strings_free) struct strings unset = {0};
+
+    TRY(shell_word_expand(text, rules, &variables, &unset, ret));
+    for (size_t i = 0; i < unset.count; i++)
+        conversion_warn(conversion, "the variable '%s' is not set", unset.items[i]);
+    return NULL;
+}
+
+struct error *conversion_expand(struct conversion *conversion, const struct conversion_stage *stage,
+                                const char *text, char **ret)
+{
+    struct shell_rules rules = {.escape = directives_escape(&conversion->file->directives)};
+
+    return expand(conversion, stage, &rules, text, ret);
+}
+
+struct error *conversion_expand_text(struct conversion *conversion,
+                                     const struct conversion_stage *stage, const char *text,
+                                     char **ret)
+{
+    static const struct shell_rules rules = {.escape = '\\', .ignore_quotes = true};
+
+    return expand(conversion, stage, &rules, text, ret);
+}
+
+struct error *conversion_split(const struct conversion *conversion,
+                               const struct conversion_stage *stage, const char *text,
+                               struct strings *ret)
+{
+    struct shell_rules rules = {.escape = directives_escape(&conversion->file->directives)};
+    struct shell_variables variables = variables_of(conversion, stage);
+
+    return shell_word_split(text, &rules, &variables, ret);
+}
+
+void conversion_warn(struct conversion *conversion, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    CLEANUP(freep) char *text = xvasprintf(format, args);
+
+    va_end(args);
+    strings_take(conversion->warnings, xasprintf("line %u: %s", conversion->line, text));
+}
+
+/* Returns the changes of STAGE's config. */
+static struct json *changes(struct conversion_stage *stage)
+{
+    if (stage->changes == NULL)
+        stage->changes = json_object();
+    return stage->changes;
+}
+
+void conversion_configure(struct conversion_stage *stage, const char *name, struct json *value)
+{
+    json_set(stage->config, name, json_copy(value));
+    json_set(changes(stage), name, value);
+}
+
+struct json *conversion_config_object(struct conversion_stage *stage, const char *name)
+{
+    struct json *object = json_get(changes(stage), name);
+
+    if (object == NULL) {
+        object = json_object();
+        json_set(stage->changes, name, object);
+    }
+    return object;
+}
+
+/* Puts "NAME=VALUE" into LIST, in the place of what it has for NAME. */
+static void assign(struct json *list, const char *name, const char *value)
+{
+    CLEANUP(freep) char *assignment = xasprintf("%s=%s", name, value);
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < list->count; i++)
+        if (strncmp(list->items[i]->text, assignment, length + 1) == 0) {
+            json_free(list->items[i]);
+            list->items[i] = json_string(assignment);
+            return;
+        }
+    json_append(list, json_string(assignment));
+}
+
+void conversion_set_variable(struct conversion_stage *stage, const char *name, const char *value)
+{
+    struct json *list = json_get(changes(stage), "Env");
+
+    if (list == NULL) {
+        list = json_array();
+        json_set(stage->changes, "Env", list);
+    }
+    assign(list, name, value);
+    variables_set(&stage->environment, name, value);
+    variables_set(&stage->variables, name, value);
+}
+
+/* Whether an image or a stage is called NAME. */
+static bool is_taken(const struct conversion *conversion, const char *name)
+{
+    return json_get(conversion->images, name) != NULL ||
+           stages_find(&conversion->stages, name, conversion->stages.count) != STAGE_NONE;
+}
+
+/* Gives STAGE's last node NAME, and makes it what the next one is based on. */
+static void name_node(struct conversion *conversion, struct conversion_stage *stage,
+                      const char *name)
+{
+    struct json *use = json_object();
+
+    json_set(use, "use", json_string(name));
+    json_set(conversion->images, name, STEAL(stage->node));
+    json_free(stage->from);
+    stage->from = use;
+}
+
+/* Returns NAME, which is freed, with something behind it; the caller's. */
+static char *lengthen(char *name)
+{
+    char *longer = xasprintf("%s-layer", name);
+
+    free(name);
+    return longer;
+}
+
+struct json *conversion_begin_node(struct conversion *conversion, struct conversion_stage *stage)
+{
+    if (stage->node != NULL) {
+        CLEANUP(freep) char *name = xasprintf("%s-%zu", stage->name, stage->node_count);
+
+        while (is_taken(conversion, name))
+            name = lengthen(name);
+        name_node(conversion, stage, name);
+    }
+    stage->node = json_object();
+    stage->node_count++;
+    if (stage->from != NULL)
+        json_set(stage->node, "fromImage", json_copy(stage->from));
+    if (stage->architecture != NULL && stage->node_count == 1)
+        json_set(stage->node, "architecture", json_string(stage->architecture));
+    if (stage->changes != NULL)
+        json_set(stage->node, "config", STEAL(stage->changes));
+    return stage->node;
+}
+
+void conversion_end_stage(struct conversion *conversion, struct conversion_stage *stage)
+{
+    CLEANUP(freep) char *name = xstrdup(stage->name);
+
+    if (stage->node == NULL || stage->changes != NULL)
+        conversion_begin_node(conversion, stage);
+    while (json_get(conversion->images, name) != NULL)
+        name = lengthen(name);
+    name_node(conversion, stage, name);
+}

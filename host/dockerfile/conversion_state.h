@@ -1,0 +1,133 @@
+/*
+ * A conversion while it is made (conversion.h): what its parts share. `conversion_stage` is a stage
+ * at one of its instructions.
+ */
+#ifndef VMBUILD_CONVERSION_STATE_H
+#define VMBUILD_CONVERSION_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/dockerfile/conversion.h"
+#include "host/dockerfile/shell_word.h"
+#include "host/dockerfile/stages.h"
+#include "host/dockerfile/variables.h"
+
+struct conversion_stage {
+    bool is_done;
+    char *name;                   /* of its images */
+    char *architecture;           /* of its images; NULL: it is not fixed */
+    struct variables variables;   /* ARG and ENV: what an instruction finds */
+    struct variables arguments;   /* those of ARG */
+    struct variables environment; /* those of ENV, and the base's */
+    struct json *config;          /* of the image so far: User, WorkingDir, Shell, Cmd */
+    struct json *changes;         /* of it since the last node; NULL: none */
+    struct json *from;            /* of the next node; NULL: nothing */
+    struct json *node;            /* the last one, which has no name yet; or NULL */
+    size_t node_count;
+    bool has_command;            /* there was a CMD */
+    struct strings triggers;     /* ONBUILDs of its base */
+    struct strings own_triggers; /* its own, for stages that are based on it */
+};
+
+struct conversion {
+    const struct dockerfile *file;
+    const struct conversion_options *options;
+    conversion_config config;
+    void *context;
+    struct stages stages;
+    struct variables globals;        /* what a FROM finds */
+    struct conversion_stage *states; /* one for each stage */
+    struct json *images;             /* the nodes that have a name */
+    struct strings *warnings;
+    unsigned int line; /* of the instruction that is converted */
+    bool has_error;    /* which tells already where it is */
+};
+
+/* Returns ERR with the formatted text before it, unless it tells where it is: that is the error of
+ * another stage, which the instruction needs. */
+[[nodiscard]] struct error *conversion_context(const struct conversion *conversion,
+                                               struct error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Returns ERR, of INSTRUCTION, with the file, the line and the instruction before it, likewise. */
+[[nodiscard]] struct error *conversion_locate(struct conversion *conversion, struct error *err,
+                                              const struct instruction *instruction);
+
+/* Sets *RET to TEXT with the variables of STAGE, or, if that is NULL, the globals, replaced; the
+ * caller's. A variable that is not set is a warning. Errors, which name no line: EXIT_INPUT. */
+[[nodiscard]] struct error *conversion_expand(struct conversion *conversion,
+                                              const struct conversion_stage *stage,
+                                              const char *text, char **ret);
+
+/* The same for the text of a here-document, in which quotes are ordinary. */
+[[nodiscard]] struct error *conversion_expand_text(struct conversion *conversion,
+                                                   const struct conversion_stage *stage,
+                                                   const char *text, char **ret);
+
+/* The same, and adds the words that result to RET. */
+[[nodiscard]] struct error *conversion_split(const struct conversion *conversion,
+                                             const struct conversion_stage *stage, const char *text,
+                                             struct strings *ret);
+
+/* Adds a warning about the instruction that is converted. */
+void conversion_warn(struct conversion *conversion, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Sets member NAME of the config of STAGE's image to VALUE, which is taken over. */
+void conversion_configure(struct conversion_stage *stage, const char *name, struct json *value);
+
+/* Returns a member of that config that may be changed, an object: NAME, empty if there was none. */
+struct json *conversion_config_object(struct conversion_stage *stage, const char *name);
+
+/* Sets the variable NAME of STAGE's image to VALUE. */
+void conversion_set_variable(struct conversion_stage *stage, const char *name, const char *value);
+
+/* Begins the next node of STAGE. Returns it, borrowed: a spec with all that the changes of the
+ * config need. */
+struct json *conversion_begin_node(struct conversion *conversion, struct conversion_stage *stage);
+
+/* Gives the last node of STAGE the stage's name. It is then what `from` names. */
+void conversion_end_stage(struct conversion *conversion, struct conversion_stage *stage);
+
+/* Converts the stage INDEX, with all that it needs, unless that was done. Errors: as those of
+ * conversion_make. */
+[[nodiscard]] struct error *conversion_do_stage(struct conversion *conversion, size_t index);
+
+/* Sets the globals: the platforms, and the ARGs before the first FROM. TARGET: the name of the
+ * stage that is asked for, or NULL. Errors: as those of conversion_make. */
+[[nodiscard]] struct error *conversion_define_globals(struct conversion *conversion,
+                                                      const char *target);
+
+/* Defines the ARGs of INSTRUCTION in STAGE: each has the command line's value, or its own, or that
+ * of the one before the first FROM. Errors, which name no line: EXIT_INPUT. */
+[[nodiscard]] struct error *conversion_define(struct conversion *conversion,
+                                              struct conversion_stage *stage,
+                                              const struct instruction *instruction);
+
+/* Sets *RET to what a spec has for the image that a FROM calls NAME: a stage before the stage END,
+ * which is converted, a build context or a reference; the caller's. *RET_STAGE is the stage, or
+ * STAGE_NONE. Errors: as those of conversion_make. */
+[[nodiscard]] struct error *conversion_find_image(struct conversion *conversion, const char *name,
+                                                  size_t end, struct json **ret, size_t *ret_stage);
+
+/* The same for what a `--from` of the stage INDEX calls NAME, which may be a stage's number. */
+[[nodiscard]] struct error *conversion_find_source(struct conversion *conversion, const char *name,
+                                                   size_t index, struct json **ret);
+
+/* Returns the shell of STAGE's image, a list; the caller's. */
+struct json *conversion_shell(const struct conversion_stage *stage);
+
+/* Returns the working directory of STAGE's image, borrowed. */
+const char *conversion_folder(const struct conversion_stage *stage);
+
+/* One kind of instruction each, of the stage INDEX. Errors, which name neither line nor
+ * instruction: EXIT_INPUT; those of conversion_make. */
+[[nodiscard]] struct error *conversion_run(struct conversion *conversion, size_t index,
+                                           const struct instruction *instruction);
+[[nodiscard]] struct error *conversion_copy(struct conversion *conversion, size_t index,
+                                            const struct instruction *instruction);
+[[nodiscard]] struct error *conversion_set(struct conversion *conversion, size_t index,
+                                           const struct instruction *instruction);
+
+#endif

@@ -1,0 +1,384 @@
+/* What a Dockerfile becomes as a spec. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/dockerfile/conversion.h"
+#include "host/lib/json_text.h"
+
+/* What the images of registries are configured with. */
+static const struct {
+    const char *reference, *config;
+} images[] = {
+    {"docker://debian", "{\"Env\": [\"PATH=/bin\"]}"},
+    {"docker://node", "{\"Env\": [\"PATH=/bin\", \"V=20\"], \"User\": \"node\", \"WorkingDir\": "
+                      "\"/home\", \"Shell\": [\"/bin/bash\", \"-c\"], \"Cmd\": [\"node\"]}"},
+    {"docker://onbuild", "{\"Env\": [\"PATH=/bin\"], \"OnBuild\": [\"ENV A=1\", \"COPY $A /b/\"]}"},
+    {"base.tar", "{\"Env\": [\"PATH=/base\"]}"},
+};
+
+static struct error *find_config(void *context, const char *reference, const char *architecture,
+                                 struct json **ret)
+{
+    struct strings *asked = context;
+
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+        if (strcmp(images[i].reference, reference) == 0) {
+            strings_take(asked, strdup(reference));
+            strings_take(asked, strdup(architecture));
+            return json_parse("config", images[i].config, strlen(images[i].config), ret);
+        }
+    return error_new(EXIT_NETWORK, "%s is unknown", reference);
+}
+
+static struct conversion_options defaults(void)
+{
+    return (struct conversion_options){
+        .folder = ".", .architecture = "amd64", .build_machine = "amd64"};
+}
+
+static struct error *convert(const char *text, const struct conversion_options *options,
+                             struct conversion_result *ret)
+{
+    struct strings asked = {0};
+    struct dockerfile *file = NULL;
+    struct error *err = dockerfile_parse("Dockerfile", text, strlen(text), &file);
+
+    if (err == NULL)
+        err = conversion_make(file, options, find_config, &asked, ret);
+    dockerfile_free(file);
+    strings_free(&asked);
+    return err;
+}
+
+/* TEXT becomes the images EXPECTED, with single quotes for double ones. */
+static void becomes_by(const struct conversion_options *options, const char *text,
+                       const char *expected)
+{
+    struct conversion_result result = {0};
+    struct buffer out = {0};
+    struct error *err = convert(text, options, &result);
+
+    if (err != NULL)
+        fail_msg("%s", err->message);
+    json_write(json_get(result.spec, "images"), false, &out);
+    for (size_t i = 0; i < out.length; i++)
+        if (out.data[i] == '"')
+            out.data[i] = '\'';
+    assert_string_equal(out.data, expected);
+    buffer_free(&out);
+    conversion_result_free(&result);
+}
+
+static void becomes(const char *text, const char *expected)
+{
+    struct conversion_options options = defaults();
+
+    becomes_by(&options, text, expected);
+}
+
+static void refuses(const char *text, const char *message)
+{
+    struct conversion_options options = defaults();
+    struct conversion_result result = {0};
+    struct error *err = convert(text, &options, &result);
+
+    assert_non_null(err);
+    assert_string_equal(err->message, message);
+    error_free(err);
+}
+
+static void test_one_node_for_each_layer(void **state)
+{
+    (void)state;
+    becomes("FROM debian AS app\nENV LANG=C\nRUN make\nCMD [\"app\"]",
+            "{'app-1':{'fromImage':'docker://debian','config':{'Env':['LANG=C']},'run':'make',"
+            "'network':true},"
+            "'app':{'fromImage':{'use':'app-1'},'config':{'Cmd':['app']}}}");
+    becomes("FROM debian\nRUN a\nRUN --network=none b",
+            "{'stage-0-1':{'fromImage':'docker://debian','run':'a','network':true},"
+            "'stage-0':{'fromImage':{'use':'stage-0-1'},'run':'b'}}");
+    becomes("FROM debian", "{'stage-0':{'fromImage':'docker://debian'}}");
+}
+
+static void test_scratch_has_a_path(void **state)
+{
+    (void)state;
+    becomes("FROM scratch\nLABEL a=b",
+            "{'stage-0':{'config':{'Env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+            "/sbin:/bin'],'Labels':{'a':'b'}}}}");
+}
+
+static void test_names_do_not_collide(void **state)
+{
+    (void)state;
+    becomes("FROM debian AS a-1\nFROM debian AS a\nRUN x\nCOPY --from=a-1 /y /z",
+            "{'a-1':{'fromImage':'docker://debian'},"
+            "'a-1-layer':{'fromImage':'docker://debian','run':'x','network':true},"
+            "'a':{'fromImage':{'use':'a-1-layer'},'contents':[{'image':{'use':'a-1'},'path':'/y',"
+            "'target':'/z'}]}}");
+}
+
+static void test_stages(void **state)
+{
+    struct conversion_options options = defaults();
+    static const char text[] = "FROM debian AS one\nRUN a\nFROM one AS two\nRUN b\nFROM debian\n"
+                               "COPY --from=One /c /d\nCOPY --from=1 /e /f";
+
+    (void)state;
+    becomes(text, "{'one':{'fromImage':'docker://debian','run':'a','network':true},"
+                  "'two':{'fromImage':{'use':'one'},'run':'b','network':true},"
+                  "'stage-2-1':{'fromImage':'docker://debian','contents':[{'image':{'use':'one'},"
+                  "'path':'/c','target':'/d'}]},"
+                  "'stage-2':{'fromImage':{'use':'stage-2-1'},'contents':[{'image':{'use':'two'},"
+                  "'path':'/e','target':'/f'}]}}");
+    options.target = "TWO";
+    becomes_by(&options, text,
+               "{'one':{'fromImage':'docker://debian','run':'a','network':true},"
+               "'two':{'fromImage':{'use':'one'},'run':'b','network':true}}");
+}
+
+static void test_a_later_stage_is_no_source(void **state)
+{
+    struct conversion_options options = defaults();
+    struct conversion_result result = {0};
+
+    (void)state;
+    options.target = "a";
+    struct error *err =
+        convert("FROM debian AS a\nCOPY --from=b /a /\nFROM debian AS b", &options, &result);
+
+    assert_non_null(err);
+    assert_string_equal(err->message, "read 'Dockerfile': line 2: COPY: the stage 'b' is not "
+                                      "before this one");
+    error_free(err);
+    refuses("FROM debian\nCOPY --from=0 /a /",
+            "read 'Dockerfile': line 2: COPY: the stage 0 is not before this one");
+    options.target = "c";
+    err = convert("FROM debian AS a\nFROM debian AS b", &options, &result);
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_USAGE);
+    error_free(err);
+}
+
+static void test_errors_are_located_once(void **state)
+{
+    (void)state;
+    refuses("FROM debian AS a\nRUN --network=x b\nFROM a\nRUN c",
+            "read 'Dockerfile': line 2: RUN: '--network' must be one of default, none");
+    refuses("FROM debian\nFROM unknown",
+            "read 'Dockerfile': line 2: FROM: docker://unknown is unknown");
+    refuses("FROM debian\nRUN --mount=type=ssh a",
+            "read 'Dockerfile': line 2: RUN: '--mount=type=ssh': the type ssh is not supported");
+    refuses("# syntax=example.com/other\nFROM debian",
+            "read 'Dockerfile': the syntax 'example.com/other' is not known");
+    refuses("FROM debian\nENV A=${B", "read 'Dockerfile': line 2: ENV: '}' of a substitution is "
+                                      "missing");
+}
+
+static void test_arguments(void **state)
+{
+    struct conversion_options options = defaults();
+    static const char text[] = "ARG BASE=debian\nARG V=1\nFROM $BASE AS a\nARG V W=${V}x X\n"
+                               "ENV V=2\nRUN a\nFROM a AS b\nRUN $W";
+
+    (void)state;
+    becomes(text, "{'a':{'fromImage':'docker://debian','config':{'Env':['V=2']},'run':'a',"
+                  "'network':true,'env':{'W':'1x'}},"
+                  "'b':{'fromImage':{'use':'a'},'run':'$W','network':true,'env':{'W':'1x'}}}");
+    strings_add(&options.arguments, "W=y=z");
+    strings_add(&options.arguments, "X=");
+    strings_add(&options.arguments, "BASE=scratch");
+    options.target = "a";
+    becomes_by(&options, text,
+               "{'a':{'config':{'Env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+               "/sbin:/bin','V=2']},'run':'a','network':true,'env':{'W':'y=z','X':''}}}");
+    strings_free(&options.arguments);
+}
+
+static void test_platforms(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    options.architecture = "arm/v7";
+    becomes_by(&options,
+               "FROM --platform=$BUILDPLATFORM debian AS a\nARG TARGETPLATFORM TARGETARCH "
+               "TARGETVARIANT\nLABEL p=$TARGETPLATFORM a=$TARGETARCH v=$TARGETVARIANT b=$BUILDARCH",
+               "{'a':{'fromImage':'docker://debian','architecture':'amd64','config':{'Labels':{"
+               "'p':'linux/arm/v7','a':'arm','v':'v7','b':''}}}}");
+    refuses("FROM --platform=windows/amd64 debian",
+            "read 'Dockerfile': line 1: FROM: the platform 'windows/amd64' is not Linux");
+}
+
+static void test_build_contexts(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    strings_add(&options.contexts, "debian:12=base.tar");
+    strings_add(&options.contexts, "tools=oci:tools");
+    becomes_by(&options, "FROM docker.io/library/debian:12 AS a\nCOPY --from=tools /a /b",
+               "{'a':{'fromImage':'base.tar','contents':[{'image':'oci:tools','path':'/a',"
+               "'target':'/b'}]}}");
+    strings_free(&options.contexts);
+}
+
+static void test_commands(void **state)
+{
+    (void)state;
+    becomes(
+        "FROM node AS a\nRUN [\"a\", \"$b\"]\nRUN c $D\nSHELL [\"/bin/sh\", \"-c\"]\nRUN e\nCMD f\n"
+        "ENTRYPOINT g",
+        "{'a-1':{'fromImage':'docker://node','run':['a','$b'],'network':true},"
+        "'a-2':{'fromImage':{'use':'a-1'},'run':['/bin/bash','-c','c $D'],'network':true},"
+        "'a-3':{'fromImage':{'use':'a-2'},'config':{'Shell':['/bin/sh','-c']},'run':'e',"
+        "'network':true},"
+        "'a':{'fromImage':{'use':'a-3'},'config':{'Cmd':['/bin/sh','-c','f'],'Entrypoint':["
+        "'/bin/sh','-c','g']}}}");
+}
+
+static void test_an_entrypoint_takes_the_command_of_the_base(void **state)
+{
+    (void)state;
+    becomes("FROM node AS a\nENTRYPOINT [\"x\"]\nFROM a AS b\nRUN y",
+            "{'a':{'fromImage':'docker://node','config':{'Entrypoint':['x']}},"
+            "'b':{'fromImage':{'use':'a'},'run':['/bin/bash','-c','y'],'network':true}}");
+    becomes(
+        "FROM debian AS a\nCMD [\"c\"]\nRUN y\nENTRYPOINT [\"x\"]",
+        "{'a-1':{'fromImage':'docker://debian','config':{'Cmd':['c']},'run':'y','network':true},"
+        "'a':{'fromImage':{'use':'a-1'},'config':{'Cmd':['c'],'Entrypoint':['x']}}}");
+}
+
+static void test_documents(void **state)
+{
+    (void)state;
+    becomes("FROM debian AS a\nRUN <<EOF\na\nb\nEOF\nRUN <<-EOF\n\t#!/bin/x\n\tc\n\tEOF\n"
+            "RUN cat <<A <<'B' > d\n1\nA\n2\nB",
+            "{'a-1':{'fromImage':'docker://debian','run':'a\\nb\\n','network':true},"
+            "'a-2':{'fromImage':{'use':'a-1'},'run':'#!/bin/x\\nc\\n','network':true},"
+            "'a':{'fromImage':{'use':'a-2'},'run':'cat <<A <<'B' > d\\n1\\nA\\n2\\nB','network':"
+            "true}}");
+    becomes("FROM debian AS a\nENV X=1\nCOPY <<A <<'B' c /d/\n$X \\$X\nA\n$X\nB",
+            "{'a':{'fromImage':'docker://debian','config':{'Env':['X=1']},'contents':["
+            "{'name':'A','text':'1 $X\\n','target':'/d/'},"
+            "{'name':'B','text':'$X\\n','target':'/d/'},"
+            "{'source':'.','path':'/c','target':'/d/'}]}}");
+}
+
+static void test_mounts(void **state)
+{
+    (void)state;
+    becomes("FROM debian AS a\nARG T=/t\nRUN --mount=type=cache,target=$T,sharing=locked "
+            "--mount=type=secret,id=s,required --mount=from=debian,source=/x,target=/y,rw b",
+            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
+            "{'type':'cache','target':'/t','sharing':'locked'},"
+            "{'type':'secret','id':'s','required':true},"
+            "{'type':'bind','target':'/y','image':'docker://debian','path':'/x','writable':true}],"
+            "'env':{'T':'/t'}}}");
+}
+
+static void test_copies(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    options.folder = "src";
+    options.ignore_file = "src/.dockerignore";
+    becomes_by(&options,
+               "FROM debian AS a\nWORKDIR /srv\nENV N=n\nCOPY --chown=$N:1 --chmod=755 a ../b/ .\n"
+               "ADD --exclude=*.x [\"c d\", \"e\"]",
+               "{'a-1':{'fromImage':'docker://debian','config':{'WorkingDir':'/srv'},'contents':["
+               "{'directory':'/srv'}]},"
+               "'a-2':{'fromImage':{'use':'a-1'},'config':{'Env':['N=n']},'contents':["
+               "{'source':'src','path':'/a','excludeFile':'src/.dockerignore','target':'/srv/',"
+               "'owner':'n:1','mode':'755'},"
+               "{'source':'src','path':'/b/','excludeFile':'src/.dockerignore','target':'/srv/',"
+               "'owner':'n:1','mode':'755'}]},"
+               "'a':{'fromImage':{'use':'a-2'},'contents':["
+               "{'source':'src','path':'/c d','excludeFile':'src/.dockerignore','unpack':true,"
+               "'target':'/srv/e','exclude':['*.x']}]}}");
+    becomes("FROM debian AS a\nADD --checksum=sha256:ab https://h/f.tar /d/",
+            "{'a':{'fromImage':'docker://debian','contents':[{'url':'https://h/f.tar','target':'/d/"
+            "','checksum':'sha256:ab'}]}}");
+    refuses("FROM debian\nADD https://h/r.git#main /d",
+            "read 'Dockerfile': line 2: ADD: 'https://h/r.git#main': Git repositories are not "
+            "fetched");
+    refuses("FROM debian\nCOPY https://h/f /d",
+            "read 'Dockerfile': line 2: COPY: 'https://h/f' is a URL");
+    refuses("FROM debian\nCOPY --from=$X /a /b",
+            "read 'Dockerfile': line 2: COPY: '--from=$X' has a variable");
+}
+
+static void test_configuration(void **state)
+{
+    (void)state;
+    becomes("FROM node AS a\nENV A=1 B=$A$V\nEXPOSE 80 81-82/udp 0.0.0.0:1:90\nVOLUME /a $V\n"
+            "USER $V\nWORKDIR x/../y\nSTOPSIGNAL SIGTERM\nHEALTHCHECK --interval=2s CMD c\n"
+            "ONBUILD RUN d\nLABEL \"a b\"=\"c $V\"",
+            "{'a-1':{'fromImage':'docker://node','config':{'Env':['A=1','B=20'],'ExposedPorts':{"
+            "'80/tcp':{},'81/udp':{},'82/udp':{},'90/tcp':{}},'Volumes':{'/a':{},'20':{}},'User':"
+            "'20','WorkingDir':'/home/y'},'contents':[{'directory':'/home/y','owner':'20'}]},"
+            "'a':{'fromImage':{'use':'a-1'},'config':{'StopSignal':'SIGTERM','Healthcheck':{'Test':"
+            "['CMD-SHELL','c'],'Interval':2000000000},'OnBuild':['RUN d'],'Labels':{'a b':'c 20'}}}"
+            "}");
+    refuses("FROM debian\nEXPOSE 70000",
+            "read 'Dockerfile': line 2: EXPOSE: '70000' is not a port");
+    refuses("FROM debian\nMAINTAINER me",
+            "read 'Dockerfile': line 2: MAINTAINER: an image has no author here");
+}
+
+static void test_triggers(void **state)
+{
+    (void)state;
+    becomes("FROM onbuild AS a\nRUN c",
+            "{'a-1':{'fromImage':'docker://onbuild','config':{'OnBuild':null,'Env':['A=1']},"
+            "'contents':[{'source':'.','path':'/1','target':'/b/'}]},"
+            "'a':{'fromImage':{'use':'a-1'},'run':'c','network':true}}");
+    becomes("FROM debian AS a\nONBUILD RUN <<E\nx\nE\nFROM a AS b",
+            "{'a':{'fromImage':'docker://debian','config':{'OnBuild':['RUN <<E\\nx\\nE']}},"
+            "'b':{'fromImage':{'use':'a'},'config':{'OnBuild':null},'run':'x\\n','network':true}}");
+}
+
+static void test_warnings(void **state)
+{
+    struct conversion_options options = defaults();
+    struct conversion_result result = {0};
+
+    (void)state;
+    assert_null(convert("FROM debian\n\nENV A=$B C=${D:-1}", &options, &result));
+    assert_int_equal(result.warnings.count, 2);
+    assert_string_equal(result.warnings.items[0], "line 3: the variable 'B' is not set");
+    assert_string_equal(result.warnings.items[1], "line 3: the variable 'D' is not set");
+    conversion_result_free(&result);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_node_for_each_layer),
+        cmocka_unit_test(test_scratch_has_a_path),
+        cmocka_unit_test(test_names_do_not_collide),
+        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_a_later_stage_is_no_source),
+        cmocka_unit_test(test_errors_are_located_once),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_platforms),
+        cmocka_unit_test(test_build_contexts),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_an_entrypoint_takes_the_command_of_the_base),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_triggers),
+        cmocka_unit_test(test_warnings),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
