@@ -15,6 +15,7 @@ import glob
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import statistics
@@ -31,9 +32,12 @@ MIB = 1 << 20
 
 
 def processor():
+    """The processor as a sentence names it: "an Intel Xeon"."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        names = [line.split(":", 1)[1] for line in file if line.startswith("model name")]
+    name = names[0] if names else platform.machine()
+    name = " ".join(re.sub(r"\((R|TM)\)|\b(CPU|Processor)\b|@.*", "", name).split())
+    return ("an " if name[0] in "AEIOU" else "a ") + name
 
 
 class Missing(Exception):
