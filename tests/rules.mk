@@ -136,10 +136,10 @@ check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)
 
 # Not under valgrind, which has its own time stamp counter and allocator, stretches the time of
-# processes, and does not know openat2, Landlock and seccomp; nor what hashes gigabytes, which takes
-# minutes there, and runs under the sanitizers.
+# processes, and does not know openat2, Landlock and seccomp; nor what hashes or copies gigabytes, which
+# takes minutes there, and runs under the sanitizers.
 UNKNOWN_TO_VALGRIND := test_tsc test_memory test_watchdog test_path test_landlock test_call_filter \
-    test_layer_limits
+    test_layer_limits test_kept_step
 
 check-valgrind: all $(UNIT_TESTS)
 	@JOBS=$(JOBS) UNDER=tests/under-valgrind tests/run \
