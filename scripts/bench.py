@@ -24,7 +24,9 @@ import sys
 import tempfile
 import time
 
+import bench_again
 import bench_work
+from bench_peers import Missing, Peers, need
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOBODY = 65534
@@ -38,10 +40,6 @@ def processor():
     name = names[0] if names else platform.machine()
     name = " ".join(re.sub(r"\((R|TM)\)|\b(CPU|Processor)\b|@.*", "", name).split())
     return ("an " if name[0] in "AEIOU" else "a ") + name
-
-
-class Missing(Exception):
-    """A peer or a privilege that this machine does not have."""
 
 
 class Bench:
@@ -58,7 +56,7 @@ class Bench:
                         os.path.join(self.home, "bin", "build", "appliance"))
         self.base = subprocess.check_output([os.path.join(TREE, "scripts/base-image.sh"), "debian"],
                                             text=True).strip()
-        self.docker_dir = None
+        self.peers = Peers(TREE, self.work, self.base)
         self.rows = []
         self.own_everything()
 
@@ -67,8 +65,7 @@ class Bench:
             subprocess.check_call(["chown", "-R", f"{NOBODY}:{NOBODY}", self.home])
 
     def close(self):
-        if self.docker_dir:
-            subprocess.call([os.path.join(TREE, "tests/docker-engine.sh"), "stop", self.docker_dir])
+        self.peers.close()
         shutil.rmtree(self.work, ignore_errors=True)
 
     # --- Running ---------------------------------------------------------------------------------
@@ -134,6 +131,20 @@ class Bench:
         print(f"{goal:4} {what:46} {own:8.3f}   {peer:42} {other:8.3f}   {ratio:6.2f}   {verdict}",
               flush=True)
 
+    def beside(self, goal, what, own, peer, make, limit=None):
+        """A row of OWN beside the PEER that MAKE returns: commands, or functions that return the
+        command of each run. Reports a peer that is missing."""
+        def run(command):
+            return self.seconds(command() if callable(command) else command)
+
+        try:
+            other = make()
+        except Missing as missing:
+            print(f"{goal:4} {what}: {peer}: {missing}")
+            return
+        ours, theirs = self.medians(lambda: run(own), lambda: run(other), before=self.forget_outputs)
+        self.row(goal, what, ours, peer, theirs, limit)
+
     def record(self, path):
         """Puts the rows into the record PATH, where others may be."""
         try:
@@ -158,82 +169,23 @@ class Bench:
         for path in glob.glob(self.path("o*.tar*")):
             os.unlink(path)
 
-    # --- Peers -----------------------------------------------------------------------------------
-
-    @staticmethod
-    def need(*programs, root=False):
-        for program in programs:
-            if shutil.which(program) is None:
-                raise Missing(f"{program} is not installed")
-        if root and os.getuid() != 0:
-            raise Missing(f"{programs[0]} needs root")
-
-    def docker(self):
-        """A docker command, on an engine that has the base."""
-        self.need("docker", "dockerd", root=True)
-        if self.docker_dir is None:
-            self.docker_dir = os.path.join(self.work, "docker")
-            subprocess.check_call([os.path.join(TREE, "tests/docker-engine.sh"), "start",
-                                   self.docker_dir])
-            self.seconds(["docker", "--host", f"unix://{self.docker_dir}/socket", "load", "-i",
-                          self.base])
-        return ["docker", "--host", f"unix://{self.docker_dir}/socket"]
-
-    def base_name(self):
-        manifest = subprocess.check_output(["tar", "-xOf", self.base, "manifest.json"])
-        return json.loads(manifest)[0]["RepoTags"][0]
-
-    def docker_build(self, save):
-        docker = " ".join(self.docker())
-        recipe = f"FROM {self.base_name()}\\nRUN true\\n"
-        return ["sh", "-c", f"printf '{recipe}' | DOCKER_BUILDKIT=0 {docker} build --no-cache --network none"
-                            f" -q -t bench - && {docker} save bench {save}"]
-
-    def buildah_build(self):
-        self.need("buildah", root=True)
-        store = os.path.join(self.work, "buildah")
-        words = f"buildah --root {store} --runroot {store}.run --storage-driver overlay"
-        self.seconds(["sh", "-c", f"{words} pull -q docker-archive:{self.base}"])
-        out = os.path.join(self.work, "buildah.tar")
-        return ["sh", "-c", f"printf 'FROM {self.base_name()}\\nRUN true\\n' > {self.work}/Containerfile && "
-                            f"rm -f {out} && {words} bud -q --isolation chroot --no-cache --layers=false"
-                            f" -t bench -f {self.work}/Containerfile {self.home}/empty && "
-                            f"{words} push -q bench docker-archive:{out}:bench"]
-
     # --- Rows ------------------------------------------------------------------------------------
 
     def no_op(self):
         """1. A no-op root step on a cached base."""
-        os.makedirs(self.path("empty"), exist_ok=True)
+        context = self.peers.context("noop", "RUN true\n")
         spec = self.spec("noop", runAsRoot="true")
         plain = self.vmbuild("--spec", spec, "-o", self.path("o.tar"), "--compression=none")
         packed = self.vmbuild("--spec", spec, "-o", self.path("o.tar.gz"))
+        what = "a step that does nothing"
         self.warm(plain)
-        for command, peer, words, limit in (
-                (plain, "`docker build` and `docker save`", lambda: self.docker_build("> /dev/null"), 0.4),
-                (plain, "`buildah bud --isolation chroot` and `push`", self.buildah_build, 0.8),
-                (packed, "`docker build` and `docker save \\| gzip`", lambda: self.docker_build("| gzip > /dev/null"), 0.3)):
-            what = "a step that does nothing" + (", gzip" if command is packed else "")
-            try:
-                other = words()
-            except Missing as missing:
-                print(f"1    {what}: {peer}: {missing}")
-                continue
-            own, theirs = self.medians(lambda: self.seconds(command), lambda: self.seconds(other),
-                                       before=self.forget_outputs)
-            self.row("1", what, own, peer, theirs, limit)
-
-    def stock_appliance(self):
-        self.need("guestfish")
-        disk = os.path.join(self.work, "stock.img")
-        layer = os.path.join(self.work, "base-layer.tar")
-        name = json.loads(subprocess.check_output(["tar", "-xOf", self.base, "manifest.json"]))
-        with open(layer, "wb") as file:
-            subprocess.check_call(["tar", "-xOf", self.base, name[0]["Layers"][0]], stdout=file)
-        return ["sh", "-c", f"truncate -s 2G {disk} && LIBGUESTFS_BACKEND=direct "
-                            f"LIBGUESTFS_BACKEND_SETTINGS=force_tcg guestfish --rw -a {disk} run : "
-                            f"mkfs ext4 /dev/sda : mount /dev/sda / : tar-in {layer} / : "
-                            f"command /bin/true : tar-out / {self.work}/stock.tar"]
+        self.beside("1", what, plain, "`docker build` and `docker save`",
+                    lambda: self.peers.docker_build(context, "save bench > /dev/null", "--no-cache"), 0.4)
+        self.beside("1", what, plain, "`buildah bud --isolation chroot` and `push`",
+                    lambda: self.peers.buildah_build(context, "--no-cache", "--layers=false"), 0.8)
+        self.beside("1", what + ", gzip", packed, "`docker build` and `docker save \\| gzip`",
+                    lambda: self.peers.docker_build(context, "save bench | gzip > /dev/null",
+                                                    "--no-cache"), 0.3)
 
     def cold(self):
         """2. The same on a base never seen."""
@@ -247,7 +199,7 @@ class Bench:
         own, = self.medians(lambda: self.seconds(command), before=forget)
         self.value("2", "a step that does nothing, base never seen", own, "s", own <= 5)
         try:
-            other = self.stock_appliance()
+            other = self.peers.stock_appliance()
             theirs, = self.medians(lambda: self.seconds(other))
             self.row("2", "a step that does nothing, base never seen", own, "libguestfs' stock appliance", theirs, 0.2)
         except (Missing, RuntimeError) as missing:
@@ -364,7 +316,7 @@ class Bench:
 
     def pure(self):
         """6. A pure layer with gzip."""
-        self.need("igzip")
+        need("igzip")
         tree = self.folder("pure", 170 * MIB)
         with open(self.path("pure.json"), "w", encoding="utf-8") as file:
             json.dump({"name": "pure", "contents": tree}, file)
@@ -377,35 +329,25 @@ class Bench:
 
     def registry(self):
         """7. pull and export, compared with skopeo and umoci."""
-        self.need("docker-registry", "skopeo", "umoci")
-        port = 5099
-        config = os.path.join(self.work, "registry.yml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {self.work}/registry}}}}\n"
-                       f"http: {{addr: '127.0.0.1:{port}'}}\n")
-        reference = f"docker://localhost:{port}/base:1"
-        with subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as server:
-            try:
-                time.sleep(2)
-                self.seconds(["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false",
-                              "docker-archive:" + self.base, reference])
-                out = os.path.join(self.work, "pulled")
-                own, theirs = self.medians(
-                    lambda: self.seconds(self.vmbuild_command("pull", reference, "--no-cache", "-o",
-                                                              self.path("p"), "--format=oci")),
-                    lambda: self.seconds(["sh", "-c", f"rm -rf {out} && skopeo copy --insecure-policy "
-                                          f"--src-tls-verify=false {reference} oci:{out}:1"]))
-                self.row("7", "`pull`", own, "`skopeo copy`", theirs, 1.0)
-                unpacked = os.path.join(self.work, "unpacked")
-                own, theirs = self.medians(
-                    lambda: self.seconds(self.vmbuild_command("export", f"oci:{out}:1", "-o",
-                                                              self.path("e.tar"))),
-                    lambda: self.seconds(["sh", "-c", f"rm -rf {unpacked} && umoci unpack --image {out}:1 "
-                                          f"{unpacked} && tar -C {unpacked}/rootfs -cf {unpacked}.tar ."]))
-                self.row("7", "`export`", own, "`umoci unpack` and `tar`", theirs, 1.0)
-            finally:
-                server.terminate()
+        need("docker-registry", "skopeo", "umoci")
+        with self.peers.registry() as host:
+            reference = f"docker://{host}/base:1"
+            self.seconds(["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false",
+                          "docker-archive:" + self.base, reference])
+            out = os.path.join(self.work, "pulled")
+            own, theirs = self.medians(
+                lambda: self.seconds(self.vmbuild_command("pull", reference, "--no-cache", "-o",
+                                                          self.path("p"), "--format=oci")),
+                lambda: self.seconds(["sh", "-c", f"rm -rf {out} && skopeo copy --insecure-policy "
+                                      f"--src-tls-verify=false {reference} oci:{out}:1"]))
+            self.row("7", "`pull`", own, "`skopeo copy`", theirs, 1.0)
+            unpacked = os.path.join(self.work, "unpacked")
+            own, theirs = self.medians(
+                lambda: self.seconds(self.vmbuild_command("export", f"oci:{out}:1", "-o",
+                                                          self.path("e.tar"))),
+                lambda: self.seconds(["sh", "-c", f"rm -rf {unpacked} && umoci unpack --image {out}:1 "
+                                      f"{unpacked} && tar -C {unpacked}/rootfs -cf {unpacked}.tar ."]))
+            self.row("7", "`export`", own, "`umoci unpack` and `tar`", theirs, 1.0)
 
     def vmbuild_command(self, command, *words):
         return self.user_command(self.program, command, "--progress=json", *words)
@@ -453,10 +395,6 @@ class Bench:
             unpacks += b'"unpack","state":"done"' in process.communicate()[1]
         self.value("9", "unpackings by eight builds, one new base", unpacks, "", unpacks == 1)
 
-    def real_work(self):
-        """10. Scripts that work, by emulation and natively."""
-        bench_work.rows(self, TREE)
-
     def release(self):
         """11. The static programs of the release."""
         archives = sorted(glob.glob(os.path.join(TREE, "build/release/vmbuild-*-x86_64.tar.gz")))
@@ -501,23 +439,31 @@ def tsc_khz():
     return 2000000
 
 
+# What the command line can choose by name.
+ROWS = (Bench.no_op, Bench.cold, Bench.launch, Bench.layers, Bench.growth, Bench.pure, Bench.registry,
+        Bench.memory, Bench.together, bench_work.real_work, Bench.release, bench_again.unchanged,
+        bench_again.pushed, bench_again.last_step, bench_again.jobs, bench_again.dockerfile)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", type=int, default=5, help="runs of each command")
     parser.add_argument("--record", metavar="FILE", help="keep the rows in FILE")
-    parser.add_argument("rows", nargs="*")
+    parser.add_argument("rows", nargs="*", metavar="ROW")
     arguments = parser.parse_args()
-    all_rows = ["no_op", "cold", "launch", "layers", "growth", "pure", "registry", "memory", "together", "real_work",
-                "release"]
+    rows = {row.__name__: row for row in ROWS}
+    unknown = [name for name in arguments.rows if name not in rows]
+    if unknown:
+        parser.error(f"'{unknown[0]}' must be one of {', '.join(rows)}")
     bench = Bench(arguments.n)
 
     print(f"{processor()}, {os.cpu_count()} processors, Linux {platform.release()}, "
           f"accelerator: {bench.accelerator()}; medians of {arguments.n} runs, seconds")
     print(f"{'goal':4} {'what':46} {'vmbuild':>8}   {'peer':42} {'peer':>8}   {'ratio':>6}")
     try:
-        for name in arguments.rows or all_rows:
+        for name in arguments.rows or rows:
             try:
-                getattr(bench, name)()
+                rows[name](bench)
             except (Missing, RuntimeError, subprocess.CalledProcessError) as error:
                 print(f"     {name}: {str(error)[:300]}", flush=True)
         if arguments.record:

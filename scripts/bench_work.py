@@ -13,6 +13,7 @@ import subprocess
 import tarfile
 import time
 
+TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MATERIALS = "/work"  # in the base
 SOURCE_LINES = 5000
 TREE_SIZE = 100 << 20
@@ -119,11 +120,11 @@ def copy_node(folder):
     os.symlink("../lib/node_modules/npm/bin/npm-cli.js", os.path.join(folder, "bin/npm"))
 
 
-def make_base(bench, tree):
+def make_base(bench):
     """The base, an archive: a C compiler, Python and the materials of SCRIPTS."""
-    base = subprocess.check_output([os.path.join(tree, "scripts/base-image.sh"), "tools"],
+    base = subprocess.check_output([os.path.join(TREE, "scripts/base-image.sh"), "tools"],
                                    text=True).strip()
-    packages = subprocess.check_output([os.path.join(tree, "tests/packages.sh"), base, "nginx-light"],
+    packages = subprocess.check_output([os.path.join(TREE, "tests/packages.sh"), base, "nginx-light"],
                                        text=True).strip()
     materials = bench.path("materials")
     shutil.copytree(packages, os.path.join(materials, "nginx"))
@@ -165,10 +166,10 @@ def medians(bench, *actions):
     return [[statistics.median(values) for values in zip(*result)] for result in results]
 
 
-def rows(bench, tree):
-    """Prints a row for each of SCRIPTS."""
-    docker = bench.docker()
-    base = make_base(bench, tree)
+def real_work(bench):
+    """10. Scripts that work, by emulation and natively."""
+    docker = bench.peers.docker()
+    base = make_base(bench)
     bench.seconds([*docker, "load", "-i", base])
     for what, script in SCRIPTS.items():
         if "npm" in script and not os.path.exists(bench.path("materials/node")):
