@@ -2,15 +2,18 @@
 # the manual pages and the shells' completions, and host/confine, a second program. See README.md for
 # the map.
 
-HOST_PACKAGES := libguestfs libarchive yajl ext2fs com_err libcrypto libcurl libisal libzstd \
-    zlib libseccomp slirp
+# LATE_PACKAGES are those that host/late loads for vmbuild alone. All else is linked to them.
+LATE_PACKAGES := libguestfs libcurl
+PROMPT_PACKAGES := libarchive yajl ext2fs com_err libcrypto libisal libzstd zlib libseccomp slirp
+HOST_PACKAGES := $(LATE_PACKAGES) $(PROMPT_PACKAGES)
 # Evaluated once, and only for targets that compile.
 HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
     -DVMBUILD_VERSION='"$(VERSION)"' -DVMBUILD_LIBDIR='"$(PREFIX)/lib/vmbuild"' \
     $(shell pkg-config --cflags $(HOST_PACKAGES)))$(HOST_CFLAGS)
 HOST_LIBS = $(eval HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES)) -pthread)$(HOST_LIBS)
 HOST_SOURCES := $(sort $(shell find host -name '*.c'))
-VMBUILD_SOURCES := $(filter-out host/manual/% host/confine/%,$(HOST_SOURCES))
+VMBUILD_SOURCES := $(filter-out host/manual/% host/confine/% host/late/%,$(HOST_SOURCES))
+LATE_SOURCES := $(filter host/late/%,$(HOST_SOURCES))
 
 # Hardening: the program reads what registries and guests send. The sanitizers have their own checks.
 # Fortified functions need an optimizing compiler.
@@ -31,9 +34,10 @@ $(BUILD)/asan/host/%.o: host/%.c $(BUILD)/host/flags
 	@echo '  CC $@'
 	$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
 
-vmbuild: $(VMBUILD_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
+vmbuild: $(patsubst %.c,$(BUILD)/%.o,$(VMBUILD_SOURCES) $(LATE_SOURCES)) $(BUILD)/host/link
 	@echo '  LD $@'
-	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
+	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	    $$(pkg-config --libs $(PROMPT_PACKAGES)) -pthread
 
 # What starts QEMU confined, and fast: as little as that takes.
 CONFINE := $(BUILD)/vmbuild-confine
@@ -54,7 +58,7 @@ MANUAL_FILES := $(addprefix $(MANUAL)/,vmbuild.1 vmbuild-spec.5 vmbuild-cookbook
     vmbuild.bash vmbuild.zsh vmbuild.fish)
 GENERATE ?= $(MANUAL)/generate
 
-$(MANUAL)/generate: $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/main.c host/confine/%,$(HOST_SOURCES))) $(BUILD)/host/link
+$(MANUAL)/generate: $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/main.c host/confine/% host/late/%,$(HOST_SOURCES))) $(BUILD)/host/link
 	@mkdir -p $(@D)
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)

@@ -32,7 +32,8 @@ ASAN_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t tests/e2e/main-jo
 # Those that run under valgrind: none with a VM.
 VALGRIND_TESTS := $(wildcard tests/e2e/spec.t tests/e2e/bad-base.t)
 
-HOST_UNDER_TEST := $(filter-out host/main.c host/manual/main.c host/confine/main.c,$(HOST_SOURCES))
+HOST_UNDER_TEST := $(filter-out host/main.c host/manual/main.c host/confine/main.c host/late/%, \
+    $(HOST_SOURCES))
 GUEST_UNDER_TEST := $(filter-out guest/main.c,$(GUEST_SOURCES))
 CMOCKA = $(shell pkg-config --cflags --libs cmocka)
 

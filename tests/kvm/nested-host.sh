@@ -28,9 +28,11 @@ fail() {
     exit 125
 }
 
-# The packages that the libraries of the program $1 are from; dpkg knows them in /lib or /usr/lib.
+# The packages that the libraries of vmbuild, the program $1, are from, those that it loads late
+# included; dpkg knows them in /lib or /usr/lib.
 library_packages() {
-    ldd "$1" | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | while read -r library; do
+    { ldd "$1" && /sbin/ldconfig -p | grep -E 'lib(guestfs\.so\.0|curl\.so\.4) '; } |
+        sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' | while read -r library; do
         library=$(realpath "$library")
         dpkg -S "$library" "${library#/usr}" 2> /dev/null || true
     done | sed -n 's/^\([^,:]*\)\(:[^:]*\)\?: .*/\1/p' | sort -u
