@@ -86,6 +86,7 @@ static struct error *write_tar(const struct layer *layer, const char *path,
     TRY(layer_blob_get(layer->tar_path, &layer->diff_id, compression, store, &packed));
     CLEANUP(freep) char *packed_path = packed.path;
 
+    store_use(store, packed_path);
     return tar_writer_packed(writer, path, layer->size, packed_path, packed.size, false);
 }
 

@@ -64,7 +64,6 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
     struct blob *blob = &writer->blobs[writer->count];
 
     if (layer->blob.path != NULL && manifest_oci_layer_type(layer->blob.compression) != NULL) {
-        store_use(store, layer->blob.path);
         compression = layer->blob.compression;
         *blob = (struct blob){.digest = layer->blob.digest,
                               .size = layer->blob.size,
@@ -75,7 +74,6 @@ static struct error *add_layer(struct oci_writer *writer, struct layer *layer,
         *blob = (struct blob){
             .digest = layer->diff_id, .size = layer->size, .is_temporary = layer->is_temporary};
         if (compression == COMPRESSION_NONE) {
-            store_use(store, layer->tar_path);
             blob->path = xstrdup(layer->tar_path);
         } else {
             struct layer_blob packed = {0};
@@ -276,6 +274,12 @@ struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle)
     make_index(writer, make_entry(writer, root->type, bundle->name, bundle->tag, NULL));
     sort_blobs(writer);
     return writer;
+}
+
+void oci_writer_use(const struct oci_writer *writer, struct store *store)
+{
+    for (size_t i = 0; i < writer->count; i++)
+        store_use(store, writer->blobs[i].path);
 }
 
 /* Adds the blob that FOLDER, a directory of blobs, has as HEX, unless there is one already. */

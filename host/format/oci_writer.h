@@ -27,6 +27,10 @@ struct oci_writer;
 /* The same for BUNDLE, all of whose blobs are there, unchanged. Never returns NULL. */
 struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle);
 
+/* Begins the check of the entries of STORE that WRITER is made of, which the others leave to those
+ * who use more than their names. */
+void oci_writer_use(const struct oci_writer *writer, struct store *store);
+
 /* Adds what the OCI layout in the directory FOLDER has, except an image of the same name; without
  * an index.json it has nothing. Errors: EXIT_INPUT. */
 [[nodiscard]] struct error *oci_writer_add_layout(struct oci_writer *writer, const char *folder);

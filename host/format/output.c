@@ -42,7 +42,7 @@ void output_begin_checks(const struct image *base, const struct output *output, 
 {
     const struct output_format_row *format = output_format_row(output->format);
 
-    for (size_t i = 0; !format->is_layer && i < base->layer_count; i++) {
+    for (size_t i = 0; !format->is_layer && !format->is_remote && i < base->layer_count; i++) {
         const struct layer *layer = &base->layers[i];
 
         if (format->names_blobs && layer->blob.path != NULL)
@@ -67,10 +67,9 @@ static struct error *make_oci(const struct content *content, const struct output
     if (content->image != NULL)
         TRY(oci_writer_new(content->image, output->compression, output->format == FORMAT_DIR,
                            content->store, ret));
-    for (size_t i = 0; content->image == NULL && i < content->bundle->blob_count; i++)
-        store_use(content->store, content->bundle->blobs[i].path);
-    if (content->image == NULL)
+    else
         *ret = oci_writer_of_bundle(content->bundle);
+    oci_writer_use(*ret, content->store);
     if (output->ret_manifest != NULL)
         oci_writer_manifest(*ret, &output->ret_manifest->digest, &output->ret_manifest->size);
     progress_expect(oci_writer_size(*ret));

@@ -145,7 +145,6 @@ struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
         TRY(make(tar_path, compression, store, &blob));
         layer_blob_record(diff_id, compression, &blob.digest, store);
     }
-    store_use(store, blob.path);
     *ret = blob;
     return NULL;
 }

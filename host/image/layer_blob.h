@@ -20,7 +20,8 @@ struct layer_blob {
 };
 
 /* Finds or makes the blob of the tar TAR_PATH, whose digest is DIFF_ID. *RET's path is the
- * caller's. Errors: EXIT_DISK_FULL (the cache's), EXIT_OTHER. */
+ * caller's, who begins its check (store_use) to use what it holds. Errors: EXIT_DISK_FULL (the
+ * cache's), EXIT_OTHER. */
 [[nodiscard]] struct error *layer_blob_get(const char *tar_path, const struct digest *diff_id,
                                            enum compression compression, struct store *store,
                                            struct layer_blob *ret);

@@ -44,8 +44,18 @@ static void on_sent(void *context, uint64_t sent)
     count(upload, upload->offset + sent);
 }
 
-/* Sets *RET to whether the repository has the blob. */
-static struct error *ask(struct upload *upload, bool *ret)
+/* Whether ANSWER tells that a blob has the size of SOURCE. */
+static bool is_of_size(const struct http_answer *answer, const struct blob_source *source)
+{
+    const char *length = http_header(answer, "content-length");
+    CLEANUP(freep) char *expected = xasprintf("%" PRIu64, source->size);
+
+    return length != NULL && strcmp(length, expected) == 0;
+}
+
+/* Sets *RET to whether the repository has the blob, and *RET_SAME to whether its size is known to be
+ * the source's. */
+static struct error *ask(struct upload *upload, bool *ret, bool *ret_same)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};
     CLEANUP(freep)
@@ -57,7 +67,15 @@ static struct error *ask(struct upload *upload, bool *ret)
     if (answer.status != 200 && answer.status != 404)
         return registry_error(&answer, "the registry refused to report whether it has the blob");
     *ret = answer.status == 200;
+    *ret_same = *ret && is_of_size(&answer, upload->source);
     return NULL;
+}
+
+/* Checks the file: what the registry has cannot be taken back. */
+static struct error *check(const struct upload *upload)
+{
+    store_use(upload->shared->store, upload->source->path);
+    return store_settle(upload->shared->store);
 }
 
 static void forget_session(struct upload *upload)
@@ -231,10 +249,11 @@ static struct error *finish(struct upload *upload, bool resumed, struct http_ans
  * attempt. */
 static struct error *try_once(struct upload *upload, bool again, struct http_answer *answer)
 {
-    bool done = false;
+    bool done = false, same;
 
     if (again) {
-        TRY(ask(upload, &done)); /* the lost answer may have been the one that reports success */
+        TRY(ask(upload, &done,
+                &same)); /* the lost answer may have been the one that reports success */
         if (done)
             return NULL;
     }
@@ -288,12 +307,14 @@ struct error *blob_upload(struct blob_uploads *uploads, const struct blob_source
 {
     CLEANUP(closep) int fd = source->path != NULL ? open(source->path, O_RDONLY | O_CLOEXEC) : -1;
     struct upload upload = {.shared = uploads, .source = source, .stopped = stopped, .fd = fd};
-    bool there = false;
+    bool there = false, same = false;
 
     if (source->path != NULL && fd < 0)
         return error_errno(EXIT_OTHER, "read blob '%s'", source->path);
-    struct error *err = ask(&upload, &there);
+    struct error *err = ask(&upload, &there, &same);
 
+    if (err == NULL && !same)
+        err = check(&upload);
     if (err == NULL && !there)
         err = send(&upload);
     if (err == NULL)

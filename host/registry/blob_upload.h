@@ -13,6 +13,7 @@
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
 #include "host/registry/repository.h"
+#include "host/store/store.h"
 
 /* As BLOB_DOWNLOAD_STEP, for sending. */
 #define BLOB_UPLOAD_STEP (1u << 20)
@@ -30,12 +31,13 @@ struct blob_source {
 /* Shared by several uploads; the caller fills in all but `done`. */
 struct blob_uploads {
     struct repository *repository;
+    struct store *store; /* whose entries the files are: they are checked before they are sent */
     atomic_uint_least64_t done; /* bytes sent or found there, for progress */
     uint64_t total;
 };
 
 /* Ensures that the repository has the blob SOURCE. The upload is aborted before its next step once
- * *STOPPED is true. Errors: EXIT_NETWORK; EXIT_OTHER if the file cannot be read. */
+ * *STOPPED is true. Errors: EXIT_NETWORK; EXIT_OTHER if the file cannot be read or is damaged. */
 [[nodiscard]] struct error *blob_upload(struct blob_uploads *uploads,
                                         const struct blob_source *source,
                                         const atomic_bool *stopped);

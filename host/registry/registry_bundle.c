@@ -180,11 +180,9 @@ static struct error *push_all(struct push *push, const struct reference *referen
     const struct image_bundle *bundle = push->bundle;
     const struct repository_options options = {.access = access, .push = true};
 
-    for (size_t i = 0; i < bundle->blob_count; i++)
-        store_use(store, bundle->blobs[i].path);
     fill_sources(push, references, store);
+    push->uploads.store = store;
     TRY(repository_open(references, &options, &push->uploads.repository));
-    TRY(store_settle(store)); /* what the registry has cannot be taken back */
     TRY(parallel_run(bundle->blob_count, REGISTRY_TRANSFERS, put_blob, push));
     TRY(put_manifests(push, references, count));
     for (size_t i = 0; i < bundle->blob_count; i++)

@@ -235,10 +235,8 @@ static struct error *push_image(struct push *push, struct digest *ret)
     }
     for (size_t i = 0; i < push->blob_count; i++)
         push->uploads.total += push->blobs[i].size;
-    for (size_t i = 0; i < layers; i++)
-        store_use(push->store, push->blobs[i].path);
+    push->uploads.store = push->store;
     TRY(connect_repository(push));
-    TRY(store_settle(push->store)); /* what the registry has cannot be taken back */
     TRY(parallel_run(push->blob_count, REGISTRY_TRANSFERS, put_blob, push));
     TRY(put_manifest(push, ret));
     for (size_t i = 0; i < layers; i++)

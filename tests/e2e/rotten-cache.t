@@ -169,6 +169,18 @@ for digest in $(manifest_of "$PORT/second:t" | jq -r '.config.digest, .layers[].
         "sha256:$(curl -s "http://$REGISTRY/v2/second/blobs/$digest" | sha256sum | cut -d ' ' -f 1)" "$digest"
 done
 
+# A registry that has the blobs is sent none of them, but their sizes are in the manifest.
+run --spec job.json -o "docker://$REGISTRY/job:whole" --cache-dir "$pulled"
+exits 0 "a build to a registry"
+while read -r blob; do
+    chmod u+w "$blob"
+    truncate -s -1 "$blob"
+done < <(find "$WORK/pushed-cache/blobs" -type f -size +4k)
+run --spec job.json -o "docker://$REGISTRY/job:cut" --cache-dir "$pulled"
+exits 0 "a build to a registry, of blobs that were cut"
+is "a build to a registry, of blobs that were cut: the same manifest" \
+    "$(manifest_of "$PORT/job:cut")" "$(manifest_of "$PORT/job:whole")"
+
 # What cannot be fetched again.
 mapfile -t chosen < <(find "$pulled/blobs" -type f)
 rot flip "${chosen[@]}"
