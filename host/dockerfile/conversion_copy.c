@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/dockerfile/clean_path.h"
 #include "host/dockerfile/instruction_flags.h"
+#include "host/lib/clean_path.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 

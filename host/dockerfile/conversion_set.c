@@ -5,11 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "host/dockerfile/character.h"
-#include "host/dockerfile/clean_path.h"
 #include "host/dockerfile/duration.h"
 #include "host/dockerfile/instruction_flags.h"
 #include "host/dockerfile/ports.h"
+#include "host/lib/character.h"
+#include "host/lib/clean_path.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "host/dockerfile/character.h"
+#include "host/lib/character.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 

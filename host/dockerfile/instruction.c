@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "host/dockerfile/character.h"
 #include "host/dockerfile/instruction_words.h"
+#include "host/lib/character.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json.h"
 #include "host/lib/json_text.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "host/dockerfile/character.h"
 #include "host/dockerfile/duration.h"
 #include "host/dockerfile/instruction_flags.h"
+#include "host/lib/character.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 

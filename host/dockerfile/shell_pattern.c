@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/dockerfile/character.h"
-#include "host/dockerfile/glob.h"
 #include "host/lib/buffer.h"
+#include "host/lib/character.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/glob.h"
 #include "host/lib/memory.h"
 
 /* Reads what follows the backslash at PATTERN. A slash or a brace is one only so that it does not

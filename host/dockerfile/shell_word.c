@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/dockerfile/character.h"
 #include "host/dockerfile/shell_pattern.h"
+#include "host/lib/character.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 

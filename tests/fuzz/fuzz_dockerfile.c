@@ -5,11 +5,11 @@
 
 #include "host/dockerfile/conversion.h"
 #include "host/dockerfile/dockerfile.h"
-#include "host/dockerfile/ignore_file.h"
 #include "host/dockerfile/shell_word.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/json_text.h"
 #include "host/lib/utf8.h"
+#include "host/tree/ignore_file.h"
 #include "tests/fuzz/fuzz.h"
 
 /* conversion_config: that of a base image whose name counts. */

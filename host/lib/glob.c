@@ -1,11 +1,14 @@
-#include "host/dockerfile/glob.h"
+#include "host/lib/glob.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/dockerfile/character.h"
+#include "host/lib/character.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/utf8.h"
+
+#define NOT_A_CHARACTER 0xfffd /* a byte that is not part of one counts as this, as in Go */
 
 static void add(struct glob *glob, struct glob_step step)
 {
@@ -65,8 +68,11 @@ struct glob_text glob_text_make(const char *text)
     };
 
     for (size_t at = 0; at < bytes; at += length) {
+        length = utf8_length((const unsigned char *)text + at, bytes - at);
         made.offsets[made.count] = at;
-        made.characters[made.count++] = character_at(text + at, &length);
+        made.characters[made.count++] =
+            length > 0 ? character_at(text + at, &length) : NOT_A_CHARACTER;
+        length = length > 0 ? length : 1;
     }
     made.offsets[made.count] = bytes;
     return made;

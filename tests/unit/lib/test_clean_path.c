@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "host/dockerfile/clean_path.h"
+#include "host/lib/clean_path.h"
 
 static void is(char *path, const char *expected)
 {

@@ -1,13 +1,14 @@
-#include "host/dockerfile/ignore_file.h"
+#include "host/tree/ignore_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/dockerfile/character.h"
-#include "host/dockerfile/clean_path.h"
-#include "host/dockerfile/glob.h"
+#include "host/lib/character.h"
+#include "host/lib/clean_path.h"
 #include "host/lib/cleanup.h"
+#include "host/lib/glob.h"
 #include "host/lib/memory.h"
+#include "host/lib/path_pattern.h"
 #include "host/lib/utf8.h"
 
 struct ignore_pattern {
@@ -18,42 +19,6 @@ struct ignore_pattern {
 static struct error *refuse(const char *cause)
 {
     return error_new(EXIT_INPUT, "%s", cause);
-}
-
-/* Reads a character of a set at *TEXT, which may be escaped. */
-static struct error *read_member(const char **text, uint32_t *ret)
-{
-    size_t length = 0;
-
-    if (**text == '\0' || **text == '-' || **text == ']')
-        return refuse("a pattern's [...] is not valid");
-    if (**text == '\\')
-        ++*text;
-    *ret = character_at(*text, &length);
-    *text += length;
-    return *ret != 0 ? NULL : refuse("a pattern's [...] is not valid");
-}
-
-/* Reads the set at *TEXT, behind its bracket. */
-static struct error *read_set(const char **text, struct glob *glob)
-{
-    bool is_inverted = **text == '^';
-
-    *text += is_inverted ? 1 : 0;
-    glob_add_set(glob, is_inverted);
-    do {
-        uint32_t first = 0, last = 0;
-
-        TRY(read_member(text, &first));
-        last = first;
-        if (**text == '-') {
-            ++*text;
-            TRY(read_member(text, &last));
-        }
-        glob_extend(glob, first, last);
-    } while (**text != ']');
-    ++*text;
-    return NULL;
 }
 
 /* Adds what "**" at *TEXT, which is passed with a slash behind it, stands for. IS_FIRST: nothing
@@ -78,30 +43,11 @@ static void add_directories(const char **text, bool is_first, struct glob *glob)
 /* Reads one step of a pattern at *TEXT, of which START is the beginning. */
 static struct error *read_step(const char *start, const char **text, struct glob *glob)
 {
-    size_t length = 0;
-
     if (strncmp(*text, "**", 2) == 0) {
         add_directories(text, *text == start, glob);
         return NULL;
     }
-    if (**text == '*' || **text == '?') {
-        glob_add_any(glob, **text == '*', '/');
-        ++*text;
-        return NULL;
-    }
-    if (**text == '[') {
-        ++*text;
-        return read_set(text, glob);
-    }
-    if (**text == '\\')
-        ++*text;
-    uint32_t character = character_at(*text, &length);
-
-    if (character == 0)
-        return refuse("a pattern ends in a backslash");
-    glob_add_character(glob, character);
-    *text += length;
-    return NULL;
+    return path_pattern_read_step(text, glob);
 }
 
 static struct error *read_pattern(const char *text, struct glob *glob)

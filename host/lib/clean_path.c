@@ -1,4 +1,4 @@
-#include "host/dockerfile/clean_path.h"
+#include "host/lib/clean_path.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

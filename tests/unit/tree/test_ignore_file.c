@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "host/dockerfile/ignore_file.h"
 #include "host/lib/error.h"
+#include "host/tree/ignore_file.h"
 
 static struct ignore_file parse(const char *text)
 {

@@ -1,7 +1,7 @@
 /*
- * Patterns for text, as a list of steps that their languages are translated to: those of ${x#...}
- * (shell_word.h), of .dockerignore (ignore_file.h) and of COPY. Matching takes time proportional to
- * pattern times text, whatever they are, and knows no white space or separators of its own.
+ * Patterns for text, as a list of steps that their languages are translated to: those of a shell,
+ * of .dockerignore and of COPY. Matching takes time proportional to pattern times text, whatever
+ * they are, and knows no white space or separators of its own.
  *
  * A zeroed struct glob is a pattern that matches the empty text; glob_free releases it.
  */
@@ -53,7 +53,7 @@ struct glob_text {
     size_t count;
 };
 
-/* Returns the characters of TEXT, which is valid UTF-8; glob_text_free frees them. */
+/* Returns the characters of TEXT, any bytes; glob_text_free frees them. */
 struct glob_text glob_text_make(const char *text);
 void glob_text_free(struct glob_text *text);
 

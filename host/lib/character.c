@@ -1,4 +1,4 @@
-#include "host/dockerfile/character.h"
+#include "host/lib/character.h"
 
 #include <string.h>
 
