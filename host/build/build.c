@@ -171,7 +171,12 @@ static struct error *open_sources(struct build_state *state)
 {
     const struct image_request request = request_for(state, LAYER_BLOB);
 
-    TRY(spec_sources_make(&state->spec->contents, state->build->built, &request, &state->sources));
+    const struct spec_sources_origin origin = {.contents = &state->spec->contents,
+                                               .built = state->build->built,
+                                               .request = &request,
+                                               .base = state->base};
+
+    TRY(spec_sources_make(&origin, &state->sources));
     state->contents = contents_of(state);
     return NULL;
 }

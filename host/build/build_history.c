@@ -50,16 +50,28 @@ static void append_script(struct buffer *line, const struct secrets *secrets, co
         buffer_printf(line, MORE);
 }
 
+/* Appends what CONTENT is, without what depends on the host. */
+static void append_source(struct buffer *line, const struct spec_content *content)
+{
+    if (content->kind == SPEC_CONTENT_DIRECTORY)
+        buffer_printf(line, "a directory");
+    else if (content->kind == SPEC_CONTENT_TEXT)
+        buffer_printf(line, "a text");
+    else if (content->url != NULL)
+        append_text(line, content->url, strcspn(content->url, "?#")); /* which may be signed */
+    else if (content->path != NULL)
+        append_text(line, content->path, strlen(content->path));
+    else if (content->written != NULL)
+        append_text(line, content->written, strlen(content->written));
+    else
+        buffer_printf(line, "files");
+    if (content->image.name != NULL)
+        buffer_printf(line, " of an image");
+}
+
 static void append_content(struct buffer *line, const struct spec_content *content)
 {
-    if (content->image.name != NULL) {
-        append_text(line, content->source, strlen(content->source));
-        buffer_printf(line, " of an image");
-    } else if (content->written != NULL) {
-        append_text(line, content->written, strlen(content->written));
-    } else {
-        buffer_printf(line, "files");
-    }
+    append_source(line, content);
     buffer_printf(line, " in ");
     append_text(line, content->target, strlen(content->target));
 }

@@ -108,8 +108,15 @@ static char *name_sources(const struct contents *contents)
     buffer_printf(&name, "contents");
     for (size_t i = 0; contents->closure != NULL && i < contents->closure->count; i++)
         buffer_printf(&name, "\n%s", contents->closure->items[i]);
-    for (size_t i = 0; i < contents->source_count; i++)
-        buffer_printf(&name, "\n%s", contents->sources[i].path);
+    for (size_t i = 0; i < contents->source_count; i++) {
+        const struct contents_source *source = &contents->sources[i];
+
+        /* A file that comes or goes leaves the memory of the others. */
+        if (source->context == NULL)
+            buffer_printf(&name, "\n%s", source->path);
+        else if (i == 0 || source->context != source[-1].context)
+            buffer_printf(&name, "\n%s", source->context);
+    }
     return buffer_steal(&name);
 }
 

@@ -91,7 +91,7 @@ static void allow_all(int rules, const struct build *build, const struct strings
     if (build->keep_log != NULL)
         landlock_allow(rules, build->keep_log, LANDLOCK_READ);
     for (size_t i = 0; i < spec->contents.count; i++)
-        if (spec->contents.items[i].image.name == NULL) /* else it is in the store */
+        if (spec->contents.items[i].source != NULL) /* else it is in the store, or the spec */
             landlock_allow(rules, spec->contents.items[i].source, LANDLOCK_READ);
     for (size_t i = 0; i < spec->closure.count; i++)
         landlock_allow(rules, spec->closure.items[i], LANDLOCK_READ);

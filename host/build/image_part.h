@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "host/image/image.h"
+#include "host/lib/buffer.h"
 #include "host/lib/error.h"
 #include "host/store/store.h"
 
@@ -20,5 +21,11 @@
 [[nodiscard]] struct error *image_part_find(struct image *image, const char *path, const char *name,
                                             struct store *store, char **ret_tar,
                                             bool *ret_is_folder);
+
+/* Appends to RET the absolute paths that PATH, a pattern (lib/path_pattern.h), matches in IMAGE:
+ * itself, if it is not one or matches nothing. They are remembered in STORE. Errors: EXIT_INPUT if
+ * there is nothing; EXIT_OTHER. */
+[[nodiscard]] struct error *image_part_match(struct image *image, const char *path,
+                                             struct store *store, struct strings *ret);
 
 #endif

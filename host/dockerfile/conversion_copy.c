@@ -43,7 +43,7 @@ static void add(struct copy *copy, struct json *element)
     for (size_t i = 0; i < copy->exclude.count; i++)
         json_append(exclude, json_string(copy->exclude.items[i]));
     if (exclude->count > 0)
-        json_set(element, "exclude", exclude);
+        json_set(element, "ignore", exclude);
     else
         json_free(exclude);
     json_append(copy->contents, element);
@@ -80,6 +80,21 @@ static struct error *add_url(struct conversion *conversion, struct copy *copy, c
     return NULL;
 }
 
+/* Returns the path SOURCE, with the place from where its directories come along if it has parents;
+ * the caller's. */
+static char *source_path(const struct copy *copy, const char *source)
+{
+    const char *pivot = strstr(source, "/./");
+
+    if (pivot == NULL || !instruction_flag_is_set(copy->instruction, "parents"))
+        return clean_path_in("/", source);
+    CLEANUP(freep) char *start = xstrndup(source, (size_t)(pivot - source));
+    CLEANUP(freep) char *above = clean_path_in("/", start);
+    CLEANUP(freep) char *below = clean_path_in("/", pivot + 3);
+
+    return xasprintf("%s/.%s", above[1] != '\0' ? above : "", below);
+}
+
 /* A file or directory of the context or an image. */
 static void add_path(const struct conversion *conversion, struct copy *copy, const char *source)
 {
@@ -87,7 +102,7 @@ static void add_path(const struct conversion *conversion, struct copy *copy, con
     const char *unpack = instruction_flag(copy->instruction, "unpack");
     bool unpacks =
         is_add && (unpack == NULL || instruction_flag_is_set(copy->instruction, "unpack"));
-    CLEANUP(freep) char *path = clean_path_in("/", source);
+    CLEANUP(freep) char *path = source_path(copy, source);
     struct json *element = json_object();
 
     if (copy->image != NULL) {

@@ -1,5 +1,7 @@
 #include "host/lib/file.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <poll.h>
@@ -263,6 +265,28 @@ struct error *file_copy_sparse(const char *from, int to, const char *to_name)
     if (ftruncate(to, status.st_size) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", to_name);
     return file_copy_data(from_fd, from, (uint64_t)status.st_size, UINT64_MAX, to, to_name);
+}
+
+bool file_list(int fd, struct strings *ret)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    CLEANUP(closedirp) DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+
+    if (dir == NULL)
+        return false;
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+
+        if (entry == NULL)
+            break;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            strings_add(ret, entry->d_name);
+    }
+    if (errno != 0)
+        return false;
+    strings_sort(ret);
+    return true;
 }
 
 char *file_folder(const char *path)

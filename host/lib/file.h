@@ -5,6 +5,7 @@
 #ifndef VMBUILD_FILE_H
 #define VMBUILD_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -54,6 +55,10 @@
  * EXIT_OTHER, also if there are more than MAX bytes of data; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy_data(int from, const char *from_name, uint64_t size,
                                            uint64_t max, int to, const char *to_name);
+
+/* Appends the names in the directory FD to RET, sorted by bytes. Returns whether that succeeded;
+ * otherwise errno is set. */
+bool file_list(int fd, struct strings *ret);
 
 /* Returns the directory that PATH, which has no slash at its end, is in: "." if it names none. The
  * caller's. */

@@ -139,3 +139,23 @@ char *url_origin(const char *url)
         return xstrdup(host);
     return xasprintf("%s:%s", host, port);
 }
+
+char *url_file_name(const char *text)
+{
+    CLEANUP(url_cleanupp) CURLU *url = parse(text);
+    CLEANUP(curl_freep) char *path = NULL;
+    CLEANUP(curl_freep) char *name = NULL;
+
+    if (url == NULL || curl_url_get(url, CURLUPART_PATH, &path, 0) != 0)
+        return NULL;
+    /* Only now are escaped slashes told from others. */
+    if (curl_url_set(url, CURLUPART_PATH, strrchr(path, '/'), 0) != 0 ||
+        curl_url_get(url, CURLUPART_PATH, &name, CURLU_URLDECODE) != 0)
+        return NULL;
+    const char *last = name + strspn(name, "/");
+
+    if (*last == '\0' || strchr(last, '/') != NULL || strcmp(last, ".") == 0 ||
+        strcmp(last, "..") == 0)
+        return NULL;
+    return xstrdup(last);
+}

@@ -38,4 +38,8 @@ bool url_split(const char *url, char **ret_host, char **ret_port);
  * caller's. */
 char *url_origin(const char *url);
 
+/* Returns the last name of URL's path, no longer escaped, the caller's; NULL if that ends with a
+ * slash or the name cannot be one of a file. */
+char *url_file_name(const char *url);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "guest/contract.h"
 #include "host/lib/buffer.h"
+#include "host/lib/digest.h"
 #include "host/lib/json.h"
 #include "host/spec/spec_key.h"
 
@@ -19,7 +20,17 @@
 enum spec_mode {
     SPEC_MODE_ADD_WRITE, /* "+w" */
     SPEC_MODE_KEEP,
-    SPEC_MODE_SET, /* to a number */
+    SPEC_MODE_SET,    /* to a number */
+    SPEC_MODE_CHANGE, /* in words */
+};
+
+/* What an element of `contents` is. */
+enum spec_content_kind {
+    SPEC_CONTENT_SOURCE, /* a path of the host */
+    SPEC_CONTENT_IMAGE,  /* a path in an image */
+    SPEC_CONTENT_DIRECTORY,
+    SPEC_CONTENT_TEXT,
+    SPEC_CONTENT_URL,
 };
 
 /* An image that another one is made of. The name comes first, as for kinds that are a string. */
@@ -30,20 +41,35 @@ struct spec_image {
     size_t node;
 };
 
-/* An element of `contents`: of the host, or of an image. */
+/* An element of `contents`. */
 struct spec_content {
-    char *source;            /* absolute host path; of an image, the path in it, normalised */
-    struct spec_image image; /* which it is of */
+    char *source;            /* absolute host path */
     char *written;           /* the path of the host as the spec has it, if that is relative; or
                                 NULL */
-    char *target;            /* absolute path in the image, normalised */
-    bool is_path;            /* it was given as a path alone */
-    bool is_into; /* of an image: a file is put into the directory `target`, or else becomes it */
-    bool keep_owner;
-    uint32_t uid, gid; /* unless it is kept */
-    enum spec_mode mode_rule;
-    uint32_t mode; /* for SPEC_MODE_SET */
+    struct spec_image image; /* which it is of */
+    char *path;              /* in the image or in SOURCE, normalised, a pattern; NULL: all of
+                                SOURCE */
+    size_t pivot;            /* bytes of PATH before "/./", if it is written so: see PARENTS */
+    char *text;              /* of a file called NAME, which may be NULL */
+    char *name;
+    char *url;
+    char *target;       /* absolute path in the image, normalised; the directory, if it is one */
+    char *user, *group; /* the names of the owner, which the base image has; NULL: UID, GID */
+    char *mode_change;  /* for SPEC_MODE_CHANGE (mode_change.h) */
+    char *exclude_file; /* absolute host path; or NULL */
     struct strings exclude;
+    struct strings ignore;
+    enum spec_content_kind kind;
+    uint32_t uid, gid; /* unless the owner is kept */
+    enum spec_mode mode_rule;
+    uint32_t mode;          /* for SPEC_MODE_SET */
+    struct digest checksum; /* of what is at URL; empty: any */
+    bool is_alone;          /* it was given as a path alone */
+    bool is_into;           /* a file is put into the directory `target`, or else becomes it */
+    bool keep_owner;
+    bool has_group; /* a group was given; otherwise it is that of USER */
+    bool unpack;    /* a tarball is unpacked */
+    bool parents;   /* what PATH matches lies in the target at its path, from the pivot */
 };
 
 struct spec_contents {

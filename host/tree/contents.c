@@ -229,7 +229,7 @@ static struct error *visit_sources(struct contents_merge *merge, size_t start, s
     size_t closure = closure_count(contents);
 
     for (size_t i = start; i < end; i++) {
-        struct contents_source own = {.at_own_path = true, .mode_rule = CONTENTS_MODE_KEEP};
+        struct contents_source own = {.kind = CONTENTS_CLOSURE, .mode_rule = CONTENTS_MODE_KEEP};
 
         if (i < closure)
             own.path = contents->closure->items[i];

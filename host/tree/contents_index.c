@@ -29,18 +29,21 @@ static struct error *find_place(struct contents_merge *merge, const char *path, 
                          "lay '%s' of '%s'", path, contents_source_name(merge->source));
 }
 
-/* Whether the current source, a closure, leaves out its entry at PATH, as `contents` or the image
- * below has it. */
+/* Whether the current source, a closure or a directory, leaves out its entry at PATH, as `contents`
+ * or the image below has it. */
 static struct error *is_left_out(const struct contents_merge *merge, const char *path,
                                  bool is_folder, bool *ret)
 {
     *ret = false;
-    if (!merge->source->at_own_path)
+    bool is_directory = merge->source->kind == CONTENTS_DIRECTORY;
+
+    if (!is_directory && merge->source->kind != CONTENTS_CLOSURE)
         return NULL;
     const struct path_node *node = path_tree_find(merge->tree, path);
     bool is_implied = node != NULL && node->owner == PATH_TREE_IMPLIED;
 
-    if (node != NULL && (is_implied ? !is_folder : node->owner < merge->closure_number)) {
+    if (node != NULL &&
+        (is_directory || (is_implied ? !is_folder : node->owner < merge->closure_number))) {
         *ret = true;
         return NULL;
     }
@@ -168,19 +171,58 @@ static struct error *check_entry(const struct contents_merge *merge,
     return NULL;
 }
 
+/* Refuses a file that is to lie at PATH, where a directory is. */
+static struct error *check_is_file(const struct contents_merge *merge, const char *path)
+{
+    const struct path_node *node = path_tree_find(merge->tree, path);
+    bool in_base = false;
+
+    if (merge->source->kind != CONTENTS_COPY && merge->source->kind != CONTENTS_TEXT)
+        return NULL;
+    if (node == NULL)
+        TRY(contents_merge_base_has_folder(merge, path, &in_base));
+    if (!in_base && (node == NULL || !node->is_folder))
+        return NULL;
+    return error_new(EXIT_INPUT, "lay '%s' of '%s': '/%s'%s is a directory",
+                     contents_source_file_name(merge->source), contents_source_name(merge->source),
+                     path, in_base ? " of the base image" : "");
+}
+
+/* Sets *PATH, that of the current entry in the source's target, to the target itself if a single
+ * file is to become that. */
+static struct error *find_exact(struct contents_merge *merge, char **path)
+{
+    const struct contents_source *source = merge->source;
+    bool is_folder = false;
+
+    if (!source->is_exact)
+        return NULL;
+    TRY(contents_places_has_folder(&merge->places, source->target, &is_folder));
+    if (is_folder)
+        return NULL;
+    if (source->is_one_of_many)
+        return error_new(
+            EXIT_INPUT, "lay '%s': several files cannot all become '/%s', which is not a directory",
+            contents_source_name(source), source->target);
+    free(*path);
+    *path = xstrdup(source->target);
+    return NULL;
+}
+
 struct error *contents_index_entry(void *context, struct contents_entry *entry)
 {
     struct contents_merge *merge = context;
     const char *name = archive_entry_pathname(entry->entry);
     const char *link = archive_entry_hardlink(entry->entry);
     uint64_t number = contents_merge_begin_entry(merge, name);
-    CLEANUP(freep) char *path = contents_merge_own_path(merge->source, name);
+    CLEANUP(freep) char *own = contents_merge_own_path(merge->source, name);
+    CLEANUP(freep) char *path = xstrdup(own);
     CLEANUP(freep) char *place = NULL;
     struct path_node *linked = NULL;
     bool is_folder = archive_entry_filetype(entry->entry) == AE_IFDIR;
     bool left_out = false;
 
-    TRY(check_entry(merge, entry, path));
+    TRY(check_entry(merge, entry, own));
     merge->places.replaceable = entry->tarball != NULL ? merge->first_number : UINT64_MAX;
     if (link != NULL)
         TRY(find_linked(merge, name, link, &linked));
@@ -188,9 +230,12 @@ struct error *contents_index_entry(void *context, struct contents_entry *entry)
         give_place(merge, merge->excluded, entry, name, number, linked);
         return NULL;
     }
+    TRY(find_exact(merge, &path));
     TRY(find_place(merge, path, is_folder, &place));
+    if (!is_folder)
+        TRY(check_is_file(merge, place));
     TRY(is_left_out(merge, place, is_folder, &left_out));
-    if (strcmp(place, path) != 0)
+    if (strcmp(place, own) != 0)
         contents_merge_move(merge, number, place);
     if (!left_out && *place != '\0')
         give_place(merge, merge->tree, entry, place, number, linked);

@@ -39,7 +39,7 @@ static char *path_of(const struct contents_source *source, const char *name)
 {
     if (source->target == NULL || *source->target == '\0')
         return xstrdup(name);
-    return xasprintf("%s/%s", source->target, name);
+    return source->is_exact ? xstrdup(source->target) : xasprintf("%s/%s", source->target, name);
 }
 
 /* Returns the path that ENTRY, which will be PATH, is a further name of; "" if there is none.
@@ -58,6 +58,14 @@ static const char *find_link(struct making *making, struct archive_entry *entry,
     return group->name_count > 1 ? group->names[0].path : "";
 }
 
+/* Returns what else decides where SOURCE's NAME lies, and whether it does; the caller's. */
+static char *describe_kind(const struct contents_source *source, const char *name)
+{
+    if (source->kind == CONTENTS_DIRECTORY)
+        return xstrdup("\nif it is missing");
+    return source->is_exact ? xasprintf("\nor %s in it", name) : xstrdup("");
+}
+
 /* Returns the metadata of ENTRY as it will be in the layer at PATH, as text; the caller's. */
 static char *describe(struct making *making, struct archive_entry *entry, const char *path)
 {
@@ -67,6 +75,7 @@ static char *describe(struct making *making, struct archive_entry *entry, const 
         archive_entry_filetype(entry) == AE_IFCHR || archive_entry_filetype(entry) == AE_IFBLK;
     int64_t seconds = archive_entry_mtime(entry);
     long nanoseconds = archive_entry_mtime_nsec(entry);
+    CLEANUP(freep) char *kind = describe_kind(making->source, archive_entry_pathname(entry));
 
     contents_rules_apply(making->source, entry);
     if (seconds >= making->contents->clamp) {
@@ -74,28 +83,34 @@ static char *describe(struct making *making, struct archive_entry *entry, const 
         nanoseconds = 0;
     }
     return xasprintf("%zu %o %o %" PRId64 ":%" PRId64 " %" PRId64 ".%09ld %" PRIu64 ":%" PRIu64
-                     "\n%zu %s\n%zu %s\n%s",
+                     "\n%zu %s\n%zu %s\n%s%s",
                      making->number, (unsigned int)archive_entry_filetype(entry),
                      (unsigned int)archive_entry_perm(entry), (int64_t)archive_entry_uid(entry),
                      (int64_t)archive_entry_gid(entry), seconds, nanoseconds,
                      is_device ? (uint64_t)archive_entry_rdevmajor(entry) : 0,
                      is_device ? (uint64_t)archive_entry_rdevminor(entry) : 0, strlen(path), path,
-                     strlen(symlink), symlink, find_link(making, entry, path));
+                     strlen(symlink), symlink, find_link(making, entry, path), kind);
 }
 
 /* Returns the rules by which the entries of a tarball reach the layer, as text; the caller's. */
 static char *describe_tarball(const struct making *making)
 {
     const struct contents_source *source = making->source;
+    const struct strings *exclude = source->filter.exclude;
     struct buffer text = {0};
 
     buffer_printf(&text, "%zu tarball %s\n%d %o %d %ju:%ju %" PRId64, making->number,
                   source->target != NULL ? source->target : "", (int)source->mode_rule,
                   (unsigned int)source->mode, source->keep_owner, (uintmax_t)source->uid,
                   (uintmax_t)source->gid, making->contents->clamp);
-    for (size_t i = 0; source->exclude != NULL && i < source->exclude->count; i++)
-        buffer_printf(&text, "\n%zu %s", strlen(source->exclude->items[i]),
-                      source->exclude->items[i]);
+    for (size_t i = 0; exclude != NULL && i < exclude->count; i++)
+        buffer_printf(&text, "\n%zu %s", strlen(exclude->items[i]), exclude->items[i]);
+    if (source->filter.description != NULL)
+        buffer_printf(&text, "\nignore %s", source->filter.description);
+    if (source->mode_rule == CONTENTS_MODE_CHANGE)
+        buffer_printf(&text, "\nmode %s", source->mode_change);
+    if (source->is_exact)
+        buffer_printf(&text, "\nunless it is a directory");
     return buffer_steal(&text);
 }
 
@@ -119,7 +134,8 @@ static struct error *add_entry(void *context, struct contents_entry *entry)
     item->path = path_of(making->source, archive_entry_pathname(entry->entry));
     item->source = making->number;
     item->is_tarball = entry->is_tarball;
-    item->is_file = !entry->is_tarball && archive_entry_filetype(entry->entry) == AE_IFREG;
+    item->is_file = !entry->is_tarball && !making->source->is_exact &&
+                    archive_entry_filetype(entry->entry) == AE_IFREG;
     CLEANUP(freep)
     char *text =
         entry->is_tarball ? describe_tarball(making) : describe(making, entry->entry, item->path);
@@ -134,7 +150,7 @@ static struct error *visit_all(struct making *making, const struct contents_dige
     size_t closure = contents->closure != NULL ? contents->closure->count : 0;
 
     for (size_t i = 0; i < closure + contents->source_count; i++) {
-        struct contents_source own = {.at_own_path = true, .mode_rule = CONTENTS_MODE_KEEP};
+        struct contents_source own = {.kind = CONTENTS_CLOSURE, .mode_rule = CONTENTS_MODE_KEEP};
 
         if (i < closure)
             own.path = contents->closure->items[i];

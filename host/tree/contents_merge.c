@@ -65,6 +65,19 @@ struct error *contents_merge_base_has(const struct contents_merge *merge, const 
     return NULL;
 }
 
+struct error *contents_merge_base_has_folder(const struct contents_merge *merge, const char *path,
+                                             bool *ret)
+{
+    const struct merged_tree *tree = NULL;
+
+    *ret = false;
+    if (merge->contents->base == NULL)
+        return NULL;
+    TRY(merge->contents->base(merge->contents->base_context, &tree));
+    *ret = merged_tree_has_folder(tree, path);
+    return NULL;
+}
+
 char *contents_merge_own_path(const struct contents_source *source, const char *name)
 {
     if (source->target == NULL || *source->target == '\0')

@@ -69,6 +69,10 @@ char *contents_merge_place(const struct contents_merge *merge, uint64_t number, 
 [[nodiscard]] struct error *contents_merge_base_has(const struct contents_merge *merge,
                                                     const char *path, bool *ret);
 
+/* The same, as a directory. */
+[[nodiscard]] struct error *contents_merge_base_has_folder(const struct contents_merge *merge,
+                                                           const char *path, bool *ret);
+
 /* Returns the group of the file DEVICE, INODE in the current scope, or NULL. MAKE: adds one. */
 struct link_group *contents_merge_group(struct contents_merge *merge, uint64_t device,
                                         uint64_t inode, bool make);

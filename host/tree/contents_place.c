@@ -163,22 +163,44 @@ static struct error *walk_path(struct walk *walk, const char *path)
     return NULL;
 }
 
+/* Starts WALK, whose places are set, at the root; PATH is where it will go. */
+static struct error *start(struct walk *walk, const char *path)
+{
+    const struct contents_places *places = walk->places;
+    const struct merged_tree *base = NULL;
+
+    if (places->base != NULL && *path != '\0')
+        TRY(places->base(places->base_context, &base));
+    buffer_append(&walk->path, "", 0);
+    enter(walk, path_tree_root(places->tree), base != NULL ? merged_tree_root(base) : NULL);
+    return NULL;
+}
+
 /* Finds the directory PATH and remembers it. */
 static struct error *find_folder(struct contents_places *places, const char *path)
 {
     CLEANUP(free_walk) struct walk walk = {.places = places};
-    const struct merged_tree *base = NULL;
 
     if (places->named != NULL && strcmp(places->named, path) == 0)
         return NULL;
-    if (places->base != NULL && *path != '\0')
-        TRY(places->base(places->base_context, &base));
-    buffer_append(&walk.path, "", 0);
-    enter(&walk, path_tree_root(places->tree), base != NULL ? merged_tree_root(base) : NULL);
+    TRY(start(&walk, path));
     TRY(walk_path(&walk, path));
     contents_places_free(places);
     places->named = xstrdup(path);
     places->found = buffer_steal(&walk.path);
+    return NULL;
+}
+
+struct error *contents_places_has_folder(struct contents_places *places, const char *path,
+                                         bool *ret)
+{
+    CLEANUP(free_walk) struct walk walk = {.places = places};
+
+    TRY(start(&walk, path));
+    CLEANUP(error_freep) struct error *obstacle = walk_path(&walk, path);
+    const struct step *last = &walk.steps[walk.count - 1];
+
+    *ret = obstacle == NULL && (last->laid != NULL || last->base != NULL);
     return NULL;
 }
 

@@ -47,6 +47,10 @@ struct contents_places {
 [[nodiscard]] struct error *contents_places_find(struct contents_places *places, const char *path,
                                                  bool is_folder, char **ret);
 
+/* Sets *RET to whether PATH leads to a directory that is there. Errors: those of the base. */
+[[nodiscard]] struct error *contents_places_has_folder(struct contents_places *places,
+                                                       const char *path, bool *ret);
+
 /* Releases what PLACES has found, but not its tree. */
 void contents_places_free(struct contents_places *places);
 

@@ -20,6 +20,10 @@ static void set_mode(const struct contents_source *source, struct archive_entry 
         archive_entry_set_perm(entry, add_write(archive_entry_perm(entry)));
     else if (source->mode_rule == CONTENTS_MODE_SET)
         archive_entry_set_perm(entry, source->mode);
+    else if (source->mode_rule == CONTENTS_MODE_CHANGE)
+        archive_entry_set_perm(entry,
+                               mode_change_apply(source->mode_change, archive_entry_perm(entry),
+                                                 archive_entry_filetype(entry) == AE_IFDIR));
 }
 
 void contents_rules_apply(const struct contents_source *source, struct archive_entry *entry)

@@ -1,6 +1,5 @@
 #include "host/tree/contents_source.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,28 +12,17 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
-#include "host/lib/progress.h"
 #include "host/tar/archive_cleanup.h"
 #include "host/tree/contents_tarball.h"
+#include "host/tree/contents_visit.h"
 #include "host/tree/entry_path.h"
-#include "host/tree/exclude.h"
 
-#define DEPTH_MAX 512               /* levels of directories; each has a descriptor open */
 #define XATTR_NAMES_MAX (64u << 10) /* the kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX */
 #define XATTR_VALUE_MAX (64u << 10)
 #define BLOCK_SIZE (256u << 10) /* bytes of a file read at a time */
 
-/* A visit in progress. */
-struct visit {
-    const struct contents_source *source;
-    bool with_data;
-    const struct contents_digests *digests; /* or NULL: none are made */
-    contents_visit call;
-    void *context;
-    struct archive_entry *entry;
-};
-
-static struct error *failed(const struct visit *visit, const char *operation, const char *path)
+struct error *contents_visit_failed(const struct visit *visit, const char *operation,
+                                    const char *path)
 {
     return error_errno(EXIT_INPUT, "%s '%s' of '%s'", operation, path,
                        contents_source_name(visit->source));
@@ -58,7 +46,7 @@ static struct error *add_xattrs(const struct visit *visit, int fd, const char *p
     CLEANUP(strings_free) struct strings sorted = {0};
 
     if (length < 0)
-        return errno == ENOTSUP ? NULL : failed(visit, "list the xattrs of", path);
+        return errno == ENOTSUP ? NULL : contents_visit_failed(visit, "list the xattrs of", path);
     for (const char *name = names; name < names + length; name += strlen(name) + 1)
         if (is_portable_xattr(name))
             strings_add(&sorted, name);
@@ -69,7 +57,7 @@ static struct error *add_xattrs(const struct visit *visit, int fd, const char *p
         ssize_t size = fgetxattr(fd, sorted.items[i], value, XATTR_VALUE_MAX);
 
         if (size < 0)
-            return failed(visit, "read an xattr of", path);
+            return contents_visit_failed(visit, "read an xattr of", path);
         archive_entry_xattr_add_entry(visit->entry, sorted.items[i], value, (size_t)size);
     }
     return NULL;
@@ -82,7 +70,7 @@ static struct error *add_link_target(const struct visit *visit, int dir, const c
     ssize_t length = readlinkat(dir, name, target, sizeof target - 1);
 
     if (length < 0)
-        return failed(visit, "read the symlink", path);
+        return contents_visit_failed(visit, "read the symlink", path);
     target[length] = '\0';
     archive_entry_set_symlink(visit->entry, target);
     return NULL;
@@ -130,7 +118,7 @@ static struct error *make_digest(const struct visit *visit, int fd, const char *
     struct stat before, after;
 
     if (fstat(fd, &before) < 0)
-        return failed(visit, "read", path);
+        return contents_visit_failed(visit, "read", path);
     TRY(add_xattrs(visit, fd, path));
     hash_xattrs(visit, hash);
     archive_entry_xattr_clear(visit->entry);
@@ -156,22 +144,36 @@ static struct error *call_with_digest(struct visit *visit, int dir, const char *
         int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
         if (fd < 0 && !S_ISFIFO(status->st_mode))
-            return failed(visit, "open", path);
+            return contents_visit_failed(visit, "open", path);
         if (fd >= 0)
             TRY(make_digest(visit, fd, path, &digest));
     }
     return visit->call(visit->context, &entry);
 }
 
-/* Calls the visitor for NAME in DIR, whose path in the layer is PATH. */
-static struct error *call_for_file(struct visit *visit, int dir, const char *name, const char *path,
-                                   const struct stat *status)
+/* Gives the visit's entry what SOURCE says of it. */
+static void set_fetched(const struct visit *visit)
+{
+    const struct contents_source *source = visit->source;
+
+    if (!source->is_fetched)
+        return;
+    archive_entry_set_uid(visit->entry, 0);
+    archive_entry_set_gid(visit->entry, 0);
+    archive_entry_set_perm(visit->entry, 0600);
+    archive_entry_set_mtime(visit->entry, source->mtime, 0);
+    archive_entry_set_nlink(visit->entry, 1);
+}
+
+struct error *contents_visit_file(struct visit *visit, int dir, const char *name, const char *path,
+                                  const struct stat *status)
 {
     CLEANUP(closep) int fd = -1;
 
     archive_entry_clear(visit->entry);
     archive_entry_copy_stat(visit->entry, status);
     archive_entry_set_pathname(visit->entry, path);
+    set_fetched(visit);
     if (S_ISLNK(status->st_mode))
         TRY(add_link_target(visit, dir, name, path));
     if (visit->digests != NULL && may_have_xattrs(status->st_mode))
@@ -179,7 +181,7 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
     if (visit->with_data && may_have_xattrs(status->st_mode)) {
         fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0 && !S_ISFIFO(status->st_mode))
-            return failed(visit, "open", path);
+            return contents_visit_failed(visit, "open", path);
         if (fd >= 0)
             TRY(add_xattrs(visit, fd, path));
     }
@@ -188,148 +190,22 @@ static struct error *call_for_file(struct visit *visit, int dir, const char *nam
     return visit->call(visit->context, &entry);
 }
 
-/* Lists the names in the directory FD, sorted. */
-static struct error *list_folder(const struct visit *visit, int fd, const char *path,
-                                 struct strings *ret)
+/* Whether the source, a single file, is left out. */
+static bool is_left_out(const struct visit *visit)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    CLEANUP(closedirp) DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    const char *name = contents_source_file_name(visit->source);
 
-    if (dir == NULL)
-        return failed(visit, "list the directory", path);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(dir);
-
-        if (entry == NULL && errno != 0)
-            return failed(visit, "list the directory", path);
-        if (entry == NULL)
-            break;
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            strings_add(ret, entry->d_name);
-    }
-    strings_sort(ret);
-    return NULL;
-}
-
-/* A directory on the way to what is visited. */
-struct level {
-    int fd; /* borrowed of the first level */
-    struct strings names;
-    size_t next;        /* of these */
-    size_t path_length; /* of its path */
-};
-
-/* A walk through a directory and all below it. */
-struct walk {
-    struct level levels[DEPTH_MAX + 1];
-    size_t count;
-    struct buffer path; /* of what is visited */
-};
-
-static void pop(struct walk *walk)
-{
-    struct level *level = &walk->levels[--walk->count];
-
-    strings_free(&level->names);
-    if (walk->count > 0)
-        close(level->fd);
-}
-
-static void free_walk(struct walk **walk)
-{
-    while ((*walk)->count > 0)
-        pop(*walk);
-    buffer_free(&(*walk)->path);
-    free(*walk);
-}
-
-/* Goes down into the directory FD, whose path is WALK's, and which is WALK's if this succeeds. */
-static struct error *push(const struct visit *visit, struct walk *walk, int fd)
-{
-    CLEANUP(strings_free) struct strings names = {0};
-
-    if (walk->count > DEPTH_MAX)
-        return error_new(EXIT_INPUT, "read '%s': directories are nested more than %d deep",
-                         contents_source_name(visit->source), DEPTH_MAX);
-    TRY(list_folder(visit, fd, walk->path.data, &names));
-    walk->levels[walk->count++] =
-        (struct level){.fd = fd, .names = names, .path_length = walk->path.length};
-    names = (struct strings){0};
-    return NULL;
-}
-
-/* Visits NAME in DIR, whose path is PATH. *RET_FD is that of a directory to go down into, the
- * caller's; otherwise below 0. */
-static struct error *visit_name(struct visit *visit, int dir, const char *name, const char *path,
-                                int *ret_fd)
-{
-    struct stat status;
-
-    *ret_fd = -1;
-    if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return failed(visit, "read", path);
-    if (exclude_matches(visit->source->exclude, path, S_ISDIR(status.st_mode)))
-        return NULL;
-    if (S_ISSOCK(status.st_mode)) {
-        if (visit->with_data)
-            progress_note("left out '%s' of '%s': a layer cannot contain a socket", path,
-                          contents_source_name(visit->source));
-        return NULL;
-    }
-    TRY(call_for_file(visit, dir, name, path, &status));
-    if (!S_ISDIR(status.st_mode))
-        return NULL;
-    *ret_fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return *ret_fd < 0 ? failed(visit, "open the directory", path) : NULL;
-}
-
-/* Visits the next name of the innermost directory, and goes down into it or, if there is none, up.
- */
-static struct error *step(struct visit *visit, struct walk *walk)
-{
-    struct level *level = &walk->levels[walk->count - 1];
-    CLEANUP(closep) int fd = -1;
-
-    if (level->next == level->names.count) {
-        pop(walk);
-        return NULL;
-    }
-    const char *name = level->names.items[level->next++];
-
-    walk->path.length = level->path_length;
-    buffer_append(&walk->path, "/", walk->path.length > 0 ? 1 : 0);
-    buffer_append(&walk->path, name, strlen(name));
-    TRY(visit_name(visit, level->fd, name, walk->path.data, &fd));
-    if (fd >= 0)
-        TRY(push(visit, walk, fd));
-    fd = -1;
-    return NULL;
-}
-
-/* Visits all that is below the directory DIR, whose path is PATH. */
-static struct error *visit_folder(struct visit *visit, int dir, const char *path)
-{
-    CLEANUP(free_walk) struct walk *walk = xcalloc(1, sizeof *walk);
-
-    buffer_append(&walk->path, path, strlen(path));
-    TRY(push(visit, walk, dir));
-    while (walk->count > 0)
-        TRY(step(visit, walk));
-    return NULL;
+    return contents_filter_judge(&visit->source->filter, name, false) == CONTENTS_LEFT_OUT;
 }
 
 static struct error *visit_file(struct visit *visit, int fd)
 {
+    const char *name = contents_source_file_name(visit->source);
     struct stat status;
 
     if (fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "read '%s'", contents_source_name(visit->source));
-    const char *path = contents_source_name(visit->source);
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-
-    if (exclude_matches(visit->source->exclude, name, false))
+    if (is_left_out(visit))
         return NULL;
     archive_entry_clear(visit->entry);
     archive_entry_copy_stat(visit->entry, &status);
@@ -344,9 +220,7 @@ static struct error *visit_file(struct visit *visit, int fd)
 /* Visits the file FD, or the tarball as a whole, with a digest. */
 static struct error *visit_file_for_digest(struct visit *visit, int fd, bool is_tarball)
 {
-    const char *path = contents_source_name(visit->source);
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
+    const char *name = contents_source_file_name(visit->source);
     struct digest digest = {0};
     struct contents_entry entry = {
         .entry = visit->entry, .fd = -1, .digest = &digest, .is_tarball = is_tarball};
@@ -354,7 +228,7 @@ static struct error *visit_file_for_digest(struct visit *visit, int fd, bool is_
 
     if (fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "read '%s'", contents_source_name(visit->source));
-    if (!is_tarball && exclude_matches(visit->source->exclude, name, false))
+    if (!is_tarball && is_left_out(visit))
         return NULL;
     archive_entry_clear(visit->entry);
     archive_entry_copy_stat(visit->entry, &status);
@@ -389,29 +263,98 @@ static struct error *visit_at_own_path(struct visit *visit)
 
     if (root < 0)
         return error_errno(EXIT_INPUT, "open '/'");
-    CLEANUP(closep) int folder = -1;
-
-    TRY(visit_name(visit, root, clean, clean, &folder));
-    return folder >= 0 ? visit_folder(visit, folder, clean) : NULL;
+    return contents_visit_tree(visit, root, clean, clean);
 }
 
-static struct error *visit_source(struct visit *visit)
+/* Visits what is at the source's path: not a symlink, as those on the way to it were followed. */
+static struct error *visit_copy(struct visit *visit)
 {
-    const struct contents_source *source = visit->source;
+    const char *path = visit->source->path;
     struct stat status;
 
-    if (source->at_own_path)
-        return visit_at_own_path(visit);
+    if (lstat(path, &status) < 0)
+        return error_errno(EXIT_INPUT, "read '%s'", path);
+    if (S_ISSOCK(status.st_mode))
+        return error_new(EXIT_INPUT, "read '%s': a layer cannot contain a socket", path);
+    if (!S_ISDIR(status.st_mode))
+        return contents_visit_file(visit, AT_FDCWD, path, contents_source_file_name(visit->source),
+                                   &status);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(EXIT_INPUT, "open '%s'", path);
+    return contents_visit_folder(visit, fd, "");
+}
+
+static struct error *visit_text(struct visit *visit)
+{
+    const char *text = visit->source->text;
+    struct digest digest = {0};
+    struct contents_entry entry = {.entry = visit->entry, .text = text, .fd = -1};
+
+    archive_entry_clear(visit->entry);
+    archive_entry_set_pathname(visit->entry, contents_source_file_name(visit->source));
+    archive_entry_set_mode(visit->entry, AE_IFREG | 0644);
+    archive_entry_set_size(visit->entry, (la_int64_t)strlen(text));
+    archive_entry_set_mtime(visit->entry, INT64_MAX, 0); /* the latest that is allowed */
+    if (visit->digests != NULL) {
+        digest_of(text, strlen(text), &digest);
+        entry.digest = &digest;
+    }
+    return visit->call(visit->context, &entry);
+}
+
+/* Visits the directory and those above it, topmost first. */
+static struct error *visit_directory(struct visit *visit)
+{
+    const char *path = visit->source->path;
+    struct contents_entry entry = {.entry = visit->entry, .fd = -1};
+
+    for (const char *end = path; *end != '\0';) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        CLEANUP(freep) char *part = xstrndup(path, (size_t)(end - path));
+
+        archive_entry_clear(visit->entry);
+        archive_entry_set_pathname(visit->entry, part);
+        archive_entry_set_mode(visit->entry, AE_IFDIR | 0755);
+        archive_entry_set_mtime(visit->entry, INT64_MAX, 0);
+        TRY(visit->call(visit->context, &entry));
+    }
+    return NULL;
+}
+
+/* Visits a directory, a tarball or a file. */
+static struct error *visit_files(struct visit *visit)
+{
+    const struct contents_source *source = visit->source;
     CLEANUP(closep) int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
 
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(EXIT_INPUT, "open '%s'", contents_source_name(source));
     if (S_ISDIR(status.st_mode))
-        return visit_folder(visit, fd, "");
+        return contents_visit_folder(visit, steal_fd(&fd), "");
     if (!S_ISREG(status.st_mode))
         return error_new(EXIT_INPUT, "read '%s': neither a directory nor a regular file",
                          contents_source_name(source));
     return visit_file_or_tarball(visit, fd);
+}
+
+static struct error *visit_source(struct visit *visit)
+{
+    switch (visit->source->kind) {
+    case CONTENTS_CLOSURE:
+        return visit_at_own_path(visit);
+    case CONTENTS_COPY:
+        return visit_copy(visit);
+    case CONTENTS_TEXT:
+        return visit_text(visit);
+    case CONTENTS_DIRECTORY:
+        return visit_directory(visit);
+    default:
+        return visit_files(visit);
+    }
 }
 
 struct error *contents_source_visit(const struct contents_source *source, bool with_data,
@@ -482,6 +425,8 @@ struct error *contents_entry_copy(struct contents_entry *entry, const char *path
 {
     int64_t size = archive_entry_size(entry->entry);
 
+    if (entry->text != NULL)
+        return sink.write(sink.context, entry->text, (size_t)size);
     if (entry->tarball != NULL)
         return contents_tarball_copy(path, entry->tarball, size, name, sink, &entry->holes);
     entry->holes = holes_of(entry->fd, size);

@@ -12,7 +12,7 @@
 #include "host/tar/decompression.h"
 #include "host/tar/gzip_reader.h"
 #include "host/tree/entry_path.h"
-#include "host/tree/exclude.h"
+#include "host/tree/path_tree.h"
 
 #define BLOCK_SIZE (1u << 20) /* bytes read at a time */
 #define RECORD_SIZE 10240     /* bytes that tar(1) pads a tarball to */
@@ -191,8 +191,34 @@ static struct error *read_rest(const char *path, const struct tarball *tarball)
     return NULL;
 }
 
-struct error *contents_tarball_visit(const struct contents_source *source, int fd,
-                                     contents_visit visit, void *context)
+static enum contents_verdict judge(const struct contents_source *source,
+                                   struct archive_entry *header)
+{
+    return contents_filter_judge(&source->filter, archive_entry_pathname(header),
+                                 archive_entry_filetype(header) == AE_IFDIR);
+}
+
+/* contents_visit: adds to the struct path_tree CONTEXT what is taken, and so what is above it. */
+static struct error *add_taken(void *context, struct contents_entry *entry)
+{
+    if (!entry->excluded)
+        path_tree_put(context, archive_entry_pathname(entry->entry), true, 0);
+    return NULL;
+}
+
+/* Whether ENTRY of SOURCE is left out; TAKEN is of all that is taken, or NULL. */
+static bool is_left_out(const struct contents_source *source, struct path_tree *taken,
+                        struct archive_entry *entry)
+{
+    enum contents_verdict verdict = judge(source, entry);
+
+    return verdict == CONTENTS_LEFT_OUT ||
+           (verdict == CONTENTS_IMPLIED &&
+            (taken == NULL || path_tree_find(taken, archive_entry_pathname(entry)) == NULL));
+}
+
+static struct error *visit_all(const struct contents_source *source, int fd,
+                               struct path_tree *taken, contents_visit visit, void *context)
 {
     const char *path = contents_source_name(source);
     CLEANUP(archive_entry_freep) struct archive_entry *header = xallocated(archive_entry_new());
@@ -207,12 +233,25 @@ struct error *contents_tarball_visit(const struct contents_source *source, int f
             return failed(path, &tarball);
         TRY(clean_names(path, header, &root));
         drop_overlay_xattrs(header);
-        entry.excluded = exclude_matches(source->exclude, archive_entry_pathname(header),
-                                         archive_entry_filetype(header) == AE_IFDIR);
+        entry.excluded = is_left_out(source, taken, header);
         if (!root)
             TRY(visit(context, &entry));
     }
     return read_rest(path, &tarball);
+}
+
+/* What directories are taken is known only at the end of the tarball if they are for what is in
+ * them. */
+struct error *contents_tarball_visit(const struct contents_source *source, int fd,
+                                     contents_visit visit, void *context)
+{
+    CLEANUP(path_tree_freep) struct path_tree *taken = NULL;
+
+    if (contents_filter_implies(&source->filter)) {
+        taken = path_tree_new(NULL);
+        TRY(visit_all(source, fd, NULL, add_taken, taken));
+    }
+    return visit_all(source, fd, taken, visit, context);
 }
 
 /* Writes the hole that a sparse tarball has from START to END. */

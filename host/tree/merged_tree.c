@@ -492,3 +492,10 @@ bool merged_tree_has(const struct merged_tree *tree, const char *path)
 {
     return path_tree_find(tree->paths, path) != NULL;
 }
+
+bool merged_tree_has_folder(const struct merged_tree *tree, const char *path)
+{
+    const struct path_node *node = path_tree_find(tree->paths, path);
+
+    return node != NULL && node->is_folder;
+}

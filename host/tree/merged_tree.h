@@ -73,6 +73,9 @@ const struct path_node *merged_tree_root(const struct merged_tree *tree);
 /* Whether there is something at PATH, in which no symlinks are followed. */
 bool merged_tree_has(const struct merged_tree *tree, const char *path);
 
+/* The same for a directory. */
+bool merged_tree_has_folder(const struct merged_tree *tree, const char *path);
+
 void merged_tree_free(struct merged_tree *tree);
 static inline void merged_tree_freep(struct merged_tree **tree)
 {

@@ -250,6 +250,14 @@ END
  {"image": {"spec": "agree2.json", "use": "a"}, "path": "/x", "target": "/y/", "exclude": ["*.pyc"]},
  {"image": {"contents": "one"}, "path": "/", "owner": "1:2", "mode": "keep"}, "one"]}
 END
+    agree "elements of contents of each kind" 0 <<'END'
+{"name": "x", "contents": [{"directory": "/a/b", "owner": "7:adm", "mode": "u=rwX,go=rX"},
+ {"text": "a", "name": "b", "target": "/c/", "owner": "www-data"}, {"text": "a", "target": "/d"},
+ {"source": ".", "path": "/on*", "target": "/e/", "ignore": ["a", "!b"], "excludeFile": "list", "mode": "+x"},
+ {"image": {"contents": "one"}, "path": "/a/./*", "ignore": ["**/a"], "parents": true},
+ {"url": "https://localhost:5000/a", "checksum": "sha256:1111111111111111111111111111111111111111111111111111111111111111",
+  "unpack": true, "target": "/b/"}]}
+END
     agree "an element of contents with null for what it has not" 0 <<'END'
 {"name": "x", "contents": [{"source": "one", "image": null, "path": null},
  {"image": {"contents": "one"}, "path": "/", "source": null}]}
@@ -271,8 +279,13 @@ END
         '"contents": [{"image": {}}]' '"contents": [{"image": {}, "source": "one", "path": "/"}]' \
         '"contents": [{"image": {}, "path": "x"}]' '"contents": [{"image": null, "path": "/"}]' \
         '"contents": [{}]' '"contents": [{"target": "/a"}]' '"contents": [{"source": 1}]' \
-        '"contents": [{"source": "one", "path": "/a"}]' '"contents": [{"source": "one", "target": "a"}]' \
-        '"contents": [{"source": "one", "target": "/a/.."}]' '"contents": [{"source": "one", "owner": "root"}]' \
+        '"contents": [{"source": "one", "path": "a"}]' '"contents": [{"source": "one", "target": "a"}]' \
+        '"contents": [{"source": "one", "target": "/a/.."}]' '"contents": [{"source": "one", "owner": "a:b:c"}]' \
+        '"contents": [{"directory": "/a", "target": "/b"}]' '"contents": [{"text": "a", "name": "b/c"}]' \
+        '"contents": [{"source": "one", "mode": "u+y"}]' '"contents": [{"source": "one", "text": "a"}]' \
+        '"contents": [{"url": "ftp://localhost/a"}]' '"contents": [{"url": "http://u:p@localhost/a"}]' \
+        '"contents": [{"url": "http://localhost/a", "checksum": "sha256:1"}]' '"contents": [{"text": "a", "name": "b", "unpack": true}]' \
+        '"contents": [{"source": "one", "ignore": "a"}]' '"contents": [{"path": "/a"}]' \
         '"contents": [{"source": "one", "mode": "10000"}]' '"contents": [{"source": "one", "mode": 493}]' \
         '"contents": [{"source": "one", "exclude": "*"}]' '"contents": [{"source": "one", "exclude": ["/"]}]'; do
         agree "$value" 3 <<< "{\"name\": \"x\", $value}"

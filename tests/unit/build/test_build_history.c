@@ -76,7 +76,7 @@ static void test_steps_in_order(void **state)
     char written[] = "rootfs", *closure[] = {text, text};
     struct spec_content items[] = {{.source = text, .written = written, .target = root},
                                    {.source = text, .target = target},
-                                   {.source = root, .image.name = base, .target = target}};
+                                   {.path = root, .image.name = base, .target = target}};
     const struct spec spec = {.contents = {items, 3},
                               .closure = {.items = closure, .count = 2},
                               .shadow_setup = true,

@@ -302,10 +302,14 @@ static void test_copies(void **state)
                "'owner':'n:1','mode':'755'}]},"
                "'a':{'fromImage':{'use':'a-2'},'contents':["
                "{'source':'src','path':'/c d','excludeFile':'src/.dockerignore','unpack':true,"
-               "'target':'/srv/e','exclude':['*.x']}]}}");
+               "'target':'/srv/e','ignore':['*.x']}]}}");
     becomes("FROM debian AS a\nADD --checksum=sha256:ab https://h/f.tar /d/",
             "{'a':{'fromImage':'docker://debian','contents':[{'url':'https://h/f.tar','target':'/d/"
             "','checksum':'sha256:ab'}]}}");
+    becomes("FROM debian AS a\nCOPY --parents x/../y/./b/ /./c d/./e",
+            "{'a':{'fromImage':'docker://debian','contents':["
+            "{'source':'.','path':'/y/./b/','parents':true,'target':'/d/e'},"
+            "{'source':'.','path':'/./c','parents':true,'target':'/d/e'}]}}");
     refuses("FROM debian\nADD https://h/r.git#main /d",
             "read 'Dockerfile': line 2: ADD: 'https://h/r.git#main': Git repositories are not "
             "fetched");
@@ -353,6 +357,7 @@ static void test_warnings(void **state)
     (void)state;
     assert_null(convert("FROM debian\n\nENV A=$B C=${D:-1}", &options, &result));
     assert_int_equal(result.warnings.count, 2);
+    assert_non_null(result.warnings.items);
     assert_string_equal(result.warnings.items[0], "line 3: the variable 'B' is not set");
     assert_string_equal(result.warnings.items[1], "line 3: the variable 'D' is not set");
     conversion_result_free(&result);

@@ -102,6 +102,29 @@ static void test_origin(void **state)
     free(without);
 }
 
+/* The file at URL is called NAME; NULL: nothing. */
+static void is_called(const char *url, const char *name)
+{
+    char *found = url_file_name(url);
+
+    if (name == NULL)
+        assert_null(found);
+    else
+        assert_string_equal(found, name);
+    free(found);
+}
+
+static void test_file_names(void **state)
+{
+    (void)state;
+    is_called("https://a/b/c.tar.gz?x=/y#z/w", "c.tar.gz");
+    is_called("http://a/b%20c", "b c");
+    is_called("http://a/b%2Fc", NULL);
+    is_called("http://a/b/", NULL);
+    is_called("http://a", NULL);
+    is_called("http://a/%2e%2e", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_same_origin),
         cmocka_unit_test(test_loopback),
         cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_file_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,7 +129,7 @@ static void test_contents(void **state)
 
     assert_int_equal(spec->contents.count, 5);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(items[i].is_path, i == 0);
+        assert_int_equal(items[i].is_alone, i == 0);
         assert_string_equal(items[i].source, expected);
         assert_string_equal(items[i].target, "/");
         assert_false(items[i].keep_owner);
@@ -166,7 +166,6 @@ static void refuse_content(const char *members, const char *part, const char *ad
 static void test_wrong_contents(void **state)
 {
     static const char *const owners[] = {"\"\"",
-                                         "\"root\"",
                                          "\"7:\"",
                                          "\":7\"",
                                          "\"7:8:9\"",
@@ -174,10 +173,11 @@ static void test_wrong_contents(void **state)
                                          "7",
                                          "\"4294967295\"",
                                          "\" 7\"",
-                                         "\"7:x\"",
+                                         "\"a b\"",
+                                         "\"a/b\"",
                                          "\"99999999999999999999999\""};
-    static const char *const modes[] = {"\"\"",      "\"rwx\"", "\"0888\"", "755",
-                                        "\"10000\"", "\"-1\"",  "\"+x\"",   "\"000755\""};
+    static const char *const modes[] = {"\"\"",   "\"rwx\"",   "\"0888\"", "755",       "\"10000\"",
+                                        "\"-1\"", "\"u+rx,\"", "\"u+y\"",  "\"000755\""};
 
     (void)state;
     write_file("data", "x");
@@ -206,6 +206,71 @@ static void test_wrong_contents(void **state)
 
         refuse_content(members, "'mode' must be", NULL);
     }
+}
+
+static void test_kinds_of_contents(void **state)
+{
+    (void)state;
+    write_file("data", "x");
+    struct spec *spec = read_spec(
+        "{\"name\":\"a\",\"contents\":[{\"source\":\".\",\"path\":\"/a//*.c\",\"excludeFile\":"
+        "\"data\",\"ignore\":[\"!b\"],\"owner\":\"www-data:9\",\"target\":\"/d/\"},"
+        "{\"directory\":\"/w/\",\"owner\":\"7:adm\",\"mode\":\"u=rwX,go=rX\"},"
+        "{\"text\":\"t\",\"name\":\"n\"},{\"text\":\"\",\"target\":\"/e\",\"owner\":\"u\"},"
+        "{\"url\":\"http://h/@\",\"unpack\":true},"
+        "{\"source\":\".\",\"path\":\"//a/./b/c\",\"parents\":true}]}");
+    const struct spec_content *items = spec->contents.items;
+
+    assert_int_equal(items[0].kind, SPEC_CONTENT_SOURCE);
+    assert_string_equal(items[0].path, "/a/*.c");
+    assert_non_null(strstr(items[0].exclude_file, "/data"));
+    assert_string_equal(items[0].ignore.items[0], "!b");
+    assert_string_equal(items[0].user, "www-data");
+    assert_int_equal(items[0].gid, 9);
+    assert_true(items[0].has_group && items[0].is_into);
+    assert_int_equal(items[0].mode_rule, SPEC_MODE_KEEP);
+    assert_int_equal(items[1].kind, SPEC_CONTENT_DIRECTORY);
+    assert_string_equal(items[1].target, "/w");
+    assert_int_equal(items[1].uid, 7);
+    assert_string_equal(items[1].group, "adm");
+    assert_int_equal(items[1].mode_rule, SPEC_MODE_CHANGE);
+    assert_string_equal(items[1].mode_change, "u=rwX,go=rX");
+    assert_string_equal(items[2].text, "t");
+    assert_string_equal(items[2].name, "n");
+    assert_int_equal(items[4].kind, SPEC_CONTENT_URL);
+    assert_string_equal(items[4].url, "http://h/@");
+    assert_true(items[4].unpack);
+    assert_string_equal(items[5].path, "/a/b/c");
+    assert_int_equal(items[5].pivot, 2);
+    assert_true(items[5].parents);
+    assert_string_equal(items[3].target, "/e");
+    assert_false(items[3].is_into || items[3].has_group);
+    spec_free(spec);
+}
+
+static void test_wrong_kinds_of_contents(void **state)
+{
+    (void)state;
+    write_file("data", "x");
+    refuse_content("\"source\":\"data\",\"text\":\"x\"", "'source' and 'text' exclude each other",
+                   NULL);
+    refuse_content("\"directory\":\"/a\",\"path\":\"/x\"",
+                   "'path' is not for an element with 'directory'", NULL);
+    refuse_content("\"text\":\"x\",\"target\":\"/d/\"", "'name' is missing", NULL);
+    refuse_content("\"text\":\"x\",\"name\":\"a/b\"", "'name' must be the name of a file", NULL);
+    refuse_content("\"text\":\"x\",\"name\":\"..\"", "'name' must be the name of a file", NULL);
+    refuse_content("\"text\":1,\"name\":\"a\"", "'text' must be a string", NULL);
+    refuse_content("\"directory\":\"a\"", "must be an absolute path", NULL);
+    refuse_content("\"source\":\".\",\"path\":\"a\"", "must be an absolute path", NULL);
+    refuse_content("\"source\":\".\",\"excludeFile\":\"none\"", "No such file", NULL);
+    refuse_content("\"source\":\".\",\"ignore\":\"a\"", "'ignore' must be a list", NULL);
+    refuse_content("\"source\":\".\",\"unpack\":true", "'unpack' is for an element with 'path'",
+                   NULL);
+    refuse_content("\"source\":\".\",\"parents\":true", "'path' is missing", NULL);
+    refuse_content("\"source\":\".\",\"path\":\"/a\",\"parents\":1", "must be true or false", NULL);
+    refuse_content("\"url\":\"ftp://h/a\"", "'url' must begin with", NULL);
+    refuse_content("\"url\":\"https://u:p@h/a\"", "must not contain a user or password", NULL);
+    refuse_content("\"url\":\"https://h/a\",\"checksum\":\"sha256:1\"", "'checksum' must be", NULL);
 }
 
 static void test_script_and_closure_of_files(void **state)
@@ -481,6 +546,8 @@ int main(void)
         cmocka_unit_test(test_relative_paths_are_the_spec_files),
         cmocka_unit_test(test_contents),
         cmocka_unit_test(test_wrong_contents),
+        cmocka_unit_test(test_kinds_of_contents),
+        cmocka_unit_test(test_wrong_kinds_of_contents),
         cmocka_unit_test(test_script_and_closure_of_files),
         cmocka_unit_test(test_created),
         cmocka_unit_test(test_overrides),

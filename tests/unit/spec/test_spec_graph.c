@@ -164,7 +164,7 @@ static void test_in_place(void **state)
     assert_needs(graph, "a", 1, 3, "a.contents");
     assert_needs(graph, "a", 2, 3, "a.contents-2");
     assert_int_equal(find(graph, "a.fromImage")->spec->memory, 300);
-    assert_string_equal(find(graph, "a")->spec->contents.items[1].source, "/x");
+    assert_string_equal(find(graph, "a")->spec->contents.items[1].path, "/x");
     assert_false(find(graph, "a.fromImage")->is_own);
     spec_graph_free(graph);
 }
@@ -250,8 +250,10 @@ static void test_wrong_references(void **state)
     refuse("{\"name\":\"a\",\"contents\":[{\"image\":{}}]}", "'path' is missing", NULL);
     refuse("{\"name\":\"a\",\"contents\":[{\"image\":{},\"path\":\"x\"}]}",
            "'x' must be an absolute path", NULL);
-    refuse("{\"name\":\"a\",\"contents\":[{\"source\":\"/etc\",\"path\":\"/x\"}]}",
-           "'image' is missing", NULL);
+    refuse("{\"name\":\"a\",\"contents\":[{\"path\":\"/x\"}]}", "'source' is missing", NULL);
+    refuse(
+        "{\"name\":\"a\",\"contents\":[{\"image\":{},\"path\":\"/x\",\"excludeFile\":\"/etc\"}]}",
+        "'excludeFile' is not for an element with 'image'", NULL);
     refuse("{\"name\":\"a\",\"contents\":[{\"image\":\"-\",\"path\":\"/x\"}]}",
            "must not be standard input", NULL);
 }

@@ -175,14 +175,15 @@ static void test_exclude(void **state)
     run("mkdir -p a/d/e a/e && touch a/x.pyc a/d/y.pyc a/d/e/z a/e/z a/d/w && chmod -R u=rwX,go= a "
         "&& "
         "tar -C a --sort=name -cf a.tar d e x.pyc");
-    expect(
-        (struct contents_source){.path = "a", .exclude = &exclude, .mode_rule = CONTENTS_MODE_KEEP},
-        "700 0:0 d/ 600 0:0 d/w 700 0:0 e/ 600 0:0 e/z ");
-    expect((struct contents_source){.path = "a.tar",
-                                    .exclude = &exclude,
+    expect((struct contents_source){.path = "a",
+                                    .filter = {.exclude = &exclude},
                                     .mode_rule = CONTENTS_MODE_KEEP},
            "700 0:0 d/ 600 0:0 d/w 700 0:0 e/ 600 0:0 e/z ");
-    expect((struct contents_source){.path = "a/x.pyc", .exclude = &exclude}, "");
+    expect((struct contents_source){.path = "a.tar",
+                                    .filter = {.exclude = &exclude},
+                                    .mode_rule = CONTENTS_MODE_KEEP},
+           "700 0:0 d/ 600 0:0 d/w 700 0:0 e/ 600 0:0 e/z ");
+    expect((struct contents_source){.path = "a/x.pyc", .filter = {.exclude = &exclude}}, "");
 }
 
 /* What is left out is not in the layer, but other names of the file have its data. */
@@ -190,8 +191,10 @@ static void test_hard_links_to_what_is_excluded(void **state)
 {
     char *items[] = {(char[]){"a"}, (char[]){"c"}, NULL};
     const struct strings exclude = {items, 2, 2};
-    const struct contents_source source = {
-        .path = "t.tar", .target = "t", .exclude = &exclude, .mode_rule = CONTENTS_MODE_KEEP};
+    const struct contents_source source = {.path = "t.tar",
+                                           .target = "t",
+                                           .filter = {.exclude = &exclude},
+                                           .mode_rule = CONTENTS_MODE_KEEP};
 
     (void)state;
     run("mkdir t && cd t && printf data > a && chmod 644 a && ln a b && ln a c && ln a d && "

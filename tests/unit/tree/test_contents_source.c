@@ -99,7 +99,7 @@ static void test_closure_paths_that_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         CLEANUP(seen_free) struct seen seen = {0};
-        const struct contents_source source = {.path = paths[i], .at_own_path = true};
+        const struct contents_source source = {.path = paths[i], .kind = CONTENTS_CLOSURE};
         CLEANUP(error_freep)
         struct error *err = contents_source_visit(&source, true, see, &seen);
 

@@ -169,7 +169,7 @@ static void test_many_wildcards(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof pattern - 1; i += 2)
-        memcpy(pattern + i, "*a", 2);
+        pattern[i] = '*', pattern[i + 1] = 'a';
     memset(path, 'a', sizeof path - 1);
     path[sizeof path - 2] = 'b';
     keeps(pattern, path);
