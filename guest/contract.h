@@ -42,7 +42,11 @@
  * scanned for by `unpack`, not at boot), since the kernel's own names follow the order in which
  * disks happen to be probed.
  *
- * `run` without an upload of GUEST_JOB_RUN does what goes before the script, such as `shadow`.
+ * `run` runs the script GUEST_JOB_RUN_AS_ROOT, GUEST_JOB_RUN, or the command GUEST_JOB_RUN_WORDS,
+ * whichever was uploaded; without one it does what goes before the script, such as `shadow`. With
+ * `user`, USER[:GROUP] by names of the image or by numbers, it runs as that user, with its groups
+ * and, unless the environment has one, its HOME; it starts in `directory`, which is made if it is
+ * missing.
  *
  * The files that `secret` names are uploaded before each `run`, which removes them from the job:
  * nothing but its script sees them, each as a file at its target, in memory.
@@ -141,15 +145,17 @@
 
 /* Files below GUEST_JOB_DIR. A script has its spec key's name; environments are NAME=VALUE, each
  * ended by a NUL byte. */
-#define GUEST_JOB_RUN "runAsRoot"
-#define GUEST_JOB_ENVIRONMENT "environment"                 /* of runAsRoot */
+#define GUEST_JOB_RUN_AS_ROOT "runAsRoot"
+#define GUEST_JOB_RUN "run"                 /* a script */
+#define GUEST_JOB_RUN_WORDS "run-words"     /* a command: its arguments, each ended by a NUL byte */
+#define GUEST_JOB_ENVIRONMENT "environment" /* of these */
 #define GUEST_JOB_BUILDER_ENVIRONMENT "builder-environment" /* of hooks and extraCommands */
 #define GUEST_JOB_COMMAND "command" /* of a session: its arguments, each ended by a NUL byte */
-#define GUEST_JOB_RESOLV_CONF "resolv.conf" /* seen by runAsRoot only */
-#define GUEST_JOB_HOSTS "hosts" /* further lines of /etc/hosts, which runAsRoot sees in any case */
-#define GUEST_JOB_SECRET "secret"           /* then the secret's number from 0 */
+#define GUEST_JOB_RESOLV_CONF "resolv.conf" /* seen by these only */
+#define GUEST_JOB_HOSTS "hosts"   /* further lines of /etc/hosts, which they see in any case */
+#define GUEST_JOB_SECRET "secret" /* then the secret's number from 0 */
 #define GUEST_JOB_CA_BUNDLE "ca-bundle.crt" /* shown at GUEST_CA_BUNDLE_PATH, never stored */
-#define GUEST_JOB_VIEW_DIR "/dev/vmbuild"   /* where runAsRoot sees its script */
+#define GUEST_JOB_VIEW_DIR "/dev/vmbuild"   /* where a script in the image lies */
 #define GUEST_CA_BUNDLE_PATH "/run/vmbuild/ca-bundle.crt"
 
 /* The end of each line of /etc/hosts that is the build's own: no other line is the same, so that
@@ -201,6 +207,8 @@ enum guest_stream {
 #define GUEST_NAME_MAX 64                   /* bytes of a hook's name or a disk's serial number */
 #define GUEST_TERMINAL_MAX 64               /* bytes of the kind of a terminal, TERM */
 #define GUEST_TERMINAL_SIZE_MAX 65535       /* rows, columns */
+#define GUEST_USER_MAX 256                  /* bytes of USER[:GROUP] */
+#define GUEST_PATH_MAX 4095                 /* bytes */
 
 #define GUEST_DISK_FULL_SUFFIX ": the scratch disk is full"
 #define GUEST_BAD_LAYER_PREFIX "base layer "
@@ -221,6 +229,8 @@ enum guest_stream {
     X(STREAMS, "streams", FLAG, 0, 1)                   /* tell output and error apart */          \
     X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
     X(SECRET, "secret", LIST, 0, GUEST_SECRETS_MAX)     /* FILE:TARGET, of the job */              \
+    X(USER, "user", TEXT, 1, GUEST_USER_MAX)            /* USER[:GROUP] */                         \
+    X(DIRECTORY, "directory", TEXT, 1, GUEST_PATH_MAX)  /* absolute */                             \
     X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
     X(SESSION, "session", FLAG, 0, 1)                   /* in place of the script */               \
     X(RESCUE, "rescue", FLAG, 0, 1)                     /* with the builder's shell */             \
@@ -237,7 +247,8 @@ enum guest_stream {
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
     X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \
-      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(SHADOW) | W(TRACE) | WORDS_OF_SESSION)      \
+      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(SHADOW) | W(TRACE) | W(USER) |              \
+          W(DIRECTORY) | WORDS_OF_SESSION)                                                         \
     X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK),                                               \
       W(STILL) | W(SHARE) | W(TRACE) | WORDS_OF_SESSION)                                           \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \

@@ -1,6 +1,7 @@
 #include "guest/call/verb.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,9 @@ static int run_in_environment(struct guest *guest, struct sandbox_plan *plan)
 
     plan->is_session = words_flag(plan->words, GUEST_WORD_SESSION);
     plan->separate = guest->output.tells_streams && !plan->is_session;
-    if (plan->is_session && job_list(GUEST_JOB_COMMAND, &command, &guest->fault))
+    if ((plan->is_session || plan->view != NULL) &&
+        job_list(plan->is_session ? GUEST_JOB_COMMAND : GUEST_JOB_RUN_WORDS, &command,
+                 &guest->fault))
         return -1;
     if (command != NULL && command[0] != NULL)
         plan->command = command;
@@ -134,14 +137,34 @@ static int run_plan(struct guest *guest, struct sandbox_plan *plan, const char *
     return status;
 }
 
-/* Runs the root script in VIEW, for which it makes room. Whoever needs the plain one afterwards
- * mounts it afresh. */
+/* Returns the job's script for the image, or NULL. */
+static const char *find_script(void)
+{
+    if (job_has(GUEST_JOB_RUN_AS_ROOT))
+        return GUEST_JOB_RUN_AS_ROOT;
+    return job_has(GUEST_JOB_RUN) ? GUEST_JOB_RUN : NULL;
+}
+
+/* Replaces the job's SCRIPT by what a session in the view has made of it. Returns 0, or -1 with
+ * FAULT. */
+static int take_back(const char *script, struct fault *fault)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/%s", GUEST_JOB_VIEW_DIR, script);
+    return job_take_back(script, path, fault);
+}
+
+/* Runs the script or command for the image in VIEW, for which it makes room. Whoever needs the
+ * plain one afterwards mounts it afresh. */
 static int run_in_view(struct guest *guest, struct view *view, const struct words *words)
 {
+    const char *directory = words_text(words, GUEST_WORD_DIRECTORY);
     struct sandbox_plan plan = {
-        .script = job_has(GUEST_JOB_RUN) ? GUEST_JOB_RUN : NULL,
+        .script = find_script(),
         .view = view,
-        .directory = "/",
+        .directory = directory != NULL ? directory : "/",
+        .user = words_text(words, GUEST_WORD_USER),
         .words = words,
     };
 
@@ -154,7 +177,7 @@ static int run_in_view(struct guest *guest, struct view *view, const struct word
         status = run_plan(guest, &plan, GUEST_JOB_ENVIRONMENT);
     /* A session may have changed its script, which may be run again. /dev is the same for all. */
     if (status == 0 && plan.is_session && plan.script != NULL)
-        status = job_take_back(plan.script, GUEST_JOB_VIEW_DIR "/" GUEST_JOB_RUN, &guest->fault);
+        status = take_back(plan.script, &guest->fault);
     if (view_finish(view, &later)) {
         if (status == 0)
             guest->fault = later;
@@ -169,7 +192,7 @@ static int run_root(struct guest *guest, const struct words *words)
     struct view view;
 
     if (!guest->mounted)
-        return fault_set(&guest->fault, 0, "run '%s': the overlay is not mounted", GUEST_JOB_RUN);
+        return fault_set(&guest->fault, 0, "run a script: the overlay is not mounted");
     if (network && network_start(&guest->fault))
         return -1;
     guest->networked |= network;

@@ -64,7 +64,7 @@ void feed_prepare(struct feed *feed, const char *path)
     aside_path(feed, aside);
     if (rename(path, aside))
         return;
-    if (mkfifo(path, 0600))
+    if (mkfifo(path, 0644)) /* the shell may be another user's */
         restore(feed);
     else
         feed->milliseconds = WAIT_LEAST_MS;

@@ -177,19 +177,45 @@ static void run_builders_shell(void)
     dprintf(STDERR_FILENO, "vmbuild: run '/bin/busybox': %s\n", strerror(errno));
 }
 
+/* Replaces the process by COMMAND, found by PATH. */
+__attribute__((noreturn)) static void execute(char **command)
+{
+    execvp(*command, command);
+    int cause = errno;
+
+    dprintf(STDERR_FILENO, "vmbuild: run '%s': %s\n", *command, strerror(cause));
+    _exit(cause == ENOENT ? PROGRAM_NOT_RUN : PROGRAM_NOT_ALLOWED);
+}
+
+void program_run_command(char **command, bool traced, char **environment)
+{
+    static char trace[] = "-x";
+    size_t count = 0;
+
+    environ = environment;
+    if (!traced || command[1] == NULL || *command[1] != '-' ||
+        !is_shell(*command, strlen(*command)))
+        execute(command);
+    while (command[count] != NULL)
+        count++;
+    char **with_trace = calloc(count + 2, sizeof *with_trace);
+
+    if (with_trace == NULL)
+        execute(command);
+    with_trace[0] = command[0];
+    with_trace[1] = trace;
+    memcpy(with_trace + 2, command + 1, count * sizeof *with_trace);
+    execute(with_trace);
+}
+
 void program_run_session(char **command, bool in_image, bool rescue, const char *terminal,
                          char **environment)
 {
     environ = environment;
     if (terminal != NULL && setenv("TERM", terminal, 1))
         _exit(PROGRAM_NOT_RUN);
-    if (command != NULL) {
-        execvp(*command, command);
-        int cause = errno;
-
-        dprintf(STDERR_FILENO, "vmbuild: run '%s': %s\n", *command, strerror(cause));
-        _exit(cause == ENOENT ? PROGRAM_NOT_RUN : PROGRAM_NOT_ALLOWED);
-    }
+    if (command != NULL)
+        execute(command);
     if (!in_image)
         run_builders_shell();
     else if (rescue)

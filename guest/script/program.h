@@ -35,6 +35,11 @@ void program_find(const char *name, bool in_image, struct program *ret);
 __attribute__((noreturn)) void program_run(const struct program *program, bool traced,
                                            char **environment);
 
+/* Replaces the process by COMMAND, found by the PATH of ENVIRONMENT; TRACED, a shell with options
+ * shows each command (-x). If that fails, writes the cause to standard error and exits as a shell
+ * does. */
+__attribute__((noreturn)) void program_run_command(char **command, bool traced, char **environment);
+
 /* Replaces the process by a session: COMMAND, found by the PATH of ENVIRONMENT, or a shell if it is
  * NULL. IN_IMAGE and not RESCUE, that is the image's bash or sh, else the builder's busybox.
  * TERMINAL: its TERM, or NULL. If that fails, writes the cause to standard error and exits as a

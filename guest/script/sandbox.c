@@ -23,9 +23,11 @@
 
 #include "guest/lib/file.h"
 #include "guest/lib/worker.h"
+#include "guest/script/account.h"
 #include "guest/script/dev.h"
 #include "guest/script/feed.h"
 #include "guest/script/network.h"
+#include "guest/script/points.h"
 #include "guest/script/proc.h"
 #include "guest/script/program.h"
 #include "guest/script/shadow.h"
@@ -83,6 +85,41 @@ static void set_limits(void)
             dprintf(STDERR_FILENO, "vmbuild: set a resource limit: %s\n", strerror(errno));
 }
 
+/* Makes and enters the directory of PLAN, as root, which every container's runtime does first. */
+static void enter_directory(const struct sandbox_plan *plan)
+{
+    if (*plan->directory == '/' && plan->directory[1] != '\0')
+        (void)points_make("", plan->directory + 1);
+    if (chdir(plan->directory) == 0)
+        return;
+    dprintf(STDERR_FILENO, "vmbuild: enter the directory '%s': %s\n", plan->directory,
+            strerror(errno));
+    _exit(PROGRAM_NOT_RUN);
+}
+
+/* Becomes the user of PLAN, and completes ENVIRON by its home directory. */
+static void become_user(const char *user)
+{
+    size_t length;
+    char *passwd = file_read_whole(AT_FDCWD, "/etc/passwd", &length);
+    char *group = file_read_whole(AT_FDCWD, "/etc/group", &length);
+    struct account account;
+    const char *why = account_find(user, passwd, group, &account);
+    const char *home = getenv("HOME");
+
+    if (why == NULL && account_become(&account))
+        why = strerror(errno);
+    if (why == NULL && (home == NULL || *home == '\0') && setenv("HOME", account.home, 1))
+        why = strerror(errno);
+    free(passwd);
+    free(group);
+    account_free(&account);
+    if (why == NULL)
+        return;
+    dprintf(STDERR_FILENO, "vmbuild: run as '%s': %s\n", user, why);
+    _exit(PROGRAM_NOT_ALLOWED);
+}
+
 /* Becomes the script, or the session. The standard streams are connected already. */
 __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan,
                                                 const struct program *program)
@@ -90,7 +127,10 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan,
     const char *terminal = words_text(plan->words, GUEST_WORD_TERMINAL);
     sigset_t none;
 
-    if (plan->script == NULL && !plan->is_session)
+    bool traced = words_flag(plan->words, GUEST_WORD_TRACE);
+    bool rescue = words_flag(plan->words, GUEST_WORD_RESCUE);
+
+    if (plan->script == NULL && plan->command == NULL && !plan->is_session)
         _exit(0);
     sigemptyset(&none);
     signal(SIGPIPE, SIG_DFL);
@@ -101,16 +141,15 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan,
     setsid();
     if (terminal != NULL && ioctl(STDIN_FILENO, TIOCSCTTY, 0))
         dprintf(STDERR_FILENO, "vmbuild: take the terminal: %s\n", strerror(errno));
-    if (chdir(plan->directory)) {
-        dprintf(STDERR_FILENO, "vmbuild: enter the directory '%s': %s\n", plan->directory,
-                strerror(errno));
-        _exit(PROGRAM_NOT_RUN);
-    }
+    enter_directory(plan);
+    environ = plan->environment;
+    if (plan->user != NULL && !rescue)
+        become_user(plan->user);
     if (plan->is_session)
-        program_run_session(plan->command, plan->view != NULL,
-                            words_flag(plan->words, GUEST_WORD_RESCUE), terminal,
-                            plan->environment);
-    program_run(program, words_flag(plan->words, GUEST_WORD_TRACE), plan->environment);
+        program_run_session(plan->command, plan->view != NULL, rescue, terminal, environ);
+    if (plan->command != NULL)
+        program_run_command(plan->command, traced, environ);
+    program_run(program, traced, environ);
 }
 
 /* Makes the terminal of a session. *RET is its other end. Returns 0, or -1 with FAULT. */

@@ -18,15 +18,17 @@
 #include "guest/script/view.h"
 
 struct sandbox_plan {
-    const char *script;        /* its name in the job; NULL: do only what goes before a script */
+    const char *script;        /* its name in the job; NULL, and no command: do only what goes
+                                  before a script */
     const struct view *view;   /* NULL: in the builder's environment */
-    const char *directory;     /* where it starts */
+    const char *directory;     /* where it starts; made if it is missing */
     const struct words *words; /* of the call */
     char **environment;
     bool own_network; /* with nothing but loopback */
     bool is_session;  /* of the user's, in place of the script */
     bool separate;    /* the script has two streams, which are watched (turns.h) */
-    char **command;   /* of a session; NULL: a shell */
+    char **command;   /* in place of the script; NULL: of a session, a shell */
+    const char *user; /* USER[:GROUP] in the image; NULL: root, as the process is */
 };
 
 /* A running sandbox. */

@@ -65,14 +65,17 @@ static struct error *check_architecture(const struct build_state *state)
 {
     const char *architecture = json_get_string(state->base->config, "architecture");
 
-    bool runs = state->spec->run_as_root != NULL || state->build->session != NULL;
+    const struct spec *spec = state->spec;
+    bool runs = spec->run_as_root != NULL || spec_has_run(spec) || state->build->session != NULL;
 
     if (!runs || architecture == NULL || runs_in_guest(architecture))
         return NULL;
     return error_new(EXIT_INPUT,
-                     "open image '%s': runAsRoot needs programs for " MACHINE_ARCHITECTURE
+                     "open image '%s': %s needs programs for " MACHINE_ARCHITECTURE
                      ", but the image is for '%.40s'",
-                     state->spec->from_image.name, architecture);
+                     spec->from_image.name,
+                     plan_step_name(spec_has_run(spec) ? PLAN_RUN : PLAN_RUN_AS_ROOT),
+                     architecture);
 }
 
 /* Whether the build makes an image: a session whose image is not stored does not. */
@@ -341,6 +344,7 @@ static struct error *make_image(struct build_state *state)
                                              .config = spec->config,
                                              .created = spec->created,
                                              .created_by = history,
+                                             .author = spec->author,
                                              .architecture = spec->architecture.name,
                                              .has_new_layer = has_new_layer};
 

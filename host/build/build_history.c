@@ -103,17 +103,37 @@ char *build_history_contents(const struct spec *spec)
     return line.length > 0 ? buffer_steal(&line) : NULL;
 }
 
+/* Returns WORDS with blanks between them, the caller's. */
+static char *join(const struct strings *words)
+{
+    struct buffer text = {0};
+
+    for (size_t i = 0; i < words->count; i++)
+        buffer_printf(&text, "%s%s", i > 0 ? " " : "", words->items[i]);
+    return buffer_steal(&text);
+}
+
+/* Returns what STEP runs, the caller's; or NULL. */
+static char *script_of(const struct spec *spec, enum plan_step step)
+{
+    const char *text = plan_step_text(spec, step);
+
+    if (step == PLAN_RUN && spec->run.words.count > 0)
+        return join(&spec->run.words);
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
 /* Appends what STEP puts into the layer, if anything. */
 static void append_step(struct buffer *line, const struct build *build, enum plan_step step)
 {
     const struct spec *spec = build->spec;
-    const char *script = step >= PLAN_HOOK ? spec->hooks[step - PLAN_HOOK] : spec->run_as_root;
+    CLEANUP(freep) char *script = script_of(spec, step);
 
     if (step == PLAN_CONTENTS)
         append_contents(line, spec);
-    if (step == PLAN_RUN_AS_ROOT && spec->shadow_setup)
+    if (plan_step_is_in_image(step) && spec->shadow_setup)
         begin_part(line, "shadowSetup");
-    if ((step < PLAN_HOOK && step != PLAN_RUN_AS_ROOT) || script == NULL)
+    if (script == NULL)
         return;
     begin_part(line, plan_step_name(step));
     buffer_printf(line, ": ");
@@ -124,13 +144,13 @@ static void append_step(struct buffer *line, const struct build *build, enum pla
 static void append_session(struct buffer *line, const struct build *build)
 {
     const struct strings *command = &build->session->vm.command;
-    CLEANUP(buffer_free) struct buffer words = {0};
 
     begin_part(line, command->count > 0 ? "run: " : "shell");
-    for (size_t i = 0; i < command->count; i++)
-        buffer_printf(&words, "%s%s", i > 0 ? " " : "", command->items[i]);
-    if (words.length > 0)
-        append_script(line, build->secrets, words.data);
+    if (command->count == 0)
+        return;
+    CLEANUP(freep) char *words = join(command);
+
+    append_script(line, build->secrets, words);
 }
 
 static void append_steps(struct buffer *line, const struct build *build, const struct plan *plan)
@@ -166,6 +186,8 @@ char *build_history_line(const struct build *build, const struct plan *plan, boo
 {
     struct buffer line = {0};
 
+    if (build->spec->created_by != NULL && build->session == NULL)
+        return mask_text(build->secrets, build->spec->created_by);
     if (build->resumed != NULL && build->resumed->contents != NULL)
         begin_part(&line, build->resumed->contents);
     append_steps(&line, build, plan);

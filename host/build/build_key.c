@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "host/build/file_memo.h"
+#include "host/image/image_config.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file_identity.h"
 #include "host/lib/json_text.h"
@@ -44,7 +45,7 @@ static void add_spec(const struct spec *spec, struct build_key *key)
 
         if (value->type == JSON_OBJECT)
             json_sort(value);
-        if (row->kind->is_script) /* may have bytes that are not text */
+        if (row->kind->is_script && value->type != JSON_ARRAY) /* may not be text */
             buffer_printf(&text, "%d%s", value->text != NULL,
                           value->text != NULL ? value->text : "");
         else
@@ -97,6 +98,26 @@ static void add_base(const struct build_key_source *source, struct build_key *ke
         json_write(environment, false, &text);
     set_text(key, "fromImage", text.data);
     set_text(key, "created", times);
+}
+
+/* What of the image's config `run` depends on. */
+static struct error *add_container(const struct build_key_source *source, struct build_key *key)
+{
+    static const char *const names[] = {"Env", "User", "WorkingDir"};
+    const struct json *base = source->base != NULL ? source->base->config : NULL;
+    CLEANUP(json_freep) struct json *container = NULL;
+    CLEANUP(json_freep) struct json *part = json_object();
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    if (!spec_has_run(source->spec))
+        return NULL;
+    TRY(image_config_merge(base, source->spec->config, &container));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_get(container, names[i]) != NULL)
+            json_set(part, names[i], json_copy(json_get(container, names[i])));
+    json_write(part, false, &text);
+    set_text(key, "config", text.data);
+    return NULL;
 }
 
 /* Returns what distinguishes the sources of CONTENTS from those of others: their paths. The
@@ -227,6 +248,7 @@ struct error *build_key_make(const struct build_key_source *source, struct build
     TRY(add_contents(source, ret));
     if (source->needs_vm) {
         add_spec(source->spec, ret);
+        TRY(add_container(source, ret));
         add_secrets(source->spec, ret);
         add_variables(source->spec, ret);
         if (source->trace)

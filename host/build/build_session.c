@@ -1,12 +1,14 @@
 #include "host/build/build_session.h"
 
+#include <string.h>
+
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
 
 bool build_session_has_script(const struct spec *spec, enum plan_step step)
 {
-    return (step >= PLAN_HOOK ? spec->hooks[step - PLAN_HOOK] : spec->run_as_root) != NULL;
+    return step == PLAN_RUN ? spec_has_run(spec) : plan_step_text(spec, step) != NULL;
 }
 
 void build_session_plan(const struct build_session *session, const struct spec *spec,
@@ -17,8 +19,9 @@ void build_session_plan(const struct build_session *session, const struct spec *
     enum plan_step step = session->step;
 
     if (!build_session_has_script(spec, step))
-        *(step >= PLAN_HOOK ? &with_step.hooks[step - PLAN_HOOK] : &with_step.run_as_root) =
-            nothing;
+        *(step >= PLAN_HOOK  ? &with_step.hooks[step - PLAN_HOOK]
+          : step == PLAN_RUN ? &with_step.run.text
+                             : &with_step.run_as_root) = nothing;
     plan_make(&with_step, ret);
 }
 
@@ -28,16 +31,25 @@ static const char *script_folder(enum plan_step step)
     return step >= PLAN_HOOK ? GUEST_JOB_DIR : GUEST_JOB_VIEW_DIR;
 }
 
-/* Tells a user at a terminal where the shell is. */
+/* Tells where the shell is. */
+static void locate(enum plan_step step, const char *text)
+{
+    const char *name = plan_step_name(step);
+
+    if (text != NULL && (step != PLAN_RUN || strncmp(text, "#!", 2) == 0))
+        progress_note("this shell sees what '%s' sees; its script is %s/%s", name,
+                      script_folder(step), name);
+    else
+        progress_note("this shell sees what '%s' sees", name);
+}
+
+/* Tells a user at a terminal where the shell is, and what becomes of what it does. */
 static void introduce(const struct build_session *session, const struct spec *spec)
 {
-    const char *name = plan_step_name(session->step);
-    const char *folder = script_folder(session->step);
-
     if (build_session_has_script(spec, session->step))
-        progress_note("this shell sees what '%s' sees; its script is %s/%s", name, folder, name);
+        locate(session->step, plan_step_text(spec, session->step));
     else
-        progress_note("this shell sees what '%s' would see", name);
+        progress_note("this shell sees what '%s' would see", plan_step_name(session->step));
     progress_note("what it changes is %s; Ctrl-] three times ends the VM",
                   session->is_stored ? "the layer of the image" : "thrown away");
 }
@@ -70,15 +82,14 @@ static struct error *open_shell(enum plan_step step, const char *terminal, struc
     return vm_run_session(vm, &session, ret_status);
 }
 
-void build_session_after_failure(enum plan_step step, const char *terminal, const struct error *err,
-                                 struct vm *vm, bool *ret_again)
+void build_session_after_failure(const struct spec *spec, enum plan_step step, const char *terminal,
+                                 const struct error *err, struct vm *vm, bool *ret_again)
 {
     const char *name = plan_step_name(step);
     int status = 0;
 
     progress_note("%s", err->message);
-    progress_note("this shell sees what '%s' sees; its script is %s/%s", name, script_folder(step),
-                  name);
+    locate(step, plan_step_text(spec, step));
     progress_note("'exit 0' runs the script again, as it is there now; 'exit 1' ends the build");
     struct error *shell_err = open_shell(step, terminal, vm, &status);
 

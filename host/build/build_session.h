@@ -15,7 +15,7 @@
 #include "host/vm/vm.h"
 
 struct build_session {
-    enum plan_step step; /* PLAN_RUN_AS_ROOT or a hook */
+    enum plan_step step; /* a script (plan_step_is_script) */
     bool is_after;       /* the step itself is carried out first */
     bool is_stored;      /* the image is written */
     bool keeps_name;     /* that of the base image, if it has one */
@@ -36,10 +36,10 @@ void build_session_plan(const struct build_session *session, const struct spec *
 [[nodiscard]] struct error *build_session_run(const struct build_session *session,
                                               const struct spec *spec, struct vm *vm);
 
-/* After the script of STEP has failed by ERR: shows that and opens a shell in its view, on the
- * user's terminal of the kind TERMINAL. *RET_AGAIN: whether the script is to be run again, as the
- * shell has left it. If the VM has ended, no shell is opened. */
-void build_session_after_failure(enum plan_step step, const char *terminal, const struct error *err,
-                                 struct vm *vm, bool *ret_again);
+/* After the script of STEP of SPEC has failed by ERR: shows that and opens a shell in its view, on
+ * the user's terminal of the kind TERMINAL. *RET_AGAIN: whether the script is to be run again, as
+ * the shell has left it. If the VM has ended, no shell is opened. */
+void build_session_after_failure(const struct spec *spec, enum plan_step step, const char *terminal,
+                                 const struct error *err, struct vm *vm, bool *ret_again);
 
 #endif

@@ -38,16 +38,18 @@ static struct error *produce_contents(void *context, struct sink sink)
     return contents_write(context, sink);
 }
 
-/* Runs HOOK, or runAsRoot if it is GUEST_HOOK_COUNT. */
-static struct error *run_script(struct guest_run *run, enum guest_hook hook)
+/* Runs the script of STEP. */
+static struct error *run_script(struct guest_run *run, enum plan_step step)
 {
     const struct spec *spec = run->build->spec;
-    bool in_image = hook == GUEST_HOOK_COUNT;
+    bool in_image = plan_step_is_in_image(step);
+    const char *name = plan_step_name(step);
     CLEANUP(vm_script_free) struct vm_script script = {0};
 
-    TRY(in_image ? vm_run_script(run->vm, &script) : vm_run_hook(run->vm, hook, &script));
-    const struct script_run ran = {.name = in_image ? GUEST_JOB_RUN : guest_hooks[hook].name,
-                                   .text = in_image ? spec->run_as_root : spec->hooks[hook],
+    TRY(in_image ? vm_run_script(run->vm, name, &script)
+                 : vm_run_hook(run->vm, (enum guest_hook)(step - PLAN_HOOK), &script));
+    const struct script_run ran = {.name = name,
+                                   .text = plan_step_text(spec, step),
                                    .in_image = in_image,
                                    .network = in_image && spec->network,
                                    .timeout = spec->timeout,
@@ -65,19 +67,19 @@ static struct error *run_script(struct guest_run *run, enum guest_hook hook)
 /* Carries out one step of the plan in the guest. */
 static struct error *run_step(struct guest_run *run, enum plan_step step)
 {
-    if (step >= PLAN_HOOK)
-        return run_script(run, (enum guest_hook)(step - PLAN_HOOK));
+    if (plan_step_is_script(step))
+        return run_script(run, step);
     switch (step) {
     case PLAN_CONTENTS:
         return vm_add_contents(run->vm, produce_contents, run->contents);
     case PLAN_MOUNT:
         return vm_mount_overlay(run->vm);
-    case PLAN_RUN_AS_ROOT:
-        return run_script(run, GUEST_HOOK_COUNT);
     case PLAN_UNMOUNT:
         return vm_unmount_overlay(run->vm);
     case PLAN_UNPACK: /* with the base disk, before the steps */
     case PLAN_PACK:   /* into the layer, after them */
+    case PLAN_RUN_AS_ROOT:
+    case PLAN_RUN:
     case PLAN_HOOK:
     case PLAN_STEP_COUNT:
         break;
@@ -93,11 +95,6 @@ static struct error *show_step(struct guest_run *run, enum plan_step step)
     progress_output_end();
     progress_done();
     return NULL;
-}
-
-static bool is_script(enum plan_step step)
-{
-    return step >= PLAN_HOOK || step == PLAN_RUN_AS_ROOT;
 }
 
 /* Writes the base image to a temporary archive, *RET. */
@@ -183,16 +180,17 @@ static struct error *try_step(struct guest_run *run, enum plan_step step)
 
         if (err != NULL)
             progress_failed(err);
-        if (err != NULL && run->build->keep != NULL && is_script(step))
+        if (err != NULL && run->build->keep != NULL && plan_step_is_script(step))
             keep_step(run, step, err);
-        if (err == NULL || run->build->shell_on_failure == NULL || !is_script(step))
+        if (err == NULL || run->build->shell_on_failure == NULL || !plan_step_is_script(step))
             return err;
-        build_session_after_failure(step, run->build->shell_on_failure, err, run->vm, &again);
+        build_session_after_failure(run->build->spec, step, run->build->shell_on_failure, err,
+                                    run->vm, &again);
         if (!again)
             return err;
         error_free(err);
         run->is_touched = true;
-        if (step == PLAN_RUN_AS_ROOT)
+        if (plan_step_is_in_image(step))
             TRY(vm_mount_overlay(run->vm));
     }
 }
@@ -210,7 +208,7 @@ static struct error *run_steps(struct guest_run *run)
         goes_on = goes_on || step == resumed->step;
         if (!goes_on)
             continue;
-        if (resumed != NULL && step == resumed->step && step == PLAN_RUN_AS_ROOT)
+        if (resumed != NULL && step == resumed->step && plan_step_is_in_image(step))
             TRY(vm_mount_overlay(run->vm));
         bool is_last = session != NULL && step == session->step;
 
@@ -252,7 +250,8 @@ static void find_grants(const struct build *build, struct strings *grants)
     host_network_grants(grants);
 }
 
-static struct error *launch(struct guest_run *run)
+/* CONTAINER: see job_words. */
+static struct error *launch(struct guest_run *run, const struct json *container)
 {
     const struct spec *spec = run->build->spec;
     const struct base_disk *disk = &run->disk;
@@ -292,7 +291,7 @@ static struct error *launch(struct guest_run *run)
                                        .verbose = run->build->verbose};
 
     progress_start("launch");
-    job_words(spec, run->contents->clamp, &words);
+    job_words(spec, container, run->contents->clamp, &words);
     if (run->build->trace)
         call_words_set_flag(&words, GUEST_WORD_TRACE);
     TRY(vm_launch(&options, &words, &run->vm));
@@ -303,11 +302,15 @@ static struct error *launch(struct guest_run *run)
 /* One VM from its disks to the layer, unless WRITER is NULL. */
 static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, bool *ret_damaged)
 {
+    const struct json *config = run->base != NULL ? run->base->config : NULL;
+    CLEANUP(json_freep) struct json *container = NULL;
+
+    TRY(job_container(run->build->spec, config, &container));
     if (run->plan->needs_base)
         TRY(base_disk_open(run->build->store, run->base, &run->disk));
-    TRY(launch(run));
+    TRY(launch(run, container));
     TRY(use_base_disk(run, ret_damaged));
-    TRY(job_put(run->build->spec, run->base != NULL ? run->base->config : NULL, run->vm));
+    TRY(job_put(run->build->spec, config, container, run->vm));
     if (!run->build->is_followed)
         TRY(confinement_enter(run->build, run->vm));
     TRY(run_steps(run));

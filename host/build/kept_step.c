@@ -19,6 +19,7 @@
 #include "host/lib/secret_search.h"
 #include "host/lib/stream.h"
 #include "host/lib/temporary.h"
+#include "host/spec/spec_command.h"
 #include "host/spec/spec_key.h"
 #include "host/tar/compression.h"
 #include "host/tar/pax_writer.h"
@@ -76,7 +77,9 @@ static struct json *describe_spec(const struct spec *spec)
     if (!spec->architecture.is_given)
         json_set(document, "architecture", json_null());
     if (spec->run_as_root != NULL)
-        json_set(document, GUEST_JOB_RUN, json_string(spec->run_as_root));
+        json_set(document, plan_step_name(PLAN_RUN_AS_ROOT), json_string(spec->run_as_root));
+    if (spec_has_run(spec))
+        json_set(document, plan_step_name(PLAN_RUN), spec_command_kind.describe(&spec->run));
     for (enum guest_hook hook = 0; hook < GUEST_HOOK_COUNT; hook++)
         if (spec->hooks[hook] != NULL)
             json_set(document, guest_hooks[hook].name, json_string(spec->hooks[hook]));
@@ -328,8 +331,7 @@ static struct error *take_file(struct tar_reader *reader, const char *name, char
 static struct error *find_step(const char *name, enum plan_step *ret)
 {
     for (enum plan_step step = 0; name != NULL && step < PLAN_STEP_COUNT; step++)
-        if ((step == PLAN_RUN_AS_ROOT || step >= PLAN_HOOK) &&
-            strcmp(plan_step_name(step), name) == 0) {
+        if (plan_step_is_script(step) && strcmp(plan_step_name(step), name) == 0) {
             *ret = step;
             return NULL;
         }

@@ -13,11 +13,32 @@
 const char *plan_step_name(enum plan_step step)
 {
     static const char *const names[] = {
-        [PLAN_UNPACK] = "unpack",         [PLAN_CONTENTS] = "contents", [PLAN_MOUNT] = "mount",
-        [PLAN_RUN_AS_ROOT] = "runAsRoot", [PLAN_UNMOUNT] = "unmount",   [PLAN_PACK] = "pack",
+        [PLAN_UNPACK] = "unpack", [PLAN_CONTENTS] = "contents",
+        [PLAN_MOUNT] = "mount",   [PLAN_RUN_AS_ROOT] = "runAsRoot",
+        [PLAN_RUN] = "run",       [PLAN_UNMOUNT] = "unmount",
+        [PLAN_PACK] = "pack",
     };
 
     return step < PLAN_HOOK ? names[step] : guest_hooks[step - PLAN_HOOK].name;
+}
+
+bool plan_step_is_in_image(enum plan_step step)
+{
+    return step == PLAN_RUN_AS_ROOT || step == PLAN_RUN;
+}
+
+bool plan_step_is_script(enum plan_step step)
+{
+    return step >= PLAN_HOOK || plan_step_is_in_image(step);
+}
+
+const char *plan_step_text(const struct spec *spec, enum plan_step step)
+{
+    if (step >= PLAN_HOOK)
+        return spec->hooks[step - PLAN_HOOK];
+    if (step == PLAN_RUN)
+        return spec->run.text;
+    return step == PLAN_RUN_AS_ROOT ? spec->run_as_root : NULL;
 }
 
 static void add_step(struct plan *plan, bool needed, enum plan_step step)
@@ -34,9 +55,10 @@ static void add_hook(struct plan *plan, const struct spec *spec, enum guest_hook
 void plan_make(const struct spec *spec, struct plan *ret)
 {
     bool has_contents = spec->contents.count > 0 || spec->closure.count > 0;
-    bool has_script = spec->run_as_root != NULL || spec->shadow_setup;
+    bool has_run = spec_has_run(spec);
+    bool has_script = spec->run_as_root != NULL || (spec->shadow_setup && !has_run);
     char *const *hooks = spec->hooks;
-    bool needs_overlay = has_script || hooks[GUEST_HOOK_PRE_MOUNT] != NULL ||
+    bool needs_overlay = has_script || has_run || hooks[GUEST_HOOK_PRE_MOUNT] != NULL ||
                          hooks[GUEST_HOOK_POST_MOUNT] != NULL ||
                          hooks[GUEST_HOOK_POST_UMOUNT] != NULL;
 
@@ -47,6 +69,7 @@ void plan_make(const struct spec *spec, struct plan *ret)
     add_hook(ret, spec, GUEST_HOOK_PRE_MOUNT);
     add_step(ret, needs_overlay, PLAN_MOUNT);
     add_step(ret, has_script, PLAN_RUN_AS_ROOT);
+    add_step(ret, has_run, PLAN_RUN);
     add_hook(ret, spec, GUEST_HOOK_POST_MOUNT);
     add_step(ret, needs_overlay, PLAN_UNMOUNT);
     add_hook(ret, spec, GUEST_HOOK_POST_UMOUNT);
@@ -86,10 +109,11 @@ static void set_default(struct strings *list, const char *name, const char *valu
         set_variable(list, name, strlen(name), value);
 }
 
-/* The base's Env. Entries that are not NAME=VALUE are left out: for Docker they have no effect. */
-static void add_image_environment(struct strings *list, const struct json *image_config)
+/* The Env of CONFIG. Entries that are not NAME=VALUE are left out: for Docker they have no
+ * effect. */
+static void add_image_environment(struct strings *list, const struct json *config)
 {
-    const struct json *environment = json_get(json_get(image_config, "config"), "Env");
+    const struct json *environment = json_get(config, "Env");
 
     if (environment == NULL || environment->type != JSON_ARRAY)
         return;
@@ -128,13 +152,14 @@ static void add_variables(struct strings *list, const struct spec *spec)
     }
 }
 
-static void add_spec_environment(struct strings *list, const struct spec *spec)
+/* The same, with SOURCE_DATE_EPOCH, if HAS_EPOCH. */
+static void add_spec_environment(struct strings *list, const struct spec *spec, bool has_epoch)
 {
     add_env(list, spec);
     CLEANUP(freep) char *epoch = xasprintf("%" PRId64, spec->created);
 
     /* A base image may bring one, which is the time of its own build. */
-    if (json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
+    if (has_epoch && json_get(spec->env, "SOURCE_DATE_EPOCH") == NULL)
         set_variable(list, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), epoch);
     add_variables(list, spec);
 }
@@ -151,10 +176,21 @@ void plan_environment(const struct spec *spec, const struct json *base_config, s
 {
     struct strings list = {0};
 
-    add_image_environment(&list, base_config);
-    add_spec_environment(&list, spec);
+    add_image_environment(&list, json_get(base_config, "config"));
+    add_spec_environment(&list, spec, true);
     set_default(&list, "PATH", DEFAULT_PATH);
     set_default(&list, "HOME", "/root");
+    write_environment(&list, out);
+}
+
+void plan_container_environment(const struct spec *spec, const struct json *container,
+                                struct buffer *out)
+{
+    struct strings list = {0};
+
+    add_image_environment(&list, container);
+    add_spec_environment(&list, spec, spec->created != SPEC_CREATED_DEFAULT);
+    set_default(&list, "PATH", DEFAULT_PATH);
     write_environment(&list, out);
 }
 
@@ -162,7 +198,7 @@ void plan_builder_environment(const struct spec *spec, struct buffer *out)
 {
     struct strings list = {0};
 
-    add_spec_environment(&list, spec);
+    add_spec_environment(&list, spec, true);
     set_default(&list, "PATH", BUILDER_PATH);
     set_default(&list, "HOME", "/root");
     write_environment(&list, out);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "guest/contract.h"
+#include "host/build/plan.h"
 #include "host/build/script_text.h"
 #include "host/lib/progress.h"
 #include "host/spec/spec_config.h"
@@ -87,7 +88,8 @@ void remarks_show(const struct spec *spec, const struct json *base_config)
         remark_health(spec->config);
         remark_names(spec->config);
     }
-    remark_script(GUEST_JOB_RUN, spec->run_as_root, true);
+    remark_script(plan_step_name(PLAN_RUN_AS_ROOT), spec->run_as_root, true);
+    remark_script(plan_step_name(PLAN_RUN), spec->run.text, true);
     for (enum guest_hook hook = 0; hook < GUEST_HOOK_COUNT; hook++)
         remark_script(guest_hooks[hook].name, spec->hooks[hook], false);
 }

@@ -48,6 +48,7 @@ static const struct choice accelerators[] = {
 static const struct choice scripts[] = {
     {"preMount", (int)PLAN_HOOK + GUEST_HOOK_PRE_MOUNT, "In the builder's environment."},
     {"runAsRoot", PLAN_RUN_AS_ROOT, "In the image."},
+    {"run", PLAN_RUN, "In the image, as its user."},
     {"postMount", (int)PLAN_HOOK + GUEST_HOOK_POST_MOUNT, "In the builder's environment."},
     {"postUmount", (int)PLAN_HOOK + GUEST_HOOK_POST_UMOUNT, "In the builder's environment."},
     {"extraCommands", (int)PLAN_HOOK + GUEST_HOOK_EXTRA_COMMANDS,

@@ -15,6 +15,7 @@
 /* In the order in which the default is looked for. */
 static const enum plan_step scripts[] = {
     PLAN_RUN_AS_ROOT,
+    PLAN_RUN,
     PLAN_HOOK + GUEST_HOOK_PRE_MOUNT,
     PLAN_HOOK + GUEST_HOOK_POST_MOUNT,
     PLAN_HOOK + GUEST_HOOK_POST_UMOUNT,

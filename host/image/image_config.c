@@ -235,10 +235,11 @@ static bool is_set(const struct json *config, const char *key)
     return value != NULL && value->type != JSON_NULL;
 }
 
-/* The new `config` object; *RET is the caller's. */
-static struct error *merge_config(const struct json *base, const struct json *over,
-                                  struct json **ret)
+struct error *image_config_merge(const struct json *base_document, const struct json *over,
+                                 struct json **ret)
 {
+    const struct json *base = json_get(base_document, "config");
+
     TRY(require(base, JSON_OBJECT, BASE_NAME, "config"));
     TRY(require(over, JSON_OBJECT, SPEC_NAME, "config"));
     CLEANUP(json_freep)
@@ -293,6 +294,8 @@ static struct json *make_entry(const struct image_config_parts *parts, const cha
 
     json_set(entry, "created", json_string(created));
     json_set(entry, "created_by", json_string(parts->created_by));
+    if (parts->author != NULL)
+        json_set(entry, "author", json_string(parts->author));
     json_set(entry, "comment", json_string("vmbuild"));
     if (!parts->has_new_layer)
         json_set(entry, "empty_layer", json_boolean(true));
@@ -370,7 +373,9 @@ struct error *image_config_make(const struct image_config_parts *parts, struct i
     json_set(document, "created", json_string(time));
     set_platform(document, parts->architecture);
     set_default(document, "os", "linux");
-    TRY(merge_config(json_get(base, "config"), parts->config, &config));
+    if (parts->author != NULL)
+        json_set(document, "author", json_string(parts->author));
+    TRY(image_config_merge(base, parts->config, &config));
     json_set(document, "config", config);
     json_set(document, "rootfs", make_rootfs(image));
     TRY(make_history(parts, base_layers, time, &history));

@@ -52,10 +52,16 @@ struct image_config_parts {
     const struct json *base;   /* the base's document; NULL: none */
     const struct json *config; /* the spec's `config` object, or NULL */
     int64_t created;           /* seconds since 1970 */
-    const char *created_by;    /* what made the image, a line: for the new entry of the history */
+    const char *created_by;    /* what made the image: for the new entry of the history */
+    const char *author;        /* NULL: the base's */
     const char *architecture;  /* GOARCH, for a base that names none */
     bool has_new_layer;        /* the last of the image's layers is new */
 };
+
+/* Lays OVER, a `config` object or NULL, over that of BASE_DOCUMENT, or NULL. *RET is the
+ * caller's. Errors: EXIT_INPUT if one of them is malformed. */
+[[nodiscard]] struct error *image_config_merge(const struct json *base_document,
+                                               const struct json *over, struct json **ret);
 
 /* Makes IMAGE->config from PARTS and IMAGE->layers. Errors: EXIT_INPUT if the base's or the spec's
  * config is malformed. */

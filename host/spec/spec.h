@@ -16,6 +16,10 @@
 #include "host/lib/json.h"
 #include "host/spec/spec_key.h"
 
+/* Seconds since 1970 that `created` is if nothing gives another time: some programs take 0 for "not
+ * set". */
+#define SPEC_CREATED_DEFAULT 1
+
 /* What becomes of the modes of an element of `contents`. */
 enum spec_mode {
     SPEC_MODE_ADD_WRITE, /* "+w" */
@@ -106,6 +110,12 @@ struct spec_architecture {
     bool is_given; /* by the spec, which then requires it of the base; else it is the host's */
 };
 
+/* A command: a line for the shell, or its words. It is given if it has either. */
+struct spec_command {
+    char *text; /* or NULL */
+    struct strings words;
+};
+
 /* A zeroed member was not given; one that has a default is never zeroed once the spec was read. */
 struct spec {
     char *name;
@@ -117,6 +127,7 @@ struct spec {
     struct strings closure; /* absolute paths */
     struct json *config;
     char *run_as_root; /* the script's text */
+    struct spec_command run;
     char *hooks[GUEST_HOOK_COUNT];
     uint64_t disk_size; /* MiB */
     uint64_t memory;    /* MiB */
@@ -131,10 +142,18 @@ struct spec {
     uint64_t timeout; /* seconds */
     struct spec_secrets secrets;
     struct json *annotations; /* object of strings and nulls */
+    char *created_by;
+    char *author;
 
     /* Not a key: NAME=VALUE of --env, one for each name, over `env`. They are shown nowhere. */
     struct strings variables;
 };
+
+/* Whether SPEC has `run`. */
+static inline bool spec_has_run(const struct spec *spec)
+{
+    return spec->run.text != NULL || spec->run.words.count > 0;
+}
 
 /* Sets each key of PART in OUT, an object, to what --dry-run shows of it. */
 void spec_describe(const struct spec *spec, enum spec_part part, struct json *out);

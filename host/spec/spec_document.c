@@ -86,6 +86,14 @@ static struct error *read_keys(const struct spec_source *source, const struct js
     return NULL;
 }
 
+/* A spec runs one of the two in its image. */
+static struct error *check_scripts(const struct json *root, const struct spec *spec)
+{
+    if (spec->run_as_root == NULL || !spec_has_run(spec))
+        return NULL;
+    return spec_error("run", json_get(root, "run"), "'run' and 'runAsRoot' exclude each other");
+}
+
 struct error *spec_document_read(const struct spec_source *source, const struct json *root,
                                  struct spec *spec)
 {
@@ -95,6 +103,7 @@ struct error *spec_document_read(const struct spec_source *source, const struct 
     for (size_t i = 0; i < spec_key_count; i++)
         TRY(fill_default(source, &spec_keys[i], spec));
     TRY(read_keys(source, root, spec));
+    TRY(check_scripts(root, spec));
     for (size_t i = 0; i < spec_key_count && !source->is_nameless; i++)
         if (spec_keys[i].required && json_get(root, spec_keys[i].name) == NULL)
             return error_advise(error_new(EXIT_INPUT, "the key '%s' is missing", spec_keys[i].name),

@@ -6,6 +6,7 @@
 #include "host/lib/json_text.h"
 #include "host/machine/scratch_disk.h"
 #include "host/spec/spec.h"
+#include "host/spec/spec_command.h"
 #include "host/spec/spec_contents.h"
 #include "host/spec/spec_image.h"
 #include "host/spec/spec_path.h"
@@ -175,6 +176,26 @@ const struct spec_key spec_keys[] = {
             "replaces them, and null leaves them out.",
     },
     {
+        .name = "createdBy",
+        .kind = &spec_value_string,
+        .offset = AT(created_by),
+        .is_apart = true,
+        .otherwise = "what made the layer",
+        .summary = "Text of the image's entry in its history.",
+        .documentation =
+            "The member `created_by` of the image's entry in its history. By default it tells what "
+            "was copied, and the first line of each script.",
+    },
+    {
+        .name = "author",
+        .kind = &spec_value_string,
+        .offset = AT(author),
+        .is_apart = true,
+        .otherwise = "the base image's",
+        .summary = "Author of the image.",
+        .documentation = "The author of the image, in its config and in its entry of the history.",
+    },
+    {
         .name = "runAsRoot",
         .kind = &spec_path_script,
         .offset = AT(run_as_root),
@@ -189,6 +210,21 @@ const struct spec_key spec_keys[] = {
             "The steps of a build run in this order: contents, preMount, mount, runAsRoot, "
             "postMount, unmount, postUmount, extraCommands, pack. Those that the spec does not "
             "need are left out, and a spec with neither scripts nor `shadowSetup` starts no VM.",
+    },
+    {
+        .name = "run",
+        .kind = &spec_command_kind,
+        .offset = AT(run),
+        .summary = "Command that is run as in a container of the image.",
+        .documentation =
+            "A command that runs as a container of the image would run it, in a VM; what it "
+            "changes becomes the layer. A string is a command line for the image's `/bin/sh -c`, "
+            "or, if it begins with `#!`, a script whose interpreter that line names. A list is a "
+            "program, found by `PATH`, and its arguments. It excludes `runAsRoot`, and takes its "
+            "place among the steps.\n\n"
+            "The command has the user, the working directory and the environment that the base "
+            "image's config and `config` give: `User`, `WorkingDir` and `Env`. See run in "
+            "SCRIPTS.",
     },
     {
         .name = "extraCommands",
@@ -242,7 +278,7 @@ const struct spec_key spec_keys[] = {
                    "missing.",
         .documentation =
             "Creates the files that programs such as `useradd` need, if the image lacks them, "
-            "before `runAsRoot` runs: `/etc/passwd` and `/etc/shadow` with root alone, "
+            "before `runAsRoot` or `run` runs: `/etc/passwd` and `/etc/shadow` with root alone, "
             "`/etc/group` and `/etc/gshadow` likewise, an empty `/etc/login.defs`, and an "
             "`/etc/pam.d/other` for `pam_unix`. It takes effect without `runAsRoot`, too.",
     },
@@ -291,10 +327,11 @@ const struct spec_key spec_keys[] = {
         .part = SPEC_PART_VM,
         .word = GUEST_WORD_NETWORK,
         .initial = "false",
-        .summary = "User-mode network for runAsRoot.",
+        .summary = "User-mode network for runAsRoot or run.",
         .documentation =
-            "Gives `runAsRoot` a user-mode network: TCP and UDP over IPv4 through the host, no raw "
-            "sockets and no incoming connections. The hooks have none.\n\n"
+            "Gives `runAsRoot` or `run` a user-mode network: TCP and UDP over IPv4 through the "
+            "host, "
+            "no raw sockets and no incoming connections. The hooks have none.\n\n"
             "The script reaches public addresses. It does not reach the host itself, private "
             "(10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10) and link-local addresses "
             "(169.254.0.0/16), unless whoever builds the spec grants that with "
@@ -317,8 +354,9 @@ const struct spec_key spec_keys[] = {
         .word = GUEST_WORD_SHARE,
         .summary = "Host directories that are shown read-only in the guest.",
         .documentation =
-            "Directories of the host that `runAsRoot` and the hooks see read-only. `source` is a "
-            "directory of the host, `target` an absolute path in the guest, which must not be "
+            "Directories of the host that `runAsRoot` or `run` and the hooks see read-only. "
+            "`source` "
+            "is a directory of the host, `target` an absolute path in the guest, which must not be "
             "the root directory, in `/dev`, `/proc` or `/sys`, nor in or above another target. "
             "Owners are the host's numbers. Nothing of a share is stored in the image.\n\n"
             "A hook does not see a share that would cover what it needs itself: busybox, the "
@@ -331,7 +369,8 @@ const struct spec_key spec_keys[] = {
         .part = SPEC_PART_VM,
         .summary = "Further environment of the scripts, which is never stored in the image.",
         .documentation =
-            "Further environment variables of `runAsRoot` and the hooks, which override the base "
+            "Further environment variables of `runAsRoot` or `run` and the hooks, which override "
+            "the base "
             "image's. They are never stored in the image. `SOURCE_DATE_EPOCH`, `PATH` and `HOME` "
             "may be set, too. Scripts find them in the order of their names, whatever it is here.",
     },
@@ -342,9 +381,10 @@ const struct spec_key spec_keys[] = {
         .is_apart = true,
         .part = SPEC_PART_VM,
         .word = GUEST_WORD_SECRET,
-        .summary = "Files for runAsRoot alone, in memory, that never reach the image.",
+        .summary = "Files for runAsRoot or run alone, in memory, that never reach the image.",
         .documentation =
-            "Files that `runAsRoot` alone sees, and that are stored nowhere: tokens, passwords, "
+            "Files that `runAsRoot` or `run` alone sees, and that are stored nowhere: tokens, "
+            "passwords, "
             "keys. `id` names a secret: letters, digits, `_`, `-` and `.`. Its bytes are those of "
             "`file`, a file of the host, or of `env`, a variable of vmbuild's environment; if "
             "neither is given, `--secret` must give it, which also takes the place of either. "

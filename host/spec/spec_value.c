@@ -302,13 +302,12 @@ static struct error *read_time(const struct spec_key *key, const struct spec_sou
     return NULL;
 }
 
-/* SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it; else the first second after 1970
- * began, since some programs take 0 for "not set". */
+/* SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it. */
 static struct error *fill_time(const struct spec_source *source, void *member)
 {
     const char *text = source->source_date_epoch;
 
-    *(int64_t *)member = 1;
+    *(int64_t *)member = SPEC_CREATED_DEFAULT;
     if (text == NULL)
         return NULL;
     size_t digits = strspn(text, "0123456789");

@@ -253,12 +253,12 @@ static struct error *run(struct vm *vm, const char *name, enum guest_verb verb,
     return NULL;
 }
 
-struct error *vm_run_script(struct vm *vm, struct vm_script *ret)
+struct error *vm_run_script(struct vm *vm, const char *name, struct vm_script *ret)
 {
     CLEANUP(call_words_free) struct call_words own = {0};
 
     TRY(put_secrets(vm));
-    return run(vm, GUEST_JOB_RUN, GUEST_VERB_RUN, &own, ret);
+    return run(vm, name, GUEST_VERB_RUN, &own, ret);
 }
 
 struct error *vm_run_hook(struct vm *vm, enum guest_hook hook, struct vm_script *ret)

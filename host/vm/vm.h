@@ -89,9 +89,10 @@ struct vm_script {
     char *tail; /* the last lines of its output (output_tail.h); freed with it */
 };
 
-/* Runs runAsRoot, or HOOK. *RET, the caller's, says how it ended. A guest that does not report in
- * time that the script's limit was reached is ended, and counts as if it had. */
-[[nodiscard]] struct error *vm_run_script(struct vm *vm, struct vm_script *ret);
+/* Runs the job's script or command for the image, which errors call NAME, or HOOK. *RET, the
+ * caller's, says how it ended. A guest that does not report in time that the script's limit was
+ * reached is ended, and counts as if it had. */
+[[nodiscard]] struct error *vm_run_script(struct vm *vm, const char *name, struct vm_script *ret);
 [[nodiscard]] struct error *vm_run_hook(struct vm *vm, enum guest_hook hook, struct vm_script *ret);
 
 void vm_script_free(struct vm_script *script);
@@ -102,7 +103,7 @@ void vm_script_free(struct vm_script *script);
 
 /* A session of the user's. */
 struct vm_session {
-    bool is_of_hook; /* its view is that of HOOK, else of runAsRoot */
+    bool is_of_hook; /* its view is that of HOOK, else of the image */
     enum guest_hook hook;
     struct strings command; /* empty: a shell */
     bool rescue;            /* the builder's shell in the image */

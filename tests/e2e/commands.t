@@ -234,7 +234,7 @@ if /usr/bin/python3 -c 'import jsonschema' 2> /dev/null; then
  "shares": [{"target": "/a", "source": "one"}], "network": true, "cpus": 1, "memory": 256,
  "diskSize": 100, "shadowSetup": true, "stillClock": true, "postUmount": "true", "postMount": "true", "preMount": "true",
  "extraCommands": "true", "runAsRoot": {"file": "script"}, "config": {"Cmd": "/bin/sh", "Env": ["A=b"]},
- "annotations": {"a.b": "c", "d": null}, "closure": {"file": "list"}, "contents": ["one", "two.tar.gz",
+ "annotations": {"a.b": "c", "d": null}, "createdBy": "c", "author": "a", "closure": {"file": "list"}, "contents": ["one", "two.tar.gz",
   {"source": "one", "target": "/a/b", "owner": "7:8", "mode": "0755", "exclude": ["*.pyc"]},
   {"source": "one", "target": null, "owner": "keep", "mode": "+w"}], "fromImageTag": "t",
  "fromImageName": "n", "fromImage": "docker-archive:layers.tar", "tag": "t", "name": "a/b"}
@@ -244,6 +244,8 @@ END
  "contents": null, "config": null, "diskSize": 1024, "extraCommands": "", "runAsRoot": null}
 END
     agree "a list of closure paths and one of contents" 0 <<< '{"name": "x", "contents": "one", "closure": []}'
+    agree "a command" 0 <<< '{"name": "x", "run": "true", "runAsRoot": null}'
+    agree "a list of words" 0 <<< '{"name": "x", "run": ["true", ""]}'
     agree "the kernel's name of an architecture" 0 <<< '{"name": "x", "architecture": "x86_64"}'
     agree "bases and parts that are built" 0 <<'END'
 {"name": "x", "fromImage": {"runAsRoot": "true", "fromImage": {"spec": "agree2.json", "use": "b"}}, "contents": [
@@ -271,7 +273,7 @@ END
     agree "no name" 3 <<< '{}'
     agree "an unknown key" 3 <<< '{"name": "x", "nam": "y"}'
     for value in '"tag": 1' '"contents": [1]' '"contents": {}' '"closure": "list"' '"config": []' \
-        '"runAsRoot": {"path": "script"}' '"runAsRoot": 1' '"shadowSetup": "yes"' '"diskSize": "1024"' \
+        '"runAsRoot": {"path": "script"}' '"runAsRoot": 1' '"run": 1' '"run": []' '"run": [1]' '"author": 1' '"createdBy": []' '"shadowSetup": "yes"' '"diskSize": "1024"' \
         '"memory": 1' '"cpus": 0' '"cpus": 1.5' '"shares": [{"source": "one"}]' '"shares": {}' \
         '"env": {"A": 1}' '"env": ["A=b"]' '"timeout": 0' '"network": 1' '"architecture": 1' \
         '"created": 0' '"annotations": {"a": 1}' '"annotations": ["a"]' \

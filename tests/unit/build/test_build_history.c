@@ -155,13 +155,46 @@ static void test_secrets_are_masked(void **state)
     expect_line(&(struct build){.spec = &spec, .secrets = &secrets}, false, "runAsRoot: login ***");
 }
 
+static void test_run(void **state)
+{
+    char script[] = "make\nmake install", program[] = "/bin/x", argument[] = "a b";
+    char *words[] = {program, argument};
+    struct spec spec = {.run.text = script, .shadow_setup = true};
+
+    (void)state;
+    expect_line(&(struct build){.spec = &spec}, false, "shadowSetup; run: make ...");
+    spec = (struct spec){.run.words = {.items = words, .count = 2}};
+    expect_line(&(struct build){.spec = &spec}, false, "run: /bin/x a b");
+}
+
+/* It is for what the spec makes, not for what a session does. */
+static void test_text_of_the_specs(void **state)
+{
+    char token[] = "xyzzy-token", created_by[] = "RUN login xyzzy-token\nmake";
+    struct secret items[] = {{.bytes = token, .length = strlen(token)}};
+    const struct secrets secrets = {items, 1};
+    const struct spec spec = {.run_as_root = text, .created_by = created_by};
+    struct build_session session = {.step = PLAN_RUN_AS_ROOT};
+
+    (void)state;
+    expect_line(&(struct build){.spec = &spec, .secrets = &secrets}, false, "RUN login ***\nmake");
+    expect_line(&(struct build){.spec = &spec}, true, created_by);
+    expect_line(&(struct build){.spec = &spec, .session = &session}, false, "shell");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_line),     cmocka_unit_test(test_cut_of_characters),
-        cmocka_unit_test(test_steps_in_order), cmocka_unit_test(test_many_contents),
-        cmocka_unit_test(test_sessions),       cmocka_unit_test(test_resumed),
-        cmocka_unit_test(test_config_alone),   cmocka_unit_test(test_secrets_are_masked),
+        cmocka_unit_test(test_first_line),
+        cmocka_unit_test(test_cut_of_characters),
+        cmocka_unit_test(test_steps_in_order),
+        cmocka_unit_test(test_many_contents),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_resumed),
+        cmocka_unit_test(test_config_alone),
+        cmocka_unit_test(test_secrets_are_masked),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_text_of_the_specs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

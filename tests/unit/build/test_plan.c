@@ -69,6 +69,17 @@ static void test_shadow_setup_runs_in_the_image(void **state)
     expect_steps(&spec, "mount runAsRoot unmount pack ");
 }
 
+static void test_run_takes_the_place_of_the_script(void **state)
+{
+    struct spec spec = {.from_image.name = text, .run.text = text, .shadow_setup = true};
+    char *words[] = {text};
+
+    (void)state;
+    expect_steps(&spec, "unpack mount run unmount pack ");
+    spec.run = (struct spec_command){.words = {words, 1}};
+    expect_steps(&spec, "unpack mount run unmount pack ");
+}
+
 /* Expects OUT, entries ended by NUL bytes, to be EXPECTED, entries ended by newlines. */
 static void expect_environment(struct buffer *out, const char *expected)
 {
@@ -136,6 +147,24 @@ static void test_epoch_is_this_builds_unless_the_spec_sets_it(void **state)
     json_free(spec.env);
 }
 
+static void test_environment_of_a_container(void **state)
+{
+    struct json *container = parse("{\"Env\":[\"A=1\",\"B=2\",\"broken\"]}");
+    struct spec spec = {.env = parse("{\"A\":\"3\"}"), .created = SPEC_CREATED_DEFAULT};
+    struct buffer out = {0};
+
+    (void)state;
+    plan_container_environment(&spec, container, &out);
+    expect_environment(&out, "A=3\nB=2\n"
+                             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
+    spec.created = 77;
+    json_set(spec.env, "PATH", json_string("/x"));
+    plan_container_environment(&spec, container, &out);
+    expect_environment(&out, "A=3\nB=2\nPATH=/x\nSOURCE_DATE_EPOCH=77\n");
+    json_free(container);
+    json_free(spec.env);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,9 +172,11 @@ int main(void)
         cmocka_unit_test(test_all_steps_in_order),
         cmocka_unit_test(test_extra_commands_need_no_overlay),
         cmocka_unit_test(test_shadow_setup_runs_in_the_image),
+        cmocka_unit_test(test_run_takes_the_place_of_the_script),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_environment_without_base),
         cmocka_unit_test(test_epoch_is_this_builds_unless_the_spec_sets_it),
+        cmocka_unit_test(test_environment_of_a_container),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,20 @@ static void test_whole_document_is_inherited(void **state)
         "," NEW_HISTORY "],\"x\":1.50," ROOTFS_AB "}");
 }
 
+static void test_author(void **state)
+{
+    CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
+    CLEANUP(json_freep) struct json *base = parse("{\"author\":\"a\",\"history\":[]}");
+    const struct image_config_parts parts = {
+        .base = base, .created_by = "x", .author = "b", .architecture = "amd64"};
+
+    (void)state;
+    assert_null(image_config_make(&parts, image));
+    assert_string_equal(json_get_string(image->config, "author"), "b");
+    assert_string_equal(json_get_string(json_get(image->config, "history")->items[0], "author"),
+                        "b");
+}
+
 static void test_env_by_name(void **state)
 {
     (void)state;
@@ -290,17 +304,12 @@ static void test_read_config(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unusable_configs),
-        cmocka_unit_test(test_read_config),
-        cmocka_unit_test(test_without_base),
-        cmocka_unit_test(test_whole_document_is_inherited),
-        cmocka_unit_test(test_env_by_name),
-        cmocka_unit_test(test_maps_by_key),
-        cmocka_unit_test(test_entrypoint_clears_cmd),
-        cmocka_unit_test(test_null_removes),
-        cmocka_unit_test(test_history_is_filled_up),
-        cmocka_unit_test(test_no_new_layer),
-        cmocka_unit_test(test_created),
+        cmocka_unit_test(test_unusable_configs), cmocka_unit_test(test_read_config),
+        cmocka_unit_test(test_without_base),     cmocka_unit_test(test_whole_document_is_inherited),
+        cmocka_unit_test(test_author),           cmocka_unit_test(test_env_by_name),
+        cmocka_unit_test(test_maps_by_key),      cmocka_unit_test(test_entrypoint_clears_cmd),
+        cmocka_unit_test(test_null_removes),     cmocka_unit_test(test_history_is_filled_up),
+        cmocka_unit_test(test_no_new_layer),     cmocka_unit_test(test_created),
         cmocka_unit_test(test_malformed),
     };
 

@@ -439,6 +439,31 @@ static void test_architecture(void **state)
     expect_error("{\"name\":\"a\",\"architecture\":\"\"}", "must not be empty", NULL);
 }
 
+static void test_run(void **state)
+{
+    struct spec *spec = read_spec("{\"name\":\"a\",\"run\":\"[ -e /x ]\"}");
+
+    (void)state;
+    assert_true(spec_has_run(spec));
+    assert_string_equal(spec->run.text, "[ -e /x ]");
+    spec_free(spec);
+    spec = read_spec("{\"name\":\"a\",\"run\":[\"x\",\"\"],\"runAsRoot\":\"\"}");
+    assert_true(spec_has_run(spec));
+    assert_null(spec->run.text);
+    assert_int_equal(spec->run.words.count, 2);
+    spec_free(spec);
+    spec = read_spec("{\"name\":\"a\",\"run\":\"\"}");
+    assert_false(spec_has_run(spec));
+    spec_free(spec);
+    expect_error("{\"name\":\"a\",\"run\":[]}", "must begin with the name of a program", NULL);
+    expect_error("{\"name\":\"a\",\"run\":[\"\",\"x\"]}", "must begin with the name", NULL);
+    expect_error("{\"name\":\"a\",\"run\":[\"x\",1]}", "expected a string, found number", NULL);
+    expect_error("{\"name\":\"a\",\"run\":{\"file\":\"x\"}}", "a string or a list of strings",
+                 NULL);
+    expect_error("{\"name\":\"a\",\n\"run\":\"x\",\"runAsRoot\":\"y\"}",
+                 "line 2, column 7: key 'run': 'run' and 'runAsRoot' exclude each other", NULL);
+}
+
 static void test_unknown_key_names_the_nearest(void **state)
 {
     (void)state;
@@ -558,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_architecture),
         cmocka_unit_test(test_config_options_have_one_spelling),
         cmocka_unit_test(test_a_path_of_a_closure_file_is_found_by_the_files_place),
+        cmocka_unit_test(test_run),
         cmocka_unit_test(test_unknown_key_names_the_nearest),
         cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_missing),
