@@ -170,13 +170,13 @@ for digest in $(manifest_of "$PORT/second:t" | jq -r '.config.digest, .layers[].
 done
 
 # A registry that has the blobs is sent none of them, but their sizes are in the manifest.
-run --spec job.json -o "docker://$REGISTRY/job:whole" --cache-dir "$pulled"
+run --spec job.json -o "docker://$REGISTRY/job:whole" --cache-dir "$WORK/pushed-cache"
 exits 0 "a build to a registry"
 while read -r blob; do
     chmod u+w "$blob"
     truncate -s -1 "$blob"
 done < <(find "$WORK/pushed-cache/blobs" -type f -size +4k)
-run --spec job.json -o "docker://$REGISTRY/job:cut" --cache-dir "$pulled"
+run --spec job.json -o "docker://$REGISTRY/job:cut" --cache-dir "$WORK/pushed-cache"
 exits 0 "a build to a registry, of blobs that were cut"
 is "a build to a registry, of blobs that were cut: the same manifest" \
     "$(manifest_of "$PORT/job:cut")" "$(manifest_of "$PORT/job:whole")"
