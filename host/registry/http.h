@@ -92,6 +92,7 @@ struct http_request {
     uint64_t body_offset, body_length;
     http_sent sent; /* or NULL */
 
+    bool is_probe;        /* it asks for nothing but whether the server speaks TLS: not verified */
     bool is_secret;       /* the body is: it is not sent on to where a redirect leads */
     size_t answer_max;    /* limit of answer->body, in bytes */
     http_receive receive; /* or NULL: answer->body takes the body */

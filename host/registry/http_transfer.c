@@ -166,8 +166,17 @@ static struct curl_slist *make_headers(const struct http_request *request, bool 
     return xallocated(curl_slist_append(list, "Expect:"));
 }
 
-static void set_certificates(CURL *curl, const struct certificates *certificates)
+/* Sets whose certificates are trusted. It takes longer to read them than a request on the loopback
+ * does, so that they are left out if nothing is verified. */
+static void set_authorities(CURL *curl, const struct certificates *certificates, bool is_verified)
 {
+    if (!is_verified) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+        return;
+    }
     if (certificates->authorities.length > 0) {
         struct curl_blob blob = {certificates->authorities.data, certificates->authorities.length,
                                  CURL_BLOB_NOCOPY};
@@ -178,6 +187,10 @@ static void set_certificates(CURL *curl, const struct certificates *certificates
     }
     if (certificates->folder != NULL)
         curl_easy_setopt(curl, CURLOPT_CAPATH, certificates->folder);
+}
+
+static void set_client(CURL *curl, const struct certificates *certificates)
+{
     if (certificates->client_certificate != NULL)
         curl_easy_setopt(curl, CURLOPT_SSLCERT, certificates->client_certificate);
     if (certificates->client_key != NULL)
@@ -251,11 +264,9 @@ static void set_options(const struct http_transfer *transfer, struct state *stat
         /* Not CURLOPT_RESUME_FROM_LARGE, which refuses the answer of a server without ranges. */
         curl_easy_setopt(curl, CURLOPT_RANGE, range);
     }
-    set_certificates(curl, transfer->certificates);
-    if (transfer->policy->unverified) {
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
+    set_authorities(curl, transfer->certificates,
+                    !transfer->policy->unverified && !transfer->request->is_probe);
+    set_client(curl, transfer->certificates);
     set_method(curl, state->request);
 }
 

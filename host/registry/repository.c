@@ -48,9 +48,11 @@ static struct auth *make_auth(const struct repository *repository,
 }
 
 /* Requests URL, the base of a registry's API, without retries. Failures are in *RET alone. */
-static void ping(struct http_client *client, const char *url, struct http_answer *ret)
+static void ping(struct http_client *client, const char *url, bool is_probe,
+                 struct http_answer *ret)
 {
-    struct http_request request = {.method = "GET", .url = url, .answer_max = PING_MAX};
+    struct http_request request = {
+        .method = "GET", .url = url, .is_probe = is_probe, .answer_max = PING_MAX};
 
     error_free(http_exchange(client, &request, ret));
 }
@@ -68,11 +70,11 @@ static char *choose_base(struct http_client *client, const char *host, bool plai
         return STEAL(open);
     if (!insecure && !url_is_loopback(secure))
         return STEAL(secure);
-    ping(client, secure, &answer);
+    ping(client, secure, true, &answer);
     if (answer.not_tls)
         return STEAL(open);
     if (insecure && answer.status == 0)
-        ping(client, open, &other);
+        ping(client, open, false, &other);
     return other.status != 0 ? STEAL(open) : STEAL(secure);
 }
 
@@ -135,7 +137,7 @@ static bool finds_login(struct repository *repository, const struct http_answer 
     if ((answer->status != 403 && answer->status != 404) ||
         atomic_exchange(&repository->asked, true))
         return false;
-    ping(repository->client, repository->base, &other);
+    ping(repository->client, repository->base, false, &other);
     if (!is_challenge(repository, &other))
         return false;
     struct error *err = auth_challenged(repository->auth, NULL, &other, NULL);
@@ -153,7 +155,7 @@ static struct error *take_up(struct repository *repository, const char *source,
 
     if (http_header(answer, "www-authenticate") != NULL)
         return auth_challenged(repository->auth, source, answer, used);
-    ping(repository->client, repository->base, &other);
+    ping(repository->client, repository->base, false, &other);
     return auth_challenged(repository->auth, source,
                            is_challenge(repository, &other) ? &other : answer, used);
 }
