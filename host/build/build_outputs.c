@@ -82,7 +82,8 @@ struct error *build_outputs_check(const struct build *build)
 void build_outputs_begin_checks(const struct image *base, const struct build *build)
 {
     for (size_t i = 0; i < build->output_count; i++)
-        output_begin_checks(base, &build->outputs[i], build->store);
+        if (build_outputs_is_written(build, i))
+            output_begin_checks(base, &build->outputs[i], build->store);
 }
 
 struct error *build_outputs_temporaries(const struct build *build, char **ret,

@@ -42,7 +42,7 @@ void output_begin_checks(const struct image *base, const struct output *output, 
 {
     const struct output_format_row *format = output_format_row(output->format);
 
-    for (size_t i = 0; !format->is_layer && !format->is_remote && i < base->layer_count; i++) {
+    for (size_t i = 0; !format->is_layer && i < base->layer_count; i++) {
         const struct layer *layer = &base->layers[i];
 
         if (format->names_blobs && layer->blob.path != NULL)
