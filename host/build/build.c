@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "host/build/build_annotations.h"
+#include "host/build/build_base.h"
 #include "host/build/build_cache.h"
 #include "host/build/build_history.h"
 #include "host/build/build_key.h"
@@ -26,7 +27,6 @@
 #include "host/lib/stream.h"
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
-#include "host/machine/machine.h"
 #include "host/tree/contents.h"
 #include "host/tree/image_merge.h"
 #include "host/vm/vm.h"
@@ -46,37 +46,10 @@ struct build_state {
     struct image *image;
     struct output_manifest *manifests; /* of each output */
     struct digest kept;                /* the name of the image in the store */
+    struct digest key;                 /* of its layer; set by look */
     bool is_cached;                    /* its layer was made before */
     char *reason;                      /* why it was not made before, if that is known; or NULL */
 };
-
-/* Whether programs for ARCHITECTURE run in the guest. */
-static bool runs_in_guest(const char *architecture)
-{
-    size_t length = strcspn(architecture, "/"); /* a variant follows */
-
-    return (length == strlen(MACHINE_ARCHITECTURE) &&
-            strncmp(architecture, MACHINE_ARCHITECTURE, length) == 0) ||
-           strcmp(architecture, "386") == 0;
-}
-
-/* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
-static struct error *check_architecture(const struct build_state *state)
-{
-    const char *architecture = json_get_string(state->base->config, "architecture");
-
-    const struct spec *spec = state->spec;
-    bool runs = spec->run_as_root != NULL || spec_has_run(spec) || state->build->session != NULL;
-
-    if (!runs || architecture == NULL || runs_in_guest(architecture))
-        return NULL;
-    return error_new(EXIT_INPUT,
-                     "open image '%s': %s needs programs for " MACHINE_ARCHITECTURE
-                     ", but the image is for '%.40s'",
-                     spec->from_image.name,
-                     plan_step_name(spec_has_run(spec) ? PLAN_RUN : PLAN_RUN_AS_ROOT),
-                     architecture);
-}
 
 /* Whether the build makes an image: a session whose image is not stored does not. */
 static bool makes_image(const struct build *build)
@@ -84,54 +57,17 @@ static bool makes_image(const struct build *build)
     return build->session == NULL || build->session->is_stored;
 }
 
-/* Refuses a base that is not the one below a kept layer. */
-static struct error *check_base(const struct build_state *state)
-{
-    const struct kept_step *resumed = state->build->resumed;
-    struct digest chain;
-
-    if (resumed == NULL || resumed->chain == NULL)
-        return NULL;
-    image_chain_id(state->base, state->base->layer_count, &chain);
-    CLEANUP(freep) char *found = xasprintf("sha256:%s", chain.hex);
-
-    return strcmp(found, resumed->chain) == 0
-               ? NULL
-               : error_new(EXIT_INPUT,
-                           "open image '%s': its layers are not those that the step was kept on "
-                           "(chain ID %s)",
-                           state->spec->from_image.name, resumed->chain);
-}
-
-/* The request for an image that the build is made of, with its layers in FORMS. */
-static struct image_request request_for(const struct build_state *state, unsigned int forms)
-{
-    const struct spec_architecture *architecture = &state->spec->architecture;
-
-    return (struct image_request){
-        .choice = {.architecture = architecture->is_given ? architecture->name : NULL},
-        .forms = forms,
-        .store = state->build->store,
-        .registry = state->build->registry};
-}
-
-/* Opens the base image. Its tars are needed only by a base disk that is yet to be made, or by the
- * output. */
-static struct error *open_base(struct build_state *state)
+/* The forms in which the base's layers are needed. Its tars are needed only by a base disk that is
+ * yet to be made, or by the output; of an image that is only looked for, none but those in which
+ * the contents have to find their places. */
+static unsigned int base_forms(const struct build_state *state)
 {
     const struct spec *spec = state->spec;
-    struct image_request request = request_for(
-        state, makes_image(state->build) ? build_outputs_want_base(state->build) : LAYER_BLOB);
+    bool has_contents = spec->contents.count > 0 || spec->closure.count > 0;
 
-    if (spec->from_image.name == NULL)
-        return NULL;
-    request.choice.name = spec->from_image_name;
-    request.choice.tag = spec->from_image_tag;
-    progress_start("base");
-    TRY(built_image_open(&spec->from_image, state->build->built, &request, &state->base));
-    progress_done();
-    TRY(check_base(state));
-    return check_architecture(state);
+    if (state->build->is_look)
+        return has_contents ? LAYER_BLOB : 0;
+    return makes_image(state->build) ? build_outputs_want_base(state->build) : LAYER_BLOB;
 }
 
 /* The contents_base of contents_of: the base's paths, which are read when they are needed. */
@@ -172,7 +108,7 @@ static struct contents contents_of(struct build_state *state)
 /* Finds the sources of the contents; from there on, nothing is opened. */
 static struct error *open_sources(struct build_state *state)
 {
-    const struct image_request request = request_for(state, LAYER_BLOB);
+    const struct image_request request = build_base_request(state->build, LAYER_BLOB);
 
     const struct spec_sources_origin origin = {.contents = &state->spec->contents,
                                                .built = state->build->built,
@@ -276,19 +212,26 @@ static struct shared_cache *shared_cache_of(const struct build_state *state)
     return state->spec->shares.count == 0 ? state->build->shared : NULL;
 }
 
+/* The cache for the layer of KEY. */
+static struct build_cache cache_of(const struct build_state *state, const struct build_key *key)
+{
+    const struct build *build = state->build;
+
+    return (struct build_cache){.store = build->store,
+                                .name = state->spec->name,
+                                .rebuild = build->rebuild != BUILD_REBUILD_NOTHING,
+                                .max_age = build->max_age,
+                                .key = key,
+                                .shared = shared_cache_of(state),
+                                .lock = -1};
+}
+
 static struct error *make_layer(struct build_state *state, struct layer *ret)
 {
     const struct build *build = state->build;
     struct layer_form_wanted wanted = build_outputs_want_new(build);
     CLEANUP(build_key_free) struct build_key key = {0};
-    CLEANUP(build_cache_free)
-    struct build_cache cache = {.store = build->store,
-                                .name = state->spec->name,
-                                .rebuild = build->rebuild != BUILD_REBUILD_NOTHING,
-                                .max_age = build->max_age,
-                                .key = &key,
-                                .shared = shared_cache_of(state),
-                                .lock = -1};
+    CLEANUP(build_cache_free) struct build_cache cache = cache_of(state, &key);
 
     wanted.blob_digest = wanted.blob_digest || (wanted.blob && build->is_kept);
     /* What happens in a session is not in the spec, nor is all that a resumed step stands on. */
@@ -323,17 +266,14 @@ static void name_image(struct build_state *state)
     state->image->tag = xstrdup(keeps ? base->tag : state->spec->tag);
 }
 
-static struct error *make_image(struct build_state *state)
+/* Makes the image of its parts; LAYER, the new one if there is one, is taken over. */
+static struct error *assemble_image(struct build_state *state, bool has_new_layer,
+                                    struct layer layer)
 {
     const struct spec *spec = state->spec;
     struct image *image = state->image;
-    bool has_new_layer = needs_layer(state);
-    struct layer layer = {0};
 
     name_image(state);
-    if (state->base != NULL)
-        build_outputs_begin_checks(state->base, state->build);
-    TRY(has_new_layer ? make_layer(state, &layer) : build_outputs_refuse_layers(state->build));
     take_base_layers(state);
     if (has_new_layer)
         image_add_layer(image, layer);
@@ -351,6 +291,17 @@ static struct error *make_image(struct build_state *state)
     return image_config_make(&parts, image);
 }
 
+static struct error *make_image(struct build_state *state)
+{
+    bool has_new_layer = needs_layer(state);
+    struct layer layer = {0};
+
+    if (state->base != NULL)
+        build_outputs_begin_checks(state->base, state->build);
+    TRY(has_new_layer ? make_layer(state, &layer) : build_outputs_refuse_layers(state->build));
+    return assemble_image(state, has_new_layer, layer);
+}
+
 /* Work of parallel_run: 0 ends the VM, which takes as long as writing a large file, and 1 writes
  * the output. 0 is done by the calling thread: libguestfs' error handler belongs to one thread. */
 static struct error *finish(void *context, size_t index, const atomic_bool *stopped)
@@ -362,6 +313,27 @@ static struct error *finish(void *context, size_t index, const atomic_bool *stop
         return build_outputs_write(state->build, state->image, state->manifests);
     guest_run_end(&state->guest_run);
     return NULL;
+}
+
+/* Takes the image from the cache, if that has its layer. */
+static struct error *look(struct build_state *state)
+{
+    CLEANUP(build_key_free) struct build_key key = {0};
+    CLEANUP(build_cache_free) struct build_cache cache = cache_of(state, &key);
+    struct layer layer = {0};
+    bool has_new_layer = needs_layer(state);
+
+    state->is_cached = !has_new_layer;
+    if (has_new_layer) {
+        TRY(make_key(state, NULL, &key));
+        state->key = key.digest;
+        state->is_cached = build_cache_look(&cache, build_outputs_want_new(state->build), &layer);
+    }
+    if (!state->is_cached)
+        return NULL;
+    TRY(assemble_image(state, has_new_layer, layer));
+    built_image_note(state->image, state->build->store, &state->kept);
+    return store_settle(state->build->store);
 }
 
 /* Makes the image, and keeps or writes it. */
@@ -396,21 +368,25 @@ static struct error *run(struct build_state *state)
         build_session_plan(build->session, state->spec, &state->plan);
     else
         plan_make(state->spec, &state->plan);
-    if (state->plan.needs_vm && !runs_in_guest(state->spec->architecture.name))
+    if (state->plan.needs_vm && !build_base_runs(state->spec->architecture.name))
         return error_new(EXIT_INPUT,
                          "plan image '%s': scripts need " MACHINE_ARCHITECTURE
                          ", but the image is for '%s'",
                          state->spec->name, state->spec->architecture.name);
-    if (makes_image(build) && !build->is_kept_only)
+    if (makes_image(build) && !build->is_kept_only && !build->is_look)
         TRY(build_outputs_check(build));
+    bool uses_vm = state->plan.needs_vm && !build->is_look;
+
     /* A blob that is in the cache already is checked by a thread which stays. */
-    if (state->plan.needs_vm)
+    if (uses_vm)
         supervisor_prepare_suspension();
-    TRY(open_base(state));
+    TRY(build_base_open(build, base_forms(state), &state->base));
     /* Before the other threads, but after the programs that keep credentials, which may signal. */
-    if (state->plan.needs_vm)
+    if (uses_vm)
         vm_prepare();
     TRY(open_sources(state));
+    if (build->is_look)
+        return look(state);
     state->guest_run.base = state->base;
     remarks_show(state->spec, state->base != NULL ? state->base->config : NULL);
     if (makes_image(build))
@@ -426,6 +402,19 @@ static double seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
+/* Tells what was found. */
+static void tell_found(const struct build_state *state)
+{
+    struct json *result = json_object();
+
+    json_set(result, "key", *state->key.hex != '\0' ? json_string(state->key.hex) : json_null());
+    json_set(result, "cached", json_boolean(state->is_cached));
+    if (state->is_cached)
+        json_set(result, "kept", json_string(state->kept.hex));
+    json_free(*state->build->ret_result);
+    *state->build->ret_result = result;
+}
+
 /* Tells what was made, in SECONDS. */
 static void show_result(const struct build_state *state, double seconds)
 {
@@ -438,6 +427,10 @@ static void show_result(const struct build_state *state, double seconds)
                                       .reason = state->reason,
                                       .kept = build->is_kept ? &state->kept : NULL};
 
+    if (build->is_look) {
+        tell_found(state);
+        return;
+    }
     if (!build->is_followed && build->session == NULL)
         progress_image(build->spec->name, state->is_cached, seconds, state->reason);
     if (build->ret_result == NULL || !makes_image(build))

@@ -51,6 +51,8 @@ struct build {
     bool is_kept;               /* the image is kept in the store for others, or for a registry */
     bool is_kept_only;          /* and nothing is written: OUTPUTS have the formats of those that
                                    are */
+    bool is_look;               /* nothing is built: the result is {"key": its layer's or null,
+                                   "cached": whether the cache has that, "kept"} */
 
     /* With a session, with what is resumed, and once a shell was opened after a failure, the layer
      * is not what SPEC alone makes: it must not be kept as if it were. */

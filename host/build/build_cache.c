@@ -135,6 +135,12 @@ static void find_reason(struct build_cache *cache)
         cache->reason = xstrdup("not in the shared cache");
 }
 
+bool build_cache_look(struct build_cache *cache, struct layer_form_wanted wanted, struct layer *ret)
+{
+    return cache->key->obstacle == NULL && !cache->rebuild &&
+           (look(cache, wanted, ret) || look_elsewhere(cache, wanted, ret));
+}
+
 struct error *build_cache_find(struct build_cache *cache, struct layer_form_wanted wanted,
                                struct layer *ret, bool *ret_found)
 {

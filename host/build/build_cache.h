@@ -47,6 +47,11 @@ struct build_cache {
                                              struct layer_form_wanted wanted, struct layer *ret,
                                              bool *ret_found);
 
+/* Returns whether the layer of CACHE's key is there, and then *RET, the caller's; as
+ * build_cache_find, but nobody is to make it. */
+bool build_cache_look(struct build_cache *cache, struct layer_form_wanted wanted,
+                      struct layer *ret);
+
 /* Keeps LAYER, which was made of CACHE's key. */
 void build_cache_keep(struct build_cache *cache, struct layer *layer);
 

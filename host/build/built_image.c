@@ -65,6 +65,16 @@ struct error *built_image_keep(struct image *image, const struct output *output,
     return NULL;
 }
 
+void built_image_note(const struct image *image, struct store *store, struct digest *ret)
+{
+    struct digest own = name_of(image);
+    CLEANUP(freep) char *name = xasprintf("looked for\n%s", own.hex);
+
+    /* Not in the place of one that was built, of whose layers more is known. */
+    digest_of(name, strlen(name), ret);
+    image_record_put(store, ret, image);
+}
+
 struct error *built_image_open(const struct spec_image *image, const struct digest *built,
                                const struct image_request *request, struct image **ret)
 {

@@ -20,6 +20,10 @@
 [[nodiscard]] struct error *built_image_keep(struct image *image, const struct output *output,
                                              struct store *store, struct digest *ret);
 
+/* The same for an image that is only looked for: others find its config, and of its layers what is
+ * there. */
+void built_image_note(const struct image *image, struct store *store, struct digest *ret);
+
 /* Opens IMAGE as REQUEST asks for it: if it was built, the one of BUILT by its node. *RET is the
  * caller's. Errors: those of image_open; EXIT_AGAIN if it is no longer in the store. */
 [[nodiscard]] struct error *built_image_open(const struct spec_image *image,

@@ -13,7 +13,7 @@
 #include "host/machine/host_memory.h"
 #include "host/store/store_session.h"
 
-#define VM_OVERHEAD (UINT64_C(160) << 20) /* bytes that a build takes beside the guest's memory */
+#define BUILD_OVERHEAD (UINT64_C(160) << 20) /* bytes that it takes beside the guest's memory */
 
 enum state { NODE_WAITS, NODE_RUNS, NODE_DONE };
 
@@ -154,7 +154,15 @@ struct error *graph_run(const struct graph_run *run)
     return err;
 }
 
-/* Returns the bytes that the largest VM of GRAPH takes; 0 if none is needed. */
+uint64_t graph_run_memory(const struct spec *spec)
+{
+    struct plan plan;
+
+    plan_make(spec, &plan);
+    return (plan.needs_vm ? spec->memory << 20 : 0) + BUILD_OVERHEAD;
+}
+
+/* Returns the bytes that the largest build of GRAPH with a VM takes; 0 if there is none. */
 static uint64_t largest_vm(const struct spec_graph *graph)
 {
     uint64_t largest = 0;
@@ -166,10 +174,10 @@ static uint64_t largest_vm(const struct spec_graph *graph)
         if (!graph->nodes[i]->is_needed)
             continue;
         plan_make(spec, &plan);
-        if (plan.needs_vm && spec->memory << 20 > largest)
-            largest = spec->memory << 20;
+        if (plan.needs_vm && graph_run_memory(spec) > largest)
+            largest = graph_run_memory(spec);
     }
-    return largest > 0 ? largest + VM_OVERHEAD : 0;
+    return largest;
 }
 
 static size_t processors(void)

@@ -10,10 +10,12 @@
 #define VMBUILD_GRAPH_RUN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
 #include "host/lib/json.h"
+#include "host/spec/spec.h"
 #include "host/spec/spec_graph.h"
 #include "host/store/store.h"
 
@@ -31,6 +33,9 @@ struct graph_run {
 
     struct json **results; /* of each node: what it has made, the caller's; NULL before */
 };
+
+/* Returns the bytes of memory that a build of SPEC takes, that of its VM included. */
+uint64_t graph_run_memory(const struct spec *spec);
 
 /* Returns how many of GRAPH's images are built at a time by default: as many as there are
  * processors, but no more than the host's free memory carries. */

@@ -241,7 +241,7 @@ struct error *build_command(const struct options *options)
         if (graph->nodes[i]->is_needed)
             TRY(spec_options_apply(options, graph->nodes[i]->spec));
     TRY(cache_options_read(options, graph, &caches));
-    if (graph->has_images || graph->count > 1 || options->index)
+    if (graph->has_images || graph->count > 1 || options->index || options->no_output)
         return suggest(options, false, build_images(options, graph, &caches));
     if (options->dry_run)
         return show_plan(graph->nodes[0]->spec);

@@ -26,14 +26,16 @@ struct images {
     const struct cache_options *caches;
     struct store *store;
     struct build_targets *targets;       /* of each node; empty: it is not written */
-    struct build_targets index;          /* of --index: it is written in place of them */
+    struct build_targets index;          /* of --index: it is written in place of them; with
+                                            --no-output, it is not either */
     const struct build_targets *formats; /* those that are written, which decide the formats */
     struct secrets *secrets;             /* of each node */
     struct json **results;               /* of each node (build_result.h) */
 };
 
 /* Returns NODE's plan and what it needs; the caller's. */
-static struct json *describe_node(const struct spec_graph *graph, const struct spec_node *node)
+static struct json *describe_node(const struct options *options, const struct spec_graph *graph,
+                                  const struct spec_node *node)
 {
     struct json *needs = json_array();
     struct plan plan;
@@ -44,11 +46,11 @@ static struct json *describe_node(const struct spec_graph *graph, const struct s
     for (size_t i = 0; i < node->need_count; i++)
         json_append(needs, json_string(graph->nodes[node->needs[i]]->name));
     json_set(description, "needs", needs);
-    json_set(description, "written", json_boolean(node->is_chosen));
+    json_set(description, "written", json_boolean(node->is_chosen && !options->no_output));
     return description;
 }
 
-static struct error *show_plans(const struct spec_graph *graph)
+static struct error *show_plans(const struct options *options, const struct spec_graph *graph)
 {
     CLEANUP(json_freep) struct json *document = json_object();
     CLEANUP(buffer_free) struct buffer text = {0};
@@ -56,7 +58,7 @@ static struct error *show_plans(const struct spec_graph *graph)
 
     for (size_t i = 0; i < graph->count; i++)
         if (graph->nodes[i]->is_needed)
-            json_set(images, graph->nodes[i]->name, describe_node(graph, graph->nodes[i]));
+            json_set(images, graph->nodes[i]->name, describe_node(options, graph, graph->nodes[i]));
     json_set(document, "images", images);
     json_write(document, true, &text);
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
@@ -67,6 +69,9 @@ static struct error *check_options(const struct options *options)
 {
     static const char advice[] = "build the image alone, with its base in a file";
 
+    if (options->no_output && (options->index || options->check || options->outputs.count > 0))
+        return error_new(EXIT_USAGE, "read option '--no-output': with --output, --index or "
+                                     "--check, there is one");
     if (options->index && options->check)
         return error_new(EXIT_USAGE, "read option '--index': with --check, there is none");
     if (options->log != NULL)
@@ -114,12 +119,21 @@ static struct error *find_each_target(struct images *images)
     return NULL;
 }
 
+/* Writes nothing. The layers are of the forms that the default output would want. */
+static struct error *find_no_target(struct images *images)
+{
+    images->formats = &images->index;
+    return build_targets_read(images->options, "image", &images->index);
+}
+
 /* Finds where what is built is written. */
 static struct error *find_targets(struct images *images)
 {
     const struct options *options = images->options;
 
     images->targets = xcalloc(images->graph->count, sizeof *images->targets);
+    if (options->no_output)
+        return find_no_target(images);
     if (!options->index)
         return find_each_target(images);
     if (options->outputs.count == 0)
@@ -149,7 +163,7 @@ static struct error *build_node(void *context, size_t node, const struct digest 
     const struct spec_node *own = images->graph->nodes[node];
     CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
     bool is_again = own->is_chosen || options->rebuild == BUILD_REBUILD_ALL;
-    bool is_written = own->is_chosen && !options->index;
+    bool is_written = own->is_chosen && !options->index && !options->no_output;
     const struct build_targets *targets = is_written ? &images->targets[node] : images->formats;
     bool is_remote = build_targets_are_remote(targets);
 
@@ -276,7 +290,7 @@ struct error *build_images(const struct options *options, const struct spec_grap
     struct images images = {.options = options, .graph = graph, .caches = caches};
 
     if (options->dry_run)
-        return show_plans(graph);
+        return show_plans(options, graph);
     TRY(check_options(options));
     TRY(find_targets(&images));
     TRY(load_secrets(&images));

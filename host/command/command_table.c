@@ -44,6 +44,19 @@ const struct command command_table[COMMAND_COUNT] = {
                  "All that they need is built first, each image once, as far as it is not in the "
                  "cache; see IMAGES THAT ARE MADE OF OTHERS of `vmbuild-spec(5)`.",
          .supervised = true},
+    [COMMAND_GRAPH] =
+        {.name = "graph",
+         .arguments = {{"NAME", ARGUMENT_TEXT, NULL}},
+         .arguments_min = 0,
+         .arguments_max = -1,
+         .summary = "print the images of a spec and what each is made of, or what builds them",
+         .text =
+             "Print the images that a build of the spec would need, each after those that it is "
+             "made of, or with `--format` a Makefile or a script for Slurm that has each of them "
+             "built by a command of its own, on one machine or on many. Nothing is built. The "
+             "other options are those of the builds: they are written into each command. See MANY "
+             "MACHINES.",
+         .supervised = true},
     [COMMAND_SHELL] =
         {.name = "shell",
          .arguments = {IMAGE},

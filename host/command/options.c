@@ -93,11 +93,21 @@ static struct error *set_choice(void *member, const struct option_row *row, cons
         sizeof(enum build_rebuild) == sizeof(int) && sizeof(enum output_format) == sizeof(int) &&
         sizeof(enum compression) == sizeof(int) && sizeof(enum accelerator) == sizeof(int) &&
         sizeof(enum progress_mode) == sizeof(int) && sizeof(enum tarsum_version) == sizeof(int) &&
-        sizeof(enum registry_trust) == sizeof(int) && sizeof(enum plan_step) == sizeof(int));
+        sizeof(enum registry_trust) == sizeof(int) && sizeof(enum plan_step) == sizeof(int) &&
+        sizeof(enum graph_format) == sizeof(int));
     if (choice == NULL)
         return refuse_choice("option", option, &row->argument, value);
     memcpy(member, &choice->value, sizeof choice->value);
     return NULL;
+}
+
+/* Notes that ROW was given with VALUE, or NULL. */
+static void note_given(struct options *options, const struct option_row *row, const char *value)
+{
+    options->given =
+        xreallocarray(options->given, options->given_count + 1, sizeof *options->given);
+    options->given[options->given_count++] =
+        (struct option_given){row, value != NULL ? xstrdup(value) : NULL};
 }
 
 static struct error *set_option(struct options *options, const struct option_row *row, char *value)
@@ -233,7 +243,7 @@ static bool looks_like_spec(const char *word)
 }
 
 /* Returns the first argument that OPTIONS' command does not take, or NULL. A build takes names of
- * images, which are not those of files. */
+ * images, which may be those of files, but not in the place of its spec. */
 static const char *unexpected_argument(const struct options *options)
 {
     const struct strings *given = &options->arguments;
@@ -242,7 +252,8 @@ static const char *unexpected_argument(const struct options *options)
     if (most >= 0 && given->count > (size_t)most)
         return given->items[most];
     for (size_t i = 0; i < given->count; i++)
-        if (options->command == &command_table[COMMAND_BUILD] && looks_like_spec(given->items[i]))
+        if (options->command == &command_table[COMMAND_BUILD] && options->spec == NULL &&
+            looks_like_spec(given->items[i]))
             return given->items[i];
     return NULL;
 }
@@ -454,6 +465,7 @@ static struct error *parse_words(int argc, char **argv, struct options *options)
             return refuse_option(options->command, code, argv);
         row = find_row(options->command, code);
         parser.given[row - option_table] = true;
+        note_given(options, row, optarg);
         TRY(set_option(options, row, optarg));
     }
     take_arguments(argc, argv, options);
@@ -587,6 +599,9 @@ void options_free(struct options *options)
     strings_free(&options->allow_network);
     strings_free(&options->cache_from);
     strings_free(&options->cache_to);
+    for (size_t i = 0; i < options->given_count; i++)
+        free(options->given[i].value);
+    free(options->given);
     free(options->overrides);
     free(options->user);
     if (options->password != NULL)

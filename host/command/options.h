@@ -22,18 +22,33 @@
 #include "host/tar/compression.h"
 #include "host/tar/tarsum.h"
 
+struct option_row;
+
+/* An option as it was given. */
+struct option_given {
+    const struct option_row *row; /* option_table.h */
+    char *value;                  /* or NULL */
+};
+
+/* What `graph` prints. */
+enum graph_format { GRAPH_JSON, GRAPH_DOT, GRAPH_MAKE, GRAPH_SLURM };
+
 struct options {
     const struct command *command; /* NULL: --help or --version without one */
     bool help, version;
     struct strings arguments;
+    struct option_given *given; /* all of them, in order */
+    size_t given_count;
     char *spec;
     char *output;           /* of other commands than build */
     struct strings outputs; /* of build, as they are written */
     char *metadata;         /* --metadata-file */
     enum output_format format;
     enum compression compression;
-    bool has_compression; /* --compression is given */
-    bool index;           /* --index */
+    bool has_compression;           /* --compression is given */
+    bool index;                     /* --index */
+    bool no_output;                 /* --no-output */
+    enum graph_format graph_format; /* --format of graph */
     enum accelerator accelerator;
     struct spec_override *overrides; /* --memory, --cpus, --timeout and --set, in order */
     size_t override_count;

@@ -23,13 +23,13 @@ static struct error *choose(struct spec_graph *graph, const char *name)
     for (size_t i = 0; i < graph->count; i++) {
         struct spec_node *node = graph->nodes[i];
 
-        if (!node->is_own || strcmp(node->name, name) != 0)
+        if (node->spec == NULL || strcmp(node->name, name) != 0)
             continue;
         node->is_chosen = true;
         return NULL;
     }
     return spec_graph_advise(
-        error_new(EXIT_USAGE, "read command 'build': the spec has no image '%s'", name), graph,
+        error_new(EXIT_USAGE, "read the command line: the spec has no image '%s'", name), graph,
         name);
 }
 

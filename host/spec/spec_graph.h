@@ -33,7 +33,7 @@ struct spec_node {
     struct spec *spec; /* NULL: it is of another file, and nothing needs it */
     size_t *needs;     /* the nodes that it is made of, each once */
     size_t need_count;
-    bool is_own;    /* it is of the file itself, and can be named */
+    bool is_own;    /* it is of the file itself */
     bool is_used;   /* by another one */
     bool is_chosen; /* to be written: spec_graph_choose */
     bool is_needed; /* to be built */
@@ -52,8 +52,8 @@ struct spec_graph {
                                             size_t count, int64_t now,
                                             const char *source_date_epoch, struct spec_graph **ret);
 
-/* Chooses the nodes called NAMES, or, if there are none, the file's own that no other uses. Errors:
- * EXIT_USAGE for an unknown name. */
+/* Chooses the nodes called NAMES, which may be of other files or in place, or, if there are none,
+ * the file's own that no other uses. Errors: EXIT_USAGE for an unknown name. */
 [[nodiscard]] struct error *spec_graph_choose(struct spec_graph *graph,
                                               const struct strings *names);
 

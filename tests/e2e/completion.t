@@ -19,7 +19,7 @@ check() {
     while IFS='|' read -r line expected; do
         is "$shell: $line" "$(words "$(cd "$WORK/files" && "complete_$shell" "$line" 2>&1)")" "$(words "$expected")"
     done <<'END'
-vmbuild |build shell run resume export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
+vmbuild |build graph shell run resume export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
 vmbuild ex|export
 vmbuild --form|--format
 vmbuild pull --pl|--plain-http --platform
@@ -29,6 +29,7 @@ vmbuild export --me|
 vmbuild --format |docker-archive oci-archive oci layer
 vmbuild --spec x --format oc|oci oci-archive
 vmbuild --compression z|zstd
+vmbuild graph --format |json dot make slurm
 vmbuild doctor --accel |auto kvm tcg
 vmbuild schema --progress |auto tty plain json none
 vmbuild tarsum --version |v0 v1 dev

@@ -116,7 +116,7 @@ while IFS= read -r text; do
     *) BLOCK+=${BLOCK:+$'\n'}$text ;;
     esac
 done < "$TOP/README.md"
-is "all commands were found" "$COUNT" 32
+is "all commands were found" "$COUNT" 35
 is "all files were found" "$FILES_MADE" 7
 for made in debian.tar.gz hello.tar.gz rootfs.tar hello.tar hello-layout/index.json site.tar.gz \
     web.tar.gz tool.tar.gz app.tar.gz events.json; do

@@ -9,7 +9,7 @@
 # shellcheck source=tests/archive.sh
 . "$(dirname "$0")/../archive.sh"
 
-need docker-registry python3 zstd
+need docker-registry make python3 zstd
 
 PAGE=$TOP/build/manual/vmbuild-cookbook.7
 PASSWORD=Rt5wQ8zLm2Xc9v
@@ -146,6 +146,8 @@ run_line() {
     *'python -m greeting') is "python: the package" "$(cat "$WORK/out")" "hello from a wheel" ;;
     *'node /srv/app/main.js') is "npm: the package" "$(cat "$WORK/out")" "hello from a package" ;;
     *'/usr/local/bin/hello') is "compile: the program" "$(cat "$WORK/out")" "hello from C" ;;
+    'vmbuild graph --spec all.json') is "many images: nothing is cached" \
+        "$(jq -c '.images | map_values(.cached)' "$WORK/out")" '{"system":false,"fetch":null,"store":null}' ;;
     *keep=*) says "a failure: where" "line 2: .*status 1" ;;
     "echo 'ls "*) like "a kept step: what is there" "$(cat "$WORK/out")" ' app$' ;;
     esac
@@ -178,8 +180,8 @@ while IFS= read -r line; do
     true/*) text+=${text:+$'\n'}$line ;;
     esac
 done < <(sed 's/\\-/-/g; s/\\e/\\/g' "$PAGE")
-is "all commands were found" "$COUNT" 19
-is "all files were found" "$FILES_MADE" 16
+is "all commands were found" "$COUNT" 22
+is "all files were found" "$FILES_MADE" 17
 
 # --- What came of them
 
@@ -189,6 +191,8 @@ is "a chain of three: its layers" "$(config "$WORK/home/service.tar.gz" '.rootfs
 is "compile: nothing but the program" "$(layer "$WORK/home/hello.tar.gz" | grep -v '^dir' | awk '{ print $4 }')" \
     usr/local/bin/hello
 like "a private token: the package" "$(layer "$WORK/home/private.tar.gz")" ' usr/bin/in-house-tool$'
+is "many images: both are built" "$(file_of "$WORK/home/fetch.tar.gz" etc/job)$(file_of "$WORK/home/store.tar.gz" etc/job)" \
+    fetchstore
 unlike "a private token: not its place" "$(layer "$WORK/home/private.tar.gz")" 'auth\.conf\.d/private'
 is "a private token: nowhere in the image" "$(zcat "$WORK/home/private.tar.gz" | grep -caF "$PASSWORD")" 0
 like "a mended script: its file" "$(layer "$WORK/home/broken.tar.gz")" ' srv/app/config$'

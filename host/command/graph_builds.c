@@ -1,0 +1,189 @@
+#include "host/command/graph_builds.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/build/graph_run.h"
+#include "host/build/plan.h"
+#include "host/command/command_table.h"
+#include "host/command/option_table.h"
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/quoted_word.h"
+#include "host/lib/rfc3339.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+/* How builds are made. */
+struct maker {
+    const struct options *options;
+    const struct spec_graph *graph;
+    int64_t now;
+    struct graph_builds *builds;
+};
+
+static bool has_id(const struct graph_builds *builds, const char *id)
+{
+    for (size_t i = 0; i < builds->count; i++)
+        if (builds->items[i].id != NULL && strcmp(builds->items[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+/* Returns an id that is like NAME, and neither OTHER nor that of a build; the caller's. */
+static char *make_id(const struct graph_builds *builds, const char *name, const char *other)
+{
+    CLEANUP(freep) char *base = xstrdup(name);
+
+    for (char *at = base; *at != '\0'; at++)
+        if (!isascii(*at) || !(isalnum(*at) || strchr("._-", *at) != NULL))
+            *at = '_';
+    if (*base == '.' || *base == '-')
+        *base = '_';
+    char *id = xstrdup(base);
+
+    for (unsigned int i = 2; strcmp(id, other) == 0 || has_id(builds, id); i++) {
+        free(id);
+        id = xasprintf("%s-%u", base, i);
+    }
+    return id;
+}
+
+/* Whether the option of ROW is one of each build: not what graph prints, nor what only images that
+ * are written have. */
+static bool is_passed_on(const struct option_row *row)
+{
+    return option_is_of(row, &command_table[COMMAND_BUILD]) && row->group != OPTION_GROUP_COMMON &&
+           row->offset != offsetof(struct options, outputs);
+}
+
+/* Adds the given options that are passed on, or else those for outputs. */
+static void add_options(const struct maker *maker, bool are_outputs, struct strings *words)
+{
+    for (size_t i = 0; i < maker->options->given_count; i++) {
+        const struct option_given *given = &maker->options->given[i];
+        bool is_output = given->row->offset == offsetof(struct options, outputs);
+
+        if (are_outputs ? !is_output : !is_passed_on(given->row))
+            continue;
+        strings_take(words, given->value != NULL
+                                ? xasprintf("--%s=%s", given->row->name, given->value)
+                                : xasprintf("--%s", given->row->name));
+    }
+}
+
+/* Adds what sets the times of images that are made "now": each build would have its own. */
+static struct error *add_times(const struct maker *maker, struct strings *words)
+{
+    for (size_t i = 0; i < maker->graph->count; i++) {
+        const struct spec_node *node = maker->graph->nodes[i];
+
+        if (!node->is_needed || node->spec->created != maker->now)
+            continue;
+        if (strchr(node->name, '=') != NULL)
+            return error_new(EXIT_INPUT,
+                             "write the build of image '%s': it has a '=' in its name, and "
+                             "'created' is 'now'",
+                             node->name);
+        CLEANUP(freep) char *time = rfc3339_format(maker->now);
+
+        strings_take(words, xasprintf("--set=%s.created=%s", node->name, time));
+    }
+    return NULL;
+}
+
+/* Refuses what cannot be on one line. */
+static struct error *check_words(const struct graph_build *build)
+{
+    for (size_t i = 0; i < build->words.count; i++)
+        if (strpbrk(build->words.items[i], "\n\r") != NULL)
+            return error_new(EXIT_INPUT,
+                             "write the build of image '%s': '%s' has a line break, which no "
+                             "command of it can have",
+                             build->node->name, build->words.items[i]);
+    return NULL;
+}
+
+static struct error *make_build(const struct maker *maker, size_t index, const char *id)
+{
+    const struct spec_node *node = maker->graph->nodes[index];
+    struct graph_build *build = &maker->builds->items[index];
+    struct strings *words = &build->words;
+    struct plan plan;
+
+    plan_make(node->spec, &plan);
+    build->node = node;
+    build->memory = (graph_run_memory(node->spec) + MIB - 1) / MIB;
+    build->cpus = plan.needs_vm ? node->spec->cpus : 1;
+    build->id = make_id(maker->builds, node->name, id);
+    strings_add(words, "build");
+    add_options(maker, false, words);
+    TRY(add_times(maker, words));
+    if (node->is_chosen)
+        add_options(maker, true, words);
+    else
+        strings_add(words, "--no-output");
+    strings_add(words, "--jobs=1");
+    strings_add(words, "--");
+    strings_add(words, node->name);
+    return check_words(build);
+}
+
+/* Refuses options that are those of one image if several are written. */
+static struct error *check_options(const struct maker *maker)
+{
+    size_t chosen = 0;
+
+    for (size_t i = 0; i < maker->graph->count; i++)
+        chosen += maker->graph->nodes[i]->is_chosen;
+    if (chosen > 1 && maker->options->outputs.count > 0)
+        return error_advise(error_new(EXIT_USAGE, "read option '--output': there are several "
+                                                  "images, and it names one file"),
+                            "leave it out, or name one of the images");
+    if (strcmp(maker->options->spec, "-") == 0)
+        return error_new(EXIT_USAGE, "read option '--spec': the builds need a file");
+    return NULL;
+}
+
+/* Returns SOURCE_DATE_EPOCH, borrowed; NULL if it is not a time. */
+static const char *find_epoch(void)
+{
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+
+    return epoch != NULL && *epoch != '\0' && epoch[strspn(epoch, "0123456789")] == '\0' ? epoch
+                                                                                         : NULL;
+}
+
+struct error *graph_builds_make(const struct options *options, const struct spec_graph *graph,
+                                int64_t now, const char *id, struct graph_builds *ret)
+{
+    const struct maker maker = {.options = options, .graph = graph, .now = now, .builds = ret};
+
+    ret->items = xcalloc(graph->count, sizeof *ret->items);
+    ret->count = graph->count;
+    ret->epoch = find_epoch();
+    TRY(check_options(&maker));
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->nodes[i]->is_needed)
+            TRY(make_build(&maker, i, id));
+    return NULL;
+}
+
+void graph_builds_free(struct graph_builds *builds)
+{
+    for (size_t i = 0; i < builds->count; i++) {
+        free(builds->items[i].id);
+        strings_free(&builds->items[i].words);
+    }
+    free(builds->items);
+    *builds = (struct graph_builds){0};
+}
+
+void graph_builds_write(const struct graph_build *build, struct buffer *out)
+{
+    for (size_t i = 0; i < build->words.count; i++) {
+        buffer_append(out, " ", 1);
+        quoted_word(build->words.items[i], out);
+    }
+}

@@ -1,0 +1,62 @@
+#include "host/command/graph_slurm.h"
+
+#include <inttypes.h>
+
+#include "host/lib/cleanup.h"
+#include "host/lib/memory.h"
+#include "host/lib/quoted_word.h"
+
+/* With --parsable, sbatch prints "JOB" or "JOB;CLUSTER". */
+static const char head[] =
+    "#!/bin/sh\n"
+    "# Made by \"vmbuild graph --format slurm\": submits a job for each image, which waits for "
+    "those\n"
+    "# that it needs, and prints its number and the image. If one cannot be submitted, none is "
+    "left.\n"
+    "# usage: sh FILE [OPTION...]; the options are sbatch's, for each job\n"
+    "set -eu\n"
+    "jobs=\n"
+    "trap 'test $? -eq 0 || test -z \"$jobs\" || scancel $jobs' EXIT\n"
+    "\n"
+    "submit() {\n"
+    "    job=$(sbatch --parsable --requeue --kill-on-invalid-dep=yes \"$@\")\n"
+    "    job=${job%%;*}\n"
+    "    jobs=\"$jobs $job\"\n"
+    "}\n";
+
+/* Appends the option that has BUILD wait for those that it needs. The variables that have the
+ * numbers of jobs are those of the nodes. */
+static void write_dependency(const struct graph_build *build, struct buffer *out)
+{
+    for (size_t i = 0; i < build->node->need_count; i++)
+        buffer_printf(out, "%s:$job%zu", i == 0 ? " --dependency=afterok" : "",
+                      build->node->needs[i]);
+}
+
+static void write_job(const struct graph_builds *builds, size_t index, struct buffer *out)
+{
+    const struct graph_build *build = &builds->items[index];
+    CLEANUP(freep) char *name = xasprintf("vmbuild %s", build->node->name);
+
+    buffer_printf(out, "\nsubmit --job-name=");
+    quoted_word(name, out);
+    buffer_printf(out, " --cpus-per-task=%" PRIu64 " --mem=%" PRIu64 "M", build->cpus,
+                  build->memory);
+    write_dependency(build, out);
+    buffer_printf(out, " \"$@\" << 'END'\n#!/bin/sh\n");
+    if (builds->epoch != NULL)
+        buffer_printf(out, "export SOURCE_DATE_EPOCH=%s\n", builds->epoch);
+    buffer_printf(out, "exec ${VMBUILD:-vmbuild}");
+    graph_builds_write(build, out);
+    buffer_printf(out, "\nEND\njob%zu=$job\nprintf '%%s %%s\\n' \"$job\" ", index);
+    quoted_word(build->node->name, out);
+    buffer_printf(out, "\n");
+}
+
+void graph_slurm_write(const struct graph_builds *builds, struct buffer *out)
+{
+    buffer_printf(out, "%s", head);
+    for (size_t i = 0; i < builds->count; i++)
+        if (builds->items[i].id != NULL)
+            write_job(builds, i, out);
+}
