@@ -144,7 +144,7 @@ leaves_nothing "make -j2"
 for name in alias other; do
     ok "make -j2: $name is that of one build" cmp "$WORK/$name.tar" "$WORK/one/$name.tar"
 done
-is "make -j2: nothing else is written" "$(cd "$WORK" && ls -- *.tar | xargs)" "alias.tar other.tar"
+is "make -j2: nothing else is written" "$(cd "$WORK" && echo *.tar)" "alias.tar other.tar"
 is "make -j2: the registry has each layer" "$(tags make | wc -l)" 4
 fresh_cache
 cp "$WORK/Makefile" "$WORK/out"

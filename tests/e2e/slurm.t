@@ -94,7 +94,7 @@ is "the registry has each layer" \
     "$(skopeo list-tags --tls-verify=false "docker://$REGISTRY/cache" | jq '.Tags | length')" 20
 mkdir "$WORK/slurm-made"
 mv "$WORK"/*.tar "$WORK/slurm-made"
-is "two images were asked for" "$(ls "$WORK/slurm-made" | xargs)" "app0.tar sum.tar"
+is "two images were asked for" "$(cd "$WORK/slurm-made" && echo *)" "app0.tar sum.tar"
 leaves_nothing "twenty images"
 
 USER_ENV[0]=XDG_CACHE_HOME=$WORK/one

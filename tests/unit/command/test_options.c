@@ -96,6 +96,35 @@ static void test_overrides_keep_their_order(void **state)
     options_free(&options);
 }
 
+static void test_what_was_given_is_kept(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(
+        parse(&options, "graph", "--spec", "x", "--set", "tag=a=b", "--trace", "-o", "out", END));
+    assert_int_equal(options.given_count, 4);
+    assert_string_equal(options.given[1].row->name, "set");
+    assert_string_equal(options.given[1].value, "tag=a=b");
+    assert_string_equal(options.given[2].row->name, "trace");
+    assert_null(options.given[2].value);
+    assert_string_equal(options.given[3].row->name, "output");
+    options_free(&options);
+}
+
+static void test_names_of_files_are_names_of_images(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_null(parse(&options, "--spec", "x", "base.json", END));
+    assert_string_equal(options.arguments.items[0], "base.json");
+    options_free(&options);
+    expect_usage_error(parse(&options, "build", "base.json", END),
+                       "unexpected argument 'base.json'", "did you mean '--spec base.json'?");
+    options_free(&options);
+}
+
 static void test_network_grants_add_up(void **state)
 {
     struct options options;
@@ -392,6 +421,8 @@ int main(void)
         cmocka_unit_test(test_build_is_the_default),
         cmocka_unit_test(test_options_after_arguments),
         cmocka_unit_test(test_overrides_keep_their_order),
+        cmocka_unit_test(test_what_was_given_is_kept),
+        cmocka_unit_test(test_names_of_files_are_names_of_images),
         cmocka_unit_test(test_network_grants_add_up),
         cmocka_unit_test(test_unknown_command),
         cmocka_unit_test(test_unknown_option),

@@ -152,6 +152,20 @@ static void test_what_is_named_is_chosen(void **state)
     spec_graph_free(graph);
 }
 
+static void test_what_is_named_may_be_in_place(void **state)
+{
+    struct spec_graph *graph = read_graph("{\"name\":\"a\",\"fromImage\":{\"memory\":300}}");
+    struct strings names = {0};
+
+    (void)state;
+    strings_add(&names, "a.fromImage");
+    assert_null(spec_graph_choose(graph, &names));
+    assert_true(find(graph, "a.fromImage")->is_chosen);
+    assert_false(find(graph, "a")->is_needed);
+    strings_free(&names);
+    spec_graph_free(graph);
+}
+
 static void test_in_place(void **state)
 {
     struct spec_graph *graph =
@@ -304,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_several_images),
         cmocka_unit_test(test_what_nothing_uses_is_chosen),
         cmocka_unit_test(test_what_is_named_is_chosen),
+        cmocka_unit_test(test_what_is_named_may_be_in_place),
         cmocka_unit_test(test_in_place),
         cmocka_unit_test(test_files_are_read_once),
         cmocka_unit_test(test_cycles),
