@@ -27,6 +27,7 @@
 #include "host/lib/stream.h"
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
+#include "host/machine/machine.h"
 #include "host/tree/contents.h"
 #include "host/tree/image_merge.h"
 #include "host/vm/vm.h"

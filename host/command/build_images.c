@@ -123,6 +123,7 @@ static struct error *find_each_target(struct images *images)
 static struct error *find_no_target(struct images *images)
 {
     images->formats = &images->index;
+    TRY(build_report_check(images->options->metadata, &images->targets[0]));
     return build_targets_read(images->options, "image", &images->index);
 }
 

@@ -164,9 +164,9 @@ struct error *graph_builds_make(const struct options *options, const struct spec
     ret->count = graph->count;
     ret->epoch = find_epoch();
     TRY(check_options(&maker));
-    for (size_t i = 0; i < graph->count; i++)
-        if (graph->nodes[i]->is_needed)
-            TRY(make_build(&maker, i, id));
+    ret->order = spec_graph_order(graph, &ret->ordered);
+    for (size_t i = 0; i < ret->ordered; i++)
+        TRY(make_build(&maker, ret->order[i], id));
     return NULL;
 }
 
@@ -177,6 +177,7 @@ void graph_builds_free(struct graph_builds *builds)
         strings_free(&builds->items[i].words);
     }
     free(builds->items);
+    free(builds->order);
     *builds = (struct graph_builds){0};
 }
 

@@ -26,6 +26,8 @@ struct graph_build {
 struct graph_builds {
     struct graph_build *items; /* of each node of the graph; one that is not needed has no id */
     size_t count;
+    size_t *order; /* the needed nodes, each after those that it needs */
+    size_t ordered;
     const char *epoch; /* SOURCE_DATE_EPOCH, which all of them need; or NULL; borrowed */
 };
 

@@ -43,11 +43,12 @@ void graph_document_write_json(const struct spec_graph *graph, struct json *cons
 {
     CLEANUP(json_freep) struct json *document = json_object();
     struct json *images = json_object();
+    size_t count = 0;
+    CLEANUP(freep) size_t *order = spec_graph_order(graph, &count);
 
-    for (size_t i = 0; i < graph->count; i++)
-        if (graph->nodes[i]->is_needed)
-            json_set(images, graph->nodes[i]->name,
-                     describe_node(graph, graph->nodes[i], results[i]));
+    for (size_t i = 0; i < count; i++)
+        json_set(images, graph->nodes[order[i]]->name,
+                 describe_node(graph, graph->nodes[order[i]], results[order[i]]));
     json_set(document, "images", images);
     json_write(document, true, out);
 }
@@ -83,9 +84,11 @@ static void write_node(const struct spec_node *node, size_t number, const struct
 void graph_document_write_dot(const struct spec_graph *graph, struct json *const *results,
                               struct buffer *out)
 {
+    size_t count = 0;
+    CLEANUP(freep) size_t *order = spec_graph_order(graph, &count);
+
     buffer_printf(out, "digraph images {\n    node [shape=box];\n");
-    for (size_t i = 0; i < graph->count; i++)
-        if (graph->nodes[i]->is_needed)
-            write_node(graph->nodes[i], i, results[i], out);
+    for (size_t i = 0; i < count; i++)
+        write_node(graph->nodes[order[i]], order[i], results[order[i]], out);
     buffer_printf(out, "}\n");
 }

@@ -13,9 +13,12 @@ static const char head[] =
 /* Appends the targets of the builds, each after a space: those that are chosen, or all. */
 static void write_targets(const struct graph_builds *builds, bool all, struct buffer *out)
 {
-    for (size_t i = 0; i < builds->count; i++)
-        if (builds->items[i].id != NULL && (all || builds->items[i].node->is_chosen))
-            buffer_printf(out, " %s", builds->items[i].id);
+    for (size_t i = 0; i < builds->ordered; i++) {
+        const struct graph_build *build = &builds->items[builds->order[i]];
+
+        if (all || build->node->is_chosen)
+            buffer_printf(out, " %s", build->id);
+    }
 }
 
 /* Appends the command line of BUILD, in which make is to replace nothing. */
@@ -50,7 +53,6 @@ void graph_makefile_write(const struct graph_builds *builds, struct buffer *out)
     buffer_printf(out, "\n\n" GRAPH_MAKEFILE_ALL ":");
     write_targets(builds, false, out);
     buffer_printf(out, "\n");
-    for (size_t i = 0; i < builds->count; i++)
-        if (builds->items[i].id != NULL)
-            write_rule(builds, &builds->items[i], out);
+    for (size_t i = 0; i < builds->ordered; i++)
+        write_rule(builds, &builds->items[builds->order[i]], out);
 }

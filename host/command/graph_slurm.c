@@ -56,7 +56,6 @@ static void write_job(const struct graph_builds *builds, size_t index, struct bu
 void graph_slurm_write(const struct graph_builds *builds, struct buffer *out)
 {
     buffer_printf(out, "%s", head);
-    for (size_t i = 0; i < builds->count; i++)
-        if (builds->items[i].id != NULL)
-            write_job(builds, i, out);
+    for (size_t i = 0; i < builds->ordered; i++)
+        write_job(builds, builds->order[i], out);
 }

@@ -58,6 +58,41 @@ struct error *spec_graph_choose(struct spec_graph *graph, const struct strings *
     return NULL;
 }
 
+/* Nodes in order. */
+struct order {
+    const struct spec_graph *graph;
+    size_t *nodes;
+    size_t count;
+    bool *is_there; /* each node */
+};
+
+/* Appends NODE after all that it needs. */
+static void append_node(struct order *order, size_t node)
+{
+    const struct spec_node *own = order->graph->nodes[node];
+
+    if (order->is_there[node])
+        return;
+    order->is_there[node] = true;
+    for (size_t i = 0; i < own->need_count; i++)
+        append_node(order, own->needs[i]);
+    order->nodes[order->count++] = node;
+}
+
+size_t *spec_graph_order(const struct spec_graph *graph, size_t *ret_count)
+{
+    CLEANUP(freep) bool *is_there = xcalloc(graph->count + 1, sizeof *is_there);
+    struct order order = {.graph = graph,
+                          .nodes = xcalloc(graph->count + 1, sizeof *order.nodes),
+                          .is_there = is_there};
+
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->nodes[i]->is_needed)
+            append_node(&order, i);
+    *ret_count = order.count;
+    return order.nodes;
+}
+
 void spec_graph_free(struct spec_graph *graph)
 {
     if (graph == NULL)

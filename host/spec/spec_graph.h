@@ -57,6 +57,10 @@ struct spec_graph {
 [[nodiscard]] struct error *spec_graph_choose(struct spec_graph *graph,
                                               const struct strings *names);
 
+/* Returns the numbers of the needed nodes, *RET_COUNT of them, each after those that it needs; the
+ * caller's. */
+size_t *spec_graph_order(const struct spec_graph *graph, size_t *ret_count);
+
 /* Returns ERR, about the unknown image NAME, with advice on the one that was meant. */
 [[nodiscard]] struct error *spec_graph_advise(struct error *err, const struct spec_graph *graph,
                                               const char *name);
