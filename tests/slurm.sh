@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # For tests with Slurm, sourced after tests/lib.sh by a test that runs as root in a network namespace of
 # its own, since Slurm's ports are fixed: a real Slurm (Debian's munged, slurmctld and slurmd) whose nodes
-# are two slurmd, each with processes and a cache that the other does not see. Jobs are the unprivileged
+# are two slurmd, each with processes and files that the other does not see. Jobs are the unprivileged
 # user's. All ends with the test.
 
 SLURM=$WORK/slurm
@@ -68,14 +68,15 @@ node_is() {
     [ "$(sinfo --noheader --nodes "$1" --format %T | tr '[:lower:]' '[:upper:]')" = "$2" ]
 }
 
-# start_node NODE: a machine, as far as jobs can see. Its cache is $WORK/cache, as on the others.
+# start_node NODE: a machine, as far as jobs can see, with $WORK/cache and $WORK/tmp of its own.
 start_node() {
-    mkdir -p "$SLURM/$1" "$WORK/cache"
-    as_user mkdir -p "cache-$1"
-    chown "$NOBODY:$NOBODY" "$WORK/cache"
+    mkdir -p "$SLURM/$1"
+    as_user mkdir -p cache "cache-$1" "tmp-$1"
     # shellcheck disable=SC2016 # for the inner shell
     unshare --mount --pid --fork --mount-proc --kill-child sh -c '
-        mount --bind "$2/cache-$1" "$2/cache" || exit
+        for name in cache tmp; do
+            mount --bind "$2/$name-$1" "$2/$name" || exit
+        done
         [ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm || exit
         exec slurmd -D -N "$1"' sh "$1" "$WORK" > "$SLURM/$1.log" 2>&1 &
     NODE_PIDS[$1]=$!
