@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# For tests with Slurm, sourced after tests/lib.sh by a test that runs as root in a network namespace of
-# its own, since Slurm's ports are fixed: a real Slurm (Debian's munged, slurmctld and slurmd) whose nodes
-# are two slurmd, each with processes and files that the other does not see. Jobs are the unprivileged
-# user's. All ends with the test.
+# For tests with Slurm, sourced after tests/lib.sh by a test that runs as root in a network namespace
+# of its own, since Slurm's ports are fixed: a real Slurm (Debian's munged, slurmctld and slurmd),
+# whose nodes are slurmd with processes and files that the others do not see. Jobs are the
+# unprivileged user's. All ends with the test.
 
 SLURM=$WORK/slurm
 declare -A NODE_PIDS=()

@@ -41,6 +41,7 @@ const struct command command_table[COMMAND_COUNT] = {
                  "A spec without scripts needs no virtual machine, and none is started.\n\n"
                  "A spec file may describe several images, some made of others. Then those called "
                  "`NAME` are written, or else those that no other image of the file is made of. "
+                 "Images in place and of other files may be named, too, as `--set` has them. "
                  "All that they need is built first, each image once, as far as it is not in the "
                  "cache; see IMAGES THAT ARE MADE OF OTHERS of `vmbuild-spec(5)`.",
          .supervised = true},
