@@ -59,16 +59,10 @@ static bool makes_image(const struct build *build)
 }
 
 /* The forms in which the base's layers are needed. Its tars are needed only by a base disk that is
- * yet to be made, or by the output; of an image that is only looked for, none but those in which
- * the contents have to find their places. */
-static unsigned int base_forms(const struct build_state *state)
+ * yet to be made, or by the output. */
+static unsigned int base_forms(const struct build *build)
 {
-    const struct spec *spec = state->spec;
-    bool has_contents = spec->contents.count > 0 || spec->closure.count > 0;
-
-    if (state->build->is_look)
-        return has_contents ? LAYER_BLOB : 0;
-    return makes_image(state->build) ? build_outputs_want_base(state->build) : LAYER_BLOB;
+    return makes_image(build) && !build->is_look ? build_outputs_want_base(build) : LAYER_BLOB;
 }
 
 /* The contents_base of contents_of: the base's paths, which are read when they are needed. */
@@ -381,7 +375,7 @@ static struct error *run(struct build_state *state)
     /* A blob that is in the cache already is checked by a thread which stays. */
     if (uses_vm)
         supervisor_prepare_suspension();
-    TRY(build_base_open(build, base_forms(state), &state->base));
+    TRY(build_base_open(build, base_forms(build), &state->base));
     /* Before the other threads, but after the programs that keep credentials, which may signal. */
     if (uses_vm)
         vm_prepare();

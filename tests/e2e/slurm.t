@@ -59,7 +59,7 @@ states() {
 echo "wait-5b1c8e0f2d" > "$WORK/gate"
 jq -n --arg base "$BUSYBOX" '
     {base: {fromImage: $base, runAsRoot: "echo base > /base"},
-     slow: {fromImage: {use: "base"}, secrets: ["gate"],
+     slow: {fromImage: {use: "base"}, secrets: [{id: "gate"}],
         runAsRoot: "if grep -q ^wait /run/secrets/gate; then echo slow waits; sleep 100000; fi; echo slow > /part"}}
     + ([range(8) | {key: "part\(.)", value: {fromImage: {use: "base"}, runAsRoot: "echo part\(.) > /part"}}] | from_entries)
     + ([range(8) | {key: "app\(.)", value: {fromImage: {use: "part\(.)"}, runAsRoot: "cat /base /part > /app"}}] | from_entries)
