@@ -65,6 +65,11 @@ bool kept_layer_put(struct layer *layer, struct store *store)
     } else {
         err = copy_in(*path, digest, store);
     }
+    if (err != NULL && is_beside(*path, store)) { /* but perhaps in another mount */
+        error_free(err);
+        (void)chmod(*path, 0600); /* it may be an entry's, which cannot be used up */
+        err = copy_in(*path, digest, store);
+    }
     if (err != NULL)
         progress_detail("the layer is not kept: %s", err->message);
     bool kept = err == NULL;
