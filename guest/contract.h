@@ -10,7 +10,8 @@
  *   guestfs_launch                   init reports on GUEST_CHANNEL
  *   guestfs_upload  FILE /job/NAME   scripts, environments, resolv.conf, CA bundle
  *   guestfs_command start ...
- *   guestfs_command unpack ...       a base never seen: fill its disk, unmount it
+ *   guestfs_command unpack ...       a base never seen: fill its disk, unmount it; the disk may
+ *                                    have the lowest layers already (`first`)
  *   guestfs_command base ...         mount the base disk read-only as image/
  *   guestfs_tar_in  FILE /layer      the spec's contents
  *   guestfs_command hook name=preMount ...
@@ -100,7 +101,7 @@
 
 /* Raised whenever the content of a base disk would differ for the same layers; part of its cache
  * key. */
-#define GUEST_BASE_FORMAT "6"
+#define GUEST_BASE_FORMAT "7"
 
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"
@@ -237,13 +238,14 @@ enum guest_stream {
     X(TERMINAL, "terminal", TEXT, 1, GUEST_TERMINAL_MAX)                                           \
     X(ROWS, "rows", NUMBER, 0, GUEST_TERMINAL_SIZE_MAX)                                            \
     X(COLUMNS, "columns", NUMBER, 0, GUEST_TERMINAL_SIZE_MAX)                                      \
-    X(BASE, "base", TEXT, 1, GUEST_NAME_MAX)     /* a disk */                                      \
-    X(LAYER, "layer", LIST, 0, GUEST_LAYERS_MAX) /* disks, lowest first */
+    X(BASE, "base", TEXT, 1, GUEST_NAME_MAX)       /* a disk */                                    \
+    X(LAYER, "layer", LIST, 0, GUEST_LAYERS_MAX)   /* disks, lowest first */                       \
+    X(FIRST, "first", NUMBER, 0, GUEST_LAYERS_MAX) /* layers that the base disk has already */
 
 /* The verbs: X(VERB, NAME, REQUIRED, OPTIONAL), the sets of words that it must and may have. */
 #define GUEST_VERBS(X)                                                                             \
     X(START, "start", W(CLOCK) | W(CLAMP), W(STREAMS))                                             \
-    X(UNPACK, "unpack", W(BASE), W(LAYER))                                                         \
+    X(UNPACK, "unpack", W(BASE), W(LAYER) | W(FIRST))                                              \
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
     X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \

@@ -3,11 +3,13 @@
 import itertools
 import json
 import os
+import resource
 import shutil
 import time
 
 STEPS = 10
 IMAGES = 20
+LINKS = 20
 
 # Nine of ten instructions as people write them, after FROM; the tenth changes.
 INSTRUCTIONS = """ENV APP=/srv/app LANG=C.UTF-8
@@ -127,6 +129,44 @@ def beside_builders(bench, goal, what, own, recipe, limits):
               lambda: bench.peers.buildah_build(context, "--layers")))
     for (peer, make), limit in zip(peers, limits):
         bench.beside(goal, what, own, peer, lambda make=make: anew(make()), limit)
+
+
+def processor_seconds(action):
+    """What ACTION and its processes take of processors."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def disk_usage(path):
+    """The bytes that the files below PATH take."""
+    return sum(os.lstat(os.path.join(folder, name)).st_blocks * 512
+               for folder, _, names in os.walk(path) for name in names)
+
+
+def chain(bench):
+    """17. Each link of a chain costs what its own layer costs, in time and on the disk."""
+    cache = bench.path("chain-cache")
+    words = ["--cache-dir", cache, "-o", bench.path("layer"), "--format=layer", "--spec"]
+    noop = bench.vmbuild(*words, bench.spec("noop", runAsRoot="true"))
+
+    def links():
+        spec = write_chain(bench, "chain", [f"echo {next(new_words)} > /{index}" for index in range(LINKS)])
+        bench.seconds(build(bench, *words, spec))
+
+    def noops():
+        for _ in range(LINKS):
+            bench.seconds(noop)
+
+    bench.warm(noop)
+    own, other = bench.medians(lambda: processor_seconds(links), lambda: processor_seconds(noops))
+    bench.row("17", f"CPU time of a chain of {LINKS} images", own, f"of {LINKS} builds that do nothing",
+              other, 1.5)
+    disks, layers = (disk_usage(os.path.join(cache, kind)) for kind in ("disks", "blobs"))
+    bench.value("17", "base disks of all links, to their layers", disks / layers, "",
+                disks <= 1.2 * layers)
+    remove(cache)
 
 
 def jobs(bench):

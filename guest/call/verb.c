@@ -61,8 +61,12 @@ static int unpack_base(struct guest *guest, const struct words *words)
      * for. */
     if (clock_hold(GUEST_CLOCK_LEAST, &guest->fault))
         return -1;
-    int status = base_unpack(words_text(words, GUEST_WORD_BASE), layers, count, report_progress,
-                             guest, &guest->fault);
+    const struct base_source source = {.layers = layers,
+                                       .count = count,
+                                       .first = (size_t)words_number(words, GUEST_WORD_FIRST),
+                                       .progress = report_progress,
+                                       .context = guest};
+    int status = base_unpack(words_text(words, GUEST_WORD_BASE), &source, &guest->fault);
     struct fault later;
 
     if (clock_hold(guest->clock, &later) && status == 0) {

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -18,27 +20,31 @@
 #define TREE BASE "/" GUEST_BASE_TREE
 #define PROGRESS_MS 250 /* between two reports */
 #define COMPLETE BASE "/" GUEST_BASE_COMPLETE
+#define INCOMPLETE BASE "/incomplete" /* the same file before */
 
 struct layers {
     int *fds;
     size_t count;
 };
 
+/* What a worker unpacks. */
+struct task {
+    int fd;
+    size_t number; /* of the layer, from 0 */
+};
+
 /* Done by a worker, since it chroots. */
-static int unpack_layers(void *context, struct fault *fault)
+static int unpack_layer(void *context, struct fault *fault)
 {
-    const struct layers *layers = context;
+    const struct task *task = context;
 
     if (chroot(TREE) || chdir("/"))
         return fault_set(fault, errno, "enter the base disk");
-    for (size_t i = 0; i < layers->count; i++) {
-        if (unpack(layers->fds[i], i == 0 ? UNPACK_LOWEST_LAYER : UNPACK_LAYER, fault)) {
-            return unpack_is_disks_fault(fault->code)
-                       ? fault_prefix(fault, "unpack the base image: ")
-                       : fault_prefix(fault, GUEST_BAD_LAYER_PREFIX "%zu: ", i);
-        }
-    }
-    return 0;
+    if (unpack(task->fd, task->number == 0 ? UNPACK_LOWEST_LAYER : UNPACK_LAYER, fault) == 0)
+        return 0;
+    return unpack_is_disks_fault(fault->code)
+               ? fault_prefix(fault, "unpack the base image: ")
+               : fault_prefix(fault, GUEST_BAD_LAYER_PREFIX "%zu: ", task->number);
 }
 
 /* Opens the disks of the layers. What was opened is in RET even on failure. */
@@ -96,46 +102,71 @@ static uint64_t count_read(const struct layers *layers)
     return sum;
 }
 
-static int unpack_with_progress(struct layers *layers, base_progress *progress, void *context,
-                                struct fault *fault)
+static int unpack_with_progress(struct layers *layers, size_t index,
+                                const struct base_source *source, struct fault *fault)
 {
+    struct task task = {layers->fds[index], source->first + index};
     struct worker worker;
 
-    if (worker_start(&worker, unpack_layers, layers, -1, fault))
+    if (worker_start(&worker, unpack_layer, &task, -1, fault))
         return -1;
     while (!worker_is_over(&worker, PROGRESS_MS))
-        progress(context, count_read(layers));
+        source->progress(source->context, count_read(layers));
     return worker_wait(&worker, fault);
 }
 
-/* Everything between the mount of the new disk and its unmount. */
-static int fill(struct layers *layers, base_progress *progress, void *context, struct fault *fault)
+/* Makes the tree, unless it is there, and marks the disk as incomplete. The mark is one file, so
+ * that it takes no other inode of a disk that has some layers already. */
+static int begin(const struct base_source *source, struct fault *fault)
 {
     /* If no layer has an entry for the root, its mtime must not depend on when it was made. */
     const struct timespec times[2] = {{0}, {0}};
 
+    if (source->first > 0)
+        return rename(COMPLETE, INCOMPLETE)
+                   ? fault_set(fault, errno, "use the base disk: not complete")
+                   : 0;
     if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0))
         return fault_set(fault, errno, "create the directory '%s'", TREE);
-    if (unpack_with_progress(layers, progress, context, fault))
-        return -1;
-    int fd = open(COMPLETE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int fd = open(INCOMPLETE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
-    if (fd < 0 || close(fd))
-        return fault_set(fault, errno, "create '%s'", COMPLETE);
-    return 0;
+    return fd < 0 || close(fd) ? fault_set(fault, errno, "create '%s'", INCOMPLETE) : 0;
 }
 
-int base_unpack(const char *base, char *const *serials, size_t count, base_progress *progress,
-                void *context, struct fault *fault)
+/* Does what has to be done with the layer INDEX, the first and the last of which are more. */
+static int fill(struct layers *layers, size_t index, const struct base_source *source,
+                struct fault *fault)
+{
+    bool is_last = index + 1 >= layers->count;
+
+    if (index == 0 && begin(source, fault))
+        return -1;
+    if (index < layers->count && unpack_with_progress(layers, index, source, fault))
+        return -1;
+    return is_last && rename(INCOMPLETE, COMPLETE)
+               ? fault_set(fault, errno, "create '%s'", COMPLETE)
+               : 0;
+}
+
+/* The same, from the mount of the disk to its unmount. */
+static int fill_mounted(const char *base, struct layers *layers, size_t index,
+                        const struct base_source *source, struct fault *fault)
+{
+    if (mount_base(base, 0, fault))
+        return -1;
+    int status = fill(layers, index, source, fault);
+
+    return umount2(BASE, 0) && status == 0 ? fault_set(fault, errno, "unmount the base disk")
+                                           : status;
+}
+
+int base_unpack(const char *base, const struct base_source *source, struct fault *fault)
 {
     struct layers layers = {0};
-    int status = open_layers(serials, count, &layers, fault);
+    int status = open_layers(source->layers, source->count, &layers, fault);
 
-    if (status == 0 && (status = mount_base(base, 0, fault)) == 0) {
-        status = fill(&layers, progress, context, fault);
-        if (umount2(BASE, 0) && status == 0)
-            status = fault_set(fault, errno, "unmount the base disk");
-    }
+    for (size_t i = 0; status == 0 && (i == 0 || i < layers.count); i++)
+        status = fill_mounted(base, &layers, i, source, fault);
     close_layers(&layers);
     /* Scripts must see the same disks as in a build that finds the base unpacked. */
     return status == 0 ? device_forget_scsi(fault) : status;

@@ -13,11 +13,19 @@
 /* Is told now and then how many BYTES of the layers have been read. */
 typedef void base_progress(void *context, uint64_t bytes);
 
-/* Fills the empty disk with the serial number BASE from the COUNT disks with the serial numbers
- * LAYERS, lowest first, each of them a tar, and unmounts it. Returns 0, or -1 with FAULT (see
- * contract.h for its text). */
-int base_unpack(const char *base, char *const *layers, size_t count, base_progress *progress,
-                void *context, struct fault *fault);
+/* What a disk is filled from. */
+struct base_source {
+    char *const *layers; /* the serial numbers of disks, lowest first, each of them a tar */
+    size_t count;
+    size_t first; /* how many layers the disk has already; 0: it is empty */
+    base_progress *progress;
+    void *context;
+};
+
+/* Fills the disk with the serial number BASE from SOURCE, and unmounts it. Each layer finds the
+ * disk unmounted and mounted again, so that it becomes the same whether those below it were
+ * unpacked just before or long ago. Returns 0, or -1 with FAULT (see contract.h for its text). */
+int base_unpack(const char *base, const struct base_source *source, struct fault *fault);
 
 /* Mounts the tree of the filled disk BASE read-only at image/, and gives layer/ the metadata of its
  * root. Returns 0, or -1 with FAULT. */

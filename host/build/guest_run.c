@@ -220,20 +220,32 @@ static struct error *run_steps(struct guest_run *run)
     return NULL;
 }
 
+/* Fills a new base disk and publishes it. *RET_DAMAGED: whether it lies over one of the store that
+ * the guest cannot use. */
+static struct error *fill_base_disk(struct guest_run *run, bool *ret_damaged)
+{
+    struct base_disk *disk = &run->disk;
+
+    progress_start("unpack");
+    struct error *err = vm_unpack_base(run->vm);
+
+    *ret_damaged = err != NULL && err->code == EXIT_OTHER && disk->stored != NULL;
+    TRY(err);
+    TRY(base_disk_publish(run->build->store, disk));
+    progress_done();
+    return NULL;
+}
+
 /* Fills a new base disk and publishes it, then mounts it. *RET_DAMAGED: whether the disk is from
- * the store and cannot be mounted. */
+ * the store, or lies over one that is, and cannot be mounted. */
 static struct error *use_base_disk(struct guest_run *run, bool *ret_damaged)
 {
     struct base_disk *disk = &run->disk;
 
     if (!run->plan->needs_base)
         return NULL;
-    if (disk->is_new) {
-        progress_start("unpack");
-        TRY(vm_unpack_base(run->vm));
-        TRY(base_disk_publish(run->build->store, disk));
-        progress_done();
-    }
+    if (disk->is_new)
+        TRY(fill_base_disk(run, ret_damaged));
     struct error *err = vm_mount_base(run->vm);
 
     *ret_damaged = err != NULL && !disk->is_new;
@@ -264,7 +276,7 @@ static struct error *launch(struct guest_run *run, const struct json *container)
     const struct kept_step *resumed = run->build->resumed;
 
     find_grants(run->build, &grants);
-    for (size_t i = 0; disk->is_new && i < base_count; i++)
+    for (size_t i = disk->first; disk->is_new && i < base_count; i++)
         if (run->base->layers[i].size > 0) /* no disk is empty */
             layers[count++] = run->base->layers[i].tar_path;
     for (size_t i = 0; i < spec->shares.count; i++)
@@ -274,14 +286,16 @@ static struct error *launch(struct guest_run *run, const struct json *container)
                                                    .network = spec->network,
                                                    .shares = shares,
                                                    .share_count = spec->shares.count,
-                                                   .base = disk->path,
+                                                   .base = base_disk_path(disk),
                                                    .base_is_new = disk->is_new,
+                                                   .base_layers = disk->below,
                                                    .layers = layers,
                                                    .layer_count = count},
                                        .grants = grants,
                                        .accelerator = run->build->accelerator,
                                        .scratch_size = spec->disk_size << 20,
                                        .scratch_from = resumed != NULL ? resumed->disk : NULL,
+                                       .base_disk = disk->stored,
                                        .base_mark = base_disk_mark(disk),
                                        .clock = clock_of(run),
                                        .store = run->build->store,
@@ -299,6 +313,20 @@ static struct error *launch(struct guest_run *run, const struct json *container)
     return NULL;
 }
 
+/* Starts a VM that has its disks. *RET_DAMAGED: whether the base disk is at fault. */
+static struct error *start_vm(struct guest_run *run, const struct json *container,
+                              bool *ret_damaged)
+{
+    if (run->plan->needs_base)
+        TRY(base_disk_open(run->build->store, run->base, &run->disk));
+    struct error *err = launch(run, container);
+
+    if (err == NULL)
+        err = use_base_disk(run, ret_damaged);
+    *ret_damaged = err != NULL && (*ret_damaged || base_disk_is_damaged(&run->disk));
+    return err;
+}
+
 /* One VM from its disks to the layer, unless WRITER is NULL. */
 static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, bool *ret_damaged)
 {
@@ -306,10 +334,7 @@ static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, 
     CLEANUP(json_freep) struct json *container = NULL;
 
     TRY(job_container(run->build->spec, config, &container));
-    if (run->plan->needs_base)
-        TRY(base_disk_open(run->build->store, run->base, &run->disk));
-    TRY(launch(run, container));
-    TRY(use_base_disk(run, ret_damaged));
+    TRY(start_vm(run, container, ret_damaged));
     TRY(job_put(run->build->spec, config, container, run->vm));
     if (!run->build->is_followed)
         TRY(confinement_enter(run->build, run->vm));
@@ -324,14 +349,16 @@ static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, 
 
 struct error *guest_run_layer(struct guest_run *run, struct layer_writer *writer)
 {
-    bool damaged = false;
-    struct error *err = run_vm(run, writer, &damaged);
+    for (;;) {
+        bool damaged = false;
+        struct error *err = run_vm(run, writer, &damaged);
 
-    if (err == NULL || !damaged)
-        return err;
-    progress_note("the cached base disk is damaged (%s); making it again", err->message);
-    error_free(err);
-    base_disk_discard(run->build->store, &run->disk);
-    guest_run_end(run);
-    return run_vm(run, writer, &damaged);
+        if (err == NULL || !damaged)
+            return err;
+        progress_failed(err);
+        progress_note("the cached base disk is damaged (%s); making it again", err->message);
+        error_free(err);
+        base_disk_discard(&run->disk);
+        guest_run_end(run);
+    }
 }

@@ -79,9 +79,13 @@ static void add_scratch(struct machine *machine, const struct machine_options *o
     add_blk(machine, GUEST_DISK_SCRATCH, SLOT_SCRATCH);
 }
 
-static void add_new_base(struct machine *machine, const struct machine_options *options)
+static void add_new_base(struct machine *machine, const struct machine_options *options,
+                         const struct machine_host *host)
 {
-    add_drive(machine, GUEST_DISK_NEW_BASE, IN_FILE, options->base, "cache=unsafe");
+    bool is_served = options->base_layers > 0;
+
+    add_drive(machine, GUEST_DISK_NEW_BASE, is_served ? AT_SOCKET : IN_FILE,
+              is_served ? host->base : options->base, "cache=unsafe");
     add_blk(machine, GUEST_DISK_NEW_BASE, SLOT_BASE);
     for (size_t i = 0; i < options->layer_count; i++) {
         CLEANUP(freep) char *serial = xasprintf("%s%zu", GUEST_DISK_LAYER, i);
@@ -190,7 +194,7 @@ void machine_describe(const struct machine_options *options, const struct machin
         add(ret, "-incoming", xstrdup("defer"));
     add_scratch(ret, options);
     if (options->base != NULL && options->base_is_new)
-        add_new_base(ret, options);
+        add_new_base(ret, options, host);
     else if (options->base != NULL)
         add_base(ret, host);
     if (options->network)

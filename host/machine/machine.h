@@ -8,7 +8,8 @@
  * defines. None of them is a drive of libguestfs, which would put a qcow2 overlay on each read-only
  * one.
  *
- * A base disk that was made before is read through this program, which checks it (NBD).
+ * A base disk that was made before is read through this program, which checks it, and so is one
+ * that is made of another (NBD).
  *
  * A failed write or read of a disk stops the machine: the guest never sees a fault of the host,
  * such as a full file system behind the scratch disk, and QEMU reports it to its monitors.
@@ -39,9 +40,11 @@ struct machine_options {
     bool network;
     const char *const *shares; /* absolute directories of the host */
     size_t share_count;
-    const char *scratch;       /* path of the scratch disk */
-    const char *base;          /* path of the base disk; NULL: no base image */
-    bool base_is_new;          /* the base disk is writable and empty, to be filled from `layers` */
+    const char *scratch; /* path of the scratch disk */
+    const char *base;    /* path of the base disk; NULL: no base image */
+    bool base_is_new;    /* the base disk is writable, to be filled from `layers` */
+    size_t base_layers;  /* layers that a new base disk has: it is served then, and else an empty
+                           file */
     const char *const *layers; /* paths of uncompressed layer tars, lowest first */
     size_t layer_count;
 };
@@ -57,7 +60,7 @@ struct machine_host {
     const char *monitor;          /* path of the socket for QEMU's monitor; NULL: none */
     const char *watch;            /* path of the socket for the monitor that reports faults */
     const char *network;          /* path of the network's socket; needed only with `network` */
-    const char *base;             /* path of the socket that serves a base disk that is not new */
+    const char *base;             /* path of the socket that serves a base disk */
     bool resumes;                 /* QEMU is to wait for a saved state, which the monitor loads */
 };
 

@@ -247,7 +247,8 @@ static bool entry_exists(const char *name, void *context)
     return access(path, R_OK) == 0;
 }
 
-static char *find(struct store *store, enum store_kind kind, const char *key, bool may_be_late)
+static char *find(struct store *store, enum store_kind kind, const char *key,
+                  enum store_checks_moment moment)
 {
     CLEANUP(freep) char *name = entry_name(kind, key);
 
@@ -259,17 +260,22 @@ static char *find(struct store *store, enum store_kind kind, const char *key, bo
     if (fd < 0)
         return NULL;
     store_file_touch(fd);
-    return store_checks_pass(store->checks, name, fd, may_be_late) ? STEAL(path) : NULL;
+    return store_checks_pass(store->checks, name, fd, moment) ? STEAL(path) : NULL;
 }
 
 char *store_find(struct store *store, enum store_kind kind, const char *key)
 {
-    return find(store, kind, key, false);
+    return find(store, kind, key, STORE_CHECKS_NOW);
 }
 
 char *store_find_unchecked(struct store *store, enum store_kind kind, const char *key)
 {
-    return find(store, kind, key, true);
+    return find(store, kind, key, STORE_CHECKS_LATE);
+}
+
+char *store_find_for_reader(struct store *store, enum store_kind kind, const char *key)
+{
+    return find(store, kind, key, STORE_CHECKS_BY_BLOCK);
 }
 
 const char *store_name(const struct store *store, const char *path)

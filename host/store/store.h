@@ -93,6 +93,10 @@ char *store_find(struct store *store, enum store_kind kind, const char *key);
  * store_use before the entry is read, and what is made of it to nobody before store_settle. */
 char *store_find_unchecked(struct store *store, enum store_kind kind, const char *key);
 
+/* The same for what is read through store_reader.h, which checks each block of it, whether the
+ * command can be run once more or not. For the modules of the store. */
+char *store_find_for_reader(struct store *store, enum store_kind kind, const char *key);
+
 /* What was found at PATH will be read, all of it. Any other path, also NULL, is ignored. */
 void store_use(struct store *store, const char *path);
 

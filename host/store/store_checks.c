@@ -299,14 +299,16 @@ void store_checks_forget(struct store_checks *checks, const char *name)
     pthread_mutex_unlock(&checks->mutex);
 }
 
-bool store_checks_pass(struct store_checks *checks, const char *name, int fd, bool may_be_late)
+bool store_checks_pass(struct store_checks *checks, const char *name, int fd,
+                       enum store_checks_moment moment)
 {
     pthread_mutex_lock(&checks->mutex);
+    bool may_wait =
+        moment == STORE_CHECKS_BY_BLOCK || (moment == STORE_CHECKS_LATE && checks->late);
     const struct check *check = find(checks, name);
     bool is_made = check != NULL && (check->state == CHECK_SOUND || check->state == CHECK_DAMAGED);
     bool passes = is_made ? check->state == CHECK_SOUND
-                          : may_be_late && checks->late &&
-                                (check != NULL || leave_for_later(checks, name, fd));
+                          : may_wait && (check != NULL || leave_for_later(checks, name, fd));
 
     pthread_mutex_unlock(&checks->mutex);
     if (passes || is_made)

@@ -32,9 +32,17 @@ void store_checks_vouch(struct store_checks *checks, const char *name);
 /* The entry NAME is dropped: what was found or will be found of it does not matter. */
 void store_checks_forget(struct store_checks *checks, const char *name);
 
-/* Returns whether the entry NAME, open as FD, may be handed out. If it is damaged, it is removed,
- * and the user is told. MAY_BE_LATE: in the late mode the check is left for store_checks_use. */
-bool store_checks_pass(struct store_checks *checks, const char *name, int fd, bool may_be_late);
+/* When an entry is checked. */
+enum store_checks_moment {
+    STORE_CHECKS_NOW,
+    STORE_CHECKS_LATE,     /* in the late mode the check is left for store_checks_use */
+    STORE_CHECKS_BY_BLOCK, /* by its reader (store_reader.h) */
+};
+
+/* Returns whether the entry NAME, open as FD, may be handed out, to be checked at MOMENT. If it is
+ * known to be damaged, it is removed, and the user is told. */
+bool store_checks_pass(struct store_checks *checks, const char *name, int fd,
+                       enum store_checks_moment moment);
 
 /* The entry NAME, found before, is used: a check that was left for later is begun by the thread. */
 void store_checks_use(struct store_checks *checks, const char *name);

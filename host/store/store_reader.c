@@ -47,22 +47,33 @@ uint64_t store_reader_size(const struct store_reader *reader)
     return reader->facts.size;
 }
 
-static int by_block(const void *a, const void *b)
-{
-    const struct checksum_item *left = a, *right = b;
-
-    return (left->block > right->block) - (left->block < right->block);
-}
-
-/* Returns the item of the block NUMBER, or NULL: it is only zeros. */
+/* Returns the first item of the block NUMBER or a later one, or NULL: there are only zeros. */
 static const struct checksum_item *find_item(const struct store_reader *reader, uint64_t number)
 {
-    const struct checksum_item key = {.block = number};
-    const struct buffer *items = &reader->facts.items;
+    const void *data = reader->facts.items.data;
+    const struct checksum_item *items = data;
+    size_t count = reader->facts.items.length / sizeof *items, first = 0, end = count;
 
-    return items->length == 0
-               ? NULL
-               : bsearch(&key, items->data, items->length / sizeof key, sizeof key, by_block);
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+
+        if (items[middle].block >= number)
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return first < count ? &items[first] : NULL;
+}
+
+uint64_t store_reader_skip_zeros(const struct store_reader *reader, uint64_t offset)
+{
+    const struct checksum_item *item = find_item(reader, offset / CHECKSUM_BLOCK);
+
+    if (item == NULL)
+        return reader->facts.size;
+    uint64_t start = item->block * CHECKSUM_BLOCK;
+
+    return start > offset ? start : offset;
 }
 
 /* Reads the block NUMBER and checks it. */
@@ -75,7 +86,7 @@ static bool load(struct store_reader *reader, uint64_t number)
     if (reader->has_block && reader->number == number)
         return true;
     reader->has_block = false;
-    if (item == NULL)
+    if (item == NULL || item->block != number)
         memset(reader->block, 0, length);
     else if (!store_file_read_at(reader->fd, reader->block, length, offset) ||
              checksum_of(reader->block, length) != item->sum)

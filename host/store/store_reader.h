@@ -19,13 +19,17 @@
 
 struct store_reader;
 
-/* Opens the disk at PATH, which store_find_unchecked returned. *RET is freed with
+/* Opens the disk at PATH, which store_find_for_reader returned. *RET is freed with
  * store_reader_free, before STORE. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_reader_open(struct store *store, const char *path,
                                               struct store_reader **ret);
 
 /* The disk's size in bytes. */
 uint64_t store_reader_size(const struct store_reader *reader);
+
+/* Returns the offset of the first block from OFFSET on that is not only zeros, or the size. OFFSET
+ * is returned if it is within one. */
+uint64_t store_reader_skip_zeros(const struct store_reader *reader, uint64_t offset);
 
 /* Reads LENGTH bytes at OFFSET, a range within the disk, to BYTES. Returns false if they are
  * damaged or cannot be read. */

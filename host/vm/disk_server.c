@@ -12,7 +12,6 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/machine/qemu_socket.h"
-#include "host/store/store_reader.h"
 
 /* The names are those of the protocol's document. */
 #define NBDMAGIC UINT64_C(0x4e42444d41474943)
@@ -32,17 +31,19 @@
 #define NBD_REQUEST_MAGIC UINT32_C(0x25609513)
 #define NBD_SIMPLE_REPLY_MAGIC UINT32_C(0x67446698)
 #define NBD_CMD_READ 0
+#define NBD_CMD_WRITE 1
 #define NBD_CMD_DISC 2
+#define NBD_EPERM 1
 #define NBD_EIO 5
 #define NBD_EINVAL 22
+#define NBD_ENOSPC 28
 
-#define EXPORT_FLAGS (NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY)
 #define OPTION_LENGTH_MAX 8192 /* bytes of an option's data: a name of at most 4096, and a list */
-#define READ_LENGTH_MAX (32u << 20) /* bytes; QEMU asks for no more at once */
+#define LENGTH_MAX (32u << 20) /* bytes; QEMU reads and writes no more at once */
 
 struct disk_server {
     struct qemu_socket socket;
-    struct store_reader *reader;
+    struct store_disk *disk;
     pthread_t thread;
     pthread_mutex_t mutex; /* for what follows */
     int connection;        /* below 0: not connected */
@@ -129,8 +130,9 @@ static bool answer_option(int fd, uint32_t option, uint32_t type, const void *da
  * to know, and reads. */
 static bool serve_option(struct disk_server *server, int fd, uint32_t client_flags, bool *ret_ready)
 {
-    const struct export_info export = {htobe64(store_reader_size(server->reader)),
-                                       htobe16(EXPORT_FLAGS)};
+    const uint16_t read_only = store_disk_is_writable(server->disk) ? 0 : NBD_FLAG_READ_ONLY;
+    const struct export_info export = {htobe64(store_disk_size(server->disk)),
+                                       htobe16(NBD_FLAG_HAS_FLAGS | read_only)};
     const struct info info = {htobe16(NBD_INFO_EXPORT), export};
     char data[OPTION_LENGTH_MAX];
     struct option head;
@@ -177,12 +179,31 @@ static bool negotiate(struct disk_server *server, int fd)
     return true;
 }
 
-/* Carries out one request, with ROOM for what is read. Returns false if the connection is to end.
- */
+/* Reads LENGTH bytes at OFFSET to ROOM. Returns an error of the protocol. */
+static uint32_t read_disk(struct disk_server *server, uint64_t offset, uint32_t length,
+                          struct buffer *room)
+{
+    return store_disk_read(server->disk, offset, length, buffer_reserve(room, length)) ? 0
+                                                                                       : NBD_EIO;
+}
+
+/* The same for what is to be written. */
+static uint32_t write_disk(struct disk_server *server, uint64_t offset, uint32_t length,
+                           const void *bytes)
+{
+    int cause = store_disk_write(server->disk, offset, length, bytes);
+
+    if (cause == ENOSPC || cause == EDQUOT || cause == EFBIG)
+        return NBD_ENOSPC;
+    return cause == 0 ? 0 : cause == EPERM ? NBD_EPERM : NBD_EIO;
+}
+
+/* Carries out one request, with ROOM for what is read or written. Returns false if the connection
+ * is to end. */
 static bool serve_request(struct disk_server *server, int fd, struct buffer *room)
 {
     struct request request;
-    uint64_t size = store_reader_size(server->reader);
+    uint64_t size = store_disk_size(server->disk);
 
     if (!receive(fd, &request, sizeof request) || be32toh(request.magic) != NBD_REQUEST_MAGIC)
         return false;
@@ -190,15 +211,21 @@ static bool serve_request(struct disk_server *server, int fd, struct buffer *roo
     uint64_t offset = be64toh(request.offset);
     uint32_t length = be32toh(request.length);
     struct reply reply = {.magic = htobe32(NBD_SIMPLE_REPLY_MAGIC), .cookie = request.cookie};
+    bool is_valid = length <= LENGTH_MAX && offset <= size && length <= size - offset;
 
-    if (type == NBD_CMD_DISC)
-        return false;
     room->length = 0;
-    if (type != NBD_CMD_READ || length > READ_LENGTH_MAX || offset > size || length > size - offset)
+    /* Without its data, what follows could not be found. */
+    if (type == NBD_CMD_DISC ||
+        (type == NBD_CMD_WRITE &&
+         (length > LENGTH_MAX || !receive(fd, buffer_reserve(room, length), length))))
+        return false;
+    if (is_valid && type == NBD_CMD_READ)
+        reply.error = htobe32(read_disk(server, offset, length, room));
+    else if (is_valid && type == NBD_CMD_WRITE)
+        reply.error = htobe32(write_disk(server, offset, length, room->data));
+    else
         reply.error = htobe32(NBD_EINVAL);
-    else if (!store_reader_read(server->reader, offset, length, buffer_reserve(room, length)))
-        reply.error = htobe32(NBD_EIO);
-    bool has_data = reply.error == 0 && length > 0;
+    bool has_data = type == NBD_CMD_READ && reply.error == 0 && length > 0;
 
     return transmit(fd, &reply, sizeof reply, has_data) &&
            transmit(fd, room->data, has_data ? length : 0, false);
@@ -229,15 +256,12 @@ static void release(struct disk_server *server)
 {
     closep(&server->connection);
     qemu_socket_close(&server->socket);
-    store_reader_free(server->reader);
     pthread_mutex_destroy(&server->mutex);
     free(server);
 }
 
-static struct error *start(struct disk_server *server, const char *folder, struct store *store,
-                           const char *path)
+static struct error *start(struct disk_server *server, const char *folder)
 {
-    TRY(store_reader_open(store, path, &server->reader));
     TRY(qemu_socket_listen(folder, "base", &server->socket));
     int cause = pthread_create(&server->thread, NULL, run, server);
 
@@ -246,14 +270,15 @@ static struct error *start(struct disk_server *server, const char *folder, struc
                : error_new(EXIT_OTHER, "start a thread for the base disk: %s", strerror(cause));
 }
 
-struct error *disk_server_start(const char *folder, struct store *store, const char *path,
+struct error *disk_server_start(const char *folder, struct store_disk *disk,
                                 struct disk_server **ret)
 {
     struct disk_server *server = xcalloc(1, sizeof *server);
 
+    server->disk = disk;
     server->socket.listener = server->connection = -1;
     pthread_mutex_init(&server->mutex, NULL);
-    struct error *err = start(server, folder, store, path);
+    struct error *err = start(server, folder);
 
     if (err != NULL)
         release(server);

@@ -91,11 +91,13 @@ static bool has_known_base(const struct machine_options *machine)
 static struct vm_options bare_options(const struct vm_options *options)
 {
     const struct machine_options *machine = &options->machine;
+    bool has_base = has_known_base(machine);
 
     return (struct vm_options){.machine = {.memory = machine->memory,
                                            .cpus = machine->cpus,
                                            .scratch = machine->scratch,
-                                           .base = has_known_base(machine) ? machine->base : NULL},
+                                           .base = has_base ? machine->base : NULL},
+                               .base_disk = has_base ? options->base_disk : NULL,
                                .verbose = options->verbose,
                                .store = options->store};
 }

@@ -29,7 +29,7 @@ struct qemu_engine {
     struct gatekeeper *gatekeeper;       /* the same */
     struct qemu_watch *watch;
     struct guest_network *network;   /* NULL: the machine has none */
-    struct disk_server *disk_server; /* of a base disk that is not new; else NULL */
+    struct disk_server *disk_server; /* of a base disk that is no file; else NULL */
     char *scratch, *base;            /* the paths of these disks; BASE may be NULL */
     char *program, *appliance;       /* what libguestfs is to start: links */
     char *cache;                     /* for what it finds out about QEMU */
@@ -91,8 +91,8 @@ static struct error *start_peers(struct qemu_engine *qemu)
     if (machine->network)
         TRY(guest_network_start(folder, &qemu->options->grants, host->end, host->context,
                                 &qemu->network));
-    if (machine->base != NULL && !machine->base_is_new)
-        TRY(disk_server_start(folder, qemu->options->store, machine->base, &qemu->disk_server));
+    if (qemu->options->base_disk != NULL)
+        TRY(disk_server_start(folder, qemu->options->base_disk, &qemu->disk_server));
     return gatekeeper_start(folder, &plan, &qemu->gatekeeper);
 }
 

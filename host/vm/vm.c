@@ -29,6 +29,7 @@ struct vm {
     struct call_words words; /* for every call that takes them */
     bool network;
     bool base_is_new;
+    size_t base_layers; /* that a new base disk has already */
     int64_t clock; /* of the guest as a script starts; with the network, the host's time is used */
     size_t layer_count;
     uint64_t layer_bytes;          /* of the tars to unpack */
@@ -108,6 +109,7 @@ struct error *vm_launch(const struct vm_options *options, struct call_words *wor
     vm->network = options->machine.network;
     vm->secrets = options->secrets;
     vm->base_is_new = options->machine.base_is_new;
+    vm->base_layers = options->machine.base_layers;
     vm->layer_count = options->machine.layer_count;
     vm->layer_bytes = layer_bytes(options);
     TRY(launch(vm, options));
@@ -166,6 +168,8 @@ struct error *vm_unpack_base(struct vm *vm)
     CLEANUP(call_words_free) struct call_words own = {0};
 
     call_words_set_text(&own, GUEST_WORD_BASE, GUEST_DISK_NEW_BASE);
+    if (vm->base_layers > 0)
+        call_words_set_number(&own, GUEST_WORD_FIRST, (int64_t)vm->base_layers);
     for (size_t i = 0; i < vm->layer_count; i++)
         call_words_take_item(&own, GUEST_WORD_LAYER, xasprintf("%s%zu", GUEST_DISK_LAYER, i));
     guest_handle_expect(vm->guest, vm->layer_bytes);

@@ -14,6 +14,7 @@
 #include "host/machine/accelerator.h"
 #include "host/machine/machine.h"
 #include "host/store/store.h"
+#include "host/store/store_disk.h"
 
 struct vm_options {
     struct machine_options machine; /* vm_launch makes the scratch disk and sets its path */
@@ -24,13 +25,13 @@ struct vm_options {
     struct log_file *log; /* that keeps the scripts' output, as long as the VM runs; or NULL */
     bool tells_streams;   /* the scripts' standard output and error, to the user */
     bool verbose; /* messages of the kernel and of libguestfs are shown as progress details */
-    uint64_t scratch_size;    /* of the scratch disk, bytes */
-    const char *scratch_from; /* path of one that was used, which is copied; NULL: a new one */
-    const char *base_mark;    /* identifies the base disk among all others; NULL: nothing does */
-    int64_t clock;            /* the guest's clock at its start, seconds since 1970 */
-    struct store *store; /* of a base disk that is not new, for snapshots, and for what libguestfs
-                              found out about QEMU (100 KiB), which takes half a second each time;
-                              NULL: none */
+    uint64_t scratch_size;        /* of the scratch disk, bytes */
+    const char *scratch_from;     /* path of one that was used, which is copied; NULL: a new one */
+    struct store_disk *base_disk; /* that is served as the base disk; NULL: it is a file */
+    const char *base_mark; /* identifies the base disk among all others; NULL: nothing does */
+    int64_t clock;         /* the guest's clock at its start, seconds since 1970 */
+    struct store *store;   /* for snapshots, and for what libguestfs found out about QEMU (100 KiB),
+                              which takes half a second each time; NULL: none */
 };
 
 #endif

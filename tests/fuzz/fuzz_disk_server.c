@@ -1,4 +1,4 @@
-/* What a hostile QEMU may send to the server of its base disk. */
+/* What a hostile QEMU may send to the server of its base disk, one that it may write to. */
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -8,16 +8,16 @@
 #include "host/vm/disk_server.h"
 #include "tests/fuzz/fuzz.h"
 
-#define DISK_SIZE (3 * (64 << 10) + 512)
+#define DISK_SIZE (3 * (64 << 10) + 4096)
 
 static struct store *store;
-static char *disk;
+static struct store_disk *disk;
 static const char *folder;
 
 static void clean_up(void)
 {
+    store_disk_free(disk);
     store_free(store);
-    free(disk);
     temporary_remove_all();
 }
 
@@ -29,11 +29,13 @@ static void set_up(void)
 
     setenv("TMPDIR", "/dev/shm", 1);
     memset(content, 'x', sizeof content);
-    fuzz_expect(
-        temporary_setup() == NULL && temporary_run_folder(&folder) == NULL &&
-        store_open(NULL, true, &store) == NULL && store_temporary(store, &path, &fd) == NULL &&
-        write(fd, content, sizeof content) == sizeof content && close(fd) == 0 &&
-        store_publish(store, STORE_DISK, "0123abcd", path, &disk) == NULL && atexit(clean_up) == 0);
+    fuzz_expect(temporary_setup() == NULL && temporary_run_folder(&folder) == NULL &&
+                store_open(NULL, true, &store) == NULL &&
+                store_temporary(store, &path, &fd) == NULL &&
+                write(fd, content, sizeof content) == sizeof content && close(fd) == 0 &&
+                store_publish(store, STORE_DISK, "0123abcd", path, NULL) == NULL &&
+                store_disk_open(store, "0123abcd", &disk) == NULL &&
+                store_disk_extend(disk) == NULL && atexit(clean_up) == 0);
     free(path);
 }
 
@@ -63,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (store == NULL)
         set_up();
-    fuzz_expect(disk_server_start(folder, store, disk, &server) == NULL);
+    fuzz_expect(disk_server_start(folder, disk, &server) == NULL);
     size_t received = exchange(disk_server_socket(server), data, size);
 
     /* A request has 28 bytes, an option at least 16. */

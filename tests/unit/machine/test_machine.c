@@ -152,6 +152,19 @@ static void test_new_base_has_its_layers(void **state)
     assert_true(has("-device", "scsi-id=0,lun=2,drive=layer1,serial=layer1"));
 }
 
+static void test_new_base_over_another_is_served(void **state)
+{
+    const struct machine_options options = {
+        .scratch = "/run/scratch", .base = "/cache/base", .base_is_new = true, .base_layers = 3};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-drive",
+                    "id=newbase,driver=raw,cache=unsafe,werror=stop,rerror=stop,file.driver=nbd,"
+                    "file.server.type=unix,file.server.path=/run/ba,,se"));
+    assert_true(has("-device", "drive=newbase,serial=newbase,addr=0x1e"));
+}
+
 static void test_network_and_shares(void **state)
 {
     static const char *const shares[] = {"/srv/a", "/srv/b,c"};
@@ -228,6 +241,7 @@ int main(void)
         cmocka_unit_test_teardown(test_unknown_frequency_and_firmware, forget),
         cmocka_unit_test_teardown(test_known_base_is_read_only, forget),
         cmocka_unit_test_teardown(test_new_base_has_its_layers, forget),
+        cmocka_unit_test_teardown(test_new_base_over_another_is_served, forget),
         cmocka_unit_test_teardown(test_network_and_shares, forget),
         cmocka_unit_test_teardown(test_saved_machine_has_nothing_of_a_build, forget),
         cmocka_unit_test(test_what_a_saved_machine_has_not_is_known),

@@ -21,22 +21,23 @@
 #include "tests/unit/folder.h"
 
 #define BLOCK (64 << 10)
-#define SIZE (5 * BLOCK + 512) /* block 2 is a hole */
+#define SIZE (5 * BLOCK + 4096) /* block 2 is a hole */
 #define KEY "0123abcd"
 
 static struct store *store;
-static char *disk;
+static char *path; /* of the disk */
+static struct store_disk *disk;
 static struct disk_server *server;
 static char content[SIZE];
 
 /* Publishes the disk in a new session, which knows nothing of it. */
 static int set_up(void **state)
 {
-    CLEANUP(freep) char *path = NULL;
+    CLEANUP(freep) char *temporary = NULL;
     int fd = -1;
 
     if (make_folder(state) != 0 || store_open(folder, false, &store) != NULL ||
-        store_temporary(store, &path, &fd) != NULL || ftruncate(fd, SIZE) != 0)
+        store_temporary(store, &temporary, &fd) != NULL || ftruncate(fd, SIZE) != 0)
         return -1;
     for (size_t i = 0; i < SIZE; i++)
         content[i] = i / BLOCK == 2 ? 0 : (char)(i * 31 + i / BLOCK + 1);
@@ -44,7 +45,7 @@ static int set_up(void **state)
         pwrite(fd, content + 3 * BLOCK, SIZE - 3 * BLOCK, 3 * BLOCK) != SIZE - 3 * BLOCK)
         return -1;
     close(fd);
-    if (store_publish(store, STORE_DISK, KEY, path, &disk) != NULL)
+    if (store_publish(store, STORE_DISK, KEY, temporary, &path) != NULL)
         return -1;
     store_free(store);
     return store_open(folder, false, &store) == NULL ? 0 : -1;
@@ -53,8 +54,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     disk_server_free(STEAL(server));
+    store_disk_free(STEAL(disk));
     store_free(store);
-    free(STEAL(disk));
+    free(STEAL(path));
     return remove_folder(state);
 }
 
@@ -101,7 +103,9 @@ static int connect_with(uint32_t flags)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    assert_null(disk_server_start(folder, store, disk, &server));
+    if (disk == NULL)
+        assert_null(store_disk_open(store, KEY, &disk));
+    assert_null(disk_server_start(folder, disk, &server));
     strcpy(address.sun_path, disk_server_socket(server));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_true(get_number(fd, 8) == UINT64_C(0x4e42444d41474943));
@@ -179,8 +183,8 @@ static void expect(int fd, uint64_t offset, uint32_t length)
 
 static void damage(off_t offset)
 {
-    assert_int_equal(chmod(disk, 0600), 0);
-    CLEANUP(closep) int fd = open(disk, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(chmod(path, 0600), 0);
+    CLEANUP(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
 
     assert_int_equal(pwrite(fd, "rotten", 6, offset), 6);
 }
@@ -284,19 +288,90 @@ static void test_disk_without_facts(void **state)
 
     (void)state;
     assert_int_equal(unlink(facts), 0);
-    struct error *err = disk_server_start(folder, store, disk, &server);
-
-    assert_non_null(err);
-    assert_null(server);
-    error_free(err);
+    assert_null(store_disk_open(store, KEY, &disk));
+    assert_null(disk);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static void test_ends_without_a_connection(void **state)
 {
     (void)state;
-    assert_null(disk_server_start(folder, store, disk, &server));
+    assert_null(store_disk_open(store, KEY, &disk));
+    assert_null(disk_server_start(folder, disk, &server));
     disk_server_free(STEAL(server));
     disk_server_free(NULL);
+}
+
+/* As QEMU does it with a disk that can be written to. */
+static int open_writable_disk(void)
+{
+    static const char go[] = {0, 0, 0, 0, 0, 0};
+
+    assert_null(store_disk_open(store, KEY, &disk));
+    assert_null(store_disk_extend(disk));
+    int fd = connect_with(3);
+
+    put_option(fd, 7, go, sizeof go);
+    assert_int_equal(get_option_reply(fd, 7, 12), 3);
+    assert_int_equal(get_number(fd, 2), 0);
+    assert_int_equal(get_number(fd, 8), SIZE);
+    assert_int_equal(get_number(fd, 2), 1); /* not read-only */
+    assert_int_equal(get_option_reply(fd, 7, 0), 1);
+    return fd;
+}
+
+/* Writes LENGTH bytes, all of them VALUE. Returns the error. */
+static uint32_t write_bytes(int fd, uint64_t offset, uint32_t length, int value)
+{
+    static char bytes[SIZE];
+
+    memset(bytes, value, sizeof bytes);
+    request(fd, 1, offset, length);
+    put(fd, bytes, length);
+    assert_int_equal(get_number(fd, 4), 0x67446698);
+    uint32_t error = (uint32_t)get_number(fd, 4);
+
+    assert_true(get_number(fd, 8) == UINT64_C(0x1122334455667788));
+    if (error == 0)
+        memset(content + offset, value, length);
+    return error;
+}
+
+static void test_writes(void **state)
+{
+    CLEANUP(closep) int fd = open_writable_disk();
+
+    (void)state;
+    assert_int_equal(write_bytes(fd, 4096, 8192, 'a'), 0);
+    assert_int_equal(write_bytes(fd, BLOCK - 7, 20, 'b'), 0);
+    assert_int_equal(write_bytes(fd, 2 * BLOCK, BLOCK, 0), 0);
+    assert_int_equal(write_bytes(fd, SIZE - 1, 1, 'c'), 0);
+    assert_int_equal(write_bytes(fd, SIZE - 1, 2, 'd'), 22);
+    assert_int_equal(write_bytes(fd, SIZE, 0, 'd'), 0);
+    expect(fd, 0, SIZE);
+    expect(fd, 5000, 100000);
+    assert_null(store_disk_publish(disk, "4567"));
+    assert_int_equal(write_bytes(fd, 0, 512, 'e'), 1);
+    expect(fd, 0, SIZE);
+    disk_server_free(STEAL(server));
+    store_disk_free(STEAL(disk));
+    assert_null(store_disk_open(store, "4567", &disk));
+    assert_int_equal(store_disk_depth(disk), 2);
+    static char bytes[SIZE];
+
+    assert_true(store_disk_read(disk, 0, SIZE, bytes));
+    assert_memory_equal(bytes, content, SIZE);
+}
+
+static void test_writes_to_what_is_read_only(void **state)
+{
+    CLEANUP(closep) int fd = open_disk();
+
+    (void)state;
+    assert_int_equal(write_bytes(fd, 0, 512, 'x'), 1);
+    expect(fd, 0, 512);
+    request(fd, 1, 0, UINT32_MAX);
+    assert_true(has_ended(fd));
 }
 
 int main(void)
@@ -310,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hole_that_was_filled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_without_facts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ends_without_a_connection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_writes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_writes_to_what_is_read_only, set_up, tear_down),
     };
 
     return temporary_setup() != NULL ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
