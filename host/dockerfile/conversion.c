@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/dockerfile/check_file.h"
 #include "host/dockerfile/conversion_state.h"
 #include "host/dockerfile/instruction_flags.h"
 #include "host/dockerfile/instruction_rules.h"
@@ -40,6 +41,16 @@ static struct error *check_syntax(const struct dockerfile *file)
         "the directive has to name docker/dockerfile, or nothing");
 }
 
+/* Reads the directive `check`, or what the command line has in its place, as for BuildKit. */
+static struct error *read_check(const struct conversion *conversion)
+{
+    const char *given = conversion_given(conversion, "BUILDKIT_DOCKERFILE_CHECK");
+
+    return error_context(
+        check_read(given != NULL ? given : conversion->file->directives.check, conversion->check),
+        "read '%s'", conversion->file->name);
+}
+
 static struct error *do_instruction(struct conversion *conversion, size_t index,
                                     const struct instruction *instruction)
 {
@@ -51,9 +62,26 @@ static struct error *do_instruction(struct conversion *conversion, size_t index,
     case KEYWORD_ADD:
     case KEYWORD_COPY:
         return conversion_copy(conversion, index, instruction);
+    case KEYWORD_WORKDIR:
+    case KEYWORD_ONBUILD:
+        return conversion_set(conversion, index, instruction);
     default:
+        strings_add(&conversion->states[index].configuring, instruction->text);
         return conversion_set(conversion, index, instruction);
     }
+}
+
+/* Converts INSTRUCTION of the stage INDEX, and gives what becomes of it its line. */
+static struct error *do_located(struct conversion *conversion, size_t index,
+                                const struct instruction *instruction)
+{
+    struct conversion_stage *stage = &conversion->states[index];
+
+    conversion->line = instruction->first_line;
+    TRY(conversion_locate(conversion, do_instruction(conversion, index, instruction), instruction));
+    conversion_mark(conversion, stage->node);
+    conversion_mark(conversion, stage->changes);
+    return NULL;
 }
 
 /* Converts TRIGGER, an ONBUILD of the base, which errors locate at FROM. */
@@ -88,23 +116,15 @@ static struct error *do_triggers(struct conversion *conversion, size_t index,
     return NULL;
 }
 
-static void copy_member(const struct json *from, const char *name, struct json *to)
-{
-    const struct json *member = json_get(from, name);
-
-    if (member != NULL && member->type != JSON_NULL)
-        json_set(to, name, json_copy(member));
-}
-
 /* Takes over what instructions find of CONFIG, that of the base. */
 static void inherit(struct conversion_stage *stage, const struct json *config)
 {
-    static const char *const members[] = {"User", "WorkingDir", "Shell", "Cmd"};
     const struct json *environment = json_get(config, "Env");
     const struct json *triggers = json_get(config, "OnBuild");
 
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        copy_member(config, members[i], stage->config);
+    for (size_t i = 0; i < config->count; i++)
+        if (config->items[i]->type != JSON_NULL && strcmp(config->keys[i], "OnBuild") != 0)
+            json_set(stage->config, config->keys[i], json_copy(config->items[i]));
     for (size_t i = 0; environment != NULL && i < environment->count; i++)
         if (environment->items[i]->type == JSON_STRING)
             variables_assign(&stage->environment, environment->items[i]->text);
@@ -119,11 +139,38 @@ static void inherit_stage(struct conversion_stage *stage, const struct conversio
 {
     json_free(stage->config);
     stage->config = json_copy(base->config);
+    json_remove(stage->config, "OnBuild");
+    stage->has_folder = base->has_folder;
+    if (stage->architecture == NULL && base->architecture != NULL)
+        stage->architecture = xstrdup(base->architecture);
+    stage->author = base->author != NULL ? xstrdup(base->author) : NULL;
+    for (size_t i = 0; i < base->declared.count; i++)
+        strings_add(&stage->declared, base->declared.items[i]);
     variables_add(&stage->variables, &base->variables);
     variables_add(&stage->arguments, &base->arguments);
     variables_add(&stage->environment, &base->environment);
     for (size_t i = 0; i < base->own_triggers.count; i++)
         strings_add(&stage->triggers, base->own_triggers.items[i]);
+}
+
+/* Warns of FLAG, the --platform of STAGE's FROM, which is PLATFORM. */
+static void check_platform(struct conversion *conversion, const struct conversion_stage *stage,
+                           const char *flag, const char *platform)
+{
+    size_t length = strcspn(platform, "/");
+    CLEANUP(freep) char *system = xstrndup(platform, length);
+    CLEANUP(freep)
+    char *machine = platform[length] == '/'
+                        ? xstrndup(platform + length + 1, strcspn(platform + length + 1, "/"))
+                        : xstrdup(platform);
+
+    if (strcmp(flag, "$TARGETPLATFORM") == 0 || strcmp(flag, "${TARGETPLATFORM}") == 0)
+        conversion_warn(conversion, CHECK_REDUNDANT_TARGET_PLATFORM,
+                        "the platform is that of the build without the flag, too");
+    if (strchr(flag, '$') == NULL && strstr(stage->name, system) == NULL &&
+        strstr(stage->name, machine) == NULL)
+        conversion_warn(conversion, CHECK_FROM_PLATFORM_FLAG_CONST_DISALLOWED,
+                        "the platform '%s' is fixed, whatever the build is for", flag);
 }
 
 /* Reads --platform of FROM. */
@@ -138,6 +185,7 @@ static struct error *read_platform(struct conversion *conversion, struct convers
     TRY(conversion_expand(conversion, NULL, flag, &platform));
     if (*platform == '\0')
         return error_new(EXIT_INPUT, "the platform '%.100s' is empty", flag);
+    check_platform(conversion, stage, flag, platform);
     if (strncmp(platform, "linux/", 6) != 0 && strchr(platform, '/') != NULL &&
         strncmp(platform, "arm/", 4) != 0)
         return error_new(EXIT_INPUT, "the platform '%.100s' is not Linux", platform);
@@ -161,8 +209,10 @@ static struct error *read_base(struct conversion *conversion, size_t index)
     if (*base == '\0')
         return error_new(EXIT_INPUT, "the image '%.100s' is empty", source->base);
     TRY(read_platform(conversion, stage, source->from));
-    if (strcmp(base, "scratch") == 0)
+    if (strcmp(base, "scratch") == 0) {
+        conversion_configure(stage, "WorkingDir", json_string("/"));
         return NULL;
+    }
     TRY(conversion_find_image(conversion, base, index, &stage->from, &found));
     conversion->line = source->from->first_line;
     if (found != STAGE_NONE) {
@@ -198,25 +248,22 @@ static struct error *do_instructions(struct conversion *conversion, size_t index
     const struct stage *source = &conversion->stages.items[index];
 
     TRY(conversion_locate(conversion, begin_stage(conversion, index), source->from));
-    for (size_t i = 0; i < source->count; i++) {
-        const struct instruction *instruction = &source->instructions[i];
-
-        conversion->line = instruction->first_line;
-        TRY(conversion_locate(conversion, do_instruction(conversion, index, instruction),
-                              instruction));
-    }
+    for (size_t i = 0; i < source->count; i++)
+        TRY(do_located(conversion, index, &source->instructions[i]));
     return NULL;
 }
 
 struct error *conversion_do_stage(struct conversion *conversion, size_t index)
 {
     struct conversion_stage *stage = &conversion->states[index];
+    unsigned int line = conversion->line;
 
     if (stage->is_done)
         return NULL;
     TRY(do_instructions(conversion, index));
     conversion_end_stage(conversion, stage);
     stage->is_done = true;
+    conversion->line = line;
     return NULL;
 }
 
@@ -254,6 +301,9 @@ static void stage_free(struct conversion_stage *stage)
     json_free(stage->node);
     strings_free(&stage->triggers);
     strings_free(&stage->own_triggers);
+    strings_free(&stage->declared);
+    strings_free(&stage->configuring);
+    free(stage->author);
 }
 
 static void conversion_free(struct conversion *conversion)
@@ -264,6 +314,29 @@ static void conversion_free(struct conversion *conversion)
     stages_free(&conversion->stages);
     variables_free(&conversion->globals);
     json_free(conversion->images);
+}
+
+/* Converts the stage TARGET, and names its image. */
+static struct error *do_target(struct conversion *conversion, size_t target)
+{
+    const struct conversion_options *options = conversion->options;
+    const struct conversion_stage *stage = &conversion->states[target];
+
+    check_file(conversion->file, &conversion->stages, conversion->check);
+    TRY(conversion_define_globals(conversion, conversion->stages.items[target].name));
+    conversion_check_bases(conversion);
+    TRY(conversion_do_stage(conversion, target));
+    const char *name = json_get_string(stage->from, "use");
+
+    if (options->is_squashed)
+        conversion_squash(conversion, stage, name);
+    struct json *node = json_get(conversion->images, name);
+
+    if (options->name != NULL)
+        json_set(node, "name", json_string(options->name));
+    if (options->tag != NULL)
+        json_set(node, "tag", json_string(options->tag));
+    return NULL;
 }
 
 struct error *conversion_make(const struct dockerfile *file,
@@ -278,7 +351,7 @@ struct error *conversion_make(const struct dockerfile *file,
         .config = config,
         .context = context,
         .images = json_object(),
-        .warnings = &result.warnings,
+        .check = &result.check,
     };
     size_t target = 0;
 
@@ -286,17 +359,18 @@ struct error *conversion_make(const struct dockerfile *file,
     TRY(stages_make(file, &conversion.stages));
     conversion.states = xcalloc(conversion.stages.count, sizeof *conversion.states);
     TRY(find_target(&conversion, &target));
-    struct error *err =
-        conversion_define_globals(&conversion, conversion.stages.items[target].name);
+    struct error *err = read_check(&conversion);
 
     if (err == NULL)
-        err = conversion_do_stage(&conversion, target);
+        err = do_target(&conversion, target);
     if (err != NULL) {
         conversion_result_free(&result);
         return err;
     }
+    check_sort(&result.check);
     result.spec = json_object();
     json_set(result.spec, "images", STEAL(conversion.images));
+    conversion_mark(&conversion, result.spec);
     *ret = result;
     return NULL;
 }
@@ -304,6 +378,6 @@ struct error *conversion_make(const struct dockerfile *file,
 void conversion_result_free(struct conversion_result *result)
 {
     json_free(result->spec);
-    strings_free(&result->warnings);
+    check_free(&result->check);
     *result = (struct conversion_result){0};
 }

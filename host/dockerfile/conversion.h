@@ -15,6 +15,7 @@
 #ifndef VMBUILD_CONVERSION_H
 #define VMBUILD_CONVERSION_H
 
+#include "host/dockerfile/check.h"
 #include "host/dockerfile/dockerfile.h"
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
@@ -25,10 +26,19 @@ struct conversion_options {
     const char *target;        /* the stage; NULL: the last one */
     struct strings arguments;  /* NAME=VALUE of ARGs */
     struct strings contexts;   /* NAME=IMAGE: images in place of those called NAME */
+    struct strings folders;    /* NAME=PATH: directories for --from=NAME */
     const char *folder;        /* the context, as the spec is to name it */
     const char *ignore_file;   /* its .dockerignore, likewise; or NULL */
     const char *architecture;  /* of the image, as "arm64" or "arm/v7" */
     const char *build_machine; /* that of this machine */
+    const char *name;          /* of the image; NULL: the stage's */
+    const char *tag;           /* or NULL */
+    bool is_squashed;          /* all files are in one layer */
+    bool has_mounts;           /* a spec may have `mounts` */
+
+    /* Whether PATH of the context is left out; NULL: nothing is. */
+    bool (*is_ignored)(void *context, const char *path);
+    void *ignore_context;
 };
 
 /* Sets *RET to the config of the image REFERENCE for ARCHITECTURE: the object that has Env, User
@@ -37,12 +47,13 @@ typedef struct error *(*conversion_config)(void *context, const char *reference,
                                            const char *architecture, struct json **ret);
 
 struct conversion_result {
-    struct json *spec;
-    struct strings warnings; /* "line L: TEXT" */
+    struct json *spec;  /* each value has the line of its instruction */
+    struct check check; /* by lines; warnings of stages that are not built are of check_file.h */
 };
 
 /* Converts FILE. CONFIG is called with CONTEXT for each base image. *RET is freed by
- * conversion_result_free. Errors: EXIT_INPUT, as those of dockerfile_parse; those of CONFIG. */
+ * conversion_result_free. Errors: EXIT_INPUT, as those of dockerfile_parse; EXIT_USAGE if there is
+ * no such stage; those of CONFIG. */
 [[nodiscard]] struct error *conversion_make(const struct dockerfile *file,
                                             const struct conversion_options *options,
                                             conversion_config config, void *context,

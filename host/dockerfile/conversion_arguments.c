@@ -8,7 +8,7 @@
 #include "host/lib/memory.h"
 
 /* The architecture and its variant, of which "arm/v7" has both. */
-static void set_platform(struct conversion *conversion, const char *prefix, const char *platform)
+static void set_platform(struct variables *globals, const char *prefix, const char *platform)
 {
     const struct {
         const char *name;
@@ -24,13 +24,12 @@ static void set_platform(struct conversion *conversion, const char *prefix, cons
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         CLEANUP(freep) char *name = xasprintf("%s%s", prefix, parts[i].name);
 
-        variables_set(&conversion->globals, name, parts[i].value);
+        variables_set(globals, name, parts[i].value);
         free(parts[i].value);
     }
 }
 
-/* Returns the value of NAME from the command line; NULL: there is none. */
-static const char *given(const struct conversion *conversion, const char *name)
+const char *conversion_given(const struct conversion *conversion, const char *name)
 {
     const struct strings *arguments = &conversion->options->arguments;
     size_t length = strlen(name);
@@ -41,34 +40,71 @@ static const char *given(const struct conversion *conversion, const char *name)
     return NULL;
 }
 
-/* The ARGs before the first FROM. */
-static struct error *define_globals(struct conversion *conversion,
-                                    const struct instruction *instruction)
+/* The ARGs before the first FROM, added to GLOBALS. */
+static struct error *define_globals(const struct conversion *conversion,
+                                    const struct instruction *instruction, bool uses_defaults,
+                                    struct variables *globals)
 {
     for (size_t i = 0; i < instruction->assignments.count; i++) {
         const struct assignment *definition = &instruction->assignments.items[i];
-        const char *value = given(conversion, definition->name);
+        const char *value = uses_defaults ? NULL : conversion_given(conversion, definition->name);
         CLEANUP(freep) char *expanded = NULL;
 
         if (value == NULL && definition->value != NULL) {
-            TRY(conversion_expand(conversion, NULL, definition->value, &expanded));
+            TRY(conversion_expand_global(conversion, globals, definition->value, &expanded));
             value = expanded;
         }
         if (value != NULL)
-            variables_set(&conversion->globals, definition->name, value);
+            variables_set(globals, definition->name, value);
     }
     return NULL;
+}
+
+/* Whether TEXT could be the name of an image. */
+static bool is_image_name(const char *text)
+{
+    static const char *const mistakes[] = {"::", ":/", ":@", "//", "/:", "/@", "@:", " "};
+    size_t length = strlen(text);
+
+    if (length == 0 || strchr(":/@-.", *text) != NULL || strchr(":/@", text[length - 1]) != NULL)
+        return false;
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+        if (strstr(text, mistakes[i]) != NULL)
+            return false;
+    return true;
+}
+
+void conversion_check_bases(struct conversion *conversion)
+{
+    CLEANUP(variables_free) struct variables defaults = {0};
+
+    set_platform(&defaults, "BUILD", conversion->options->build_machine);
+    set_platform(&defaults, "TARGET", conversion->options->architecture);
+    for (size_t i = 0; i < conversion->stages.definition_count; i++)
+        error_free(define_globals(conversion, &conversion->stages.definitions[i], true, &defaults));
+    for (size_t i = 0; i < conversion->stages.count; i++) {
+        const struct stage *stage = &conversion->stages.items[i];
+        CLEANUP(freep) char *base = NULL;
+        CLEANUP(error_freep)
+        struct error *err = conversion_expand_global(conversion, &defaults, stage->base, &base);
+
+        conversion->line = stage->from->first_line;
+        if (err == NULL && !is_image_name(base))
+            conversion_warn(conversion, CHECK_INVALID_DEFAULT_ARG_IN_FROM,
+                            "without --build-arg, '%s' is '%s', which names no image", stage->base,
+                            base);
+    }
 }
 
 struct error *conversion_define_globals(struct conversion *conversion, const char *target)
 {
     struct variables *globals = &conversion->globals;
 
-    set_platform(conversion, "BUILD", conversion->options->build_machine);
-    set_platform(conversion, "TARGET", conversion->options->architecture);
+    set_platform(globals, "BUILD", conversion->options->build_machine);
+    set_platform(globals, "TARGET", conversion->options->architecture);
     variables_set(globals, "TARGETSTAGE", target != NULL ? target : "default");
     for (size_t i = 0; i < globals->count; i++) {
-        const char *value = given(conversion, globals->items[i].name);
+        const char *value = conversion_given(conversion, globals->items[i].name);
 
         if (value != NULL)
             variables_set(globals, globals->items[i].name, value);
@@ -77,7 +113,8 @@ struct error *conversion_define_globals(struct conversion *conversion, const cha
         const struct instruction *instruction = &conversion->stages.definitions[i];
 
         conversion->line = instruction->first_line;
-        TRY(conversion_locate(conversion, define_globals(conversion, instruction), instruction));
+        TRY(conversion_locate(conversion, define_globals(conversion, instruction, false, globals),
+                              instruction));
     }
     return NULL;
 }
@@ -89,9 +126,10 @@ struct error *conversion_define(struct conversion *conversion, struct conversion
 {
     for (size_t i = 0; i < instruction->assignments.count; i++) {
         const struct assignment *definition = &instruction->assignments.items[i];
-        const char *value = given(conversion, definition->name);
+        const char *value = conversion_given(conversion, definition->name);
         CLEANUP(freep) char *expanded = NULL;
 
+        strings_add(&stage->declared, definition->name);
         if (value == NULL && definition->value == NULL)
             value = variables_get(&conversion->globals, definition->name);
         if (value == NULL && definition->value != NULL) {

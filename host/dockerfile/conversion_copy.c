@@ -13,11 +13,13 @@
 struct copy {
     const struct instruction *instruction;
     const struct conversion_stage *stage;
-    struct json *image; /* that it copies from; NULL: the context */
-    char *target;
-    char *owner, *mode; /* or NULL */
+    struct json *image;     /* that it copies from; NULL: a directory */
+    const char *folder;     /* that is not the context; or NULL */
+    char *target, *written; /* absolute, and as the instruction has it */
+    char *owner, *mode;     /* or NULL */
     struct strings exclude;
     struct json *contents;
+    struct strings words; /* of the history */
 };
 
 static void copy_free(struct copy *copy)
@@ -25,9 +27,11 @@ static void copy_free(struct copy *copy)
     json_free(copy->image);
     json_free(copy->contents);
     free(copy->target);
+    free(copy->written);
     free(copy->owner);
     free(copy->mode);
     strings_free(&copy->exclude);
+    strings_free(&copy->words);
 }
 
 /* Returns ELEMENT with what COPY says of all its elements, added to its contents. */
@@ -63,6 +67,18 @@ static bool is_git(const char *source)
            (is_url(source) && length > 4 && strncmp(source + length - 4, ".git", 4) == 0);
 }
 
+static struct error *check_checksum(const char *text)
+{
+    const char *digits = text + strlen("sha256:");
+    bool is_one = strncmp(text, "sha256:", 7) == 0 && strlen(digits) == 64 &&
+                  digits[strspn(digits, "0123456789abcdef")] == '\0';
+
+    return is_one
+               ? NULL
+               : error_advise(error_new(EXIT_INPUT, "'--checksum=%.100s' is not a digest", text),
+                              "write --checksum=sha256: and the 64 digits that sha256sum prints");
+}
+
 static struct error *add_url(struct conversion *conversion, struct copy *copy, const char *url)
 {
     const char *checksum = instruction_flag(copy->instruction, "checksum");
@@ -76,8 +92,21 @@ static struct error *add_url(struct conversion *conversion, struct copy *copy, c
     if (checksum == NULL)
         return NULL;
     TRY(conversion_expand(conversion, copy->stage, checksum, &expanded));
+    TRY(check_checksum(expanded));
     json_set(element, "checksum", json_string(expanded));
     return NULL;
+}
+
+/* Warns if PATH of the context is left out of it. */
+static void check_ignored(struct conversion *conversion, const char *path)
+{
+    const struct conversion_options *options = conversion->options;
+    CLEANUP(freep) char *cleaned = clean_path(path);
+
+    if (options->is_ignored != NULL && strcmp(cleaned, "/") != 0 &&
+        options->is_ignored(options->ignore_context, cleaned + 1))
+        conversion_warn(conversion, CHECK_COPY_IGNORED_FILE, "'%s' is left out by '%s'",
+                        cleaned + 1, options->ignore_file);
 }
 
 /* Returns the path SOURCE, with the place from where its directories come along if it has parents;
@@ -96,7 +125,7 @@ static char *source_path(const struct copy *copy, const char *source)
 }
 
 /* A file or directory of the context or an image. */
-static void add_path(const struct conversion *conversion, struct copy *copy, const char *source)
+static void add_path(struct conversion *conversion, struct copy *copy, const char *source)
 {
     bool is_add = copy->instruction->keyword == KEYWORD_ADD;
     const char *unpack = instruction_flag(copy->instruction, "unpack");
@@ -108,11 +137,15 @@ static void add_path(const struct conversion *conversion, struct copy *copy, con
     if (copy->image != NULL) {
         json_set(element, "image", json_copy(copy->image));
         json_set(element, "path", json_string(path));
+    } else if (copy->folder != NULL) {
+        json_set(element, "source", json_string(copy->folder));
+        json_set(element, "path", json_string(path));
     } else {
         json_set(element, "source", json_string(conversion->options->folder));
         json_set(element, "path", json_string(path));
         if (conversion->options->ignore_file != NULL)
             json_set(element, "excludeFile", json_string(conversion->options->ignore_file));
+        check_ignored(conversion, path);
     }
     if (unpacks)
         json_set(element, "unpack", json_boolean(true));
@@ -191,10 +224,12 @@ static struct error *add_sources(struct conversion *conversion, struct copy *cop
 
         if (document != NULL) {
             TRY(add_document(conversion, copy, document));
+            strings_take(&copy->words, xasprintf("<<%s", document->name));
             continue;
         }
         TRY(conversion_expand(conversion, copy->stage, arguments->items[i], &source));
         TRY(add_source(conversion, copy, source));
+        strings_add(&copy->words, source);
     }
     return NULL;
 }
@@ -208,6 +243,41 @@ static struct error *read_flag(struct conversion *conversion, struct copy *copy,
     return value != NULL ? conversion_expand(conversion, copy->stage, value, ret) : NULL;
 }
 
+/* Whether TEXT is a clause of chmod(1), of LENGTH bytes, such as "u=rwX". */
+static bool is_clause(const char *text, size_t length)
+{
+    size_t at = strspn(text, "ugoa");
+
+    if (at >= length)
+        return false;
+    while (at < length) {
+        if (strchr("+-=", text[at]) == NULL)
+            return false;
+        at++;
+        at += strspn(text + at, "rwxXstugo");
+    }
+    return at == length;
+}
+
+/* Checks TEXT, a mode: octal, or as chmod(1) has it. */
+static struct error *check_mode(const char *text)
+{
+    bool is_octal = *text != '\0' && text[strspn(text, "01234567")] == '\0';
+    bool is_valid = is_octal && strlen(text) <= 5 && strtoul(text, NULL, 8) <= 07777;
+
+    for (const char *at = text; !is_octal; at++) {
+        size_t length = strcspn(at, ",");
+
+        is_valid = is_clause(at, length);
+        at += length;
+        if (!is_valid || *at == '\0')
+            break;
+    }
+    return is_valid ? NULL
+                    : error_advise(error_new(EXIT_INPUT, "'--chmod=%.40s' is not a mode", text),
+                                   "write digits such as 0755, or letters such as u=rwX,go=rX");
+}
+
 static struct error *read_copy(struct conversion *conversion, size_t index, struct copy *copy)
 {
     const struct instruction *instruction = copy->instruction;
@@ -218,13 +288,16 @@ static struct error *read_copy(struct conversion *conversion, size_t index, stru
         return error_advise(error_new(EXIT_INPUT, "'--from=%.100s' has a variable", from),
                             "write FROM %s AS NAME before this stage, and --from=NAME", from);
     if (from != NULL)
-        TRY(conversion_find_source(conversion, from, index, &copy->image));
+        TRY(conversion_find_source(conversion, from, index, &copy->image, &copy->folder));
     TRY(read_flag(conversion, copy, "chown", &copy->owner));
     TRY(read_flag(conversion, copy, "chmod", &copy->mode));
+    if (copy->mode != NULL)
+        TRY(check_mode(copy->mode));
     instruction_flag_values(instruction, "exclude", &copy->exclude);
     TRY(conversion_expand(conversion, copy->stage,
                           instruction->arguments.items[instruction->arguments.count - 1], &target));
     copy->target = clean_path_in(conversion_folder(copy->stage), target);
+    copy->written = STEAL(target);
     return NULL;
 }
 
@@ -241,8 +314,11 @@ struct error *conversion_copy(struct conversion *conversion, size_t index,
 
     TRY(read_copy(conversion, index, &copy));
     TRY(add_sources(conversion, &copy));
+    strings_add(&copy.words, copy.written);
+    CLEANUP(freep) char *history = conversion_history(stage, instruction, &copy.words);
     struct json *node = conversion_begin_node(conversion, stage);
 
     json_set(node, "contents", STEAL(copy.contents));
+    json_set(node, "createdBy", json_string(history));
     return NULL;
 }

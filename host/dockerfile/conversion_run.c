@@ -7,6 +7,7 @@
 
 #include "host/dockerfile/instruction_flags.h"
 #include "host/dockerfile/run_mount.h"
+#include "host/lib/clean_path.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
@@ -93,10 +94,44 @@ static struct json *command_of(const struct conversion_stage *stage,
     return STEAL(shell);
 }
 
+/* Adds the words of the command, with those of the shell, to RET. */
+static void list_words(const struct conversion_stage *stage, const struct instruction *instruction,
+                       struct strings *ret)
+{
+    CLEANUP(json_freep) struct json *command = command_of(stage, instruction);
+
+    if (command->type == JSON_STRING && strncmp(command->text, "#!", 2) != 0) {
+        strings_add(ret, "/bin/sh");
+        strings_add(ret, "-c");
+    }
+    if (command->type == JSON_STRING)
+        strings_add(ret, command->text);
+    for (size_t i = 0; i < command->count; i++)
+        strings_add(ret, command->items[i]->text);
+}
+
+/* Adds the proxies of the command line to ENV: a command finds them without an ARG. */
+static void add_proxies(const struct conversion *conversion, struct json *env)
+{
+    static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
+                                        "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
+                                        "ALL_PROXY",  "all_proxy"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = conversion_given(conversion, names[i]);
+
+        if (value != NULL)
+            json_set(env, names[i], json_string(value));
+    }
+}
+
 /* Sets `env` of NODE to the ARGs that a command finds: those that no ENV has set. */
-static void set_arguments(const struct conversion_stage *stage, struct json *node)
+static void set_arguments(const struct conversion *conversion, const struct conversion_stage *stage,
+                          struct json *node)
 {
     struct json *env = json_object();
+
+    add_proxies(conversion, env);
 
     for (size_t i = 0; i < stage->arguments.count; i++) {
         const char *name = stage->arguments.items[i].name;
@@ -118,8 +153,41 @@ static void set_text(struct json *object, const char *name, const char *text)
         json_set(object, name, json_string(text));
 }
 
-/* Returns what `mounts` has for MOUNT, whose image is FROM, or NULL; the caller's. */
-static struct json *describe_mount(const struct run_mount *mount, struct json *from,
+/* Sets what OBJECT has of MOUNT's target, which starts from the working directory of STAGE. */
+static void set_target(const struct conversion_stage *stage, const struct run_mount *mount,
+                       struct json *object)
+{
+    const char *name = mount->target != NULL ? strrchr(mount->target, '/') : NULL;
+
+    if (mount->target == NULL)
+        return;
+    CLEANUP(freep) char *whole = clean_path_in(conversion_folder(stage), mount->target);
+    CLEANUP(freep) char *target = clean_path(whole);
+
+    if (mount->kind == MOUNT_SECRET && mount->id == NULL && mount->source == NULL)
+        json_set(object, "id", json_string(name != NULL ? name + 1 : mount->target));
+    json_set(object, "target", json_string(target));
+}
+
+/* Sets what OBJECT, of a bind mount, has of its source: the image FROM, or else FOLDER. */
+static void set_source(const struct conversion *conversion, struct json *from, const char *folder,
+                       struct json *object)
+{
+    const struct conversion_options *options = conversion->options;
+
+    if (from != NULL)
+        json_set(object, "image", from);
+    else
+        json_set(object, "source", json_string(folder != NULL ? folder : options->folder));
+    if (from == NULL && folder == NULL && options->ignore_file != NULL)
+        json_set(object, "excludeFile", json_string(options->ignore_file));
+}
+
+/* Returns what `mounts` has for MOUNT of a RUN in STAGE, of the image FROM or of FOLDER if they are
+ * not NULL; the caller's. */
+static struct json *describe_mount(const struct conversion *conversion,
+                                   const struct conversion_stage *stage,
+                                   const struct run_mount *mount, struct json *from,
                                    const char *folder)
 {
     static const char *const kinds[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
@@ -127,11 +195,9 @@ static struct json *describe_mount(const struct run_mount *mount, struct json *f
 
     json_set(object, "type", json_string(kinds[mount->kind]));
     set_text(object, "id", mount->id);
-    set_text(object, "target", mount->target);
-    if (from != NULL)
-        json_set(object, "image", from);
-    else if (mount->kind == MOUNT_BIND)
-        json_set(object, "source", json_string(folder));
+    set_target(stage, mount, object);
+    if (from != NULL || mount->kind == MOUNT_BIND)
+        set_source(conversion, from, folder, object);
     set_text(object, mount->kind == MOUNT_SECRET ? "id" : "path", mount->source);
     set_text(object, "sharing", mount->sharing);
     set_text(object, "env", mount->variable);
@@ -152,6 +218,7 @@ static struct error *read_mount(struct conversion *conversion, size_t index, con
     const struct conversion_stage *stage = &conversion->states[index];
     CLEANUP(strings_free) struct strings fields = {0}, expanded = {0};
     CLEANUP(run_mount_free) struct run_mount mount = {0};
+    const char *folder = NULL;
     struct json *from = NULL;
 
     TRY(run_mount_split(text, &fields));
@@ -166,8 +233,8 @@ static struct error *read_mount(struct conversion *conversion, size_t index, con
         return error_advise(error_new(EXIT_INPUT, "the type ssh is not supported"),
                             "use a key as a secret: type=secret,id=NAME,target=FILE");
     if (mount.from != NULL)
-        TRY(conversion_find_source(conversion, mount.from, index, &from));
-    json_append(mounts, describe_mount(&mount, from, conversion->options->folder));
+        TRY(conversion_find_source(conversion, mount.from, index, &from, &folder));
+    json_append(mounts, describe_mount(conversion, stage, &mount, from, folder));
     return NULL;
 }
 
@@ -177,10 +244,28 @@ static struct error *read_mounts(struct conversion *conversion, size_t index,
     CLEANUP(strings_free) struct strings values = {0};
 
     instruction_flag_values(instruction, "mount", &values);
+    if (values.count > 0 && !conversion->options->has_mounts)
+        return error_advise(error_new(EXIT_INPUT, "'--mount' is not supported"),
+                            "COPY what the command needs, and leave out what only saves time");
     for (size_t i = 0; i < values.count; i++)
         TRY(conversion_context(conversion, read_mount(conversion, index, values.items[i], mounts),
                                "'--mount=%.100s'", values.items[i]));
     return NULL;
+}
+
+/* Refuses to run what is for another machine. */
+static struct error *check_architecture(const struct conversion *conversion,
+                                        const struct conversion_stage *stage)
+{
+    const char *machine = conversion->options->build_machine;
+    const char *own =
+        stage->architecture != NULL ? stage->architecture : conversion->options->architecture;
+
+    if (strcmp(own, machine) == 0)
+        return NULL;
+    return error_advise(
+        error_new(EXIT_INPUT, "commands run on %s, and the image is for %s", machine, own),
+        "do what has to be run in a stage FROM --platform=$BUILDPLATFORM, and COPY the result");
 }
 
 struct error *conversion_run(struct conversion *conversion, size_t index,
@@ -188,11 +273,15 @@ struct error *conversion_run(struct conversion *conversion, size_t index,
 {
     struct conversion_stage *stage = &conversion->states[index];
     CLEANUP(json_freep) struct json *mounts = json_array();
+    CLEANUP(strings_free) struct strings words = {0};
     bool has_network = false;
 
+    TRY(check_architecture(conversion, stage));
     TRY(check_flags(instruction));
     TRY(read_network(instruction, &has_network));
     TRY(read_mounts(conversion, index, instruction, mounts));
+    list_words(stage, instruction, &words);
+    CLEANUP(freep) char *history = conversion_history(stage, instruction, &words);
     struct json *node = conversion_begin_node(conversion, stage);
 
     json_set(node, "run", command_of(stage, instruction));
@@ -200,6 +289,7 @@ struct error *conversion_run(struct conversion *conversion, size_t index,
         json_set(node, "network", json_boolean(true));
     if (mounts->count > 0)
         json_set(node, "mounts", STEAL(mounts));
-    set_arguments(stage, node);
+    set_arguments(conversion, stage, node);
+    json_set(node, "createdBy", json_string(history));
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "host/dockerfile/duration.h"
 #include "host/dockerfile/instruction_flags.h"
 #include "host/dockerfile/ports.h"
+#include "host/dockerfile/signal_name.h"
 #include "host/lib/character.h"
 #include "host/lib/clean_path.h"
 #include "host/lib/cleanup.h"
@@ -88,9 +89,15 @@ struct json *conversion_shell(const struct conversion_stage *stage)
 }
 
 /* CMD and ENTRYPOINT. */
-static void set_command(struct conversion_stage *stage, const struct instruction *instruction)
+static void set_command(struct conversion *conversion, struct conversion_stage *stage,
+                        const struct instruction *instruction)
 {
     struct json *command = NULL;
+
+    if (!instruction->is_json && json_get(stage->config, "Shell") == NULL)
+        conversion_warn(conversion, CHECK_JSON_ARGS_RECOMMENDED,
+                        "a shell between does not pass signals on: write %s [\"PROGRAM\", ...]",
+                        keyword_name(instruction->keyword));
 
     if (instruction->is_json) {
         command = list_of(&instruction->arguments);
@@ -115,6 +122,19 @@ static void set_command(struct conversion_stage *stage, const struct instruction
     conversion_configure(stage, "Entrypoint", command);
 }
 
+static void check_port(struct conversion *conversion, const char *port)
+{
+    const char *protocol = strchr(port, '/');
+
+    if (strchr(port, ':') != NULL)
+        conversion_warn(conversion, CHECK_EXPOSE_INVALID_FORMAT,
+                        "'%s': a port of the host is not for the image to choose", port);
+    for (; protocol != NULL && *protocol != '\0'; protocol++)
+        if (*protocol >= 'A' && *protocol <= 'Z')
+            conversion_warn(conversion, CHECK_EXPOSE_PROTO_CASING,
+                            "the protocol of '%s' should be in small letters", port);
+}
+
 static struct error *set_ports(struct conversion *conversion, struct conversion_stage *stage,
                                const struct instruction *instruction)
 {
@@ -122,6 +142,8 @@ static struct error *set_ports(struct conversion *conversion, struct conversion_
 
     for (size_t i = 0; i < instruction->arguments.count; i++)
         TRY(conversion_split(conversion, stage, instruction->arguments.items[i], &ports));
+    for (size_t i = 0; i < ports.count; i++)
+        check_port(conversion, ports.items[i]);
     for (size_t i = 0; i < ports.count; i++)
         TRY(ports_read(ports.items[i], conversion_config_object(stage, "ExposedPorts")));
     return NULL;
@@ -182,6 +204,9 @@ static struct error *set_text(struct conversion *conversion, struct conversion_s
     TRY(conversion_expand(conversion, stage, instruction->arguments.items[0], &value));
     if (*value == '\0')
         return error_new(EXIT_INPUT, "'%.100s' is empty", instruction->arguments.items[0]);
+    if (instruction->keyword == KEYWORD_STOPSIGNAL && !signal_name_is_known(value))
+        return error_advise(error_new(EXIT_INPUT, "unknown signal '%.40s'", value),
+                            "write a name such as SIGTERM, or a number from 1 to 64");
     conversion_configure(stage, name, json_string(value));
     return NULL;
 }
@@ -196,19 +221,26 @@ static struct error *set_folder(struct conversion *conversion, struct conversion
     CLEANUP(freep) char *whole = clean_path_in(conversion_folder(stage), path);
     CLEANUP(freep) char *cleaned = clean_path(whole);
 
+    if (!stage->has_folder && *path != '/')
+        conversion_warn(conversion, CHECK_WORKDIR_RELATIVE_PATH,
+                        "where '%s' is depends on the base image", path);
+    stage->has_folder = true;
     conversion_configure(stage, "WorkingDir", json_string(cleaned));
     if (strcmp(cleaned, "/") == 0)
         return NULL;
+    CLEANUP(freep) char *history = xasprintf("WORKDIR %s", cleaned);
     const char *user = json_get_string(stage->config, "User");
+    CLEANUP(freep) char *owner = xstrdup(user != NULL ? user : "");
     struct json *node = conversion_begin_node(conversion, stage);
     struct json *element = json_object();
     struct json *contents = json_array();
 
     json_set(element, "directory", json_string(cleaned));
-    if (user != NULL && *user != '\0')
-        json_set(element, "owner", json_string(user));
+    if (*owner != '\0')
+        json_set(element, "owner", json_string(owner));
     json_append(contents, element);
     json_set(node, "contents", contents);
+    json_set(node, "createdBy", json_string(history));
     return NULL;
 }
 
@@ -247,7 +279,7 @@ struct error *conversion_set(struct conversion *conversion, size_t index,
         return set_pairs(conversion, stage, instruction);
     case KEYWORD_CMD:
     case KEYWORD_ENTRYPOINT:
-        set_command(stage, instruction);
+        set_command(conversion, stage, instruction);
         return NULL;
     case KEYWORD_EXPOSE:
         return set_ports(conversion, stage, instruction);
@@ -268,8 +300,10 @@ struct error *conversion_set(struct conversion *conversion, size_t index,
     case KEYWORD_ONBUILD:
         add_trigger(stage, instruction);
         return NULL;
-    default:
-        return error_advise(error_new(EXIT_INPUT, "an image has no author here"),
-                            "write LABEL org.opencontainers.image.authors=\"...\"");
+    default: /* MAINTAINER */
+        free(stage->author);
+        stage->author = xstrdup(instruction->arguments.items[0]);
+        stage->is_author_new = true;
+        return NULL;
     }
 }

@@ -22,13 +22,13 @@ static char *whole_name(const char *name)
                      strchr(last, ':') != NULL || strchr(name, '@') != NULL ? "" : ":latest");
 }
 
-/* Returns the image that the command line has in the place of NAME, borrowed; NULL: none. */
-static const char *find_context(const struct conversion *conversion, const char *name)
+/* Returns what LIST, NAME=VALUE, has in the place of NAME, borrowed; NULL: nothing. */
+static const char *find_context(const struct strings *list, const char *name)
 {
     CLEANUP(freep) char *whole = whole_name(name);
 
-    for (size_t i = 0; i < conversion->options->contexts.count; i++) {
-        const char *context = conversion->options->contexts.items[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const char *context = list->items[i];
         CLEANUP(freep) char *key = xstrndup(context, strcspn(context, "="));
         CLEANUP(freep) char *whole_key = whole_name(key);
 
@@ -41,14 +41,15 @@ static const char *find_context(const struct conversion *conversion, const char 
 struct error *conversion_find_image(struct conversion *conversion, const char *name, size_t end,
                                     struct json **ret, size_t *ret_stage)
 {
-    const char *context = find_context(conversion, name);
+    const char *context = find_context(&conversion->options->contexts, name);
 
+    if (find_context(&conversion->options->folders, name) != NULL)
+        return error_advise(
+            error_new(EXIT_INPUT, "'%.100s' is a directory on the command line", name),
+            "an image is named by --build-context %s=IMAGE", name);
     *ret_stage = context == NULL ? stages_find(&conversion->stages, name, end) : STAGE_NONE;
     if (*ret_stage != STAGE_NONE) {
-        unsigned int line = conversion->line;
-
         TRY(conversion_do_stage(conversion, *ret_stage));
-        conversion->line = line;
         *ret = json_copy(conversion->states[*ret_stage].from);
         return NULL;
     }
@@ -59,9 +60,13 @@ struct error *conversion_find_image(struct conversion *conversion, const char *n
 }
 
 struct error *conversion_find_source(struct conversion *conversion, const char *name, size_t index,
-                                     struct json **ret)
+                                     struct json **ret, const char **ret_folder)
 {
     size_t stage = STAGE_NONE;
+
+    *ret_folder = find_context(&conversion->options->folders, name);
+    if (*ret_folder != NULL)
+        return NULL;
 
     if (name[strspn(name, "0123456789")] == '\0' && *name != '\0') {
         stage = strtoul(name, NULL, 10);

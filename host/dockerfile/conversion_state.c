@@ -6,6 +6,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/nearest.h"
 
 struct error *conversion_context(const struct conversion *conversion, struct error *err,
                                  const char *format, ...)
@@ -45,6 +46,24 @@ static struct shell_variables variables_of(const struct conversion *conversion,
     return (struct shell_variables){get_value, (void *)variables};
 }
 
+/* Warns of NAME, which is set neither by an ARG nor otherwise. */
+static void warn_of_unset(struct conversion *conversion, const struct conversion_stage *stage,
+                          const char *name)
+{
+    const struct variables *known = stage != NULL ? &stage->variables : &conversion->globals;
+    const char *nearest = known->count == 0
+                              ? NULL
+                              : nearest_word(name, (const char *const *)&known->items->name,
+                                             sizeof *known->items, known->count);
+
+    if (stage != NULL && strings_contain(&stage->declared, name))
+        return;
+    conversion_warn(conversion, stage != NULL ? CHECK_UNDEFINED_VAR : CHECK_UNDEFINED_ARG_IN_FROM,
+                    "the variable '%s' is not set%s%s%s", name,
+                    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                    nearest != NULL ? "'?" : "");
+}
+
 static struct error *expand(struct conversion *conversion, const struct conversion_stage *stage,
                             const struct shell_rules *rules, const char *text, char **ret)
 {
@@ -53,8 +72,18 @@ static struct error *expand(struct conversion *conversion, const struct conversi
 
     TRY(shell_word_expand(text, rules, &variables, &unset, ret));
     for (size_t i = 0; i < unset.count; i++)
-        conversion_warn(conversion, "the variable '%s' is not set", unset.items[i]);
+        warn_of_unset(conversion, stage, unset.items[i]);
     return NULL;
+}
+
+struct error *conversion_expand_global(const struct conversion *conversion,
+                                       const struct variables *variables, const char *text,
+                                       char **ret)
+{
+    struct shell_rules rules = {.escape = directives_escape(&conversion->file->directives)};
+    struct shell_variables source = {get_value, (void *)variables};
+
+    return shell_word_expand(text, &rules, &source, NULL, ret);
 }
 
 struct error *conversion_expand(struct conversion *conversion, const struct conversion_stage *stage,
@@ -84,17 +113,6 @@ struct error *conversion_split(const struct conversion *conversion,
     return shell_word_split(text, &rules, &variables, ret);
 }
 
-void conversion_warn(struct conversion *conversion, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    CLEANUP(freep) char *text = xvasprintf(format, args);
-
-    va_end(args);
-    strings_take(conversion->warnings, xasprintf("line %u: %s", conversion->line, text));
-}
-
 /* Returns the changes of STAGE's config. */
 static struct json *changes(struct conversion_stage *stage)
 {
@@ -118,6 +136,18 @@ struct json *conversion_config_object(struct conversion_stage *stage, const char
         json_set(stage->changes, name, object);
     }
     return object;
+}
+
+void conversion_mark(const struct conversion *conversion, struct json *value)
+{
+    if (value == NULL)
+        return;
+    if (value->line == 0) {
+        value->line = conversion->line;
+        value->column = 1;
+    }
+    for (size_t i = 0; i < value->count; i++)
+        conversion_mark(conversion, value->items[i]);
 }
 
 /* Puts "NAME=VALUE" into LIST, in the place of what it has for NAME. */
@@ -146,6 +176,37 @@ void conversion_set_variable(struct conversion_stage *stage, const char *name, c
     assign(list, name, value);
     variables_set(&stage->environment, name, value);
     variables_set(&stage->variables, name, value);
+}
+
+/* Adds what FROM, a member of a config, has to the list of variables TO. */
+static void merge_variables(const struct json *from, struct json *to)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        CLEANUP(freep)
+        char *name = xstrndup(from->items[i]->text, strcspn(from->items[i]->text, "="));
+
+        assign(to, name, from->items[i]->text + strlen(name) + 1);
+    }
+}
+
+/* Adds what STAGE's changes have to its config. */
+static void merge_changes(struct conversion_stage *stage)
+{
+    const struct json *list = stage->changes;
+
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        const struct json *value = list->items[i];
+        struct json *whole = json_get(stage->config, list->keys[i]);
+        bool is_list = strcmp(list->keys[i], "Env") == 0;
+        bool is_set = value->type == JSON_OBJECT && strcmp(list->keys[i], "Healthcheck") != 0;
+
+        if (whole == NULL || whole->type != value->type || (!is_list && !is_set))
+            json_set(stage->config, list->keys[i], json_copy(value));
+        else if (is_list)
+            merge_variables(value, whole);
+        for (size_t j = 0; is_set && whole != NULL && j < value->count; j++)
+            json_set(whole, value->keys[j], json_copy(value->items[j]));
+    }
 }
 
 /* Whether an image or a stage is called NAME. */
@@ -191,17 +252,37 @@ struct json *conversion_begin_node(struct conversion *conversion, struct convers
         json_set(stage->node, "fromImage", json_copy(stage->from));
     if (stage->architecture != NULL && stage->node_count == 1)
         json_set(stage->node, "architecture", json_string(stage->architecture));
+    merge_changes(stage);
     if (stage->changes != NULL)
         json_set(stage->node, "config", STEAL(stage->changes));
+    if (stage->is_author_new)
+        json_set(stage->node, "author", json_string(stage->author));
+    stage->is_author_new = false;
+    strings_free(&stage->configuring);
+    conversion_mark(conversion, stage->node);
     return stage->node;
+}
+
+/* Makes an image of what has been configured since the last node, which adds no layer. */
+static void make_last_node(struct conversion *conversion, struct conversion_stage *stage)
+{
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    for (size_t i = 0; i < stage->configuring.count; i++)
+        buffer_printf(&text, "%s%s", i > 0 ? "; " : "", stage->configuring.items[i]);
+    struct json *node = conversion_begin_node(conversion, stage);
+
+    if (text.length > 0)
+        json_set(node, "createdBy", json_string(text.data));
+    conversion_mark(conversion, node);
 }
 
 void conversion_end_stage(struct conversion *conversion, struct conversion_stage *stage)
 {
     CLEANUP(freep) char *name = xstrdup(stage->name);
 
-    if (stage->node == NULL || stage->changes != NULL)
-        conversion_begin_node(conversion, stage);
+    if (stage->node == NULL || stage->changes != NULL || stage->is_author_new)
+        make_last_node(conversion, stage);
     while (json_get(conversion->images, name) != NULL)
         name = lengthen(name);
     name_node(conversion, stage, name);

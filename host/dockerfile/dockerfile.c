@@ -14,6 +14,7 @@ struct reader {
     const char *at; /* ended by a NUL, and without one before */
     unsigned int line;
     struct directives *directives;
+    char *comment; /* the last one, if nothing else was behind it; or NULL */
 };
 
 struct error *dockerfile_context(struct error *err, const char *name, unsigned int line)
@@ -80,6 +81,13 @@ static void read_continuation(struct reader *reader, struct buffer *out, bool *r
     }
 }
 
+/* Keeps TEXT, a comment or an empty line, as what is above the next instruction. */
+static void keep_comment(struct reader *reader, const char *text)
+{
+    free(reader->comment);
+    reader->comment = *text == '#' ? character_trim(text + 1) : NULL;
+}
+
 /* Reads the next instruction's lines into OUT, which is empty. *RET_FIRST is the number of the
  * first; 0 at the end of the file. */
 static struct error *read_lines(struct reader *reader, struct buffer *out, unsigned int *ret_first,
@@ -94,8 +102,10 @@ static struct error *read_lines(struct reader *reader, struct buffer *out, unsig
         const char *start = character_skip_space(text);
 
         TRY(directives_read(reader->directives, start));
-        if (*start == '\0' || *start == '#')
+        if (*start == '\0' || *start == '#') {
+            keep_comment(reader, start);
             continue;
+        }
         length = strlen(start);
         bool goes_on = is_continued(start, directives_escape(reader->directives), &length);
 
@@ -158,6 +168,7 @@ static struct error *read_next(struct reader *reader, struct dockerfile *file,
     instruction.first_line = *ret_line;
     instruction.last_line = reader->line;
     instruction.has_gap = has_gap;
+    instruction.comment = STEAL(reader->comment);
     file->instructions =
         xreallocarray(file->instructions, file->count + 1, sizeof *file->instructions);
     file->instructions[file->count++] = instruction;
@@ -209,8 +220,11 @@ struct error *dockerfile_parse(const char *name, const char *bytes, size_t lengt
     do {
         struct error *err = read_next(&reader, file, &line);
 
+        if (err != NULL)
+            free(reader.comment);
         TRY(dockerfile_context(err, name, line));
     } while (line > 0);
+    free(reader.comment);
     if (file->count == 0)
         return error_new(EXIT_INPUT, "read '%s': no instructions", name);
     *ret = STEAL(file);

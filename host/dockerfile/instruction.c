@@ -286,6 +286,7 @@ void instruction_free(struct instruction *instruction)
         instruction_free(instruction->trigger);
     free(instruction->trigger);
     free(instruction->text);
+    free(instruction->comment);
     strings_free(&instruction->flags);
     strings_free(&instruction->arguments);
     for (size_t i = 0; i < instruction->assignments.count; i++) {

@@ -51,6 +51,7 @@ struct instruction {
     enum keyword keyword;
     unsigned int first_line, last_line; /* from 1; here-documents included */
     char *text;                         /* the line, with those that continue it */
+    char *comment;                      /* the last of those right above; or NULL */
     struct strings flags;               /* "--from=build" */
     bool is_json;                       /* the arguments were a JSON array */
     struct strings arguments;           /* of the shell form, one: the command */

@@ -11,6 +11,8 @@
 #include "host/dockerfile/conversion.h"
 #include "host/lib/json_text.h"
 
+#define DIGITS "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+
 /* What the images of registries are configured with. */
 static const struct {
     const char *reference, *config;
@@ -39,7 +41,7 @@ static struct error *find_config(void *context, const char *reference, const cha
 static struct conversion_options defaults(void)
 {
     return (struct conversion_options){
-        .folder = ".", .architecture = "amd64", .build_machine = "amd64"};
+        .folder = ".", .architecture = "amd64", .build_machine = "amd64", .has_mounts = true};
 }
 
 static struct error *convert(const char *text, const struct conversion_options *options,
@@ -56,6 +58,13 @@ static struct error *convert(const char *text, const struct conversion_options *
     return err;
 }
 
+/* Removes the texts of the history, which have tests of their own. */
+static void remove_history(struct json *nodes)
+{
+    for (size_t i = 0; i < nodes->count; i++)
+        json_remove(nodes->items[i], "createdBy");
+}
+
 /* TEXT becomes the images EXPECTED, with single quotes for double ones. */
 static void becomes_by(const struct conversion_options *options, const char *text,
                        const char *expected)
@@ -66,6 +75,7 @@ static void becomes_by(const struct conversion_options *options, const char *tex
 
     if (err != NULL)
         fail_msg("%s", err->message);
+    remove_history(json_get(result.spec, "images"));
     json_write(json_get(result.spec, "images"), false, &out);
     for (size_t i = 0; i < out.length; i++)
         if (out.data[i] == '"')
@@ -109,9 +119,9 @@ static void test_one_node_for_each_layer(void **state)
 static void test_scratch_has_a_path(void **state)
 {
     (void)state;
-    becomes("FROM scratch\nLABEL a=b",
-            "{'stage-0':{'config':{'Env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-            "/sbin:/bin'],'Labels':{'a':'b'}}}}");
+    becomes("FROM scratch\nLABEL a=b", "{'stage-0':{'config':{'WorkingDir':'/','Env':['PATH=/usr/"
+                                       "local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+                                       "/sbin:/bin'],'Labels':{'a':'b'}}}}");
 }
 
 static void test_names_do_not_collide(void **state)
@@ -196,7 +206,8 @@ static void test_arguments(void **state)
     strings_add(&options.arguments, "BASE=scratch");
     options.target = "a";
     becomes_by(&options, text,
-               "{'a':{'config':{'Env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+               "{'a':{'config':{'WorkingDir':'/','Env':['PATH=/usr/local/sbin:/usr/local/bin:/usr/"
+               "sbin:/usr/bin:"
                "/sbin:/bin','V=2']},'run':'a','network':true,'env':{'W':'y=z','X':''}}}");
     strings_free(&options.arguments);
 }
@@ -212,6 +223,8 @@ static void test_platforms(void **state)
                "TARGETVARIANT\nLABEL p=$TARGETPLATFORM a=$TARGETARCH v=$TARGETVARIANT b=$BUILDARCH",
                "{'a':{'fromImage':'docker://debian','architecture':'amd64','config':{'Labels':{"
                "'p':'linux/arm/v7','a':'arm','v':'v7','b':''}}}}");
+    refuses("FROM --platform=linux/arm64 debian AS a\nFROM a\nRUN x",
+            "read 'Dockerfile': line 3: RUN: commands run on amd64, and the image is for arm64");
     refuses("FROM --platform=windows/amd64 debian",
             "read 'Dockerfile': line 1: FROM: the platform 'windows/amd64' is not Linux");
 }
@@ -283,6 +296,22 @@ static void test_mounts(void **state)
             "'env':{'T':'/t'}}}");
 }
 
+static void test_mounts_start_from_the_working_directory(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    options.ignore_file = ".dockerignore";
+    becomes_by(
+        &options,
+        "FROM node AS a\nRUN --mount=target=src/.,source=src --mount=type=secret,target=/t/k "
+        "--mount=type=secret,id=v,env=V --mount=type=tmpfs,target=../x/,size=1m b",
+        "{'a':{'fromImage':'docker://node','run':['/bin/bash','-c','b'],'network':true,"
+        "'mounts':[{'type':'bind','target':'/home/src','source':'.','excludeFile':"
+        "'.dockerignore','path':'src'},{'type':'secret','id':'k','target':'/t/k'},"
+        "{'type':'secret','id':'v','env':'V'},{'type':'tmpfs','target':'/x','size':'1m'}]}}");
+}
+
 static void test_copies(void **state)
 {
     struct conversion_options options = defaults();
@@ -303,9 +332,18 @@ static void test_copies(void **state)
                "'a':{'fromImage':{'use':'a-2'},'contents':["
                "{'source':'src','path':'/c d','excludeFile':'src/.dockerignore','unpack':true,"
                "'target':'/srv/e','ignore':['*.x']}]}}");
-    becomes("FROM debian AS a\nADD --checksum=sha256:ab https://h/f.tar /d/",
+    becomes("FROM debian AS a\nADD --checksum=sha256:" DIGITS " https://h/f.tar /d/",
             "{'a':{'fromImage':'docker://debian','contents':[{'url':'https://h/f.tar','target':'/d/"
-            "','checksum':'sha256:ab'}]}}");
+            "','checksum':'sha256:" DIGITS "'}]}}");
+    refuses("FROM debian\nADD --checksum=sha256:ab https://h/f.tar /d/",
+            "read 'Dockerfile': line 2: ADD: '--checksum=sha256:ab' is not a digest");
+    refuses("FROM debian\nCOPY --chmod=789 a /d/",
+            "read 'Dockerfile': line 2: COPY: '--chmod=789' is not a mode");
+    refuses("FROM debian\nCOPY --chmod=u=rwx, a /d/",
+            "read 'Dockerfile': line 2: COPY: '--chmod=u=rwx,' is not a mode");
+    becomes("FROM debian AS a\nCOPY --link --chmod=u=rwX,go+r a /d/",
+            "{'a':{'fromImage':'docker://debian','contents':[{'source':'.','path':'/a','target':"
+            "'/d/','mode':'u=rwX,go+r'}]}}");
     becomes("FROM debian AS a\nCOPY --parents x/../y/./b/ /./c d/./e",
             "{'a':{'fromImage':'docker://debian','contents':["
             "{'source':'.','path':'/y/./b/','parents':true,'target':'/d/e'},"
@@ -333,8 +371,13 @@ static void test_configuration(void **state)
             "}");
     refuses("FROM debian\nEXPOSE 70000",
             "read 'Dockerfile': line 2: EXPOSE: '70000' is not a port");
-    refuses("FROM debian\nMAINTAINER me",
-            "read 'Dockerfile': line 2: MAINTAINER: an image has no author here");
+    refuses("FROM debian\nSTOPSIGNAL SIGNOT",
+            "read 'Dockerfile': line 2: STOPSIGNAL: unknown signal 'SIGNOT'");
+    becomes("FROM debian AS a\nMAINTAINER Me <me>\nRUN b\nSTOPSIGNAL rtmin+3\nSTOPSIGNAL 9",
+            "{'a-1':{'fromImage':'docker://debian','author':'Me <me>','run':'b','network':true},"
+            "'a':{'fromImage':{'use':'a-1'},'config':{'StopSignal':'9'}}}");
+    becomes("FROM debian AS a\nMAINTAINER me",
+            "{'a':{'fromImage':'docker://debian','author':'me'}}");
 }
 
 static void test_triggers(void **state)
@@ -349,17 +392,101 @@ static void test_triggers(void **state)
             "'b':{'fromImage':{'use':'a'},'config':{'OnBuild':null},'run':'x\\n','network':true}}");
 }
 
-static void test_warnings(void **state)
+/* TEXT becomes images whose history is EXPECTED, a line each. */
+static void has_history(const struct conversion_options *options, const char *text,
+                        const char *expected)
+{
+    struct conversion_result result = {0};
+    struct buffer lines = {0};
+
+    assert_null(convert(text, options, &result));
+    const struct json *nodes = json_get(result.spec, "images");
+
+    for (size_t i = 0; i < nodes->count; i++) {
+        const char *line = json_get_string(nodes->items[i], "createdBy");
+
+        buffer_printf(&lines, "%s\n", line != NULL ? line : "");
+    }
+    assert_string_equal(lines.data, expected);
+    buffer_free(&lines);
+    conversion_result_free(&result);
+}
+
+static void test_history(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    strings_add(&options.arguments, "HTTP_PROXY=http://p");
+    has_history(&options,
+                "FROM debian AS a\nARG V=1 W\nENV X=2\nRUN make\nRUN [\"a\", \"b\"]\n"
+                "COPY --from=debian --chown=1 $X b /c/\nADD <<E /d\nx\nE\nWORKDIR e\n"
+                "CMD [\"x\"]\nEXPOSE 80",
+                "RUN |2 V=1 W= /bin/sh -c make # buildkit\n"
+                "RUN |2 V=1 W= a b # buildkit\n"
+                "COPY --chown=1 2 b /c/ # buildkit\n"
+                "ADD <<E /d # buildkit\n"
+                "WORKDIR /e\n"
+                "CMD [\"x\"]; EXPOSE 80\n");
+    becomes_by(&options, "FROM debian AS a\nRUN x",
+               "{'a':{'fromImage':'docker://debian','run':'x','network':true,'env':{'HTTP_PROXY':"
+               "'http://p'}}}");
+    strings_free(&options.arguments);
+}
+
+static void test_directories_of_the_command_line(void **state)
 {
     struct conversion_options options = defaults();
     struct conversion_result result = {0};
 
     (void)state;
-    assert_null(convert("FROM debian\n\nENV A=$B C=${D:-1}", &options, &result));
-    assert_int_equal(result.warnings.count, 2);
-    assert_non_null(result.warnings.items);
-    assert_string_equal(result.warnings.items[0], "line 3: the variable 'B' is not set");
-    assert_string_equal(result.warnings.items[1], "line 3: the variable 'D' is not set");
+    strings_add(&options.folders, "assets=../assets");
+    becomes_by(&options,
+               "FROM debian AS a\nCOPY --from=assets a /\nRUN --mount=from=assets,target=/m x",
+               "{'a-1':{'fromImage':'docker://debian','contents':[{'source':'../assets','path':"
+               "'/a','target':'/'}]},"
+               "'a':{'fromImage':{'use':'a-1'},'run':'x','network':true,'mounts':[{'type':'bind',"
+               "'target':'/m','source':'../assets'}]}}");
+    struct error *err = convert("FROM assets", &options, &result);
+
+    assert_non_null(err);
+    assert_string_equal(
+        err->message,
+        "read 'Dockerfile': line 1: FROM: 'assets' is a directory on the command line");
+    error_free(err);
+    strings_free(&options.folders);
+}
+
+static void test_one_layer(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    options.is_squashed = true;
+    options.name = "n";
+    options.tag = "1";
+    becomes_by(&options, "FROM node AS a\nENV V=21 A=1\nRUN x\nLABEL b=c\nCMD [\"d\"]",
+               "{'a-1':{'fromImage':'docker://node','config':{'Env':['V=21','A=1']},'run':["
+               "'/bin/bash','-c','x'],'network':true},"
+               "'a-layers':{'fromImage':{'use':'a-1'},'config':{'Labels':{'b':'c'},'Cmd':['d']}},"
+               "'a':{'contents':[{'image':{'use':'a-layers'},'path':'/'}],'config':{'Env':["
+               "'PATH=/bin','V=21','A=1'],'User':'node','WorkingDir':'/home','Shell':['/bin/bash',"
+               "'-c'],'Cmd':['d'],'Labels':{'b':'c'}},'name':'n','tag':'1'}}");
+}
+
+static void test_values_have_lines(void **state)
+{
+    struct conversion_options options = defaults();
+    struct conversion_result result = {0};
+
+    (void)state;
+    assert_null(convert("FROM debian AS a\nENV A=1\n\nRUN \\\n b\nCMD c", &options, &result));
+    const struct json *nodes = json_get(result.spec, "images");
+    const struct json *first = json_get(nodes, "a-1");
+
+    assert_int_equal(json_get(first, "config")->line, 2);
+    assert_int_equal(json_get(first, "run")->line, 4);
+    assert_int_equal(json_get(json_get(nodes, "a"), "config")->line, 6);
     conversion_result_free(&result);
 }
 
@@ -379,10 +506,14 @@ int main(void)
         cmocka_unit_test(test_an_entrypoint_takes_the_command_of_the_base),
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_mounts_start_from_the_working_directory),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_configuration),
         cmocka_unit_test(test_triggers),
-        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_directories_of_the_command_line),
+        cmocka_unit_test(test_one_layer),
+        cmocka_unit_test(test_values_have_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
