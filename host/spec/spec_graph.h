@@ -21,6 +21,7 @@
 
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
+#include "host/lib/json.h"
 #include "host/spec/spec.h"
 #include "host/spec/spec_override.h"
 
@@ -51,6 +52,15 @@ struct spec_graph {
 [[nodiscard]] struct error *spec_graph_read(const char *path, const struct spec_override *overrides,
                                             size_t count, int64_t now,
                                             const char *source_date_epoch, struct spec_graph **ret);
+
+/* The same for *SPEC, which was made of a document that messages call NAME, and each value of which
+ * has its line there. Sets *SPEC to NULL: it is taken over. Relative paths are taken from the
+ * current directory. */
+[[nodiscard]] struct error *spec_graph_read_converted(const char *name, struct json **spec,
+                                                      const struct spec_override *overrides,
+                                                      size_t count, int64_t now,
+                                                      const char *source_date_epoch,
+                                                      struct spec_graph **ret);
 
 /* Chooses the nodes called NAMES, which may be of other files or in place, or, if there are none,
  * the file's own that no other uses. Errors: EXIT_USAGE for an unknown name. */

@@ -132,6 +132,18 @@ static struct error *add_nodes(struct spec_graph_reader *reader, struct spec_fil
     return NULL;
 }
 
+/* Adds a file PATH, which is not open. Returns it, borrowed. */
+static struct spec_file *add_file(struct spec_graph_reader *reader, const char *path)
+{
+    struct spec_file *file = xcalloc(1, sizeof *file);
+
+    file->path = xstrdup(path);
+    reader->files =
+        xreallocarray(reader->files, reader->file_count + 1, sizeof(struct spec_file *));
+    reader->files[reader->file_count++] = file;
+    return file;
+}
+
 /* Opens the file PATH, which is called NAME, unless it was opened before. */
 static struct error *open_file(struct spec_graph_reader *reader, const char *path, const char *name,
                                const struct spec_file **ret)
@@ -144,12 +156,8 @@ static struct error *open_file(struct spec_graph_reader *reader, const char *pat
         if (strcmp(reader->files[i]->path, found) == 0)
             return NULL;
     }
-    struct spec_file *file = xcalloc(1, sizeof *file);
+    struct spec_file *file = add_file(reader, found);
 
-    file->path = xstrdup(found);
-    reader->files =
-        xreallocarray(reader->files, reader->file_count + 1, sizeof(struct spec_file *));
-    reader->files[reader->file_count++] = file;
     TRY(spec_document_open(path, &file->root, &file->folder));
     *ret = file;
     CLEANUP(freep) char *words = spec_document_name(path);
@@ -473,14 +481,36 @@ struct error *spec_graph_reader_refer(struct spec_graph_reader *reader, const st
 
 /* The graph. */
 
-static struct error *read_graph(struct spec_graph_reader *reader, const char *path)
+/* Opens *SPEC in the place of a file. */
+static struct error *open_converted(struct spec_graph_reader *reader, struct json **spec,
+                                    const struct spec_file **ret)
+{
+    struct spec_file *file = add_file(reader, "");
+
+    *ret = file;
+    file->root = STEAL(*spec);
+    TRY(spec_document_folder("-", &file->folder));
+    return add_nodes(reader, file, NULL);
+}
+
+/* What a graph is read from. */
+struct origin {
+    const char *path;   /* of a file, or */
+    const char *name;   /* of the document that */
+    struct json **spec; /* was made of */
+};
+
+static struct error *read_graph(struct spec_graph_reader *reader, const struct origin *origin)
 {
     const struct spec_file *file = NULL;
-    CLEANUP(freep) char *words = spec_document_name(path);
+    CLEANUP(freep)
+    char *words =
+        origin->path == NULL ? xasprintf("'%s'", origin->name) : spec_document_name(origin->path);
 
     for (size_t i = 0; i < reader->override_count; i++)
         TRY(check_override(&reader->overrides[i]));
-    TRY(open_file(reader, path, NULL, &file));
+    TRY(origin->path == NULL ? open_converted(reader, origin->spec, &file)
+                             : open_file(reader, origin->path, NULL, &file));
     reader->graph->has_images = json_get(file->root, IMAGES) != NULL;
     size_t own = reader->graph->count;
 
@@ -491,8 +521,9 @@ static struct error *read_graph(struct spec_graph_reader *reader, const char *pa
     return check_applied(reader);
 }
 
-struct error *spec_graph_read(const char *path, const struct spec_override *overrides, size_t count,
-                              int64_t now, const char *source_date_epoch, struct spec_graph **ret)
+static struct error *read_origin(const struct origin *origin, const struct spec_override *overrides,
+                                 size_t count, int64_t now, const char *source_date_epoch,
+                                 struct spec_graph **ret)
 {
     CLEANUP(spec_graph_freep) struct spec_graph *graph = xcalloc(1, sizeof *graph);
     CLEANUP(freep) bool *applied = xcalloc(count + 1, sizeof *applied);
@@ -503,7 +534,7 @@ struct error *spec_graph_read(const char *path, const struct spec_override *over
                                        .applied = applied,
                                        .now = now,
                                        .source_date_epoch = source_date_epoch};
-    struct error *err = read_graph(&reader, path);
+    struct error *err = read_graph(&reader, origin);
 
     for (size_t i = 0; i < reader.file_count; i++)
         free_file(reader.files[i]);
@@ -512,4 +543,22 @@ struct error *spec_graph_read(const char *path, const struct spec_override *over
     if (err == NULL)
         *ret = STEAL(graph);
     return err;
+}
+
+struct error *spec_graph_read(const char *path, const struct spec_override *overrides, size_t count,
+                              int64_t now, const char *source_date_epoch, struct spec_graph **ret)
+{
+    const struct origin origin = {.path = path};
+
+    return read_origin(&origin, overrides, count, now, source_date_epoch, ret);
+}
+
+struct error *spec_graph_read_converted(const char *name, struct json **spec,
+                                        const struct spec_override *overrides, size_t count,
+                                        int64_t now, const char *source_date_epoch,
+                                        struct spec_graph **ret)
+{
+    const struct origin origin = {.name = name, .spec = spec};
+
+    return read_origin(&origin, overrides, count, now, source_date_epoch, ret);
 }
