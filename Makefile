@@ -98,6 +98,7 @@ install-share: $(MANUAL_FILES)
 	install -D -m 644 $(MANUAL)/vmbuild-spec.5 '$(SHAREDIR)/man/man5/vmbuild-spec.5'
 	install -D -m 644 host/manual/events.schema.json '$(SHAREDIR)/doc/vmbuild/events.schema.json'
 	install -D -m 644 $(MANUAL)/vmbuild-cookbook.7 '$(SHAREDIR)/man/man7/vmbuild-cookbook.7'
+	install -D -m 644 $(MANUAL)/vmbuild-dockerfile.7 '$(SHAREDIR)/man/man7/vmbuild-dockerfile.7'
 	install -D -m 644 $(MANUAL)/vmbuild.bash '$(SHAREDIR)/bash-completion/completions/vmbuild'
 	install -D -m 644 $(MANUAL)/vmbuild.zsh '$(SHAREDIR)/zsh/site-functions/_vmbuild'
 	install -D -m 644 $(MANUAL)/vmbuild.fish '$(SHAREDIR)/fish/vendor_completions.d/vmbuild.fish'

@@ -63,9 +63,9 @@ static int show_help(const struct options *options)
     return code;
 }
 
-/* Replaces standard input, the spec, by a file of all that it holds: the worker, which is not in
- * the terminal's foreground process group, may not read from a terminal, and a second worker reads
- * it once more. What is too long for a spec is cut, and stays too long. */
+/* Replaces standard input, the spec or Dockerfile, by a file of all that it holds: the worker,
+ * which is not in the terminal's foreground process group, may not read from a terminal, and a
+ * second worker reads it once more. What is too long for a spec is cut, and stays too long. */
 static struct error *take_input(void)
 {
     char bytes[4096];
@@ -92,7 +92,8 @@ static struct error *take_input(void)
 static struct error *prepare(struct options *options)
 {
     TRY(registry_options_complete(options));
-    if (options->spec != NULL && strcmp(options->spec, "-") == 0)
+    if ((options->spec != NULL && strcmp(options->spec, "-") == 0) ||
+        (options->file != NULL && strcmp(options->file, "-") == 0))
         TRY(take_input());
     return temporary_setup();
 }

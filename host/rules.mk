@@ -54,7 +54,7 @@ $(BUILD)/asan/vmbuild: $(VMBUILD_SOURCES:%.c=$(BUILD)/asan/%.o) $(BUILD)/host/li
 # What is made from the tables of commands, options and spec keys. The generator runs during the build:
 # where vmbuild is built for another machine, GENERATE names one that was built for this machine.
 MANUAL := $(BUILD)/manual
-MANUAL_FILES := $(addprefix $(MANUAL)/,vmbuild.1 vmbuild-spec.5 vmbuild-cookbook.7 \
+MANUAL_FILES := $(addprefix $(MANUAL)/,vmbuild.1 vmbuild-spec.5 vmbuild-cookbook.7 vmbuild-dockerfile.7 \
     vmbuild.bash vmbuild.zsh vmbuild.fish)
 GENERATE ?= $(MANUAL)/generate
 

@@ -12,6 +12,7 @@
 #include "host/command/build_targets.h"
 #include "host/command/cache_options.h"
 #include "host/command/commands.h"
+#include "host/command/dockerfile_spec.h"
 #include "host/command/options.h"
 #include "host/command/spec_options.h"
 #include "host/lib/cleanup.h"
@@ -229,14 +230,29 @@ static struct error *suggest(const struct options *options, bool is_alone, struc
                               "opens a shell where it fails");
 }
 
-struct error *build_command(const struct options *options)
+/* Reads the spec, or the one that a Dockerfile becomes, and chooses what is built. */
+static struct error *read_graph(const struct options *options, struct spec_graph **ret)
 {
-    CLEANUP(spec_graph_freep) struct spec_graph *graph = NULL;
+    static const struct strings all;
+    CLEANUP(dockerfile_spec_free) struct dockerfile_spec dockerfile = {0};
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+
+    if (options->file == NULL) {
+        TRY(spec_graph_read(options->spec, options->overrides, options->override_count, time(NULL),
+                            epoch, ret));
+        return spec_graph_choose(*ret, &options->arguments);
+    }
+    TRY(dockerfile_spec_make(options, &dockerfile));
+    TRY(spec_graph_read_converted(dockerfile.name, &dockerfile.spec, options->overrides,
+                                  options->override_count, time(NULL), epoch, ret));
+    return spec_graph_choose(*ret, &all);
+}
+
+/* Builds what has been chosen in GRAPH. */
+static struct error *build_chosen(const struct options *options, struct spec_graph *graph)
+{
     CLEANUP(cache_options_free) struct cache_options caches = {0};
 
-    TRY(spec_graph_read(options->spec, options->overrides, options->override_count, time(NULL),
-                        getenv("SOURCE_DATE_EPOCH"), &graph));
-    TRY(spec_graph_choose(graph, &options->arguments));
     for (size_t i = 0; i < graph->count; i++)
         if (graph->nodes[i]->is_needed)
             TRY(spec_options_apply(options, graph->nodes[i]->spec));
@@ -246,4 +262,18 @@ struct error *build_command(const struct options *options)
     if (options->dry_run)
         return show_plan(graph->nodes[0]->spec);
     return suggest(options, true, build(options, graph, &caches));
+}
+
+struct error *build_command(const struct options *options)
+{
+    CLEANUP(spec_graph_freep) struct spec_graph *graph = NULL;
+    struct options own = *options;
+
+    /* For `docker build` the option is about the results of instructions alone. */
+    if (own.file != NULL && own.no_cache) {
+        own.no_cache = false;
+        own.rebuild = BUILD_REBUILD_ALL;
+    }
+    TRY(read_graph(&own, &graph));
+    return build_chosen(&own, graph);
 }

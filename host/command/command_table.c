@@ -36,14 +36,32 @@ const struct command command_table[COMMAND_COUNT] = {
          .arguments_min = 0,
          .arguments_max = -1,
          .summary = "build the image that a spec file describes (the default command)",
-         .text = "Build the image that the spec file describes, and write it. The word `build` may "
-                 "be left out. The spec file is described in `vmbuild-spec(5)`.\n\n"
-                 "A spec without scripts needs no virtual machine, and none is started.\n\n"
-                 "A spec file may describe several images, some made of others. Then those called "
-                 "`NAME` are written, or else those that no other image of the file is made of. "
-                 "Images in place and of other files may be named, too, as `--set` has them. "
-                 "All that they need is built first, each image once, as far as it is not in the "
-                 "cache; see IMAGES THAT ARE MADE OF OTHERS of `vmbuild-spec(5)`.",
+         .text =
+             "Build the image that the spec file describes, and write it. The word `build` may "
+             "be left out. The spec file is described in `vmbuild-spec(5)`.\n\n"
+             "A spec without scripts needs no virtual machine, and none is started.\n\n"
+             "A spec file may describe several images, some made of others. Then those called "
+             "`NAME` are written, or else those that no other image of the file is made of. "
+             "Images in place and of other files may be named, too, as `--set` has them. "
+             "All that they need is built first, each image once, as far as it is not in the "
+             "cache; see IMAGES THAT ARE MADE OF OTHERS of `vmbuild-spec(5)`.\n\n"
+             "With `--file`, the image is that of a Dockerfile, which `convert` makes a spec of, "
+             "and in place of names there may be a context, the directory that it copies from. "
+             "See `vmbuild-dockerfile(7)`.",
+         .supervised = true},
+    [COMMAND_CONVERT] =
+        {.name = "convert",
+         .arguments = {{"CONTEXT", ARGUMENT_DIRECTORY, NULL}},
+         .arguments_min = 0,
+         .arguments_max = 1,
+         .summary = "print the spec of the image that a Dockerfile describes",
+         .text =
+             "Print the spec that `build --file` builds, to be kept and built with `--spec` from "
+             "then on: an image for each stage and for each instruction that changes files. "
+             "`CONTEXT` is the directory that the Dockerfile copies from, by default the current "
+             "one. Relative paths in the spec start from the current directory. The config of base "
+             "images is read, and nothing is built. Warnings are those of `docker build --check`. "
+             "See `vmbuild-dockerfile(7)`.",
          .supervised = true},
     [COMMAND_GRAPH] =
         {.name = "graph",

@@ -13,6 +13,7 @@
 
 enum command_id {
     COMMAND_BUILD,
+    COMMAND_CONVERT,
     COMMAND_GRAPH,
     COMMAND_SHELL,
     COMMAND_RUN,

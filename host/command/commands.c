@@ -16,6 +16,8 @@ struct error *commands_run(const struct options *options, int *ret_status)
     switch ((enum command_id)(options->command - command_table)) {
     case COMMAND_BUILD:
         return build_command(options);
+    case COMMAND_CONVERT:
+        return convert_command(options);
     case COMMAND_GRAPH:
         return graph_command(options);
     case COMMAND_SHELL:

@@ -19,6 +19,7 @@ int commands_stand_in(char *const *argv);
 [[nodiscard]] struct error *commands_run(const struct options *options, int *ret_status);
 
 [[nodiscard]] struct error *build_command(const struct options *options);
+[[nodiscard]] struct error *convert_command(const struct options *options);
 [[nodiscard]] struct error *graph_command(const struct options *options);
 [[nodiscard]] struct error *shell_command(const struct options *options, int *ret_status);
 [[nodiscard]] struct error *run_in_image_command(const struct options *options, int *ret_status);

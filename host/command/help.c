@@ -11,6 +11,7 @@
 
 static const char intro[] =
     "Usage: vmbuild --spec FILE [-o PATH] [options]\n"
+    "       vmbuild build --file DOCKERFILE [-o PATH] [options] [CONTEXT]\n"
     "       vmbuild COMMAND [options] [arguments]\n"
     "\n"
     "Builds container images whose build steps need root, as any user, in a throw-away\n"

@@ -8,7 +8,8 @@
 #define SESSIONS (BIT(SHELL) | BIT(RUN))
 #define VMS (BIT(BUILD) | SESSIONS | BIT(RESUME))
 #define BUILDS (BIT(BUILD) | BIT(GRAPH)) /* the second writes them into commands of the first */
-#define IMAGES (VMS | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
+#define DOCKERFILES (BIT(BUILD) | BIT(CONVERT))
+#define IMAGES (VMS | BIT(CONVERT) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
 #define REGISTRIES (IMAGES | BIT(LOGIN) | BIT(LIST_TAGS))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
@@ -99,11 +100,90 @@ const struct option_row option_table[] = {
      .group = OPTION_GROUP_BUILD,
      .commands = BUILDS | BIT(SHELL),
      .required = BUILDS,
+     .alternative = "file",
      MEMBER(spec),
      .argument = {"FILE", ARGUMENT_FILE, NULL},
      .summary = "the spec file; '-' is standard input",
      .text = "The spec file, in JSON. With `-` it is read from standard input, and relative paths "
              "in it start from the current directory instead of the directory of the file."},
+    {.name = "file",
+     .letter = 'f',
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(file),
+     .argument = {"DOCKERFILE", ARGUMENT_FILE, NULL},
+     .summary = "a Dockerfile in place of a spec; '-' is standard input",
+     .text = "A Dockerfile in place of a spec. With `-` it is read from standard input. For "
+             "`convert` it is by default the file `Dockerfile` of the context. What the context "
+             "leaves out is in the file of this name with `.dockerignore` behind it, or else in "
+             "`.dockerignore` of the context."},
+    {.name = "target",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(target),
+     .argument = {"STAGE", ARGUMENT_TEXT, NULL},
+     .summary = "the stage of the Dockerfile to build (default: the last one)",
+     .text = "The stage of the Dockerfile whose image is built. By default it is the last one. "
+             "Stages that it does not need are not built."},
+    {.name = "build-arg",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(build_args),
+     .argument = {"NAME[=VALUE]", ARGUMENT_TEXT, NULL},
+     .summary = "the value of an ARG of the Dockerfile",
+     .text = "The value of an `ARG` of the Dockerfile. Without a value it has that of the "
+             "environment, if the variable is set there. The option may be repeated. Values are "
+             "kept in the history of the image: a secret is for `--secret`."},
+    {.name = "build-context",
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(build_contexts),
+     .argument = {"NAME=PATH", ARGUMENT_TEXT, NULL},
+     .summary = "a directory or an image that the Dockerfile calls NAME",
+     .text = "What the Dockerfile finds as `NAME`: a directory, for `--from=NAME`, or an image, "
+             "which also takes the place of the image `NAME` in a `FROM`: a file with one, or any "
+             "other that is written as in IMAGES, such as `debian:12=docker-archive:debian.tar`. "
+             "BuildKit's `docker-image://` and `oci-layout://` are read as well. The option may be "
+             "repeated."},
+    {.name = "tag",
+     .letter = 't',
+     .kind = OPTION_LIST,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(names),
+     .argument = {"NAME[:TAG]", ARGUMENT_TEXT, NULL},
+     .summary = "the name of a Dockerfile's image",
+     .text = "The name of a Dockerfile's image. By default it is that of the stage, or, if that "
+             "has none, of the context's directory."},
+    {.name = "squash",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(squash),
+     .summary = "put all files of a Dockerfile's image into one layer",
+     .text = "Put all files of a Dockerfile's image, those of its base as well, into one layer. "
+             "What later instructions have removed is not in it."},
+    {.name = "platform",
+     .kind = OPTION_TEXT,
+     .group = OPTION_GROUP_BUILD,
+     .commands = DOCKERFILES,
+     MEMBER(platform),
+     .argument = {"PLATFORM", ARGUMENT_ARCHITECTURE, NULL},
+     .summary = "what a Dockerfile's image is for: linux/amd64",
+     .text = "The platform that a Dockerfile's image is for. `linux/amd64` is the only one, and "
+             "the default."},
+    {.name = "check",
+     .kind = OPTION_FLAG,
+     .group = OPTION_GROUP_BUILD,
+     .commands = BIT(CONVERT),
+     MEMBER(check),
+     .summary = "print no spec: show the warnings, and fail if there are any",
+     .text = "Print no spec. The warnings are shown, and if there are any, the exit code is 3. See "
+             "WARNINGS of `vmbuild-dockerfile(7)`."},
     {.name = "set",
      .kind = OPTION_SET,
      .group = OPTION_GROUP_BUILD,
@@ -458,7 +538,7 @@ const struct option_row option_table[] = {
     {.name = "platform",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
-     .commands = IMAGES & ~VMS,
+     .commands = IMAGES & ~(VMS | DOCKERFILES),
      MEMBER(platform),
      .argument = {"ARCH", ARGUMENT_ARCHITECTURE, NULL},
      .summary = "which image of an index (default: the host's)",
@@ -627,7 +707,8 @@ const struct option_row option_table[] = {
      .commands = IMAGES,
      MEMBER(no_cache),
      .summary = "neither read nor write the cache",
-     .text = "Neither read nor write the cache. Shared caches are used all the same."},
+     .text = "Neither read nor write the cache. Shared caches are used all the same. With `--file` "
+             "it means what it does to `docker build`: `--rebuild=all`."},
     {.name = "limit",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_CACHE,

@@ -37,18 +37,19 @@ struct option_row {
     const char *name; /* without the dashes */
     enum option_kind kind;
     enum option_group group;
-    unsigned int commands;  /* that take it: a set of command_bit */
-    unsigned int required;  /* that cannot do without it */
-    int constant;           /* of OPTION_CONSTANT, or of a value that is left out */
-    bool is_value_optional; /* it is then given behind a '=' only */
-    char letter;            /* "-o", or 0 */
-    size_t offset;          /* of the member in struct options */
+    unsigned int commands;   /* that take it: a set of command_bit */
+    unsigned int required;   /* that cannot do without it */
+    const char *alternative; /* the option that may be there in its place; or NULL */
+    int constant;            /* of OPTION_CONSTANT, or of a value that is left out */
+    bool is_value_optional;  /* it is then given behind a '=' only */
+    char letter;             /* "-o", or 0 */
+    size_t offset;           /* of the member in struct options */
     struct argument argument;
     const char *summary; /* a phrase, for --help and completions */
     const char *text;    /* for the manual; see manual/mdoc.h for its form */
 };
 
-#define OPTION_ROWS_MAX 64
+#define OPTION_ROWS_MAX 96
 
 extern const struct option_row option_table[];
 extern const size_t option_count;

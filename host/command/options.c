@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/command/dockerfile_options.h"
 #include "host/command/help.h"
 #include "host/command/option_table.h"
 #include "host/command/output_target.h"
@@ -218,6 +219,15 @@ static struct error *advise_usage(struct error *err, const struct command *comma
     return error_advise(err, "'vmbuild %s --help' shows the usage", command->name);
 }
 
+/* Whether the command line has the option called NAME. */
+static bool has_option(const struct parser *parser, const char *name)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (parser->given[i] && strcmp(option_table[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static struct error *check_required(const struct parser *parser)
 {
     const struct command *command = parser->options->command;
@@ -225,7 +235,8 @@ static struct error *check_required(const struct parser *parser)
     for (size_t i = 0; i < option_count; i++) {
         const struct option_row *row = &option_table[i];
 
-        if (option_is_required(row, command) && !parser->given[i])
+        if (option_is_required(row, command) && !parser->given[i] &&
+            (row->alternative == NULL || !has_option(parser, row->alternative)))
             return advise_usage(error_new(EXIT_USAGE,
                                           "read command '%s': option --%s %s is missing",
                                           command->name, row->name, row->argument.name),
@@ -437,7 +448,8 @@ static struct error *check(const struct parser *parser)
     TRY(check_platform(parser->options));
     TRY(check_grants(parser->options));
     TRY(check_arguments(parser->options));
-    return check_required(parser);
+    TRY(check_required(parser));
+    return dockerfile_options_check(parser->options);
 }
 
 /* Takes what is left of the command line. What separates a prefix from its command is dropped. */
@@ -594,6 +606,9 @@ void options_free(struct options *options)
 {
     strings_free(&options->arguments);
     strings_free(&options->outputs);
+    strings_free(&options->build_args);
+    strings_free(&options->build_contexts);
+    strings_free(&options->names);
     strings_free(&options->secrets);
     strings_free(&options->variables);
     strings_free(&options->allow_network);

@@ -40,9 +40,14 @@ struct options {
     struct option_given *given; /* all of them, in order */
     size_t given_count;
     char *spec;
-    char *output;           /* of other commands than build */
-    struct strings outputs; /* of build, as they are written */
-    char *metadata;         /* --metadata-file */
+    char *file;                    /* --file: a Dockerfile */
+    char *target;                  /* --target: a stage of it */
+    struct strings build_args;     /* --build-arg, as they are written */
+    struct strings build_contexts; /* --build-context, likewise */
+    struct strings names;          /* --tag: the image's */
+    char *output;                  /* of other commands than build */
+    struct strings outputs;        /* of build, as they are written */
+    char *metadata;                /* --metadata-file */
     enum output_format format;
     enum compression compression;
     bool has_compression;           /* --compression is given */
@@ -56,7 +61,7 @@ struct options {
     struct strings allow_network;      /* --allow-network, as network/egress.h reads them */
     struct strings cache_from,
         cache_to; /* --cache-from, --cache-to, as format/cache_place.h does */
-    bool no_cache, dry_run, check, trace;
+    bool no_cache, dry_run, check, trace, squash;
     bool rescue;                           /* --rescue of shell */
     bool shell_on_failure, self_contained; /* --on-failure, --self-contained */
     bool retry;                            /* --retry of resume */

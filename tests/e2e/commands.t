@@ -43,7 +43,7 @@ run --help
 exits 0 "--help"
 commands=$(sed -n 's/^  \([a-z][a-z]*\)  *[a-z].*/\1/p' "$WORK/out")
 is "--help: every command" "$(tr '\n' ' ' <<< "$commands")" \
-    "build graph shell run resume export pull push copy login logout merge tarsum inspect doctor cache schema "
+    "build convert graph shell run resume export pull push copy login logout merge tarsum inspect doctor cache schema "
 for command in $commands; do
     run "$command" --help
     exits 0 "$command --help"

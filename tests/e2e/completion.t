@@ -19,7 +19,7 @@ check() {
     while IFS='|' read -r line expected; do
         is "$shell: $line" "$(words "$(cd "$WORK/files" && "complete_$shell" "$line" 2>&1)")" "$(words "$expected")"
     done <<'END'
-vmbuild |build graph shell run resume export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
+vmbuild |build convert graph shell run resume export pull push copy login logout merge tarsum inspect list-tags doctor cache schema
 vmbuild ex|export
 vmbuild --form|--format
 vmbuild pull --pl|--plain-http --platform
@@ -36,6 +36,8 @@ vmbuild tarsum --version |v0 v1 dev
 vmbuild cache |list prune verify path
 vmbuild cache --limit |
 vmbuild inspect --platform arm|arm arm64
+vmbuild convert --build-|--build-arg --build-context
+vmbuild convert --sq|--squash
 vmbuild --set fromImage|fromImage= fromImageName= fromImageTag=
 vmbuild --spec im|image.tar
 vmbuild export im|image.tar

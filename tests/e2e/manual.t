@@ -77,12 +77,12 @@ lacks "the pages, variables" "${variables[@]}" < <(grep -hE '^\.(It )?Ev ' "$PAG
 
 # --- The same each time
 
-for name in vmbuild.1 vmbuild-spec.5 vmbuild-cookbook.7 vmbuild.bash vmbuild.zsh vmbuild.fish; do
+for name in vmbuild.1 vmbuild-spec.5 vmbuild-cookbook.7 vmbuild-dockerfile.7 vmbuild.bash vmbuild.zsh vmbuild.fish; do
     "$TOP/build/manual/generate" "$TOP/host/manual/$name.in" > "$WORK/again"
     ok "$name does not depend on when it is made" cmp "$TOP/build/manual/$name" "$WORK/again"
 done
 if command -v mandoc > /dev/null; then
-    for page in "$PAGE" "$SPEC_PAGE" "$SHARE/man/man7/vmbuild-cookbook.7"; do
+    for page in "$PAGE" "$SPEC_PAGE" "$SHARE"/man/man7/vmbuild-{cookbook,dockerfile}.7; do
         is "${page##*/}: valid mdoc" "$(mandoc -Tlint -Wwarning "$page" 2>&1)" ""
     done
 else

@@ -218,7 +218,7 @@ exits 0 "--check"
 run --version
 exits 0 "--version"
 like "--version" "$(cat "$WORK/out")" '^vmbuild [0-9]'
-for command in build graph export pull push login logout merge tarsum inspect doctor cache schema; do
+for command in build convert graph export pull push login logout merge tarsum inspect doctor cache schema; do
     run $command --help
     exits 0 "$command --help"
     like "$command --help: its synopsis" "$(cat "$WORK/out")" "vmbuild.* $command"

@@ -32,7 +32,7 @@ for package in "${packages[@]}"; do
     ok "$suite: it installs" chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         DEBIAN_FRONTEND=noninteractive dpkg --install /package.deb
     for path in /usr/share/man/man1/vmbuild.1.gz /usr/share/man/man5/vmbuild-spec.5.gz \
-        /usr/share/man/man7/vmbuild-cookbook.7.gz \
+        /usr/share/man/man7/vmbuild-cookbook.7.gz /usr/share/man/man7/vmbuild-dockerfile.7.gz \
         /usr/share/bash-completion/completions/vmbuild /usr/share/zsh/vendor-completions/_vmbuild \
         /usr/share/fish/vendor_completions.d/vmbuild.fish /usr/share/doc/vmbuild/copyright; do
         ok "$suite: $path" test -s "$ROOT$path"

@@ -320,8 +320,9 @@ static void test_help_names_every_option_and_command(void **state)
 
     (void)state;
     help_show(NULL, &help);
-    const char *const commands[] = {"build",   "export", "pull",  "push",   "merge", "tarsum",
-                                    "inspect", "doctor", "cache", "schema", "copy",  "list-tags"};
+    const char *const commands[] = {"build",  "export",    "pull",   "push",  "merge",
+                                    "tarsum", "inspect",   "doctor", "cache", "schema",
+                                    "copy",   "list-tags", "convert"};
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         assert_non_null(strstr(help.data, commands[i]));
