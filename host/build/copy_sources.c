@@ -152,7 +152,7 @@ static struct error *add_matches(struct copy *copy, const struct context_matches
 
     for (size_t i = 0; i < matches->count; i++)
         TRY(add_match(copy, &matches->items[i]));
-    if (copy->kept > 0)
+    if (copy->kept > 0 || content->optional)
         return NULL;
     if (content->parents)
         return error_new(EXIT_INPUT, "read '%s' in '%s': nothing matches", content->path,
@@ -168,6 +168,6 @@ struct error *copy_sources_add(const struct spec_content *content, struct conten
     CLEANUP(freep) char *path = spec_sources_start(content);
     struct copy copy = {.content = content, .rules = source, .sources = sources};
 
-    TRY(context_path_find(content->source, path, &matches));
+    TRY(context_path_find(content->source, path, content->optional, &matches));
     return add_matches(&copy, &matches);
 }

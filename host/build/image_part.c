@@ -150,15 +150,15 @@ static struct error *match_pattern(struct image *image, const char *path,
     return NULL;
 }
 
-struct error *image_part_match(struct image *image, const char *path, struct store *store,
-                               struct strings *ret)
+struct error *image_part_match(struct image *image, const char *path, bool is_optional,
+                               struct store *store, struct strings *ret)
 {
     CLEANUP(path_pattern_free) struct path_pattern pattern = {0};
     CLEANUP(error_freep) struct error *mistake = path_pattern_parse(path, &pattern);
 
     if (mistake == NULL && pattern.count > 0)
         TRY(match_pattern(image, path, &pattern, store, ret));
-    if (ret->count == 0)
+    if (ret->count == 0 && (!is_optional || pattern.count == 0))
         strings_add(ret, path);
     return NULL;
 }

@@ -23,9 +23,10 @@
                                             bool *ret_is_folder);
 
 /* Appends to RET the absolute paths that PATH, a pattern (lib/path_pattern.h), matches in IMAGE:
- * itself, if it is not one or matches nothing. They are remembered in STORE. Errors: EXIT_INPUT if
- * there is nothing; EXIT_OTHER. */
+ * itself, if it is not one, or matches nothing and must not be that (IS_OPTIONAL). They are
+ * remembered in STORE. Errors: EXIT_INPUT if there is nothing; EXIT_OTHER. */
 [[nodiscard]] struct error *image_part_match(struct image *image, const char *path,
-                                             struct store *store, struct strings *ret);
+                                             bool is_optional, struct store *store,
+                                             struct strings *ret);
 
 #endif

@@ -73,8 +73,8 @@ struct error *image_sources_add(const struct spec_content *content,
     struct store *store = origin->request->store;
 
     TRY(built_image_open(&content->image, origin->built, origin->request, &image));
-    TRY(error_context(image_part_match(image, start, store, &paths), "read image '%s'",
-                      content->image.name));
+    TRY(error_context(image_part_match(image, start, content->optional, store, &paths),
+                      "read image '%s'", content->image.name));
     for (size_t i = 0; i < paths.count; i++)
         TRY(error_context(
             add_part(content, image, paths.items[i], paths.count, store, source, sources),

@@ -151,6 +151,8 @@ static void add_path(struct conversion *conversion, struct copy *copy, const cha
         json_set(element, "unpack", json_boolean(true));
     if (instruction_flag_is_set(copy->instruction, "parents"))
         json_set(element, "parents", json_boolean(true));
+    if (strpbrk(source, "*?[") != NULL)
+        json_set(element, "optional", json_boolean(true));
     add(copy, element);
 }
 

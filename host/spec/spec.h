@@ -74,6 +74,7 @@ struct spec_content {
     bool has_group; /* a group was given; otherwise it is that of USER */
     bool unpack;    /* a tarball is unpacked */
     bool parents;   /* what PATH matches lies in the target at its path, from the pivot */
+    bool optional;  /* a pattern may match nothing */
 };
 
 struct spec_contents {

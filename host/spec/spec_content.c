@@ -165,6 +165,13 @@ static struct error *read_parents(const struct spec_key *key, const struct spec_
     return read_boolean(key, value, "parents", &content->parents);
 }
 
+static struct error *read_optional(const struct spec_key *key, const struct spec_source *source,
+                                   const struct json *value, struct spec_content *content)
+{
+    (void)source;
+    return read_boolean(key, value, "optional", &content->optional);
+}
+
 static struct error *read_owner(const struct spec_key *key, const struct spec_source *source,
                                 const struct json *value, struct spec_content *content)
 {
@@ -241,6 +248,7 @@ static const struct member {
     {"checksum", read_checksum, "^sha256:[0-9a-f]{64}$", KIND(URL)},
     {"unpack", read_unpack, NULL, KIND(SOURCE) | KIND(URL)},
     {"parents", read_parents, NULL, COPIED},
+    {"optional", read_optional, NULL, COPIED},
 };
 
 #define MEMBER_COUNT (sizeof members / sizeof *members)
@@ -373,6 +381,8 @@ static void set_flags(struct json *object, const struct spec_content *content)
         json_set(object, "unpack", json_boolean(true));
     if (content->parents)
         json_set(object, "parents", json_boolean(true));
+    if (content->optional)
+        json_set(object, "optional", json_boolean(true));
 }
 
 static struct json *describe_path(const struct spec_content *content)
@@ -417,7 +427,8 @@ struct json *spec_content_describe(const struct spec_content *content)
 static struct json *member_schema(const struct member *member)
 {
     bool is_list = member->read == read_exclude || member->read == read_ignore;
-    bool is_flag = member->read == read_unpack || member->read == read_parents;
+    bool is_flag = member->read == read_unpack || member->read == read_parents ||
+                   member->read == read_optional;
 
     if (member->read == read_image)
         return spec_image_schema();

@@ -159,7 +159,8 @@ static struct error *search_all(const struct search *search)
     return search_in(search, start, 0);
 }
 
-static struct error *find(int context, const char *path, struct context_matches *ret)
+static struct error *find(int context, const char *path, bool is_optional,
+                          struct context_matches *ret)
 {
     CLEANUP(path_pattern_free) struct path_pattern pattern = {0};
     CLEANUP(error_freep) struct error *mistake = path_pattern_parse(path, &pattern);
@@ -171,17 +172,20 @@ static struct error *find(int context, const char *path, struct context_matches 
         return NULL;
     if (mistake != NULL)
         return STEAL(mistake);
+    if (is_optional && pattern.count > 0)
+        return NULL;
     return pattern.count > 0 ? error_new(EXIT_INPUT, "nothing matches")
                              : error_new(EXIT_INPUT, "%s", strerror(errno));
 }
 
-struct error *context_path_find(const char *context, const char *path, struct context_matches *ret)
+struct error *context_path_find(const char *context, const char *path, bool is_optional,
+                                struct context_matches *ret)
 {
     CLEANUP(closep) int fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
         return error_errno(EXIT_INPUT, "open '%s'", context);
-    return error_context(find(fd, path, ret), "read '%s' in '%s'", path, context);
+    return error_context(find(fd, path, is_optional, ret), "read '%s' in '%s'", path, context);
 }
 
 void context_matches_free(struct context_matches *matches)

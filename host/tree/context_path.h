@@ -5,6 +5,7 @@
 #ifndef VMBUILD_CONTEXT_PATH_H
 #define VMBUILD_CONTEXT_PATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "host/lib/error.h"
@@ -22,10 +23,10 @@ struct context_matches {
 };
 
 /* Sets *RET to what the absolute PATH leads to in the directory CONTEXT. What no pattern matches
- * may be a path literally. *RET, zeroed, is the caller's also on error. Errors: EXIT_INPUT, if
- * there is nothing. */
+ * may be a path literally; if it IS_OPTIONAL, it may be nothing. *RET, zeroed, is the caller's also
+ * on error. Errors: EXIT_INPUT, if there is nothing. */
 [[nodiscard]] struct error *context_path_find(const char *context, const char *path,
-                                              struct context_matches *ret);
+                                              bool is_optional, struct context_matches *ret);
 
 void context_matches_free(struct context_matches *matches);
 

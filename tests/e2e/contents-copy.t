@@ -86,6 +86,9 @@ file 0640 0:0 d/a.txt
 file 0644 0:0 d/b.txt"
 refuses "several to one name" '[c("/[ab].txt"; "/d")]' "several files cannot all become '/d'"
 refuses "a pattern without a match" '[c("/*.none"; "/")]' "read '/\*\.none' in '.*ctx': nothing matches"
+lays "a pattern without a match, which is optional" '[c("/a.txt"; "/"), (c("/*.none"; "/") + {optional: true})]' \
+    "file 0640 0:0 a.txt"
+refuses "an optional path that is not there" '[c("/none"; "/") + {optional: true}]' "read '/none' in '.*ctx': No such file"
 refuses "a path that is not there" '[c("/none"; "/")]' "read '/none' in '.*ctx': No such file"
 refuses "a damaged pattern" '[c("/[a"; "/")]' "read '/\[a' in '.*ctx': a pattern's \[\.\.\.\] is not valid"
 refuses "a file instead of a directory" '[{directory: "/a.txt"}, c("/a.txt"; "/")]' "'/a.txt' is a directory"

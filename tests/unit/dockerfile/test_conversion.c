@@ -348,6 +348,10 @@ static void test_copies(void **state)
             "{'a':{'fromImage':'docker://debian','contents':["
             "{'source':'.','path':'/y/./b/','parents':true,'target':'/d/e'},"
             "{'source':'.','path':'/./c','parents':true,'target':'/d/e'}]}}");
+    becomes("FROM debian AS a\nCOPY a.json a-lock.json* /d/",
+            "{'a':{'fromImage':'docker://debian','contents':["
+            "{'source':'.','path':'/a.json','target':'/d/'},"
+            "{'source':'.','path':'/a-lock.json*','optional':true,'target':'/d/'}]}}");
     refuses("FROM debian\nADD https://h/r.git#main /d",
             "read 'Dockerfile': line 2: ADD: 'https://h/r.git#main': Git repositories are not "
             "fetched");

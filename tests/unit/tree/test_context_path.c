@@ -14,7 +14,7 @@
 static void leads(const char *path, const char *expected)
 {
     CLEANUP(context_matches_free) struct context_matches matches = {0};
-    CLEANUP(error_freep) struct error *err = context_path_find(folder, path, &matches);
+    CLEANUP(error_freep) struct error *err = context_path_find(folder, path, false, &matches);
     CLEANUP(buffer_free) struct buffer found = {0};
 
     buffer_append(&found, "", 0);
@@ -74,6 +74,20 @@ static void test_patterns(void **state)
     leads("/[a", "is not valid");
 }
 
+static void test_a_pattern_may_be_optional(void **state)
+{
+    CLEANUP(context_matches_free) struct context_matches matches = {0};
+
+    (void)state;
+    make_files();
+    assert_null(context_path_find(folder, "/*.none", true, &matches));
+    assert_int_equal(matches.count, 0);
+    struct error *err = context_path_find(folder, "/none", true, &matches);
+
+    assert_non_null(err);
+    error_free(err);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
 int main(void)
@@ -82,6 +96,7 @@ int main(void)
         TEST(test_paths),
         TEST(test_symlinks),
         TEST(test_patterns),
+        TEST(test_a_pattern_may_be_optional),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
