@@ -14,6 +14,7 @@
  *                                    have the lowest layers already (`first`)
  *   guestfs_command base ...         mount the base disk read-only as image/
  *   guestfs_tar_in  FILE /layer      the spec's contents
+ *   guestfs_tar_in  FILE /mounts/N   what a mount shows
  *   guestfs_command hook name=preMount ...
  *   guestfs_command mount            overlayfs: image/ below, layer/ above, mnt/
  *   guestfs_command run ...
@@ -37,11 +38,11 @@
  * the layer's number from 0, then ": ".
  *
  * A disk is named by its serial number, which the host has set: GUEST_DISK_BASE,
- * GUEST_DISK_NEW_BASE, or GUEST_DISK_LAYER and the layer's number from 0. The guest looks for it in
- * /sys/block/NAME/serial (virtio-blk: all but the layers) and behind the 4-byte header of
- * /sys/block/NAME/device/vpd_pg80 (the layers, which are the LUNs of SCSI target 0; they are
- * scanned for by `unpack`, not at boot), since the kernel's own names follow the order in which
- * disks happen to be probed.
+ * GUEST_DISK_NEW_BASE, GUEST_DISK_CACHE and a number, or GUEST_DISK_LAYER and the layer's number
+ * from 0. The guest looks for it in /sys/block/NAME/serial (virtio-blk: all but the layers) and
+ * behind the 4-byte header of /sys/block/NAME/device/vpd_pg80 (the layers, which are the LUNs of
+ * SCSI target 0; they are scanned for by `unpack`, not at boot), since the kernel's own names
+ * follow the order in which disks happen to be probed.
  *
  * `run` runs the script GUEST_JOB_RUN_AS_ROOT, GUEST_JOB_RUN, or the command GUEST_JOB_RUN_WORDS,
  * whichever was uploaded; without one it does what goes before the script, such as `shadow`. With
@@ -51,6 +52,19 @@
  *
  * The files that `secret` names are uploaded before each `run`, which removes them from the job:
  * nothing but its script sees them, each as a file at its target, in memory.
+ *
+ * A `mount` is KIND[,OPTION=VALUE]...:TARGET, mounted for its script alone:
+ *
+ *   tmpfs    an empty file system in memory; `size` in bytes
+ *   secret   the file `file` of the job, which is uploaded and removed as those of `secret`; at
+ *            TARGET, and in the variable `env`, each of which may be missing
+ *   bind     what was unpacked for it as GUEST_MOUNT_TREE, a directory or a file, by the number
+ *            `part`; read-only, unless `writable` is 1
+ *   cache    the file system of the disk `disk`, a GUEST_DISK_CACHE
+ *
+ * All but a bind may have `mode`, octal, `uid` and `gid`, which a cache takes as long as it is
+ * empty. A mount may lie in one before it. Of what is mounted, and of the places that were made for
+ * it, nothing stays in the layer.
  *
  * A hook sees the shares at their targets, too, but not one that lies over what it needs itself:
  * busybox, the scratch disk or its own script.
@@ -119,6 +133,7 @@
 #define GUEST_DISK_SCRATCH "scratch"
 #define GUEST_DISK_BASE "base"        /* one that is filled */
 #define GUEST_DISK_NEW_BASE "newbase" /* one to be filled */
+#define GUEST_DISK_CACHE "cache"      /* then the number of the mount that shows it */
 #define GUEST_DISK_LAYER "layer"      /* then the layer's number: "layer0" is the lowest */
 
 /* The network: a user-mode stack (IPv4) on the host, which passes questions for names on to the
@@ -143,6 +158,8 @@
 /* Uploads, and the tree that tar_in names. */
 #define GUEST_JOB_DIR "/job"
 #define GUEST_LAYER "/layer"
+#define GUEST_MOUNTS "/mounts/"  /* then the number of a mount, from 0 */
+#define GUEST_MOUNT_TREE "tree" /* the entry of that tar which is mounted */
 
 /* Files below GUEST_JOB_DIR. A script has its spec key's name; environments are NAME=VALUE, each
  * ended by a NUL byte. */
@@ -169,6 +186,7 @@
 #define GUEST_SCRATCH_IMAGE GUEST_SCRATCH "/image"
 #define GUEST_SCRATCH_MNT GUEST_SCRATCH "/mnt"
 #define GUEST_SCRATCH_WORK GUEST_SCRATCH "/work"
+#define GUEST_SCRATCH_MOUNTS GUEST_SCRATCH "/mounts" /* made for the first of them */
 
 /* On a base disk: the merged tree, and the file whose presence shows that it is complete. */
 #define GUEST_BASE_TREE "root"
@@ -203,6 +221,7 @@ enum guest_stream {
 #define GUEST_LAYERS_MAX 255           /* layers of one base image */
 #define GUEST_SHARES_MAX 64
 #define GUEST_SECRETS_MAX 64
+#define GUEST_MOUNTS_MAX 64
 #define GUEST_SECRET_MAX (500u << 10)       /* bytes of one, as in BuildKit */
 #define GUEST_TIMEOUT_MAX (365 * 24 * 3600) /* seconds */
 #define GUEST_NAME_MAX 64                   /* bytes of a hook's name or a disk's serial number */
@@ -230,6 +249,7 @@ enum guest_stream {
     X(STREAMS, "streams", FLAG, 0, 1)                   /* tell output and error apart */          \
     X(SHARE, "share", LIST, 0, GUEST_SHARES_MAX)        /* TAG:TARGET, of 9p */                    \
     X(SECRET, "secret", LIST, 0, GUEST_SECRETS_MAX)     /* FILE:TARGET, of the job */              \
+    X(MOUNT, "mount", LIST, 0, GUEST_MOUNTS_MAX)        /* see above */                            \
     X(USER, "user", TEXT, 1, GUEST_USER_MAX)            /* USER[:GROUP] */                         \
     X(DIRECTORY, "directory", TEXT, 1, GUEST_PATH_MAX)  /* absolute */                             \
     X(NAME, "name", TEXT, 1, GUEST_NAME_MAX)            /* of a hook */                            \
@@ -249,8 +269,8 @@ enum guest_stream {
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
     X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \
-      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(SHADOW) | W(TRACE) | W(USER) |              \
-          W(DIRECTORY) | WORDS_OF_SESSION)                                                         \
+      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(MOUNT) | W(SHADOW) | W(TRACE) |             \
+          W(USER) | W(DIRECTORY) | WORDS_OF_SESSION)                                               \
     X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK),                                               \
       W(STILL) | W(SHARE) | W(TRACE) | WORDS_OF_SESSION)                                           \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/call/verb.h"
@@ -155,29 +156,59 @@ static enum wire_status serve_upload(struct guest *guest, struct wire_call *call
     return reply_to_file(guest, call, status);
 }
 
-/* A worker's work: unpacks the contents from the pipe into layer/. */
-static int unpack_contents(void *context, struct fault *fault)
+/* A tar that comes in. */
+struct incoming {
+    int source;
+    bool is_layer;   /* for layer/; else for a mount */
+    char folder[64]; /* that it is unpacked in */
+};
+
+/* A worker's work: unpacks the tar from the pipe. */
+static int unpack_tar(void *context, struct fault *fault)
 {
-    int source = *(int *)context;
+    const struct incoming *incoming = context;
     char rest[16 << 10];
     int image = open(GUEST_SCRATCH_IMAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (image < 0 || chroot(GUEST_SCRATCH_LAYER) || chdir("/"))
-        return fault_set(fault, errno, "enter '%s'", GUEST_SCRATCH_LAYER);
-    int status = unpack_over(source, image, fault);
+    if (image < 0 || chroot(incoming->folder) || chdir("/"))
+        return fault_set(fault, errno, "enter '%s'", incoming->folder);
+    int status = incoming->is_layer ? unpack_over(incoming->source, image, fault)
+                                    : unpack(incoming->source, UNPACK_CONTENTS, fault);
 
     close(image);
     if (status)
         return fault_prefix(fault, "unpack the contents: ");
     /* What follows the end of the tar is padding. */
-    while (read(source, rest, sizeof rest) > 0) {
+    while (read(incoming->source, rest, sizeof rest) > 0) {
     }
     return 0;
 }
 
+/* Finds the directory for a tar at PATH, or makes it. Returns 0, or -1 with FAULT. */
+static int find_folder(const char *path, struct incoming *ret, struct fault *fault)
+{
+    const char *number = path + strlen(GUEST_MOUNTS);
+    char *end;
+
+    ret->is_layer = strcmp(path, GUEST_LAYER) == 0;
+    if (ret->is_layer) {
+        snprintf(ret->folder, sizeof ret->folder, "%s", GUEST_SCRATCH_LAYER);
+        return 0;
+    }
+    if (strncmp(path, GUEST_MOUNTS, strlen(GUEST_MOUNTS)) != 0 || *number < '0' || *number > '9' ||
+        strtoul(number, &end, 10) >= GUEST_MOUNTS_MAX || *end != '\0')
+        return fault_set(fault, EACCES, "unpack a tar at '%s'", path);
+    snprintf(ret->folder, sizeof ret->folder, "%s/%lu", GUEST_SCRATCH_MOUNTS,
+             strtoul(number, NULL, 10));
+    return (mkdir(GUEST_SCRATCH_MOUNTS, 0755) && errno != EEXIST) ||
+                   (mkdir(ret->folder, 0755) && errno != EEXIST)
+               ? fault_set(fault, errno, "create '%s'", ret->folder)
+               : 0;
+}
+
 /* Feeds the incoming tar to a worker. Returns what receive_file does, with *RET_STATUS if the
  * worker was started. */
-static enum wire_status receive_contents(struct guest *guest, int *ret_status)
+static enum wire_status receive_tar(struct guest *guest, struct incoming *incoming, int *ret_status)
 {
     int pipe_fds[2];
     struct worker worker = {.pid = -1, .report = -1};
@@ -186,7 +217,8 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
         fault_set(&guest->fault, errno, "create a pipe");
         return WIRE_OK;
     }
-    int started = worker_start(&worker, unpack_contents, &pipe_fds[0], pipe_fds[1], &guest->fault);
+    incoming->source = pipe_fds[0];
+    int started = worker_start(&worker, unpack_tar, incoming, pipe_fds[1], &guest->fault);
 
     close(pipe_fds[0]);
     enum wire_status status = started ? WIRE_OK : receive_file(guest, pipe_fds[1], UINT64_MAX);
@@ -201,16 +233,18 @@ static enum wire_status receive_contents(struct guest *guest, int *ret_status)
 
 static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call)
 {
+    struct incoming incoming = {0};
     char *path = read_path(guest, call);
-    bool right = path != NULL && strcmp(path, GUEST_LAYER) == 0 && guest->started;
+    bool right = path != NULL && guest->started;
 
     if (path != NULL && !right)
         fault_set(&guest->fault, EACCES, "unpack a tar at '%s'", path);
+    right = right && find_folder(path, &incoming, &guest->fault) == 0;
     free(path);
     if (!right || overlay_show(&guest->mounted, false, &guest->fault))
         return refuse_file(guest, call);
     int unpacked = 0;
-    enum wire_status status = receive_contents(guest, &unpacked);
+    enum wire_status status = receive_tar(guest, &incoming, &unpacked);
 
     return status == WIRE_END && unpacked ? reply_fault(guest, call)
                                           : reply_to_file(guest, call, status);

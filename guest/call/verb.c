@@ -212,13 +212,13 @@ static int run_root(struct guest *guest, const struct words *words)
 
 static int run(struct guest *guest, const struct words *words)
 {
-    size_t count;
-    char *const *secrets = words_list(words, GUEST_WORD_SECRET, &count);
     int status = run_root(guest, words);
 
-    for (size_t i = 0; i < count; i++) {
-        secrets[i][strcspn(secrets[i], ":")] = '\0'; /* unless that was done in the plan */
-        job_remove(secrets[i]);
+    for (unsigned i = 0; i < GUEST_SECRETS_MAX; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "%s%u", GUEST_JOB_SECRET, i);
+        job_remove(name);
     }
     return status;
 }

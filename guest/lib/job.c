@@ -56,6 +56,13 @@ static char *read_bytes(const char *name, size_t *ret_length, struct fault *faul
     return bytes;
 }
 
+char *job_read(const char *name, struct fault *fault)
+{
+    size_t length;
+
+    return read_bytes(name, &length, fault);
+}
+
 static size_t count_strings(const char *bytes, size_t length)
 {
     size_t count = 0;

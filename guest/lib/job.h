@@ -24,6 +24,9 @@ bool job_has(const char *name);
  * both. A missing file is an empty list. Returns 0, or -1 with FAULT. */
 int job_list(const char *name, char ***ret, struct fault *fault);
 
+/* Returns the bytes of the file NAME, followed by a NUL byte, in new memory, or NULL with FAULT. */
+char *job_read(const char *name, struct fault *fault);
+
 /* Replaces what is in the file NAME by what is in FROM, if that is a regular file and not too
  * large. Returns 0, or -1 with FAULT. */
 int job_take_back(const char *name, const char *from, struct fault *fault);

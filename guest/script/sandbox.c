@@ -32,6 +32,7 @@
 #include "guest/script/program.h"
 #include "guest/script/shadow.h"
 #include "guest/script/streams.h"
+#include "guest/script/vault.h"
 
 #define CGROUP "/sys/fs/cgroup/script"
 #define TERMINATE 'T'
@@ -143,6 +144,8 @@ __attribute__((noreturn)) static void be_script(const struct sandbox_plan *plan,
         dprintf(STDERR_FILENO, "vmbuild: take the terminal: %s\n", strerror(errno));
     enter_directory(plan);
     environ = plan->environment;
+    if (vault_set_variables())
+        dprintf(STDERR_FILENO, "vmbuild: set a variable: %s\n", strerror(errno));
     if (plan->user != NULL && !rescue)
         become_user(plan->user);
     if (plan->is_session)

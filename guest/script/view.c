@@ -15,6 +15,8 @@
 #include "guest/lib/job.h"
 #include "guest/script/dev.h"
 #include "guest/script/modules.h"
+#include "guest/script/nested_mount.h"
+#include "guest/script/own_mount.h"
 #include "guest/script/points.h"
 #include "guest/script/proc.h"
 #include "guest/script/vault.h"
@@ -53,28 +55,26 @@ static int mount_share(const struct view_mount *mounted, const char *path, struc
     return 0;
 }
 
-static int mount_secret(const struct view_mount *mounted, const char *path, struct fault *fault)
-{
-    return vault_show(mounted->source, path, mounted->target, fault);
-}
-
 /* Finds the place of MOUNT in the plain view ROOT, or makes a point for it. */
 static int place(int root, struct view *view, struct view_mount *mount, struct fault *fault)
 {
     struct stat status;
 
+    mount->is_nested = nested_mount_is(view, mount);
+    if (mount->is_nested)
+        return 0;
     if (path_resolve(root, mount->target, &mount->place))
         return fault_set(fault, errno, "find '%s' in the image", mount->target);
     if (mount->place.length == 0)
         return fault_set(fault, EINVAL, "mount at '%s'", mount->target);
     if (fstatat(root, path_text(&mount->place), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (S_ISDIR(status.st_mode) == mount->is_secret)
-            return fault_set(fault, mount->is_secret ? EISDIR : ENOTDIR, "mount at '%s'",
+        if (S_ISDIR(status.st_mode) == mount->is_file)
+            return fault_set(fault, mount->is_file ? EISDIR : ENOTDIR, "mount at '%s'",
                              mount->target);
         return 0;
     }
     if (errno != ENOENT ||
-        points_add(root, path_text(&mount->place), mount->is_secret, &mount->known))
+        points_add(root, path_text(&mount->place), mount->is_file, &mount->known))
         return fault_set(fault, errno, "create a mount point for '%s'", mount->target);
     mount->is_point = view->has_points = true;
     return 0;
@@ -144,7 +144,7 @@ static int plan_share(char *share, struct view_mount *ret, struct fault *fault)
 
 static int plan_secret(char *secret, struct view_mount *ret, struct fault *fault)
 {
-    *ret = (struct view_mount){.mount = mount_secret, .is_secret = true};
+    *ret = (struct view_mount){.mount = own_mount_secret, .is_file = true};
     return split(secret, "secret", ret, fault);
 }
 
@@ -184,7 +184,22 @@ int view_show_shares(const struct words *words, struct fault *fault)
     return 0;
 }
 
-/* Plans all mounts, for which RET has room. */
+/* Plans the script's own mounts, for which RET has room. */
+static int plan_own(char *const *texts, size_t count, struct view *ret, struct fault *fault)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct mount_word *own = &ret->own[ret->own_count++];
+
+        if (mount_word_read(texts[i], own, fault))
+            return -1;
+        ret->has_secrets |= own->kind == MOUNT_SECRET;
+        if (own->target != NULL && own_mount_plan(own, &ret->mounts[ret->count++], fault))
+            return -1;
+    }
+    return 0;
+}
+
+/* Plans all mounts but those of the script's own, for which RET has room. */
 static int plan_mounts(char *const *shares, size_t share_count, char *const *secrets,
                        size_t secret_count, struct view *ret, struct fault *fault)
 {
@@ -202,15 +217,19 @@ static int plan_mounts(char *const *shares, size_t share_count, char *const *sec
 
 int view_prepare(const struct words *words, struct view *ret, struct fault *fault)
 {
-    size_t share_count, secret_count;
+    size_t share_count, secret_count, own_count;
     char *const *shares = words_list(words, GUEST_WORD_SHARE, &share_count);
     char *const *secrets = words_list(words, GUEST_WORD_SECRET, &secret_count);
+    char *const *own = words_list(words, GUEST_WORD_MOUNT, &own_count);
 
     *ret = (struct view){0};
-    ret->mounts = calloc(COUNT(standard) + share_count + secret_count + 1, sizeof *ret->mounts);
-    if (ret->mounts == NULL || points_prepare())
+    ret->mounts =
+        calloc(COUNT(standard) + share_count + secret_count + own_count + 1, sizeof *ret->mounts);
+    ret->own = calloc(own_count + 1, sizeof *ret->own);
+    if (ret->mounts == NULL || ret->own == NULL || points_prepare())
         return fault_set(fault, errno, "plan the script's mounts");
-    if (plan_mounts(shares, share_count, secrets, secret_count, ret, fault))
+    if (plan_mounts(shares, share_count, secrets, secret_count, ret, fault) ||
+        plan_own(own, own_count, ret, fault))
         return -1;
     int root = open(GUEST_SCRATCH_MNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -261,11 +280,16 @@ static int mount_all(const struct view *view, struct fault *fault)
         char path[PATH_MAX];
 
         snprintf(path, sizeof path, "%s/%s", GUEST_SCRATCH_MNT, path_text(&mounted->place));
-        if (mounted->mount(mounted, path, fault))
+        if (mounted->is_nested ? nested_mount_make(mounted, fault)
+                               : mounted->mount(mounted, path, fault))
             return -1;
         if (mounted->is_hidden && points_hide(path_text(&mounted->place)))
             return fault_set(fault, errno, "hide '%s'", mounted->target);
     }
+    for (size_t i = 0; i < view->own_count; i++)
+        if (view->own[i].variable != NULL &&
+            vault_export(view->own[i].file, view->own[i].variable, fault))
+            return -1;
     return view->has_secrets ? vault_close(fault) : 0;
 }
 
@@ -343,7 +367,9 @@ static int settle(int layer, int image, const struct view_mount *mount)
 {
     const char *place = path_text(&mount->place);
 
-    if (mount->is_point && points_forget(layer, place, mount->is_secret, mount->known))
+    if (mount->is_nested)
+        return 0;
+    if (mount->is_point && points_forget(layer, place, mount->is_file, mount->known))
         return -1;
     return remove_whiteouts(layer, image, place);
 }
@@ -374,6 +400,7 @@ void view_free(struct view *view)
     for (size_t i = 0; i < view->count; i++)
         path_free(&view->mounts[i].place);
     free(view->mounts);
+    free(view->own);
     stand_ins_free(&view->stand_ins);
     *view = (struct view){0};
 }

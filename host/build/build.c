@@ -42,6 +42,7 @@ struct build_state {
 
     struct spec_sources sources;
     struct contents contents;
+    struct mount_trees trees;
     struct guest_run guest_run;
 
     struct image *image;
@@ -112,7 +113,9 @@ static struct error *open_sources(struct build_state *state)
 
     TRY(spec_sources_make(&origin, &state->sources));
     state->contents = contents_of(state);
-    return NULL;
+    if (state->build->resumed != NULL) /* they are on the disk */
+        return NULL;
+    return mount_trees_make(&state->spec->mounts, &origin, latest_mtime(state), &state->trees);
 }
 
 static struct error *build_pure_layer(struct build_state *state, struct layer_writer *writer)
@@ -166,6 +169,7 @@ static struct error *make_key(struct build_state *state, const struct build_key 
                                             .base = state->base,
                                             .clamp = state->contents.clamp,
                                             .contents = &state->contents,
+                                            .trees = &state->trees,
                                             .store = state->build->store,
                                             .earlier = earlier};
 
@@ -445,8 +449,11 @@ static struct error *build_once(void *context)
         .build = build, .spec = build->spec, .image = image, .manifests = manifests};
     struct timespec start = {0};
 
-    state.guest_run = (struct guest_run){
-        .build = build, .plan = &state.plan, .contents = &state.contents, .disk = {.lock = -1}};
+    state.guest_run = (struct guest_run){.build = build,
+                                         .plan = &state.plan,
+                                         .contents = &state.contents,
+                                         .trees = &state.trees,
+                                         .disk = {.lock = -1}};
     clock_gettime(CLOCK_MONOTONIC, &start);
     struct error *err = run(&state);
 
@@ -454,6 +461,7 @@ static struct error *build_once(void *context)
     if (err == NULL)
         show_result(&state, seconds_since(&start));
     merged_tree_free(state.base_tree);
+    mount_trees_free(&state.trees);
     spec_sources_free(&state.sources);
     free(state.reason);
     image_free(state.base);

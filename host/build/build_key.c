@@ -13,6 +13,7 @@
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/machine/appliance.h"
+#include "host/spec/spec_mount.h"
 #include "host/tree/contents_manifest.h"
 
 /* Raised when the same parts make another layer than before, by a change of this program. */
@@ -60,7 +61,9 @@ static void add_secrets(const struct spec *spec, struct build_key *key)
     CLEANUP(buffer_free) struct buffer text = {0};
 
     for (size_t i = 0; i < spec->secrets.count; i++)
-        buffer_printf(&text, "%s %s\n", spec->secrets.items[i].id, spec->secrets.items[i].target);
+        if (spec->secrets.items[i].target != NULL)
+            buffer_printf(&text, "%s %s\n", spec->secrets.items[i].id,
+                          spec->secrets.items[i].target);
     if (text.length > 0)
         set_text(key, "secrets", text.data);
 }
@@ -141,21 +144,50 @@ static char *name_sources(const struct contents *contents)
     return buffer_steal(&name);
 }
 
+/* Makes the manifest of CONTENTS, and its digest. *RET, zeroed, is the caller's also on error. */
+static struct error *read_manifest(struct store *store, const struct contents *contents,
+                                   struct contents_manifest *ret, struct digest *ret_digest)
+{
+    CLEANUP(freep) char *name = name_sources(contents);
+    CLEANUP(file_memo_closep) struct file_memo *memo = file_memo_open(store, name);
+    const struct contents_digests digests = file_memo_digests(memo);
+
+    TRY(contents_manifest_make(contents, &digests, ret));
+    contents_manifest_digest(ret, ret_digest);
+    return NULL;
+}
+
 static struct error *add_contents(const struct build_key_source *source, struct build_key *key)
 {
-    CLEANUP(freep) char *name = name_sources(source->contents);
-    CLEANUP(file_memo_closep) struct file_memo *memo = file_memo_open(source->store, name);
     CLEANUP(contents_manifest_free) struct contents_manifest manifest = {0};
-    const struct contents_digests digests = file_memo_digests(memo);
     struct buffer text = {0};
     struct digest digest;
 
-    TRY(contents_manifest_make(source->contents, &digests, &manifest));
-    contents_manifest_digest(&manifest, &digest);
+    TRY(read_manifest(source->store, source->contents, &manifest, &digest));
     set_text(key, "contents", digest.hex);
     contents_manifest_write(&manifest, &text);
     buffer_append(&text, "", 0);
     key->contents = buffer_steal(&text);
+    return NULL;
+}
+
+/* The mounts: of a bind what it shows, wherever that is; of a secret and a cache the ID alone. */
+static struct error *add_mounts(const struct build_key_source *source, struct build_key *key)
+{
+    CLEANUP(json_freep) struct json *mounts = spec_mounts_describe_places(&source->spec->mounts);
+    CLEANUP(buffer_free) struct buffer text = {0};
+
+    if (mounts->count == 0)
+        return NULL;
+    json_write(mounts, false, &text);
+    for (size_t i = 0; i < source->trees->count; i++) {
+        CLEANUP(contents_manifest_free) struct contents_manifest manifest = {0};
+        struct digest digest;
+
+        TRY(read_manifest(source->store, &source->trees->items[i].contents, &manifest, &digest));
+        buffer_printf(&text, "\n%s", digest.hex);
+    }
+    set_text(key, "mounts", text.data);
     return NULL;
 }
 
@@ -249,6 +281,7 @@ struct error *build_key_make(const struct build_key_source *source, struct build
     if (source->needs_vm) {
         add_spec(source->spec, ret);
         TRY(add_container(source, ret));
+        TRY(add_mounts(source, ret));
         add_secrets(source->spec, ret);
         add_variables(source->spec, ret);
         if (source->trace)

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/build/mount_trees.h"
 #include "host/image/image.h"
 #include "host/lib/digest.h"
 #include "host/lib/error.h"
@@ -37,6 +38,7 @@ struct build_key_source {
     const struct image *base; /* NULL: none */
     int64_t clamp;            /* the latest mtime of the layer, seconds since 1970 */
     const struct contents *contents;
+    const struct mount_trees *trees; /* of its binds */
     struct store *store;             /* which remembers the digests of files */
     const struct build_key *earlier; /* a key of the same build, whose guest is still the one that
                                         runs; or NULL */

@@ -93,6 +93,9 @@ static void allow_all(int rules, const struct build *build, const struct strings
     for (size_t i = 0; i < spec->contents.count; i++)
         if (spec->contents.items[i].source != NULL) /* else it is in the store, or the spec */
             landlock_allow(rules, spec->contents.items[i].source, LANDLOCK_READ);
+    for (size_t i = 0; i < spec->mounts.count; i++)
+        if (spec->mounts.items[i].content.source != NULL)
+            landlock_allow(rules, spec->mounts.items[i].content.source, LANDLOCK_READ);
     for (size_t i = 0; i < spec->closure.count; i++)
         landlock_allow(rules, spec->closure.items[i], LANDLOCK_READ);
     for (size_t i = 0; i < spec->shares.count; i++)

@@ -24,6 +24,7 @@ void guest_run_end(struct guest_run *run)
 {
     vm_free(STEAL(run->vm));
     base_disk_release(&run->disk);
+    mount_caches_free(&run->caches);
 }
 
 /* Returns the time that the guest's clock starts at, in seconds since 1970. */
@@ -195,6 +196,18 @@ static struct error *try_step(struct guest_run *run, enum plan_step step)
     }
 }
 
+/* Keeps what the script of STEP has left in its caches. */
+static struct error *keep_caches(struct guest_run *run, enum plan_step step)
+{
+    const char *disk;
+
+    if (run->caches.count == 0 || run->build->session != NULL || !plan_step_is_in_image(step))
+        return NULL;
+    TRY(vm_settle_disk(run->vm, &disk));
+    TRY(mount_caches_publish(&run->caches, run->build->store));
+    return vm_mount_overlay(run->vm);
+}
+
 /* Carries the steps out; with a session those before it, and then that. */
 static struct error *run_steps(struct guest_run *run)
 {
@@ -214,6 +227,7 @@ static struct error *run_steps(struct guest_run *run)
 
         if (!is_last || session->is_after)
             TRY(try_step(run, step));
+        TRY(keep_caches(run, step));
         if (is_last)
             return build_session_run(session, run->build->spec, run->vm);
     }
@@ -281,28 +295,32 @@ static struct error *launch(struct guest_run *run, const struct json *container)
             layers[count++] = run->base->layers[i].tar_path;
     for (size_t i = 0; i < spec->shares.count; i++)
         shares[i] = spec->shares.items[i].source;
-    const struct vm_options options = {.machine = {.memory = spec->memory,
-                                                   .cpus = spec->cpus,
-                                                   .network = spec->network,
-                                                   .shares = shares,
-                                                   .share_count = spec->shares.count,
-                                                   .base = base_disk_path(disk),
-                                                   .base_is_new = disk->is_new,
-                                                   .base_layers = disk->below,
-                                                   .layers = layers,
-                                                   .layer_count = count},
-                                       .grants = grants,
-                                       .accelerator = run->build->accelerator,
-                                       .scratch_size = spec->disk_size << 20,
-                                       .scratch_from = resumed != NULL ? resumed->disk : NULL,
-                                       .base_disk = disk->stored,
-                                       .base_mark = base_disk_mark(disk),
-                                       .clock = clock_of(run),
-                                       .store = run->build->store,
-                                       .secrets = run->build->secrets,
-                                       .log = run->build->log,
-                                       .tells_streams = progress_tells_streams(),
-                                       .verbose = run->build->verbose};
+    const struct vm_options options = {
+        .machine = {.memory = spec->memory,
+                    .cpus = spec->cpus,
+                    .network = spec->network,
+                    .shares = shares,
+                    .share_count = spec->shares.count,
+                    .base = base_disk_path(disk),
+                    .base_is_new = disk->is_new,
+                    .base_layers = disk->below,
+                    .caches = (const char *const *)run->caches.paths,
+                    .cache_serials = (const char *const *)run->caches.serials,
+                    .cache_count = run->caches.count,
+                    .layers = layers,
+                    .layer_count = count},
+        .grants = grants,
+        .accelerator = run->build->accelerator,
+        .scratch_size = spec->disk_size << 20,
+        .scratch_from = resumed != NULL ? resumed->disk : NULL,
+        .base_disk = disk->stored,
+        .base_mark = base_disk_mark(disk),
+        .clock = clock_of(run),
+        .store = run->build->store,
+        .secrets = run->build->secrets,
+        .log = run->build->log,
+        .tells_streams = progress_tells_streams(),
+        .verbose = run->build->verbose};
 
     progress_start("launch");
     job_words(spec, container, run->contents->clamp, &words);
@@ -334,8 +352,11 @@ static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, 
     CLEANUP(json_freep) struct json *container = NULL;
 
     TRY(job_container(run->build->spec, config, &container));
+    TRY(mount_caches_open(&run->build->spec->mounts, run->build->store, &run->caches));
     TRY(start_vm(run, container, ret_damaged));
     TRY(job_put(run->build->spec, config, container, run->vm));
+    if (run->build->resumed == NULL) /* else the disk has them */
+        TRY(mount_trees_send(run->trees, run->vm));
     if (!run->build->is_followed)
         TRY(confinement_enter(run->build, run->vm));
     TRY(run_steps(run));

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 
 #include "host/build/base_disk.h"
+#include "host/build/mount_cache.h"
+#include "host/build/mount_trees.h"
 #include "host/build/plan.h"
 #include "host/image/image.h"
 #include "host/image/layer_writer.h"
@@ -17,15 +19,17 @@
 
 struct build;
 
-/* The first four are borrowed. */
+/* The first five are borrowed. */
 struct guest_run {
     const struct build *build;
     const struct plan *plan;
     struct image *base; /* NULL if the spec has no fromImage */
     struct contents *contents;
+    struct mount_trees *trees;
 
     struct vm *vm; /* with the disks that it stands on, until guest_run_end */
     struct base_disk disk;
+    struct mount_caches caches;
     bool is_touched; /* a shell was open between the steps: the layer is not of the spec alone */
 };
 

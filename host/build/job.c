@@ -9,6 +9,7 @@
 #include "host/lib/buffer.h"
 #include "host/lib/cleanup.h"
 #include "host/spec/spec_key.h"
+#include "host/spec/spec_mount.h"
 
 /* Checks the text NAME of CONTAINER, which WORD carries. */
 static struct error *check_text(const struct json *container, const char *name,
@@ -55,7 +56,11 @@ static void set_text(const struct json *container, const char *name, enum guest_
 void job_words(const struct spec *spec, const struct json *container, int64_t clamp,
                struct call_words *ret)
 {
+    struct strings mounts = {0};
+
     call_words_set_number(ret, GUEST_WORD_CLAMP, clamp);
+    spec_mounts_write(spec, &mounts);
+    call_words_take(ret, GUEST_WORD_MOUNT, GUEST_LIST, &mounts);
     if (container != NULL) {
         set_text(container, "User", GUEST_WORD_USER, "0", ret);
         set_text(container, "WorkingDir", GUEST_WORD_DIRECTORY, "/", ret);

@@ -21,6 +21,7 @@
 #include "host/lib/temporary.h"
 #include "host/spec/spec_command.h"
 #include "host/spec/spec_key.h"
+#include "host/spec/spec_mount.h"
 #include "host/tar/compression.h"
 #include "host/tar/pax_writer.h"
 #include "host/tar/tar_reader.h"
@@ -40,6 +41,8 @@ static struct json *describe_secrets(const struct spec_secrets *secrets)
     struct json *array = json_array();
 
     for (size_t i = 0; i < secrets->count; i++) {
+        if (secrets->items[i].target == NULL) /* of `mounts` */
+            continue;
         struct json *secret = json_object();
 
         json_set(secret, "id", json_string(secrets->items[i].id));
@@ -63,6 +66,17 @@ static struct json *describe_names(const struct strings *variables)
     return array;
 }
 
+/* What a bind shows is on the disk, wherever it came from. */
+static struct json *describe_mounts(const struct spec_mounts *mounts)
+{
+    struct json *array = spec_mounts_describe_places(mounts);
+
+    for (size_t i = 0; i < mounts->count; i++)
+        if (mounts->items[i].kind == SPEC_MOUNT_BIND)
+            json_set(array->items[i], "source", json_string("/"));
+    return array;
+}
+
 /* The spec as a document that gives the same one: its values with their defaults, its scripts. */
 static struct json *describe_spec(const struct spec *spec)
 {
@@ -74,6 +88,7 @@ static struct json *describe_spec(const struct spec *spec)
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         json_set(document, gone[i], json_null());
     json_set(document, "secrets", describe_secrets(&spec->secrets));
+    json_set(document, "mounts", describe_mounts(&spec->mounts));
     if (!spec->architecture.is_given)
         json_set(document, "architecture", json_null());
     if (spec->run_as_root != NULL)

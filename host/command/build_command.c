@@ -253,9 +253,7 @@ static struct error *build_chosen(const struct options *options, struct spec_gra
 {
     CLEANUP(cache_options_free) struct cache_options caches = {0};
 
-    for (size_t i = 0; i < graph->count; i++)
-        if (graph->nodes[i]->is_needed)
-            TRY(spec_options_apply(options, graph->nodes[i]->spec));
+    TRY(spec_options_apply_all(options, graph));
     TRY(cache_options_read(options, graph, &caches));
     if (graph->has_images || graph->count > 1 || options->index || options->no_output)
         return suggest(options, false, build_images(options, graph, &caches));

@@ -91,9 +91,7 @@ static struct error *look_for_all(struct search *search)
 
     TRY(build_targets_read(options, "image", &search->targets));
     TRY(cache_options_read(options, search->graph, &search->caches));
-    for (size_t i = 0; i < search->graph->count; i++)
-        if (search->graph->nodes[i]->is_needed)
-            TRY(spec_options_apply(options, search->graph->nodes[i]->spec));
+    TRY(spec_options_apply_all(options, search->graph));
     return graph_run(&run);
 }
 

@@ -70,7 +70,7 @@ static struct error *resume(const struct options *options, struct kept_step *kep
     TRY(kept_step_read(path, kept));
     TRY(spec_read_text(kept->spec, path, kept->archive, options->overrides, options->override_count,
                        &spec));
-    TRY(spec_options_apply(options, spec));
+    TRY(spec_options_apply(options, NULL, spec));
     TRY(check_variables(kept, spec));
     progress_done();
     progress_note("what failed then: %s", kept->reason);

@@ -78,7 +78,7 @@ struct error *shell_command(const struct options *options, int *ret_status)
 
     TRY(check_shell(options));
     TRY(read_spec(options, &spec));
-    TRY(spec_options_apply(options, spec));
+    TRY(spec_options_apply(options, NULL, spec));
     session.step = choose_step(options, spec);
     session.vm.is_of_hook = session.step >= PLAN_HOOK;
     session.vm.hook = (enum guest_hook)(session.step - PLAN_HOOK);
@@ -115,7 +115,7 @@ struct error *run_in_image_command(const struct options *options, int *ret_statu
                                     .status = &status};
 
     TRY(read_spec(options, &spec));
-    TRY(spec_options_apply(options, spec));
+    TRY(spec_options_apply(options, NULL, spec));
     session.vm.limit = has_limit(options) ? spec->timeout : 0;
     for (size_t i = 1; i < options->arguments.count; i++)
         strings_add(&session.vm.command, options->arguments.items[i]);

@@ -5,6 +5,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/spec/spec_mount.h"
 #include "host/spec/spec_secret.h"
 
 /* Adds ASSIGNMENT, NAME=VALUE, which is taken over; an earlier one of the same name goes. */
@@ -39,11 +40,24 @@ static struct error *add_variable(const char *text, struct strings *variables)
     return NULL;
 }
 
-struct error *spec_options_apply(const struct options *options, struct spec *spec)
+struct error *spec_options_apply(const struct options *options, const struct strings *mounted,
+                                 struct spec *spec)
 {
     for (size_t i = 0; i < options->secrets.count; i++)
-        TRY(spec_secrets_give(&spec->secrets, options->secrets.items[i]));
+        TRY(spec_secrets_give(&spec->secrets, options->secrets.items[i], mounted));
     for (size_t i = 0; i < options->variables.count; i++)
         TRY(add_variable(options->variables.items[i], &spec->variables));
+    return NULL;
+}
+
+struct error *spec_options_apply_all(const struct options *options, const struct spec_graph *graph)
+{
+    CLEANUP(strings_free) struct strings mounted = {0};
+
+    for (size_t i = 0; i < graph->count; i++)
+        spec_mounts_name_secrets(&graph->nodes[i]->spec->mounts, &mounted);
+    for (size_t i = 0; i < graph->count; i++)
+        if (graph->nodes[i]->is_needed)
+            TRY(spec_options_apply(options, &mounted, graph->nodes[i]->spec));
     return NULL;
 }

@@ -103,6 +103,14 @@ static void add_base(struct machine *machine, const struct machine_host *host)
     add_blk(machine, GUEST_DISK_BASE, SLOT_BASE);
 }
 
+/* In whatever slots there are: no saved machine has them. */
+static void add_cache(struct machine *machine, const char *path, const char *serial)
+{
+    add_drive(machine, serial, IN_FILE, path, "cache=unsafe,discard=unmap");
+    add(machine, "-device",
+        xasprintf("virtio-blk-pci-non-transitional,drive=%s,serial=%s", serial, serial));
+}
+
 /* A stream of frames (from QEMU 7.2 on): several can be passed on at once, as not by datagrams. */
 static void add_network(struct machine *machine, const char *path)
 {
@@ -169,7 +177,7 @@ static char *describe_append(const struct machine_host *host, uint64_t cpus)
 
 bool machine_has_more_than_saved(const struct machine_options *options)
 {
-    return options->network || options->share_count > 0 ||
+    return options->network || options->share_count > 0 || options->cache_count > 0 ||
            (options->base != NULL && options->base_is_new);
 }
 
@@ -199,6 +207,8 @@ void machine_describe(const struct machine_options *options, const struct machin
         add_base(ret, host);
     if (options->network)
         add_network(ret, host->network);
+    for (size_t i = 0; i < options->cache_count; i++)
+        add_cache(ret, options->caches[i], options->cache_serials[i]);
     for (size_t i = 0; i < options->share_count; i++)
         add_share(ret, options->shares[i], i);
 }

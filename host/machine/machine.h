@@ -45,6 +45,10 @@ struct machine_options {
     bool base_is_new;    /* the base disk is writable, to be filled from `layers` */
     size_t base_layers;  /* layers that a new base disk has: it is served then, and else an empty
                            file */
+    const char *const
+        *caches; /* paths of disks for GUEST_DISK_CACHE, each with its serial number */
+    const char *const *cache_serials;
+    size_t cache_count;
     const char *const *layers; /* paths of uncompressed layer tars, lowest first */
     size_t layer_count;
 };

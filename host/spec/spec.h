@@ -95,13 +95,37 @@ struct spec_shares {
 /* A secret, without its bytes. */
 struct spec_secret {
     char *id;
-    char *target;   /* absolute guest path, normalised */
-    char *file;     /* absolute host path, or one from the command line; or NULL */
-    char *variable; /* of the environment; or NULL. Of the two there is at most one. */
+    char *target;     /* absolute guest path, normalised; NULL: mounts alone show it */
+    char *file;       /* absolute host path, or one from the command line; or NULL */
+    char *variable;   /* of the environment; or NULL. Of the two there is at most one. */
+    bool is_optional; /* it may have neither */
 };
 
 struct spec_secrets {
     struct spec_secret *items;
+    size_t count;
+};
+
+enum spec_mount_kind { SPEC_MOUNT_TMPFS, SPEC_MOUNT_SECRET, SPEC_MOUNT_CACHE, SPEC_MOUNT_BIND };
+
+/* What a script has mounted for itself. */
+struct spec_mount {
+    enum spec_mount_kind kind;
+    char *target;  /* absolute guest path, normalised; NULL: of a secret that is a variable alone */
+    char *id;      /* of a secret or a cache */
+    size_t secret; /* its number among those of the spec */
+    char *variable; /* of the environment, that a secret becomes; or NULL */
+    bool is_required;
+    struct spec_content content; /* of a bind: becomes GUEST_MOUNT_TREE in its tar */
+    bool is_writable;
+    bool is_locked; /* a cache: by one build at a time */
+    uint64_t size;  /* bytes of a tmpfs; 0: no limit of its own */
+    bool has_mode;
+    uint32_t mode, uid, gid;
+};
+
+struct spec_mounts {
+    struct spec_mount *items;
     size_t count;
 };
 
@@ -142,6 +166,7 @@ struct spec {
     struct spec_architecture architecture;
     uint64_t timeout; /* seconds */
     struct spec_secrets secrets;
+    struct spec_mounts mounts;
     struct json *annotations; /* object of strings and nulls */
     char *created_by;
     char *author;

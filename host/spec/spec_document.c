@@ -14,6 +14,7 @@
 #include "host/lib/memory.h"
 #include "host/spec/spec_error.h"
 #include "host/spec/spec_misnomer.h"
+#include "host/spec/spec_mount.h"
 
 #define STDIN_NAME "standard input" /* in messages */
 
@@ -104,6 +105,7 @@ struct error *spec_document_read(const struct spec_source *source, const struct 
         TRY(fill_default(source, &spec_keys[i], spec));
     TRY(read_keys(source, root, spec));
     TRY(check_scripts(root, spec));
+    TRY(spec_mounts_settle(json_get(root, "mounts"), spec));
     for (size_t i = 0; i < spec_key_count && !source->is_nameless; i++)
         if (spec_keys[i].required && json_get(root, spec_keys[i].name) == NULL)
             return error_advise(error_new(EXIT_INPUT, "the key '%s' is missing", spec_keys[i].name),

@@ -9,6 +9,7 @@
 #include "host/spec/spec_command.h"
 #include "host/spec/spec_contents.h"
 #include "host/spec/spec_image.h"
+#include "host/spec/spec_mount.h"
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_secret.h"
 #include "host/spec/spec_value.h"
@@ -390,6 +391,48 @@ const struct spec_key spec_keys[] = {
             "neither is given, `--secret` must give it, which also takes the place of either. "
             "`target` is the absolute path at which the script finds it, by default "
             "`/run/secrets/ID`; it must not be in `/dev`, `/proc` or `/sys`. See SECRETS.",
+    },
+    {
+        .name = "mounts",
+        .kind = &spec_mount_list,
+        .offset = AT(mounts),
+        .is_apart = true,
+        .part = SPEC_PART_VM,
+        .summary = "What runAsRoot or run has mounted for itself.",
+        .documentation =
+            "Files, file systems and secrets that `runAsRoot` or `run` alone has, as with Docker's "
+            "`RUN "
+            "--mount`. `type` is one of the following, and `target` the absolute path at which the "
+            "script finds it, which must not be in `/dev`, `/proc` or `/sys`, but may be in "
+            "another. "
+            "What the image lacks on the way to it is there while the script runs, and "
+            "is no part of the layer. `mode`, an octal number, `uid` and `gid` are texts, such as "
+            "`\"0700\"`.\n\n"
+            "`bind` is a directory or a file of the host, `source`, or with `image` in place of "
+            "it, "
+            "of another image; `path` is one in either. It is a copy, and read-only unless "
+            "`writable` "
+            "is true; what is written to it is thrown away. Owners, modes, `exclude`, "
+            "`excludeFile` "
+            "and `ignore` are as for `contents`.\n\n"
+            "`tmpfs` is an empty file system in memory. It has the mode of the directory that it "
+            "covers, or 1777; `size` limits it, as in `\"64m\"`.\n\n"
+            "`secret` is the secret `id`, which `--secret` or `secrets` gives, as a file, by "
+            "default `/run/secrets/ID` with mode 0400, or as the variable `env`, with which there "
+            "is a file only if `target` is given. Unless `required` is true, one that is not given "
+            "is left out. A secret of `--secret` that a mount names is seen by mounts alone; see "
+            "SECRETS.\n\n"
+            "`cache` is a directory that stays in the cache between builds, under `id`, by default "
+            "its target, and that is no part of the layer: for what a package manager or a "
+            "compiler "
+            "keeps. It is empty at first, with mode 0755 unless `mode` is given. It may be empty "
+            "at "
+            "any time: what a script makes must not depend on it, since the key of a build does "
+            "not. A build gets what the last one left whose script succeeded, up to 10 GiB; with "
+            "`sharing` `locked` one build at a time has it, with `shared`, which is the default, "
+            "and "
+            "`private` each that runs at the same time has its own, and what the last one leaves "
+            "stays.",
     },
     {
         .name = "created",

@@ -23,7 +23,7 @@ static const struct {
     {"add", "did you mean 'contents'?"},
     {"files", "did you mean 'contents'?"},
     {"copyToRoot", "did you mean 'contents'?"},
-    {"mounts", "did you mean 'shares'?"},
+    {"mount", "did you mean 'mounts', or 'shares'?"},
     {"buildVMMemorySize", "did you mean 'memory'?"},
     {"arch", "did you mean 'architecture'?"},
     {"platform", "did you mean 'architecture'?"},

@@ -17,13 +17,11 @@
 #include "host/spec/spec_key.h"
 #include "host/spec/spec_path.h"
 
-#define DEFAULT_FOLDER "/run/secrets"
 #define ID_MAX 64
-#define ID_PATTERN "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 
 static const char id_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
-static bool is_id(const char *text)
+bool spec_secret_is_id(const char *text)
 {
     size_t length = strlen(text);
 
@@ -53,11 +51,11 @@ static struct error *complete(const struct spec_key *key, const struct json *val
                               const struct spec_secrets *secrets, struct spec_secret *secret)
 {
     if (secret->target == NULL)
-        secret->target = xasprintf("%s/%s", DEFAULT_FOLDER, secret->id);
+        secret->target = xasprintf("%s/%s", SPEC_SECRET_FOLDER, secret->id);
     for (size_t i = 0; i < secrets->count; i++) {
         const struct spec_secret *other = &secrets->items[i];
 
-        if (strcmp(other->id, secret->id) != 0 &&
+        if (other->target != NULL && strcmp(other->id, secret->id) != 0 &&
             (spec_path_is_below(other->target, secret->target) ||
              spec_path_is_below(secret->target, other->target)))
             return spec_error(key->name, value, "target '%s' and target '%s' overlap",
@@ -73,12 +71,35 @@ static void add(struct spec_secrets *secrets, struct spec_secret *secret)
     *secret = (struct spec_secret){0};
 }
 
+bool spec_secret_is_given(const struct spec_secret *secret)
+{
+    return secret->file != NULL || secret->variable != NULL;
+}
+
+bool spec_secrets_need(struct spec_secrets *secrets, const char *id, bool is_required, size_t *ret)
+{
+    struct spec_secret *found = find(secrets, id);
+
+    if (found != NULL) {
+        found->is_optional = found->is_optional && !is_required;
+    } else if (secrets->count < GUEST_SECRETS_MAX) {
+        struct spec_secret secret = {.id = xstrdup(id), .is_optional = !is_required};
+
+        add(secrets, &secret);
+        found = &secrets->items[secrets->count - 1];
+    } else {
+        return false;
+    }
+    *ret = (size_t)(found - secrets->items);
+    return true;
+}
+
 /* The members of an element, each with the pattern that its value has to match, or NULL. */
 static const struct {
     const char *name;
     const char *pattern;
 } members[] = {
-    {"id", ID_PATTERN},
+    {"id", SPEC_SECRET_ID_PATTERN},
     {"file", NULL},
     {"env", "^[^=]+$"},
     {"target", "^/(?!(.*/)?\\.\\.(/|$))"},
@@ -101,7 +122,7 @@ static struct error *read_member(const struct spec_key *key, const struct spec_s
 {
     if (value->type != JSON_STRING)
         return spec_error(key->name, value, "'%.100s' must be a string", name);
-    if (strcmp(name, "id") == 0 && !is_id(value->text))
+    if (strcmp(name, "id") == 0 && !spec_secret_is_id(value->text))
         return spec_error(key->name, value,
                           "'%.100s' must be up to %d letters, digits, '_', '-' and '.'",
                           value->text, ID_MAX);
@@ -182,6 +203,9 @@ static struct json *describe_secrets(const void *member)
 
     for (size_t i = 0; i < secrets->count; i++) {
         const struct spec_secret *secret = &secrets->items[i];
+
+        if (secret->target == NULL)
+            continue;
         struct json *object = json_object();
 
         json_set(object, "id", json_string(secret->id));
@@ -224,7 +248,8 @@ static void secrets_values(const void *member, struct strings *out)
     const struct spec_secrets *secrets = member;
 
     for (size_t i = 0; i < secrets->count; i++)
-        strings_take(out, xasprintf("%s%zu:%s", GUEST_JOB_SECRET, i, secrets->items[i].target));
+        if (secrets->items[i].target != NULL)
+            strings_take(out, xasprintf("%s%zu:%s", GUEST_JOB_SECRET, i, secrets->items[i].target));
 }
 
 const struct spec_kind spec_secret_list = {
@@ -307,7 +332,7 @@ static struct error *choose_source(const char *text, struct fields *fields)
 {
     bool is_variable = fields->type != NULL && strcmp(fields->type, "env") == 0;
 
-    if (fields->id == NULL || !is_id(fields->id))
+    if (fields->id == NULL || !spec_secret_is_id(fields->id))
         return refuse(text, fields->id == NULL ? "the ID is missing"
                                                : "an ID has up to 64 letters, digits, '_', '-' "
                                                  "and '.'");
@@ -345,10 +370,13 @@ static struct error *make(const struct fields *fields, const struct spec_secrets
     secret->variable = fields->variable != NULL ? xstrdup(fields->variable) : NULL;
     if (target != NULL)
         TRY(spec_path_read_mount(key, value, &secret->target));
+    if (target == NULL && other != NULL) /* for mounts alone */
+        return NULL;
     return complete(key, value, secrets, secret);
 }
 
-struct error *spec_secrets_give(struct spec_secrets *secrets, const char *text)
+struct error *spec_secrets_give(struct spec_secrets *secrets, const char *text,
+                                const struct strings *apart)
 {
     CLEANUP(freep) char *copy = xstrdup(text);
     CLEANUP(free_secret) struct spec_secret secret = {0};
@@ -364,6 +392,8 @@ struct error *spec_secrets_give(struct spec_secrets *secrets, const char *text)
     }
     struct spec_secret *other = find(secrets, secret.id);
 
+    if (other == NULL && apart != NULL && strings_contain(apart, secret.id))
+        return NULL;
     if (other == NULL && secrets->count == GUEST_SECRETS_MAX)
         return error_new(EXIT_USAGE, "read option '--secret': there are more than %d secrets",
                          GUEST_SECRETS_MAX);
@@ -409,6 +439,8 @@ static struct error *load(const struct spec_secret *secret, struct buffer *out)
         return read_file(secret, out);
     if (secret->variable != NULL)
         return read_variable(secret, out);
+    if (secret->is_optional)
+        return NULL;
     return error_advise(error_new(EXIT_INPUT,
                                   "read secret '%s': neither a file nor a variable is "
                                   "given for it",

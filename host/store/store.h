@@ -5,6 +5,7 @@
  *   blobs/sha256/HEX   content by its digest: layer tars by diff ID, blobs as a registry sent them
  *   derived/KIND/HEX   what is made from the blob HEX, by a KIND that names how (a compressed form)
  *   disks/KEY          base disks: the unpacked layers of a chain
+ *   mounts/KEY       disks of cache mounts, each of which a later one replaces (mount_cache.h)
  *   snapshots/KEY      saved states of booted VMs (snapshot.h)
  *   records/KIND/KEY   small JSON values (store_record.h)
  *   facts/...          by which damaged entries are recognised (store_facts.h)
@@ -44,7 +45,7 @@
 struct store;
 struct store_session;
 
-enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT, STORE_KINDS };
+enum store_kind { STORE_BLOB, STORE_DERIVED, STORE_DISK, STORE_SNAPSHOT, STORE_MOUNT, STORE_KINDS };
 
 /* Sets *RET to the directory that store_open with DIR uses, the caller's. DIR may be NULL: the
  * default. Creates nothing. Errors: EXIT_OTHER (no default is known). */
@@ -77,7 +78,7 @@ struct store_session *store_session(const struct store *store);
 uint64_t store_limit(const struct store *store);
 
 /* Returns the path of the entry KEY if it is there and undamaged, else NULL; the caller's. KEY is a
- * digest's hex for blobs, "KIND/HEX" for derived entries, any hex for disks and snapshots. */
+ * digest's hex for blobs, "KIND/HEX" for derived entries, any hex for all others. */
 char *store_find(struct store *store, enum store_kind kind, const char *key);
 
 /* Does WORK(CONTEXT), in which what store_find_unchecked finds is checked by a thread, from

@@ -14,7 +14,7 @@
 const struct store_place store_places[] = {
     [STORE_BLOB] = {"blobs/sha256", 1}, [STORE_DERIVED] = {"derived", 2},
     [STORE_DISK] = {"disks", 1},        [STORE_SNAPSHOT] = {"snapshots", 1},
-    [STORE_KINDS] = {"records", 2},
+    [STORE_MOUNT] = {"mounts", 1},      [STORE_KINDS] = {"records", 2},
 };
 
 const char *const store_folders[STORE_FOLDERS] = {"facts", "lock", "sessions"};

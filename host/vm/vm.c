@@ -198,6 +198,14 @@ struct error *vm_add_contents(struct vm *vm,
     return guest_handle_tar_in(vm->guest, "add the contents", GUEST_LAYER, produce, context);
 }
 
+struct error *vm_add_tree(struct vm *vm, size_t number,
+                          struct error *(*produce)(void *context, struct sink sink), void *context)
+{
+    CLEANUP(freep) char *target = xasprintf("%s%zu", GUEST_MOUNTS, number);
+
+    return guest_handle_tar_in(vm->guest, "add what is mounted", target, produce, context);
+}
+
 struct error *vm_mount_overlay(struct vm *vm)
 {
     return simple_command(vm, "mount the overlay", GUEST_VERB_MOUNT);

@@ -79,6 +79,11 @@ vm_add_contents(struct vm *vm, struct error *(*produce)(void *context, struct si
                 void *context);
 
 /* Mounts and unmounts the merged view. */
+/* The same for what the mount NUMBER shows. */
+[[nodiscard]] struct error *vm_add_tree(struct vm *vm, size_t number,
+                                        struct error *(*produce)(void *context, struct sink sink),
+                                        void *context);
+
 [[nodiscard]] struct error *vm_mount_overlay(struct vm *vm);
 [[nodiscard]] struct error *vm_unmount_overlay(struct vm *vm);
 

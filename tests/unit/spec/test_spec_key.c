@@ -19,6 +19,7 @@
 #include "host/spec/spec_contents.h"
 #include "host/spec/spec_image.h"
 #include "host/spec/spec_key.h"
+#include "host/spec/spec_mount.h"
 #include "host/spec/spec_path.h"
 #include "host/spec/spec_reader.h"
 #include "host/spec/spec_schema.h"
@@ -51,6 +52,12 @@ static const struct {
     {&spec_command_kind, "[\"true\",\"\"]", NULL},
     {&spec_path_shares, "[{\"source\":\"/etc\",\"target\":\"/a\"}]",
      "[{\"source\":\"/etc\",\"target\":\"/a\"}]"},
+    {&spec_mount_list,
+     "[{\"type\":\"tmpfs\",\"target\":\"/t\",\"size\":\"1m\",\"uid\":\"7\"},"
+     "{\"type\":\"secret\",\"id\":\"c\",\"required\":true,\"mode\":\"444\"}]",
+     "[{\"type\":\"tmpfs\",\"target\":\"/t\",\"size\":\"1048576\",\"uid\":\"7\"},"
+     "{\"type\":\"secret\",\"id\":\"c\",\"target\":\"/run/secrets/c\",\"required\":true,"
+     "\"mode\":\"0444\"}]"},
     {&spec_secret_list,
      "[{\"id\":\"a\",\"file\":\"/etc/passwd\"},{\"id\":\"b\",\"target\":\"/b\"}]",
      "[{\"id\":\"a\",\"file\":\"/etc/passwd\",\"target\":\"/run/secrets/a\"},"

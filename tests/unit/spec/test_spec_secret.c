@@ -37,9 +37,9 @@ static void test_a_pipe_is_read_once(void **state)
     CLEANUP(freep) char *pipe_text = xasprintf("id=pipe,src=/proc/self/fd/%d", ends[0]);
 
     assert_int_equal(setenv("VMBUILD_TEST_SECRET", "variable", 1), 0);
-    assert_null(spec_secrets_give(&specs[0].secrets, pipe_text));
-    assert_null(spec_secrets_give(&specs[1].secrets, "id=v,env=VMBUILD_TEST_SECRET"));
-    assert_null(spec_secrets_give(&specs[1].secrets, pipe_text));
+    assert_null(spec_secrets_give(&specs[0].secrets, pipe_text, NULL));
+    assert_null(spec_secrets_give(&specs[1].secrets, "id=v,env=VMBUILD_TEST_SECRET", NULL));
+    assert_null(spec_secrets_give(&specs[1].secrets, pipe_text, NULL));
     assert_null(spec_secrets_load_all(lists, 2, loaded));
     assert_secret(&loaded[0], 0, "pipe", "token");
     assert_secret(&loaded[1], 0, "v", "variable");
