@@ -55,7 +55,8 @@ struct error *spec_options_apply_all(const struct options *options, const struct
     CLEANUP(strings_free) struct strings mounted = {0};
 
     for (size_t i = 0; i < graph->count; i++)
-        spec_mounts_name_secrets(&graph->nodes[i]->spec->mounts, &mounted);
+        if (graph->nodes[i]->spec != NULL) /* else nothing needs it */
+            spec_mounts_name_secrets(&graph->nodes[i]->spec->mounts, &mounted);
     for (size_t i = 0; i < graph->count; i++)
         if (graph->nodes[i]->is_needed)
             TRY(spec_options_apply(options, &mounted, graph->nodes[i]->spec));
