@@ -96,8 +96,10 @@ exits 2 "a spec in the place of a command"
 says "a spec in the place of a command: what is meant" "did you mean 'vmbuild --spec app.json'"
 run build --output x app.json
 exits 2 "a spec as an argument"
+spec good <<< '{"name": "x"}'
 run --spec good.json other.json
 exits 2 "a further spec"
+says "a further spec: the message" "the spec has no image 'other.json'"
 run inspect docker.io/debian:12
 exits 3 "a registry's image without its transport"
 says "a registry's image without its transport: what is meant" \
@@ -106,7 +108,6 @@ spec plain <<< '{"name": "x", "fromImage": "debian:12"}'
 run --spec plain.json
 exits 3 "the same as fromImage"
 says "the same as fromImage: what is meant" "use docker://docker.io/library/debian:12"
-spec good <<< '{"name": "x"}'
 run --spec good.json --memory much
 exits 2 "an option's value of the wrong kind"
 
