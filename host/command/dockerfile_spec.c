@@ -14,7 +14,6 @@
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
-#include "host/spec/spec_key.h"
 #include "host/store/store.h"
 #include "host/tree/ignore_file.h"
 
@@ -252,7 +251,6 @@ static struct error *prepare(const struct dockerfile *file, struct sources *sour
     sources->conversion.name = sources->name;
     sources->conversion.tag = sources->tag;
     sources->conversion.is_squashed = options->squash;
-    sources->conversion.has_mounts = spec_key_find("mounts") != NULL;
     sources->conversion.is_ignored = is_ignored;
     sources->conversion.ignore_context = &sources->ignore;
     add_arguments(options, &sources->conversion.arguments);

@@ -34,7 +34,6 @@ struct conversion_options {
     const char *name;          /* of the image; NULL: the stage's */
     const char *tag;           /* or NULL */
     bool is_squashed;          /* all files are in one layer */
-    bool has_mounts;           /* a spec may have `mounts` */
 
     /* Whether PATH of the context is left out; NULL: nothing is. */
     bool (*is_ignored)(void *context, const char *path);

@@ -157,21 +157,20 @@ static void set_text(struct json *object, const char *name, const char *text)
 static void set_target(const struct conversion_stage *stage, const struct run_mount *mount,
                        struct json *object)
 {
-    const char *name = mount->target != NULL ? strrchr(mount->target, '/') : NULL;
-
     if (mount->target == NULL)
         return;
     CLEANUP(freep) char *whole = clean_path_in(conversion_folder(stage), mount->target);
     CLEANUP(freep) char *target = clean_path(whole);
 
     if (mount->kind == MOUNT_SECRET && mount->id == NULL && mount->source == NULL)
-        json_set(object, "id", json_string(name != NULL ? name + 1 : mount->target));
+        json_set(object, "id", json_string(strrchr(target, '/') + 1));
     json_set(object, "target", json_string(target));
 }
 
-/* Sets what OBJECT, of a bind mount, has of its source: the image FROM, or else FOLDER. */
+/* Sets what OBJECT, of a bind mount, has of its source: PATH in the image FROM, or else in FOLDER,
+ * or in the context. */
 static void set_source(const struct conversion *conversion, struct json *from, const char *folder,
-                       struct json *object)
+                       const char *path, struct json *object)
 {
     const struct conversion_options *options = conversion->options;
 
@@ -181,6 +180,13 @@ static void set_source(const struct conversion *conversion, struct json *from, c
         json_set(object, "source", json_string(folder != NULL ? folder : options->folder));
     if (from == NULL && folder == NULL && options->ignore_file != NULL)
         json_set(object, "excludeFile", json_string(options->ignore_file));
+    if (path == NULL)
+        return;
+    CLEANUP(freep) char *cleaned = clean_path_in("/", path);
+    CLEANUP(freep) char *inner = clean_path(cleaned);
+
+    if (strcmp(inner, "/") != 0)
+        json_set(object, "path", json_string(inner));
 }
 
 /* Returns what `mounts` has for MOUNT of a RUN in STAGE, of the image FROM or of FOLDER if they are
@@ -196,9 +202,10 @@ static struct json *describe_mount(const struct conversion *conversion,
     json_set(object, "type", json_string(kinds[mount->kind]));
     set_text(object, "id", mount->id);
     set_target(stage, mount, object);
-    if (from != NULL || mount->kind == MOUNT_BIND)
-        set_source(conversion, from, folder, object);
-    set_text(object, mount->kind == MOUNT_SECRET ? "id" : "path", mount->source);
+    if (mount->kind == MOUNT_BIND)
+        set_source(conversion, from, folder, mount->source, object);
+    else
+        set_text(object, "id", mount->source);
     set_text(object, "sharing", mount->sharing);
     set_text(object, "env", mount->variable);
     set_text(object, "size", mount->size);
@@ -210,6 +217,21 @@ static struct json *describe_mount(const struct conversion *conversion,
     if (mount->is_required)
         json_set(object, "required", json_boolean(true));
     return object;
+}
+
+static struct error *check_mount(const struct run_mount *mount)
+{
+    if (mount->kind == MOUNT_SSH)
+        return error_advise(error_new(EXIT_INPUT, "the type ssh is not supported"),
+                            "use a key as a secret: type=secret,id=NAME,target=FILE");
+    if (mount->kind == MOUNT_CACHE && (mount->from != NULL || mount->source != NULL))
+        return error_advise(error_new(EXIT_INPUT, "a cache with '%s' is not supported",
+                                      mount->from != NULL ? "from" : "source"),
+                            "let the command copy what it starts with, from a mount type=bind");
+    if ((mount->kind == MOUNT_CACHE || mount->kind == MOUNT_TMPFS) && !mount->is_writable)
+        return error_advise(error_new(EXIT_INPUT, "only a mount type=bind can be read-only"),
+                            "leave 'readonly' out");
+    return NULL;
 }
 
 static struct error *read_mount(struct conversion *conversion, size_t index, const char *text,
@@ -229,9 +251,7 @@ static struct error *read_mount(struct conversion *conversion, size_t index, con
         strings_take(&expanded, field);
     }
     TRY(run_mount_read(&expanded, &mount));
-    if (mount.kind == MOUNT_SSH)
-        return error_advise(error_new(EXIT_INPUT, "the type ssh is not supported"),
-                            "use a key as a secret: type=secret,id=NAME,target=FILE");
+    TRY(check_mount(&mount));
     if (mount.from != NULL)
         TRY(conversion_find_source(conversion, mount.from, index, &from, &folder));
     json_append(mounts, describe_mount(conversion, stage, &mount, from, folder));
@@ -244,9 +264,6 @@ static struct error *read_mounts(struct conversion *conversion, size_t index,
     CLEANUP(strings_free) struct strings values = {0};
 
     instruction_flag_values(instruction, "mount", &values);
-    if (values.count > 0 && !conversion->options->has_mounts)
-        return error_advise(error_new(EXIT_INPUT, "'--mount' is not supported"),
-                            "COPY what the command needs, and leave out what only saves time");
     for (size_t i = 0; i < values.count; i++)
         TRY(conversion_context(conversion, read_mount(conversion, index, values.items[i], mounts),
                                "'--mount=%.100s'", values.items[i]));

@@ -1,5 +1,6 @@
 #include "host/dockerfile/run_mount.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -170,13 +171,17 @@ static struct error *read_text(size_t field, const char *value, struct run_mount
 {
     enum field kind = fields[field].field;
     char **place = place_of(mount, kind);
+    bool is_name = kind == FIELD_FROM || kind == FIELD_SOURCE || kind == FIELD_TARGET ||
+                   kind == FIELD_ID; /* if it is empty, it is not given */
 
     if (kind == FIELD_MODE || kind == FIELD_UID || kind == FIELD_GID)
         TRY(check_number(fields[field].name, value, kind == FIELD_MODE ? 8 : 10));
     if (kind == FIELD_SHARING)
         TRY(check_sharing(value));
     free(*place);
-    *place = xstrdup(value);
+    *place = is_name && *value == '\0' ? NULL : xstrdup(value);
+    for (char *at = *place; kind == FIELD_SHARING && *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at);
     return NULL;
 }
 

@@ -119,14 +119,11 @@ refuses() {
     says "$name: file, line and cause" "^vmbuild: read 'app/refused': line $line: $regex"
 }
 
-has_mounts=$(as_user "$VMBUILD" schema | jq '.properties | has("mounts")')
-if [ "$has_mounts" = false ]; then
-    refuses "a mount" 2 "RUN: '--mount' is not supported" 'RUN --mount=type=ssh true'
-    says "a mount: what to write" "COPY what the command needs"
-else
-    refuses "an SSH agent" 2 "RUN: '--mount=type=ssh': the type ssh is not supported" 'RUN --mount=type=ssh true'
-    says "an SSH agent: what to write" "use a key as a secret"
-fi
+refuses "an SSH agent" 2 "RUN: '--mount=type=ssh': the type ssh is not supported" 'RUN --mount=type=ssh true'
+says "an SSH agent: what to write" "use a key as a secret"
+refuses "a cache of an image" 2 "RUN: '--mount=type=cache,.*': a cache with 'from' is not supported" \
+    'RUN --mount=type=cache,target=/c,from=debian:12 true'
+says "a cache of an image: what to write" "from a mount type=bind"
 refuses "a device" 2 "RUN: '--device' is not supported" 'RUN --device=gpu true'
 refuses "the host's network" 2 "RUN: '--network=host'" 'RUN --network=host true'
 says "the host's network: what to write" "build --allow-network"

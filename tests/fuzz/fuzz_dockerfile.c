@@ -41,7 +41,7 @@ static void check_use(const struct json *images, size_t count, const struct json
 static void convert(const struct dockerfile *file)
 {
     const struct conversion_options options = {
-        .folder = ".", .architecture = "amd64", .build_machine = "amd64", .has_mounts = true};
+        .folder = ".", .architecture = "amd64", .build_machine = "amd64"};
     struct conversion_result result = {0};
     struct error *err = conversion_make(file, &options, find_config, NULL, &result);
     const struct json *images = json_get(result.spec, "images");

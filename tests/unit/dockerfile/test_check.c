@@ -21,7 +21,7 @@ static struct error *find_config(void *context, const char *reference, const cha
 static struct conversion_options defaults(void)
 {
     return (struct conversion_options){
-        .folder = ".", .architecture = "amd64", .build_machine = "amd64", .has_mounts = true};
+        .folder = ".", .architecture = "amd64", .build_machine = "amd64"};
 }
 
 static struct error *convert(const char *text, const struct conversion_options *options,

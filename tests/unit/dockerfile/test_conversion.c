@@ -41,7 +41,7 @@ static struct error *find_config(void *context, const char *reference, const cha
 static struct conversion_options defaults(void)
 {
     return (struct conversion_options){
-        .folder = ".", .architecture = "amd64", .build_machine = "amd64", .has_mounts = true};
+        .folder = ".", .architecture = "amd64", .build_machine = "amd64"};
 }
 
 static struct error *convert(const char *text, const struct conversion_options *options,
@@ -185,6 +185,15 @@ static void test_errors_are_located_once(void **state)
             "read 'Dockerfile': line 2: FROM: docker://unknown is unknown");
     refuses("FROM debian\nRUN --mount=type=ssh a",
             "read 'Dockerfile': line 2: RUN: '--mount=type=ssh': the type ssh is not supported");
+    refuses("FROM debian\nRUN --mount=type=cache,target=/c,from=debian a",
+            "read 'Dockerfile': line 2: RUN: '--mount=type=cache,target=/c,from=debian': a cache "
+            "with 'from' is not supported");
+    refuses("FROM debian\nRUN --mount=type=cache,target=/c,source=a a",
+            "read 'Dockerfile': line 2: RUN: '--mount=type=cache,target=/c,source=a': a cache with "
+            "'source' is not supported");
+    refuses("FROM debian\nRUN --mount=type=cache,target=/c,ro a",
+            "read 'Dockerfile': line 2: RUN: '--mount=type=cache,target=/c,ro': only a mount "
+            "type=bind can be read-only");
     refuses("# syntax=example.com/other\nFROM debian",
             "read 'Dockerfile': the syntax 'example.com/other' is not known");
     refuses("FROM debian\nENV A=${B", "read 'Dockerfile': line 2: ENV: '}' of a substitution is "
@@ -294,6 +303,20 @@ static void test_mounts(void **state)
             "{'type':'secret','id':'s','required':true},"
             "{'type':'bind','target':'/y','image':'docker://debian','path':'/x','writable':true}],"
             "'env':{'T':'/t'}}}");
+    becomes("FROM debian AS a\nRUN b\nFROM debian AS c\n"
+            "RUN --mount=type=bind,from=a,source=../x/.,target=/y --mount=type=bind,from=0,source=/"
+            ",target=/z --mount=type=Cache,id=,target=/c,sharing=LOCKED,mode=0700,uid=1,gid=2 d",
+            "{'a':{'fromImage':'docker://debian','run':'b','network':true},"
+            "'c':{'fromImage':'docker://debian','run':'d','network':true,'mounts':["
+            "{'type':'bind','target':'/y','image':{'use':'a'},'path':'/x'},"
+            "{'type':'bind','target':'/z','image':{'use':'a'}},"
+            "{'type':'cache','target':'/c','sharing':'locked','mode':'0700','uid':'1','gid':'2'}"
+            "]}}");
+    becomes("FROM debian AS a\nRUN --mount=type=secret,target=/k/,mode=0444 "
+            "--mount=type=secret,src=s,env=S,target=/t b",
+            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
+            "{'type':'secret','id':'k','target':'/k','mode':'0444'},"
+            "{'type':'secret','target':'/t','id':'s','env':'S'}]}}");
 }
 
 static void test_mounts_start_from_the_working_directory(void **state)
@@ -308,7 +331,7 @@ static void test_mounts_start_from_the_working_directory(void **state)
         "--mount=type=secret,id=v,env=V --mount=type=tmpfs,target=../x/,size=1m b",
         "{'a':{'fromImage':'docker://node','run':['/bin/bash','-c','b'],'network':true,"
         "'mounts':[{'type':'bind','target':'/home/src','source':'.','excludeFile':"
-        "'.dockerignore','path':'src'},{'type':'secret','id':'k','target':'/t/k'},"
+        "'.dockerignore','path':'/src'},{'type':'secret','id':'k','target':'/t/k'},"
         "{'type':'secret','id':'v','env':'V'},{'type':'tmpfs','target':'/x','size':'1m'}]}}");
 }
 

@@ -72,6 +72,12 @@ static void test_kinds(void **state)
     assert_string_equal(mount.mode, "0755");
     assert_false(mount.is_writable);
     run_mount_free(&mount);
+    mount = reads("target=/a,type=cache,sharing=Private,id=,from=,source=");
+    assert_string_equal(mount.sharing, "private");
+    assert_null(mount.id);
+    assert_null(mount.from);
+    assert_null(mount.source);
+    run_mount_free(&mount);
     mount = reads("type=secret,id=a,env=B,required=true");
     assert_string_equal(mount.variable, "B");
     assert_true(mount.is_required);
@@ -94,6 +100,7 @@ static void test_mistakes(void **state)
     refuses("tagret=/a", "unknown field 'tagret'");
     refuses("", "'target' is missing");
     refuses("type=cache", "'target' is missing");
+    refuses("type=cache,target=", "'target' is missing");
     refuses("type=secret", "a secret requires 'id' or 'target'");
     refuses("type=secret,id=a,src=b", "'source' and 'id' exclude each other");
     refuses("target=/a,size=1", "'size' is not for the type bind");
