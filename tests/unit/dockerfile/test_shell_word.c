@@ -55,12 +55,11 @@ static void refuses(const char *text, const char *cause)
 {
     char *result = NULL;
     struct error *err = shell_word_expand(text, &plain, &variables, NULL, &result);
+    const char *message = err != NULL ? err->message : "no error";
 
-    if (err == NULL)
-        fail_msg("'%s': expected an error, got '%s'", text, result);
-    if (strstr(err->message, cause) == NULL)
-        fail_msg("'%s': expected '%s', got '%s'", text, cause, err->message);
-    assert_int_equal(err->code, EXIT_INPUT);
+    if (strstr(message, cause) == NULL)
+        fail_msg("'%s': expected '%s', got '%s'", text, cause, message);
+    assert_int_equal(err != NULL ? err->code : 0, EXIT_INPUT);
     error_free(err);
 }
 
