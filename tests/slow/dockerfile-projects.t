@@ -65,9 +65,13 @@ while read -r name; do
         context
     exits 0 "$name"
     [ "$STATUS" -eq 0 ] || continue
-    mapfile -t command < <(config "$WORK/$name.tar" '.config | (.Entrypoint // []) + (.Cmd // [])' | jq -r '.[]')
-    run run "$name.tar" -- "${command[@]}"
-    is "$name: what it prints" "$(head -n 1 "$WORK/out")" "$(words "$name" expects | tr _ ' ')"
+    # As a container of the image would: with its user, directory and environment.
+    config "$WORK/$name.tar" '.config | (.Entrypoint // []) + (.Cmd // [])' |
+        jq --arg base "$name.tar" '{name: "started", fromImage: $base, run: ., memory: 1024}' |
+        as_user tee "$name.json" > /dev/null
+    run build --spec "$name.json" --no-output
+    exits 0 "$name: its command"
+    says "$name: what it prints" "^$(words "$name" expects | tr _ ' ')$"
     rm -f "$WORK/$name.tar"
 done < <(sed -n 's/^=== \([^ ]*\).*/\1/p' "$PROJECTS")
 
