@@ -33,37 +33,58 @@ static struct error *fill(const struct mount_cache *cache, struct store *store, 
     return found != NULL ? file_copy_sparse(found, fd, path) : scratch_disk_make(path, SIZE);
 }
 
-/* Makes the disk of the mount NUMBER. */
-static struct error *open_cache(const struct spec_mount *mount, size_t number, struct store *store,
+/* A mount of a cache, by its number. */
+struct wanted {
+    const struct spec_mount *mount;
+    size_t number;
+    char key[DIGEST_HEX_LENGTH + 1];
+};
+
+static int compare_keys(const void *one, const void *other)
+{
+    return strcmp(((const struct wanted *)one)->key, ((const struct wanted *)other)->key);
+}
+
+/* Makes the disk of WANTED. */
+static struct error *open_cache(const struct wanted *wanted, struct store *store,
                                 struct mount_caches *caches)
 {
-    struct mount_cache *cache = &caches->items[caches->count];
+    size_t i = caches->count++;
+    struct mount_cache *cache = &caches->items[i];
     CLEANUP(closep) int lock = -1, fd = -1;
     const char *folder;
 
     *cache = (struct mount_cache){.lock = -1};
-    make_key(mount->id, cache->key);
-    caches->serials[caches->count] = xasprintf("%s%zu", GUEST_DISK_CACHE, number);
-    caches->paths[caches->count++] = NULL;
+    memcpy(cache->key, wanted->key, sizeof cache->key);
+    caches->serials[i] = xasprintf("%s%zu", GUEST_DISK_CACHE, wanted->number);
     TRY(store_lock(store, STORE_MOUNT, cache->key, &lock));
     TRY(temporary_run_folder(&folder));
-    TRY(temporary_file(folder, "cache", &caches->paths[caches->count - 1], &fd));
-    TRY(error_context(fill(cache, store, caches->paths[caches->count - 1], fd),
-                      "make the cache '%s'", mount->id));
-    if (mount->is_locked)
+    TRY(temporary_file(folder, "cache", &caches->paths[i], &fd));
+    TRY(error_context(fill(cache, store, caches->paths[i], fd), "make the cache '%s'",
+                      wanted->mount->id));
+    if (wanted->mount->is_locked)
         cache->lock = steal_fd(&lock);
     return NULL;
 }
 
+/* Every build locks them in the same order, so that no two wait for each other. */
 struct error *mount_caches_open(const struct spec_mounts *mounts, struct store *store,
                                 struct mount_caches *ret)
 {
+    CLEANUP(freep) struct wanted *wanted = xcalloc(mounts->count, sizeof *wanted);
+    size_t count = 0;
+
     ret->items = xcalloc(mounts->count, sizeof *ret->items);
     ret->paths = xcalloc(mounts->count, sizeof *ret->paths);
     ret->serials = xcalloc(mounts->count, sizeof *ret->serials);
     for (size_t i = 0; i < mounts->count; i++)
-        if (mounts->items[i].kind == SPEC_MOUNT_CACHE)
-            TRY(open_cache(&mounts->items[i], i, store, ret));
+        if (mounts->items[i].kind == SPEC_MOUNT_CACHE) {
+            wanted[count] = (struct wanted){.mount = &mounts->items[i], .number = i};
+            make_key(mounts->items[i].id, wanted[count++].key);
+        }
+    qsort(wanted, count, sizeof *wanted, compare_keys);
+    for (size_t i = 0; i < count; i++)
+        TRY(open_cache(&wanted[i], store, ret));
     return NULL;
 }
 

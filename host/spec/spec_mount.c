@@ -296,16 +296,27 @@ static struct error *read_content(const struct spec_key *key, const struct spec_
     return spec_content_read(key, source, element, &mount->content);
 }
 
-/* Refuses the last of MOUNTS, which is VALUE, if an earlier one has its target. One may lie in
- * another. */
-static struct error *check_target(const struct spec_key *key, const struct json *value,
-                                  const struct spec_mounts *mounts)
+static bool is_same(const char *one, const char *other)
 {
-    const char *last = mounts->items[mounts->count - 1].target;
+    return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
 
-    for (size_t i = 0; last != NULL && i + 1 < mounts->count; i++)
-        if (mounts->items[i].target != NULL && strcmp(mounts->items[i].target, last) == 0)
-            return spec_error(key->name, value, "target '%s' is there twice", last);
+/* Refuses the last of MOUNTS, which is VALUE, if an earlier one has its target, or is the same
+ * cache. One target may lie in another. */
+static struct error *check_twice(const struct spec_key *key, const struct json *value,
+                                 const struct spec_mounts *mounts)
+{
+    const struct spec_mount *last = &mounts->items[mounts->count - 1];
+
+    for (size_t i = 0; i + 1 < mounts->count; i++) {
+        const struct spec_mount *mount = &mounts->items[i];
+        bool are_caches = mount->kind == SPEC_MOUNT_CACHE && last->kind == SPEC_MOUNT_CACHE;
+
+        if (is_same(mount->target, last->target))
+            return spec_error(key->name, value, "target '%s' is there twice", last->target);
+        if (are_caches && is_same(mount->id, last->id))
+            return spec_error(key->name, value, "the cache '%s' is there twice", last->id);
+    }
     return NULL;
 }
 
@@ -343,7 +354,7 @@ static struct error *read_mounts(const struct spec_key *key, const struct spec_s
     mounts->items = xcalloc(value->count, sizeof *mounts->items);
     for (size_t i = 0; i < value->count; i++) {
         TRY(read_mount(key, source, value->items[i], &mounts->items[mounts->count++]));
-        TRY(check_target(key, value->items[i], mounts));
+        TRY(check_twice(key, value->items[i], mounts));
     }
     return mounts->count <= GUEST_MOUNTS_MAX
                ? NULL

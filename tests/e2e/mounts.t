@@ -212,6 +212,7 @@ done <<'END'
 [{"type": "tmpfs", "target": "/dev/x"}]|target '/dev/x' must not be in /dev
 [{"type": "tmpfs", "target": "/"}]|the target must not be the root directory
 [{"type": "tmpfs", "target": "/a"}, {"type": "tmpfs", "target": "/a/"}]|target '/a' is there twice
+[{"type": "cache", "target": "/a", "id": "c"}, {"type": "cache", "target": "/b", "id": "c"}]|the cache 'c' is there twice
 [{"type": "bind", "target": "/a"}]|'source' is missing
 [{"type": "bind", "source": "/", "target": "/a", "mode": "0700"}]|'mode' is not for the type bind
 [{"type": "bind", "source": "/", "target": "/a", "writable": "yes"}]|'writable' must be true or false
