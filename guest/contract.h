@@ -158,7 +158,7 @@
 /* Uploads, and the tree that tar_in names. */
 #define GUEST_JOB_DIR "/job"
 #define GUEST_LAYER "/layer"
-#define GUEST_MOUNTS "/mounts/"  /* then the number of a mount, from 0 */
+#define GUEST_MOUNTS "/mounts/" /* then the number of a mount, from 0 */
 #define GUEST_MOUNT_TREE "tree" /* the entry of that tar which is mounted */
 
 /* Files below GUEST_JOB_DIR. A script has its spec key's name; environments are NAME=VALUE, each
@@ -269,8 +269,8 @@ enum guest_stream {
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \
     X(RUN, "run", W(TIMEOUT) | W(CLOCK),                                                           \
-      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(MOUNT) | W(SHADOW) | W(TRACE) |             \
-          W(USER) | W(DIRECTORY) | WORDS_OF_SESSION)                                               \
+      W(STILL) | W(NETWORK) | W(SHARE) | W(SECRET) | W(MOUNT) | W(SHADOW) | W(TRACE) | W(USER) |   \
+          W(DIRECTORY) | WORDS_OF_SESSION)                                                         \
     X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK),                                               \
       W(STILL) | W(SHARE) | W(TRACE) | WORDS_OF_SESSION)                                           \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \

@@ -176,7 +176,7 @@ include tests/coverage/rules.mk
 
 # The linters; all of them run even if one complains.
 C_FILES = $(shell find host guest tests -name '*.[ch]' | sort)
-SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci --exclude='*.md')
+SHELL_FILES = $(shell grep -lE '^\#! ?/(usr/)?bin/(env )?(ba)?sh' -r scripts initramfs tests .ci --exclude='*.md' --exclude='*.txt')
 DOCUMENTS = $(shell find . -name '*.md' -not -path './$(BUILD)/*' | sed 's,^\./,,' | sort)
 # Exported, not passed as an argument: it contains quotes of both kinds.
 lint: export LINT_CFLAGS = $(HOST_CFLAGS)

@@ -58,7 +58,7 @@ struct error *spec_options_apply_all(const struct options *options, const struct
         if (graph->nodes[i]->spec != NULL) /* else nothing needs it */
             spec_mounts_name_secrets(&graph->nodes[i]->spec->mounts, &mounted);
     for (size_t i = 0; i < graph->count; i++)
-        if (graph->nodes[i]->is_needed)
+        if (graph->nodes[i]->is_needed && graph->nodes[i]->spec != NULL)
             TRY(spec_options_apply(options, &mounted, graph->nodes[i]->spec));
     return NULL;
 }

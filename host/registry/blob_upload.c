@@ -53,8 +53,8 @@ static bool is_of_size(const struct http_answer *answer, const struct blob_sourc
     return length != NULL && strcmp(length, expected) == 0;
 }
 
-/* Sets *RET to whether the repository has the blob, and *RET_SAME to whether its size is known to be
- * the source's. */
+/* Sets *RET to whether the repository has the blob, and *RET_SAME to whether its size is known to
+ * be the source's. */
 static struct error *ask(struct upload *upload, bool *ret, bool *ret_same)
 {
     CLEANUP(http_answer_free) struct http_answer answer = {0};

@@ -330,9 +330,7 @@ static struct error *read_mount(const struct spec_key *key, const struct spec_so
     for (size_t i = 0; i < value->count; i++)
         TRY(read_member(key, value->keys[i], value->items[i], mount));
     if (mount->target != NULL) {
-        CLEANUP(freep) char *written = mount->target;
-
-        mount->target = NULL;
+        free(STEAL(mount->target));
         TRY(spec_path_read_mount(key, json_get(value, "target"), &mount->target));
     }
     if (mount->kind == SPEC_MOUNT_SECRET)
