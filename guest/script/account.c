@@ -60,8 +60,10 @@ static size_t next_line(const char **text, struct field *fields)
     static const char blanks[] = " \t\r\n\v\f";
     size_t count = 0;
 
-    *text += *text != NULL ? strspn(*text, blanks) : 0;
-    if (*text == NULL || **text == '\0')
+    if (*text == NULL)
+        return 0;
+    *text += strspn(*text, blanks);
+    if (**text == '\0')
         return 0;
     const char *at = *text, *end = at + strcspn(at, "\n");
 
