@@ -9,7 +9,8 @@
 #define VMS (BIT(BUILD) | SESSIONS | BIT(RESUME))
 #define BUILDS (BIT(BUILD) | BIT(GRAPH)) /* the second writes them into commands of the first */
 #define DOCKERFILES (BIT(BUILD) | BIT(CONVERT))
-#define IMAGES (VMS | BIT(CONVERT) | BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT))
+#define SINGLES (BIT(EXPORT) | BIT(PULL) | BIT(PUSH) | BIT(COPY) | BIT(INSPECT)) /* one image */
+#define IMAGES (VMS | BIT(CONVERT) | SINGLES)
 #define REGISTRIES (IMAGES | BIT(LOGIN) | BIT(LIST_TAGS))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
@@ -538,7 +539,7 @@ const struct option_row option_table[] = {
     {.name = "platform",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_IMAGE,
-     .commands = IMAGES & ~(VMS | DOCKERFILES),
+     .commands = SINGLES,
      MEMBER(platform),
      .argument = {"ARCH", ARGUMENT_ARCHITECTURE, NULL},
      .summary = "which image of an index (default: the host's)",

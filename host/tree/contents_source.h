@@ -45,7 +45,6 @@ enum contents_mode {
 };
 
 struct contents_source {
-    enum contents_kind kind;
     const char *path;    /* absolute path on the host; see also enum contents_kind */
     const char *name;    /* what errors and the manifest call it; NULL: its path */
     const char *context; /* the directory that it is found in, of which many sources may be parts;
@@ -54,17 +53,18 @@ struct contents_source {
     const char *target;    /* the directory that they lie in: a relative path without "." and ".."
                             * parts; NULL or empty: the root */
     const char *file_name; /* of a single file; NULL: the last of its path */
-    bool is_exact;         /* it is one file, which becomes TARGET, unless that is a directory */
-    bool is_one_of_many;   /* which have the same target: it has to be a directory */
     struct contents_filter filter; /* what is left out */
+    const char *mode_change;       /* mode_change.h */
+    int64_t mtime;                 /* of what is fetched, seconds since 1970 */
+    enum contents_kind kind;
     enum contents_mode mode_rule;
     mode_t mode;
-    const char *mode_change; /* mode_change.h */
-    bool is_fetched;         /* a file that is root's, with mode 0600 and this time: */
-    int64_t mtime;           /* seconds since 1970 */
-    bool keep_owner; /* the owners' numbers in a tarball, or on the host; else UID and GID */
     uid_t uid;
     gid_t gid;
+    bool is_exact;       /* it is one file, which becomes TARGET, unless that is a directory */
+    bool is_one_of_many; /* which have the same target: it has to be a directory */
+    bool is_fetched;     /* a file that is root's, with mode 0600 and the time MTIME */
+    bool keep_owner;     /* the owners' numbers in a tarball, or on the host; else UID and GID */
 };
 
 /* Returns what errors call SOURCE. */
