@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "host/command/commands.h"
+#include "host/command/option_values.h"
 #include "host/command/options.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -79,7 +80,7 @@ static struct error *prune(const struct options *options)
     uint64_t freed;
 
     if (options->limit != NULL)
-        TRY(options_read_mib("limit", options->limit, &limit));
+        TRY(option_values_read_mib("limit", options->limit, &limit));
     TRY(store_open(options->cache_dir, false, &store));
     TRY(store_prune(store, limit, &freed));
     CLEANUP(freep) char *line = xasprintf("%" PRIu64 " bytes freed\n", freed);

@@ -1,7 +1,6 @@
 #include "host/command/options.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "host/command/dockerfile_options.h"
 #include "host/command/help.h"
 #include "host/command/option_table.h"
+#include "host/command/option_values.h"
 #include "host/command/output_target.h"
 #include "host/image/platform.h"
 #include "host/image/reference.h"
@@ -355,95 +355,12 @@ static struct error *check_grants(const struct options *options)
     return NULL;
 }
 
-struct error *options_read_mib(const char *option, const char *text, uint64_t *ret)
-{
-    char *end;
-
-    errno = 0;
-    unsigned long long mib = strtoull(text, &end, 10);
-
-    if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' || mib > UINT64_MAX >> 20)
-        return error_new(EXIT_USAGE, "read option '--%s': '%s' must be a number of MiB", option,
-                         text);
-    *ret = (uint64_t)mib << 20;
-    return NULL;
-}
-
-/* Reads --max-age: a number with a unit, seconds by default. */
-static struct error *check_max_age(struct options *options)
-{
-    static const struct {
-        const char *name;
-        int64_t seconds;
-    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}};
-    const char *text = options->max_age;
-
-    if (text == NULL)
-        return NULL;
-    size_t digits = strspn(text, "0123456789");
-
-    for (size_t i = 0; digits > 0 && digits < 10 && i < sizeof units / sizeof *units; i++)
-        if (strcmp(text + digits, units[i].name) == 0) {
-            options->max_age_seconds = strtoll(text, NULL, 10) * units[i].seconds;
-            return NULL;
-        }
-    return error_new(
-        EXIT_USAGE,
-        "read option '--max-age': '%s' must be a number with a unit, such as 90s, 30m, "
-        "12h, 7d or 2w",
-        text);
-}
-
-/* Reads --jobs. */
-static struct error *check_jobs(struct options *options)
-{
-    const char *text = options->jobs;
-
-    if (text == NULL)
-        return NULL;
-    size_t digits = strspn(text, "0123456789");
-
-    options->job_count = strtoul(text, NULL, 10);
-    if (digits == 0 || digits > 4 || text[digits] != '\0' || options->job_count == 0)
-        return error_new(EXIT_USAGE,
-                         "read option '--jobs': '%s' must be a whole number between 1 and 9999",
-                         text);
-    return NULL;
-}
-
-static struct error *check_log_limit(struct options *options)
-{
-    if (options->log_limit == NULL)
-        return NULL;
-    return options_read_mib("log-limit", options->log_limit, &options->shown_most);
-}
-
-static struct error *check_on_failure(struct options *options)
-{
-    static const char keep[] = "keep=";
-    const char *action = options->on_failure;
-
-    if (action == NULL)
-        return NULL;
-    options->shell_on_failure = strcmp(action, "shell") == 0;
-    if (strncmp(action, keep, strlen(keep)) == 0 && action[strlen(keep)] != '\0')
-        options->keep = action + strlen(keep);
-    if (!options->shell_on_failure && options->keep == NULL && strcmp(action, "stop") != 0)
-        return error_new(EXIT_USAGE,
-                         "read option '--on-failure': '%s' must be one of stop, shell, keep=FILE",
-                         action);
-    return NULL;
-}
-
-/* Checks what depends on several options or arguments. */
+/* Reads what is left as text, and checks what depends on several options or arguments. */
 static struct error *check(const struct parser *parser)
 {
     if (parser->options->help)
         return NULL;
-    TRY(check_log_limit(parser->options));
-    TRY(check_max_age(parser->options));
-    TRY(check_jobs(parser->options));
-    TRY(check_on_failure(parser->options));
+    TRY(option_values_read(parser->options));
     TRY(choose_compression(parser));
     TRY(check_platform(parser->options));
     TRY(check_grants(parser->options));

@@ -102,9 +102,6 @@ struct options {
  * it points into ARGV. Errors: EXIT_USAGE, naming the word, with the nearest known one. */
 [[nodiscard]] struct error *options_parse(int argc, char **argv, struct options *ret);
 
-/* Reads the value TEXT of OPTION, a whole number of MiB. *RET is in bytes. Errors: EXIT_USAGE. */
-[[nodiscard]] struct error *options_read_mib(const char *option, const char *text, uint64_t *ret);
-
 /* Returns the path of the output, which the caller frees: -o, or by default the last component of
  * NAME with the extension of format and compression. */
 char *options_output_path(const struct options *options, const char *name);
