@@ -52,29 +52,32 @@ char *contents_merge_place(const struct contents_merge *merge, uint64_t number, 
     return xstrdup(moved != NULL ? moved->path : path);
 }
 
+/* Sets *RET to the tree of the base; NULL if there is none. */
+static struct error *find_base(const struct contents_merge *merge, const struct merged_tree **ret)
+{
+    *ret = NULL;
+    return merge->contents->base == NULL
+               ? NULL
+               : merge->contents->base(merge->contents->base_context, ret);
+}
+
 struct error *contents_merge_base_has(const struct contents_merge *merge, const char *path,
                                       bool *ret)
 {
-    const struct merged_tree *tree = NULL;
+    const struct merged_tree *tree;
 
-    *ret = false;
-    if (merge->contents->base == NULL)
-        return NULL;
-    TRY(merge->contents->base(merge->contents->base_context, &tree));
-    *ret = merged_tree_has(tree, path);
+    TRY(find_base(merge, &tree));
+    *ret = tree != NULL && merged_tree_has(tree, path);
     return NULL;
 }
 
 struct error *contents_merge_base_has_folder(const struct contents_merge *merge, const char *path,
                                              bool *ret)
 {
-    const struct merged_tree *tree = NULL;
+    const struct merged_tree *tree;
 
-    *ret = false;
-    if (merge->contents->base == NULL)
-        return NULL;
-    TRY(merge->contents->base(merge->contents->base_context, &tree));
-    *ret = merged_tree_has_folder(tree, path);
+    TRY(find_base(merge, &tree));
+    *ret = tree != NULL && merged_tree_has_folder(tree, path);
     return NULL;
 }
 
