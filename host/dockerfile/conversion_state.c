@@ -150,7 +150,7 @@ void conversion_mark(const struct conversion *conversion, struct json *value)
         conversion_mark(conversion, value->items[i]);
 }
 
-/* Puts "NAME=VALUE" into LIST, in the place of what it has for NAME. */
+/* Sets NAME to VALUE in LIST, whose elements are "NAME=VALUE". */
 static void assign(struct json *list, const char *name, const char *value)
 {
     CLEANUP(freep) char *assignment = xasprintf("%s=%s", name, value);
