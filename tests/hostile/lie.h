@@ -63,6 +63,7 @@ struct lie {
     const char *name;
     enum moment moment;
     int code;            /* the exit code that is right */
+    int or_code;         /* or this one, if chance decides what the host reads first; 0: no other */
     const char *message; /* an extended regular expression for a line of standard error */
     void (*play)(struct liar *liar, struct wire_call *call);
     const char *text;             /* for PLAY */

@@ -44,8 +44,9 @@ static int list(void)
 {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct lie *lie = tables[i].lies; lie->name != NULL; lie++)
-            printf("%s\t%s\t%d\t%u\t%s\n", lie->slow ? "slow" : tables[i].kind, lie->name,
-                   lie->code, lie->timeout != 0 ? lie->timeout : USUAL_TIMEOUT, lie->message);
+            printf("%s\t%s\t%d,%d\t%u\t%s\n", lie->slow ? "slow" : tables[i].kind, lie->name,
+                   lie->code, lie->or_code != 0 ? lie->or_code : lie->code,
+                   lie->timeout != 0 ? lie->timeout : USUAL_TIMEOUT, lie->message);
     return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }
 

@@ -302,7 +302,10 @@ static void take_file(const struct liar *liar)
     }
 }
 
-/* Answers before the file has come. */
+/*
+ * Answers before the file has come: right in the end if the host has sent it all when it reads the
+ * answer, else something that has no place there.
+ */
 static void play_early_answer(struct liar *liar, struct wire_call *call)
 {
     (void)wire_reply(liar->wire, call);
@@ -489,7 +492,7 @@ const struct lie protocol_lies[] = {
 
     /* Files to the guest. */
     /* What it does with them is its own affair. */
-    LIE("file-answered-early", AT_UPLOAD, 0, "", play_early_answer),
+    LIE("file-answered-early", AT_UPLOAD, 0, "", play_early_answer, .or_code = 4),
     LIE("file-refused-with-thanks", AT_UPLOAD, 0, "", play_refuse_and_thank),
     LIE("file-refused", AT_UPLOAD, 1, "not today", play_refuse, .text = "not today"),
     LIE("file-that-ends-the-vm", AT_UPLOAD, 4, "the VM ended", play_reboot, .number = END_VM),

@@ -5,7 +5,7 @@
 # shellcheck source=tests/hostile/hostile.sh
 . "$(dirname "$0")/hostile.sh"
 
-# play NAME CODE TIMEOUT MESSAGE: writes what there is to report.
+# play NAME CODE,CODE TIMEOUT MESSAGE: writes what there is to report.
 play() {
     start_lie "$1" "$3"
     await_lie "$1"
