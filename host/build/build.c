@@ -295,8 +295,6 @@ static struct error *make_image(struct build_state *state)
     bool has_new_layer = needs_layer(state);
     struct layer layer = {0};
 
-    if (state->base != NULL)
-        build_outputs_begin_checks(state->base, state->build);
     TRY(has_new_layer ? make_layer(state, &layer) : build_outputs_refuse_layers(state->build));
     return assemble_image(state, has_new_layer, layer);
 }

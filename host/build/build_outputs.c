@@ -79,13 +79,6 @@ struct error *build_outputs_check(const struct build *build)
     return NULL;
 }
 
-void build_outputs_begin_checks(const struct image *base, const struct build *build)
-{
-    for (size_t i = 0; i < build->output_count; i++)
-        if (build_outputs_is_written(build, i))
-            output_begin_checks(base, &build->outputs[i], build->store);
-}
-
 struct error *build_outputs_temporaries(const struct build *build, char **ret,
                                         const char **ret_name)
 {

@@ -34,9 +34,6 @@ bool build_outputs_are_layers(const struct build *build);
 /* As output_check, for all that BUILD writes. */
 [[nodiscard]] struct error *build_outputs_check(const struct build *build);
 
-/* As output_begin_checks, for all that BUILD writes. */
-void build_outputs_begin_checks(const struct image *base, const struct build *build);
-
 /* Makes a directory for the new layer's temporaries: beside the first output that BUILD writes, or
  * in the store if it writes none. *RET is its path, the caller's to free; *RET_NAME, borrowed, is
  * what errors call it. */

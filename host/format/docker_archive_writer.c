@@ -9,6 +9,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
+#include "host/store/store_copy.h"
 #include "host/tar/compression.h"
 
 static struct error *write_json(struct tar_writer *writer, const char *path,
@@ -76,18 +77,20 @@ static struct error *write_tar(const struct layer *layer, const char *path,
                                enum compression compression, struct store *store,
                                struct tar_writer *writer)
 {
+    struct file_copier copier = layer->is_temporary ? file_user_up() : store_copier(store);
+
     if (is_packed(layer, compression))
         return tar_writer_packed(writer, path, layer->size, layer->blob.path, layer->blob.size,
-                                 layer->is_temporary);
+                                 copier);
     if (compression == COMPRESSION_NONE)
-        return tar_writer_file(writer, path, layer->tar_path, layer->size, layer->is_temporary);
+        return tar_writer_file(writer, path, layer->tar_path, layer->size, copier);
     struct layer_blob packed = {0};
 
     TRY(layer_blob_get(layer->tar_path, &layer->diff_id, compression, store, &packed));
     CLEANUP(freep) char *packed_path = packed.path;
 
-    store_use(store, packed_path);
-    return tar_writer_packed(writer, path, layer->size, packed_path, packed.size, false);
+    return tar_writer_packed(writer, path, layer->size, packed_path, packed.size,
+                             store_copier(store));
 }
 
 static struct error *write_layer(const struct image *image, const struct digest *ids, size_t index,
@@ -101,8 +104,7 @@ static struct error *write_layer(const struct image *image, const struct digest 
     CLEANUP(buffer_free) struct buffer text = {0};
 
     if (!is_packed(&image->layers[index], compression))
-        TRY((compression == COMPRESSION_NONE ? layer_tar_use
-                                             : layer_tar_need)(&image->layers[index], store));
+        TRY(layer_tar_need(&image->layers[index], store));
     v1_image_json(image, ids, index, &text);
     TRY(tar_writer_folder(writer, folder));
     TRY(tar_writer_bytes(writer, version, V1_IMAGE_VERSION, strlen(V1_IMAGE_VERSION)));

@@ -20,6 +20,7 @@
 #include "host/lib/json_text.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/store/store_copy.h"
 
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define CONTAINERD_NAME "io.containerd.image.name"
@@ -38,6 +39,7 @@ struct blob {
 };
 
 struct oci_writer {
+    struct store *store;
     struct blob *blobs; /* sorted by digest, without repetitions */
     size_t count;
     struct blob *added; /* those of a layout to which the image is added */
@@ -240,6 +242,7 @@ struct error *oci_writer_new(const struct image *image, enum compression compres
 {
     CLEANUP(oci_writer_freep) struct oci_writer *writer = xcalloc(1, sizeof *writer);
 
+    writer->store = store;
     writer->blobs = xcalloc(image->layer_count + 2, sizeof *writer->blobs);
     TRY(add_blobs(writer, image, compression, store));
     TRY(keep_manifest(writer, image, any_type));
@@ -249,11 +252,12 @@ struct error *oci_writer_new(const struct image *image, enum compression compres
     return NULL;
 }
 
-struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle)
+struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle, struct store *store)
 {
     struct oci_writer *writer = xcalloc(1, sizeof *writer);
     const struct bundle_manifest *root = image_bundle_root(bundle);
 
+    writer->store = store;
     writer->blobs = xcalloc(bundle->blob_count + bundle->manifest_count, sizeof *writer->blobs);
     for (size_t i = 0; i < bundle->blob_count; i++) {
         const struct bundle_blob *blob = &bundle->blobs[i];
@@ -274,12 +278,6 @@ struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle)
     make_index(writer, make_entry(writer, root->type, bundle->name, bundle->tag, NULL));
     sort_blobs(writer);
     return writer;
-}
-
-void oci_writer_use(const struct oci_writer *writer, struct store *store)
-{
-    for (size_t i = 0; i < writer->count; i++)
-        store_use(store, writer->blobs[i].path);
 }
 
 /* Adds the blob that FOLDER, a directory of blobs, has as HEX, unless there is one already. */
@@ -367,11 +365,17 @@ struct error *oci_writer_add_layout(struct oci_writer *writer, const char *folde
     return add_existing_blobs(writer, folder);
 }
 
-static struct error *write_blob(int fd, const char *name, const struct blob *blob,
-                                uint64_t *written)
+static struct file_copier copier_of(const struct oci_writer *writer, const struct blob *blob)
 {
-    TRY(blob->is_temporary ? file_make_using_up(fd, name, blob->path, blob->size)
-                           : file_make(fd, name, blob->path, blob->bytes, blob->size));
+    return blob->is_temporary ? file_user_up() : store_copier(writer->store);
+}
+
+static struct error *write_blob(const struct oci_writer *writer, int fd, const char *name,
+                                const struct blob *blob, uint64_t *written)
+{
+    TRY(blob->path != NULL
+            ? file_make_copy(fd, name, blob->path, blob->size, copier_of(writer, blob))
+            : file_make(fd, name, blob->bytes, blob->size));
     *written += blob->size;
     progress_bytes(*written, 0);
     return NULL;
@@ -396,11 +400,11 @@ struct error *oci_writer_fill_folder(const struct oci_writer *writer, const char
             i < writer->count ? &writer->blobs[i] : &writer->added[i - writer->count];
         CLEANUP(freep) char *name = xasprintf("blobs/sha256/%s", blob->digest.hex);
 
-        TRY(write_blob(fd, name, blob, &written));
+        TRY(write_blob(writer, fd, name, blob, &written));
     }
     write_index(writer, &index);
-    TRY(file_make(fd, "index.json", NULL, index.data, index.length));
-    return file_make(fd, "oci-layout", NULL, LAYOUT, strlen(LAYOUT));
+    TRY(file_make(fd, "index.json", index.data, index.length));
+    return file_make(fd, "oci-layout", LAYOUT, strlen(LAYOUT));
 }
 
 struct error *oci_writer_fill_dir(const struct oci_writer *writer, const char *folder)
@@ -418,9 +422,9 @@ struct error *oci_writer_fill_dir(const struct oci_writer *writer, const char *f
                          : xasprintf("%s%s", blob->digest.hex,
                                      blob->role == ROLE_MANIFEST ? DIR_IMAGE_MANIFEST_SUFFIX : "");
 
-        TRY(write_blob(fd, name, blob, &written));
+        TRY(write_blob(writer, fd, name, blob, &written));
     }
-    return file_make(fd, "version", NULL, DIR_IMAGE_VERSION, strlen(DIR_IMAGE_VERSION));
+    return file_make(fd, "version", DIR_IMAGE_VERSION, strlen(DIR_IMAGE_VERSION));
 }
 
 struct error *oci_writer_fill_archive(const struct oci_writer *writer, struct tar_writer *archive)
@@ -434,7 +438,7 @@ struct error *oci_writer_fill_archive(const struct oci_writer *writer, struct ta
         CLEANUP(freep) char *name = xasprintf("blobs/sha256/%s", blob->digest.hex);
 
         TRY(blob->path != NULL
-                ? tar_writer_file(archive, name, blob->path, blob->size, blob->is_temporary)
+                ? tar_writer_file(archive, name, blob->path, blob->size, copier_of(writer, blob))
                 : tar_writer_bytes(archive, name, blob->bytes, blob->size));
     }
     write_index(writer, &index);

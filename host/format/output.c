@@ -38,28 +38,34 @@ unsigned int output_wants_base(const struct output *output)
     return output_format_row(output->format)->needed;
 }
 
-void output_begin_checks(const struct image *base, const struct output *output, struct store *store)
-{
-    const struct output_format_row *format = output_format_row(output->format);
-
-    for (size_t i = 0; !format->is_layer && i < base->layer_count; i++) {
-        const struct layer *layer = &base->layers[i];
-
-        if (format->names_blobs && layer->blob.path != NULL)
-            store_use(store, layer->blob.path);
-        else if (output->compression == COMPRESSION_NONE)
-            store_use(store, layer->tar_path);
-        else
-            layer_blob_use(&layer->diff_id, output->compression, store);
-    }
-}
-
 /* What is written: an image, or a bundle. */
 struct content {
     const struct image *image; /* or NULL */
     const struct image_bundle *bundle;
     struct store *store;
 };
+
+/* Checks all that OUTPUT is made of: what was written to a stream cannot be taken back. */
+static struct error *check_first(const struct content *content, const struct output *output)
+{
+    bool names_blobs = output_format_row(output->format)->names_blobs;
+    size_t layers = content->image != NULL ? content->image->layer_count : 0;
+    size_t blobs = content->bundle != NULL ? content->bundle->blob_count : 0;
+
+    for (size_t i = 0; i < layers; i++) {
+        const struct layer *layer = &content->image->layers[i];
+
+        if (names_blobs && layer->blob.path != NULL)
+            store_use(content->store, layer->blob.path);
+        else if (output->compression == COMPRESSION_NONE)
+            store_use(content->store, layer->tar_path);
+        else
+            layer_blob_use(&layer->diff_id, output->compression, content->store);
+    }
+    for (size_t i = 0; i < blobs; i++)
+        store_use(content->store, content->bundle->blobs[i].path);
+    return store_settle(content->store);
+}
 
 static struct error *make_oci(const struct content *content, const struct output *output,
                               struct oci_writer **ret)
@@ -68,8 +74,7 @@ static struct error *make_oci(const struct content *content, const struct output
         TRY(oci_writer_new(content->image, output->compression, output->format == FORMAT_DIR,
                            content->store, ret));
     else
-        *ret = oci_writer_of_bundle(content->bundle);
-    oci_writer_use(*ret, content->store);
+        *ret = oci_writer_of_bundle(content->bundle, content->store);
     if (output->ret_manifest != NULL)
         oci_writer_manifest(*ret, &output->ret_manifest->digest, &output->ret_manifest->size);
     progress_expect(oci_writer_size(*ret));
@@ -324,7 +329,7 @@ static struct error *write_content(const struct content *content, const struct o
     }
     if (strcmp(output->path, "-") != 0 && !is_stream(output->path))
         return write_archive_file(content, output);
-    TRY(store_settle(content->store)); /* what was written to a stream cannot be taken back */
+    TRY(check_first(content, output));
     if (strcmp(output->path, "-") == 0) {
         struct output named = *output;
 

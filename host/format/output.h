@@ -50,11 +50,6 @@ struct output {
 struct layer_form_wanted output_wants_new(const struct output *output);
 unsigned int output_wants_base(const struct output *output);
 
-/* Begins the checks (store_use) of the layers of BASE that output_write will read, as far as that
- * is known before it is called, so that they are over by then. */
-void output_begin_checks(const struct image *base, const struct output *output,
-                         struct store *store);
-
 /* Makes a directory for the new layer's temporaries: on the output's file system, which must have
  * room for the layer anyway, unless the output is a stream. *RET is its path, the caller's to free;
  * *RET_NAME, borrowed, is what errors call it. */

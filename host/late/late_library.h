@@ -1,8 +1,8 @@
 /*
- * Libraries that are loaded when they are first called. libguestfs and libcurl, with some 45
- * libraries that these need, take as long to load as all that a build does which finds its layer in
- * the cache. What calls them knows nothing of that: it is linked to functions of the same names and
- * types, which find and call those of the library (guestfs.c, curl.c).
+ * Libraries that are loaded when they are first called. libguestfs, libcurl and libslirp, with some
+ * 50 libraries that these need, take as long to load as all that a build does which finds its layer
+ * in the cache. What calls them knows nothing of that: it is linked to functions of the same names
+ * and types, which find and call those of the library (guestfs.c, curl.c, slirp.c).
  *
  * `vmbuild` alone is linked so. The static programs of the release, and those of the tests, are
  * linked to the libraries.

@@ -200,19 +200,31 @@ static struct error *open_whole(const char *from, uint64_t size, int flags, int 
     return NULL;
 }
 
+static bool clone(int from, uint64_t size, int to)
+{
+    return lseek(to, 0, SEEK_CUR) == 0 && ioctl(to, FICLONE, from) == 0 &&
+           lseek(to, (off_t)size, SEEK_SET) >= 0;
+}
+
+bool file_clone(const char *from, uint64_t size, int to)
+{
+    CLEANUP(closep) int from_fd = -1;
+    struct error *err = open_whole(from, size, O_RDONLY, &from_fd);
+    bool cloned = err == NULL && clone(from_fd, size, to);
+
+    error_free(err);
+    return cloned;
+}
+
 struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name)
 {
     CLEANUP(closep) int from_fd = -1;
 
     TRY(open_whole(from, size, O_RDONLY, &from_fd));
-    if (lseek(to, 0, SEEK_CUR) == 0 && ioctl(to, FICLONE, from_fd) == 0) {
-        lseek(to, (off_t)size, SEEK_SET);
-        return NULL;
-    }
-    return append_bytes(from, from_fd, size, to, to_name);
+    return clone(from_fd, size, to) ? NULL : append_bytes(from, from_fd, size, to, to_name);
 }
 
-struct error *file_use_up(const char *from, uint64_t size, int to, const char *to_name)
+static struct error *use_up(void *, const char *from, uint64_t size, int to, const char *to_name)
 {
     CLEANUP(closep) int from_fd = -1;
 
@@ -226,6 +238,11 @@ struct error *file_use_up(const char *from, uint64_t size, int to, const char *t
                         (off_t)length);
     }
     return NULL;
+}
+
+struct file_copier file_user_up(void)
+{
+    return (struct file_copier){.copy = use_up};
 }
 
 struct error *file_copy_data(int from, const char *from_name, uint64_t size, uint64_t max, int to,
@@ -326,21 +343,21 @@ static struct error *close_made(int *fd, const char *name)
     return close(steal_fd(fd)) < 0 ? error_errno(EXIT_OTHER, "write '%s'", name) : NULL;
 }
 
-struct error *file_make(int dir_fd, const char *name, const char *from, const void *bytes,
-                        uint64_t size)
+struct error *file_make(int dir_fd, const char *name, const void *bytes, size_t length)
 {
     CLEANUP(closep) int fd = -1;
 
     TRY(create(dir_fd, name, &fd));
-    TRY(from != NULL ? file_copy(from, size, fd, name) : file_write(bytes, size, fd, name));
+    TRY(file_write(bytes, length, fd, name));
     return close_made(&fd, name);
 }
 
-struct error *file_make_using_up(int dir_fd, const char *name, const char *from, uint64_t size)
+struct error *file_make_copy(int dir_fd, const char *name, const char *from, uint64_t size,
+                             struct file_copier copier)
 {
     CLEANUP(closep) int fd = -1;
 
     TRY(create(dir_fd, name, &fd));
-    TRY(file_use_up(from, size, fd, name));
+    TRY(copier.copy(copier.context, from, size, fd, name));
     return close_made(&fd, name);
 }

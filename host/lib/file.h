@@ -42,10 +42,20 @@
  * Errors: EXIT_OTHER if FROM cannot be read or is not of that size; EXIT_DISK_FULL. */
 [[nodiscard]] struct error *file_copy(const char *from, uint64_t size, int to, const char *to_name);
 
-/* The same, and uses up FROM, a temporary: what was copied no longer takes space on its disk, if
- * the file system can free it. */
-[[nodiscard]] struct error *file_use_up(const char *from, uint64_t size, int to,
-                                        const char *to_name);
+/* Makes the empty file TO share the extents of the file FROM of SIZE bytes, and moves to its end.
+ * Returns false if that is not possible. */
+bool file_clone(const char *from, uint64_t size, int to);
+
+/* One of several functions that do what file_copy does, with the errors of file_copy. */
+struct file_copier {
+    struct error *(*copy)(void *context, const char *from, uint64_t size, int to,
+                          const char *to_name);
+    void *context;
+};
+
+/* Returns what copies temporaries and uses them up: what was copied no longer takes space on its
+ * disk, if the file system can free it. */
+struct file_copier file_user_up(void);
 
 /* Makes the empty file TO the same as the file FROM, holes included. Errors: EXIT_OTHER,
  * EXIT_DISK_FULL. */
@@ -71,13 +81,13 @@ char *file_without_slash(const char *path);
 /* Returns MODE less this process's umask, for a file that was made with another mode. */
 mode_t file_mode(mode_t mode);
 
-/* Makes the new file NAME in the directory DIR_FD (mode 0666 less the umask). Its content is the
- * file FROM of SIZE bytes, or, if that is NULL, the SIZE bytes at BYTES. Errors: as above. */
-[[nodiscard]] struct error *file_make(int dir_fd, const char *name, const char *from,
-                                      const void *bytes, uint64_t size);
+/* Makes the new file NAME in the directory DIR_FD (mode 0666 less the umask) of the LENGTH bytes at
+ * BYTES. Errors: as above. */
+[[nodiscard]] struct error *file_make(int dir_fd, const char *name, const void *bytes,
+                                      size_t length);
 
-/* The same from the temporary FROM, which is used up. */
-[[nodiscard]] struct error *file_make_using_up(int dir_fd, const char *name, const char *from,
-                                               uint64_t size);
+/* The same of the file FROM of SIZE bytes, by COPIER. */
+[[nodiscard]] struct error *file_make_copy(int dir_fd, const char *name, const char *from,
+                                           uint64_t size, struct file_copier copier);
 
 #endif

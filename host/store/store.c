@@ -294,6 +294,13 @@ void store_use(struct store *store, const char *path)
         store_checks_use(store->checks, name);
 }
 
+bool store_is_checked(struct store *store, const char *path)
+{
+    const char *name = store_name(store, path);
+
+    return name != NULL && store_checks_has_passed(store->checks, name);
+}
+
 void store_mark_damaged(struct store *store, const char *path, int fd)
 {
     store_checks_mark_damaged(store->checks, store_name(store, path), fd);

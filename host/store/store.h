@@ -91,7 +91,8 @@ char *store_find(struct store *store, enum store_kind kind, const char *key);
                                       struct error *(*work)(void *context), void *context);
 
 /* The same as store_find, but during store_run the entry may be damaged: its path must be given to
- * store_use before the entry is read, and what is made of it to nobody before store_settle. */
+ * store_use before the entry is read, unless store_copy.h does that, and what is made of it to nobody
+ * before store_settle. */
 char *store_find_unchecked(struct store *store, enum store_kind kind, const char *key);
 
 /* The same for what is read through store_reader.h, which checks each block of it, whether the
@@ -104,6 +105,9 @@ void store_use(struct store *store, const char *path);
 /* Returns the name in the store ("disks/KEY") of the entry at PATH, borrowed from PATH; NULL if it
  * lies elsewhere. For the modules of the store, as the next one. */
 const char *store_name(const struct store *store, const char *path);
+
+/* Returns whether PATH is an entry that is known to be right. */
+bool store_is_checked(struct store *store, const char *path);
 
 /* The entry at PATH, open as FD, was found to be damaged. */
 void store_mark_damaged(struct store *store, const char *path, int fd);

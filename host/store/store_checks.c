@@ -260,6 +260,16 @@ void store_checks_mark_damaged(struct store_checks *checks, const char *name, in
     pthread_mutex_unlock(&checks->mutex);
 }
 
+bool store_checks_has_passed(struct store_checks *checks, const char *name)
+{
+    pthread_mutex_lock(&checks->mutex);
+    const struct check *check = find(checks, name);
+    bool passed = check != NULL && check->state == CHECK_SOUND;
+
+    pthread_mutex_unlock(&checks->mutex);
+    return passed;
+}
+
 void store_checks_use(struct store_checks *checks, const char *name)
 {
     pthread_mutex_lock(&checks->mutex);

@@ -44,6 +44,9 @@ enum store_checks_moment {
 bool store_checks_pass(struct store_checks *checks, const char *name, int fd,
                        enum store_checks_moment moment);
 
+/* Returns whether the entry NAME is known to be right. */
+bool store_checks_has_passed(struct store_checks *checks, const char *name);
+
 /* The entry NAME, found before, is used: a check that was left for later is begun by the thread. */
 void store_checks_use(struct store_checks *checks, const char *name);
 

@@ -23,23 +23,45 @@ struct store_reader {
     bool has_block;
 };
 
-struct error *store_reader_open(struct store *store, const char *path, struct store_reader **ret)
+static struct store_reader *reader_new(struct store *store, const char *path)
 {
-    CLEANUP(store_reader_freep) struct store_reader *reader = xcalloc(1, sizeof *reader);
-    struct stat status;
+    struct store_reader *reader = xcalloc(1, sizeof *reader);
 
     reader->store = store;
     reader->path = xstrdup(path);
     reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (reader->fd < 0 || fstat(reader->fd, &status) < 0)
+    return reader;
+}
+
+/* Returns whether the facts of READER's entry count. */
+static bool read_facts(struct store_reader *reader)
+{
+    const char *name = store_name(reader->store, reader->path);
+    struct stat status;
+
+    return name != NULL && store_facts_read(store_folder(reader->store), name, &reader->facts) &&
+           fstat(reader->fd, &status) == 0 && (uint64_t)status.st_size == reader->facts.size;
+}
+
+struct error *store_reader_open(struct store *store, const char *path, struct store_reader **ret)
+{
+    CLEANUP(store_reader_freep) struct store_reader *reader = reader_new(store, path);
+
+    if (reader->fd < 0)
         return error_errno(EXIT_OTHER, "open the cache entry '%s'", path);
-    if (!store_facts_read(store_folder(store), store_name(store, path), &reader->facts) ||
-        (uint64_t)status.st_size != reader->facts.size) {
+    if (!read_facts(reader)) {
         store_mark_damaged(store, path, reader->fd);
         return error_new(EXIT_OTHER, "open the cache entry '%s': it is damaged", path);
     }
     *ret = STEAL(reader);
     return NULL;
+}
+
+struct store_reader *store_reader_try(struct store *store, const char *path)
+{
+    CLEANUP(store_reader_freep) struct store_reader *reader = reader_new(store, path);
+
+    return reader->fd >= 0 && read_facts(reader) ? STEAL(reader) : NULL;
 }
 
 uint64_t store_reader_size(const struct store_reader *reader)
@@ -76,24 +98,36 @@ uint64_t store_reader_skip_zeros(const struct store_reader *reader, uint64_t off
     return start > offset ? start : offset;
 }
 
-/* Reads the block NUMBER and checks it. */
-static bool load(struct store_reader *reader, uint64_t number)
+/* Returns the length of the block NUMBER. */
+static size_t block_length(const struct store_reader *reader, uint64_t number)
+{
+    uint64_t left = reader->facts.size - number * CHECKSUM_BLOCK;
+
+    return left < CHECKSUM_BLOCK ? (size_t)left : CHECKSUM_BLOCK;
+}
+
+/* Reads the block NUMBER to BYTES and checks it. */
+static bool read_block(const struct store_reader *reader, uint64_t number, void *bytes)
 {
     const struct checksum_item *item = find_item(reader, number);
-    uint64_t offset = number * CHECKSUM_BLOCK, left = reader->facts.size - offset;
-    size_t length = left < CHECKSUM_BLOCK ? (size_t)left : CHECKSUM_BLOCK;
+    size_t length = block_length(reader, number);
 
+    if (item == NULL || item->block != number) {
+        memset(bytes, 0, length);
+        return true;
+    }
+    return store_file_read_at(reader->fd, bytes, length, number * CHECKSUM_BLOCK) &&
+           checksum_of(bytes, length) == item->sum;
+}
+
+/* The same to the reader, where it stays. */
+static bool load(struct store_reader *reader, uint64_t number)
+{
     if (reader->has_block && reader->number == number)
         return true;
-    reader->has_block = false;
-    if (item == NULL || item->block != number)
-        memset(reader->block, 0, length);
-    else if (!store_file_read_at(reader->fd, reader->block, length, offset) ||
-             checksum_of(reader->block, length) != item->sum)
-        return false;
     reader->number = number;
-    reader->has_block = true;
-    return true;
+    reader->has_block = read_block(reader, number, reader->block);
+    return reader->has_block;
 }
 
 bool store_reader_read(struct store_reader *reader, uint64_t offset, size_t length, void *bytes)
@@ -102,14 +136,17 @@ bool store_reader_read(struct store_reader *reader, uint64_t offset, size_t leng
 
     assert(offset <= reader->facts.size && length <= reader->facts.size - offset);
     while (length > 0) {
+        uint64_t number = offset / CHECKSUM_BLOCK;
         size_t start = (size_t)(offset % CHECKSUM_BLOCK);
         size_t part = CHECKSUM_BLOCK - start < length ? CHECKSUM_BLOCK - start : length;
+        bool whole = part == block_length(reader, number);
 
-        if (!load(reader, offset / CHECKSUM_BLOCK)) {
+        if (!(whole ? read_block(reader, number, to) : load(reader, number))) {
             store_mark_damaged(reader->store, reader->path, reader->fd);
             return false;
         }
-        memcpy(to, reader->block + start, part);
+        if (!whole)
+            memcpy(to, reader->block + start, part);
         to += part;
         offset += part;
         length -= part;

@@ -130,19 +130,18 @@ struct error *tar_writer_bytes(struct tar_writer *writer, const char *path, cons
 }
 
 struct error *tar_writer_file(struct tar_writer *writer, const char *path, const char *from,
-                              uint64_t size, bool use_up)
+                              uint64_t size, struct file_copier copier)
 {
     assert(writer->compression == COMPRESSION_NONE);
-    return tar_writer_packed(writer, path, size, from, size, use_up);
+    return tar_writer_packed(writer, path, size, from, size, copier);
 }
 
 struct error *tar_writer_packed(struct tar_writer *writer, const char *path, uint64_t size,
-                                const char *from, uint64_t packed_size, bool use_up)
+                                const char *from, uint64_t packed_size, struct file_copier copier)
 {
     TRY(write_header(writer, path, '0', size));
     TRY(end_member(writer));
-    TRY(use_up ? file_use_up(from, packed_size, writer->fd, writer->name)
-               : file_copy(from, packed_size, writer->fd, writer->name));
+    TRY(copier.copy(copier.context, from, packed_size, writer->fd, writer->name));
     count(writer, size);
     return write_padding(writer, size);
 }

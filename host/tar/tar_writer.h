@@ -8,11 +8,11 @@
 #ifndef VMBUILD_TAR_WRITER_H
 #define VMBUILD_TAR_WRITER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "host/lib/error.h"
+#include "host/lib/file.h"
 #include "host/tar/compression.h"
 
 struct tar_writer;
@@ -29,16 +29,17 @@ struct tar_writer;
 [[nodiscard]] struct error *tar_writer_bytes(struct tar_writer *writer, const char *path,
                                              const void *bytes, size_t length);
 
-/* Adds a file with the SIZE bytes of the file FROM. Only for an archive that is not compressed.
- * USE_UP: FROM is a temporary, which is used up (file.h). */
+/* Adds a file with the SIZE bytes of the file FROM, copied by COPIER. Only for an archive that is
+ * not compressed. */
 [[nodiscard]] struct error *tar_writer_file(struct tar_writer *writer, const char *path,
-                                            const char *from, uint64_t size, bool use_up);
+                                            const char *from, uint64_t size,
+                                            struct file_copier copier);
 
 /* Adds a file of SIZE bytes, which the file FROM of PACKED_SIZE bytes contains in the archive's own
- * compression. USE_UP: as above. */
+ * compression. */
 [[nodiscard]] struct error *tar_writer_packed(struct tar_writer *writer, const char *path,
                                               uint64_t size, const char *from, uint64_t packed_size,
-                                              bool use_up);
+                                              struct file_copier copier);
 
 /* Ends the archive. WRITER is still to be freed. */
 [[nodiscard]] struct error *tar_writer_finish(struct tar_writer *writer);

@@ -192,7 +192,7 @@ static void use_up_between(const char *from_folder, const char *to_folder)
         skip();
     fill(from, true);
     fill(same, true);
-    assert_null(file_use_up(from_path, SIZE, to, to_path));
+    assert_null(file_user_up().copy(NULL, from_path, SIZE, to, to_path));
     expect_same(same, to);
     assert_int_equal(fstat(to, &status), 0);
     assert_true(status.st_blocks * 512 < SIZE / 2);
@@ -279,7 +279,7 @@ static void test_what_cannot_be_written(void **state)
                  "write 'copy': No space left on device");
     expect_error(file_copy(path, 7, full, "copy"), EXIT_DISK_FULL,
                  "write 'copy': No space left on device");
-    expect_error(file_make(AT_FDCWD, "/proc/none", NULL, "x", 1), EXIT_OTHER,
+    expect_error(file_make(AT_FDCWD, "/proc/none", "x", 1), EXIT_OTHER,
                  "write '/proc/none': No such file or directory");
 }
 
