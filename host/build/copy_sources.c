@@ -96,6 +96,7 @@ struct error *copy_sources_unpack(struct contents_source *source)
     if (!is_tarball)
         return NULL;
     source->kind = CONTENTS_FILES;
+    source->is_replacing = true;
     source->filter = (struct contents_filter){0};
     source->is_exact = source->is_one_of_many = false;
     source->keep_owner = true;

@@ -36,6 +36,7 @@ void spec_sources_add_directory(struct spec_sources *sources, const struct conte
                      (struct contents_source){.kind = CONTENTS_DIRECTORY,
                                               .path = spec_sources_keep(sources, xstrdup(path + 1)),
                                               .mode_rule = CONTENTS_MODE_KEEP,
+                                              .is_followed = rules->is_followed,
                                               .uid = rules->keep_owner ? 0 : rules->uid,
                                               .gid = rules->keep_owner ? 0 : rules->gid});
 }
@@ -128,6 +129,8 @@ static struct error *set_rules(const struct spec_content *content,
                                     .mode = content->mode,
                                     .mode_change = content->mode_change,
                                     .keep_owner = content->keep_owner,
+                                    .is_followed = content->kind != SPEC_CONTENT_SOURCE ||
+                                                   content->path != NULL,
                                     .uid = uid,
                                     .gid = gid};
     TRY(set_ignores(content, sources, &ret->filter));

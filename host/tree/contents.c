@@ -233,6 +233,7 @@ static struct error *visit_sources(struct contents_merge *merge, size_t start, s
 
         if (i < closure)
             own.path = contents->closure->items[i];
+        free(STEAL(merge->followed));
         merge->source = i < closure ? &own : &contents->sources[i - closure];
         merge->scope = i < closure ? 0 : i + 1;
         merge->first_number = merge->entry_number;

@@ -29,6 +29,31 @@ static struct error *find_place(struct contents_merge *merge, const char *path, 
                          "lay '%s' of '%s'", path, contents_source_name(merge->source));
 }
 
+/* Sets *RET, which the caller frees, to where PATH, of the current source's target, leads. */
+static struct error *follow(struct contents_merge *merge, const char *path, char **ret)
+{
+    return error_context(contents_places_follow(&merge->places, path, ret), "lay '%s'",
+                         contents_source_name(merge->source));
+}
+
+/* Sets *RET, which the caller frees, to the path of the current source's NAME, with its target
+ * followed if it is to be. */
+static struct error *find_path(struct contents_merge *merge, const char *name, char **ret)
+{
+    const struct contents_source *source = merge->source;
+
+    if (source->is_followed && source->kind == CONTENTS_DIRECTORY)
+        return follow(merge, name, ret);
+    if (!source->is_followed || source->target == NULL || *source->target == '\0') {
+        *ret = contents_merge_own_path(source, name);
+        return NULL;
+    }
+    if (merge->followed == NULL)
+        TRY(follow(merge, source->target, &merge->followed));
+    *ret = *merge->followed != '\0' ? xasprintf("%s/%s", merge->followed, name) : xstrdup(name);
+    return NULL;
+}
+
 /* Whether the current source, a closure or a directory, leaves out its entry at PATH, as `contents`
  * or the image below has it. */
 static struct error *is_left_out(const struct contents_merge *merge, const char *path,
@@ -56,7 +81,7 @@ static struct error *find_named(struct contents_merge *merge, const char *name,
                                 struct path_node **ret, char **ret_place)
 {
     struct path_node *node = path_tree_find(merge->excluded, name);
-    CLEANUP(freep) char *path = contents_merge_own_path(merge->source, name);
+    CLEANUP(freep) char *path = NULL;
 
     *ret = NULL;
     if (node != NULL && !node->is_folder) {
@@ -64,6 +89,7 @@ static struct error *find_named(struct contents_merge *merge, const char *name,
         *ret_place = xstrdup(name);
         return NULL;
     }
+    TRY(find_path(merge, name, &path));
     TRY(find_place(merge, path, false, ret_place));
     node = path_tree_find(merge->tree, *ret_place);
     if (node != NULL && !node->is_folder && node->owner >= merge->first_number)
@@ -193,11 +219,12 @@ static struct error *check_is_file(const struct contents_merge *merge, const cha
 static struct error *find_exact(struct contents_merge *merge, char **path)
 {
     const struct contents_source *source = merge->source;
+    const char *target = merge->followed != NULL ? merge->followed : source->target;
     bool is_folder = false;
 
     if (!source->is_exact)
         return NULL;
-    TRY(contents_places_has_folder(&merge->places, source->target, &is_folder));
+    TRY(contents_places_has_folder(&merge->places, target, &is_folder));
     if (is_folder)
         return NULL;
     if (source->is_one_of_many)
@@ -205,7 +232,7 @@ static struct error *find_exact(struct contents_merge *merge, char **path)
             EXIT_INPUT, "lay '%s': several files cannot all become '/%s', which is not a directory",
             contents_source_name(source), source->target);
     free(*path);
-    *path = xstrdup(source->target);
+    *path = xstrdup(target);
     return NULL;
 }
 
@@ -216,7 +243,7 @@ struct error *contents_index_entry(void *context, struct contents_entry *entry)
     const char *link = archive_entry_hardlink(entry->entry);
     uint64_t number = contents_merge_begin_entry(merge, name);
     CLEANUP(freep) char *own = contents_merge_own_path(merge->source, name);
-    CLEANUP(freep) char *path = xstrdup(own);
+    CLEANUP(freep) char *path = NULL;
     CLEANUP(freep) char *place = NULL;
     struct path_node *linked = NULL;
     bool is_folder = archive_entry_filetype(entry->entry) == AE_IFDIR;
@@ -230,8 +257,10 @@ struct error *contents_index_entry(void *context, struct contents_entry *entry)
         give_place(merge, merge->excluded, entry, name, number, linked);
         return NULL;
     }
+    TRY(find_path(merge, name, &path));
     TRY(find_exact(merge, &path));
-    TRY(find_place(merge, path, is_folder, &place));
+    TRY(find_place(merge, path, is_folder && !merge->source->is_replacing, &place));
+    TRY(check_entry(merge, entry, place));
     if (!is_folder)
         TRY(check_is_file(merge, place));
     TRY(is_left_out(merge, place, is_folder, &left_out));

@@ -61,9 +61,11 @@ static const char *find_link(struct making *making, struct archive_entry *entry,
 /* Returns what else decides where SOURCE's NAME lies, and whether it does; the caller's. */
 static char *describe_kind(const struct contents_source *source, const char *name)
 {
+    const char *way = source->is_followed ? "\nwherever the target leads" : "";
+
     if (source->kind == CONTENTS_DIRECTORY)
-        return xstrdup("\nif it is missing");
-    return source->is_exact ? xasprintf("\nor %s in it", name) : xstrdup("");
+        return xasprintf("%s\nif it is missing", way);
+    return source->is_exact ? xasprintf("%s\nor %s in it", way, name) : xstrdup(way);
 }
 
 /* Returns the metadata of ENTRY as it will be in the layer at PATH, as text; the caller's. */
@@ -111,6 +113,10 @@ static char *describe_tarball(const struct making *making)
         buffer_printf(&text, "\nmode %s", source->mode_change);
     if (source->is_exact)
         buffer_printf(&text, "\nunless it is a directory");
+    if (source->is_followed)
+        buffer_printf(&text, "\nwherever the target leads");
+    if (source->is_replacing)
+        buffer_printf(&text, "\nin place of what is not a directory");
     return buffer_steal(&text);
 }
 

@@ -117,4 +117,5 @@ void contents_merge_free(struct contents_merge *merge)
         free(merge->moved[i].path);
     free(merge->moved);
     free(merge->found);
+    free(merge->followed);
 }

@@ -44,6 +44,7 @@ struct contents_merge {
         *found; /* of each source: the closure's first, then those of `contents` */
 
     const struct contents_source *source; /* being visited */
+    char *followed;                       /* where its target leads; NULL: that is not known yet */
     uint64_t scope;                       /* see struct link_key */
     uint64_t first_number;                /* of the source's entries */
     uint64_t closure_number;              /* the first of the closure's entries */

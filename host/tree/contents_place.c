@@ -24,6 +24,7 @@ struct walk {
     const char *target; /* of the symlink that is being followed; NULL: none is */
     char *link;         /* the path of that symlink: of the first, if one leads to others */
     bool link_in_base;
+    bool is_lenient; /* what is missing, or not a directory, is not refused */
 };
 
 void contents_node_free(void *data)
@@ -80,8 +81,12 @@ static const char *whose(bool in_base)
 }
 
 /* What is at WALK's path, or nothing if IS_MISSING, is in the way. */
-static struct error *refuse(const struct walk *walk, bool in_base, bool is_missing)
+static struct error *stop(struct walk *walk, bool in_base, bool is_missing)
 {
+    if (walk->is_lenient) {
+        enter(walk, NULL, NULL);
+        return NULL;
+    }
     if (walk->target == NULL)
         return error_new(EXIT_INPUT, "'/%s'%s is not a directory", walk->path.data, whose(in_base));
     return error_new(EXIT_INPUT, "'/%s'%s is a symlink to '%s', %s", walk->link,
@@ -134,15 +139,15 @@ static struct error *walk_part(struct walk *walk, const char *name, size_t lengt
         if (laid_symlink(laid) != NULL)
             return walk_symlink(walk, laid_symlink(laid), false);
         if (!gives_way(walk, laid))
-            return refuse(walk, false, false);
+            return stop(walk, false, false);
         laid = base = NULL;
     }
     if (laid == NULL && base != NULL && base_symlink(base) != NULL)
         return walk_symlink(walk, base_symlink(base), true);
     if (base != NULL && !base->is_folder && laid == NULL)
-        return refuse(walk, true, false);
+        return stop(walk, true, false);
     if (laid == NULL && base == NULL && walk->target != NULL)
-        return refuse(walk, false, true);
+        return stop(walk, false, true);
     enter(walk, laid, base != NULL && base->is_folder ? base : NULL);
     return NULL;
 }
@@ -188,6 +193,16 @@ static struct error *find_folder(struct contents_places *places, const char *pat
     contents_places_free(places);
     places->named = xstrdup(path);
     places->found = buffer_steal(&walk.path);
+    return NULL;
+}
+
+struct error *contents_places_follow(struct contents_places *places, const char *path, char **ret)
+{
+    CLEANUP(free_walk) struct walk walk = {.places = places, .is_lenient = true};
+
+    TRY(start(&walk, path));
+    TRY(walk_path(&walk, path));
+    *ret = buffer_steal(&walk.path);
     return NULL;
 }
 

@@ -4,7 +4,8 @@
  * What counts is what a running image would show: what was laid so far, over the base image. A
  * symlink on the way to an entry, or at the path of an entry that is a directory, is followed
  * within the image's root, as chroot(2) would, and has to lead to a directory. An entry of any
- * other kind replaces what is at its path, a symlink included.
+ * other kind replaces what is at its path, a symlink included. The target of what is copied as COPY
+ * does it is followed first (contents_places_follow), to a file or to what is not there yet.
  */
 #ifndef VMBUILD_CONTENTS_PLACE_H
 #define VMBUILD_CONTENTS_PLACE_H
@@ -46,6 +47,12 @@ struct contents_places {
  * that leads to one, naming it; and those of the base. */
 [[nodiscard]] struct error *contents_places_find(struct contents_places *places, const char *path,
                                                  bool is_folder, char **ret);
+
+/* Sets *RET, which the caller frees, to where PATH leads if each symlink is followed, also one at
+ * its end: a path as that of contents_places_find. What is missing, or not a directory, is as it is
+ * named. Errors: EXIT_INPUT if there are too many symlinks; those of the base. */
+[[nodiscard]] struct error *contents_places_follow(struct contents_places *places, const char *path,
+                                                   char **ret);
 
 /* Sets *RET to whether PATH leads to a directory that is there. Errors: those of the base. */
 [[nodiscard]] struct error *contents_places_has_folder(struct contents_places *places,

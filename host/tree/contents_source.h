@@ -61,7 +61,10 @@ struct contents_source {
     mode_t mode;
     uid_t uid;
     gid_t gid;
-    bool is_exact;       /* it is one file, which becomes TARGET, unless that is a directory */
+    bool is_followed;  /* TARGET, or the path of CONTENTS_DIRECTORY, is where its symlinks lead, as
+                          * with COPY, also if nothing is there yet */
+    bool is_replacing; /* a directory of the tarball takes the place of a symlink or a file */
+    bool is_exact;     /* it is one file, which becomes TARGET, unless that is a directory */
     bool is_one_of_many; /* which have the same target: it has to be a directory */
     bool is_fetched;     /* a file that is root's, with mode 0600 and the time MTIME */
     bool keep_owner;     /* the owners' numbers in a tarball, or on the host; else UID and GID */

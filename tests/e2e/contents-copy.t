@@ -184,8 +184,16 @@ mkdir -p "$WORK"/base/{etc,usr/bin,srv/data}
 printf '%s\n' root:x:0:0:::/bin/sh '# odd' web:x:33:34::/:/bin/sh > "$WORK/base/etc/passwd"
 printf '%s\n' root:x:0: adm:x:4: > "$WORK/base/etc/group"
 ln -s usr/bin "$WORK/base/bin"
-ln -s /nowhere "$WORK/base/dangling"
+ln -s /nowhere/deep "$WORK/base/dangling"
+ln -s loop "$WORK/base/loop"
+ln -s /srv/data/file "$WORK/base/to-file"
+ln -s ../../../srv "$WORK/base/usr/up"
+echo old > "$WORK/base/srv/data/file"
 chmod 700 "$WORK/base/srv"
+mkdir -p "$WORK/links/l" "$WORK/over"
+ln -s a "$WORK/links/l/to-a"
+ln -s .wh.x "$WORK/links/l/whiteout"
+echo new > "$WORK/over/to-file"
 [ "$(id -u)" -ne 0 ] || chown -R $NOBODY "$WORK/base"
 spec base <<< '{"name": "base", "contents": [{"source": "base", "mode": "keep"}]}'
 build base
@@ -210,7 +218,36 @@ dir 0755 0:0 usr/bin/d" "$on"
 lays "a file to a directory of the base" '[c("/a.txt"; "/srv/data")]' "file 0640 0:0 srv/data/a.txt" "$on"
 refuses "a file instead of a directory of the base" '[c("/a.txt"; "/srv/"), {text: "", name: "data", target: "/srv"}]' \
     "'/srv/data' of the base image is a directory" "$on"
-refuses "a dangling symlink" '[{directory: "/dangling"}]' "'/dangling' of the base image is a symlink to '/nowhere'" "$on"
+lays "a directory that a symlink leads to, which is missing" '[{directory: "/dangling/in", owner: "7"}]' "dir 0755 0:0 nowhere
+dir 0755 7:7 nowhere/deep
+dir 0755 7:7 nowhere/deep/in" "$on"
+lays "files in a directory that a symlink leads to, which is missing" \
+    '[c("/a.txt"; "/dangling/"), {text: "", target: "/dangling/x/y"}, c("/src/sub"; "/dangling")]' "dir 0755 0:0 nowhere
+dir 0755 0:0 nowhere/deep
+file 0640 0:0 nowhere/deep/a.txt
+dir 0755 0:0 nowhere/deep/x
+file 0644 0:0 nowhere/deep/x/y
+file 0644 0:0 nowhere/deep/h.h" "$on"
+lays "a file to a symlink to nothing" '[c("/a.txt"; "/dangling")]' "dir 0755 0:0 nowhere
+file 0640 0:0 nowhere/deep" "$on"
+lays "a file to a symlink to a file" '[c("/a.txt"; "/to-file")]' "file 0640 0:0 srv/data/file" "$on"
+lays "a text to a symlink to a file" '[{text: "", target: "/to-file"}]' "file 0644 0:0 srv/data/file" "$on"
+lays "a file to a symlink of an earlier element" '[{source: "links", mode: "keep"}, c("/a.txt"; "/l/to-a")]' \
+    "dir 0755 0:0 l
+link 0777 0:0 l/to-a -> a
+link 0777 0:0 l/whiteout -> .wh.x
+file 0640 0:0 l/a"
+lays "symlinks in what is copied to take no part" '[c("/src/sub"; "/srv"), c("/b.txt"; "/usr/up/data")]' \
+    "file 0644 0:0 srv/h.h
+file 0644 0:0 srv/data/b.txt" "$on"
+lays "a symlink is replaced by what lies in a directory" '[{source: "over", path: "/", target: "/"}]' \
+    "file 0644 0:0 to-file" "$on"
+lays "what is no copy replaces a symlink" '[{source: "over", mode: "keep"}]' "file 0644 0:0 to-file" "$on"
+refuses "what is no copy to a symlink to nothing" '[{source: "over", target: "/dangling"}]' \
+    "'/dangling' of the base image is a symlink to '/nowhere/deep', which does not exist" "$on"
+refuses "a symlink to itself" '[c("/a.txt"; "/loop")]' "'/loop' of the base image leads through more than 40 symlinks" "$on"
+refuses "a directory on the way that is a file" '[c("/a.txt"; "/to-file/")]' "'/srv/data/file' of the base image is not a directory" "$on"
+refuses "a symlink to a whiteout" '[{source: "links", mode: "keep"}, c("/a.txt"; "/l/whiteout")]' "'l/.wh.x'"
 
 # --- patterns in images
 
