@@ -62,16 +62,21 @@ static void make_place(const struct view_mount *mount)
 
 int nested_mount_make(const struct view_mount *mount, struct fault *fault)
 {
-    char path[64];
+    char link[64], path[PATH_MAX];
 
     make_place(mount);
     int fd = open_in(GUEST_SCRATCH_MNT, mount->target, O_PATH | O_CLOEXEC);
 
     if (fd < 0)
         return fault_set(fault, errno, "create a mount point for '%s'", mount->target);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int status = mount->mount(mount, path, fault);
+    /* The path of the place, and not the link that leads there: what is mounted is changed by it
+     * afterwards, and the link would lead to what lies below. */
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
 
     close(fd);
-    return status;
+    if (length < 0 || length == sizeof path - 1)
+        return fault_set(fault, length < 0 ? errno : ENAMETOOLONG, "mount at '%s'", mount->target);
+    path[length] = '\0';
+    return mount->mount(mount, path, fault);
 }
