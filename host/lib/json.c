@@ -1,5 +1,6 @@
 #include "host/lib/json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,6 +8,52 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+
+#define INDEXED_MIN 64 /* members of an object for which an index pays */
+
+static uint64_t hash_of(const char *key)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+    assert(key != NULL); /* only objects have an index */
+    for (; *key != '\0'; key++)
+        hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+static void drop_index(struct json *object)
+{
+    free(object->index);
+    object->index = NULL;
+    object->index_size = 0;
+}
+
+/* Adds the member NUMBER of OBJECT to its index, which has room. */
+static void add_to_index(struct json *object, size_t number)
+{
+    size_t slot = hash_of(object->keys[number]) & (object->index_size - 1);
+
+    while (object->index[slot] != 0)
+        slot = (slot + 1) & (object->index_size - 1);
+    object->index[slot] = (uint32_t)number + 1;
+}
+
+/* Makes an index of OBJECT: at least half of its slots are 0, the others a member's number plus 1.
+ * Of members with the same key the first is found. */
+static void make_index(struct json *object)
+{
+    size_t size = INDEXED_MIN;
+
+    drop_index(object);
+    if (object->count >= UINT32_MAX / 8)
+        return;
+    while (size < 4 * object->count)
+        size *= 2;
+    object->index = xcalloc(size, sizeof *object->index);
+    object->index_size = size;
+    for (size_t i = 0; i < object->count; i++)
+        add_to_index(object, i);
+}
 
 struct json *json_new(enum json_type type)
 {
@@ -27,6 +74,12 @@ void json_adopt(struct json *parent, char *key, struct json *child)
     if (parent->type == JSON_OBJECT)
         parent->keys[parent->count] = key;
     parent->items[parent->count++] = child;
+    if (parent->index == NULL)
+        return;
+    if (2 * parent->count > parent->index_size)
+        make_index(parent);
+    else
+        add_to_index(parent, parent->count - 1);
 }
 
 void json_free(struct json *value)
@@ -40,6 +93,7 @@ void json_free(struct json *value)
     }
     free(value->items);
     free(value->keys);
+    free(value->index);
     free(value->text);
     free(value);
 }
@@ -102,6 +156,13 @@ static size_t find_member(const struct json *object, const char *key)
 {
     size_t i = 0;
 
+    if (object->index != NULL) {
+        size_t slot = hash_of(key) & (object->index_size - 1);
+
+        while (object->index[slot] != 0 && strcmp(object->keys[object->index[slot] - 1], key) != 0)
+            slot = (slot + 1) & (object->index_size - 1);
+        return object->index[slot] != 0 ? object->index[slot] - 1 : object->count;
+    }
     while (i < object->count && strcmp(object->keys[i], key) != 0)
         i++;
     return i;
@@ -125,6 +186,8 @@ const char *json_get_string(const struct json *object, const char *key)
 
 void json_set(struct json *object, const char *key, struct json *value)
 {
+    if (object->index == NULL && object->count >= INDEXED_MIN)
+        make_index(object);
     size_t i = find_member(object, key);
 
     if (i == object->count) {
@@ -141,6 +204,7 @@ void json_remove(struct json *object, const char *key)
 
     if (i == object->count)
         return;
+    drop_index(object);
     json_free(object->items[i]);
     free(object->keys[i]);
     object->count--;
@@ -148,6 +212,17 @@ void json_remove(struct json *object, const char *key)
         object->items[i] = object->items[i + 1];
         object->keys[i] = object->keys[i + 1];
     }
+}
+
+void json_rename(struct json *object, const char *old, const char *new)
+{
+    size_t i = find_member(object, old);
+
+    if (i == object->count)
+        return;
+    drop_index(object);
+    free(object->keys[i]);
+    object->keys[i] = xstrdup(new);
 }
 
 struct member {
@@ -164,6 +239,7 @@ void json_sort(struct json *object)
 {
     CLEANUP(freep) struct member *members = xcalloc(object->count, sizeof *members);
 
+    drop_index(object);
     for (size_t i = 0; i < object->count; i++)
         members[i] = (struct member){object->keys[i], object->items[i]};
     if (object->count > 0)

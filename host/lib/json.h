@@ -23,6 +23,10 @@ struct json {
     size_t capacity;
     struct json **items; /* children */
     char **keys;         /* an object's keys, one for each child */
+
+    /* A large object's keys by their hashes (json.c). */
+    uint32_t *index;
+    size_t index_size;
 };
 
 /* Frees VALUE and all below it. */
@@ -65,6 +69,9 @@ void json_sort(struct json *object);
 
 /* Removes OBJECT's member KEY, if any. */
 void json_remove(struct json *object, const char *key);
+
+/* Gives OBJECT's member OLD, if any, the key NEW, which it does not have yet. */
+void json_rename(struct json *object, const char *old, const char *new);
 
 /* Appends VALUE, which ARRAY owns from then on. */
 void json_append(struct json *array, struct json *value);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,45 @@ static void test_sort(void **state)
     json_free(object);
 }
 
+#define MANY 100000
+
+/* As EXPOSE of all ports, whose members would be compared with one another for a minute. */
+static void test_many_members(void **state)
+{
+    struct json *object = json_object(), *copy = NULL;
+    char key[32];
+
+    (void)state;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < MANY; i++) {
+            snprintf(key, sizeof key, "%d/tcp", i);
+            json_set(object, key, json_integer(i + round));
+        }
+    assert_int_equal(object->count, MANY);
+    assert_string_equal(object->keys[99], "99/tcp");
+    assert_string_equal(json_get(object, "99999/tcp")->text, "100000");
+    assert_null(json_get(object, "100000/tcp"));
+    json_rename(object, "7/tcp", "seven");
+    json_rename(object, "7/tcp", "eight");
+    assert_null(json_get(object, "7/tcp"));
+    assert_string_equal(json_get(object, "seven")->text, "8");
+    json_remove(object, "0/tcp");
+    json_set(object, "1/tcp", json_null());
+    assert_string_equal(object->keys[0], "1/tcp");
+    assert_int_equal(json_get(object, "1/tcp")->type, JSON_NULL);
+    json_sort(object);
+    assert_string_equal(json_get(object, "2/tcp")->text, "3");
+    json_set(object, "2/tcp", json_integer(5));
+    json_adopt(object, strdup("last"), json_integer(6));
+    copy = json_copy(object);
+    assert_string_equal(json_get(object, "2/tcp")->text, "5");
+    assert_string_equal(json_get(object, "last")->text, "6");
+    assert_int_equal(copy->count, MANY);
+    assert_string_equal(json_get(copy, "last")->text, "6");
+    json_free(object);
+    json_free(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_unsigned),
         cmocka_unit_test(test_copy_is_its_own),
         cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_many_members),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
