@@ -129,6 +129,32 @@ is "the second cannot be submitted: the first was" "$(wc -l < "$WORK/jobs")" 1
 wait_for jobs_are_done
 is "the second cannot be submitted: the first is cancelled" "$(states)" CANCELLED=1
 
+# A signal comes while the second one is submitted, which then is.
+mkdir "$WORK/bin"
+cat > "$WORK/bin/sbatch" << END
+#!/bin/sh
+case "\$*" in
+*'vmbuild next'*) echo waits > '$WORK/waits'; while [ ! -e '$WORK/goes-on' ]; do sleep 0.1; done ;;
+esac
+exec $(command -v sbatch) "\$@"
+END
+chmod 755 "$WORK/bin/sbatch"
+sed 's/ --partition=none//' "$WORK/out" > "$WORK/submit.sh"
+for signal in HUP TERM; do
+    rm -f "$WORK"/{waits,goes-on}
+    as_user env "PATH=$WORK/bin:/usr/bin:/bin" sh -c 'echo $$ > pid && exec sh submit.sh --hold' \
+        > "$WORK/jobs" 2> "$WORK/err" &
+    wait_for test -s "$WORK/waits"
+    kill "-$signal" "$(cat "$WORK/pid")"
+    touch "$WORK/goes-on"
+    STATUS=0
+    wait $! || STATUS=$?
+    exits "$((128 + $(kill -l "$signal")))" "SIG$signal while the second is submitted"
+    wait_for jobs_are_done
+    is "SIG$signal while the second is submitted: the first was" "$(wc -l < "$WORK/jobs")" 1
+    is "SIG$signal while the second is submitted: it is cancelled" "$(states)" CANCELLED=1
+done
+
 # --- names, paths and values that mean something to a shell
 rm -f "$WORK"/slurm-*.out
 ODD="it's \$HOME \$(touch \$\$) # \"ä\" 100% a:b=c;|&*?~\\"
