@@ -64,13 +64,22 @@ case_names() {
     sed -n 's/^=== \([^ ]*\).*/\1/p' "$CASES"
 }
 
+# as_form NAME: standard input with the ends of lines, or the mark at the beginning, that the case has.
+as_form() {
+    case $(words "$1" form) in
+    crlf) sed 's/$/\r/' ;;
+    bom) printf '\xef\xbb\xbf' && cat ;;
+    *) cat ;;
+    esac
+}
+
 # part NAME [ENGINE]: the Dockerfile of the case; with ENGINE, the one that the engine gets.
 part() {
     awk -v name="$1" -v engine="${2-}" '
         /^=== / { inside = $2 == name; is_other = 0; next }
         /^--- docker$/ { is_other = 1; next }
         inside { text[is_other] = text[is_other] $0 "\n" }
-        END { printf "%s", engine && text[1] != "" ? text[1] : text[0] }' "$CASES"
+        END { printf "%s", engine && text[1] != "" ? text[1] : text[0] }' "$CASES" | as_form "$1"
 }
 
 # words NAME KEY: the values of KEY in the head of the case.

@@ -135,7 +135,7 @@ static struct error *build_pure_layer(struct build_state *state, struct layer_wr
 static bool needs_layer(const struct build_state *state)
 {
     return state->plan.needs_vm || state->spec->contents.count > 0 ||
-           state->spec->closure.count > 0 || state->base == NULL ||
+           state->spec->closure.count > 0 || (state->base == NULL && state->spec->empty_layer) ||
            build_outputs_are_layers(state->build);
 }
 

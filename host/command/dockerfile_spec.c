@@ -8,7 +8,10 @@
 
 #include "host/dockerfile/conversion.h"
 #include "host/format/image_source.h"
+#include "host/image/architecture.h"
 #include "host/image/image.h"
+#include "host/image/image_config.h"
+#include "host/image/platform.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
@@ -215,10 +218,41 @@ static void find_name(const struct dockerfile *file, struct sources *sources)
         sources->tag = xstrdup(colon + 1);
 }
 
+/* struct conversion_options: an architecture as Go names it. */
+static struct error *read_platform(const char *text, char **ret)
+{
+    struct platform platform;
+
+    TRY(platform_parse(text, &platform));
+    if (!architecture_is_known(platform.architecture))
+        return error_new(EXIT_INPUT, "'%.100s' is not a platform of Linux", text);
+    *ret = platform_format(&platform);
+    return NULL;
+}
+
+/* Sets *RET, which the caller frees, to the platform of CONFIG if that is not one of Linux on
+ * ARCHITECTURE, whatever its variant; else to NULL. */
+static struct error *find_other_platform(const struct json *config, const char *architecture,
+                                         char **ret)
+{
+    CLEANUP(freep) char *name = xstrndup(architecture, strcspn(architecture, "/"));
+    struct buffer text = {0};
+    struct platform wanted;
+
+    *ret = NULL;
+    TRY(platform_parse(name, &wanted));
+    if (platform_rate(&wanted, json_get_string(config, "os"),
+                      json_get_string(config, "architecture"), NULL) != PLATFORM_WRONG)
+        return NULL;
+    image_config_append_platform(config, &text);
+    *ret = buffer_steal(&text);
+    return NULL;
+}
+
 /* conversion_config: reads the config of a base image. What it takes to do so is kept in the store,
  * where the build finds it. */
 static struct error *open_config(void *context, const char *reference, const char *architecture,
-                                 struct json **ret)
+                                 struct json **ret, char **ret_platform)
 {
     const struct sources *sources = context;
     CLEANUP(reference_free) struct reference parsed = {0};
@@ -230,6 +264,7 @@ static struct error *open_config(void *context, const char *reference, const cha
         request.choice.architecture = architecture;
     TRY(reference_parse(reference, &parsed));
     TRY(image_open(&parsed, &request, &image));
+    TRY(find_other_platform(image->config, architecture, ret_platform));
     const struct json *config = json_get(image->config, "config");
 
     *ret = config != NULL && config->type == JSON_OBJECT ? json_copy(config) : json_object();
@@ -253,6 +288,7 @@ static struct error *prepare(const struct dockerfile *file, struct sources *sour
     sources->conversion.is_squashed = options->squash;
     sources->conversion.is_ignored = is_ignored;
     sources->conversion.ignore_context = &sources->ignore;
+    sources->conversion.read_platform = read_platform;
     add_arguments(options, &sources->conversion.arguments);
     TRY(add_contexts(options, &sources->conversion));
     return store_open(options->cache_dir, options->no_cache, &sources->store);

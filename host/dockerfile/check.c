@@ -22,6 +22,7 @@ static const struct {
     [CHECK_EXPOSE_PROTO_CASING] = {"ExposeProtoCasing", false},
     [CHECK_FROM_AS_CASING] = {"FromAsCasing", false},
     [CHECK_FROM_PLATFORM_FLAG_CONST_DISALLOWED] = {"FromPlatformFlagConstDisallowed", false},
+    [CHECK_INVALID_BASE_IMAGE_PLATFORM] = {"InvalidBaseImagePlatform", false},
     [CHECK_INVALID_DEFAULT_ARG_IN_FROM] = {"InvalidDefaultArgInFrom", false},
     [CHECK_INVALID_DEFINITION_DESCRIPTION] = {"InvalidDefinitionDescription", true},
     [CHECK_JSON_ARGS_RECOMMENDED] = {"JSONArgsRecommended", false},

@@ -116,18 +116,31 @@ static struct error *do_triggers(struct conversion *conversion, size_t index,
     return NULL;
 }
 
+/* Returns the variables of CONFIG, a list; the caller's. What is not text is none. */
+static struct json *variables_of(const struct json *config)
+{
+    const struct json *environment = json_get(config, "Env");
+    struct json *list = json_array();
+    bool is_list = environment != NULL && environment->type == JSON_ARRAY;
+
+    for (size_t i = 0; is_list && i < environment->count; i++)
+        if (environment->items[i]->type == JSON_STRING)
+            json_append(list, json_copy(environment->items[i]));
+    return list;
+}
+
 /* Takes over what instructions find of CONFIG, that of the base. */
 static void inherit(struct conversion_stage *stage, const struct json *config)
 {
-    const struct json *environment = json_get(config, "Env");
+    struct json *environment = variables_of(config);
     const struct json *triggers = json_get(config, "OnBuild");
 
     for (size_t i = 0; i < config->count; i++)
         if (config->items[i]->type != JSON_NULL && strcmp(config->keys[i], "OnBuild") != 0)
             json_set(stage->config, config->keys[i], json_copy(config->items[i]));
-    for (size_t i = 0; environment != NULL && i < environment->count; i++)
-        if (environment->items[i]->type == JSON_STRING)
-            variables_assign(&stage->environment, environment->items[i]->text);
+    for (size_t i = 0; i < environment->count; i++)
+        variables_assign(&stage->environment, environment->items[i]->text);
+    json_set(stage->config, "Env", environment);
     variables_add(&stage->variables, &stage->environment);
     for (size_t i = 0; triggers != NULL && i < triggers->count; i++)
         if (triggers->items[i]->type == JSON_STRING)
@@ -186,13 +199,40 @@ static struct error *read_platform(struct conversion *conversion, struct convers
     if (*platform == '\0')
         return error_new(EXIT_INPUT, "the platform '%.100s' is empty", flag);
     check_platform(conversion, stage, flag, platform);
-    if (strncmp(platform, "linux/", 6) != 0 && strchr(platform, '/') != NULL &&
-        strncmp(platform, "arm/", 4) != 0)
-        return error_new(EXIT_INPUT, "the platform '%.100s' is not Linux", platform);
-    const char *architecture = strncmp(platform, "linux/", 6) == 0 ? platform + 6 : platform;
+    if (strcasecmp(platform, "linux") == 0)
+        return NULL;
+    bool is_named = strncasecmp(platform, "linux/", 6) == 0;
+    CLEANUP(freep) char *architecture = xstrdup(is_named ? platform + 6 : platform);
 
+    if (!is_named && strchr(platform, '/') != NULL && strncasecmp(platform, "arm/", 4) != 0)
+        return error_new(EXIT_INPUT, "the platform '%.100s' is not Linux", platform);
+    if (conversion->options->read_platform != NULL) {
+        char *known = NULL;
+
+        TRY(conversion->options->read_platform(architecture, &known));
+        free(architecture);
+        architecture = known;
+    }
     if (strcmp(architecture, conversion->options->architecture) != 0)
-        stage->architecture = xstrdup(architecture);
+        stage->architecture = STEAL(architecture);
+    return NULL;
+}
+
+/* Reads the config of the image that STAGE is based on, which its FROM calls NAME. */
+static struct error *read_image(struct conversion *conversion, struct conversion_stage *stage,
+                                const char *name)
+{
+    const char *architecture =
+        stage->architecture != NULL ? stage->architecture : conversion->options->architecture;
+    CLEANUP(json_freep) struct json *config = NULL;
+    CLEANUP(freep) char *other = NULL;
+
+    TRY(conversion->config(conversion->context, stage->from->text, architecture, &config, &other));
+    if (other != NULL)
+        conversion_warn(conversion, CHECK_INVALID_BASE_IMAGE_PLATFORM,
+                        "the base image '%s' is for '%s', and the build for 'linux/%s'", name,
+                        other, architecture);
+    inherit(stage, config);
     return NULL;
 }
 
@@ -202,7 +242,6 @@ static struct error *read_base(struct conversion *conversion, size_t index)
     struct conversion_stage *stage = &conversion->states[index];
     const struct stage *source = &conversion->stages.items[index];
     CLEANUP(freep) char *base = NULL;
-    CLEANUP(json_freep) struct json *config = NULL;
     size_t found = STAGE_NONE;
 
     TRY(conversion_expand(conversion, NULL, source->base, &base));
@@ -219,12 +258,7 @@ static struct error *read_base(struct conversion *conversion, size_t index)
         inherit_stage(stage, &conversion->states[found]);
         return NULL;
     }
-    TRY(conversion->config(conversion->context, stage->from->text,
-                           stage->architecture != NULL ? stage->architecture
-                                                       : conversion->options->architecture,
-                           &config));
-    inherit(stage, config);
-    return NULL;
+    return read_image(conversion, stage, base);
 }
 
 static struct error *begin_stage(struct conversion *conversion, size_t index)
@@ -313,6 +347,7 @@ static void conversion_free(struct conversion *conversion)
     free(conversion->states);
     stages_free(&conversion->stages);
     variables_free(&conversion->globals);
+    free(conversion->created);
     json_free(conversion->images);
 }
 

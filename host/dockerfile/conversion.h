@@ -38,12 +38,18 @@ struct conversion_options {
     /* Whether PATH of the context is left out; NULL: nothing is. */
     bool (*is_ignored)(void *context, const char *path);
     void *ignore_context;
+
+    /* Sets *RET, which the caller frees, to the architecture that TEXT, a platform of Linux without
+     * "linux/", names, as "arm64" or "arm/v7"; NULL: TEXT. */
+    struct error *(*read_platform)(const char *text, char **ret);
 };
 
 /* Sets *RET to the config of the image REFERENCE for ARCHITECTURE: the object that has Env, User
- * and so on. It is the caller's. */
+ * and so on. If the image is for another one, *RET_PLATFORM is set to that, as "linux/arm64". Both
+ * are the caller's. */
 typedef struct error *(*conversion_config)(void *context, const char *reference,
-                                           const char *architecture, struct json **ret);
+                                           const char *architecture, struct json **ret,
+                                           char **ret_platform);
 
 struct conversion_result {
     struct json *spec;  /* each value has the line of its instruction */

@@ -1,11 +1,16 @@
 /* What ARGs are worth. */
 #include "host/dockerfile/conversion_state.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/lib/rfc3339.h"
+
+#define EPOCH_MAX INT64_C(253402300799) /* the end of the year 9999 */
+#define EPOCH_DIGITS_MAX 12
 
 /* The architecture and its variant, of which "arm/v7" has both. */
 static void set_platform(struct variables *globals, const char *prefix, const char *platform)
@@ -96,6 +101,25 @@ void conversion_check_bases(struct conversion *conversion)
     }
 }
 
+/* Reads SOURCE_DATE_EPOCH of the command line, or else of an ARG: the time of all images. */
+static struct error *read_epoch(struct conversion *conversion)
+{
+    const char *text = conversion_given(conversion, "SOURCE_DATE_EPOCH");
+
+    if (text == NULL)
+        text = variables_get(&conversion->globals, "SOURCE_DATE_EPOCH");
+    if (text == NULL || *text == '\0')
+        return NULL;
+    if (text[strspn(text, "0123456789")] != '\0' || strlen(text) > EPOCH_DIGITS_MAX ||
+        strtoll(text, NULL, 10) > EPOCH_MAX)
+        return error_new(EXIT_INPUT,
+                         "read '%s': the ARG SOURCE_DATE_EPOCH must be a whole number of seconds "
+                         "between 0 and %" PRId64 ", not '%.40s'",
+                         conversion->file->name, EPOCH_MAX, text);
+    conversion->created = rfc3339_format(strtoll(text, NULL, 10));
+    return NULL;
+}
+
 struct error *conversion_define_globals(struct conversion *conversion, const char *target)
 {
     struct variables *globals = &conversion->globals;
@@ -116,7 +140,7 @@ struct error *conversion_define_globals(struct conversion *conversion, const cha
         TRY(conversion_locate(conversion, define_globals(conversion, instruction, false, globals),
                               instruction));
     }
-    return NULL;
+    return read_epoch(conversion);
 }
 
 /* An ARG in a stage: the command line's value, or its own, or that of the one before the first

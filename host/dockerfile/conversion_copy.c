@@ -245,6 +245,32 @@ static struct error *read_flag(struct conversion *conversion, struct copy *copy,
     return value != NULL ? conversion_expand(conversion, copy->stage, value, ret) : NULL;
 }
 
+char *conversion_owner(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    CLEANUP(freep) char *user = colon != NULL ? xstrndup(text, (size_t)(colon - text)) : NULL;
+    const char *group = colon != NULL ? colon + 1 : "";
+    const char *name = user != NULL ? user : text;
+
+    if (*text == '\0')
+        return NULL;
+    if (*name == '\0' || strcmp(name, "root") == 0)
+        name = "0";
+    if (strcmp(group, "root") == 0)
+        group = "0";
+    return xasprintf("%s%s%s", name, *group != '\0' ? ":" : "", group);
+}
+
+/* Reads --chown. */
+static struct error *read_owner(struct conversion *conversion, struct copy *copy)
+{
+    CLEANUP(freep) char *text = NULL;
+
+    TRY(read_flag(conversion, copy, "chown", &text));
+    copy->owner = text != NULL ? conversion_owner(text) : NULL;
+    return NULL;
+}
+
 /* Whether TEXT is a clause of chmod(1), of LENGTH bytes, such as "u=rwX". */
 static bool is_clause(const char *text, size_t length)
 {
@@ -291,7 +317,7 @@ static struct error *read_copy(struct conversion *conversion, size_t index, stru
                             "write FROM %s AS NAME before this stage, and --from=NAME", from);
     if (from != NULL)
         TRY(conversion_find_source(conversion, from, index, &copy->image, &copy->folder));
-    TRY(read_flag(conversion, copy, "chown", &copy->owner));
+    TRY(read_owner(conversion, copy));
     TRY(read_flag(conversion, copy, "chmod", &copy->mode));
     if (copy->mode != NULL)
         TRY(check_mode(copy->mode));

@@ -219,6 +219,69 @@ static struct json *describe_mount(const struct conversion *conversion,
     return object;
 }
 
+/* Returns the place of MOUNT, an element of `mounts`; the caller's, or NULL: it has none. */
+static char *place_of(const struct json *mount)
+{
+    const char *target = json_get_string(mount, "target");
+    const char *id = json_get_string(mount, "id");
+
+    if (target != NULL)
+        return xstrdup(target);
+    return id != NULL && json_get(mount, "env") == NULL ? xasprintf("/run/secrets/%s", id) : NULL;
+}
+
+/* Whether the path INNER is in the directory OUTER. */
+static bool is_in(const char *inner, const char *outer)
+{
+    size_t length = strlen(outer);
+
+    return strncmp(inner, outer, length) == 0 && inner[length] == '/';
+}
+
+static bool is_secret(const struct json *mount)
+{
+    return strcmp(json_get_string(mount, "type"), "secret") == 0;
+}
+
+/* Returns the index of the first of MOUNTS that is at PLACE or, if IS_INSIDE, in it; their number
+ * if there is none. */
+static size_t find_place(const struct json *mounts, const char *place, bool is_inside)
+{
+    size_t i = 0;
+
+    for (; i < mounts->count; i++) {
+        CLEANUP(freep) char *other = place_of(mounts->items[i]);
+
+        if (other != NULL && (is_inside ? is_in(other, place) : strcmp(other, place) == 0))
+            break;
+    }
+    return i;
+}
+
+/* Adds MOUNT to MOUNTS as BuildKit mounts them: before those that are in it, and over one at the
+ * same place, of which nothing is seen then. A secret is over all others. */
+static void add_mount(struct json *mounts, struct json *mount)
+{
+    CLEANUP(freep) char *place = place_of(mount);
+    size_t index = place != NULL ? find_place(mounts, place, false) : mounts->count;
+
+    if (index < mounts->count && is_secret(mounts->items[index]) && !is_secret(mount)) {
+        json_free(mount);
+        return;
+    }
+    if (index < mounts->count) {
+        json_free(mounts->items[index]);
+        mounts->count--;
+        memmove(&mounts->items[index], &mounts->items[index + 1],
+                (mounts->count - index) * sizeof(struct json *));
+    }
+    index = place != NULL ? find_place(mounts, place, true) : mounts->count;
+    json_append(mounts, mount);
+    memmove(&mounts->items[index + 1], &mounts->items[index],
+            (mounts->count - 1 - index) * sizeof(struct json *));
+    mounts->items[index] = mount;
+}
+
 static struct error *check_mount(const struct run_mount *mount)
 {
     if (mount->kind == MOUNT_SSH)
@@ -247,6 +310,10 @@ static struct error *read_mount(struct conversion *conversion, size_t index, con
     for (size_t i = 0; i < fields.count; i++) {
         char *field = NULL;
 
+        if (strncasecmp(fields.items[i], "from=", 5) == 0 && strchr(fields.items[i], '$') != NULL)
+            return error_advise(error_new(EXIT_INPUT, "'%.100s' has a variable", fields.items[i]),
+                                "write FROM %s AS NAME before this stage, and from=NAME",
+                                fields.items[i] + 5);
         TRY(conversion_expand(conversion, stage, fields.items[i], &field));
         strings_take(&expanded, field);
     }
@@ -254,7 +321,7 @@ static struct error *read_mount(struct conversion *conversion, size_t index, con
     TRY(check_mount(&mount));
     if (mount.from != NULL)
         TRY(conversion_find_source(conversion, mount.from, index, &from, &folder));
-    json_append(mounts, describe_mount(conversion, stage, &mount, from, folder));
+    add_mount(mounts, describe_mount(conversion, stage, &mount, from, folder));
     return NULL;
 }
 

@@ -230,13 +230,13 @@ static struct error *set_folder(struct conversion *conversion, struct conversion
         return NULL;
     CLEANUP(freep) char *history = xasprintf("WORKDIR %s", cleaned);
     const char *user = json_get_string(stage->config, "User");
-    CLEANUP(freep) char *owner = xstrdup(user != NULL ? user : "");
+    CLEANUP(freep) char *owner = user != NULL ? conversion_owner(user) : NULL;
     struct json *node = conversion_begin_node(conversion, stage);
     struct json *element = json_object();
     struct json *contents = json_array();
 
     json_set(element, "directory", json_string(cleaned));
-    if (*owner != '\0')
+    if (owner != NULL)
         json_set(element, "owner", json_string(owner));
     json_append(contents, element);
     json_set(node, "contents", contents);

@@ -7,17 +7,6 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-/* Gives the image called OLD the name NEW. */
-static void rename_image(struct json *images, const char *old, const char *new)
-{
-    for (size_t i = 0; i < images->count; i++)
-        if (strcmp(images->keys[i], old) == 0) {
-            free(images->keys[i]);
-            images->keys[i] = xstrdup(new);
-            return;
-        }
-}
-
 /* Returns all of STAGE's config: the image has no base that it could be inherited from. */
 static struct json *whole_config(const struct conversion_stage *stage)
 {
@@ -42,13 +31,15 @@ void conversion_squash(struct conversion *conversion, const struct conversion_st
         free(name);
         name = longer;
     }
-    rename_image(conversion->images, target, name);
+    json_rename(conversion->images, target, name);
     json_set(use, "use", json_string(name));
     json_set(files, "image", use);
     json_set(files, "path", json_string("/"));
     json_append(contents, files);
     if (stage->architecture != NULL)
         json_set(node, "architecture", json_string(stage->architecture));
+    if (conversion->created != NULL)
+        json_set(node, "created", json_string(conversion->created));
     json_set(node, "contents", contents);
     json_set(node, "config", whole_config(stage));
     if (stage->author != NULL)

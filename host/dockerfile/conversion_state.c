@@ -252,6 +252,8 @@ struct json *conversion_begin_node(struct conversion *conversion, struct convers
         json_set(stage->node, "fromImage", json_copy(stage->from));
     if (stage->architecture != NULL && stage->node_count == 1)
         json_set(stage->node, "architecture", json_string(stage->architecture));
+    if (conversion->created != NULL)
+        json_set(stage->node, "created", json_string(conversion->created));
     merge_changes(stage);
     if (stage->changes != NULL)
         json_set(stage->node, "config", STEAL(stage->changes));
@@ -272,6 +274,8 @@ static void make_last_node(struct conversion *conversion, struct conversion_stag
         buffer_printf(&text, "%s%s", i > 0 ? "; " : "", stage->configuring.items[i]);
     struct json *node = conversion_begin_node(conversion, stage);
 
+    if (stage->from == NULL)
+        json_set(node, "emptyLayer", json_boolean(false));
     if (text.length > 0)
         json_set(node, "createdBy", json_string(text.data));
     conversion_mark(conversion, node);

@@ -45,6 +45,7 @@ struct conversion {
     struct conversion_stage *states; /* one for each stage */
     struct json *images;             /* the nodes that have a name */
     struct check *check;
+    char *created;     /* the time that SOURCE_DATE_EPOCH sets, for a spec; or NULL */
     unsigned int line; /* of the instruction that is converted */
     bool has_error;    /* which tells already where it is */
 };
@@ -146,6 +147,11 @@ struct json *conversion_shell(const struct conversion_stage *stage);
 
 /* Returns the working directory of STAGE's image, borrowed. */
 const char *conversion_folder(const struct conversion_stage *stage);
+
+/* Returns the owner that TEXT, as of --chown or USER, names, for a spec; the caller's, or NULL:
+ * none. As for BuildKit, "root" need not be in the image's files, and a part that is empty is root,
+ * or the user's group. */
+char *conversion_owner(const char *text);
 
 /* Returns what the history of an image has for INSTRUCTION of STAGE, as BuildKit writes it; the
  * caller's. WORDS: the command of a RUN, or the sources and the target of COPY and ADD. */

@@ -168,6 +168,7 @@ struct spec {
     struct spec_secrets secrets;
     struct spec_mounts mounts;
     struct json *annotations; /* object of strings and nulls */
+    bool empty_layer;
     char *created_by;
     char *author;
 

@@ -188,6 +188,18 @@ const struct spec_key spec_keys[] = {
             "was copied, and the first line of each script.",
     },
     {
+        .name = "emptyLayer",
+        .kind = &spec_value_boolean,
+        .offset = AT(empty_layer),
+        .is_apart = true,
+        .initial = "true",
+        .summary = "Whether an image of nothing has a layer, which is empty.",
+        .documentation = "Whether an image without `fromImage` that has no `contents` and runs no "
+                         "script has a layer, which is empty then. Without, it has a config alone, "
+                         "as what a Dockerfile makes of `FROM scratch` and no instruction that "
+                         "changes files.",
+    },
+    {
         .name = "author",
         .kind = &spec_value_string,
         .offset = AT(author),

@@ -107,6 +107,18 @@ convert -f app/strict app
 exits 3 "warnings that are errors"
 says "warnings that are errors: why" "check 'app/strict': it makes errors of warnings"
 
+jq -n '{name: "arm", architecture: "arm64", contents: ["assets"]}' > "$WORK/arm.json"
+build arm
+printf 'FROM arm AS a\nCOPY src /\n' | dockerfile arm
+run convert --build-context arm=docker-archive:arm.tar -f app/arm app
+exits 0 "a base image of another platform"
+says "a base image of another platform: a warning" \
+    "^vmbuild: app/arm:1: InvalidBaseImagePlatform: the base image 'arm' is for 'linux/arm64', and the build for 'linux/amd64'"
+printf 'FROM --platform=linux/aarch64/v8 arm AS arm64\nCOPY src /\n' | dockerfile arm
+run convert --check --build-context arm=docker-archive:arm.tar -f app/arm app
+says "a base image of the platform that was asked for" "FromPlatformFlagConstDisallowed" # its own is not in the name
+unlike "a base image of the platform that was asked for: no warning" "$(cat "$WORK/err")" InvalidBase
+
 # --- What is refused
 
 # refuses NAME LINE REGEX INSTRUCTION...: a Dockerfile with the instructions behind FROM.
@@ -119,6 +131,8 @@ refuses() {
     says "$name: file, line and cause" "^vmbuild: read 'app/refused': line $line: $regex"
 }
 
+refuses "an image that a variable names" 2 "RUN: '--mount=from=.X,target=/m': 'from=.X' has a variable" \
+    'RUN --mount=from=$X,target=/m true'
 refuses "an SSH agent" 2 "RUN: '--mount=type=ssh': the type ssh is not supported" 'RUN --mount=type=ssh true'
 says "an SSH agent: what to write" "use a key as a secret"
 refuses "a cache of an image" 2 "RUN: '--mount=type=cache,.*': a cache with 'from' is not supported" \
@@ -170,6 +184,27 @@ exits 0 "build --squash"
 is "build --squash: one layer" "$(config "$WORK/squashed.tar" '.rootfs.diff_ids | length')" 1
 is "build --squash: the same config" "$(config "$WORK/squashed.tar" '.config | del(.Env)')" \
     "$(config "$WORK/app.tar" '.config | del(.Env)')"
+printf 'FROM debian:12\nWORKDIR /made\nCMD ["x"]\n' | dockerfile timed
+run build "${BASE[@]}" --file app/timed --build-arg SOURCE_DATE_EPOCH=1800000000 -o timed.tar app
+exits 0 "SOURCE_DATE_EPOCH"
+is "SOURCE_DATE_EPOCH: the time of the image and its history" \
+    "$(config "$WORK/timed.tar" '[.created, .history[-1].created, .history[-2].created] | unique')" '["2027-01-15T08:00:00Z"]'
+last=$(tar -xOf "$WORK/timed.tar" manifest.json | jq -r '.[0].Layers[-1]')
+like "SOURCE_DATE_EPOCH: the time of what is made" \
+    "$(tar -xOf "$WORK/timed.tar" "$last" | tar --utc --full-time -tv)" ' 2027-01-15 08:00:00 made/$'
+run build "${BASE[@]}" --file app/timed --build-arg SOURCE_DATE_EPOCH=context -o timed.tar app
+exits 3 "SOURCE_DATE_EPOCH of the context"
+says "SOURCE_DATE_EPOCH of the context: why" "SOURCE_DATE_EPOCH must be a whole number of seconds .*, not 'context'"
+printf 'FROM scratch AS one\nENV A=1\nFROM one\nCMD ["x"]\n' | dockerfile nothing
+run build --file app/nothing -t nothing:1 -o nothing.tar app
+exits 0 "a config alone"
+is "a config alone: no layer" "$(config "$WORK/nothing.tar" '[.rootfs.diff_ids, (.history | map(.empty_layer))]')" \
+    '[[],[true,true]]'
+is "a config alone: the config" "$(config "$WORK/nothing.tar" '[.config.Cmd, .config.Env[-1]]')" '[["x"],"A=1"]'
+printf 'FROM nothing\nCOPY src /\n' | dockerfile something
+run build --build-context nothing=docker-archive:nothing.tar --file app/something -o something.tar app
+exits 0 "a base without a layer"
+is "a base without a layer: the files" "$(layer "$WORK/something.tar" | sed 's/.* //')" hello
 printf 'FROM debian:12\nRUN echo one > /one\nRUN echo two > /two\n' | dockerfile layers
 REUSE=1 run build "${BASE[@]}" --file app/layers -o layers.tar app
 exits 0 "two commands"

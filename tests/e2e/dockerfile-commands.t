@@ -17,6 +17,6 @@ compare_all 'arg-*' 'env*'
 
 # --- Commands
 
-compare_all 'run-*' shell escape continuations comments case-of-keywords
+compare_all 'run-*' 'shell*' 'escape*' continuations 'comments*' 'lines-*' case-of-keywords
 
 done_testing

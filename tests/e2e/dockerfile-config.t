@@ -10,7 +10,7 @@ prepare_dockerfiles
 
 # --- Configuration
 
-compare_all 'cmd-*' 'entrypoint*' label expose 'volume*' stopsignal 'healthcheck*' user maintainer
+compare_all 'cmd-*' 'entrypoint*' 'label*' 'expose*' 'volume*' stopsignal 'healthcheck*' user maintainer
 
 # --- Triggers
 

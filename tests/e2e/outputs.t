@@ -226,7 +226,7 @@ done
 run schema
 exits 0 "schema"
 is "schema: the keys of the spec" "$(jq -r '.properties | keys | join(" ")' "$WORK/out")" \
-    "annotations architecture author closure config contents cpus created createdBy diskSize env extraCommands fromImage fromImageName fromImageTag images memory mounts name network postMount postUmount preMount run runAsRoot secrets shadowSetup shares stillClock tag timeout"
+    "annotations architecture author closure config contents cpus created createdBy diskSize emptyLayer env extraCommands fromImage fromImageName fromImageTag images memory mounts name network postMount postUmount preMount run runAsRoot secrets shadowSetup shares stillClock tag timeout"
 run doctor
 exits 0 "doctor"
 like "doctor: the accelerator" "$(cat "$WORK/out")" 'TCG|KVM'

@@ -9,11 +9,13 @@
 
 #include "host/dockerfile/conversion.h"
 
-/* Every image is configured with nothing. */
+/* Every image is configured with nothing; the one called "arm" is for another machine. */
 static struct error *find_config(void *context, const char *reference, const char *architecture,
-                                 struct json **ret)
+                                 struct json **ret, char **ret_platform)
 {
-    (void)context, (void)reference, (void)architecture;
+    (void)context, (void)architecture;
+    if (strcmp(reference, "docker://arm") == 0)
+        *ret_platform = strdup("linux/arm64");
     *ret = json_object();
     return NULL;
 }
@@ -88,6 +90,8 @@ static void test_warnings_about_stages(void **state)
           "FROM --platform=$BUILDPLATFORM debian\nCOPY --from=0 a b\nCOPY --from=1 a b\n"
           "COPY --from=2 a b",
           "1 RedundantTargetPlatform\n2 FromPlatformFlagConstDisallowed\n");
+    warns("FROM arm AS a\nFROM scratch\nFROM a\nCOPY --from=arm a b",
+          "1 InvalidBaseImagePlatform\n");
 }
 
 static void test_warnings_about_instructions(void **state)

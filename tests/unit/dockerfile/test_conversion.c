@@ -21,14 +21,16 @@ static const struct {
     {"docker://node", "{\"Env\": [\"PATH=/bin\", \"V=20\"], \"User\": \"node\", \"WorkingDir\": "
                       "\"/home\", \"Shell\": [\"/bin/bash\", \"-c\"], \"Cmd\": [\"node\"]}"},
     {"docker://onbuild", "{\"Env\": [\"PATH=/bin\"], \"OnBuild\": [\"ENV A=1\", \"COPY $A /b/\"]}"},
+    {"docker://odd", "{\"Env\": [null, {}, \"B=2\", 3, \"\"]}"},
     {"base.tar", "{\"Env\": [\"PATH=/base\"]}"},
 };
 
 static struct error *find_config(void *context, const char *reference, const char *architecture,
-                                 struct json **ret)
+                                 struct json **ret, char **ret_platform)
 {
     struct strings *asked = context;
 
+    (void)ret_platform;
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
         if (strcmp(images[i].reference, reference) == 0) {
             strings_take(asked, strdup(reference));
@@ -120,7 +122,64 @@ static void test_scratch_has_a_path(void **state)
     (void)state;
     becomes("FROM scratch\nLABEL a=b", "{'stage-0':{'config':{'WorkingDir':'/','Env':['PATH=/usr/"
                                        "local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-                                       "/sbin:/bin'],'Labels':{'a':'b'}}}}");
+                                       "/sbin:/bin'],'Labels':{'a':'b'}},'emptyLayer':false}}");
+}
+
+static void test_a_time_for_all_images(void **state)
+{
+    struct conversion_options options = defaults();
+
+    (void)state;
+    becomes("ARG SOURCE_DATE_EPOCH=86400\nFROM debian AS a\nRUN b\nUSER c",
+            "{'a-1':{'fromImage':'docker://debian','created':'1970-01-02T00:00:00Z','run':'b',"
+            "'network':true},"
+            "'a':{'fromImage':{'use':'a-1'},'created':'1970-01-02T00:00:00Z','config':{'User':'c'}"
+            "}}");
+    becomes("ARG SOURCE_DATE_EPOCH\nFROM debian AS a", "{'a':{'fromImage':'docker://debian'}}");
+    becomes("ARG SOURCE_DATE_EPOCH=\nFROM debian AS a", "{'a':{'fromImage':'docker://debian'}}");
+    strings_add(&options.arguments, "SOURCE_DATE_EPOCH=253402300799");
+    becomes_by(&options, "ARG SOURCE_DATE_EPOCH=1\nFROM debian AS a\nARG SOURCE_DATE_EPOCH\nRUN b",
+               "{'a':{'fromImage':'docker://debian','created':'9999-12-31T23:59:59Z','run':'b',"
+               "'network':true,'env':{'SOURCE_DATE_EPOCH':'253402300799'}}}");
+    strings_free(&options.arguments);
+    refuses(
+        "ARG SOURCE_DATE_EPOCH=253402300800\nFROM debian",
+        "read 'Dockerfile': the ARG SOURCE_DATE_EPOCH must be a whole number of seconds between "
+        "0 and 253402300799, not '253402300800'");
+    refuses(
+        "ARG SOURCE_DATE_EPOCH=context\nFROM debian",
+        "read 'Dockerfile': the ARG SOURCE_DATE_EPOCH must be a whole number of seconds between "
+        "0 and 253402300799, not 'context'");
+}
+
+static void test_owners(void **state)
+{
+    (void)state;
+    becomes("FROM scratch AS a\nUSER root\nCOPY --chown=root:root a /\nCOPY --chown=:9 a /\n"
+            "COPY --chown=app: a /\nCOPY --chown=root a /\nCOPY --chown= a /\nWORKDIR /w",
+            "{'a-1':{'config':{'WorkingDir':'/','Env':['PATH=/usr/local/sbin:/usr/local/bin:"
+            "/usr/sbin:/usr/bin:/sbin:/bin'],'User':'root'},'contents':[{'source':'.','path':'/a',"
+            "'target':'/','owner':'0:0'}]},"
+            "'a-2':{'fromImage':{'use':'a-1'},'contents':[{'source':'.','path':'/a','target':'/',"
+            "'owner':'0:9'}]},"
+            "'a-3':{'fromImage':{'use':'a-2'},'contents':[{'source':'.','path':'/a','target':'/',"
+            "'owner':'app'}]},"
+            "'a-4':{'fromImage':{'use':'a-3'},'contents':[{'source':'.','path':'/a','target':'/',"
+            "'owner':'0'}]},"
+            "'a-5':{'fromImage':{'use':'a-4'},'contents':[{'source':'.','path':'/a','target':'/'}]"
+            "},"
+            "'a':{'fromImage':{'use':'a-5'},'config':{'WorkingDir':'/w'},'contents':[{'directory':"
+            "'/w','owner':'0'}]}}");
+}
+
+/* A base that is not as Docker makes them. */
+static void test_a_base_with_odd_variables(void **state)
+{
+    (void)state;
+    becomes(
+        "FROM odd AS a\nENV A=$B\nRUN b",
+        "{'a':{'fromImage':'docker://odd','config':{'Env':['PATH=/usr/local/sbin:/usr/local/bin:"
+        "/usr/sbin:/usr/bin:/sbin:/bin','A=2']},'run':'b','network':true}}");
 }
 
 static void test_names_do_not_collide(void **state)
@@ -316,6 +375,33 @@ static void test_mounts(void **state)
             "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
             "{'type':'secret','id':'k','target':'/k','mode':'0444'},"
             "{'type':'secret','target':'/t','id':'s','env':'S'}]}}");
+}
+
+/* As BuildKit mounts them: what lies in another one after that, and the last one over others. */
+static void test_mounts_at_one_place(void **state)
+{
+    (void)state;
+    becomes("FROM debian AS a\nRUN --mount=type=tmpfs,target=/m/x/y --mount=type=tmpfs,target=/z "
+            "--mount=type=tmpfs,target=/m/x --mount=type=tmpfs,target=/m/x --mount=type=cache,"
+            "target=/m/,id=c --mount=type=tmpfs,target=/mn b",
+            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
+            "{'type':'cache','id':'c','target':'/m'},{'type':'tmpfs','target':'/m/x'},"
+            "{'type':'tmpfs','target':'/m/x/y'},{'type':'tmpfs','target':'/z'},"
+            "{'type':'tmpfs','target':'/mn'}]}}");
+    becomes("FROM debian AS a\nRUN --mount=type=secret,id=s --mount=type=tmpfs,target=/run "
+            "--mount=type=bind,target=/run/secrets/s --mount=type=secret,id=s,env=S "
+            "--mount=type=secret,id=s,env=S b",
+            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
+            "{'type':'tmpfs','target':'/run'},{'type':'secret','id':'s'},"
+            "{'type':'secret','id':'s','env':'S'},{'type':'secret','id':'s','env':'S'}]}}");
+    becomes(
+        "FROM debian AS a\nRUN --mount=type=tmpfs,target=/m --mount=type=secret,id=s,target=/m b",
+        "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
+        "{'type':'secret','id':'s','target':'/m'}]}}");
+    refuses(
+        "FROM debian\nRUN --mount=type=bind,From=$X,target=/m b",
+        "read 'Dockerfile': line 2: RUN: '--mount=type=bind,From=$X,target=/m': 'From=$X' has a "
+        "variable");
 }
 
 static void test_mounts_start_from_the_working_directory(void **state)
@@ -520,6 +606,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_node_for_each_layer),
         cmocka_unit_test(test_scratch_has_a_path),
+        cmocka_unit_test(test_a_time_for_all_images),
+        cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_a_base_with_odd_variables),
         cmocka_unit_test(test_names_do_not_collide),
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_a_later_stage_is_no_source),
@@ -531,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_an_entrypoint_takes_the_command_of_the_base),
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_mounts_at_one_place),
         cmocka_unit_test(test_mounts_start_from_the_working_directory),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_configuration),
