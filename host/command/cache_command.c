@@ -38,11 +38,10 @@ static struct error *show_path(const struct options *options)
 /* Appends a line: bytes on the disk, time of last use, whether it is in use, name. */
 static void append_entry(const struct store_entry *entry, struct buffer *out)
 {
-    time_t used = (time_t)entry->used;
     struct tm tm;
     char text[32] = "-";
 
-    if (gmtime_r(&used, &tm) != NULL)
+    if (gmtime_r(&entry->used.tv_sec, &tm) != NULL)
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     buffer_printf(out, "%15" PRIu64 "  %s  %-6s  %s\n", entry->disk_size, text,
                   entry->in_use ? "in use" : "", entry->name);

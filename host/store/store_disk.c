@@ -2,10 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/lib/cleanup.h"
@@ -164,6 +167,20 @@ static struct error *open_parts(struct store_disk *disk, const char *key, bool *
     return NULL;
 }
 
+/* Counts the parts as used, each later than those that lie over it, which are useless without it
+ * and so are pruned first. */
+static void count_use(const struct store_disk *disk)
+{
+    struct timespec times[2] = {{0}, {.tv_nsec = UTIME_OMIT}};
+
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    for (size_t i = 0; i < disk->count; i++) {
+        (void)utimensat(AT_FDCWD, disk->parts[i].path, times, AT_SYMLINK_NOFOLLOW);
+        times[0].tv_sec += times[0].tv_nsec / 999999999;
+        times[0].tv_nsec = (times[0].tv_nsec + 1) % 1000000000;
+    }
+}
+
 struct error *store_disk_open(struct store *store, const char *key, struct store_disk **ret)
 {
     CLEANUP(store_disk_freep) struct store_disk *disk = xcalloc(1, sizeof *disk);
@@ -175,6 +192,8 @@ struct error *store_disk_open(struct store *store, const char *key, struct store
     TRY(open_parts(disk, key, &whole));
     if (store_disk_is_damaged(disk))
         store_disk_drop(disk);
+    if (whole)
+        count_use(disk);
     *ret = whole ? STEAL(disk) : NULL;
     return NULL;
 }
@@ -406,6 +425,7 @@ struct error *store_disk_publish(struct store_disk *disk, const char *key)
     TRY(err);
     TRY(store_publish(disk->store, STORE_DISK, key, disk->path, NULL));
     free(STEAL(disk->path));
+    count_use(disk);
     return NULL;
 }
 

@@ -44,7 +44,7 @@ static void add(struct listing *listing, const char *name, const struct stat *st
         .name = xstrdup(name),
         .size = (uint64_t)status->st_size,
         .disk_size = (uint64_t)status->st_blocks * STAT_BLOCK,
-        .used = status->st_atim.tv_sec,
+        .used = status->st_atim,
     };
 }
 
@@ -90,8 +90,10 @@ static int by_use(const void *a, const void *b)
     const struct store_entry *left = a;
     const struct store_entry *right = b;
 
-    if (left->used != right->used)
-        return left->used < right->used ? -1 : 1;
+    if (left->used.tv_sec != right->used.tv_sec)
+        return left->used.tv_sec < right->used.tv_sec ? -1 : 1;
+    if (left->used.tv_nsec != right->used.tv_nsec)
+        return left->used.tv_nsec < right->used.tv_nsec ? -1 : 1;
     return by_name(a, b);
 }
 

@@ -9,17 +9,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "host/lib/error.h"
 #include "host/store/store.h"
 
 /* An entry as store_list describes it. */
 struct store_entry {
-    char *name;         /* "blobs/sha256/HEX", ... */
-    uint64_t size;      /* bytes */
-    uint64_t disk_size; /* bytes that it takes on the disk: fewer for sparse ones */
-    int64_t used;       /* when it was last found or published, seconds since 1970 */
-    bool in_use;        /* by a running session */
+    char *name;           /* "blobs/sha256/HEX", ... */
+    uint64_t size;        /* bytes */
+    uint64_t disk_size;   /* bytes that it takes on the disk: fewer for sparse ones */
+    struct timespec used; /* when it was last found or published */
+    bool in_use;          /* by a running session */
 };
 
 /* Lists all entries, sorted by name; records only WITH_RECORDS. *RET is an array of *RET_COUNT, to

@@ -16,6 +16,7 @@
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 #include "host/store/store_disk.h"
+#include "host/store/store_pruning.h"
 #include "tests/unit/folder.h"
 
 #define BLOCK 4096
@@ -311,6 +312,45 @@ static void test_damaged_disk_below_the_deepest(void **state)
     assert_null(open_disk("ff"));
 }
 
+static bool is_there(const char *key)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/disks/%s", folder, key);
+
+    return access(path, F_OK) == 0;
+}
+
+/* Removes what is used least recently of all that the store has, by another session. */
+static void prune_once(void)
+{
+    struct store_entry *entries;
+    size_t count;
+    uint64_t total = 0;
+
+    store_free(store);
+    assert_null(store_open(folder, false, &store));
+    assert_null(store_list(store, true, &entries, &count));
+    for (size_t i = 0; i < count; i++)
+        total += entries[i].disk_size;
+    store_entries_free(entries, count);
+    assert_null(store_prune(store, total - 1, NULL));
+}
+
+/* What lies over a disk is of no use without it. */
+static void test_pruning_begins_at_the_top(void **state)
+{
+    (void)state;
+    make_over("a0", "a1", 4);
+    make_over("a1", "a2", 8);
+    for (int i = 2; i >= 0; i--) {
+        char key[KEY_MAX];
+
+        snprintf(key, sizeof key, "a%d", i);
+        assert_true(is_there(key));
+        prune_once();
+        assert_false(is_there(key));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sound_parts_are_dropped_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_over_the_deepest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_disk_below_the_deepest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pruning_begins_at_the_top, set_up, tear_down),
     };
 
     if (temporary_setup() != NULL)
