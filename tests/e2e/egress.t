@@ -267,6 +267,8 @@ ok "the network's process is killed: at once" test $((SECONDS - begun)) -lt 120
 leaves_nothing "the network's process is killed" "$WORK/killed.tar"
 
 # --- Ends with vmbuild, however that ends
+# (In a separate cache: other tests must not find the dead session.)
+CACHE=$WORK/cache
 start --spec slow.json -o ended.tar --compression none
 wait_for has_said '^got slow$'
 network=$(network_process)
