@@ -19,13 +19,14 @@ struct oci_writer;
 
 /* Makes IMAGE's documents, and for each layer without a blob one in COMPRESSION, kept in STORE. The
  * manifest is OCI's, or with ANY_TYPE the one that an unchanged image came with, if it has one.
- * *RET is freed by oci_writer_free, before STORE. Errors: EXIT_DISK_FULL (the cache's), EXIT_OTHER. */
+ * *RET is freed by oci_writer_free, before STORE. Errors: EXIT_DISK_FULL (the cache's), EXIT_OTHER.
+ */
 [[nodiscard]] struct error *oci_writer_new(const struct image *image, enum compression compression,
                                            bool any_type, struct store *store,
                                            struct oci_writer **ret);
 
-/* The same for BUNDLE, all of whose blobs are there, in STORE or elsewhere, unchanged. Never returns
- * NULL. */
+/* The same for BUNDLE, all of whose blobs are there, in STORE or elsewhere, unchanged. Never
+ * returns NULL. */
 struct oci_writer *oci_writer_of_bundle(const struct image_bundle *bundle, struct store *store);
 
 /* Adds what the OCI layout in the directory FOLDER has, except an image of the same name; without

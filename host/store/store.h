@@ -91,8 +91,8 @@ char *store_find(struct store *store, enum store_kind kind, const char *key);
                                       struct error *(*work)(void *context), void *context);
 
 /* The same as store_find, but during store_run the entry may be damaged: its path must be given to
- * store_use before the entry is read, unless store_copy.h does that, and what is made of it to nobody
- * before store_settle. */
+ * store_use before the entry is read, unless store_copy.h does that, and what is made of it to
+ * nobody before store_settle. */
 char *store_find_unchecked(struct store *store, enum store_kind kind, const char *key);
 
 /* The same for what is read through store_reader.h, which checks each block of it, whether the

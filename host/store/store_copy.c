@@ -88,15 +88,17 @@ static struct error *is_damaged(const char *from)
     return error_new(EXIT_OTHER, "read the cache entry '%s': it is damaged", from);
 }
 
-/* Waits for the next piece, which *RET is then. Errors: it is damaged. */
-static struct error *await_piece(struct flow *flow, const char *from, const struct piece **ret)
+/* Waits for the next piece, and returns it; NULL if it is damaged. */
+static const struct piece *await_piece(struct flow *flow)
 {
     pthread_mutex_lock(&flow->mutex);
     while (flow->filled == flow->emptied && !flow->damaged)
         pthread_cond_wait(&flow->changed, &flow->mutex);
-    *ret = flow->filled != flow->emptied ? &flow->pieces[flow->emptied % PIECES] : NULL;
+    const struct piece *piece =
+        flow->filled != flow->emptied ? &flow->pieces[flow->emptied % PIECES] : NULL;
+
     pthread_mutex_unlock(&flow->mutex);
-    return *ret == NULL ? is_damaged(from) : NULL;
+    return piece;
 }
 
 static void release_piece(struct flow *flow, bool stopped)
@@ -115,9 +117,10 @@ static struct error *write_pieces(struct flow *flow, const char *from, uint64_t 
     struct error *err = NULL;
 
     while (err == NULL && size > 0) {
-        const struct piece *piece;
+        const struct piece *piece = await_piece(flow);
 
-        TRY(await_piece(flow, from, &piece));
+        if (piece == NULL)
+            return is_damaged(from);
         size -= piece->zeros + piece->length;
         err = empty(piece, to, to_name);
         release_piece(flow, err != NULL);

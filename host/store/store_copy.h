@@ -9,10 +9,10 @@
 #include "host/lib/file.h"
 #include "host/store/store.h"
 
-/* Returns what copies entries of STORE, borrowed. A file that is not an entry is copied as file_copy
- * does. A copy fails if the entry is damaged, which then counts as such for store_settle, or is
- * checked later, as what store_use got, if its blocks have no checksums or its extents are shared.
- */
+/* Returns what copies entries of STORE, borrowed. A file that is not an entry is copied as
+ * file_copy does. A copy fails if the entry is damaged, which then counts as such for store_settle,
+ * or is checked later, as what store_use got, if its blocks have no checksums or its extents are
+ * shared. */
 struct file_copier store_copier(struct store *store);
 
 #endif

@@ -24,8 +24,8 @@ struct store_reader;
 [[nodiscard]] struct error *store_reader_open(struct store *store, const char *path,
                                               struct store_reader **ret);
 
-/* Opens the entry of STORE at PATH in the same way. Returns NULL, without an error, if it is none or
- * nothing is known of its blocks. */
+/* Opens the entry of STORE at PATH in the same way. Returns NULL, without an error, if it is none
+ * or nothing is known of its blocks. */
 struct store_reader *store_reader_try(struct store *store, const char *path);
 
 /* The disk's size in bytes. */

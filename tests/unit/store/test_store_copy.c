@@ -201,10 +201,9 @@ static void test_entry_of_another_size(void **state)
     struct file_copier copier = store_copier(store);
 
     (void)state;
+    assert_int_equal(write(to, "x", 1), 1);
     CLEANUP(error_freep)
-    struct error *err = to < 0 || write(to, "x", 1) != 1
-                            ? NULL
-                            : copier.copy(copier.context, path, SIZE - 1, to, "the output");
+    struct error *err = copier.copy(copier.context, path, SIZE - 1, to, "the output");
 
     assert_non_null(err);
     assert_non_null(strstr(err->message, "its size has changed"));
