@@ -315,7 +315,7 @@ static struct error *read_copy(struct conversion *conversion, size_t index, stru
     if (from != NULL && strchr(from, '$') != NULL)
         return error_advise(error_new(EXIT_INPUT, "'--from=%.100s' has a variable", from),
                             "write FROM %s AS NAME before this stage, and --from=NAME", from);
-    if (from != NULL)
+    if (from != NULL && *from != '\0') /* else it is the context */
         TRY(conversion_find_source(conversion, from, index, &copy->image, &copy->folder));
     TRY(read_owner(conversion, copy));
     TRY(read_flag(conversion, copy, "chmod", &copy->mode));

@@ -366,6 +366,8 @@ struct error *conversion_run(struct conversion *conversion, size_t index,
     TRY(read_mounts(conversion, index, instruction, mounts));
     list_words(stage, instruction, &words);
     CLEANUP(freep) char *history = conversion_history(stage, instruction, &words);
+
+    TRY(conversion_count(conversion, strlen(history))); /* with the values of ARGs */
     struct json *node = conversion_begin_node(conversion, stage);
 
     json_set(node, "run", command_of(stage, instruction));

@@ -8,6 +8,8 @@
 #include "host/lib/memory.h"
 #include "host/lib/nearest.h"
 
+#define TEXT_MAX (64u << 20) /* bytes */
+
 struct error *conversion_context(const struct conversion *conversion, struct error *err,
                                  const char *format, ...)
 {
@@ -64,6 +66,15 @@ static void warn_of_unset(struct conversion *conversion, const struct conversion
                     nearest != NULL ? "'?" : "");
 }
 
+struct error *conversion_count(struct conversion *conversion, size_t length)
+{
+    if (length > TEXT_MAX - conversion->text_length)
+        return error_new(EXIT_INPUT, "what variables become has more than %u MiB in all",
+                         TEXT_MAX >> 20);
+    conversion->text_length += length;
+    return NULL;
+}
+
 static struct error *expand(struct conversion *conversion, const struct conversion_stage *stage,
                             const struct shell_rules *rules, const char *text, char **ret)
 {
@@ -73,7 +84,11 @@ static struct error *expand(struct conversion *conversion, const struct conversi
     TRY(shell_word_expand(text, rules, &variables, &unset, ret));
     for (size_t i = 0; i < unset.count; i++)
         warn_of_unset(conversion, stage, unset.items[i]);
-    return NULL;
+    struct error *err = conversion_count(conversion, strlen(*ret));
+
+    if (err != NULL)
+        free(STEAL(*ret));
+    return err;
 }
 
 struct error *conversion_expand_global(const struct conversion *conversion,

@@ -45,9 +45,10 @@ struct conversion {
     struct conversion_stage *states; /* one for each stage */
     struct json *images;             /* the nodes that have a name */
     struct check *check;
-    char *created;     /* the time that SOURCE_DATE_EPOCH sets, for a spec; or NULL */
-    unsigned int line; /* of the instruction that is converted */
-    bool has_error;    /* which tells already where it is */
+    char *created;      /* the time that SOURCE_DATE_EPOCH sets, for a spec; or NULL */
+    size_t text_length; /* bytes of what variables became so far */
+    unsigned int line;  /* of the instruction that is converted */
+    bool has_error;     /* which tells already where it is */
 };
 
 /* Returns ERR with the formatted text before it, unless it tells where it is: that is the error of
@@ -59,6 +60,9 @@ struct conversion {
 /* Returns ERR, of INSTRUCTION, with the file, the line and the instruction before it, likewise. */
 [[nodiscard]] struct error *conversion_locate(struct conversion *conversion, struct error *err,
                                               const struct instruction *instruction);
+
+/* Counts LENGTH bytes that variables became. Errors: EXIT_INPUT if there are too many. */
+[[nodiscard]] struct error *conversion_count(struct conversion *conversion, size_t length);
 
 /* Sets *RET to TEXT, of STAGE, or, if that is NULL, of a FROM, with the variables replaced; the
  * caller's. A variable that is not set is a warning. Errors, which name no line: EXIT_INPUT. */

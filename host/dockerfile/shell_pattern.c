@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/dockerfile/shell_word.h"
 #include "host/lib/buffer.h"
 #include "host/lib/character.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/glob.h"
 #include "host/lib/memory.h"
+
+#define WORK_MAX (UINT64_C(1) << 28) /* characters of a pattern times those of a value */
 
 /* Reads what follows the backslash at PATTERN. A slash or a brace is one only so that it does not
  * end the substitution. */
@@ -46,6 +49,15 @@ static struct error *read_pattern(const char *pattern, struct glob *out)
     return NULL;
 }
 
+/* Refuses a match that would take minutes. */
+static struct error *check_work(const struct glob *glob, const struct glob_text *text)
+{
+    return text->count == 0 || glob->count <= WORK_MAX / text->count
+               ? NULL
+               : error_new(EXIT_INPUT, "a pattern of %zu characters is too long for a value of %zu",
+                           glob->count, text->count);
+}
+
 struct error *shell_pattern_remove(const char *pattern, const char *value, bool is_end,
                                    bool is_longest, char **ret)
 {
@@ -53,6 +65,7 @@ struct error *shell_pattern_remove(const char *pattern, const char *value, bool 
     CLEANUP(glob_text_free) struct glob_text text = glob_text_make(value);
 
     TRY(read_pattern(pattern, &glob));
+    TRY(check_work(&glob, &text));
     if (is_end) {
         glob_reverse(&glob);
         glob_text_reverse(&text);
@@ -84,9 +97,10 @@ struct error *shell_pattern_replace(const char *pattern, const char *text, const
 {
     CLEANUP(glob_free) struct glob glob = {0};
     CLEANUP(glob_text_free) struct glob_text in = glob_text_make(value);
-    struct buffer out = {0};
+    CLEANUP(buffer_free) struct buffer out = {0};
 
     TRY(read_pattern(pattern, &glob));
+    TRY(check_work(&glob, &in));
     CLEANUP(freep) bool *ends = find_starts(&glob, &in);
     size_t at = 0, last_end = GLOB_NONE;
     bool is_done = false;
@@ -98,6 +112,9 @@ struct error *shell_pattern_replace(const char *pattern, const char *text, const
         /* An empty piece right behind another one is none, as for regular expressions. */
         if (end != GLOB_NONE && (end > at || at != last_end)) {
             buffer_append(&out, text, strlen(text));
+            if (out.length > SHELL_WORD_MAX)
+                return error_new(EXIT_INPUT, "with what is replaced it has more than %u MiB",
+                                 SHELL_WORD_MAX >> 20);
             is_done = !is_each;
             last_end = end;
             if (end > at) {

@@ -172,6 +172,31 @@ static void test_owners(void **state)
             "'/w','owner':'0'}]}}");
 }
 
+/* Variables that double one another. */
+static void test_the_length_of_all_values(void **state)
+{
+    struct buffer text = {0};
+
+    (void)state;
+    buffer_printf(&text, "FROM debian\nARG A=0123456789abcdef\n");
+    for (int i = 0; i < 16; i++)
+        buffer_printf(&text, "ARG A=$A$A\n");
+    for (int i = 0; i < 70; i++)
+        buffer_printf(&text, "RUN a\n");
+    refuses(text.data,
+            "read 'Dockerfile': line 80: RUN: what variables become has more than 64 MiB "
+            "in all");
+    buffer_free(&text);
+    buffer_printf(&text, "FROM debian\nARG A=0123456789abcdef\n");
+    for (int i = 0; i < 16; i++)
+        buffer_printf(&text, "ARG A=$A$A\n");
+    for (int i = 0; i < 70; i++)
+        buffer_printf(&text, "LABEL a%d=$A\n", i);
+    refuses(text.data, "read 'Dockerfile': line 80: LABEL: what variables become has more than 64 "
+                       "MiB in all");
+    buffer_free(&text);
+}
+
 /* A base that is not as Docker makes them. */
 static void test_a_base_with_odd_variables(void **state)
 {
@@ -425,6 +450,9 @@ static void test_copies(void **state)
     struct conversion_options options = defaults();
 
     (void)state;
+    becomes("FROM debian AS a\nCOPY --from= b /",
+            "{'a':{'fromImage':'docker://debian','contents':[{'source':'.','path':'/b','target':'/'"
+            "}]}}");
     options.folder = "src";
     options.ignore_file = "src/.dockerignore";
     becomes_by(&options,
@@ -608,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_scratch_has_a_path),
         cmocka_unit_test(test_a_time_for_all_images),
         cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_the_length_of_all_values),
         cmocka_unit_test(test_a_base_with_odd_variables),
         cmocka_unit_test(test_names_do_not_collide),
         cmocka_unit_test(test_stages),

@@ -293,6 +293,16 @@ static void test_the_result_is_limited(void **state)
     assert_non_null(err);
     assert_non_null(strstr(err->message, "more than 4 MiB"));
     error_free(err);
+    /* What would be a terabyte, and a pattern that would take minutes. */
+    err = shell_word_expand("${A//x/$A}", &plain, &huge, NULL, &result);
+    assert_non_null(err);
+    assert_non_null(strstr(err->message, "with what is replaced it has more than 4 MiB"));
+    error_free(err);
+    err = shell_word_expand("${A#*$A}", &plain, &huge, NULL, &result);
+    assert_non_null(err);
+    assert_non_null(
+        strstr(err->message, "a pattern of 1048577 characters is too long for a value of 1048576"));
+    error_free(err);
     free(value);
 }
 
