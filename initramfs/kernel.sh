@@ -1,9 +1,12 @@
 #!/bin/bash
-# Builds the guest kernel, once per machine and user.
+# Builds the guest kernel of an architecture, once per machine and user.
 #
-# usage: kernel.sh OUT MODULES    copies the kernel to OUT, after building it if it is not cached,
-#                                 and its /lib/modules to the directory MODULES
-#        kernel.sh --key          prints the key of the kernel
+# usage: kernel.sh ARCHITECTURE OUT MODULES    copies the kernel to OUT, after building it if it is
+#                                              not cached, and its /lib/modules to the directory
+#                                              MODULES
+#        kernel.sh --key ARCHITECTURE          prints the key of the kernel
+#
+# ARCHITECTURE is a row of the table below, by Go's name.
 #
 # MODULES has a directory RELEASE, as depmod leaves it.
 #
@@ -20,6 +23,18 @@ export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel
+
+# Of each architecture: kbuild's name, the prefix of the compiler, kbuild's target, and the image
+# that it leaves. amd64's is the ELF image itself, which QEMU enters by its PVH note, with nothing to
+# decompress.
+choose_architecture() {
+    case $1 in
+    amd64) kbuild=x86 prefix=x86_64-linux-gnu- target=vmlinux image=vmlinux ;;
+    arm64) kbuild=arm64 prefix=aarch64-linux-gnu- target=Image image=arch/arm64/boot/Image ;;
+    *) fail "no architecture '$1'" ;;
+    esac
+    architecture=$1
+}
 
 fail() {
     echo "guest kernel: $1" >&2
@@ -52,12 +67,22 @@ source_id() {
     fi
 }
 
+# The files of the configuration, for all releases or for RELEASE.
+configs() {
+    local release=${1:-*} file
+
+    for file in "$here"/kernel{,-"$architecture"}{,-$release}.config; do
+        [ ! -e "$file" ] || echo "$file"
+    done | sort -u
+}
+
 kernel_key() {
     {
-        cat "$here"/kernel*.config "$here/kernel.sh"
+        configs | xargs cat "$here/kernel.sh"
         source_id "$1"
-        gcc --version | head -n 1
-        ld --version | head -n 1
+        "${prefix}gcc" --version | head -n 1
+        "${prefix}ld" --version | head -n 1
+        echo "$architecture"
     } | sha256sum | cut -c 1-32
 }
 
@@ -67,7 +92,7 @@ kernel_make() {
     local tree=$1
 
     shift
-    env -i PATH="$PATH" LC_ALL=C TZ=UTC ARCH=x86 LOCALVERSION= \
+    env -i PATH="$PATH" LC_ALL=C TZ=UTC ARCH="$kbuild" CROSS_COMPILE="$prefix" LOCALVERSION= \
         KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:01 UTC' KBUILD_BUILD_VERSION=1 \
         KBUILD_BUILD_USER=vmbuild KBUILD_BUILD_HOST=vmbuild \
         make --no-print-directory -s -C "$tree" O="$work/build" cmd_check_local_export= "$@"
@@ -139,30 +164,32 @@ build_kernel() {
         unpack "$1" "$tree"
     fi
     release=$(kernel_make "$tree" kernelversion | cut -d . -f 1,2)
-    cat "$here/kernel.config" > "$work/config"
-    if [ -e "$here/kernel-$release.config" ]; then
-        cat "$here/kernel-$release.config" >> "$work/config"
-    fi
+    configs "$release" | xargs cat > "$work/config"
     kernel_make "$tree" KCONFIG_ALLCONFIG="$work/config" allnoconfig > /dev/null
     check_config
-    kernel_make "$tree" -j"$(nproc)" vmlinux modules > "$work/log" 2>&1 || {
+    kernel_make "$tree" -j"$(nproc)" "$target" modules > "$work/log" 2>&1 || {
         tail -n 30 "$work/log" >&2
         fail "build from '$1': make failed"
     }
     mkdir "$work/done"
-    # The ELF image itself, which QEMU enters by its PVH note, with nothing to decompress.
-    strip -o "$work/done/vmlinux" "$work/build/vmlinux"
+    if [ "$image" = vmlinux ]; then
+        "${prefix}strip" -o "$work/done/vmlinux" "$work/build/vmlinux"
+    else
+        cp "$work/build/$image" "$work/done/vmlinux"
+    fi
     cp "$work/build/.config" "$work/done/config"
     install_modules "$tree"
 }
 
-source=$(find_source)
-key=$(kernel_key "$source")
-if [ "${1:-}" = --key ]; then
-    echo "$key"
+if [ $# -eq 2 ] && [ "$1" = --key ]; then
+    choose_architecture "$2"
+    kernel_key "$(find_source)"
     exit
 fi
-[ $# -eq 2 ] || fail "usage: $0 OUT MODULES | --key"
+[ $# -eq 3 ] || fail "usage: $0 ARCHITECTURE OUT MODULES | --key ARCHITECTURE"
+choose_architecture "$1"
+source=$(find_source)
+key=$(kernel_key "$source")
 
 if [ ! -e "$cache/$key" ]; then
     mkdir -p "$cache"
@@ -171,13 +198,13 @@ if [ ! -e "$cache/$key" ]; then
 fi
 if [ ! -e "$cache/$key" ]; then
     work=$cache/$key.tmp
-    echo "guest kernel: building from $source (takes some minutes, once)" >&2
+    echo "guest kernel: building $architecture from $source (takes some minutes, once)" >&2
     rm -rf "$work"
     build_kernel "$source"
     mv "$work/done" "$cache/$key"
     rm -rf "$work" "$cache/$key.lock"
 fi
-rm -rf "$2"
-cp -r "$cache/$key/modules" "$2"
-cp "$cache/$key/vmlinux" "$1.tmp"
-mv "$1.tmp" "$1"
+rm -rf "$3"
+cp -r "$cache/$key/modules" "$3"
+cp "$cache/$key/vmlinux" "$2.tmp"
+mv "$2.tmp" "$2"

@@ -27,7 +27,6 @@
 #include "host/lib/stream.h"
 #include "host/lib/supervisor.h"
 #include "host/lib/temporary.h"
-#include "host/machine/machine.h"
 #include "host/tree/contents.h"
 #include "host/tree/image_merge.h"
 #include "host/vm/vm.h"
@@ -166,6 +165,7 @@ static struct error *make_key(struct build_state *state, const struct build_key 
     const struct build_key_source source = {.spec = state->spec,
                                             .trace = state->build->trace,
                                             .needs_vm = state->plan.needs_vm,
+                                            .type = state->guest_run.type,
                                             .base = state->base,
                                             .clamp = state->contents.clamp,
                                             .contents = &state->contents,
@@ -365,11 +365,6 @@ static struct error *run(struct build_state *state)
         build_session_plan(build->session, state->spec, &state->plan);
     else
         plan_make(state->spec, &state->plan);
-    if (state->plan.needs_vm && !build_base_runs(state->spec->architecture.name))
-        return error_new(EXIT_INPUT,
-                         "plan image '%s': scripts need " MACHINE_ARCHITECTURE
-                         ", but the image is for '%s'",
-                         state->spec->name, state->spec->architecture.name);
     if (makes_image(build) && !build->is_kept_only && !build->is_look)
         TRY(build_outputs_check(build));
     bool uses_vm = state->plan.needs_vm && !build->is_look;
@@ -378,6 +373,8 @@ static struct error *run(struct build_state *state)
     if (uses_vm)
         supervisor_prepare_suspension();
     TRY(build_base_open(build, base_forms(build), &state->base));
+    if (state->plan.needs_vm)
+        TRY(build_base_machine(build, state->base, &state->guest_run.type));
     /* Before the other threads, but after the programs that keep credentials, which may signal. */
     if (uses_vm)
         vm_prepare();

@@ -3,36 +3,32 @@
 #include <string.h>
 
 #include "host/build/built_image.h"
-#include "host/build/plan.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
-#include "host/machine/machine.h"
 
-bool build_base_runs(const char *architecture)
+/* Whether programs of the image run, and not only those that the guest brings along. */
+static bool runs_programs(const struct build *build)
 {
-    size_t length = strcspn(architecture, "/"); /* a variant follows */
+    const struct spec *spec = build->spec;
 
-    return (length == strlen(MACHINE_ARCHITECTURE) &&
-            strncmp(architecture, MACHINE_ARCHITECTURE, length) == 0) ||
-           strcmp(architecture, "386") == 0;
+    return spec->run_as_root != NULL || spec_has_run(spec) || build->session != NULL;
 }
 
-/* Refuses a base whose own shell could not run the script. (Hooks have the builder's.) */
-static struct error *check_architecture(const struct build *build, const struct image *base)
+struct error *build_base_machine(const struct build *build, const struct image *base,
+                                 const struct machine_type **ret)
 {
-    const char *architecture = json_get_string(base->config, "architecture");
-    const struct spec *spec = build->spec;
-    bool runs = spec->run_as_root != NULL || spec_has_run(spec) || build->session != NULL;
+    const struct spec_architecture *wanted = &build->spec->architecture;
+    const char *name = base != NULL ? json_get_string(base->config, "architecture") : NULL;
 
-    if (!runs || architecture == NULL || build_base_runs(architecture))
+    if (name == NULL)
+        name = wanted->name;
+    *ret =
+        runs_programs(build) || wanted->is_given ? machine_type_find(name) : machine_type_native();
+    if (*ret != NULL)
         return NULL;
-    return error_new(EXIT_INPUT,
-                     "open image '%s': %s needs programs for " MACHINE_ARCHITECTURE
-                     ", but the image is for '%.40s'",
-                     spec->from_image.name,
-                     plan_step_name(spec_has_run(spec) ? PLAN_RUN : PLAN_RUN_AS_ROOT),
-                     architecture);
+    return error_new(EXIT_INPUT, "plan image '%s': no guest runs programs for '%.40s'",
+                     build->spec->name, name);
 }
 
 /* Refuses a base that is not the one below a kept layer. */
@@ -79,7 +75,6 @@ struct error *build_base_open(const struct build *build, unsigned int forms, str
     TRY(built_image_open(&spec->from_image, build->built, &request, &base));
     progress_done();
     TRY(check_chain(build, base));
-    TRY(check_architecture(build, base));
     *ret = STEAL(base);
     return NULL;
 }

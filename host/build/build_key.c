@@ -258,7 +258,7 @@ static struct error *add_guest(const struct build_key_source *source, struct bui
     CLEANUP(buffer_free) struct buffer text = {0};
     CLEANUP(file_memo_closep) struct file_memo *memo = file_memo_open(source->store, "appliance");
 
-    TRY(appliance_find(&folder));
+    TRY(appliance_find(source->type, &folder));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         CLEANUP(freep) char *path = xasprintf("%s/%s", folder, files[i]);
         struct digest digest;

@@ -34,9 +34,10 @@
 struct build_key_source {
     const struct spec *spec;
     bool needs_vm;
-    bool trace;               /* shells have -x on, which a script may see */
-    const struct image *base; /* NULL: none */
-    int64_t clamp;            /* the latest mtime of the layer, seconds since 1970 */
+    const struct machine_type *type; /* of the machine, if one is needed; static */
+    bool trace;                      /* shells have -x on, which a script may see */
+    const struct image *base;        /* NULL: none */
+    int64_t clamp;                   /* the latest mtime of the layer, seconds since 1970 */
     const struct contents *contents;
     const struct mount_trees *trees; /* of its binds */
     struct store *store;             /* which remembers the digests of files */

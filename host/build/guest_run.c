@@ -296,7 +296,8 @@ static struct error *launch(struct guest_run *run, const struct json *container)
     for (size_t i = 0; i < spec->shares.count; i++)
         shares[i] = spec->shares.items[i].source;
     const struct vm_options options = {
-        .machine = {.memory = spec->memory,
+        .machine = {.type = run->type,
+                    .memory = spec->memory,
                     .cpus = spec->cpus,
                     .network = spec->network,
                     .shares = shares,

@@ -23,7 +23,8 @@ struct build;
 struct guest_run {
     const struct build *build;
     const struct plan *plan;
-    struct image *base; /* NULL if the spec has no fromImage */
+    const struct machine_type *type; /* of the machine; static */
+    struct image *base;              /* NULL if the spec has no fromImage */
     struct contents *contents;
     struct mount_trees *trees;
 

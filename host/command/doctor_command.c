@@ -89,7 +89,7 @@ static bool lacks_network(const char *version)
 static struct finding look_at_qemu(const struct options *options)
 {
     CLEANUP(freep) char *path = NULL;
-    struct error *err = guest_library_find_qemu(&path);
+    struct error *err = guest_library_find_qemu(machine_type_native(), &path);
 
     (void)options;
     if (err != NULL)
@@ -165,7 +165,7 @@ static struct finding look_at_confinement(const struct options *options)
 static struct finding look_at_appliance(const struct options *options)
 {
     CLEANUP(freep) char *folder = NULL;
-    struct error *err = appliance_find(&folder);
+    struct error *err = appliance_find(machine_type_native(), &folder);
 
     (void)options;
     if (err != NULL)

@@ -16,7 +16,6 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 
-#define QEMU "qemu-system-x86_64"
 #define FIRMWARE "qboot.rom"
 #define CONFINER "vmbuild-confine"
 
@@ -66,28 +65,35 @@ static bool is_appliance(const char *folder)
     return holds(folder, APPLIANCE_KERNEL) && holds(folder, APPLIANCE_INITRAMFS);
 }
 
-static struct error *take(const char *folder, char **ret)
+/* Sets *RET to the directory of the appliance for TYPE in FOLDER, the caller's, or to NULL if it has
+ * none. Errors: EXIT_VM. */
+static struct error *take(const struct machine_type *type, const char *folder, char **ret)
 {
-    CLEANUP(freep) char *path = realpath(folder, NULL);
+    bool is_native = machine_type_is_native(type);
+    CLEANUP(freep)
+    char *place = is_native ? xstrdup(folder) : xasprintf("%s/%s", folder, type->guest);
 
-    if (path == NULL)
-        return error_errno(EXIT_VM, "find the appliance in '%s'", folder);
-    *ret = STEAL(path);
-    return NULL;
+    *ret = NULL;
+    if (!is_appliance(place))
+        return NULL;
+    *ret = realpath(place, NULL);
+    return *ret == NULL ? error_errno(EXIT_VM, "find the appliance in '%s'", place) : NULL;
 }
 
 /* Only this directory counts if VMBUILD_APPLIANCE is set. */
-static struct error *find_asked(const char *asked, char **ret)
+static struct error *find_asked(const struct machine_type *type, const char *asked, char **ret)
 {
-    if (is_appliance(asked))
-        return take(asked, ret);
+    TRY(take(type, asked, ret));
+    if (*ret != NULL)
+        return NULL;
     return error_advise(
-        error_new(EXIT_VM, "find the appliance in '%s' ($VMBUILD_APPLIANCE): %s or %s is missing",
-                  asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
+        error_new(EXIT_VM,
+                  "find the appliance for %s in '%s' ($VMBUILD_APPLIANCE): %s or %s is missing",
+                  type->guest, asked, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
         "unset VMBUILD_APPLIANCE, or set it to the directory that holds both");
 }
 
-struct error *appliance_find(char **ret)
+struct error *appliance_find(const struct machine_type *type, char **ret)
 {
     const char *asked = getenv("VMBUILD_APPLIANCE");
     CLEANUP(freep) char *program = program_folder();
@@ -96,15 +102,20 @@ struct error *appliance_find(char **ret)
     const char *const places[] = {built, installed, VMBUILD_LIBDIR};
 
     if (asked != NULL && *asked != '\0')
-        return find_asked(asked, ret);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (is_appliance(places[i]))
-            return take(places[i], ret);
+        return find_asked(type, asked, ret);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        TRY(take(type, places[i], ret));
+        if (*ret != NULL)
+            return NULL;
+    }
     return error_advise(
-        error_new(EXIT_VM, "find the appliance in '%s', '%s' or '%s': %s or %s is missing", built,
-                  installed, VMBUILD_LIBDIR, APPLIANCE_KERNEL, APPLIANCE_INITRAMFS),
-        "run 'make' where vmbuild was built, 'make install', or set "
-        "VMBUILD_APPLIANCE to its directory");
+        error_new(EXIT_VM, "find the appliance for %s in '%s', '%s' or '%s': %s or %s is missing",
+                  type->guest, built, installed, VMBUILD_LIBDIR, APPLIANCE_KERNEL,
+                  APPLIANCE_INITRAMFS),
+        "run 'make%s%s' where vmbuild was built, 'make install', or set VMBUILD_APPLIANCE to its "
+        "directory",
+        machine_type_is_native(type) ? "" : " ARCHS=",
+        machine_type_is_native(type) ? "" : type->guest);
 }
 
 char *appliance_kernel_version(const char *folder)
@@ -136,17 +147,17 @@ char *appliance_kernel_version(const char *folder)
 
 /* Returns the QEMU of the release that the program is part of, the caller's; NULL if there is none.
  */
-static char *bundled_qemu(void)
+static char *bundled_qemu(const struct machine_type *type)
 {
     CLEANUP(freep) char *program = program_folder();
     CLEANUP(freep) char *library = library_folder(program);
-    CLEANUP(freep) char *path = xasprintf("%s/" QEMU, library);
+    CLEANUP(freep) char *path = xasprintf("%s/%s", library, type->qemu);
 
     return access(path, X_OK) == 0 ? realpath(path, NULL) : NULL;
 }
 
-/* Returns the first QEMU in PATH, the caller's; NULL if there is none. */
-static char *search_path(void)
+/* Returns the first program NAME in PATH, the caller's; NULL if there is none. */
+static char *search_path(const char *name)
 {
     const char *variable = getenv("PATH");
     CLEANUP(freep)
@@ -155,7 +166,7 @@ static char *search_path(void)
 
     for (char *folder = strtok_r(list, ":", &rest); folder != NULL;
          folder = strtok_r(NULL, ":", &rest)) {
-        CLEANUP(freep) char *path = xasprintf("%s/%s", folder, QEMU);
+        CLEANUP(freep) char *path = xasprintf("%s/%s", folder, name);
 
         if (access(path, X_OK) == 0)
             return STEAL(path);
@@ -163,9 +174,11 @@ static char *search_path(void)
     return NULL;
 }
 
-struct error *appliance_find_qemu(const char *default_path, char **ret)
+struct error *appliance_find_qemu(const struct machine_type *type, const char *default_path,
+                                  char **ret)
 {
-    const char *asked = getenv("VMBUILD_QEMU");
+    bool is_native = machine_type_is_native(type);
+    const char *asked = is_native ? getenv("VMBUILD_QEMU") : NULL;
 
     if (asked != NULL && *asked != '\0') {
         if (access(asked, X_OK) < 0)
@@ -174,22 +187,15 @@ struct error *appliance_find_qemu(const char *default_path, char **ret)
         *ret = xstrdup(asked);
         return NULL;
     }
-    *ret = bundled_qemu();
-    if (*ret != NULL)
-        return NULL;
-    if (access(default_path, X_OK) == 0) {
+    *ret = bundled_qemu(type);
+    if (*ret == NULL && is_native && default_path != NULL && access(default_path, X_OK) == 0)
         *ret = xstrdup(default_path);
-        return NULL;
-    }
-    int cause = errno;
-
-    *ret = search_path();
+    if (*ret == NULL)
+        *ret = search_path(type->qemu);
     if (*ret != NULL)
         return NULL;
-    errno = cause;
-    return error_advise(error_errno(EXIT_VM, "find QEMU at '%s'", default_path),
-                        "install QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "
-                        "qemu-system-x86-core; Arch: qemu-system-x86), or set VMBUILD_QEMU");
+    return error_advise(error_new(EXIT_VM, "find QEMU: %s is not in PATH", type->qemu),
+                        "install %s%s", type->package, is_native ? ", or set VMBUILD_QEMU" : "");
 }
 
 char *appliance_find_confiner(void)

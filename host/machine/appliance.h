@@ -6,25 +6,35 @@
 #define VMBUILD_APPLIANCE_H
 
 #include "host/lib/error.h"
+#include "host/machine/machine_type.h"
 
-/* The names by which libguestfs finds them, side by side in one directory. */
-#define APPLIANCE_KERNEL "vmlinuz.x86_64"
-#define APPLIANCE_INITRAMFS "initramfs.x86_64.img"
+/* The names by which libguestfs finds them, side by side in one directory: those of the host's
+ * processor, whatever the guest's. */
+#ifdef __aarch64__
+#define APPLIANCE_PROCESSOR "aarch64"
+#else
+#define APPLIANCE_PROCESSOR "x86_64"
+#endif
+#define APPLIANCE_KERNEL "vmlinuz." APPLIANCE_PROCESSOR
+#define APPLIANCE_INITRAMFS "initramfs." APPLIANCE_PROCESSOR ".img"
 
-/* Finds the appliance's directory: VMBUILD_APPLIANCE in the environment; else build/appliance
- * beside the program (a build tree), ../lib/vmbuild from it (installed, wherever it was moved), or
- * the compiled-in VMBUILD_LIBDIR. *RET is absolute and the caller's. Errors: EXIT_VM, with advice.
+/* Finds the directory of the appliance for TYPE: VMBUILD_APPLIANCE in the environment; else
+ * build/appliance beside the program (a build tree), ../lib/vmbuild from it (installed, wherever it
+ * was moved), or the compiled-in VMBUILD_LIBDIR; of those, for a guest that is not the host's, the
+ * directory with the guest's name. *RET is absolute and the caller's. Errors: EXIT_VM, with advice.
  */
-[[nodiscard]] struct error *appliance_find(char **ret);
+[[nodiscard]] struct error *appliance_find(const struct machine_type *type, char **ret);
 
 /* Returns the version of the kernel in the directory FOLDER ("6.1.0"), the caller's; NULL if it
  * does not show, as in a compressed kernel. */
 char *appliance_kernel_version(const char *folder);
 
-/* Finds QEMU: VMBUILD_QEMU in the environment; else ../lib/vmbuild/qemu-system-x86_64 from the
- * program (a release); else DEFAULT_PATH (libguestfs' own); else qemu-system-x86_64 in PATH. *RET
- * is the caller's. Errors: EXIT_VM, whose advice names the package to install. */
-[[nodiscard]] struct error *appliance_find_qemu(const char *default_path, char **ret);
+/* Finds QEMU for TYPE: VMBUILD_QEMU in the environment, for the host's own guest; else TYPE's
+ * program in ../lib/vmbuild from this program (a release); else, for the host's own guest,
+ * DEFAULT_PATH (libguestfs' own; may be NULL); else in PATH. *RET is the caller's. Errors: EXIT_VM,
+ * whose advice names the package to install. */
+[[nodiscard]] struct error *appliance_find_qemu(const struct machine_type *type,
+                                                const char *default_path, char **ret);
 
 /* Returns the path of this program, the caller's; NULL if its file was replaced or removed or, on a
  * host without /proc, cannot be found. */

@@ -12,11 +12,6 @@
  * priorities. */
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-/* A CPU without what QEMU is slow to emulate: if it has ERMS or FSRM, kernel and C libraries copy
- * with `rep movsb`, which QEMU emulates byte by byte. Both go, since Linux 6.1 does not boot on a
- * CPU that has FSRM alone, as "max,-erms" has in QEMU 10: its memmove assumes ERMS. */
-#define CPU_TCG "max,la57=off,-erms,-fsrm"
-
 /* Numbers of the virtio-serial ports; libguestfs uses 1. */
 #define PORT_OUTPUT 2
 #define PORT_GATE 3
@@ -159,19 +154,28 @@ static void add_cpus(struct machine *machine, uint64_t cpus)
         xasprintf("%" PRIu64 ",sockets=%" PRIu64 ",cores=1,threads=1", cpus, cpus));
 }
 
+/* Adds what saves a PC under TCG time. One CPU does as well with the PIT as with the local APIC's
+ * timer; with several, none could then sleep for less than a tick. */
+static void add_pc_words(struct buffer *words, const struct machine_host *host, uint64_t cpus)
+{
+    buffer_printf(words, " noreplace-smp%s", cpus > 1 ? "" : " nolapic_timer");
+    if (host->tsc_khz > 0)
+        buffer_printf(words, " tsc_early_khz=%" PRIu64 " lpj=%" PRIu64, host->tsc_khz,
+                      host->tsc_khz * 1000 / GUEST_HZ);
+}
+
 /* Returns the arguments for the kernel, the caller's. SCSI disks are scanned for only when the
- * guest needs them. One CPU does as well with the PIT as with the local APIC's timer; with several,
- * none could then sleep for less than a tick. */
-static char *describe_append(const struct machine_host *host, uint64_t cpus)
+ * guest needs them. */
+static char *describe_append(const struct machine_type *type, const struct machine_host *host,
+                             uint64_t cpus)
 {
     struct buffer words = {0};
 
     buffer_printf(&words, "scsi_mod.scan=manual");
-    if (host->accelerator == ACCELERATOR_TCG)
-        buffer_printf(&words, " noreplace-smp%s", cpus > 1 ? "" : " nolapic_timer");
-    if (host->accelerator == ACCELERATOR_TCG && host->tsc_khz > 0)
-        buffer_printf(&words, " tsc_early_khz=%" PRIu64 " lpj=%" PRIu64, host->tsc_khz,
-                      host->tsc_khz * 1000 / GUEST_HZ);
+    if (type->words != NULL)
+        buffer_printf(&words, " %s", type->words);
+    if (type->is_pc && host->accelerator == ACCELERATOR_TCG)
+        add_pc_words(&words, host, cpus);
     return buffer_steal(&words);
 }
 
@@ -184,10 +188,14 @@ bool machine_has_more_than_saved(const struct machine_options *options)
 void machine_describe(const struct machine_options *options, const struct machine_host *host,
                       struct machine *ret)
 {
-    *ret = (struct machine){.append = describe_append(host, options->cpus)};
+    const struct machine_type *type = options->type != NULL ? options->type : machine_type_native();
+
+    *ret = (struct machine){.append = describe_append(type, host, options->cpus)};
     add(ret, "-sandbox", xstrdup(SANDBOX));
-    if (host->accelerator == ACCELERATOR_TCG)
-        add(ret, "-cpu", xstrdup(CPU_TCG));
+    if (type->machine != NULL)
+        add(ret, "-machine", xstrdup(type->machine));
+    if (host->accelerator == ACCELERATOR_TCG && type->cpu != NULL)
+        add(ret, "-cpu", xstrdup(type->cpu));
     if (host->firmware != NULL)
         add(ret, "-bios", xstrdup(host->firmware));
     if (options->cpus > 1)

@@ -14,7 +14,7 @@
  * A failed write or read of a disk stops the machine: the guest never sees a fault of the host,
  * such as a full file system behind the scratch disk, and QEMU reports it to its monitors.
  *
- * Time. Under TCG the guest spares itself the search for clocks and timers: it is told the
+ * Time. Under TCG the guest of a PC spares itself the search for clocks and timers: it is told the
  * frequency of the host's time stamp counter, which it reads, and with one CPU it uses the timer
  * that costs least to set up.
  *
@@ -29,13 +29,12 @@
 
 #include "host/lib/buffer.h"
 #include "host/machine/accelerator.h"
-
-/* What the guest's kernel and programs are built for, as Go names it. */
-#define MACHINE_ARCHITECTURE "amd64"
+#include "host/machine/machine_type.h"
 
 /* What is requested of a machine; all borrowed. */
 struct machine_options {
-    uint64_t memory; /* MiB */
+    const struct machine_type *type; /* NULL: that of this host */
+    uint64_t memory;                 /* MiB */
     uint64_t cpus;
     bool network;
     const char *const *shares; /* absolute directories of the host */

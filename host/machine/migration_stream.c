@@ -11,8 +11,6 @@
 
 #include "host/lib/cleanup.h"
 
-#define MAIN_MEMORY "pc.ram" /* the block's name in QEMU's PCs */
-
 /* Sections. */
 #define SECTION_START 0x01
 #define SECTION_PART 0x02
@@ -42,6 +40,7 @@ struct name {
 
 struct copy {
     FILE *from, *to;
+    const char *memory;  /* name of the main memory's block */
     uint32_t section;    /* the memory's number */
     struct name block;   /* of the record just read */
     struct name written; /* of the record last written */
@@ -121,7 +120,7 @@ static bool pass_page(struct copy *copy, uint64_t word)
 
     if (!(word & RECORD_CONTINUE) && !get_name(copy, &copy->block))
         return false;
-    if (is_named(&copy->block, MAIN_MEMORY)) {
+    if (is_named(&copy->block, copy->memory)) {
         copy->again = copy->again || address < copy->last;
         copy->last = address;
         if (is_zero && !copy->again)
@@ -240,7 +239,7 @@ static FILE *open_copy(int fd, const char *mode)
     return stream;
 }
 
-struct error *migration_stream_copy(int from, int to)
+struct error *migration_stream_copy(int from, const char *memory, int to)
 {
     CLEANUP(fclosep) FILE *in = open_copy(from, "r");
     CLEANUP(fclosep) FILE *out = in != NULL ? open_copy(to, "w") : NULL;
@@ -249,7 +248,7 @@ struct error *migration_stream_copy(int from, int to)
         return error_errno(EXIT_OTHER, "copy the VM's saved state");
     setvbuf(in, NULL, _IOFBF, COPY_SIZE);
     setvbuf(out, NULL, _IOFBF, COPY_SIZE);
-    struct copy copy = {.from = in, .to = out};
+    struct copy copy = {.from = in, .to = out, .memory = memory};
     bool understood = pass_memory(&copy);
 
     if (understood)

@@ -11,9 +11,9 @@
 #include "host/lib/error.h"
 
 /* Copies the stream from the descriptor FROM, up to its end, to the descriptor TO at its position,
- * without the records of empty pages of the main memory: the QEMU that reads it starts with empty
- * memory. Errors: EXIT_DISK_FULL; EXIT_OTHER, also if the stream has a form that is not known here;
+ * without the records of empty pages of the main memory, the block MEMORY: the QEMU that reads it
+ * starts with empty memory. Errors: EXIT_DISK_FULL; EXIT_OTHER, also if the stream has a form that is not known here;
  * TO then holds part of it. */
-[[nodiscard]] struct error *migration_stream_copy(int from, int to);
+[[nodiscard]] struct error *migration_stream_copy(int from, const char *memory, int to);
 
 #endif

@@ -27,6 +27,7 @@ struct guest_attempt {
     const char *appliance;    /* its directory */
     const char *qemu;         /* its path */
     struct machine_host host; /* without the sockets, which the engine chooses */
+    const char *memory;       /* name of the main memory's block (machine_type.h); static */
     enum gatekeeper_task task;
     int state;              /* the gatekeeper's file; not used by a boot */
     const char *state_path; /* its path, if it is to be written */

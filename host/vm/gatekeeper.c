@@ -117,8 +117,9 @@ static struct error *save(struct gatekeeper *gatekeeper)
     CLEANUP(closep) int from = ends[0];
 
     TRY(begin_migration(monitor, ends[1]));
-    TRY(file_system_explain(migration_stream_copy(from, gatekeeper->plan.state),
-                            gatekeeper->plan.state_path));
+    TRY(file_system_explain(
+        migration_stream_copy(from, gatekeeper->plan.memory, gatekeeper->plan.state),
+        gatekeeper->plan.state_path));
     return await(monitor, "query-migrate", saving, "completed");
 }
 

@@ -21,8 +21,9 @@ enum gatekeeper_task { GATEKEEPER_BOOT, GATEKEEPER_RESUME, GATEKEEPER_SAVE };
 
 struct gatekeeper_plan {
     enum gatekeeper_task task;
-    bool more_devices; /* the guest has to look for devices that were not there when it booted */
-    int state;         /* the file to resume from or save to, at its position; borrowed */
+    bool more_devices;  /* the guest has to look for devices that were not there when it booted */
+    const char *memory; /* name of the main memory's block (machine_type.h); static */
+    int state;          /* the file to resume from or save to, at its position; borrowed */
     const char *state_path;     /* of the file to save to; borrowed */
     void (*end)(void *context); /* ends QEMU; called from the gatekeeper's thread if its task has
                                    failed, and after a save */

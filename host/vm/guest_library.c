@@ -15,7 +15,7 @@ struct error *guest_library_new(guestfs_h **ret)
     return NULL;
 }
 
-struct error *guest_library_find_qemu(char **ret)
+struct error *guest_library_find_qemu(const struct machine_type *type, char **ret)
 {
     guestfs_h *g = NULL;
 
@@ -23,7 +23,7 @@ struct error *guest_library_find_qemu(char **ret)
     CLEANUP(freep) char *hv = guestfs_get_hv(g);
 
     guestfs_close(g);
-    return appliance_find_qemu(hv == NULL ? "" : hv, ret);
+    return appliance_find_qemu(type, hv, ret);
 }
 
 char *guest_library_version(void)

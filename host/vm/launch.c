@@ -26,6 +26,7 @@
 /* A launch: what was requested, and what was found on this host. */
 struct launch {
     const struct vm_options *options;
+    const struct machine_type *type;
     char *appliance;
     char *qemu;
     char *firmware; /* or NULL */
@@ -47,11 +48,13 @@ static struct error *find_parts(struct launch *launch)
     struct tsc_sample start;
 
     tsc_take(&start);
-    TRY(appliance_find(&launch->appliance));
-    TRY(guest_library_find_qemu(&launch->qemu));
+    TRY(appliance_find(launch->type, &launch->appliance));
+    TRY(guest_library_find_qemu(launch->type, &launch->qemu));
     TRY(guest_handle_new(launch->options->verbose, &launch->handle));
-    launch->firmware = appliance_find_firmware(launch->qemu);
-    launch->tsc_khz = tsc_khz(&start);
+    if (launch->type->is_pc) {
+        launch->firmware = appliance_find_firmware(launch->qemu);
+        launch->tsc_khz = tsc_khz(&start);
+    }
     return NULL;
 }
 
@@ -64,6 +67,7 @@ static struct guest_attempt make_attempt(const struct launch *launch, enum accel
         .host = {.accelerator = accelerator,
                  .tsc_khz = accelerator == ACCELERATOR_TCG ? launch->tsc_khz : 0,
                  .firmware = launch->firmware},
+        .memory = launch->type->memory,
         .task = task,
         .state = state,
         .seconds = LAUNCH_SECONDS};
@@ -93,7 +97,8 @@ static struct vm_options bare_options(const struct vm_options *options)
     const struct machine_options *machine = &options->machine;
     bool has_base = has_known_base(machine);
 
-    return (struct vm_options){.machine = {.memory = machine->memory,
+    return (struct vm_options){.machine = {.type = machine->type,
+                                           .memory = machine->memory,
                                            .cpus = machine->cpus,
                                            .scratch = machine->scratch,
                                            .base = has_base ? machine->base : NULL},
@@ -135,7 +140,7 @@ static bool find_key(const struct launch *launch, struct digest *ret)
     CLEANUP(buffer_free) struct buffer traits = {0};
     const char *const paths[] = {launch->qemu, kernel, initramfs};
 
-    if (launch->tsc_khz == 0 ||
+    if ((launch->type->is_pc && launch->tsc_khz == 0) ||
         (has_known_base(&launch->options->machine) && launch->options->base_mark == NULL))
         return false;
     describe_traits(launch, &traits);
@@ -299,13 +304,34 @@ static struct error *start_under_kvm(const struct launch *launch)
     return try_resume(launch) ? NULL : boot(launch, ACCELERATOR_TCG, LAUNCH_AGAIN_SECONDS, &late);
 }
 
+static const struct machine_type *machine_type_of(const struct vm_options *options)
+{
+    return options->machine.type != NULL ? options->machine.type : machine_type_native();
+}
+
+/* KVM runs no other architecture than the host's. */
+static struct error *choose_accelerator(const struct launch *launch, struct accelerator_choice *ret)
+{
+    enum accelerator asked = launch->options->accelerator;
+
+    if (machine_type_is_native(launch->type))
+        return accelerator_choose(asked, ACCELERATOR_KVM_DEVICE, ret);
+    if (asked == ACCELERATOR_KVM)
+        return error_advise(error_new(EXIT_VM, "use KVM: it runs no programs for %s on this host",
+                                      launch->type->architecture),
+                            "use --accel auto or tcg");
+    *ret = (struct accelerator_choice){.accelerator = ACCELERATOR_TCG};
+    return NULL;
+}
+
 struct error *launch_guest(const struct vm_options *options, struct guest_handle **ret)
 {
-    CLEANUP(launch_free) struct launch launch = {.options = options};
+    CLEANUP(launch_free)
+    struct launch launch = {.options = options, .type = machine_type_of(options)};
     struct accelerator_choice choice = {0};
 
     TRY(find_parts(&launch));
-    TRY(accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice));
+    TRY(choose_accelerator(&launch, &choice));
     CLEANUP(freep) char *reason = choice.reason;
 
     if (reason != NULL)

@@ -81,6 +81,7 @@ static struct error *start_peers(struct qemu_engine *qemu)
     const struct gatekeeper_plan plan = {.task = attempt->task,
                                          .more_devices = attempt->task == GATEKEEPER_RESUME &&
                                                          machine_has_more_than_saved(machine),
+                                         .memory = attempt->memory,
                                          .state = attempt->state,
                                          .state_path = attempt->state_path,
                                          .end = host->end,

@@ -5,7 +5,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int from = fuzz_file(data, size), to = fuzz_file("", 0);
-    struct error *err = migration_stream_copy(from, to);
+    struct error *err = migration_stream_copy(from, "pc.ram", to);
 
     /* A record may get back the name of its block, which a record left out had. */
     if (err == NULL)

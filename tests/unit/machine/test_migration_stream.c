@@ -123,7 +123,7 @@ static struct error *copy(size_t length, int *ret_copy)
 
     assert_int_equal(write(from, given.bytes, length), length);
     assert_int_equal(lseek(from, 0, SEEK_SET), 0);
-    struct error *err = migration_stream_copy(from, to);
+    struct error *err = migration_stream_copy(from, "pc.ram", to);
 
     close(from);
     *ret_copy = to;

@@ -1,0 +1,70 @@
+#include "host/machine/machine_type.h"
+
+#include <string.h>
+
+/* A CPU without what QEMU is slow to emulate: if it has ERMS or FSRM, kernel and C libraries copy
+ * with `rep movsb`, which QEMU emulates byte by byte. Both go, since Linux 6.1 does not boot on a
+ * CPU that has FSRM alone, as "max,-erms" has in QEMU 10: its memmove assumes ERMS. */
+#define CPU_PC "max,la57=off,-erms,-fsrm"
+
+/* The same for arm64; programs use neither unless the CPU has it. */
+#define CPU_ARM "max,pauth=off,sve=off,lpa2=off"
+
+/* The kernel takes a delay's loops from its counter, whose frequency QEMU fixes. The line keeps the
+ * host's own figure, which libguestfs would pass on, out of the guest's device tree. */
+#define WORDS_ARM "console=ttyAMA0 lpj=625000"
+
+#define PC(name)                                                                                   \
+    {                                                                                              \
+        .architecture = (name), .guest = "amd64", .qemu = "qemu-system-x86_64",                    \
+        .package = "QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "                    \
+                   "qemu-system-x86-core; Arch: qemu-system-x86)",                                 \
+        .cpu = CPU_PC, .memory = "pc.ram", .is_pc = true                                           \
+    }
+
+#define ARM(name)                                                                                  \
+    {                                                                                              \
+        .architecture = (name), .guest = "arm64", .qemu = "qemu-system-aarch64",                   \
+        .package = "QEMU for arm64 (Debian, Ubuntu: qemu-system-arm; Fedora: "                     \
+                   "qemu-system-aarch64-core; Arch: qemu-system-aarch64)",                         \
+        .machine = "virt", .cpu = CPU_ARM, .memory = "mach-virt.ram", .words = WORDS_ARM           \
+    }
+
+static const struct machine_type types[] = {PC("amd64"), PC("386"), ARM("arm64"), ARM("arm")};
+
+#define TYPE_COUNT (sizeof types / sizeof *types)
+
+#ifdef __aarch64__
+#define HOST_ARCHITECTURE "arm64"
+#else
+#define HOST_ARCHITECTURE "amd64"
+#endif
+
+const struct machine_type *machine_type_find(const char *name)
+{
+    size_t length = strcspn(name, "/");
+
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        if (strlen(types[i].architecture) == length &&
+            strncmp(types[i].architecture, name, length) == 0)
+            return &types[i];
+    return NULL;
+}
+
+const struct machine_type *machine_type_native(void)
+{
+    return machine_type_find(HOST_ARCHITECTURE);
+}
+
+bool machine_type_is_native(const struct machine_type *type)
+{
+    return strcmp(type->guest, HOST_ARCHITECTURE) == 0;
+}
+
+const struct machine_type *machine_type_next_guest(const struct machine_type *type)
+{
+    for (size_t i = type == NULL ? 0 : (size_t)(type - types) + 1; i < TYPE_COUNT; i++)
+        if (strcmp(types[i].architecture, types[i].guest) == 0)
+            return &types[i];
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/*
+ * What the machine of each architecture needs: one row of a table, which is all that the host
+ * program knows of it. A new architecture is a row here, a configuration of the kernel and a row in
+ * initramfs/kernel.sh, and a test.
+ */
+#ifndef VMBUILD_MACHINE_TYPE_H
+#define VMBUILD_MACHINE_TYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct machine_type {
+    const char *architecture; /* whose programs run in it, as Go names it */
+    const char *guest;        /* what its kernel and initramfs are built for, as Go names it */
+    const char *qemu;         /* the program */
+    const char *package;      /* what installs the program, for an advice */
+    const char *machine;      /* QEMU's -machine; NULL: libguestfs' choice */
+    const char *cpu;          /* QEMU's -cpu under TCG; NULL: QEMU's choice */
+    const char *memory;       /* name of the main memory's block in a migration stream */
+    const char *words;        /* arguments for the kernel beside those of every machine; or NULL */
+    bool is_pc; /* starts by a firmware; its clock is a time stamp counter, the host's */
+};
+
+/* Returns the type for the architecture NAME, which a variant after a slash may follow ("arm/v7");
+ * NULL: no guest runs its programs. Static. */
+const struct machine_type *machine_type_find(const char *name);
+
+/* Returns the type for programs of this host's architecture: the guest of a build that needs no
+ * programs of another one. Static. */
+const struct machine_type *machine_type_native(void);
+
+/* Whether KVM can run TYPE on this host. */
+bool machine_type_is_native(const struct machine_type *type);
+
+/* Sets *RET to the next type after TYPE whose guest no earlier type has; NULL starts, and NULL ends. */
+const struct machine_type *machine_type_next_guest(const struct machine_type *type);
+
+#endif
