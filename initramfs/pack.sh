@@ -2,7 +2,9 @@
 # Packs the initramfs: init, busybox and its applets, /dev/console, /etc/hosts, and as /lib/modules
 # the kernel's modules, if their directory is named (kernel.sh).
 #
-# usage: pack.sh INIT BUSYBOX OUT [MODULES]
+# usage: pack.sh INIT BUSYBOX OUT [MODULES [NATIVE]]
+#
+# NATIVE is the busybox of this machine, if BUSYBOX is of another architecture: it lists the applets.
 #
 # The archive depends on the bytes of INIT, BUSYBOX, hosts and the files in MODULES alone. Its
 # entries are declared as an mtree specification, so that no root is needed for the device node; the
@@ -11,8 +13,8 @@
 set -eu
 export LC_ALL=C
 
-[ $# -eq 3 ] || [ $# -eq 4 ] || { echo "usage: $0 INIT BUSYBOX OUT [MODULES]" >&2; exit 2; }
-init=$1 busybox=$2 out=$3 modules=${4-}
+[ $# -ge 3 ] && [ $# -le 5 ] || { echo "usage: $0 INIT BUSYBOX OUT [MODULES [NATIVE]]" >&2; exit 2; }
+init=$1 busybox=$2 out=$3 modules=${4-} native=${5-$2}
 hosts=$(dirname "$0")/hosts
 
 fail() {
@@ -66,7 +68,7 @@ specification() {
 ./bin/busybox type=file mode=0755 contents=$(mtree_path "$busybox")
 END
     [ -z "$modules" ] || modules
-    "$busybox" --list-full | sort | grep -v -x -e bin/busybox -e linuxrc |
+    "$native" --list-full | sort | grep -v -x -e bin/busybox -e linuxrc |
         sed 's,.*,./& type=link mode=0777 link=/bin/busybox,'
 }
 

@@ -26,14 +26,64 @@ $(KERNEL): $(BUILD)/kernel.key
 	@mkdir -p $(@D)
 	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/watch.sh 'guest kernel' \
 	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/vmbuild-kernel/$$(cat $<).tmp/build" \
-	    initramfs/kernel.sh $@ $(MODULES)
+	    initramfs/kernel.sh amd64 $@ $(MODULES)
 endif
 
 $(BUILD)/kernel.key: FORCE
 	@mkdir -p $(@D)
-	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key) && \
+	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key amd64) && \
 	    { echo "$$key" | cmp -s - $@ || echo "$$key" > $@; }
 
 $(INITRAMFS): initramfs/pack.sh initramfs/hosts $(BUILD)/guest/init $(BUSYBOX) $(KERNEL)
 	@mkdir -p $(@D)
 	initramfs/pack.sh $(BUILD)/guest/init $(BUSYBOX) $@ $(MODULES)
+
+# The guests of other architectures: ARCHS="amd64 arm64". Each lies in a directory with its name, in
+# files that are named as libguestfs wants them on this host.
+ARCHS ?= amd64
+FOREIGN := $(filter-out amd64,$(ARCHS))
+TRIPLET_arm64 := aarch64-linux-gnu
+
+# $(1): the architecture, as Go and Debian name it; $(2): its triplet.
+define foreign_guest
+$(BUILD)/$(1)/sysroot: $(BUILD)/$(1)/sysroot.key
+	initramfs/sysroot.sh $(1) $$@
+	touch $$@
+
+$(BUILD)/$(1)/sysroot.key: FORCE
+	@mkdir -p $$(@D)
+	@key=$$$$(initramfs/sysroot.sh --key $(1)) && \
+	    { echo "$$$$key" | cmp -s - $$@ || echo "$$$$key" > $$@; }
+
+$(BUILD)/$(1)/guest/%.o: guest/%.c $(BUILD)/guest/flags | $(BUILD)/$(1)/sysroot
+	@mkdir -p $$(@D)
+	@echo '  CC $$@'
+	$(2)-gcc $$(GUEST_CFLAGS) $$(CFLAGS) $$(CPPFLAGS) -isystem $(BUILD)/$(1)/sysroot/usr/include \
+	    -isystem $(BUILD)/$(1)/sysroot/usr/include/$(2) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/guest/init: $(GUEST_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/guest/link
+	@echo '  LD $$@'
+	$(2)-gcc $$(CFLAGS) $$(LDFLAGS) $$(GUEST_LDFLAGS) -s -o $$@ $$(filter %.o,$$^) \
+	    -L$(BUILD)/$(1)/sysroot/usr/lib/$(2) $$(GUEST_LIBS)
+
+$(APPLIANCE)/$(1)/$(notdir $(KERNEL)): $(BUILD)/$(1)/kernel.key
+	@mkdir -p $$(@D)
+	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/watch.sh 'guest kernel for $(1)' \
+	    "$$$${XDG_CACHE_HOME:-$$$$HOME/.cache}/vmbuild-kernel/$$$$(cat $$<).tmp/build" \
+	    initramfs/kernel.sh $(1) $$@ $(BUILD)/$(1)/modules
+
+$(BUILD)/$(1)/kernel.key: FORCE
+	@mkdir -p $$(@D)
+	@key=$$$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key $(1)) && \
+	    { echo "$$$$key" | cmp -s - $$@ || echo "$$$$key" > $$@; }
+
+$(APPLIANCE)/$(1)/$(notdir $(INITRAMFS)): initramfs/pack.sh initramfs/hosts $(BUILD)/$(1)/guest/init \
+    $(APPLIANCE)/$(1)/$(notdir $(KERNEL))
+	initramfs/pack.sh $(BUILD)/$(1)/guest/init $(BUILD)/$(1)/sysroot/bin/busybox $$@ \
+	    $(BUILD)/$(1)/modules $(BUSYBOX)
+
+appliance: $(addprefix $(APPLIANCE)/$(1)/,$(notdir $(KERNEL) $(INITRAMFS)))
+
+-include $(GUEST_SOURCES:%.c=$(BUILD)/$(1)/%.d)
+endef
+$(foreach arch,$(FOREIGN),$(eval $(call foreign_guest,$(arch),$(TRIPLET_$(arch)))))

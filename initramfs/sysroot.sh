@@ -1,0 +1,76 @@
+#!/bin/bash
+# Fetches what the guest of another architecture is made of: Debian's static libraries, their
+# headers and busybox, as any user, without telling dpkg of that architecture.
+#
+# usage: sysroot.sh DEBIAN_ARCHITECTURE OUT    unpacks them to the directory OUT
+#        sysroot.sh --key DEBIAN_ARCHITECTURE  prints what identifies them
+#
+# apt runs with lists and a status of its own, below $XDG_CACHE_HOME/vmbuild-kernel (default:
+# ~/.cache), whose sources are the machine's. What it downloads, it checks.
+set -euo pipefail
+export LC_ALL=C
+
+here=$(cd "$(dirname "$0")" && pwd)
+packages='libarchive-dev libacl1-dev libbz2-dev liblz4-dev liblzma-dev nettle-dev zlib1g-dev
+    libzstd-dev busybox-static'
+
+fail() {
+    echo "guest libraries: $1" >&2
+    exit 1
+}
+
+apt_of() {
+    apt-get -q -o APT::Architecture="$architecture" -o APT::Architectures::="$architecture" \
+        -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" \
+        -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- \
+        -o Acquire::Languages=none -o APT::Sandbox::User= "$@"
+}
+
+# Brings the lists up to date, once a day. Without a network, older ones do.
+update() {
+    [ -z "$(find "$state/updated" -mmin -1440 2> /dev/null)" ] || return 0
+    mkdir -p "$state/lists/partial" "$state/archives/partial"
+    # shellcheck source=/dev/null
+    "$here/../scripts/apt-sources.sh" "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
+        > "$state/sources.list"
+    : > "$state/status"
+    if apt_of update > "$state/log" 2>&1; then
+        touch "$state/updated"
+    elif [ ! -e "$state/updated" ]; then
+        tail -n 5 "$state/log" >&2
+        fail "read Debian's lists for $architecture"
+    fi
+}
+
+# A line "'ADDRESS' FILE SIZE DIGEST" for each package.
+list() {
+    # shellcheck disable=SC2086 # one word each
+    (cd "$state" && apt_of download --print-uris $packages)
+}
+
+key=
+if [ "${1-}" = --key ]; then
+    key=yes
+    shift
+fi
+architecture=${1-}
+state=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel/apt-$architecture
+update
+if [ -n "$key" ]; then
+    list | sed "s/^'[^']*' //"
+    exit
+fi
+[ $# -eq 2 ] || fail "usage: $0 ARCHITECTURE OUT | --key ARCHITECTURE"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck disable=SC2086 # one word each
+(cd "$work" && apt_of download $packages) > "$state/log" 2>&1 || {
+    tail -n 5 "$state/log" >&2
+    fail "download Debian's packages for $architecture"
+}
+rm -rf "$2"
+mkdir -p "$2"
+for deb in "$work"/*.deb; do
+    dpkg-deb -x "$deb" "$2"
+done
