@@ -7,10 +7,9 @@
 
 #include "guest/lib/fault.h"
 
-/* Mounts it at PATH, which is TARGET to the script, in the caller's mount namespace. cpuinfo
- * describes as many processors as there are as x86-64-v2, or as x86-64 if they are no more than
- * that, and the kernel's command line is empty, as both depend on the host. Returns 0, or -1 with
- * FAULT. */
+/* Mounts it at PATH, which is TARGET to the script, in the caller's mount namespace. The processors
+ * are those of cpuinfo.h, and the kernel's command line is empty, as both depend on the host.
+ * Returns 0, or -1 with FAULT. */
 int proc_mount(const char *path, const char *target, struct fault *fault);
 
 #endif

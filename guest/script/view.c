@@ -33,11 +33,25 @@ static int mount_proc(const struct view_mount *mounted, const char *path, struct
     return proc_mount(path, mounted->target, fault);
 }
 
+/* Covers the description of the machine that the kernel was started with, if there is one: its
+ * arguments, which depend on the host, and numbers that were random. */
+static int cover_device_tree(const char *sys, struct fault *fault)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/firmware/devicetree", sys);
+    if (access(path, F_OK) != 0)
+        return 0;
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "mode=0755"))
+        return fault_set(fault, errno, "cover '/sys/firmware/devicetree'");
+    return 0;
+}
+
 static int mount_sys(const struct view_mount *mounted, const char *path, struct fault *fault)
 {
     if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL))
         return fault_set(fault, errno, "mount '%s'", mounted->target);
-    return 0;
+    return cover_device_tree(path, fault);
 }
 
 static int mount_modules(const struct view_mount *mounted, const char *path, struct fault *fault)
