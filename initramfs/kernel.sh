@@ -34,6 +34,8 @@ choose_architecture() {
     *) fail "no architecture '$1'" ;;
     esac
     architecture=$1
+    # The kernel has the compiler's name in it, which is no other one for a machine's own.
+    [ "$(uname -m)" != "${prefix%%-*}" ] || prefix=
 }
 
 fail() {

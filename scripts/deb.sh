@@ -99,7 +99,7 @@ build_in_root() {
     tar -C "$root" -xf "$tar"
     copy_tree "$root/vmbuild"
     mkdir -p "$root/out" "$root/guest"
-    "$tree/initramfs/kernel.sh" "$root/guest/kernel" "$root/guest/modules"
+    "$tree/initramfs/kernel.sh" amd64 "$root/guest/kernel" "$root/guest/modules"
     # shellcheck disable=SC2016 # for the inner shell
     unshare --mount --pid --fork sh -c '
         mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --bind "$1" "$0/out" &&
