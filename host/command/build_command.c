@@ -235,16 +235,19 @@ static struct error *read_graph(const struct options *options, struct spec_graph
 {
     static const struct strings all;
     CLEANUP(dockerfile_spec_free) struct dockerfile_spec dockerfile = {0};
-    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    struct spec_graph_request request = {.overrides = options->overrides,
+                                         .override_count = options->override_count,
+                                         .platforms = &options->platforms,
+                                         .now = time(NULL),
+                                         .source_date_epoch = getenv("SOURCE_DATE_EPOCH")};
 
     if (options->file == NULL) {
-        TRY(spec_graph_read(options->spec, options->overrides, options->override_count, time(NULL),
-                            epoch, ret));
+        TRY(spec_graph_read(options->spec, &request, ret));
         return spec_graph_choose(*ret, &options->arguments);
     }
+    request.platforms = NULL;
     TRY(dockerfile_spec_make(options, &dockerfile));
-    TRY(spec_graph_read_converted(dockerfile.name, &dockerfile.spec, options->overrides,
-                                  options->override_count, time(NULL), epoch, ret));
+    TRY(spec_graph_read_converted(dockerfile.name, &dockerfile.spec, &request, ret));
     return spec_graph_choose(*ret, &all);
 }
 
@@ -272,6 +275,7 @@ struct error *build_command(const struct options *options)
         own.no_cache = false;
         own.rebuild = BUILD_REBUILD_ALL;
     }
+    own.index = own.index || (own.platforms.count > 1 && !own.no_output);
     TRY(read_graph(&own, &graph));
     return build_chosen(&own, graph);
 }

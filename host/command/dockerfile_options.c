@@ -16,7 +16,6 @@ static struct error *check_without(const struct options *options)
         {"build-context", options->build_contexts.count > 0},
         {"tag", options->names.count > 0},
         {"squash", options->squash},
-        {"platform", options->platform != NULL},
     };
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)

@@ -139,8 +139,12 @@ struct error *graph_command(const struct options *options)
     int64_t now = time(NULL);
     bool is_document = options->graph_format == GRAPH_JSON || options->graph_format == GRAPH_DOT;
 
-    TRY(spec_graph_read(options->spec, options->overrides, options->override_count, now,
-                        getenv("SOURCE_DATE_EPOCH"), &graph));
+    const struct spec_graph_request request = {.overrides = options->overrides,
+                                               .override_count = options->override_count,
+                                               .now = now,
+                                               .source_date_epoch = getenv("SOURCE_DATE_EPOCH")};
+
+    TRY(spec_graph_read(options->spec, &request, &graph));
     TRY(spec_graph_choose(graph, &options->arguments));
     TRY(is_document ? write_document(options, graph, &text)
                     : write_builds(options, graph, now, &text));

@@ -173,10 +173,14 @@ const struct option_row option_table[] = {
      .group = OPTION_GROUP_BUILD,
      .commands = DOCKERFILES,
      MEMBER(platform),
-     .argument = {"PLATFORM", ARGUMENT_ARCHITECTURE, NULL},
-     .summary = "what a Dockerfile's image is for: linux/amd64",
-     .text = "The platform that a Dockerfile's image is for. `linux/amd64` is the only one, and "
-             "the default."},
+     .argument = {"PLATFORM[,...]", ARGUMENT_ARCHITECTURE, NULL},
+     .summary = "what the image is for (default: the host's platform)",
+     .text = "The platform that the images are for, as `[linux/]ARCH[/VARIANT]` with the "
+             "architecture's name in Go. It counts as the `architecture` of each image of the spec "
+             "that does not state one. For several platforms, with commas between them, each "
+             "image is built for each, and what is written is one OCI index of them, as with "
+             "`--index`. In messages and in the command line such an image is `NAME@ARCH`. The "
+             "image of a Dockerfile is for `linux/amd64`, which is the default there."},
     {.name = "check",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,

@@ -10,6 +10,7 @@
 #include "host/command/option_table.h"
 #include "host/command/option_values.h"
 #include "host/command/output_target.h"
+#include "host/image/architecture.h"
 #include "host/image/platform.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
@@ -334,11 +335,45 @@ static struct error *choose_compression(const struct parser *parser)
                                      &options->compression);
 }
 
-static struct error *check_platform(const struct options *options)
+/* Adds TEXT to the platforms of a build. */
+static struct error *add_platform(struct options *options, const char *text)
 {
     struct platform platform;
-    struct error *err =
-        options->platform != NULL ? platform_parse(options->platform, &platform) : NULL;
+
+    TRY(platform_parse(text, &platform));
+    CLEANUP(freep) char *name = platform_format(&platform);
+
+    if (!architecture_is_known(platform.architecture))
+        return error_advise(error_new(EXIT_USAGE, "unknown architecture '%.40s'", text),
+                            "use Go's name for it, such as linux/amd64, linux/arm64 or "
+                            "linux/arm/v7");
+    if (strings_contain(&options->platforms, name))
+        return error_new(EXIT_USAGE, "'%s' is given twice", name);
+    strings_add(&options->platforms, name);
+    return NULL;
+}
+
+/* Reads the platforms of a build, of which there may be several, with commas between them. */
+static struct error *read_platforms(struct options *options)
+{
+    const char *at = options->platform;
+
+    for (size_t length; at != NULL; at = at[length] == ',' ? at + length + 1 : NULL) {
+        length = strcspn(at, ",");
+        CLEANUP(freep) char *text = xstrndup(at, length);
+
+        TRY(add_platform(options, text));
+    }
+    return NULL;
+}
+
+static struct error *check_platform(struct options *options)
+{
+    bool is_build = options->command == &command_table[COMMAND_BUILD];
+    struct platform platform;
+    struct error *err = is_build                    ? read_platforms(options)
+                        : options->platform != NULL ? platform_parse(options->platform, &platform)
+                                                    : NULL;
 
     if (err != NULL)
         err->code = EXIT_USAGE;
@@ -526,6 +561,7 @@ void options_free(struct options *options)
     strings_free(&options->build_args);
     strings_free(&options->build_contexts);
     strings_free(&options->names);
+    strings_free(&options->platforms);
     strings_free(&options->secrets);
     strings_free(&options->variables);
     strings_free(&options->allow_network);

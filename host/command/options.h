@@ -88,6 +88,7 @@ struct options {
     enum registry_trust trust;       /* --tls-verify */
     char *digest;                    /* --digest */
     char *platform;                  /* --platform, as platform_parse reads it */
+    struct strings platforms;        /* of a build, each as of platform_format */
     char *auth_file;                 /* --authfile */
     char *creds, *registry_timeout;  /* --creds, --registry-timeout */
     char *username, *given_password; /* --username, --password */

@@ -18,19 +18,43 @@ struct error *spec_graph_advise(struct error *err, const struct spec_graph *grap
     return nearest != NULL ? error_advise(err, "did you mean '%s'?", nearest) : err;
 }
 
+bool spec_node_is_called(const struct spec_node *node, const char *name, size_t length)
+{
+    return (length == node->plain_length || length == strlen(node->name)) &&
+           strncmp(node->name, name, length) == 0;
+}
+
 static struct error *choose(struct spec_graph *graph, const char *name)
 {
+    bool is_found = false;
+
     for (size_t i = 0; i < graph->count; i++) {
         struct spec_node *node = graph->nodes[i];
 
-        if (node->spec == NULL || strcmp(node->name, name) != 0)
+        if (node->spec == NULL || !spec_node_is_called(node, name, strlen(name)))
             continue;
-        node->is_chosen = true;
-        return NULL;
+        node->is_chosen = is_found = true;
     }
+    if (is_found)
+        return NULL;
     return spec_graph_advise(
         error_new(EXIT_USAGE, "read the command line: the spec has no image '%s'", name), graph,
         name);
+}
+
+/* Refuses a chosen NODE that is not for the platform that it was read for. */
+static struct error *check_platform(const struct spec_node *node)
+{
+    const char *own = node->spec != NULL ? node->spec->architecture.name : NULL;
+
+    if (!node->is_chosen || node->platform == NULL || own == NULL ||
+        strcmp(own, node->platform) == 0)
+        return NULL;
+    return error_advise(error_new(EXIT_USAGE,
+                                  "read option '--platform': the spec says that image '%.*s' is "
+                                  "for '%s'",
+                                  (int)node->plain_length, node->name, own),
+                        "remove \"architecture\" from the spec");
 }
 
 /* Marks NODE and all that it needs, which was read before it, so that this comes to an end. */
@@ -52,6 +76,7 @@ struct error *spec_graph_choose(struct spec_graph *graph, const struct strings *
 
         if (names->count == 0)
             node->is_chosen = node->is_own && !node->is_used;
+        TRY(check_platform(node));
         if (node->is_chosen)
             need(graph, i);
     }
@@ -99,6 +124,7 @@ void spec_graph_free(struct spec_graph *graph)
         return;
     for (size_t i = 0; i < graph->count; i++) {
         free(graph->nodes[i]->name);
+        free(graph->nodes[i]->platform);
         spec_free(graph->nodes[i]->spec);
         free(graph->nodes[i]->needs);
         free(graph->nodes[i]);

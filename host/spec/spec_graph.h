@@ -31,8 +31,10 @@ struct spec_node {
     /* As messages, --set and the command line have it: its name in the file, or that of the file
      * ("base.json", "base.json:NAME"), or where it stands ("app.fromImage", "app.contents"). */
     char *name;
-    struct spec *spec; /* NULL: it is of another file, and nothing needs it */
-    size_t *needs;     /* the nodes that it is made of, each once */
+    size_t plain_length; /* of the name without the platform */
+    char *platform;      /* that it was read for; NULL: none */
+    struct spec *spec;   /* NULL: it is of another file, and nothing needs it */
+    size_t *needs;       /* the nodes that it is made of, each once */
     size_t need_count;
     bool is_own;    /* it is of the file itself */
     bool is_used;   /* by another one */
@@ -46,24 +48,36 @@ struct spec_graph {
     bool has_images; /* the file has `images` */
 };
 
-/* Reads the file PATH and all that it leads to, as spec_read does. Of OVERRIDES, `--set NAME.KEY`
- * is for the node NAME, `--set KEY` for the image of a file that has one, and the other options are
- * for all nodes. *RET is the caller's. */
-[[nodiscard]] struct error *spec_graph_read(const char *path, const struct spec_override *overrides,
-                                            size_t count, int64_t now,
-                                            const char *source_date_epoch, struct spec_graph **ret);
+/* How a graph is read; all borrowed. Of OVERRIDES, `--set NAME.KEY` is for the node NAME,
+ * `--set KEY` for the image of a file that has one, and the other options are for all nodes. With
+ * PLATFORMS, each node is read for each of them, for those that do not state their `architecture`;
+ * if there are several, "@PLATFORM" is added to its name. */
+struct spec_graph_request {
+    const struct spec_override *overrides;
+    size_t override_count;
+    const struct strings *platforms; /* as of platform_format; NULL: none */
+    int64_t now;
+    const char *source_date_epoch;
+};
 
-/* The same for *SPEC, which was made of a document that messages call NAME, and each value of which
- * has its line there. Sets *SPEC to NULL: it is taken over. Relative paths are taken from the
- * current directory. */
-[[nodiscard]] struct error *spec_graph_read_converted(const char *name, struct json **spec,
-                                                      const struct spec_override *overrides,
-                                                      size_t count, int64_t now,
-                                                      const char *source_date_epoch,
+/* Reads the file PATH and all that it leads to, as spec_read does. *RET is the caller's. */
+[[nodiscard]] struct error *spec_graph_read(const char *path,
+                                            const struct spec_graph_request *request,
+                                            struct spec_graph **ret);
+
+/* The same for SPECS, one for each platform or one without them, which were made of a document that
+ * messages call NAME, and each value of which has its line there. Sets them to NULL: they are taken
+ * over. Relative paths are taken from the current directory. */
+[[nodiscard]] struct error *spec_graph_read_converted(const char *name, struct json **specs,
+                                                      const struct spec_graph_request *request,
                                                       struct spec_graph **ret);
 
+/* Whether NODE is called NAME, of LENGTH bytes, with or without its platform. */
+bool spec_node_is_called(const struct spec_node *node, const char *name, size_t length);
+
 /* Chooses the nodes called NAMES, which may be of other files or in place, or, if there are none,
- * the file's own that no other uses. Errors: EXIT_USAGE for an unknown name. */
+ * the file's own that no other uses. Errors: EXIT_USAGE for an unknown name, and for a node that
+ * states another architecture than it was read for. */
 [[nodiscard]] struct error *spec_graph_choose(struct spec_graph *graph,
                                               const struct strings *names);
 

@@ -14,13 +14,15 @@
 #include "host/spec/spec_path.h"
 
 #define IMAGES "images"
+#define ARCHITECTURE "architecture"
 
 /* A spec file. */
 struct spec_file {
     char *path;   /* without symlinks, or "-" */
     char *folder; /* that paths in it are taken from */
     struct json *root;
-    size_t first, count; /* its nodes, in the order in which it has them */
+    const char *platform; /* that its images are read for; NULL: none */
+    size_t first, count;  /* its nodes, in the order in which it has them */
 };
 
 enum state { NODE_NEW, NODE_BEING_READ, NODE_READ };
@@ -41,12 +43,10 @@ struct spec_graph_reader {
     size_t file_count;
     size_t way[SPEC_GRAPH_DEPTH_MAX]; /* the nodes that are being read, each used by the last */
     size_t depth;
-    const struct spec_override *overrides;
-    size_t override_count;
-    bool *applied; /* each override */
-    int64_t now;
-    const char *source_date_epoch;
-    size_t streams; /* images on standard input */
+    const struct spec_graph_request *request;
+    const char *platform; /* that is being read for; NULL: none */
+    bool *applied;        /* each override */
+    size_t streams;       /* images on standard input */
 };
 
 static bool has_name(const struct spec_graph *graph, const char *name)
@@ -57,17 +57,30 @@ static bool has_name(const struct spec_graph *graph, const char *name)
     return false;
 }
 
+/* Sets the name of NODE to PLAIN, which is taken over, with its platform if there are several. */
+static void name_node(const struct spec_graph_reader *reader, struct spec_node *node, char *plain)
+{
+    free(node->name);
+    node->plain_length = strlen(plain);
+    if (reader->request->platforms == NULL || reader->request->platforms->count < 2) {
+        node->name = plain;
+        return;
+    }
+    node->name = xasprintf("%s@%s", plain, node->platform);
+    free(plain);
+}
+
 /* Adds a node called NAME, which is taken over, or so with a number. Returns its own. */
 static size_t add_node(struct spec_graph_reader *reader, char *name, struct reading reading)
 {
     struct spec_graph *graph = reader->graph;
     struct spec_node *node = xcalloc(1, sizeof *node);
 
-    node->name = xstrdup(name);
-    for (unsigned int i = 2; has_name(graph, node->name); i++) {
-        free(node->name);
-        node->name = xasprintf("%s-%u", name, i);
-    }
+    if (reading.file->platform != NULL)
+        node->platform = xstrdup(reading.file->platform);
+    name_node(reader, node, xstrdup(name));
+    for (unsigned int i = 2; has_name(graph, node->name); i++)
+        name_node(reader, node, xasprintf("%s-%u", name, i));
     free(name);
     graph->nodes = xreallocarray(graph->nodes, graph->count + 1, sizeof(struct spec_node *));
     reader->readings = xreallocarray(reader->readings, graph->count + 1, sizeof reading);
@@ -138,6 +151,7 @@ static struct spec_file *add_file(struct spec_graph_reader *reader, const char *
     struct spec_file *file = xcalloc(1, sizeof *file);
 
     file->path = xstrdup(path);
+    file->platform = reader->platform;
     reader->files =
         xreallocarray(reader->files, reader->file_count + 1, sizeof(struct spec_file *));
     reader->files[reader->file_count++] = file;
@@ -151,14 +165,23 @@ static struct error *open_file(struct spec_graph_reader *reader, const char *pat
     CLEANUP(freep) char *real = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
     const char *found = real != NULL ? real : path;
 
+    const struct spec_file *same = NULL;
+
     for (size_t i = 0; i < reader->file_count; i++) {
-        *ret = reader->files[i];
-        if (strcmp(reader->files[i]->path, found) == 0)
+        if (strcmp(reader->files[i]->path, found) != 0)
+            continue;
+        same = *ret = reader->files[i];
+        if (same->platform == reader->platform)
             return NULL;
     }
     struct spec_file *file = add_file(reader, found);
 
-    TRY(spec_document_open(path, &file->root, &file->folder));
+    if (same != NULL) {
+        file->root = json_copy(same->root);
+        file->folder = xstrdup(same->folder);
+    } else {
+        TRY(spec_document_open(path, &file->root, &file->folder));
+    }
     *ret = file;
     CLEANUP(freep) char *words = spec_document_name(path);
 
@@ -171,24 +194,21 @@ static struct error *open_file(struct spec_graph_reader *reader, const char *pat
 static const char *key_for(const struct spec_graph_reader *reader,
                            const struct spec_override *override, size_t node)
 {
-    const char *name = reader->graph->nodes[node]->name;
+    const struct spec_node *own = reader->graph->nodes[node];
     const char *dot = strrchr(override->key, '.');
 
     if (strcmp(override->option, "set") != 0)
         return override->key;
     if (dot == NULL)
-        return node == 0 && !reader->graph->has_images ? override->key : NULL;
-    return strlen(name) == (size_t)(dot - override->key) &&
-                   strncmp(name, override->key, strlen(name)) == 0
-               ? dot + 1
-               : NULL;
+        return own->is_own && !reader->graph->has_images ? override->key : NULL;
+    return spec_node_is_called(own, override->key, (size_t)(dot - override->key)) ? dot + 1 : NULL;
 }
 
 /* Sets what the command line has for NODE in ROOT. */
 static struct error *override_node(struct spec_graph_reader *reader, size_t node, struct json *root)
 {
-    for (size_t i = 0; i < reader->override_count; i++) {
-        struct spec_override own = reader->overrides[i];
+    for (size_t i = 0; i < reader->request->override_count; i++) {
+        struct spec_override own = reader->request->overrides[i];
         CLEANUP(json_freep) struct json *values = NULL;
 
         own.key = key_for(reader, &own, node);
@@ -199,6 +219,17 @@ static struct error *override_node(struct spec_graph_reader *reader, size_t node
         spec_document_override(root, values);
     }
     return NULL;
+}
+
+/* Sets the platform that NODE is read for in ROOT, unless that states one. */
+static void set_platform(const struct spec_graph_reader *reader, size_t node, struct json *root)
+{
+    const char *platform = reader->graph->nodes[node]->platform;
+    const struct json *stated = json_get(root, ARCHITECTURE);
+
+    if (platform != NULL && root->type == JSON_OBJECT &&
+        (stated == NULL || stated->type == JSON_NULL))
+        json_set(root, ARCHITECTURE, json_string(platform));
 }
 
 /* Refuses an override that is wrong whatever the file has. */
@@ -216,8 +247,8 @@ static struct error *check_override(const struct spec_override *override)
 /* Refuses what names no image. */
 static struct error *check_applied(const struct spec_graph_reader *reader)
 {
-    for (size_t i = 0; i < reader->override_count; i++) {
-        const char *key = reader->overrides[i].key;
+    for (size_t i = 0; i < reader->request->override_count; i++) {
+        const char *key = reader->request->overrides[i].key;
         const char *dot = strrchr(key, '.');
 
         if (reader->applied[i])
@@ -226,7 +257,8 @@ static struct error *check_applied(const struct spec_graph_reader *reader)
             return error_advise(
                 error_new(EXIT_USAGE, "read option '--set': '%s': the spec has several images",
                           key),
-                "name one of them, as in --set %s.%s=...", reader->graph->nodes[0]->name, key);
+                "name one of them, as in --set %.*s.%s=...",
+                (int)reader->graph->nodes[0]->plain_length, reader->graph->nodes[0]->name, key);
         CLEANUP(freep) char *name = xasprintf("%.*s", (int)(dot - key), key);
 
         return spec_graph_advise(
@@ -284,8 +316,8 @@ static struct error *read_definition(struct spec_graph_reader *reader, size_t no
 {
     const struct reading reading = reader->readings[node];
     const struct spec_source source = {.folder = reading.file->folder,
-                                       .now = reader->now,
-                                       .source_date_epoch = reader->source_date_epoch,
+                                       .now = reader->request->now,
+                                       .source_date_epoch = reader->request->source_date_epoch,
                                        .is_nameless = reading.is_in_place,
                                        .graph = reader,
                                        .node = node};
@@ -302,9 +334,12 @@ static struct error *read_definition(struct spec_graph_reader *reader, size_t no
         json_set(root, "name", name);
     }
     TRY(override_node(reader, node, root));
+    set_platform(reader, node, root);
     TRY(spec_document_read(&source, root, spec));
+    const struct spec_node *own = reader->graph->nodes[node];
+
     if (reading.is_in_place)
-        spec->name = xstrdup(reader->graph->nodes[node]->name);
+        spec->name = xstrndup(own->name, own->plain_length);
     return check_node(reader, root, spec);
 }
 
@@ -426,7 +461,8 @@ static struct error *refer_in_place(struct spec_graph_reader *reader, const stru
                                     const struct spec_source *source, const struct json *value,
                                     size_t *ret)
 {
-    char *name = xasprintf("%s.%s", reader->graph->nodes[source->node]->name, key->name);
+    const struct spec_node *user = reader->graph->nodes[source->node];
+    char *name = xasprintf("%.*s.%s", (int)user->plain_length, user->name, key->name);
 
     *ret = add_node(reader, name,
                     (struct reading){.file = reader->readings[source->node].file,
@@ -495,45 +531,57 @@ static struct error *open_converted(struct spec_graph_reader *reader, struct jso
 
 /* What a graph is read from. */
 struct origin {
-    const char *path;   /* of a file, or */
-    const char *name;   /* of the document that */
-    struct json **spec; /* was made of */
+    const char *path;    /* of a file, or */
+    const char *name;    /* of the document that */
+    struct json **specs; /* were made of, for each platform */
 };
 
-static struct error *read_graph(struct spec_graph_reader *reader, const struct origin *origin)
+/* Reads ORIGIN for the platform NUMBER. */
+static struct error *read_once(struct spec_graph_reader *reader, const struct origin *origin,
+                               size_t number)
 {
     const struct spec_file *file = NULL;
     CLEANUP(freep)
     char *words =
         origin->path == NULL ? xasprintf("'%s'", origin->name) : spec_document_name(origin->path);
 
-    for (size_t i = 0; i < reader->override_count; i++)
-        TRY(check_override(&reader->overrides[i]));
-    TRY(origin->path == NULL ? open_converted(reader, origin->spec, &file)
+    TRY(origin->path == NULL ? open_converted(reader, &origin->specs[number], &file)
                              : open_file(reader, origin->path, NULL, &file));
     reader->graph->has_images = json_get(file->root, IMAGES) != NULL;
     size_t own = reader->graph->count;
 
-    for (size_t i = 0; i < own; i++) {
+    for (size_t i = file->first; i < own; i++) {
         reader->graph->nodes[i]->is_own = true;
         TRY(error_context(read_node(reader, i), "read %s", words));
+    }
+    return NULL;
+}
+
+static struct error *read_graph(struct spec_graph_reader *reader, const struct origin *origin)
+{
+    const struct spec_graph_request *request = reader->request;
+    const struct strings *platforms = request->platforms;
+
+    for (size_t i = 0; i < request->override_count; i++)
+        TRY(check_override(&request->overrides[i]));
+    if (platforms == NULL || platforms->count == 0)
+        TRY(read_once(reader, origin, 0));
+    for (size_t i = 0; platforms != NULL && i < platforms->count; i++) {
+        reader->platform = platforms->items[i];
+        TRY(read_once(reader, origin, i));
     }
     return check_applied(reader);
 }
 
-static struct error *read_origin(const struct origin *origin, const struct spec_override *overrides,
-                                 size_t count, int64_t now, const char *source_date_epoch,
-                                 struct spec_graph **ret)
+static struct error *read_origin(const struct origin *origin,
+                                 const struct spec_graph_request *request, struct spec_graph **ret)
 {
     CLEANUP(spec_graph_freep) struct spec_graph *graph = xcalloc(1, sizeof *graph);
-    CLEANUP(freep) bool *applied = xcalloc(count + 1, sizeof *applied);
+    CLEANUP(freep) bool *applied = xcalloc(request->override_count + 1, sizeof *applied);
     struct spec_graph_reader reader = {.graph = graph,
                                        .readings = xcalloc(1, sizeof *reader.readings),
-                                       .overrides = overrides,
-                                       .override_count = count,
-                                       .applied = applied,
-                                       .now = now,
-                                       .source_date_epoch = source_date_epoch};
+                                       .request = request,
+                                       .applied = applied};
     struct error *err = read_graph(&reader, origin);
 
     for (size_t i = 0; i < reader.file_count; i++)
@@ -545,20 +593,19 @@ static struct error *read_origin(const struct origin *origin, const struct spec_
     return err;
 }
 
-struct error *spec_graph_read(const char *path, const struct spec_override *overrides, size_t count,
-                              int64_t now, const char *source_date_epoch, struct spec_graph **ret)
+struct error *spec_graph_read(const char *path, const struct spec_graph_request *request,
+                              struct spec_graph **ret)
 {
     const struct origin origin = {.path = path};
 
-    return read_origin(&origin, overrides, count, now, source_date_epoch, ret);
+    return read_origin(&origin, request, ret);
 }
 
-struct error *spec_graph_read_converted(const char *name, struct json **spec,
-                                        const struct spec_override *overrides, size_t count,
-                                        int64_t now, const char *source_date_epoch,
+struct error *spec_graph_read_converted(const char *name, struct json **specs,
+                                        const struct spec_graph_request *request,
                                         struct spec_graph **ret)
 {
-    const struct origin origin = {.name = name, .spec = spec};
+    const struct origin origin = {.name = name, .specs = specs};
 
-    return read_origin(&origin, overrides, count, now, source_date_epoch, ret);
+    return read_origin(&origin, request, ret);
 }

@@ -184,11 +184,20 @@ EOF
 build other
 is "architecture chooses the base" "$STATUS $(config "$WORK/other.tar" .architecture)" '0 "arm64"'
 
+layout mips64le <<< 'config["architecture"] = "mips64le"'
+spec mips64le <<< '{"name": "x", "fromImage": "mips64le", "runAsRoot": "true"}'
+build mips64le
+exits 3 "a script on an image for a processor without a guest"
+says "a script on an image for a processor without a guest: why" "no guest runs programs for 'mips64le'"
 layout arm64 <<< 'config["architecture"] = "arm64"'
 spec arm64 <<< '{"name": "x", "fromImage": "arm64", "runAsRoot": "true"}'
+USER_ENV=(VMBUILD_APPLIANCE="$WORK")
 build arm64
-exits 3 "a script on an image for another processor"
-says "a script on an image for another processor: why" "runAsRoot needs programs for amd64, .* for 'arm64'"
+exits 4 "a script on an image for a processor whose guest is not here"
+says "a script on an image for a processor whose guest is not here: why" "find the appliance for arm64 in "
+USER_ENV=()
+build arm64 --accel kvm
+exits 4 "a script on an image for another processor, under KVM"
 layout windows <<< 'config["os"] = "windows"'
 refused "an image for another system" "the image is not for Linux" windows
 

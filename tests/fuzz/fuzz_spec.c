@@ -27,7 +27,8 @@ static void plan(const struct spec *spec)
 static void read_spec(const char *path, const struct spec_override *overrides, size_t count)
 {
     struct spec_graph *graph = NULL;
-    struct error *err = spec_graph_read(path, overrides, count, 0, NULL, &graph);
+    const struct spec_graph_request request = {.overrides = overrides, .override_count = count};
+    struct error *err = spec_graph_read(path, &request, &graph);
 
     for (size_t i = 0; err == NULL && i < graph->count; i++)
         plan(graph->nodes[i]->spec);

@@ -24,13 +24,18 @@ static void write_file(const char *name, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+static struct strings platforms; /* that graphs are read for */
+
 static struct error *read_with(const char *text, const struct spec_override *overrides,
                                size_t count, struct spec_graph **ret)
 {
     CLEANUP(freep) char *path = xasprintf("%s/spec.json", folder);
 
     write_file("spec.json", text);
-    return spec_graph_read(path, overrides, count, 5000, NULL, ret);
+    const struct spec_graph_request request = {
+        .overrides = overrides, .override_count = count, .platforms = &platforms, .now = 5000};
+
+    return spec_graph_read(path, &request, ret);
 }
 
 static struct spec_graph *read_graph(const char *text)
@@ -116,6 +121,103 @@ static void test_several_images(void **state)
     assert_string_equal(find(graph, "app")->spec->name, "app");
     assert_string_equal(find(graph, "base")->spec->name, "host/base");
     assert_true(find(graph, "app")->spec->contents.items[0].keep_owner);
+    spec_graph_free(graph);
+}
+
+/* Reads TEXT for FIRST and, unless it is NULL, SECOND. */
+static struct spec_graph *read_for(const char *first, const char *second, const char *text)
+{
+    strings_add(&platforms, first);
+    if (second != NULL)
+        strings_add(&platforms, second);
+    struct spec_graph *graph = read_graph(text);
+
+    strings_free(&platforms);
+    return graph;
+}
+
+static void assert_architecture(const struct spec_graph *graph, const char *name,
+                                const char *architecture)
+{
+    assert_string_equal(find(graph, name)->spec->architecture.name, architecture);
+    assert_true(find(graph, name)->spec->architecture.is_given);
+}
+
+static void test_a_platform_is_the_architecture_of_all(void **state)
+{
+    struct spec_graph *graph = read_for("arm/v7", NULL, DIAMOND);
+
+    (void)state;
+    assert_int_equal(graph->count, 5);
+    assert_architecture(graph, "app", "arm/v7");
+    assert_architecture(graph, "base", "arm/v7");
+    spec_graph_free(graph);
+}
+
+static void test_several_platforms(void **state)
+{
+    struct spec_graph *graph = read_for("amd64", "arm64", DIAMOND);
+    struct strings names = {0};
+
+    (void)state;
+    assert_int_equal(graph->count, 10);
+    assert_needs(graph, "app@amd64", 1, 2, "right@amd64");
+    assert_needs(graph, "app@arm64", 1, 2, "right@arm64");
+    assert_architecture(graph, "base@amd64", "amd64");
+    assert_architecture(graph, "base@arm64", "arm64");
+    assert_string_equal(find(graph, "app@arm64")->spec->name, "app");
+    strings_add(&names, "left");
+    strings_add(&names, "right@arm64");
+    assert_null(spec_graph_choose(graph, &names));
+    assert_true(find(graph, "left@amd64")->is_chosen);
+    assert_true(find(graph, "left@arm64")->is_chosen);
+    assert_true(find(graph, "right@arm64")->is_chosen);
+    assert_false(find(graph, "right@amd64")->is_needed);
+    strings_free(&names);
+    spec_graph_free(graph);
+}
+
+static void test_platforms_and_what_is_set(void **state)
+{
+    const struct spec_override overrides[] = {{"set", "app.tag", "1"},
+                                              {"set", "app@arm64.tag", "2"}};
+    struct spec_graph *graph = NULL;
+
+    (void)state;
+    strings_add(&platforms, "amd64");
+    strings_add(&platforms, "arm64");
+    assert_null(read_with(DIAMOND, overrides, 2, &graph));
+    assert_string_equal(find(graph, "app@amd64")->spec->tag, "1");
+    assert_string_equal(find(graph, "app@arm64")->spec->tag, "2");
+    spec_graph_free(graph);
+    graph = NULL;
+    assert_null(read_with("{\"name\":\"x\"}", (const struct spec_override[]){{"set", "tag", "3"}},
+                          1, &graph));
+    assert_string_equal(find(graph, "x@amd64")->spec->tag, "3");
+    assert_string_equal(find(graph, "x@arm64")->spec->tag, "3");
+    spec_graph_free(graph);
+    strings_free(&platforms);
+}
+
+static void test_an_architecture_that_is_stated_stays(void **state)
+{
+    static const char text[] =
+        "{\"images\":{\"app\":{\"contents\":[{\"image\":{\"use\":\"tool\"},\"path\":\"/\"}]},"
+        "\"tool\":{\"architecture\":\"amd64\"}}}";
+    struct spec_graph *graph = read_for("arm64", NULL, text);
+    struct strings names = {0};
+
+    (void)state;
+    assert_architecture(graph, "app", "arm64");
+    assert_architecture(graph, "tool", "amd64");
+    assert_null(spec_graph_choose(graph, &names));
+    spec_graph_free(graph);
+    graph = read_for("arm64", NULL, text);
+    strings_add(&names, "tool");
+    expect(spec_graph_choose(graph, &names), EXIT_USAGE,
+           "the spec says that image 'tool' is for 'amd64'",
+           "remove \"architecture\" from the spec");
+    strings_free(&names);
     spec_graph_free(graph);
 }
 
@@ -316,6 +418,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_spec_is_a_graph_of_one),
         cmocka_unit_test(test_several_images),
+        cmocka_unit_test(test_a_platform_is_the_architecture_of_all),
+        cmocka_unit_test(test_several_platforms),
+        cmocka_unit_test(test_platforms_and_what_is_set),
+        cmocka_unit_test(test_an_architecture_that_is_stated_stays),
         cmocka_unit_test(test_what_nothing_uses_is_chosen),
         cmocka_unit_test(test_what_is_named_is_chosen),
         cmocka_unit_test(test_what_is_named_may_be_in_place),
