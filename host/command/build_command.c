@@ -245,9 +245,8 @@ static struct error *read_graph(const struct options *options, struct spec_graph
         TRY(spec_graph_read(options->spec, &request, ret));
         return spec_graph_choose(*ret, &options->arguments);
     }
-    request.platforms = NULL;
     TRY(dockerfile_spec_make(options, &dockerfile));
-    TRY(spec_graph_read_converted(dockerfile.name, &dockerfile.spec, &request, ret));
+    TRY(spec_graph_read_converted(dockerfile.name, dockerfile.specs, &request, ret));
     return spec_graph_choose(*ret, &all);
 }
 

@@ -18,6 +18,6 @@ struct error *convert_command(const struct options *options)
                          dockerfile.warnings == 1 ? "warning" : "warnings");
     if (options->check)
         return NULL;
-    json_write(dockerfile.spec, true, &text);
+    json_write(dockerfile.specs[0], true, &text);
     return file_write(text.data, text.length, STDOUT_FILENO, "standard output");
 }

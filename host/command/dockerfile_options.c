@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "host/image/platform.h"
-
 /* Refuses what is for Dockerfiles alone. */
 static struct error *check_without(const struct options *options)
 {
@@ -24,19 +22,6 @@ static struct error *check_without(const struct options *options)
     return NULL;
 }
 
-static struct error *check_platform(const char *text)
-{
-    struct platform platform = {0};
-
-    TRY(platform_parse(text, &platform));
-    if (strcmp(platform.architecture, "amd64") == 0)
-        return NULL;
-    return error_advise(
-        error_new(EXIT_USAGE, "read option '--platform': '%s': images are built for linux/amd64",
-                  text),
-        "if no command has to run, set \"architecture\" in the spec that 'convert' prints");
-}
-
 struct error *dockerfile_options_check(const struct options *options)
 {
     bool builds = options->command == &command_table[COMMAND_BUILD];
@@ -54,5 +39,7 @@ struct error *dockerfile_options_check(const struct options *options)
         return error_advise(
             error_new(EXIT_USAGE, "read option '--tag': an image has one name"),
             "give its outputs the others: -o docker-archive:FILE:NAME, or -o docker://NAME");
-    return options->platform != NULL ? check_platform(options->platform) : NULL;
+    if (!builds && options->platforms.count > 1)
+        return error_new(EXIT_USAGE, "read option '--platform': a spec is for one platform");
+    return NULL;
 }

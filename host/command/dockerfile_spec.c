@@ -17,10 +17,11 @@
 #include "host/lib/file.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/machine/machine_type.h"
 #include "host/store/store.h"
 #include "host/tree/ignore_file.h"
 
-#define ARCHITECTURE "amd64" /* of the virtual machine, and so of all that is built */
+#define ARCHITECTURE (machine_type_native()->architecture) /* of the build, and the default */
 #define IGNORE_FILE ".dockerignore"
 
 /* What a conversion is made with. */
@@ -271,6 +272,12 @@ static struct error *open_config(void *context, const char *reference, const cha
     return NULL;
 }
 
+/* struct conversion_options: there is a guest for ARCHITECTURE, or may be. */
+static bool runs(const char *architecture)
+{
+    return machine_type_find(architecture) != NULL;
+}
+
 /* Prepares the conversion of FILE. */
 static struct error *prepare(const struct dockerfile *file, struct sources *sources)
 {
@@ -281,7 +288,7 @@ static struct error *prepare(const struct dockerfile *file, struct sources *sour
     sources->conversion.target = options->target;
     sources->conversion.folder = context_of(options);
     sources->conversion.ignore_file = sources->ignore_path;
-    sources->conversion.architecture = ARCHITECTURE;
+    sources->conversion.runs = runs;
     sources->conversion.build_machine = ARCHITECTURE;
     sources->conversion.name = sources->name;
     sources->conversion.tag = sources->tag;
@@ -305,25 +312,44 @@ static struct error *show_warnings(const struct check *check, const char *name)
                      check->count);
 }
 
+/* Converts FILE for ARCHITECTURE. */
+static struct error *convert(const struct dockerfile *file, struct sources *sources,
+                             const char *architecture, struct dockerfile_spec *ret)
+{
+    CLEANUP(conversion_result_free) struct conversion_result result = {0};
+
+    sources->conversion.architecture = architecture;
+    TRY(conversion_make(file, &sources->conversion, open_config, sources, &result));
+    if (ret->count == 0) {
+        ret->warnings = result.check.count;
+        TRY(show_warnings(&result.check, ret->name));
+    }
+    ret->specs[ret->count++] = STEAL(result.spec);
+    return NULL;
+}
+
 struct error *dockerfile_spec_make(const struct options *options, struct dockerfile_spec *ret)
 {
+    const struct strings *platforms = &options->platforms;
     CLEANUP(free_sources) struct sources sources = {.options = options};
     CLEANUP(dockerfile_freep) struct dockerfile *file = NULL;
-    CLEANUP(conversion_result_free) struct conversion_result result = {0};
 
     TRY(check_context(context_of(options)));
     TRY(read_dockerfile(options, &file, &ret->name));
     TRY(prepare(file, &sources));
-    TRY(conversion_make(file, &sources.conversion, open_config, &sources, &result));
-    ret->warnings = result.check.count;
-    TRY(show_warnings(&result.check, ret->name));
-    ret->spec = STEAL(result.spec);
+    ret->specs = xcalloc(platforms->count + 1, sizeof *ret->specs);
+    if (platforms->count == 0)
+        return convert(file, &sources, ARCHITECTURE, ret);
+    for (size_t i = 0; i < platforms->count; i++)
+        TRY(convert(file, &sources, platforms->items[i], ret));
     return NULL;
 }
 
 void dockerfile_spec_free(struct dockerfile_spec *spec)
 {
-    json_free(spec->spec);
+    for (size_t i = 0; i < spec->count; i++)
+        json_free(spec->specs[i]);
+    free(spec->specs);
     free(spec->name);
     *spec = (struct dockerfile_spec){0};
 }

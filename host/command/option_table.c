@@ -179,8 +179,8 @@ const struct option_row option_table[] = {
              "architecture's name in Go. It counts as the `architecture` of each image of the spec "
              "that does not state one. For several platforms, with commas between them, each "
              "image is built for each, and what is written is one OCI index of them, as with "
-             "`--index`. In messages and in the command line such an image is `NAME@ARCH`. The "
-             "image of a Dockerfile is for `linux/amd64`, which is the default there."},
+             "`--index`. In messages and in the command line such an image is `NAME@ARCH`. For "
+             "a Dockerfile it is what `TARGETPLATFORM` names; `convert` takes one."},
     {.name = "check",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_BUILD,

@@ -154,8 +154,10 @@ static void inherit_stage(struct conversion_stage *stage, const struct conversio
     stage->config = json_copy(base->config);
     json_remove(stage->config, "OnBuild");
     stage->has_folder = base->has_folder;
-    if (stage->architecture == NULL && base->architecture != NULL)
+    if (base->architecture != NULL) {
+        free(stage->architecture);
         stage->architecture = xstrdup(base->architecture);
+    }
     stage->author = base->author != NULL ? xstrdup(base->author) : NULL;
     for (size_t i = 0; i < base->declared.count; i++)
         strings_add(&stage->declared, base->declared.items[i]);
@@ -186,6 +188,17 @@ static void check_platform(struct conversion *conversion, const struct conversio
                         "the platform '%s' is fixed, whatever the build is for", flag);
 }
 
+/* Fixes the ARCHITECTURE of STAGE, unless it is that of this machine and of the image. */
+static void fix_architecture(const struct conversion *conversion, struct conversion_stage *stage,
+                             const char *architecture)
+{
+    const struct conversion_options *options = conversion->options;
+
+    if (strcmp(architecture, options->architecture) != 0 ||
+        strcmp(architecture, options->build_machine) != 0)
+        stage->architecture = xstrdup(architecture);
+}
+
 /* Reads --platform of FROM. */
 static struct error *read_platform(struct conversion *conversion, struct conversion_stage *stage,
                                    const struct instruction *from)
@@ -193,14 +206,18 @@ static struct error *read_platform(struct conversion *conversion, struct convers
     const char *flag = instruction_flag(from, "platform");
     CLEANUP(freep) char *platform = NULL;
 
-    if (flag == NULL)
+    if (flag == NULL) {
+        fix_architecture(conversion, stage, conversion->options->architecture);
         return NULL;
+    }
     TRY(conversion_expand(conversion, NULL, flag, &platform));
     if (*platform == '\0')
         return error_new(EXIT_INPUT, "the platform '%.100s' is empty", flag);
     check_platform(conversion, stage, flag, platform);
-    if (strcasecmp(platform, "linux") == 0)
+    if (strcasecmp(platform, "linux") == 0) {
+        fix_architecture(conversion, stage, conversion->options->architecture);
         return NULL;
+    }
     bool is_named = strncasecmp(platform, "linux/", 6) == 0;
     CLEANUP(freep) char *architecture = xstrdup(is_named ? platform + 6 : platform);
 
@@ -213,8 +230,7 @@ static struct error *read_platform(struct conversion *conversion, struct convers
         free(architecture);
         architecture = known;
     }
-    if (strcmp(architecture, conversion->options->architecture) != 0)
-        stage->architecture = STEAL(architecture);
+    fix_architecture(conversion, stage, architecture);
     return NULL;
 }
 

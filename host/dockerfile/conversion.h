@@ -35,6 +35,9 @@ struct conversion_options {
     const char *tag;           /* or NULL */
     bool is_squashed;          /* all files are in one layer */
 
+    /* Whether commands for ARCHITECTURE can be run; NULL: only those for build_machine can. */
+    bool (*runs)(const char *architecture);
+
     /* Whether PATH of the context is left out; NULL: nothing is. */
     bool (*is_ignored)(void *context, const char *path);
     void *ignore_context;

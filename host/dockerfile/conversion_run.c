@@ -345,7 +345,8 @@ static struct error *check_architecture(const struct conversion *conversion,
     const char *own =
         stage->architecture != NULL ? stage->architecture : conversion->options->architecture;
 
-    if (strcmp(own, machine) == 0)
+    if (strcmp(own, machine) == 0 ||
+        (conversion->options->runs != NULL && conversion->options->runs(own)))
         return NULL;
     return error_advise(
         error_new(EXIT_INPUT, "commands run on %s, and the image is for %s", machine, own),

@@ -265,7 +265,7 @@ struct json *conversion_begin_node(struct conversion *conversion, struct convers
     stage->node_count++;
     if (stage->from != NULL)
         json_set(stage->node, "fromImage", json_copy(stage->from));
-    if (stage->architecture != NULL && stage->node_count == 1)
+    if (stage->architecture != NULL)
         json_set(stage->node, "architecture", json_string(stage->architecture));
     if (conversion->created != NULL)
         json_set(stage->node, "created", json_string(conversion->created));

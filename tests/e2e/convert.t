@@ -152,7 +152,7 @@ printf 'FROM debian:12\nCOPY nothing /\nRUN true\n' | dockerfile missing
 run build "${BASE[@]}" -f app/missing -o missing.tar app
 exits 3 "a file that is not in the context"
 says "a file that is not in the context: which one" "/nothing"
-for words in "--platform linux/arm64" "--spec x.json" "-t a -t b"; do
+for words in "--platform linux/amd32" "--spec x.json" "-t a -t b"; do
     # shellcheck disable=SC2086 # words
     run build --file app/Dockerfile $words app
     exits 2 "build --file $words"

@@ -315,6 +315,8 @@ static void test_platforms(void **state)
                "TARGETVARIANT\nLABEL p=$TARGETPLATFORM a=$TARGETARCH v=$TARGETVARIANT b=$BUILDARCH",
                "{'a':{'fromImage':'docker://debian','architecture':'amd64','config':{'Labels':{"
                "'p':'linux/arm/v7','a':'arm','v':'v7','b':''}}}}");
+    becomes_by(&options, "FROM debian AS a",
+               "{'a':{'fromImage':'docker://debian','architecture':'arm/v7'}}");
     refuses("FROM --platform=linux/arm64 debian AS a\nFROM a\nRUN x",
             "read 'Dockerfile': line 3: RUN: commands run on amd64, and the image is for arm64");
     refuses("FROM --platform=windows/amd64 debian",
