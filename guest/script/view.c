@@ -33,8 +33,8 @@ static int mount_proc(const struct view_mount *mounted, const char *path, struct
     return proc_mount(path, mounted->target, fault);
 }
 
-/* Covers the description of the machine that the kernel was started with, if there is one: its
- * arguments, which depend on the host, and numbers that were random. */
+/* Covers the description of the machine that the kernel was started with, if there is one: in the
+ * device tree are the kernel's arguments, which depend on the host, and numbers that were random. */
 static int cover_device_tree(const char *sys, struct fault *fault)
 {
     char path[PATH_MAX];
@@ -42,8 +42,9 @@ static int cover_device_tree(const char *sys, struct fault *fault)
     snprintf(path, sizeof path, "%s/firmware/devicetree", sys);
     if (access(path, F_OK) != 0)
         return 0;
+    snprintf(path, sizeof path, "%s/firmware", sys);
     if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "mode=0755"))
-        return fault_set(fault, errno, "cover '/sys/firmware/devicetree'");
+        return fault_set(fault, errno, "cover '/sys/firmware'");
     return 0;
 }
 
