@@ -9,7 +9,8 @@
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-faults, check-hostile, check-slow, check-kvm, check-release,
-# check-bare, lint, fuzz, coverage, bench, picture, clean.
+# check-bare, check-arm64, lint, fuzz, coverage, bench, picture, clean.
+# ARCHS="amd64 arm64" builds the guests of these architectures; by default, amd64's alone.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -22,7 +23,7 @@ BUILD := build
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
-DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
+DEPS_test := picture check check-arm64 check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
 DEPS_release := release check-release
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
@@ -44,6 +45,10 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map='$(CURDIR)'=. $(WARNINGS)
 CFLAGS ?= -O2 -g
 
+# The architectures that guests are built for. (The tests of a guest build it.)
+ARCHS ?= amd64
+override ARCHS := $(sort $(ARCHS) $(if $(filter check-arm64,$(GOALS)),arm64))
+
 # $(call note,TEXT): for a recipe; writes TEXT to the target unless it has it already, so that what
 # depends on the target is rebuilt when the text changes, and only then.
 define note
@@ -55,7 +60,7 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo deb check check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
+.PHONY: all deps demo deb check check-arm64 check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
     check-release check-bare lint fuzz bench picture install install-share clean FORCE
 all:
 
@@ -91,6 +96,10 @@ install: all install-share
 	install -m 755 vmbuild '$(DESTDIR)$(PREFIX)/bin/vmbuild'
 	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
 	install -m 755 $(CONFINE) '$(LIBDIR)'
+	for arch in $(FOREIGN); do \
+	    install -d '$(LIBDIR)'/$$arch && \
+	    install -m 644 $(APPLIANCE)/$$arch/* '$(LIBDIR)'/$$arch || exit; \
+	done
 
 # Manual pages, the schema of the events, and completions.
 install-share: $(MANUAL_FILES)

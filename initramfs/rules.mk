@@ -40,7 +40,6 @@ $(INITRAMFS): initramfs/pack.sh initramfs/hosts $(BUILD)/guest/init $(BUSYBOX) $
 
 # The guests of other architectures: ARCHS="amd64 arm64". Each lies in a directory with its name, in
 # files that are named as libguestfs wants them on this host.
-ARCHS ?= amd64
 FOREIGN := $(filter-out amd64,$(ARCHS))
 TRIPLET_arm64 := aarch64-linux-gnu
 

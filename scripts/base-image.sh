@@ -5,6 +5,7 @@
 # usage: base-image.sh debian     the machine's own Debian release, minbase
 #        base-image.sh tools      the same with a C compiler and Python
 #        base-image.sh busybox    nothing but a static busybox; made in no time
+#        base-image.sh busybox ARCHITECTURE FILE    the same for another, with the busybox FILE
 #
 # Kept in VMBUILD_BASE_DIR, or else in a folder of the cache that unprivileged users can read too.
 # The packages come from where the machine's own apt gets them.
@@ -74,7 +75,7 @@ busybox_layer() {
     mkdir -p "$root"/{bin,dev,etc,proc,root,run,sbin,sys,usr/bin,usr/sbin,var/lib} "$root/tmp"
     chmod 700 "$root/root"
     chmod 1777 "$root/tmp"
-    cp /bin/busybox "$root/bin/busybox"
+    cp "$busybox" "$root/bin/busybox"
     /bin/busybox --list-full | grep -v -x -e bin/busybox -e linuxrc |
         while read -r applet; do
             ln -s /bin/busybox "$root/$applet"
@@ -95,7 +96,7 @@ pack_archive() {
     printf 1.0 > "$archive/$id/VERSION"
     printf '{"id":"%s","created":"%s","os":"linux"}' "$id" "$created" > "$archive/$id/json"
     cat > "$work/config" <<END
-{"architecture":"amd64","config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["/bin/sh"]},"created":"$created","history":[{"created":"$created","created_by":"base-image.sh $1"}],"os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:$diff_id"]}}
+{"architecture":"$architecture","config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["/bin/sh"]},"created":"$created","history":[{"created":"$created","created_by":"base-image.sh $1"}],"os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:$diff_id"]}}
 END
     config=$(sha256sum < "$work/config" | cut -c 1-64)
     mv "$work/config" "$archive/$config.json"
@@ -106,16 +107,18 @@ END
 }
 
 name=${1:-}
-case $name in
-debian | tools | busybox) ;;
+architecture=${2:-amd64}
+busybox=${3:-/bin/busybox}
+case $name:$# in
+debian:1 | tools:1 | busybox:[13]) ;;
 *)
-    echo "usage: $0 debian|tools|busybox" >&2
+    echo "usage: $0 debian|tools|busybox [ARCHITECTURE FILE]" >&2
     exit 2
     ;;
 esac
 
 # shellcheck source=/dev/null
-key=$({ cat "$0" /etc/os-release && sha256sum < /bin/busybox; } | sha256sum | cut -c 1-16)
+key=$({ cat "$0" /etc/os-release && sha256sum < "$busybox"; } | sha256sum | cut -c 1-16)
 cache=$(cache_folder)
 result=$cache/$name-$key.tar
 if [ ! -e "$result" ]; then
