@@ -23,8 +23,9 @@ BUILD := build
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
-DEPS_test := picture check check-arm64 check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
+DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
 DEPS_release := release check-release
+DEPS_arm64 := check-arm64
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
@@ -33,7 +34,7 @@ ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
-$(foreach group,build release deb test all,$(eval $(call install_packages,$(group))))
+$(foreach group,build arm64 release deb test all,$(eval $(call install_packages,$(group))))
 
 ifeq ($(origin CC),default)
 CC := gcc

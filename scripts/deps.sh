@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|release|deb|test|all]
+# usage: deps.sh [build|arm64|release|deb|test|all]
 #        deps.sh --list GROUP    prints the packages
 #
 # Lists what it installs before it does, and does nothing if everything is there.
@@ -22,6 +22,10 @@ build='gcc libc6-dev make pkg-config
     linux-source bc bison flex kmod libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
     qemu-system-x86'
+
+# Beside these, for the guest for arm64: a compiler, and the QEMU that it runs in.
+arm64="$build"'
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm'
 
 # Beside these, for the release: static libraries, and what builds QEMU and those that Debian lacks.
 release="$build"'
@@ -52,12 +56,13 @@ all="$test"'
 
 case $group in
 build) wanted=$build ;;
+arm64) wanted="$arm64 $test" ;;
 release) wanted=$release ;;
 deb) wanted=$deb ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|release|deb|test|all]" >&2
+    echo "usage: $0 [build|arm64|release|deb|test|all]" >&2
     exit 2
     ;;
 esac

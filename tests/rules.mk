@@ -7,6 +7,7 @@
 #   tests/e2e/*.t               the installed program, as an unprivileged user (tests/lib.sh)
 #   tests/faults/*.t            the same, while something goes wrong; a fault is a line (faults.sh)
 #   tests/hostile/*.t           the same, with a guest that lies; a lie is a row of *_lies.c
+#   tests/foreign/*.t           the same, with the guest of another architecture
 #   tests/slow/*.t              the same, but too slow for every day
 #   tests/kvm/*.t               the same under KVM, which a VM offers (nested-host.sh); slow
 #   tests/hosts/*.t             the release and the package, on other hosts
@@ -23,6 +24,9 @@ E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 HOST_TESTS := $(sort $(wildcard tests/hosts/*.t))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
+# Those that a guest for arm64 passes as well, and what it alone has.
+ARM64_TESTS := $(patsubst %,tests/e2e/%.t,hooks limits mounts resume scripts shares) \
+    tests/foreign/arm64.t
 FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
 # The slowest first, which only waits.
 HOSTILE_TESTS := $(wildcard tests/hostile/slow.t tests/hostile/layer.t tests/hostile/protocol.t)
@@ -132,6 +136,10 @@ check-unit: $(UNIT_TESTS)
 
 check-e2e: all
 	@JOBS=$(JOBS) tests/run $(E2E_TESTS)
+
+# Needs QEMU for arm64 and a compiler for it, which scripts/deps.sh arm64 installs, and builds the guest.
+check-arm64: all
+	@JOBS=$(JOBS) GUEST=arm64 tests/run $(ARM64_TESTS)
 
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)

@@ -353,12 +353,44 @@ static struct error *carry_out(const struct check *check, const struct options *
     return err;
 }
 
+/* Shows what there is for TYPE, the guest of another architecture than the host's, if it was built. */
+static struct error *show_guest(const struct machine_type *type)
+{
+    struct check check = {type->guest, "runs the scripts of images for this architecture", NULL};
+    CLEANUP(freep) char *folder = NULL;
+    CLEANUP(freep) char *qemu = NULL;
+    CLEANUP(error_freep) struct error *no_guest = appliance_find(type, &folder);
+
+    if (no_guest != NULL)
+        return NULL;
+    CLEANUP(error_freep) struct error *no_qemu = guest_library_find_qemu(type, &qemu);
+    CLEANUP(freep)
+    char *found = no_qemu == NULL ? xasprintf("%s, %s", folder, qemu)
+                                  : xasprintf("%s; %s", folder, no_qemu->message);
+    const struct finding finding = {.state = no_qemu == NULL ? GOOD : SLOW,
+                                    .found = found,
+                                    .fix = no_qemu == NULL ? NULL : no_qemu->advice};
+
+    return show(&check, &finding);
+}
+
+static struct error *show_guests(void)
+{
+    const struct machine_type *type = NULL;
+
+    while ((type = machine_type_next_guest(type)) != NULL)
+        if (!machine_type_is_native(type))
+            TRY(show_guest(type));
+    return NULL;
+}
+
 struct error *doctor_command(const struct options *options)
 {
     size_t bad = 0;
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         TRY(carry_out(&checks[i], options, &bad));
+    TRY(show_guests());
     if (bad == 0)
         TRY(carry_out(&trial, options, &bad));
     if (bad == 0)
