@@ -33,8 +33,8 @@ static int mount_proc(const struct view_mount *mounted, const char *path, struct
     return proc_mount(path, mounted->target, fault);
 }
 
-/* Covers the description of the machine that the kernel was started with, if there is one: in the
- * device tree are the kernel's arguments, which depend on the host, and numbers that were random. */
+/* Covers the description of the machine that the kernel was started with, if there is one: a device
+ * tree has the kernel's arguments, which depend on the host, and numbers that were random. */
 static int cover_device_tree(const char *sys, struct fault *fault)
 {
     char path[PATH_MAX];

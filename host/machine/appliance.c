@@ -65,8 +65,8 @@ static bool is_appliance(const char *folder)
     return holds(folder, APPLIANCE_KERNEL) && holds(folder, APPLIANCE_INITRAMFS);
 }
 
-/* Sets *RET to the directory of the appliance for TYPE in FOLDER, the caller's, or to NULL if it has
- * none. Errors: EXIT_VM. */
+/* Sets *RET to the directory of the appliance for TYPE in FOLDER, the caller's; NULL: it has none.
+ * Errors: EXIT_VM. */
 static struct error *take(const struct machine_type *type, const char *folder, char **ret)
 {
     bool is_native = machine_type_is_native(type);

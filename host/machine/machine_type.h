@@ -32,7 +32,8 @@ const struct machine_type *machine_type_native(void);
 /* Whether KVM can run TYPE on this host. */
 bool machine_type_is_native(const struct machine_type *type);
 
-/* Sets *RET to the next type after TYPE whose guest no earlier type has; NULL starts, and NULL ends. */
+/* Returns the next type after TYPE, or the first if that is NULL, of those for a guest's own
+ * architecture; NULL: there is none more. Static. */
 const struct machine_type *machine_type_next_guest(const struct machine_type *type);
 
 #endif

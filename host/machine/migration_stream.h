@@ -12,8 +12,8 @@
 
 /* Copies the stream from the descriptor FROM, up to its end, to the descriptor TO at its position,
  * without the records of empty pages of the main memory, the block MEMORY: the QEMU that reads it
- * starts with empty memory. Errors: EXIT_DISK_FULL; EXIT_OTHER, also if the stream has a form that is not known here;
- * TO then holds part of it. */
+ * starts with empty memory. Errors: EXIT_DISK_FULL; EXIT_OTHER, also if the stream has a form that
+ * is not known here; TO then holds part of it. */
 [[nodiscard]] struct error *migration_stream_copy(int from, const char *memory, int to);
 
 #endif

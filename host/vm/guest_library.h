@@ -13,8 +13,8 @@
  * freed with guestfs_close. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *guest_library_new(guestfs_h **ret);
 
-/* Finds the QEMU that will be started for a machine of TYPE. *RET is its path, the caller's. Errors:
- * EXIT_VM. */
+/* Finds the QEMU that will be started for a machine of TYPE. *RET is its path, the caller's.
+ * Errors: EXIT_VM. */
 [[nodiscard]] struct error *guest_library_find_qemu(const struct machine_type *type, char **ret);
 
 /* Returns the version of libguestfs ("1.48.6"), or "unknown"; the caller's. */

@@ -81,6 +81,19 @@ static void test_tcg_is_told_what_it_need_not_find_out(void **state)
     assert_string_equal(machine.append, "scsi_mod.scan=manual");
 }
 
+static void test_another_architecture_has_its_own_machine(void **state)
+{
+    const struct machine_options options = {
+        .type = machine_type_find("arm64"), .scratch = "/run/scratch", .cpus = 2};
+
+    (void)state;
+    describe(&options, ACCELERATOR_TCG);
+    assert_true(has("-machine", "virt"));
+    assert_true(has("-cpu", "pauth=off"));
+    assert_true(has("-smp", "2,"));
+    assert_string_equal(machine.append, "scsi_mod.scan=manual console=ttyAMA0 lpj=625000");
+}
+
 static void test_several_cpus_are_packages_with_timers(void **state)
 {
     const struct machine_options options = {.scratch = "/run/scratch", .cpus = 2};
@@ -237,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_least, forget),
         cmocka_unit_test_teardown(test_tcg_is_told_what_it_need_not_find_out, forget),
+        cmocka_unit_test_teardown(test_another_architecture_has_its_own_machine, forget),
         cmocka_unit_test_teardown(test_several_cpus_are_packages_with_timers, forget),
         cmocka_unit_test_teardown(test_unknown_frequency_and_firmware, forget),
         cmocka_unit_test_teardown(test_known_base_is_read_only, forget),

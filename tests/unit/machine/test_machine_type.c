@@ -1,0 +1,73 @@
+/* Which machine there is for an architecture. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/image/architecture.h"
+#include "host/machine/machine_type.h"
+
+static void test_names(void **state)
+{
+    static const struct {
+        const char *name, *guest;
+    } rows[] = {{"amd64", "amd64"},  {"amd64/v3", "amd64"}, {"386", "amd64"},   {"arm64", "arm64"},
+                {"arm/v7", "arm64"}, {"arm64/v8", "arm64"}, {"mips64le", NULL}, {"", NULL},
+                {"amd", NULL},       {"amd64x", NULL},      {"/v7", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct machine_type *type = machine_type_find(rows[i].name);
+
+        if (rows[i].guest == NULL)
+            assert_null(type);
+        else
+            assert_string_equal(type->guest, rows[i].guest);
+    }
+}
+
+static void test_rows_are_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < architecture_count; i++) {
+        const struct machine_type *type = machine_type_find(architecture_names[i]);
+
+        if (type == NULL)
+            continue;
+        assert_string_equal(type->architecture, architecture_names[i]);
+        assert_non_null(machine_type_find(type->guest));
+        assert_memory_equal(type->qemu, "qemu-system-", strlen("qemu-system-"));
+        assert_non_null(strstr(type->package, "qemu-system-"));
+        assert_true(strlen(type->memory) > 0);
+    }
+}
+
+static void test_each_guest_comes_once(void **state)
+{
+    const struct machine_type *type = NULL;
+    size_t count = 0, native = 0;
+
+    (void)state;
+    while ((type = machine_type_next_guest(type)) != NULL) {
+        assert_string_equal(type->architecture, type->guest);
+        native += machine_type_is_native(type);
+        count++;
+    }
+    assert_int_equal(count, 2);
+    assert_int_equal(native, 1);
+    assert_true(machine_type_is_native(machine_type_native()));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_rows_are_whole),
+        cmocka_unit_test(test_each_guest_comes_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
