@@ -13,7 +13,10 @@
 set -eu
 export LC_ALL=C
 
-[ $# -ge 3 ] && [ $# -le 5 ] || { echo "usage: $0 INIT BUSYBOX OUT [MODULES [NATIVE]]" >&2; exit 2; }
+if [ $# -lt 3 ] || [ $# -gt 5 ]; then
+    echo "usage: $0 INIT BUSYBOX OUT [MODULES [NATIVE]]" >&2
+    exit 2
+fi
 init=$1 busybox=$2 out=$3 modules=${4-} native=${5-$2}
 hosts=$(dirname "$0")/hosts
 

@@ -17,8 +17,9 @@ struct dockerfile_spec {
 };
 
 /* Converts the Dockerfile of OPTIONS, once for each platform of theirs, by default for the host's,
- * and shows the warnings about it. *RET is the caller's, also on error. Errors: those of conversion_make; EXIT_INPUT if it cannot be read, or has warnings that
- * it makes errors of; those of image_open for its base images. */
+ * and shows the warnings about it. *RET is the caller's, also on error. Errors: those of
+ * conversion_make; EXIT_INPUT if it cannot be read, or has warnings that it makes errors of; those
+ * of image_open for its base images. */
 [[nodiscard]] struct error *dockerfile_spec_make(const struct options *options,
                                                  struct dockerfile_spec *ret);
 

@@ -353,7 +353,7 @@ static struct error *carry_out(const struct check *check, const struct options *
     return err;
 }
 
-/* Shows what there is for TYPE, the guest of another architecture than the host's, if it was built. */
+/* Shows the guest of TYPE, which is for another architecture than the host's, if it was built. */
 static struct error *show_guest(const struct machine_type *type)
 {
     struct check check = {type->guest, "runs the scripts of images for this architecture", NULL};
