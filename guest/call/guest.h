@@ -23,7 +23,7 @@ struct guest {
     bool started;
     bool base_mounted;
     bool mounted;                /* the plain merged view, at mnt/; overlay_show keeps it */
-    bool networked;              /* the network is set up */
+    bool networked;              /* a script has had the network */
     struct fault fault;          /* of the current call */
     char reply[GUEST_REPLY_MAX]; /* of the current verb */
 };

@@ -16,7 +16,6 @@
 #include "guest/lib/job.h"
 #include "guest/lib/words.h"
 #include "guest/script/clock.h"
-#include "guest/script/network.h"
 #include "guest/script/script.h"
 
 /* Starts the clock for a script, at a time that does not depend on how long the stages before it
@@ -170,6 +169,7 @@ static int run_in_view(struct guest *guest, struct view *view, const struct word
         .directory = directory != NULL ? directory : "/",
         .user = words_text(words, GUEST_WORD_USER),
         .words = words,
+        .own_network = !words_flag(words, GUEST_WORD_NETWORK),
     };
 
     if (overlay_show(&guest->mounted, false, &guest->fault))
@@ -197,8 +197,6 @@ static int run_root(struct guest *guest, const struct words *words)
 
     if (!guest->mounted)
         return fault_set(&guest->fault, 0, "run a script: the overlay is not mounted");
-    if (network && network_start(&guest->fault))
-        return -1;
     guest->networked |= network;
     int status = view_prepare(words, &view, &guest->fault);
 

@@ -2,17 +2,23 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
+
+#define INTERFACE_WAIT_MS 10000
 
 static int start_interface(int fd, const char *name)
 {
@@ -89,8 +95,81 @@ int network_start_loopback(struct fault *fault)
     return 0;
 }
 
-int network_start(struct fault *fault)
+/* A call to the kernel that moves an interface to the network namespace of a process. */
+struct move {
+    struct nlmsghdr header;
+    struct ifinfomsg interface;
+    struct rtattr attribute;
+    uint32_t process;
+};
+
+/* Waits for the interface, which comes back from the namespace of the run before with a delay.
+ * Returns its number, or 0 with errno. */
+static unsigned await_interface(void)
 {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    char name[IF_NAMESIZE];
+
+    for (int i = 0; i < INTERFACE_WAIT_MS; i++) {
+        if (find_interface(name) == 0)
+            return if_nametoindex(name);
+        nanosleep(&pause, NULL);
+    }
+    errno = ENODEV;
+    return 0;
+}
+
+/* Moves the interface NUMBER of FD's namespace to that of this process. Returns 0, or -1 with
+ * errno. */
+static int move_interface(int fd, unsigned number)
+{
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+        struct nlmsghdr echo;
+    } answer = {0};
+    const struct move move = {
+        .header = {.nlmsg_len = sizeof move,
+                   .nlmsg_type = RTM_NEWLINK,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+        .interface = {.ifi_family = AF_UNSPEC, .ifi_index = (int)number},
+        .attribute = {.rta_len = RTA_LENGTH(sizeof move.process), .rta_type = IFLA_NET_NS_PID},
+        .process = (uint32_t)getpid()};
+
+    if (send(fd, &move, sizeof move, 0) < 0)
+        return -1;
+    ssize_t length = recv(fd, &answer, sizeof answer, 0);
+
+    if (length < (ssize_t)(sizeof answer.header + sizeof answer.error) ||
+        answer.header.nlmsg_type != NLMSG_ERROR)
+        answer.error.error = -EPROTO;
+    errno = -answer.error.error;
+    return answer.error.error != 0 ? -1 : 0;
+}
+
+/* Enters a namespace that has the interface. Returns 0, or -1 with errno. */
+static int enter(void)
+{
+    unsigned number = await_interface();
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+    if (number == 0 || fd < 0 || unshare(CLONE_NEWNET) || move_interface(fd, number)) {
+        int cause = errno;
+
+        if (fd >= 0)
+            close(fd);
+        errno = cause;
+        return -1;
+    }
+    return close(fd);
+}
+
+int network_enter(struct fault *fault)
+{
+    if (enter())
+        return fault_set(fault, errno, "set up the network");
+    if (network_start_loopback(fault))
+        return -1;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || configure(fd)) {

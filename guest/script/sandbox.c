@@ -172,6 +172,8 @@ static int set_up(const struct sandbox_plan *plan, const struct streams *streams
         return fault_set(fault, errno, "separate the script's mounts");
     if (plan->own_network && network_start_loopback(fault))
         return -1;
+    if (plan->view != NULL && words_flag(plan->words, GUEST_WORD_NETWORK) && network_enter(fault))
+        return -1;
     if (plan->view == NULL &&
         (proc_mount("/proc", "/proc", fault) || dev_mount("/dev", "/dev", fault) ||
          view_show_shares(plan->words, fault)))
