@@ -209,6 +209,19 @@ struct error *base_disk_open(struct store *store, struct image *image, struct ba
     return err;
 }
 
+struct error *base_disk_lacks(struct store *store, const struct image *image, size_t count,
+                              bool *ret)
+{
+    *ret = true;
+    for (size_t i = image->layer_count; *ret && i >= count && i > 0; i--) {
+        CLEANUP(store_disk_freep) struct store_disk *disk = NULL;
+
+        TRY(find_disk(store, image, i, &disk));
+        *ret = disk == NULL;
+    }
+    return NULL;
+}
+
 const char *base_disk_mark(const struct base_disk *disk)
 {
     return disk->mark[0] == '\0' ? NULL : disk->mark;

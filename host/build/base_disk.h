@@ -45,6 +45,11 @@ struct base_disk {
 [[nodiscard]] struct error *base_disk_open(struct store *store, struct image *image,
                                            struct base_disk *ret);
 
+/* Whether the store has neither a disk of IMAGE's layers, nor one of its lowest COUNT or more.
+ * Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *base_disk_lacks(struct store *store, const struct image *image,
+                                            size_t count, bool *ret);
+
 /* Returns DISK's mark, borrowed; NULL if it has none, as a new disk. */
 const char *base_disk_mark(const struct base_disk *disk);
 

@@ -273,6 +273,7 @@ static struct error *assemble_image(struct build_state *state, bool has_new_laye
     struct image *image = state->image;
 
     name_image(state);
+    image->found_count = state->base != NULL ? state->base->found_count : 0;
     take_base_layers(state);
     if (has_new_layer)
         image_add_layer(image, layer);

@@ -74,6 +74,8 @@ struct error *build_base_open(const struct build *build, unsigned int forms, str
     progress_start("base");
     TRY(built_image_open(&spec->from_image, build->built, &request, &base));
     progress_done();
+    if (!spec->from_image.is_built)
+        base->found_count = base->layer_count;
     TRY(check_chain(build, base));
     *ret = STEAL(base);
     return NULL;

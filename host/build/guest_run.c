@@ -332,17 +332,52 @@ static struct error *launch(struct guest_run *run, const struct json *container)
     return NULL;
 }
 
-/* Starts a VM that has its disks. *RET_DAMAGED: whether the base disk is at fault. */
-static struct error *start_vm(struct guest_run *run, const struct json *container,
-                              bool *ret_damaged)
+/* Starts a VM that has its disks, of which the base disk is open. *RET_DAMAGED: whether that is at
+ * fault. */
+static struct error *start_on_disk(struct guest_run *run, const struct json *container,
+                                   bool *ret_damaged)
 {
-    if (run->plan->needs_base)
-        TRY(base_disk_open(run->build->store, run->base, &run->disk));
     struct error *err = launch(run, container);
 
     if (err == NULL)
         err = use_base_disk(run, ret_damaged);
     *ret_damaged = err != NULL && (*ret_damaged || base_disk_is_damaged(&run->disk));
+    return err;
+}
+
+static struct error *start_vm(struct guest_run *run, const struct json *container,
+                              bool *ret_damaged)
+{
+    if (run->plan->needs_base)
+        TRY(base_disk_open(run->build->store, run->base, &run->disk));
+    return start_on_disk(run, container, ret_damaged);
+}
+
+/* Makes the disk of the lower layers of the base, those of an image that was not built, if the
+ * store has no disk that this build's can be made of: so that they need not be unpacked again for
+ * another image that is made of them, or for this one when its own layers have changed. */
+static struct error *make_lower_disk(struct guest_run *run, const struct json *container,
+                                     bool *ret_damaged)
+{
+    struct image *base = run->base;
+    bool lacks = false;
+
+    if (!run->plan->needs_base || base == NULL || base->found_count == 0 ||
+        base->found_count >= base->layer_count)
+        return NULL;
+    TRY(base_disk_lacks(run->build->store, base, base->found_count, &lacks));
+    if (!lacks)
+        return NULL;
+    size_t count = base->layer_count;
+
+    base->layer_count = base->found_count;
+    struct error *err = base_disk_open(run->build->store, base, &run->disk);
+
+    if (err == NULL && run->disk.is_new) /* else another build has just made it */
+        err = start_on_disk(run, container, ret_damaged);
+    base->layer_count = count;
+    if (err == NULL)
+        guest_run_end(run);
     return err;
 }
 
@@ -353,6 +388,7 @@ static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, 
     CLEANUP(json_freep) struct json *container = NULL;
 
     TRY(job_container(run->build->spec, config, &container));
+    TRY(make_lower_disk(run, container, ret_damaged));
     TRY(mount_caches_open(&run->build->spec->mounts, run->build->store, &run->caches));
     TRY(start_vm(run, container, ret_damaged));
     TRY(job_put(run->build->spec, config, container, run->vm));

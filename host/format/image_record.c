@@ -49,6 +49,7 @@ void image_record_put(struct store *store, const struct digest *key, const struc
     for (size_t i = 0; i < image->layer_count; i++)
         json_append(layers, describe_layer(&image->layers[i]));
     json_set(record, "layers", layers);
+    json_set(record, "found", json_integer((int64_t)image->found_count));
     store_record_put(store, KIND, key->hex, record);
 }
 
@@ -133,6 +134,7 @@ struct image *image_record_get(struct store *store, const struct digest *key, un
     CLEANUP(image_freep) struct image *image = xcalloc(1, sizeof *image);
     const struct json *config = json_get(record, "config");
     const struct json *layers = json_get(record, "layers");
+    uint64_t found;
 
     if (config == NULL || layers == NULL || layers->type != JSON_ARRAY)
         return NULL;
@@ -148,5 +150,7 @@ struct image *image_record_get(struct store *store, const struct digest *key, un
     for (size_t i = 0; i < layers->count; i++)
         if (!get_layer(store, layers->items[i], forms, image))
             return NULL;
+    if (json_to_unsigned(json_get(record, "found"), image->layer_count, &found))
+        image->found_count = (size_t)found;
     return STEAL(image);
 }

@@ -50,6 +50,8 @@ struct image {
     char *manifest_type;
     struct layer *layers; /* base first */
     size_t layer_count;
+    size_t found_count; /* of an image that was built: so many layers are those of one that was not,
+                           which others may be made of, too */
 };
 
 /* Which forms of the layers the caller will use: the others need not be made. */
