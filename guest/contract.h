@@ -23,6 +23,7 @@
  *   guestfs_command hook name=postUmount ...
  *   guestfs_command hook name=extraCommands ...
  *   guestfs_command pack             the layer as a tar, to GUEST_LAYER_PORT
+ *   guestfs_command end              what the build has left is gone, or else the call fails
  *   guestfs_shutdown
  *
  * Calls that a spec does not need are left out. A guestfs_command carries a verb of GUEST_VERBS,
@@ -73,6 +74,10 @@
  * the time of `start`, but at GUEST_CLOCK_LEAST while a base disk is made: no time of a file tells
  * how long a stage took. It runs for scripts, from the time of each call; with `still` it is held
  * there, too.
+ *
+ * After `end` the guest serves another build, on a base that has the same layers and more: the host
+ * makes the scratch disk anew, calls `start`, sends each further layer with guestfs_tar_in to
+ * GUEST_BASE, which unpacks it onto the base disk, a GUEST_DISK_NEW_BASE, and goes on with `base`.
  *
  * `run` and `hook` succeed as calls whatever the script does, and return one line (struct outcome
  * of the host is parsed from it):
@@ -155,9 +160,10 @@
 #define GUEST_NETWORK_NAMESERVER GUEST_NETWORK_NAMESERVER_IS(GUEST_ADDRESS_TEXT)
 #define GUEST_NETWORK_ADDRESS GUEST_NETWORK_ADDRESS_IS(GUEST_ADDRESS_TEXT)
 
-/* Uploads, and the tree that tar_in names. */
+/* Uploads, and the trees that tar_in names. */
 #define GUEST_JOB_DIR "/job"
 #define GUEST_LAYER "/layer"
+#define GUEST_BASE "/base"
 #define GUEST_MOUNTS "/mounts/" /* then the number of a mount, from 0 */
 #define GUEST_MOUNT_TREE "tree" /* the entry of that tar which is mounted */
 
@@ -274,7 +280,8 @@ enum guest_stream {
     X(HOOK, "hook", W(NAME) | W(TIMEOUT) | W(CLOCK),                                               \
       W(STILL) | W(SHARE) | W(TRACE) | WORDS_OF_SESSION)                                           \
     X(UNMOUNT, "unmount", 0, 0)                                                                    \
-    X(PACK, "pack", 0, 0)
+    X(PACK, "pack", 0, 0)                                                                          \
+    X(END, "end", 0, 0)
 
 /* The hooks: X(HOOK, NAME, DIRECTORY, MERGED): where each starts, and whether the overlay is
  * mounted then. NAME is that of its spec key, too. */

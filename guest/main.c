@@ -29,6 +29,7 @@
 #include "guest/lib/device.h"
 #include "guest/lib/file.h"
 #include "guest/script/clock.h"
+#include "guest/script/leftovers.h"
 #include "guest/script/modules.h"
 #include "guest/script/network.h"
 #include "guest/script/sandbox.h"
@@ -104,7 +105,8 @@ static int prepare(struct guest *guest, struct fault *fault)
 {
     struct fault ignored;
 
-    if (network_start_loopback(fault) || scratch_mount(fault) || modules_prepare(fault))
+    if (network_start_loopback(fault) || scratch_mount(fault) || modules_prepare(fault) ||
+        leftovers_note(fault))
         return -1;
     guest->base_mounted = device_has_disk(GUEST_DISK_BASE) &&
                           base_mount(GUEST_DISK_BASE, &ignored) == 0 &&

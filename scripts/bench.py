@@ -443,7 +443,7 @@ def tsc_khz():
 ROWS = (Bench.no_op, Bench.cold, Bench.launch, Bench.layers, Bench.growth, Bench.pure, Bench.registry,
         Bench.memory, Bench.together, bench_work.real_work, Bench.release, bench_again.unchanged,
         bench_again.pushed, bench_again.last_step, bench_again.chain, bench_again.jobs,
-        bench_again.dockerfile)
+        bench_again.dockerfile, bench_again.steps)
 
 
 def main():

@@ -114,6 +114,24 @@ def last_step(bench):
     beside_builders(bench, "14", what, own, recipe, (None, None))
 
 
+def steps(bench):
+    """18. Steps that do little, all of them new."""
+    def own(count):
+        def command():
+            lines = "".join(f"RUN echo {next(new_words)} > /step{index}\n" for index in range(count))
+            context = bench.peers.context("steps", lines)
+            named = f"{bench.peers.base_name()}=docker-archive:{bench.base}"
+            return bench.user_command(
+                bench.program, "build", "--progress=json", "--file", f"{context}/Dockerfile",
+                "--build-context", named, "-o", bench.path("o.tar"), "--compression=none", context)
+        return command
+
+    for count in (1, 2, 1, 2):
+        bench.seconds(own(count)())
+    ten, one = bench.medians(lambda: bench.seconds(own(STEPS)()), lambda: bench.seconds(own(1)()))
+    bench.row("18", f"a Dockerfile of {STEPS} steps that do little", ten, "of one such step", one, 3)
+
+
 def beside_builders(bench, goal, what, own, recipe, limits):
     """Rows of OWN beside those that build the directory that RECIPE writes anew before each run."""
     def anew(command):

@@ -21,6 +21,7 @@ struct guest {
     int64_t clock;            /* held until the first script */
     int64_t clamp;
     bool started;
+    bool scratch_ended; /* the scratch disk is unmounted; the next build has a new one */
     bool base_mounted;
     bool mounted;                /* the plain merged view, at mnt/; overlay_show keeps it */
     bool networked;              /* a script has had the network */

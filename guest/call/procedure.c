@@ -10,11 +10,13 @@
 
 #include "guest/call/verb.h"
 #include "guest/contract.h"
+#include "guest/disk/base.h"
 #include "guest/disk/overlay.h"
 #include "guest/lib/file.h"
 #include "guest/lib/job.h"
 #include "guest/lib/words.h"
 #include "guest/lib/worker.h"
+#include "guest/script/clock.h"
 #include "guest/tar/path.h"
 #include "guest/tar/unpack.h"
 
@@ -156,12 +158,28 @@ static enum wire_status serve_upload(struct guest *guest, struct wire_call *call
     return reply_to_file(guest, call, status);
 }
 
-/* A tar that comes in. */
+/* A tar that comes in: for layer/, for what a mount shows, or for the base disk. */
+enum incoming_kind { INCOMING_CONTENTS, INCOMING_TREE, INCOMING_LAYER };
+
 struct incoming {
     int source;
-    bool is_layer;   /* for layer/; else for a mount */
+    enum incoming_kind kind;
     char folder[64]; /* that it is unpacked in */
 };
+
+/* Unpacks INCOMING into its directory, which is the root. */
+static int unpack_incoming(const struct incoming *incoming, int image, struct fault *fault)
+{
+    switch (incoming->kind) {
+    case INCOMING_CONTENTS:
+        return unpack_over(incoming->source, image, fault);
+    case INCOMING_TREE:
+        return unpack(incoming->source, UNPACK_CONTENTS, fault);
+    case INCOMING_LAYER:
+        break;
+    }
+    return unpack(incoming->source, UNPACK_LAYER, fault);
+}
 
 /* A worker's work: unpacks the tar from the pipe. */
 static int unpack_tar(void *context, struct fault *fault)
@@ -172,12 +190,12 @@ static int unpack_tar(void *context, struct fault *fault)
 
     if (image < 0 || chroot(incoming->folder) || chdir("/"))
         return fault_set(fault, errno, "enter '%s'", incoming->folder);
-    int status = incoming->is_layer ? unpack_over(incoming->source, image, fault)
-                                    : unpack(incoming->source, UNPACK_CONTENTS, fault);
+    int status = unpack_incoming(incoming, image, fault);
 
     close(image);
     if (status)
-        return fault_prefix(fault, "unpack the contents: ");
+        return fault_prefix(fault, incoming->kind == INCOMING_LAYER ? "unpack the base image: "
+                                                                    : "unpack the contents: ");
     /* What follows the end of the tar is padding. */
     while (read(incoming->source, rest, sizeof rest) > 0) {
     }
@@ -190,9 +208,12 @@ static int find_folder(const char *path, struct incoming *ret, struct fault *fau
     const char *number = path + strlen(GUEST_MOUNTS);
     char *end;
 
-    ret->is_layer = strcmp(path, GUEST_LAYER) == 0;
-    if (ret->is_layer) {
-        snprintf(ret->folder, sizeof ret->folder, "%s", GUEST_SCRATCH_LAYER);
+    ret->kind = strcmp(path, GUEST_LAYER) == 0  ? INCOMING_CONTENTS
+                : strcmp(path, GUEST_BASE) == 0 ? INCOMING_LAYER
+                                                : INCOMING_TREE;
+    if (ret->kind != INCOMING_TREE) {
+        snprintf(ret->folder, sizeof ret->folder, "%s",
+                 ret->kind == INCOMING_LAYER ? BASE_TREE : GUEST_SCRATCH_LAYER);
         return 0;
     }
     if (strncmp(path, GUEST_MOUNTS, strlen(GUEST_MOUNTS)) != 0 || *number < '0' || *number > '9' ||
@@ -231,6 +252,35 @@ static enum wire_status receive_tar(struct guest *guest, struct incoming *incomi
     return status;
 }
 
+/* Makes the place of INCOMING ready. Returns 0, or -1 with GUEST's fault. */
+static int open_place(struct guest *guest, const struct incoming *incoming)
+{
+    if (overlay_show(&guest->mounted, false, &guest->fault))
+        return -1;
+    if (incoming->kind != INCOMING_LAYER)
+        return 0;
+    if (guest->base_mounted)
+        return fault_set(&guest->fault, EBUSY, "unpack another layer of the base image");
+    /* As in `unpack`: scripts see the ctimes. */
+    return clock_hold(GUEST_CLOCK_LEAST, &guest->fault) ? -1 : base_begin_layer(&guest->fault);
+}
+
+/* Leaves it, once the tar IS_WHOLE or has failed with GUEST's fault. Returns 0, or -1 with GUEST's
+ * fault. */
+static int close_place(struct guest *guest, const struct incoming *incoming, bool is_whole)
+{
+    struct fault later;
+
+    if (incoming->kind != INCOMING_LAYER)
+        return 0;
+    int status = base_end_layer(is_whole, &later);
+
+    status = clock_hold(guest->clock, &later) || status ? -1 : 0;
+    if (status && is_whole)
+        guest->fault = later;
+    return status;
+}
+
 static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call)
 {
     struct incoming incoming = {0};
@@ -241,11 +291,13 @@ static enum wire_status serve_tar_in(struct guest *guest, struct wire_call *call
         fault_set(&guest->fault, EACCES, "unpack a tar at '%s'", path);
     right = right && find_folder(path, &incoming, &guest->fault) == 0;
     free(path);
-    if (!right || overlay_show(&guest->mounted, false, &guest->fault))
+    if (!right || open_place(guest, &incoming))
         return refuse_file(guest, call);
     int unpacked = 0;
     enum wire_status status = receive_tar(guest, &incoming, &unpacked);
 
+    if (close_place(guest, &incoming, status == WIRE_END && unpacked == 0))
+        unpacked = -1;
     return status == WIRE_END && unpacked ? reply_fault(guest, call)
                                           : reply_to_file(guest, call, status);
 }

@@ -16,6 +16,9 @@
 #include "guest/lib/job.h"
 #include "guest/lib/words.h"
 #include "guest/script/clock.h"
+#include "guest/script/leftovers.h"
+#include "guest/script/modules.h"
+#include "guest/script/points.h"
 #include "guest/script/script.h"
 
 /* Starts the clock for a script, at a time that does not depend on how long the stages before it
@@ -34,6 +37,9 @@ static int start(struct guest *guest, const struct words *words)
 
     if (guest->started)
         return fault_set(&guest->fault, EALREADY, "start");
+    if (guest->scratch_ended && scratch_mount(&guest->fault))
+        return -1;
+    guest->scratch_ended = false;
     if (clock_hold(clock, &guest->fault) || scratch_touch_layer(guest->mounted, &guest->fault))
         return -1;
     guest->clock = clock;
@@ -261,6 +267,24 @@ static int pack_layer(struct guest *guest)
     return 0;
 }
 
+/* Leaves nothing of a build: what its scripts had of their own went with their namespaces. */
+static int end(struct guest *guest)
+{
+    struct fault *fault = &guest->fault;
+
+    if (overlay_show(&guest->mounted, false, fault) || (guest->base_mounted && base_unmount(fault)))
+        return -1;
+    guest->base_mounted = false;
+    if (scratch_unmount(fault))
+        return -1;
+    guest->scratch_ended = true;
+    guest->started = false;
+    return job_clear(fault) || points_clear(fault) || modules_renew(fault) ||
+                   leftovers_refuse(fault)
+               ? -1
+               : 0;
+}
+
 static int act(struct guest *guest, enum guest_verb verb, const struct words *words)
 {
     switch (verb) {
@@ -280,6 +304,8 @@ static int act(struct guest *guest, enum guest_verb verb, const struct words *wo
         return overlay_show(&guest->mounted, false, &guest->fault);
     case GUEST_VERB_PACK:
         return pack_layer(guest);
+    case GUEST_VERB_END:
+        return end(guest);
     case GUEST_VERB_COUNT:
         break;
     }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +15,9 @@
 #include "guest/tar/attributes.h"
 #include "guest/tar/unpack.h"
 
-#define BASE "/run/base"
-#define TREE BASE "/" GUEST_BASE_TREE
 #define PROGRESS_MS 250 /* between two reports */
-#define COMPLETE BASE "/" GUEST_BASE_COMPLETE
-#define INCOMPLETE BASE "/incomplete" /* the same file before */
+#define COMPLETE BASE_FOLDER "/" GUEST_BASE_COMPLETE
+#define INCOMPLETE BASE_FOLDER "/incomplete" /* the same file before */
 
 struct layers {
     int *fds;
@@ -38,7 +35,7 @@ static int unpack_layer(void *context, struct fault *fault)
 {
     const struct task *task = context;
 
-    if (chroot(TREE) || chdir("/"))
+    if (chroot(BASE_TREE) || chdir("/"))
         return fault_set(fault, errno, "enter the base disk");
     if (unpack(task->fd, task->number == 0 ? UNPACK_LOWEST_LAYER : UNPACK_LAYER, fault) == 0)
         return 0;
@@ -83,8 +80,8 @@ static int mount_base(const char *serial, unsigned long flags, struct fault *fau
 
     if (device_find_disk(serial, device, fault))
         return -1;
-    if ((mkdir(BASE, 0755) && errno != EEXIST) ||
-        mount(device, BASE, "ext4", flags | MS_NOATIME, "nobarrier,noinit_itable"))
+    if ((mkdir(BASE_FOLDER, 0755) && errno != EEXIST) ||
+        mount(device, BASE_FOLDER, "ext4", flags | MS_NOATIME, "nobarrier,noinit_itable"))
         return fault_set(fault, errno, "mount the base disk '%s'", device);
     return 0;
 }
@@ -126,8 +123,9 @@ static int begin(const struct base_source *source, struct fault *fault)
         return rename(COMPLETE, INCOMPLETE)
                    ? fault_set(fault, errno, "use the base disk: not complete")
                    : 0;
-    if (mkdir(TREE, 0755) || chmod(TREE, 0755) || utimensat(AT_FDCWD, TREE, times, 0))
-        return fault_set(fault, errno, "create the directory '%s'", TREE);
+    if (mkdir(BASE_TREE, 0755) || chmod(BASE_TREE, 0755) ||
+        utimensat(AT_FDCWD, BASE_TREE, times, 0))
+        return fault_set(fault, errno, "create the directory '%s'", BASE_TREE);
     int fd = open(INCOMPLETE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
     return fd < 0 || close(fd) ? fault_set(fault, errno, "create '%s'", INCOMPLETE) : 0;
@@ -156,8 +154,29 @@ static int fill_mounted(const char *base, struct layers *layers, size_t index,
         return -1;
     int status = fill(layers, index, source, fault);
 
-    return umount2(BASE, 0) && status == 0 ? fault_set(fault, errno, "unmount the base disk")
-                                           : status;
+    return umount2(BASE_FOLDER, 0) && status == 0 ? fault_set(fault, errno, "unmount the base disk")
+                                                  : status;
+}
+
+int base_begin_layer(struct fault *fault)
+{
+    if (mount_base(GUEST_DISK_NEW_BASE, 0, fault))
+        return -1;
+    if (rename(COMPLETE, INCOMPLETE) == 0)
+        return 0;
+    fault_set(fault, errno, "use the base disk: not complete");
+    (void)umount2(BASE_FOLDER, 0);
+    return -1;
+}
+
+int base_end_layer(bool is_whole, struct fault *fault)
+{
+    int status = is_whole && rename(INCOMPLETE, COMPLETE)
+                     ? fault_set(fault, errno, "create '%s'", COMPLETE)
+                     : 0;
+
+    return umount2(BASE_FOLDER, 0) && status == 0 ? fault_set(fault, errno, "unmount the base disk")
+                                                  : status;
 }
 
 int base_unpack(const char *base, const struct base_source *source, struct fault *fault)
@@ -201,7 +220,14 @@ int base_mount(const char *base, struct fault *fault)
         return -1;
     if (access(COMPLETE, F_OK))
         return fault_set(fault, errno, "use the base disk: not complete");
-    if (mount(TREE, GUEST_SCRATCH_IMAGE, NULL, MS_BIND, NULL))
+    if (mount(BASE_TREE, GUEST_SCRATCH_IMAGE, NULL, MS_BIND, NULL))
         return fault_set(fault, errno, "show the base disk at '%s'", GUEST_SCRATCH_IMAGE);
     return copy_root(fault);
+}
+
+int base_unmount(struct fault *fault)
+{
+    if (umount2(GUEST_SCRATCH_IMAGE, 0) || umount2(BASE_FOLDER, 0))
+        return fault_set(fault, errno, "unmount the base disk");
+    return 0;
 }

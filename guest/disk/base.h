@@ -5,10 +5,15 @@
 #ifndef VMBUILD_GUEST_BASE_H
 #define VMBUILD_GUEST_BASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/contract.h"
 #include "guest/lib/fault.h"
+
+#define BASE_FOLDER "/run/base"
+#define BASE_TREE BASE_FOLDER "/" GUEST_BASE_TREE
 
 /* Is told now and then how many BYTES of the layers have been read. */
 typedef void base_progress(void *context, uint64_t bytes);
@@ -27,8 +32,19 @@ struct base_source {
  * unpacked just before or long ago. Returns 0, or -1 with FAULT (see contract.h for its text). */
 int base_unpack(const char *base, const struct base_source *source, struct fault *fault);
 
+/* Mounts the filled disk GUEST_DISK_NEW_BASE to unpack another layer in BASE_TREE. Returns 0, or -1
+ * with FAULT. */
+int base_begin_layer(struct fault *fault);
+
+/* Unmounts that again; only if the layer IS_WHOLE can the disk be used from then on. Returns 0, or
+ * -1 with FAULT. */
+int base_end_layer(bool is_whole, struct fault *fault);
+
 /* Mounts the tree of the filled disk BASE read-only at image/, and gives layer/ the metadata of its
  * root. Returns 0, or -1 with FAULT. */
 int base_mount(const char *base, struct fault *fault);
+
+/* Undoes that. Returns 0, or -1 with FAULT, such as when something still uses the disk. */
+int base_unmount(struct fault *fault);
 
 #endif

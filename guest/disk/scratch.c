@@ -46,6 +46,11 @@ int scratch_mount(struct fault *fault)
     return 0;
 }
 
+int scratch_unmount(struct fault *fault)
+{
+    return umount2(GUEST_SCRATCH, 0) ? fault_set(fault, errno, "unmount the scratch disk") : 0;
+}
+
 int scratch_touch_layer(bool merged, struct fault *fault)
 {
     if (was_used)

@@ -1,5 +1,6 @@
 #include "guest/lib/job.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,4 +144,18 @@ int job_take_back(const char *name, const char *from, struct fault *fault)
         close(fd);
     free(bytes);
     return result;
+}
+
+int job_clear(struct fault *fault)
+{
+    DIR *folder = opendir(GUEST_JOB_DIR);
+    const struct dirent *entry;
+
+    if (folder == NULL)
+        return fault_set(fault, errno, "open '%s'", GUEST_JOB_DIR);
+    while ((entry = readdir(folder)) != NULL)
+        if (entry->d_name[0] != '.') /* as no file of the job begins */
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+    return 0;
 }

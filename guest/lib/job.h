@@ -34,6 +34,9 @@ int job_take_back(const char *name, const char *from, struct fault *fault);
 /* Removes the file NAME, if there is one. */
 void job_remove(const char *name);
 
+/* Removes all files. Returns 0, or -1 with FAULT. */
+int job_clear(struct fault *fault);
+
 /* Copies the file NAME to the new file TO with MODE. Returns 0, or -1 with FAULT. */
 int job_copy(const char *name, const char *to, unsigned mode, struct fault *fault);
 

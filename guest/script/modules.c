@@ -23,13 +23,22 @@ int modules_prepare(struct fault *fault)
         return 0; /* the initramfs has none */
     snprintf(options, sizeof options, "upperdir=" SHOWN "/upper,workdir=" SHOWN "/work,lowerdir=%s",
              modules_folder());
-    if (mkdir(SHOWN, 0755) ||
+    if ((mkdir(SHOWN, 0755) && errno != EEXIST) ||
         mount("tmpfs", SHOWN, "tmpfs", MS_NOSUID | MS_NODEV, WRITTEN_OPTIONS) ||
         mkdir(SHOWN "/upper", 0755) || mkdir(SHOWN "/work", 0755) ||
         utimensat(AT_FDCWD, SHOWN "/upper", times, 0) ||
         mount("overlay", SHOWN, "overlay", MS_NOSUID | MS_NODEV | MS_NOATIME, options))
         return fault_set(fault, errno, "mount '%s'", SHOWN);
     return 0;
+}
+
+int modules_renew(struct fault *fault)
+{
+    if (access(modules_folder(), F_OK))
+        return 0;
+    if (umount2(SHOWN, 0) || umount2(SHOWN, 0))
+        return fault_set(fault, errno, "unmount '%s'", SHOWN);
+    return modules_prepare(fault);
 }
 
 const char *modules_folder(void)

@@ -11,10 +11,16 @@
 
 #include "guest/tar/attributes.h"
 #include "guest/tar/path.h"
+#include "guest/tar/tree.h"
 
 int points_prepare(void)
 {
     return mkdir(POINTS, 0755) && errno != EEXIST ? -1 : 0;
+}
+
+int points_clear(struct fault *fault)
+{
+    return tree_delete(AT_FDCWD, POINTS) ? fault_set(fault, errno, "remove '%s'", POINTS) : 0;
 }
 
 static int make_directory(const char *path)

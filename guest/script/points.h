@@ -9,10 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "guest/lib/fault.h"
+
 #define POINTS "/run/points"
 
 /* Makes the directory of the points, if it is not there. Returns 0, or -1 with errno. */
 int points_prepare(void);
+
+/* Removes all points. Returns 0, or -1 with FAULT. */
+int points_clear(struct fault *fault);
 
 /* Makes the directory PLACE, a path without a slash at its start, below DIRECTORY, and those on the
  * way to it. Returns 0, or -1 with errno. */

@@ -103,14 +103,16 @@ static bool read_label(struct store_disk *disk, struct label *ret)
     return store_disk_size(disk) >= sizeof *ret && store_disk_read(disk, 0, sizeof *ret, ret);
 }
 
-/* A disk without a mark has zeros in its place. */
-static void read_mark(struct base_disk *disk)
+/* Reads what the label of DISK tells. A disk without a mark has zeros in its place. */
+static void read_own_label(struct base_disk *disk)
 {
     struct label label;
     bool any = false;
 
     if (!read_label(disk->stored, &label))
         return;
+    disk->content = label.content;
+    disk->layers = disk->below = label.layers;
     for (size_t i = 0; i < sizeof label.mark; i++)
         any = any || label.mark[i] != 0;
     for (size_t i = 0; any && i < sizeof label.mark; i++)
@@ -193,7 +195,7 @@ static struct error *find_or_lock(struct store *store, struct image *image, stru
 
 struct error *base_disk_open(struct store *store, struct image *image, struct base_disk *ret)
 {
-    struct base_disk disk = {.lock = -1};
+    struct base_disk disk = {.lock = -1, .count = image->layer_count};
 
     make_key(image, image->layer_count, disk.key);
     struct error *err = find_or_lock(store, image, &disk);
@@ -201,7 +203,7 @@ struct error *base_disk_open(struct store *store, struct image *image, struct ba
     if (err == NULL && disk.stored == NULL)
         err = make_new(store, image, &disk);
     else if (err == NULL)
-        read_mark(&disk);
+        read_own_label(&disk);
     if (err != NULL)
         base_disk_release(&disk);
     else
@@ -219,6 +221,63 @@ struct error *base_disk_lacks(struct store *store, const struct image *image, si
         TRY(find_disk(store, image, i, &disk));
         *ret = disk == NULL;
     }
+    return NULL;
+}
+
+struct error *base_disk_hold(struct base_disk *disk)
+{
+    if (disk->is_new || disk->layers == 0)
+        return NULL;
+    TRY(store_disk_extend(disk->stored));
+    disk->is_held = true;
+    disk->first = disk->count;
+    return NULL;
+}
+
+void base_disk_freeze(struct base_disk *disk)
+{
+    if (disk->stored != NULL)
+        store_disk_freeze(disk->stored);
+}
+
+/* Whether the layers of IMAGE begin with those of DISK. */
+static bool is_below(const struct base_disk *disk, const struct image *image)
+{
+    char key[DIGEST_HEX_LENGTH + 1];
+
+    if (disk->count > image->layer_count)
+        return false;
+    make_key(image, disk->count, key);
+    return strcmp(key, disk->key) == 0;
+}
+
+struct error *base_disk_go_on(struct store *store, struct image *image, uint64_t most,
+                              struct base_disk *disk, bool *ret_fits)
+{
+    struct label label = {.content = disk->content, .layers = disk->layers};
+
+    *ret_fits = false;
+    if (disk->stored == NULL || !is_below(disk, image))
+        return NULL;
+    for (size_t i = disk->count; i < image->layer_count; i++)
+        label.content += image->layers[i].size; /* if that is known already */
+    if (label.content - disk->content > most)
+        return NULL;
+    label.content = disk->content;
+    TRY(find_tars(store, image, disk->count, &label));
+    if (label.content - disk->content > most ||
+        size_for(label.content) != store_disk_size(disk->stored))
+        return NULL;
+    *ret_fits = true;
+    disk->is_new = image->layer_count > disk->count;
+    if (!disk->is_new)
+        return NULL;
+    TRY(store_disk_extend(disk->stored));
+    disk->first = disk->count;
+    disk->count = image->layer_count;
+    disk->content = label.content;
+    disk->layers = disk->below = label.layers;
+    make_key(image, image->layer_count, disk->key);
     return NULL;
 }
 
@@ -252,10 +311,18 @@ static struct error *publish_copy(struct store *store, const struct base_disk *d
     return store_publish(store, STORE_DISK, disk->key, copy, NULL);
 }
 
-/* Publishes what was written to DISK, which lies over another. */
+/* Publishes what was written to DISK, which lies over another, unless the store has such a disk:
+ * others may lie over that. */
 static struct error *publish_changes(struct store *store, const struct base_disk *disk,
                                      const struct label *label)
 {
+    CLEANUP(store_disk_freep) struct store_disk *present = NULL;
+
+    TRY(store_disk_open(store, disk->key, &present));
+    if (present != NULL) {
+        store_disk_freeze(disk->stored);
+        return NULL;
+    }
     int cause = store_disk_write(disk->stored, 0, sizeof *label, label);
 
     errno = cause;
@@ -270,7 +337,8 @@ struct error *base_disk_publish(struct store *store, struct base_disk *disk)
 
     TRY(make_label(disk, &label));
     TRY((disk->stored != NULL ? publish_changes : publish_copy)(store, disk, &label));
-    close(steal_fd(&disk->lock));
+    if (disk->lock >= 0)
+        close(steal_fd(&disk->lock));
     return NULL;
 }
 
@@ -299,5 +367,5 @@ void base_disk_release(struct base_disk *disk)
     temporary_remove(disk->path);
     free(disk->path);
     disk->path = NULL;
-    disk->is_new = false;
+    disk->is_new = disk->is_held = false;
 }

@@ -11,6 +11,10 @@
  * which is a copy, or not writable any more. The lock is held until then, so that concurrent builds
  * unpack a base once.
  *
+ * A VM that builds on what it has made itself (held_vm.h) needs the disk of its own base with one
+ * layer more: base_disk_go_on makes it of the disk that the VM has, which base_disk_hold has made
+ * ready for that before the VM started. While a script runs, the disk cannot be written to.
+ *
  * A disk that is made again holds the same tree in other blocks. So each has a mark, random bytes
  * in front of its file system (ext4 leaves the first 1024 alone): a saved VM that has mounted a
  * disk (snapshot.h) fits that one alone.
@@ -31,8 +35,10 @@ struct base_disk {
     struct store_disk *stored; /* that it is or lies over; NULL: it is a file */
     char *path;                /* of that, a temporary; or NULL */
     bool is_new;               /* to be filled by the guest */
+    bool is_held;              /* whoever serves it takes writes (base_disk_hold) */
     size_t first;              /* the first layer that a new one lacks */
     size_t below;              /* how many layers it has that are not empty */
+    size_t count;              /* of the image's layers */
     uint64_t content, layers;  /* of all: the bytes of their tars, and those that are not empty */
     char key[DIGEST_HEX_LENGTH + 1];    /* of the store's entry */
     char mark[2 * STORE_DISK_MARK + 1]; /* in hex; "" if it has none */
@@ -49,6 +55,19 @@ struct base_disk {
  * Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *base_disk_lacks(struct store *store, const struct image *image,
                                             size_t count, bool *ret);
+
+/* Makes DISK, unless it is new, one that base_disk_go_on can be called for: the VM sees it as a new
+ * one. Has no effect on a disk that lacks what this needs. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *base_disk_hold(struct base_disk *disk);
+
+/* Keeps the guest from writing to DISK, which is published or not new. */
+void base_disk_freeze(struct base_disk *disk);
+
+/* Makes DISK, which a VM has, a new one for IMAGE, whose further layers are at most MOST bytes and
+ * get their tar_path; it stays as it is if there are none. *RET_FITS: whether it could. Errors:
+ * EXIT_OTHER. */
+[[nodiscard]] struct error *base_disk_go_on(struct store *store, struct image *image, uint64_t most,
+                                            struct base_disk *disk, bool *ret_fits);
 
 /* Returns DISK's mark, borrowed; NULL if it has none, as a new disk. */
 const char *base_disk_mark(const struct base_disk *disk);

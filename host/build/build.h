@@ -11,6 +11,7 @@
 
 #include "host/build/build_cache.h"
 #include "host/build/build_session.h"
+#include "host/build/held_vm.h"
 #include "host/build/kept_step.h"
 #include "host/build/shared_cache.h"
 #include "host/format/output.h"
@@ -39,7 +40,8 @@ struct build {
     bool trace;       /* shells show each command of the scripts */
     bool is_followed; /* by another build in this process, which may start a VM, too */
     enum build_rebuild rebuild;
-    int64_t max_age; /* of a layer from the cache, in seconds, or BUILD_CACHE_NO_LIMIT */
+    int64_t max_age;      /* of a layer from the cache, in seconds, or BUILD_CACHE_NO_LIMIT */
+    struct held_vm *held; /* the VM of the builds before this one and after it; or NULL */
     struct shared_cache *shared; /* where else layers are taken from and kept, or NULL */
     struct log_file *log;        /* that keeps the scripts' output, or NULL */
     struct store *store;

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 
 #include "host/build/build_outputs.h"
+#include "host/build/host_network.h"
 #include "host/lib/call_filter.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/file.h"
 #include "host/lib/landlock.h"
 #include "host/lib/memory.h"
 #include "host/lib/progress.h"
+#include "host/machine/appliance.h"
 #include "host/store/store.h"
 
 /* Programs, their libraries, and what these read. */
@@ -67,11 +69,57 @@ static void allow_output(int rules, const char *target)
         landlock_allow(rules, real_folder, LANDLOCK_CHANGE);
 }
 
+/* Allows what CONTENT is made of, unless it is in the store or the spec. */
+static void allow_content(int rules, const struct spec_content *content)
+{
+    if (content->source != NULL)
+        landlock_allow(rules, content->source, LANDLOCK_READ);
+    if (content->exclude_file != NULL)
+        landlock_allow(rules, content->exclude_file, LANDLOCK_READ);
+}
+
+static void allow_spec(int rules, const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->contents.count; i++)
+        allow_content(rules, &spec->contents.items[i]);
+    for (size_t i = 0; i < spec->mounts.count; i++)
+        allow_content(rules, &spec->mounts.items[i].content);
+    for (size_t i = 0; i < spec->closure.count; i++)
+        landlock_allow(rules, spec->closure.items[i], LANDLOCK_READ);
+    for (size_t i = 0; i < spec->shares.count; i++)
+        landlock_allow(rules, spec->shares.items[i].source, LANDLOCK_READ);
+}
+
+static void allow_outputs(int rules, const struct build *build)
+{
+    for (size_t i = 0; i < build->output_count; i++)
+        if (build_outputs_is_written(build, i))
+            allow_output(rules, build->outputs[i].path);
+}
+
+/* Allows what the builds of this process need that follow. */
+static void allow_later(int rules, const struct held_vm *held)
+{
+    CLEANUP(strings_free) struct strings network = {0};
+    CLEANUP(freep) char *appliance = NULL;
+    CLEANUP(error_freep) struct error *err = appliance_find(held->type, &appliance);
+
+    if (err == NULL) /* for the key */
+        landlock_allow(rules, appliance, LANDLOCK_READ);
+    host_network_files(&network);
+    for (size_t i = 0; i < network.count; i++)
+        landlock_allow(rules, network.items[i], LANDLOCK_READ);
+    for (size_t i = held->position; i < held->count; i++)
+        allow_spec(rules, held->specs[i]);
+    if (held->last != NULL)
+        allow_outputs(rules, held->last);
+}
+
 /* What is missing is not allowed: whatever needs it, reports it. */
 static void allow_all(int rules, const struct build *build, const struct strings *folders,
                       const struct strings *processes)
 {
-    const struct spec *spec = build->spec;
+    const struct held_vm *held = build->held;
 
     for (size_t i = 0; i < sizeof executed / sizeof *executed; i++)
         landlock_allow(rules, executed[i], LANDLOCK_EXECUTE);
@@ -83,23 +131,14 @@ static void allow_all(int rules, const struct build *build, const struct strings
         allow_folder(rules, folders->items[i]);
     for (size_t i = 0; i < processes->count; i++)
         landlock_allow(rules, processes->items[i], LANDLOCK_READ);
-    for (size_t i = 0; i < build->output_count; i++)
-        if (build_outputs_is_written(build, i))
-            allow_output(rules, build->outputs[i].path);
+    allow_outputs(rules, build);
     if (build->keep != NULL)
         allow_output(rules, build->keep);
     if (build->keep_log != NULL)
         landlock_allow(rules, build->keep_log, LANDLOCK_READ);
-    for (size_t i = 0; i < spec->contents.count; i++)
-        if (spec->contents.items[i].source != NULL) /* else it is in the store, or the spec */
-            landlock_allow(rules, spec->contents.items[i].source, LANDLOCK_READ);
-    for (size_t i = 0; i < spec->mounts.count; i++)
-        if (spec->mounts.items[i].content.source != NULL)
-            landlock_allow(rules, spec->mounts.items[i].content.source, LANDLOCK_READ);
-    for (size_t i = 0; i < spec->closure.count; i++)
-        landlock_allow(rules, spec->closure.items[i], LANDLOCK_READ);
-    for (size_t i = 0; i < spec->shares.count; i++)
-        landlock_allow(rules, spec->shares.items[i].source, LANDLOCK_READ);
+    allow_spec(rules, build->spec);
+    if (held != NULL)
+        allow_later(rules, held);
 }
 
 /* Returns whether access to files is confined. A kernel whose rules do not allow moves between

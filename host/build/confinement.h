@@ -5,7 +5,7 @@
  * As far as the kernel offers it (landlock.h, call_filter.h), and for all of its threads:
  *
  *   change   the cache, the directories of the run and of the output
- *   read     contents, closure and shares of the spec
+ *   read     contents, closure and shares of the spec, and of those that this process builds later
  *   execute  what is installed (libguestfs runs rm)
  *   sockets  none: no registry is needed any more
  *

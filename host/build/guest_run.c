@@ -277,6 +277,15 @@ static void find_grants(const struct build *build, struct strings *grants)
 }
 
 /* CONTAINER: see job_words. */
+static void describe_words(const struct guest_run *run, const struct json *container,
+                           struct call_words *ret)
+{
+    job_words(run->build->spec, container, run->contents->clamp, ret);
+    if (run->build->trace)
+        call_words_set_flag(ret, GUEST_WORD_TRACE);
+}
+
+/* The same. */
 static struct error *launch(struct guest_run *run, const struct json *container)
 {
     const struct spec *spec = run->build->spec;
@@ -303,8 +312,8 @@ static struct error *launch(struct guest_run *run, const struct json *container)
                     .shares = shares,
                     .share_count = spec->shares.count,
                     .base = base_disk_path(disk),
-                    .base_is_new = disk->is_new,
-                    .base_layers = disk->below,
+                    .base_is_new = disk->is_new || disk->is_held,
+                    .base_layers = disk->is_new || disk->is_held ? disk->below : 0,
                     .caches = (const char *const *)run->caches.paths,
                     .cache_serials = (const char *const *)run->caches.serials,
                     .cache_count = run->caches.count,
@@ -324,12 +333,16 @@ static struct error *launch(struct guest_run *run, const struct json *container)
         .verbose = run->build->verbose};
 
     progress_start("launch");
-    job_words(spec, container, run->contents->clamp, &words);
-    if (run->build->trace)
-        call_words_set_flag(&words, GUEST_WORD_TRACE);
+    describe_words(run, container, &words);
     TRY(vm_launch(&options, &words, &run->vm));
     progress_done();
     return NULL;
+}
+
+/* Whether the VM goes on to the next build. */
+static bool is_held(const struct guest_run *run)
+{
+    return run->build->held != NULL && held_vm_is_wanted(run->build->held);
 }
 
 /* Starts a VM that has its disks, of which the base disk is open. *RET_DAMAGED: whether that is at
@@ -337,10 +350,13 @@ static struct error *launch(struct guest_run *run, const struct json *container)
 static struct error *start_on_disk(struct guest_run *run, const struct json *container,
                                    bool *ret_damaged)
 {
-    struct error *err = launch(run, container);
+    struct error *err = run->plan->needs_base && is_held(run) ? base_disk_hold(&run->disk) : NULL;
 
     if (err == NULL)
+        err = launch(run, container);
+    if (err == NULL)
         err = use_base_disk(run, ret_damaged);
+    base_disk_freeze(&run->disk);
     *ret_damaged = err != NULL && (*ret_damaged || base_disk_is_damaged(&run->disk));
     return err;
 }
@@ -381,6 +397,36 @@ static struct error *make_lower_disk(struct guest_run *run, const struct json *c
     return err;
 }
 
+/* Takes the VM of the build before, if there is one, or starts one. */
+static struct error *get_vm(struct guest_run *run, const struct json *container, bool *ret_damaged)
+{
+    struct held_vm *held = run->build->held;
+    struct call_words words = {0};
+
+    if (held == NULL || !held->is_started)
+        return start_vm(run, container, ret_damaged);
+    held->is_spent = held->type != run->type;
+    if (held->is_spent)
+        return error_new(EXIT_VM, "use the VM of the build before: it is of another type");
+    describe_words(run, container, &words);
+    return held_vm_take(held, run->build->store, run->base, &words, clock_of(run), &run->vm,
+                        &run->disk);
+}
+
+/* Confines this process, unless that was done for a build before. */
+static struct error *confine(struct guest_run *run)
+{
+    struct held_vm *held = run->build->held;
+
+    if (run->build->is_followed || (held != NULL && held->is_started))
+        return NULL;
+    if (held != NULL) {
+        held->is_started = true;
+        held->type = run->type;
+    }
+    return confinement_enter(run->build, run->vm);
+}
+
 /* One VM from its disks to the layer, unless WRITER is NULL. */
 static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, bool *ret_damaged)
 {
@@ -388,20 +434,22 @@ static struct error *run_vm(struct guest_run *run, struct layer_writer *writer, 
     CLEANUP(json_freep) struct json *container = NULL;
 
     TRY(job_container(run->build->spec, config, &container));
-    TRY(make_lower_disk(run, container, ret_damaged));
+    if (run->build->held == NULL || !run->build->held->is_started)
+        TRY(make_lower_disk(run, container, ret_damaged));
     TRY(mount_caches_open(&run->build->spec->mounts, run->build->store, &run->caches));
-    TRY(start_vm(run, container, ret_damaged));
+    TRY(get_vm(run, container, ret_damaged));
     TRY(job_put(run->build->spec, config, container, run->vm));
     if (run->build->resumed == NULL) /* else the disk has them */
         TRY(mount_trees_send(run->trees, run->vm));
-    if (!run->build->is_followed)
-        TRY(confinement_enter(run->build, run->vm));
+    TRY(confine(run));
     TRY(run_steps(run));
     if (writer == NULL)
         return NULL;
     progress_start("pack");
     TRY(vm_pack_layer(run->vm, layer_writer_sparse_sink(writer)));
     progress_done();
+    if (is_held(run) && run->disk.stored != NULL && (run->disk.is_new || run->disk.is_held))
+        held_vm_keep(run->build->held, &run->vm, &run->disk);
     return NULL;
 }
 

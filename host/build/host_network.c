@@ -17,6 +17,8 @@
 #include "host/lib/progress.h"
 #include "host/network/egress.h"
 
+#define RESOLV_CONF "/etc/resolv.conf"
+#define HOSTS "/etc/hosts"
 #define TEXT_FILE_MAX (64u << 10) /* bytes of resolv.conf and hosts that are read */
 
 static const char *const proxy_variables[] = {
@@ -186,7 +188,7 @@ static bool is_search_or_options(const char *line)
 void host_network_resolv_conf(const char *nameserver, struct buffer *out)
 {
     buffer_printf(out, "nameserver %s\n", nameserver);
-    copy_lines("/etc/resolv.conf", is_search_or_options, "", out);
+    copy_lines(RESOLV_CONF, is_search_or_options, "", out);
 }
 
 static bool is_remote_host(const char *line)
@@ -197,16 +199,31 @@ static bool is_remote_host(const char *line)
 
 void host_network_hosts(struct buffer *out)
 {
-    copy_lines("/etc/hosts", is_remote_host, GUEST_HOSTS_MARK, out);
+    copy_lines(HOSTS, is_remote_host, GUEST_HOSTS_MARK, out);
+}
+
+static const char *find_bundle(void)
+{
+    const char *path = getenv("SSL_CERT_FILE");
+
+    return path != NULL && access(path, R_OK) == 0 ? path : ca_bundle_find();
+}
+
+void host_network_files(struct strings *ret)
+{
+    const char *bundle = find_bundle();
+
+    strings_add(ret, RESOLV_CONF);
+    strings_add(ret, HOSTS);
+    if (bundle != NULL)
+        strings_add(ret, bundle);
 }
 
 struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found)
 {
-    const char *path = getenv("SSL_CERT_FILE");
+    const char *path = find_bundle();
 
     *ret_found = false;
-    if (path == NULL || access(path, R_OK) < 0)
-        path = ca_bundle_find();
     if (path == NULL)
         return NULL;
     TRY(file_read(path, "CA bundle", GUEST_JOB_FILE_MAX, EXIT_INPUT, out));

@@ -36,6 +36,9 @@ void host_network_resolv_conf(const char *nameserver, struct buffer *out);
  * their ends. */
 void host_network_hosts(struct buffer *out);
 
+/* Appends the paths of the files that the functions here read. */
+void host_network_files(struct strings *ret);
+
 /* Reads the host's CA bundle: $SSL_CERT_FILE, else the first of the places where distributions keep
  * it. *RET_FOUND is false if there is none. Errors: EXIT_INPUT if it is too large or unreadable. */
 [[nodiscard]] struct error *host_network_ca_bundle(struct buffer *out, bool *ret_found);

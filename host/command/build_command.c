@@ -133,13 +133,12 @@ static struct error *carry_out(const struct job *job)
 }
 
 /* struct graph_run: the only node. */
-static struct error *build_node(void *context, size_t node, const struct digest *built,
+static struct error *build_node(void *context, const struct graph_node_build *build,
                                 struct json **ret)
 {
     struct job *job = context;
 
-    (void)node;
-    (void)built;
+    (void)build;
     TRY(carry_out(job));
     *ret = STEAL(job->result);
     return NULL;

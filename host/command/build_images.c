@@ -155,20 +155,15 @@ static bool is_needed_by_others(const struct spec_graph *graph, size_t node)
     return false;
 }
 
-/* struct graph_run: builds a node. */
-static struct error *build_node(void *context, size_t node, const struct digest *built,
-                                struct json **ret)
+/* Returns the build of NODE. */
+static struct build describe_build(const struct images *images, size_t node)
 {
-    const struct images *images = context;
     const struct options *options = images->options;
     const struct spec_node *own = images->graph->nodes[node];
-    CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
     bool is_again = own->is_chosen || options->rebuild == BUILD_REBUILD_ALL;
     bool is_written = own->is_chosen && !options->index && !options->no_output;
     const struct build_targets *targets = is_written ? &images->targets[node] : images->formats;
     bool is_remote = build_targets_are_remote(targets);
-
-    TRY(cache_options_start(images->caches, images->store, &shared));
     struct build build = {
         .spec = own->spec,
         .secrets = &images->secrets[node],
@@ -180,18 +175,46 @@ static struct error *build_node(void *context, size_t node, const struct digest 
         .trace = options->trace,
         .rebuild = is_again ? options->rebuild : BUILD_REBUILD_NOTHING,
         .max_age = options->max_age_seconds,
-        .shared = shared,
         .store = images->store,
         .registry = options_registry(options),
-        .built = built,
         .is_kept = !is_written || is_remote || is_needed_by_others(images->graph, node),
         .is_kept_only = !is_written,
-        .ret_result = ret,
     };
 
     if (is_remote)
         build.registry.user = NULL; /* --creds is for the targets */
-    return options->check && own->is_chosen ? reproducibility_check(&build) : build_run(&build);
+    return build;
+}
+
+/* Completes HELD, what the builds of this process share, before the first of them. */
+static struct error *complete(const struct images *images, size_t last, struct held_vm *held)
+{
+    held->last = xcalloc(1, sizeof *held->last);
+    *held->last = describe_build(images, last);
+    return cache_options_start(images->caches, images->store, &held->shared);
+}
+
+/* struct graph_run: builds a node. */
+static struct error *build_node(void *context, const struct graph_node_build *node,
+                                struct json **ret)
+{
+    const struct images *images = context;
+    const struct options *options = images->options;
+    struct build build = describe_build(images, node->node);
+    struct held_vm *held = node->held;
+    CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
+
+    if (held == NULL)
+        TRY(cache_options_start(images->caches, images->store, &shared));
+    else if (held->position == 0)
+        TRY(complete(images, node->last, held));
+    build.shared = held != NULL ? held->shared : shared;
+    build.held = held;
+    build.built = node->built;
+    build.ret_result = ret;
+    return options->check && images->graph->nodes[node->node]->is_chosen
+               ? reproducibility_check(&build)
+               : build_run(&build);
 }
 
 /* Returns what --metadata-file has of each image, by name, the caller's. */
@@ -302,6 +325,7 @@ struct error *build_images(const struct options *options, const struct spec_grap
                                   .results = images.results,
                                   .jobs = options->job_count > 0 ? options->job_count
                                                                  : graph_run_jobs(graph),
+                                  .is_apart = options->check,
                                   .build = build_node,
                                   .context = &images};
 

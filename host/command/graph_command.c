@@ -49,9 +49,11 @@ static bool has_needs(const struct spec_node *node, const struct digest *built)
 }
 
 /* struct graph_run: looks for a node. */
-static struct error *look_for_node(void *context, size_t node, const struct digest *built,
+static struct error *look_for_node(void *context, const struct graph_node_build *build_of_node,
                                    struct json **ret)
 {
+    const size_t node = build_of_node->node;
+    const struct digest *built = build_of_node->built;
     const struct search *search = context;
     const struct options *options = search->options;
     CLEANUP(shared_cache_freep) struct shared_cache *shared = NULL;
@@ -85,6 +87,7 @@ static struct error *look_for_all(struct search *search)
     const struct graph_run run = {.graph = search->graph,
                                   .store = search->store,
                                   .jobs = 1,
+                                  .is_apart = true,
                                   .build = look_for_node,
                                   .context = search,
                                   .results = search->results};

@@ -140,7 +140,14 @@ void progress_setup_output(uint64_t limit, bool raw)
 
 void progress_setup_image(const char *name)
 {
-    progress.image = progress_text_line(name);
+    char *line = progress_text_line(name);
+
+    pthread_mutex_lock(&progress.mutex);
+    char *before = progress.image;
+
+    progress.image = line;
+    pthread_mutex_unlock(&progress.mutex);
+    free(before);
     if (renderer()->has_screen)
         progress_setup(PROGRESS_PLAIN, progress.verbosity);
 }

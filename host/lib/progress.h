@@ -34,7 +34,7 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON,
  * kept cache entries). */
 void progress_setup(enum progress_mode mode, int verbosity);
 
-/* This process builds the image NAME while others build other images: from now on each line begins
+/* From now on this process builds the image NAME while others build other images: each line begins
  * with the name, each event has it as "image", and no line is rewritten. */
 void progress_setup_image(const char *name);
 

@@ -49,6 +49,7 @@ struct store_disk {
     char *path;
     unsigned char *written; /* as struct part has it */
     bool is_frozen;
+    char *published; /* the key of what was written, once it is an entry; or NULL */
 };
 
 static bool has_bit(const unsigned char *bits, uint64_t number)
@@ -269,13 +270,72 @@ bool store_disk_read(struct store_disk *disk, uint64_t offset, size_t length, vo
     return done;
 }
 
-struct error *store_disk_extend(struct store_disk *disk)
+static void free_parts(struct store_disk *disk)
 {
+    for (size_t i = 0; i < disk->count; i++) {
+        store_reader_free(disk->parts[i].reader);
+        free(disk->parts[i].key);
+        free(disk->parts[i].path);
+        free(disk->parts[i].blocks);
+    }
+    disk->count = 0;
+}
+
+/* Makes what was published the first part of DISK. */
+static struct error *take_published(struct store_disk *disk)
+{
+    bool is_whole = disk->count == STORE_DISK_DEPTH_MAX, found = false;
+    CLEANUP(freep) char *key = STEAL(disk->published);
+
+    if (is_whole)
+        free_parts(disk);
+    size_t last = disk->count;
+
+    TRY(open_part(disk, key, &found));
+    if (!found)
+        return error_new(EXIT_AGAIN, "open the disk '%s': it is gone", key);
+    struct part part = {.reader = disk->parts[last].reader,
+                        .key = disk->parts[last].key,
+                        .path = disk->parts[last].path};
+
+    if (!is_whole)
+        part.blocks = STEAL(disk->written);
+
+    memmove(&disk->parts[1], &disk->parts[0], last * sizeof disk->parts[0]);
+    disk->parts[0] = part;
+    free(STEAL(disk->written));
+    close(steal_fd(&disk->fd));
+    return NULL;
+}
+
+static struct error *extend(struct store_disk *disk)
+{
+    if (disk->published != NULL)
+        TRY(take_published(disk));
+    disk->is_frozen = false;
+    if (disk->written != NULL)
+        return NULL;
     TRY(store_temporary(disk->store, &disk->path, &disk->fd));
     if (ftruncate(disk->fd, (off_t)disk->size) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", disk->path);
     disk->written = xcalloc(bits_size(disk->size), 1);
     return NULL;
+}
+
+struct error *store_disk_extend(struct store_disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+    struct error *err = extend(disk);
+
+    pthread_mutex_unlock(&disk->mutex);
+    return err;
+}
+
+void store_disk_freeze(struct store_disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+    disk->is_frozen = true;
+    pthread_mutex_unlock(&disk->mutex);
 }
 
 bool store_disk_is_writable(const struct store_disk *disk)
@@ -425,6 +485,7 @@ struct error *store_disk_publish(struct store_disk *disk, const char *key)
     TRY(err);
     TRY(store_publish(disk->store, STORE_DISK, key, disk->path, NULL));
     free(STEAL(disk->path));
+    disk->published = xstrdup(key);
     count_use(disk);
     return NULL;
 }
@@ -458,13 +519,9 @@ void store_disk_free(struct store_disk *disk)
 {
     if (disk == NULL)
         return;
-    for (size_t i = 0; i < disk->count; i++) {
-        store_reader_free(disk->parts[i].reader);
-        free(disk->parts[i].key);
-        free(disk->parts[i].path);
-        free(disk->parts[i].blocks);
-    }
+    free_parts(disk);
     closep(&disk->fd);
+    free(disk->published);
     temporary_remove(disk->path);
     free(disk->path);
     free(disk->written);

@@ -43,9 +43,14 @@ size_t store_disk_depth(const struct store_disk *disk);
  * damaged or cannot be read. */
 bool store_disk_read(struct store_disk *disk, uint64_t offset, size_t length, void *bytes);
 
-/* Makes DISK one that can be written to, until store_disk_publish: what is written goes to a
- * temporary of the store. Errors: EXIT_OTHER. */
+/* Makes DISK one that can be written to, until store_disk_publish or store_disk_freeze: what is
+ * written goes to a temporary of the store. After either, it can be called again: what was
+ * published lies below what is written from then on. Errors: EXIT_OTHER; EXIT_AGAIN, if that is
+ * gone. */
 [[nodiscard]] struct error *store_disk_extend(struct store_disk *disk);
+
+/* Keeps DISK from being written to. What was written is part of what is published later. */
+void store_disk_freeze(struct store_disk *disk);
 
 bool store_disk_is_writable(const struct store_disk *disk);
 

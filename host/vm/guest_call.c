@@ -219,7 +219,7 @@ static struct error *take_layer(struct guest_handle *handle, const char *operati
         err = outcome_parse_layer(reply, &count);
     if (err == NULL)
         err = guest_port_wait(handle->layer, count);
-    *ret_sink_err = guest_port_stop(handle->layer);
+    *ret_sink_err = (err == NULL ? guest_port_pause : guest_port_stop)(handle->layer);
     watchdog_disarm(handle->watchdog);
     pace_end(&handle->pace);
     return err;

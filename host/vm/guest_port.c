@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +35,8 @@ struct guest_port {
     bool started;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
+    int pause;         /* an eventfd: the thread is to end, and leave the connection */
+    int kept;          /* the connection that it has left, or below 0 */
     int connection;    /* below 0: not yet, or no longer */
     bool stopping;     /* what arrives from now on is not read */
     uint64_t received; /* bytes that the sink has taken so far */
@@ -78,15 +83,40 @@ static void set_taking(struct guest_port *port, bool taking, size_t received)
     pthread_mutex_unlock(&port->mutex);
 }
 
+/* Waits until there is something to read from CONNECTION. Returns false if the port is paused. */
+static bool await_bytes(const struct guest_port *port, int connection)
+{
+    struct pollfd poll_fds[] = {{.fd = connection, .events = POLLIN},
+                                {.fd = port->pause, .events = POLLIN}};
+
+    while (poll(poll_fds, 2, -1) < 0)
+        if (errno != EINTR)
+            return true;
+    return poll_fds[1].revents == 0;
+}
+
+/* Returns how many bytes have arrived by CONNECTION and were not read. */
+static size_t count_waiting(int connection)
+{
+    int count = 0;
+
+    return ioctl(connection, FIONREAD, &count) < 0 || count < 0 ? 0 : (size_t)count;
+}
+
 static void *pass_bytes(void *argument)
 {
     struct guest_port *port = argument;
     CLEANUP(freep) char *bytes = xcalloc(CHUNK, 1);
-    CLEANUP(closep) int connection = accept_qemu(port);
+    CLEANUP(closep) int connection = port->kept >= 0 ? steal_fd(&port->kept) : accept_qemu(port);
+    size_t left = SIZE_MAX; /* bytes that are still read */
 
     set_connection(port, connection);
-    while (connection >= 0 && port->err == NULL) {
-        ssize_t length = recv(connection, bytes, CHUNK, 0);
+    while (connection >= 0 && port->err == NULL && left > 0) {
+        if (left == SIZE_MAX && !await_bytes(port, connection)) {
+            left = count_waiting(connection);
+            continue;
+        }
+        ssize_t length = recv(connection, bytes, left < CHUNK ? left : CHUNK, 0);
 
         if (length < 0 && errno == EINTR)
             continue;
@@ -95,10 +125,13 @@ static void *pass_bytes(void *argument)
         set_taking(port, true, 0);
         port->err = port->sink.write(port->sink.context, bytes, (size_t)length);
         set_taking(port, false, (size_t)length);
+        left -= left == SIZE_MAX ? 0 : (size_t)length;
     }
     pthread_mutex_lock(&port->mutex);
     port->connection = -1;
     port->ended = true;
+    if (left == 0)
+        port->kept = steal_fd(&connection);
     pthread_cond_signal(&port->changed);
     pthread_mutex_unlock(&port->mutex);
     return NULL;
@@ -113,7 +146,8 @@ struct error *guest_port_open(const char *folder, const char *name, struct guest
 
     port->socket = socket;
     port->name = xstrdup(name);
-    port->connection = -1;
+    port->connection = port->kept = -1;
+    port->pause = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&port->mutex, NULL);
     pthread_cond_init(&port->changed, NULL);
     *ret = port;
@@ -128,6 +162,7 @@ const char *guest_port_path(const struct guest_port *port)
 struct error *guest_port_start(struct guest_port *port, struct sink sink,
                                void (*connected)(void *context, pid_t pid), void *context)
 {
+    port->ended = false;
     port->sink = sink;
     port->connected = connected;
     port->context = context;
@@ -206,12 +241,30 @@ struct error *guest_port_stop(struct guest_port *port)
     return STEAL(port->err);
 }
 
+struct error *guest_port_pause(struct guest_port *port)
+{
+    uint64_t number = 1;
+
+    pthread_mutex_lock(&port->mutex);
+    bool is_connected = port->connection >= 0;
+
+    pthread_mutex_unlock(&port->mutex);
+    if (!is_connected || write(port->pause, &number, sizeof number) < 0)
+        return guest_port_stop(port);
+    pthread_join(port->thread, NULL);
+    port->started = false;
+    (void)!read(port->pause, &number, sizeof number);
+    return STEAL(port->err);
+}
+
 void guest_port_close(struct guest_port *port)
 {
     if (port == NULL)
         return;
     error_free(guest_port_stop(port));
     qemu_socket_close(&port->socket);
+    closep(&port->kept);
+    closep(&port->pause);
     pthread_cond_destroy(&port->changed);
     pthread_mutex_destroy(&port->mutex);
     free(port->name);

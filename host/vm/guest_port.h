@@ -3,8 +3,8 @@
  * QEMU's socket to a sink as they arrive. How many there will be, the guest reports elsewhere
  * (guest/contract.h).
  *
- * States: open -> started -> stopped. QEMU may connect and write from the first on; the bytes then
- * wait in the socket.
+ * States: open -> started -> stopped, or paused, from which it is started again. QEMU may connect
+ * and write from the first on; the bytes then wait in the socket.
  *
  * The socket lies in a directory that only this user can enter, so the first process to connect is
  * QEMU. The kernel reports its PID, which libguestfs does only when the VM is up.
@@ -28,8 +28,9 @@ struct guest_port;
 /* The socket's path; borrowed. */
 const char *guest_port_path(const struct guest_port *port);
 
-/* Starts the thread; to be called once. The thread calls CONNECTED(CONTEXT, pid), which may be
- * NULL, when QEMU has connected, and then SINK until that fails. Errors: EXIT_OTHER. */
+/* Starts the thread, of a port that is open or paused. The thread calls CONNECTED(CONTEXT, pid),
+ * which may be NULL, when QEMU has connected, and then SINK until that fails. Errors:
+ * EXIT_OTHER. */
 [[nodiscard]] struct error *guest_port_start(struct guest_port *port, struct sink sink,
                                              void (*connected)(void *context, pid_t pid),
                                              void *context);
@@ -46,6 +47,10 @@ int guest_port_copy_connection(struct guest_port *port);
 /* Ends the thread when the sink has taken what has arrived until now; later writes of QEMU fail.
  * Returns the sink's error, or NULL. Accepts a port that was not started. */
 [[nodiscard]] struct error *guest_port_stop(struct guest_port *port);
+
+/* Ends the thread when the sink has taken what has arrived until now; what arrives later waits in
+ * the socket until the port is started again. Returns the sink's error, or NULL. */
+[[nodiscard]] struct error *guest_port_pause(struct guest_port *port);
 
 /* Stops PORT, removes the socket and frees PORT; accepts NULL. */
 void guest_port_close(struct guest_port *port);

@@ -1,5 +1,6 @@
 #include "host/vm/vm.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,19 +14,23 @@
 #include "host/lib/temporary.h"
 #include "host/lib/terminal.h"
 #include "host/machine/machine.h"
+#include "host/machine/scratch_disk.h"
 #include "host/vm/guest_handle.h"
 #include "host/vm/guest_port.h"
 #include "host/vm/launch.h"
 #include "host/vm/outcome.h"
 #include "host/vm/session.h"
 
+#define TAR_PIECE (256u << 10)   /* bytes */
 #define UNPACK_SECONDS_PER_MIB 1 /* in addition to those of any call */
 #define SIGNAL_STATUS 128        /* a shell's, of what a signal has killed */
 #define SCRIPT_GRACE_SECONDS 4   /* after a script's limit, which the guest enforces within two */
 
 struct vm {
     struct guest_handle *guest;
-    char *scratch;           /* path of the scratch disk */
+    char *scratch;         /* path of the scratch disk */
+    uint64_t scratch_size; /* bytes */
+    bool tells_streams;
     struct call_words words; /* for every call that takes them */
     bool network;
     bool base_is_new;
@@ -69,15 +74,15 @@ static uint64_t layer_bytes(const struct vm_options *options)
 }
 
 /* Starts the guest's part of the build, and its clock. */
-static struct error *start(struct vm *vm, const struct vm_options *options)
+static struct error *start(struct vm *vm, int64_t clock)
 {
     CLEANUP(call_words_free) struct call_words own = {0};
 
     /* Only the default of a spec without a base image is an earlier time; its files get that time
      * whatever the clock shows. */
-    vm->clock = options->clock > GUEST_CLOCK_LEAST ? options->clock : GUEST_CLOCK_LEAST;
+    vm->clock = clock > GUEST_CLOCK_LEAST ? clock : GUEST_CLOCK_LEAST;
     call_words_set_number(&own, GUEST_WORD_CLOCK, vm->clock);
-    if (options->tells_streams)
+    if (vm->tells_streams)
         call_words_set_flag(&own, GUEST_WORD_STREAMS);
     return command(vm, "start the build in the VM", GUEST_VERB_START, &own,
                    GUEST_HANDLE_CALL_SECONDS, NULL);
@@ -107,15 +112,27 @@ struct error *vm_launch(const struct vm_options *options, struct call_words *wor
     vm->words = *words;
     *words = (struct call_words){0};
     vm->network = options->machine.network;
+    vm->scratch_size = options->scratch_size;
+    vm->tells_streams = options->tells_streams;
     vm->secrets = options->secrets;
     vm->base_is_new = options->machine.base_is_new;
     vm->base_layers = options->machine.base_layers;
     vm->layer_count = options->machine.layer_count;
     vm->layer_bytes = layer_bytes(options);
     TRY(launch(vm, options));
-    TRY(start(vm, options));
+    TRY(start(vm, options->clock));
     *ret = STEAL(vm);
     return NULL;
+}
+
+struct error *vm_renew(struct vm *vm, int64_t clock, struct call_words *words)
+{
+    call_words_free(&vm->words);
+    vm->words = *words;
+    *words = (struct call_words){0};
+    TRY(simple_command(vm, "end the build in the VM", GUEST_VERB_END));
+    TRY(scratch_disk_make(vm->scratch, vm->scratch_size));
+    return start(vm, clock);
 }
 
 void vm_free(struct vm *vm)
@@ -179,6 +196,27 @@ struct error *vm_unpack_base(struct vm *vm)
     guest_handle_expect(vm->guest, 0);
     progress_bytes(vm->layer_bytes, vm->layer_bytes);
     return NULL;
+}
+
+/* guest_handle_tar_in: CONTEXT is the path of a tar. */
+static struct error *produce_tar(void *context, struct sink sink)
+{
+    const char *path = context;
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(freep) char *piece = xcalloc(1, TAR_PIECE);
+    ssize_t got = -1;
+
+    while (fd >= 0 && (got = read(fd, piece, TAR_PIECE)) > 0)
+        TRY(sink.write(sink.context, piece, (size_t)got));
+    return got == 0 ? NULL : error_errno(EXIT_OTHER, "read '%s'", path);
+}
+
+struct error *vm_add_base_layer(struct vm *vm, const char *path)
+{
+    CLEANUP(freep) char *context = xstrdup(path);
+
+    return guest_handle_tar_in(vm->guest, "unpack the base image", GUEST_BASE, produce_tar,
+                               context);
 }
 
 struct error *vm_mount_base(struct vm *vm)

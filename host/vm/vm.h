@@ -59,6 +59,15 @@ static inline void vm_freep(struct vm **vm)
  * started it. */
 void vm_processes(const struct vm *vm, struct strings *ret);
 
+/* Ends the build that VM has served, and starts another one with WORDS, which the VM takes over,
+ * after an error too, and CLOCK, as vm_launch does. Errors: EXIT_OTHER, if a script has left
+ * something: the VM is to be freed. */
+[[nodiscard]] struct error *vm_renew(struct vm *vm, int64_t clock, struct call_words *words);
+
+/* Unpacks another layer onto the base disk, which is new (vm_options.h) and not mounted: the tar
+ * PATH. Errors: as vm_unpack_base. */
+[[nodiscard]] struct error *vm_add_base_layer(struct vm *vm, const char *path);
+
 /* Uploads LENGTH bytes as the file NAME of the guest's job (GUEST_JOB_*). Errors: EXIT_INPUT if it
  * is too large. */
 [[nodiscard]] struct error *vm_put(struct vm *vm, const char *name, const void *bytes,

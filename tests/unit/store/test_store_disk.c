@@ -128,6 +128,47 @@ static void test_disks_over_one_another(void **state)
     assert_true(status.st_blocks * 512 <= 12 * BLOCK); /* five of data, bits, and a footer */
 }
 
+/* A disk that is served all the time goes on over what it has published. */
+static void test_disk_that_goes_on(void **state)
+{
+    CLEANUP(store_disk_freep) struct store_disk *disk = open_disk("a0");
+    char key[KEY_MAX];
+
+    (void)state;
+    for (int i = 1; i <= STORE_DISK_DEPTH_MAX + 2; i++) {
+        assert_null(store_disk_extend(disk));
+        write_to(disk, 0, 1, i);
+        write_to(disk, (uint64_t)i * BLOCK, 2 * BLOCK, i);
+        store_disk_freeze(disk);
+        assert_int_equal(store_disk_write(disk, 0, 1, ""), EPERM);
+        assert_null(store_disk_extend(disk));
+        write_to(disk, SIZE - BLOCK - 10, 20, i);
+        snprintf(key, sizeof key, "a%d", i);
+        assert_null(store_disk_publish(disk, key));
+        assert_int_equal(store_disk_write(disk, 0, 1, ""), EPERM);
+        expect_content(disk);
+        CLEANUP(store_disk_freep) struct store_disk *published = open_disk(key);
+
+        assert_non_null(published);
+        expect_content(published);
+    }
+}
+
+static void test_disk_that_goes_on_over_nothing(void **state)
+{
+    CLEANUP(store_disk_freep) struct store_disk *disk = open_disk("a0");
+
+    (void)state;
+    assert_null(store_disk_extend(disk));
+    write_to(disk, 0, 1, 1);
+    assert_null(store_disk_publish(disk, "a1"));
+    store_drop(store, STORE_DISK, "a1");
+    CLEANUP(error_freep) struct error *err = store_disk_extend(disk);
+
+    assert_non_null(err);
+    assert_int_equal(err->code, EXIT_AGAIN);
+}
+
 static void test_what_was_not_published_is_gone(void **state)
 {
     struct store_disk *disk = open_disk("a0");
@@ -356,6 +397,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disks_over_one_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_disk_that_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_disk_that_goes_on_over_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not_published_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_below_that_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_below_that_was_made_again, set_up, tear_down),

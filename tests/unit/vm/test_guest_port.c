@@ -168,6 +168,26 @@ static void test_stop_takes_what_has_come(void **state)
     guest_port_close(port);
 }
 
+static void test_pause_leaves_what_comes_later(void **state)
+{
+    int fd = connect_to_port();
+
+    (void)state;
+    send_bytes(fd, 1000);
+    assert_null(guest_port_wait(port, 1000));
+    for (size_t i = 1; i < 5; i++) {
+        assert_null(guest_port_pause(port));
+        send_bytes(fd, 500);
+        assert_int_equal(taken, 500 + i * 500);
+        assert_null(guest_port_start(port, (struct sink){.write = take}, NULL, NULL));
+        assert_null(guest_port_wait(port, 500));
+        assert_int_equal(taken, 1000 + i * 500);
+    }
+    assert_null(guest_port_pause(port));
+    guest_port_close(port);
+    close(fd);
+}
+
 static void test_error_of_the_sink_ends_it(void **state)
 {
     int fd = connect_to_port();
@@ -216,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup(test_promise_beyond_all_buffers_is_an_error, open_port),
         cmocka_unit_test_setup(test_dripping_output_is_an_error, open_port),
         cmocka_unit_test_setup(test_stop_takes_what_has_come, open_port),
+        cmocka_unit_test_setup(test_pause_leaves_what_comes_later, open_port),
         cmocka_unit_test_setup(test_error_of_the_sink_ends_it, open_port),
         cmocka_unit_test_setup(test_nobody_connects, open_port),
         cmocka_unit_test(test_path_without_room_is_an_error),
