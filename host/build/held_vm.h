@@ -35,8 +35,8 @@ struct held_vm {
 
     bool is_started; /* a VM was, of this type */
     const struct machine_type *type;
-    bool is_spent;   /* the current build cannot be done by this process */
-    struct vm *vm;   /* between two builds; NULL: there is none */
+    bool is_spent; /* the current build cannot be done by this process */
+    struct vm *vm; /* between two builds; NULL: there is none */
     struct base_disk disk;
 };
 
