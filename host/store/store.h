@@ -74,7 +74,8 @@ const char *store_folder(const struct store *store);
 /* Its session; borrowed. For the modules of the store. */
 struct store_session *store_session(const struct store *store);
 
-/* Its size limit in bytes; every command prunes to it when it has done its work. */
+/* Its size limit in bytes; a command that has added to the store prunes to it in
+ * the end. */
 uint64_t store_limit(const struct store *store);
 
 /* Returns the path of the entry KEY if it is there and undamaged, else NULL; the caller's. KEY is a

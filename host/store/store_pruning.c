@@ -188,9 +188,49 @@ struct error *store_prune(struct store *store, uint64_t limit, uint64_t *ret_fre
     return NULL;
 }
 
+/* Returns whether files appeared in the directory PATH, or went, DEPTH levels below it, from SINCE
+ * on. */
+static bool has_changed(const char *path, unsigned int depth, const struct timespec *since)
+{
+    CLEANUP(closedirp) DIR *dir = opendir(path);
+    struct stat status;
+    bool changed = false;
+
+    if (dir == NULL || fstat(dirfd(dir), &status) < 0)
+        return errno != ENOENT;
+    if (status.st_mtim.tv_sec != since->tv_sec)
+        changed = status.st_mtim.tv_sec > since->tv_sec;
+    else
+        changed = status.st_mtim.tv_nsec >= since->tv_nsec;
+    for (struct dirent *entry; depth > 1 && !changed && (entry = readdir(dir)) != NULL;) {
+        CLEANUP(freep) char *child = xasprintf("%s/%s", path, entry->d_name);
+
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            changed = has_changed(child, depth - 1, since);
+    }
+    return changed;
+}
+
+/* Returns whether entries of STORE were made since its session began. Records do not count: they are
+ * small, and every command makes some. */
+static bool has_grown(const struct store *store)
+{
+    struct timespec since = store_session_began(store_session(store));
+    bool changed = false;
+
+    for (size_t i = 0; !changed && i < sizeof store_places / sizeof *store_places; i++) {
+        CLEANUP(freep)
+        char *path = xasprintf("%s/%s", store_folder(store), store_places[i].folder);
+
+        changed = strcmp(store_places[i].folder, "records") != 0 &&
+                  has_changed(path, store_places[i].depth, &since);
+    }
+    return changed;
+}
+
 void store_trim(struct store *store)
 {
-    struct error *err = store_prune(store, store_limit(store), NULL);
+    struct error *err = has_grown(store) ? store_prune(store, store_limit(store), NULL) : NULL;
 
     if (err != NULL)
         progress_detail("%s", err->message);

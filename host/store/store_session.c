@@ -22,6 +22,7 @@ struct store_session {
     bool is_alone;
     int uses_fd; /* holds the lock that shows that the session is alive */
     int gate_fd;
+    struct timespec began;
     pthread_mutex_t mutex; /* for what follows, and for the lock of gate_fd, which threads share */
     struct strings uses;
     unsigned int temporaries; /* made so far: their names */
@@ -111,6 +112,10 @@ static struct error *make_folder(const char *folder, struct store_session *sessi
     session->uses_fd = open(uses, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     if (session->uses_fd < 0 || lock_for(session, session->uses_fd, LOCK_EX) < 0)
         return error_errno(EXIT_OTHER, "create and lock '%s'", uses);
+    struct stat status;
+
+    if (fstat(session->uses_fd, &status) == 0)
+        session->began = status.st_mtim;
     return NULL;
 }
 
@@ -164,6 +169,11 @@ struct error *store_session_begin_process(struct store_session *session)
     closep(&session->gate_fd);
     session->gate_fd = -1;
     return open_lock(session->store, "gate", &session->gate_fd);
+}
+
+struct timespec store_session_began(const struct store_session *session)
+{
+    return session->began;
 }
 
 const char *store_session_folder(const struct store_session *session)

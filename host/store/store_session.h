@@ -14,6 +14,8 @@
 #ifndef VMBUILD_STORE_SESSION_H
 #define VMBUILD_STORE_SESSION_H
 
+#include <time.h>
+
 #include "host/lib/buffer.h"
 #include "host/lib/error.h"
 
@@ -32,6 +34,9 @@ void store_session_free(struct store_session *session);
  * later, and keeps in use what both have found and published. It never frees it. Errors:
  * EXIT_OTHER. */
 [[nodiscard]] struct error *store_session_begin_process(struct store_session *session);
+
+/* When it began, by the clock of the store's file system. */
+struct timespec store_session_began(const struct store_session *session);
 
 /* Its own directory; borrowed. */
 const char *store_session_folder(const struct store_session *session);

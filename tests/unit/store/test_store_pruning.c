@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "host/store/store_file.h"
 #include "host/store/store_pruning.h"
 #include "tests/unit/store/fixture.h"
 
@@ -66,6 +67,36 @@ static void test_pruning_takes_the_least_recently_used(void **state)
     store_free(store);
 }
 
+/* Only what has grown is pruned in the end. */
+static void test_trimming(void **state)
+{
+    const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    CLEANUP(freep) char *text = large_text();
+    struct store *store = open_store();
+
+    (void)state;
+    assert_null(store_prune(store, 0, NULL));
+    publish(store, STORE_DISK, "aa", text);
+    store_free(store);
+    for (size_t i = 0; i < sizeof store_places / sizeof *store_places; i++) {
+        CLEANUP(freep) char *place = xasprintf("%s/%s", folder, store_places[i].folder);
+
+        (void)utimensat(AT_FDCWD, place, long_ago, 0);
+    }
+    setenv("VMBUILD_CACHE_LIMIT", "1", 1);
+    store = open_store();
+    unsetenv("VMBUILD_CACHE_LIMIT");
+    store_trim(store);
+    CLEANUP(freep) char *path = xasprintf("%s/disks/aa", folder);
+
+    assert_int_equal(access(path, F_OK), 0);
+    publish(store, STORE_DISK, "bb", "new");
+    store_trim(store);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_true(finds(store, STORE_DISK, "bb"));
+    store_free(store);
+}
+
 static void test_limit(void **state)
 {
     setenv("VMBUILD_CACHE_LIMIT", "3", 1);
@@ -82,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pruning_spares_what_is_in_use),
         cmocka_unit_test(test_pruning_takes_the_least_recently_used),
+        cmocka_unit_test(test_trimming),
         cmocka_unit_test(test_limit),
     };
 
