@@ -36,8 +36,9 @@ int modules_renew(struct fault *fault)
 {
     if (access(modules_folder(), F_OK))
         return 0;
-    if (umount2(SHOWN, 0) || umount2(SHOWN, 0))
-        return fault_set(fault, errno, "unmount '%s'", SHOWN);
+    for (int mounts = 0; mounts < 2; mounts++) /* the overlay, and the tmpfs below it */
+        if (umount2(SHOWN, 0))
+            return fault_set(fault, errno, "unmount '%s'", SHOWN);
     return modules_prepare(fault);
 }
 
