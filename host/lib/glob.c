@@ -12,7 +12,10 @@
 
 static void add(struct glob *glob, struct glob_step step)
 {
-    glob->steps = xreallocarray(glob->steps, glob->count + 1, sizeof *glob->steps);
+    if (glob->count == glob->capacity) {
+        glob->capacity = glob->capacity > 0 ? 2 * glob->capacity : 16;
+        glob->steps = xreallocarray(glob->steps, glob->capacity, sizeof *glob->steps);
+    }
     glob->steps[glob->count++] = step;
 }
 

@@ -28,7 +28,7 @@ struct glob_step {
 
 struct glob {
     struct glob_step *steps;
-    size_t count;
+    size_t count, capacity;
 };
 
 /* Adds a step for CHARACTER. */
