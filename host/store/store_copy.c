@@ -8,7 +8,7 @@
 #include "host/lib/memory.h"
 #include "host/store/store_reader.h"
 
-#define PIECE (1u << 20) /* bytes read at a time: what a processor's second cache holds */
+#define PIECE (1u << 19) /* bytes read at a time: what a processor's second cache holds */
 #define PIECES 4         /* that may wait to be written */
 
 /* Zeros, and the bytes behind them. */
