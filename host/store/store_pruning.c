@@ -211,8 +211,8 @@ static bool has_changed(const char *path, unsigned int depth, const struct times
     return changed;
 }
 
-/* Returns whether entries of STORE were made since its session began. Records do not count: they are
- * small, and every command makes some. */
+/* Returns whether entries of STORE were made since its session began. Records do not count: they
+ * are small, and every command makes some. */
 static bool has_grown(const struct store *store)
 {
     struct timespec since = store_session_began(store_session(store));

@@ -33,8 +33,8 @@ void store_entries_free(struct store_entry *entries, size_t count);
  * freed; RET_FREED may be NULL. Errors: EXIT_OTHER. */
 [[nodiscard]] struct error *store_prune(struct store *store, uint64_t limit, uint64_t *ret_freed);
 
-/* Prunes to the store's own limit, as a command does when it has done its work, if entries were made
- * since it began: by this process or another one. A failure is shown with --verbose only. */
+/* Prunes to the store's own limit, as a command does when it has done its work, if entries were
+ * made since it began: by this process or another one. A failure is shown with --verbose only. */
 void store_trim(struct store *store);
 
 #endif
