@@ -318,6 +318,7 @@ static struct error *extend(struct store_disk *disk)
     TRY(store_temporary(disk->store, &disk->path, &disk->fd));
     if (ftruncate(disk->fd, (off_t)disk->size) < 0)
         return error_errno(EXIT_OTHER, "write '%s'", disk->path);
+    (void)fcntl(disk->fd, F_SETFL, O_NOATIME); /* as store_file_open does */
     disk->written = xcalloc(bits_size(disk->size), 1);
     return NULL;
 }

@@ -1,6 +1,7 @@
 #include "host/store/store_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -83,6 +84,14 @@ void store_file_touch(int fd)
     const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
 
     (void)futimens(fd, times);
+}
+
+int store_file_open(const char *path)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = open(path, flags | O_NOATIME);
+
+    return fd >= 0 ? fd : open(path, flags);
 }
 
 struct error *store_file_rename(const char *path, const char *target)

@@ -51,6 +51,10 @@ bool store_file_is_linked(int fd, const char *path);
 /* Marks the entry FD as used now, by which pruning goes. Has no effect on another user's entry. */
 void store_file_touch(int fd);
 
+/* Opens the entry PATH to read it; its atime, by which pruning goes, stays if this user may keep
+ * it. Returns its descriptor, or below 0 with errno. */
+int store_file_open(const char *path);
+
 /* Renames the file PATH to TARGET, and makes TARGET's directory if it is missing. Errors:
  * EXIT_OTHER; PATH is then still there. */
 [[nodiscard]] struct error *store_file_rename(const char *path, const char *target);

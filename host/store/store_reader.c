@@ -29,7 +29,7 @@ static struct store_reader *reader_new(struct store *store, const char *path)
 
     reader->store = store;
     reader->path = xstrdup(path);
-    reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    reader->fd = store_file_open(path);
     return reader;
 }
 

@@ -22,22 +22,13 @@ struct verify {
     enum finding *findings; /* of the entries */
 };
 
-/* Opens the entry PATH; its atime, by which pruning goes, stays if this user may keep it. */
-static int open_entry(const char *path)
-{
-    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    int fd = open(path, flags | O_NOATIME);
-
-    return fd >= 0 ? fd : open(path, flags);
-}
-
 /* Work of parallel_run: one entry. */
 static struct error *verify_entry(void *context, size_t index, const atomic_bool *stopped)
 {
     struct verify *verify = context;
     const char *name = verify->entries[index].name;
     CLEANUP(freep) char *path = xasprintf("%s/%s", verify->folder, name);
-    CLEANUP(closep) int fd = open_entry(path);
+    CLEANUP(closep) int fd = store_file_open(path);
     bool sound;
 
     if (fd < 0) /* pruned or dropped meanwhile */
