@@ -61,6 +61,15 @@ cat > "$WORK/app/see" << 'EOF'
 } > "$1" 2>&1
 EOF
 
+# both_ways: runs the steps of the recipe with a VM each, then together; either on a cache that has none of them.
+both_ways() {
+    in_cache alone
+    one_by_one
+    cp "$WORK/app/recipe" "$WORK/app/Dockerfile"
+    in_cache group
+    steps group
+}
+
 # --- the same layers
 
 cat > "$WORK/app/recipe" << 'EOF'
@@ -79,11 +88,7 @@ USER root
 RUN --network=none sh /bin/see /seen.2; find /d -newer /d/many/5 > /newer; ls -U /d /d/many > /order
 EOF
 
-in_cache alone
-one_by_one
-cp "$WORK/app/recipe" "$WORK/app/Dockerfile"
-in_cache group
-steps group
+both_ways
 exits 0 "all steps, on a base never seen"
 same "all steps, on a base never seen" seen.2
 run build "${BASE[@]}" --file app/Dockerfile --progress json -o group.tar --compression none --rebuild=all app
@@ -101,11 +106,7 @@ RUN sleep 1000 & mount -t binfmt_misc none /mnt && echo ':x:M::XYZ::/bin/sh:' > 
 RUN head -c 300M /dev/zero > /dev/shm/hog & tail -c 200M /dev/zero > /dev/null & sleep 1; head -c 50M /dev/zero > /tmp/big; rm /tmp/big
 RUN sh /bin/see /seen; hostname >> /seen; cat /proc/sys/net/ipv4/ip_forward >> /seen
 EOF
-in_cache alone
-one_by_one
-cp "$WORK/app/recipe" "$WORK/app/Dockerfile"
-in_cache group
-steps group
+both_ways
 exits 0 "steps that leave something"
 is "steps that leave something: one VM" "$(launches)" 1
 same "steps that leave something" seen
