@@ -120,7 +120,7 @@
 
 /* Raised whenever the content of a base disk would differ for the same layers; part of its cache
  * key. */
-#define GUEST_BASE_FORMAT "7"
+#define GUEST_BASE_FORMAT "8"
 
 /* Names of the virtio-serial ports. The first is libguestfs' own. */
 #define GUEST_CHANNEL "org.libguestfs.channel.0"
@@ -270,7 +270,7 @@ enum guest_stream {
 
 /* The verbs: X(VERB, NAME, REQUIRED, OPTIONAL), the sets of words that it must and may have. */
 #define GUEST_VERBS(X)                                                                             \
-    X(START, "start", W(CLOCK) | W(CLAMP), W(STREAMS))                                             \
+    X(START, "start", W(CLOCK) | W(CLAMP), W(STREAMS) | W(NETWORK))                                \
     X(UNPACK, "unpack", W(BASE), W(LAYER) | W(FIRST))                                              \
     X(BASE, "base", W(BASE), 0)                                                                    \
     X(MOUNT, "mount", 0, 0)                                                                        \

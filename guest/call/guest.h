@@ -24,7 +24,7 @@ struct guest {
     bool scratch_ended; /* the scratch disk is unmounted; the next build has a new one */
     bool base_mounted;
     bool mounted;                /* the plain merged view, at mnt/; overlay_show keeps it */
-    bool networked;              /* a script has had the network */
+    bool networked;              /* the build's script has the network */
     struct fault fault;          /* of the current call */
     char reply[GUEST_REPLY_MAX]; /* of the current verb */
 };

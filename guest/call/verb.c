@@ -18,6 +18,7 @@
 #include "guest/script/clock.h"
 #include "guest/script/leftovers.h"
 #include "guest/script/modules.h"
+#include "guest/script/network.h"
 #include "guest/script/points.h"
 #include "guest/script/script.h"
 
@@ -40,6 +41,9 @@ static int start(struct guest *guest, const struct words *words)
     if (guest->scratch_ended && scratch_mount(&guest->fault))
         return -1;
     guest->scratch_ended = false;
+    guest->networked = words_flag(words, GUEST_WORD_NETWORK);
+    if (guest->networked && network_prepare(&guest->fault))
+        return -1;
     if (clock_hold(clock, &guest->fault) || scratch_touch_layer(guest->mounted, &guest->fault))
         return -1;
     guest->clock = clock;
@@ -198,12 +202,10 @@ static int run_in_view(struct guest *guest, struct view *view, const struct word
 
 static int run_root(struct guest *guest, const struct words *words)
 {
-    bool network = words_flag(words, GUEST_WORD_NETWORK);
     struct view view;
 
     if (!guest->mounted)
         return fault_set(&guest->fault, 0, "run a script: the overlay is not mounted");
-    guest->networked |= network;
     int status = view_prepare(words, &view, &guest->fault);
 
     if (status == 0)
@@ -279,8 +281,8 @@ static int end(struct guest *guest)
         return -1;
     guest->scratch_ended = true;
     guest->started = false;
-    return job_clear(fault) || points_clear(fault) || modules_renew(fault) ||
-                   leftovers_refuse(fault)
+    return network_forget(fault) || job_clear(fault) || points_clear(fault) ||
+                   modules_renew(fault) || leftovers_refuse(fault)
                ? -1
                : 0;
 }

@@ -74,6 +74,8 @@ static void close_layers(struct layers *layers)
     free(layers->fds);
 }
 
+static bool is_mounted; /* from the first use of the filled disk on */
+
 static int mount_base(const char *serial, unsigned long flags, struct fault *fault)
 {
     char device[DEVICE_PATH_MAX];
@@ -158,15 +160,21 @@ static int fill_mounted(const char *base, struct layers *layers, size_t index,
                                                   : status;
 }
 
+/* Makes the mounted disk writable, or read-only again with all that was written. */
+static int remount_base(unsigned long flags, struct fault *fault)
+{
+    return mount(NULL, BASE_FOLDER, NULL, MS_REMOUNT | MS_NOATIME | flags, NULL)
+               ? fault_set(fault, errno, "mount the base disk again")
+               : 0;
+}
+
 int base_begin_layer(struct fault *fault)
 {
-    if (mount_base(GUEST_DISK_NEW_BASE, 0, fault))
+    if (is_mounted ? remount_base(0, fault) : mount_base(GUEST_DISK_NEW_BASE, 0, fault))
         return -1;
-    if (rename(COMPLETE, INCOMPLETE) == 0)
-        return 0;
-    fault_set(fault, errno, "use the base disk: not complete");
-    (void)umount2(BASE_FOLDER, 0);
-    return -1;
+    is_mounted = true;
+    return rename(COMPLETE, INCOMPLETE) ? fault_set(fault, errno, "use the base disk: not complete")
+                                        : 0;
 }
 
 int base_end_layer(bool is_whole, struct fault *fault)
@@ -174,9 +182,12 @@ int base_end_layer(bool is_whole, struct fault *fault)
     int status = is_whole && rename(INCOMPLETE, COMPLETE)
                      ? fault_set(fault, errno, "create '%s'", COMPLETE)
                      : 0;
+    struct fault later;
 
-    return umount2(BASE_FOLDER, 0) && status == 0 ? fault_set(fault, errno, "unmount the base disk")
-                                                  : status;
+    if (remount_base(MS_RDONLY, &later) == 0 || status)
+        return status;
+    *fault = later;
+    return -1;
 }
 
 int base_unpack(const char *base, const struct base_source *source, struct fault *fault)
@@ -216,8 +227,9 @@ static int copy_root(struct fault *fault)
 
 int base_mount(const char *base, struct fault *fault)
 {
-    if (mount_base(base, MS_RDONLY, fault))
+    if (!is_mounted && mount_base(base, MS_RDONLY, fault))
         return -1;
+    is_mounted = true;
     if (access(COMPLETE, F_OK))
         return fault_set(fault, errno, "use the base disk: not complete");
     if (mount(BASE_TREE, GUEST_SCRATCH_IMAGE, NULL, MS_BIND, NULL))
@@ -227,7 +239,5 @@ int base_mount(const char *base, struct fault *fault)
 
 int base_unmount(struct fault *fault)
 {
-    if (umount2(GUEST_SCRATCH_IMAGE, 0) || umount2(BASE_FOLDER, 0))
-        return fault_set(fault, errno, "unmount the base disk");
-    return 0;
+    return umount2(GUEST_SCRATCH_IMAGE, 0) ? fault_set(fault, errno, "unmount the base image") : 0;
 }

@@ -1,6 +1,7 @@
 /*
  * The base disk: one merged tree of all base layers. It is filled once, unmounted, and from then on
- * only mounted read-only, by many builds.
+ * only mounted read-only, by many builds. A VM that serves several builds keeps it mounted, and so
+ * has in memory what their scripts read of it; between them, it is writable for a further layer.
  */
 #ifndef VMBUILD_GUEST_BASE_H
 #define VMBUILD_GUEST_BASE_H
@@ -32,19 +33,20 @@ struct base_source {
  * unpacked just before or long ago. Returns 0, or -1 with FAULT (see contract.h for its text). */
 int base_unpack(const char *base, const struct base_source *source, struct fault *fault);
 
-/* Mounts the filled disk GUEST_DISK_NEW_BASE to unpack another layer in BASE_TREE. Returns 0, or -1
- * with FAULT. */
+/* Makes the filled disk GUEST_DISK_NEW_BASE writable, to unpack another layer in BASE_TREE. Returns
+ * 0, or -1 with FAULT. */
 int base_begin_layer(struct fault *fault);
 
-/* Unmounts that again; only if the layer IS_WHOLE can the disk be used from then on. Returns 0, or
- * -1 with FAULT. */
+/* Makes it read-only again, and writes it; only if the layer IS_WHOLE can the disk be used from
+ * then on. Returns 0, or -1 with FAULT. */
 int base_end_layer(bool is_whole, struct fault *fault);
 
 /* Mounts the tree of the filled disk BASE read-only at image/, and gives layer/ the metadata of its
  * root. Returns 0, or -1 with FAULT. */
 int base_mount(const char *base, struct fault *fault);
 
-/* Undoes that. Returns 0, or -1 with FAULT, such as when something still uses the disk. */
+/* Takes it away from image/; the disk stays mounted. Returns 0, or -1 with FAULT, such as when
+ * something still uses the tree. */
 int base_unmount(struct fault *fault);
 
 #endif

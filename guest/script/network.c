@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "guest/contract.h"
+#include "guest/lib/worker.h"
 
 #define INTERFACE_WAIT_MS 10000
 
@@ -147,8 +149,8 @@ static int move_interface(int fd, unsigned number)
     return answer.error.error != 0 ? -1 : 0;
 }
 
-/* Enters a namespace that has the interface. Returns 0, or -1 with errno. */
-static int enter(void)
+/* Enters a new namespace that has the interface. Returns 0, or -1 with errno. */
+static int enter_new(void)
 {
     unsigned number = await_interface();
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -164,9 +166,10 @@ static int enter(void)
     return close(fd);
 }
 
-int network_enter(struct fault *fault)
+/* Sets a new namespace up and enters it. */
+static int set_up(struct fault *fault)
 {
-    if (enter())
+    if (enter_new())
         return fault_set(fault, errno, "set up the network");
     if (network_start_loopback(fault))
         return -1;
@@ -180,4 +183,100 @@ int network_enter(struct fault *fault)
     }
     close(fd);
     return 0;
+}
+
+/* The process that makes the namespace of the next script, and is in it until init is, too. */
+static struct maker {
+    struct worker worker;
+    int line; /* init's end: a byte once the namespace is ready; closed when init is there */
+} maker = {.line = -1};
+
+static int home = -1; /* the namespace of init */
+
+/* For the maker: CONTEXT is its end of the line. */
+static int make(void *context, struct fault *fault)
+{
+    const int *line = context;
+    char byte = 0;
+
+    if (set_up(fault))
+        return -1;
+    if (write(*line, &byte, 1) != 1 || read(*line, &byte, 1) < 0)
+        return fault_set(fault, errno, "hand over the network");
+    return 0;
+}
+
+int network_prepare(struct fault *fault)
+{
+    int line[2];
+
+    if (maker.line >= 0)
+        return 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line))
+        return fault_set(fault, errno, "set up the network");
+    int status = worker_start(&maker.worker, make, &line[1], line[0], fault);
+
+    close(line[1]);
+    if (status == 0)
+        maker.line = line[0];
+    else
+        close(line[0]);
+    return status;
+}
+
+/* Ends the maker. Returns what it did: 0, or -1 with FAULT. */
+static int end_maker(struct fault *fault)
+{
+    close(maker.line);
+    maker.line = -1;
+    return worker_wait(&maker.worker, fault);
+}
+
+/* Opens the namespace of the process PID. Returns its descriptor, or -1 with errno. */
+static int open_namespace(pid_t pid)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Enters the namespace of the maker, which is ready. Returns 0, or -1 with errno. */
+static int follow_maker(void)
+{
+    int made = open_namespace(maker.worker.pid);
+
+    if (home < 0)
+        home = open_namespace(getpid());
+    int status = made < 0 || home < 0 ? -1 : setns(made, CLONE_NEWNET);
+    int cause = errno;
+
+    if (made >= 0)
+        close(made);
+    errno = cause;
+    return status;
+}
+
+int network_enter(struct fault *fault)
+{
+    char byte;
+
+    if (network_prepare(fault))
+        return -1;
+    if (read(maker.line, &byte, 1) == 1 && follow_maker()) {
+        fault_set(fault, errno, "enter the script's network");
+        (void)network_forget(&(struct fault){0});
+        return -1;
+    }
+    return end_maker(fault);
+}
+
+int network_leave(struct fault *fault)
+{
+    return setns(home, CLONE_NEWNET) ? fault_set(fault, errno, "leave the script's network") : 0;
+}
+
+int network_forget(struct fault *fault)
+{
+    return maker.line < 0 ? 0 : end_maker(fault);
 }

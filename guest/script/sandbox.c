@@ -172,8 +172,6 @@ static int set_up(const struct sandbox_plan *plan, const struct streams *streams
         return fault_set(fault, errno, "separate the script's mounts");
     if (plan->own_network && network_start_loopback(fault))
         return -1;
-    if (plan->view != NULL && words_flag(plan->words, GUEST_WORD_NETWORK) && network_enter(fault))
-        return -1;
     if (plan->view == NULL &&
         (proc_mount("/proc", "/proc", fault) || dev_mount("/dev", "/dev", fault) ||
          view_show_shares(plan->words, fault)))
@@ -384,6 +382,21 @@ static enum streams_kind streams_kind(const struct sandbox_plan *plan)
     return plan->separate ? STREAMS_SEPARATE : STREAMS_MERGED;
 }
 
+/* The same in the script's network, if it has one. Returns 0, or -1 with FAULT. */
+static int start_in_network(const struct sandbox_plan *plan, const int *channel,
+                            struct streams *inner, const struct streams *outer, struct sandbox *ret,
+                            struct fault *fault)
+{
+    bool networked = plan->view != NULL && words_flag(plan->words, GUEST_WORD_NETWORK);
+
+    if (networked && network_enter(fault))
+        return -1;
+    int status =
+        start(plan, channel, inner, outer, ret) ? fault_set(fault, errno, "start a sandbox") : 0;
+
+    return networked && network_leave(fault) ? -1 : status;
+}
+
 int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct fault *fault)
 {
     int channel[2];
@@ -391,18 +404,16 @@ int sandbox_start(const struct sandbox_plan *plan, struct sandbox *ret, struct f
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel))
         return fault_set(fault, errno, "start a sandbox");
-    int status = has_terminal(plan) ? 0 : streams_make(streams_kind(plan), &inner, &outer);
-
-    if (status == 0)
-        status = start(plan, channel, &inner, &outer, ret);
-    int cause = errno;
+    int status = has_terminal(plan) || streams_make(streams_kind(plan), &inner, &outer) == 0
+                     ? start_in_network(plan, channel, &inner, &outer, ret, fault)
+                     : fault_set(fault, errno, "start a sandbox");
 
     close(channel[1]);
     streams_close(&inner);
     if (status) {
         close(channel[0]);
         streams_close(&outer);
-        return fault_set(fault, cause, "start a sandbox");
+        return -1;
     }
     if (has_terminal(plan))
         take_terminal(ret);

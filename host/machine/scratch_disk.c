@@ -17,10 +17,11 @@
 #include "host/lib/memory.h"
 
 #define BLOCK_SIZE 4096
-#define BLOCK_SIZE_LOG 2 /* s_log_block_size: 1024 << 2 */
-#define INODE_SIZE 256   /* room for nanoseconds, years after 2038 and small xattrs */
-#define INODE_RATIO 8192 /* bytes of disk for each inode */
-#define GROUPS_PER_FLEX_LOG 4
+#define BLOCK_SIZE_LOG 2              /* s_log_block_size: 1024 << 2 */
+#define GROUP_BLOCKS (8 * BLOCK_SIZE) /* of a group: the bits of a block */
+#define INODE_SIZE 256                /* room for nanoseconds, years after 2038 and small xattrs */
+#define INODE_RATIO 8192              /* bytes of disk for each inode */
+#define GROUPS_PER_FLEX_LOG 4         /* of a scratch disk */
 #define JOURNAL_BLOCKS_MAX (64 << 20 >> 12) /* 64 MiB: a disk of 10 GiB has as much */
 #define FIXED_TIME 1                        /* seconds since 1970; libext2fs takes 0 for "now" */
 
@@ -34,7 +35,19 @@ static const unsigned char base_uuid[16] = {0x76, 0x6d, 0x62, 0x75, 0x69, 0x6c, 
                                             0x80, 0x00, 0x65, 0x78, 0x74, 0x34, 0x00, 0x02};
 static const uint32_t fixed_hash_seed[4] = {0x766d6275, 0x696c4400, 0x80006578, 0x74340001};
 
-static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t inodes)
+/* The groups of BLOCKS that share a flexible group, as a power of 2. A base disk is one such group:
+ * so where an inode goes depends on the disk alone, and not on what ext4 remembers of the inodes
+ * before, while the disk stays mounted from one layer to the next. */
+static unsigned char flex_log(uint64_t blocks, bool is_base)
+{
+    unsigned char log = GROUPS_PER_FLEX_LOG;
+
+    while (is_base && (uint64_t)GROUP_BLOCKS << log < blocks)
+        log++;
+    return log;
+}
+
+static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t inodes, bool is_base)
 {
     if (inodes < blocks * BLOCK_SIZE / INODE_RATIO)
         inodes = blocks * BLOCK_SIZE / INODE_RATIO;
@@ -45,7 +58,7 @@ static void describe(struct ext2_super_block *param, uint64_t blocks, uint64_t i
     param->s_blocks_count = (uint32_t)blocks;
     param->s_inodes_count = inodes > UINT32_MAX ? UINT32_MAX : (uint32_t)inodes;
     param->s_inode_size = INODE_SIZE;
-    param->s_log_groups_per_flex = GROUPS_PER_FLEX_LOG;
+    param->s_log_groups_per_flex = flex_log(blocks, is_base);
     param->s_errors = EXT2_ERRORS_RO;
     param->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
     param->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX |
@@ -174,7 +187,7 @@ static struct error *make_disk(const char *path, uint64_t size, uint64_t inodes,
     if (to < 0 || memory < 0 || ftruncate(memory, (off_t)(blocks * BLOCK_SIZE)) < 0)
         return error_errno(EXIT_OTHER, "create the disk '%s'", path);
     pthread_once(&once, initialize_ext2_error_table);
-    describe(&param, blocks, inodes);
+    describe(&param, blocks, inodes, !journal);
     errcode_t err = make(memory, &param, journal);
 
     if (err != 0)

@@ -122,6 +122,29 @@ static void test_inodes_as_asked(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* Whatever its size: s_log_groups_per_flex, of the superblock at byte 1024. */
+static void test_base_is_one_flexible_group(void **state)
+{
+    static const uint64_t sizes[] = {128, 2048, 4096, 65536, 1048576}; /* MiB */
+    const uint64_t group = 128 * MIB;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        CLEANUP(freep) char *path = empty_file("disk");
+        unsigned char log;
+
+        assert_null(scratch_disk_make_for_base(path, sizes[i] * MIB, 0));
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        assert_int_equal(pread(fd, &log, 1, 1024 + 0x174), 1);
+        close(fd);
+        assert_true(group << log >= sizes[i] * MIB);
+        if (sizes[i] <= 65536) /* a larger one takes e2fsck minutes */
+            check_clean(path);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static bool has_journal(const char *path)
 {
     unsigned char features[4];
@@ -178,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_default_costs_little),
         cmocka_unit_test(test_is_reproducible),
         cmocka_unit_test(test_inodes_as_asked),
+        cmocka_unit_test(test_base_is_one_flexible_group),
         cmocka_unit_test(test_scratch_has_a_journal),
         cmocka_unit_test(test_missing_file_is_an_error),
         cmocka_unit_test(test_too_many_inodes_is_an_error),
