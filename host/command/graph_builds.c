@@ -101,8 +101,14 @@ static struct error *check_words(const struct graph_build *build)
             return error_new(EXIT_INPUT,
                              "write the build of image '%s': '%s' has a line break, which no "
                              "command of it can have",
-                             build->node->name, build->words.items[i]);
+                             build->name, build->words.items[i]);
     return NULL;
+}
+
+/* Whether the images become one index, which a build of its own writes. */
+static bool makes_index(const struct maker *maker)
+{
+    return maker->options->platforms.count > 1;
 }
 
 static struct error *make_build(const struct maker *maker, size_t index, const char *id)
@@ -113,14 +119,20 @@ static struct error *make_build(const struct maker *maker, size_t index, const c
     struct plan plan;
 
     plan_make(node->spec, &plan);
-    build->node = node;
+    build->name = node->name;
+    build->needs = xcalloc(node->need_count + 1, sizeof *build->needs);
+    while (build->need_count < node->need_count) {
+        build->needs[build->need_count] = node->needs[build->need_count];
+        build->need_count++;
+    }
+    build->is_asked = node->is_chosen && !makes_index(maker);
     build->memory = (graph_run_memory(node->spec) + MIB - 1) / MIB;
     build->cpus = plan.needs_vm ? node->spec->cpus : 1;
     build->id = make_id(maker->builds, node->name, id);
     strings_add(words, "build");
     add_options(maker, false, words);
     TRY(add_times(maker, words));
-    if (node->is_chosen)
+    if (build->is_asked)
         add_options(maker, true, words);
     else
         strings_add(words, "--no-output");
@@ -130,14 +142,52 @@ static struct error *make_build(const struct maker *maker, size_t index, const c
     return check_words(build);
 }
 
+/* Makes the build that comes after all others, and finds in the cache what they have built. */
+static struct error *make_index(const struct maker *maker, const char *id)
+{
+    struct graph_builds *builds = maker->builds;
+    const struct spec_graph *graph = maker->graph;
+    struct graph_build *build = &builds->items[graph->count];
+    struct strings *words = &build->words;
+
+    build->name = "index";
+    build->id = make_id(builds, build->name, id);
+    build->is_asked = true;
+    build->cpus = 1;
+    build->needs = xcalloc(graph->count, sizeof *build->needs);
+    for (size_t i = 0; i < graph->count; i++) {
+        if (!graph->nodes[i]->is_chosen)
+            continue;
+        build->needs[build->need_count++] = i;
+        if (builds->items[i].memory > build->memory)
+            build->memory = builds->items[i].memory;
+    }
+    strings_add(words, "build");
+    add_options(maker, false, words);
+    TRY(add_times(maker, words));
+    add_options(maker, true, words);
+    strings_add(words, "--jobs=1");
+    strings_add(words, "--");
+    for (size_t i = 0; i < maker->options->arguments.count; i++)
+        strings_add(words, maker->options->arguments.items[i]);
+    builds->order = xreallocarray(builds->order, builds->ordered + 1, sizeof *builds->order);
+    builds->order[builds->ordered++] = graph->count;
+    return check_words(build);
+}
+
 /* Refuses options that are those of one image if several are written. */
 static struct error *check_options(const struct maker *maker)
 {
     size_t chosen = 0;
 
+    if (makes_index(maker) && maker->options->outputs.count == 0)
+        return error_advise(error_new(EXIT_USAGE, "read option '--platform': the images of several "
+                                                  "platforms become one index, which needs an "
+                                                  "--output"),
+                            "use oci-archive:FILE, oci:DIR, dir:DIR or docker://HOST/NAME:TAG");
     for (size_t i = 0; i < maker->graph->count; i++)
         chosen += maker->graph->nodes[i]->is_chosen;
-    if (chosen > 1 && maker->options->outputs.count > 0)
+    if (chosen > 1 && maker->options->outputs.count > 0 && !makes_index(maker))
         return error_advise(error_new(EXIT_USAGE, "read option '--output': there are several "
                                                   "images, and it names one file"),
                             "leave it out, or name one of the images");
@@ -160,20 +210,21 @@ struct error *graph_builds_make(const struct options *options, const struct spec
 {
     const struct maker maker = {.options = options, .graph = graph, .now = now, .builds = ret};
 
-    ret->items = xcalloc(graph->count, sizeof *ret->items);
-    ret->count = graph->count;
+    ret->count = graph->count + makes_index(&maker);
+    ret->items = xcalloc(ret->count, sizeof *ret->items);
     ret->epoch = find_epoch();
     TRY(check_options(&maker));
     ret->order = spec_graph_order(graph, &ret->ordered);
     for (size_t i = 0; i < ret->ordered; i++)
         TRY(make_build(&maker, ret->order[i], id));
-    return NULL;
+    return makes_index(&maker) ? make_index(&maker, id) : NULL;
 }
 
 void graph_builds_free(struct graph_builds *builds)
 {
     for (size_t i = 0; i < builds->count; i++) {
         free(builds->items[i].id);
+        free(builds->items[i].needs);
         strings_free(&builds->items[i].words);
     }
     free(builds->items);

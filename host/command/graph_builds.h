@@ -1,11 +1,13 @@
 /*
  * The images of a graph as builds of their own: a command of vmbuild for each, which finds in a
  * cache what the image is made of. They are written for programs that run commands in the right
- * order (graph_makefile.h, graph_slurm.h).
+ * order (graph_makefile.h, graph_slurm.h). For several platforms one more build comes last, which
+ * writes the index of the images.
  */
 #ifndef VMBUILD_GRAPH_BUILDS_H
 #define VMBUILD_GRAPH_BUILDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,10 +17,13 @@
 #include "host/spec/spec_graph.h"
 
 struct graph_build {
-    const struct spec_node *node;
+    const char *name;     /* of its image, or of the images of its index; borrowed */
     char *id;             /* its own: letters, digits and "._-", but no '.' or '-' at the start */
     struct strings words; /* that follow "vmbuild" */
-    uint64_t memory;      /* that it takes, in MiB */
+    size_t *needs;        /* the builds that come before it, by their number */
+    size_t need_count;
+    bool is_asked;   /* for what it writes, and not only by other builds */
+    uint64_t memory; /* that it takes, in MiB */
     uint64_t cpus;
 };
 
@@ -26,7 +31,7 @@ struct graph_build {
 struct graph_builds {
     struct graph_build *items; /* of each node of the graph; one that is not needed has no id */
     size_t count;
-    size_t *order; /* the needed nodes, each after those that it needs */
+    size_t *order; /* the numbers of the needed ones, each after those that it needs */
     size_t ordered;
     const char *epoch; /* SOURCE_DATE_EPOCH, which all of them need; or NULL; borrowed */
 };

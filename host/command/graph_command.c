@@ -144,6 +144,7 @@ struct error *graph_command(const struct options *options)
 
     const struct spec_graph_request request = {.overrides = options->overrides,
                                                .override_count = options->override_count,
+                                               .platforms = &options->platforms,
                                                .now = now,
                                                .source_date_epoch = getenv("SOURCE_DATE_EPOCH")};
 

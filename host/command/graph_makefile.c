@@ -16,7 +16,7 @@ static void write_targets(const struct graph_builds *builds, bool all, struct bu
     for (size_t i = 0; i < builds->ordered; i++) {
         const struct graph_build *build = &builds->items[builds->order[i]];
 
-        if (all || build->node->is_chosen)
+        if (all || build->is_asked)
             buffer_printf(out, " %s", build->id);
     }
 }
@@ -36,8 +36,8 @@ static void write_rule(const struct graph_builds *builds, const struct graph_bui
                        struct buffer *out)
 {
     buffer_printf(out, "\n%s:", build->id);
-    for (size_t i = 0; i < build->node->need_count; i++)
-        buffer_printf(out, " %s", builds->items[build->node->needs[i]].id);
+    for (size_t i = 0; i < build->need_count; i++)
+        buffer_printf(out, " %s", builds->items[build->needs[i]].id);
     buffer_printf(out, "\n\t");
     if (builds->epoch != NULL)
         buffer_printf(out, "SOURCE_DATE_EPOCH=%s ", builds->epoch);

@@ -38,18 +38,17 @@ static const char head[] =
     "}\n";
 
 /* Appends the option that has BUILD wait for those that it needs. The variables that have the
- * numbers of jobs are those of the nodes. */
+ * numbers of jobs are those of the builds. */
 static void write_dependency(const struct graph_build *build, struct buffer *out)
 {
-    for (size_t i = 0; i < build->node->need_count; i++)
-        buffer_printf(out, "%s:$job%zu", i == 0 ? " --dependency=afterok" : "",
-                      build->node->needs[i]);
+    for (size_t i = 0; i < build->need_count; i++)
+        buffer_printf(out, "%s:$job%zu", i == 0 ? " --dependency=afterok" : "", build->needs[i]);
 }
 
 static void write_job(const struct graph_builds *builds, size_t index, struct buffer *out)
 {
     const struct graph_build *build = &builds->items[index];
-    CLEANUP(freep) char *name = xasprintf("vmbuild %s", build->node->name);
+    CLEANUP(freep) char *name = xasprintf("vmbuild %s", build->name);
 
     buffer_printf(out, "\nsubmit --job-name=");
     quoted_word(name, out);
@@ -62,7 +61,7 @@ static void write_job(const struct graph_builds *builds, size_t index, struct bu
     buffer_printf(out, "exec ${VMBUILD:-vmbuild}");
     graph_builds_write(build, out);
     buffer_printf(out, "\nEND\njob%zu=$job\nprintf '%%s %%s\\n' \"$job\" ", index);
-    quoted_word(build->node->name, out);
+    quoted_word(build->name, out);
     buffer_printf(out, "\n");
 }
 

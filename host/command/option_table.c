@@ -171,7 +171,7 @@ const struct option_row option_table[] = {
     {.name = "platform",
      .kind = OPTION_TEXT,
      .group = OPTION_GROUP_BUILD,
-     .commands = DOCKERFILES,
+     .commands = DOCKERFILES | BIT(GRAPH),
      MEMBER(platform),
      .argument = {"PLATFORM[,...]", ARGUMENT_ARCHITECTURE, NULL},
      .summary = "what the image is for (default: the host's platform)",
@@ -554,7 +554,7 @@ const struct option_row option_table[] = {
     {.name = "all",
      .kind = OPTION_FLAG,
      .group = OPTION_GROUP_IMAGE,
-     .commands = BIT(COPY),
+     .commands = BIT(COPY) | BIT(PUSH),
      MEMBER(all),
      .summary = "copy the images for all platforms",
      .text =

@@ -370,7 +370,8 @@ static struct error *read_platforms(struct options *options)
 static struct error *check_platform(struct options *options)
 {
     bool is_build = options->command == &command_table[COMMAND_BUILD] ||
-                    options->command == &command_table[COMMAND_CONVERT];
+                    options->command == &command_table[COMMAND_CONVERT] ||
+                    options->command == &command_table[COMMAND_GRAPH];
     struct platform platform;
     struct error *err = is_build                    ? read_platforms(options)
                         : options->platform != NULL ? platform_parse(options->platform, &platform)

@@ -5,6 +5,7 @@
 #include "host/command/push_targets.h"
 #include "host/format/image_source.h"
 #include "host/image/image.h"
+#include "host/image/image_bundle.h"
 #include "host/image/reference.h"
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
@@ -45,28 +46,34 @@ struct push {
     struct reference source;
     struct targets targets;
     struct store *store;
+    struct image *image; /* NULL with --all, if the source can have more than one */
+    struct image_bundle bundle;
 };
 
 static void push_free(struct push *push)
 {
     reference_free(&push->source);
     targets_free(&push->targets);
+    image_free(push->image);
+    image_bundle_free(&push->bundle);
     store_free(push->store);
 }
 
 /* store_run: reads and sends. */
 static struct error *push_all(void *context)
 {
-    const struct push *push = context;
-    CLEANUP(image_freep) struct image *image = NULL;
+    struct push *push = context;
     struct image_request request = options_image_request(push->options, LAYER_BLOB, push->store);
     const struct registry_access access = request.registry;
 
     request.registry.user = NULL; /* --creds is for the targets */
     progress_start("read");
-    TRY(image_open(&push->source, &request, &image));
+    if (push->options->all)
+        TRY(image_open_bundle(&push->source, &request, false, &push->bundle));
+    if (push->bundle.manifest_count == 0)
+        TRY(image_open(&push->source, &request, &push->image));
     progress_done();
-    const struct push_content content = {.image = image};
+    const struct push_content content = {.image = push->image, .bundle = &push->bundle};
 
     return push_targets(&content, push->targets.items, push->targets.count, &access, push->store);
 }

@@ -41,6 +41,14 @@ built() {
     is "$1" "$(grep -oE '^[^ ]+: built in' "$WORK/err" | sed 's/: built in//' | sort | xargs)" "${*:2}"
 }
 
+# make_images ARGUMENT...: has make build the images by the Makefile that the last run printed.
+make_images() {
+    cp "$WORK/out" "$WORK/Makefile"
+    rm -f "$WORK"/*.tar
+    STATUS=0
+    as_user make VMBUILD="$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" || STATUS=$?
+}
+
 # --- keys, needs and what is cached
 fresh_cache
 graph
@@ -122,13 +130,6 @@ run --spec stack.json --no-output -o app.tar app
 exits 2 "--no-output and --output"
 
 # --- a Makefile
-# make_images ARGUMENT...: has make build the images by the Makefile that the last run printed.
-make_images() {
-    cp "$WORK/out" "$WORK/Makefile"
-    rm -f "$WORK"/*.tar
-    STATUS=0
-    as_user make VMBUILD="$VMBUILD" "$@" > "$WORK/out" 2> "$WORK/err" || STATUS=$?
-}
 fresh_cache
 run --spec stack.json --compression none
 exits 0 "one build of all"
@@ -157,6 +158,33 @@ make_images -k
 exits 2 "a script that fails"
 ok "a script that fails: the others are built" test -e "$WORK/alias.tar"
 ok "a script that fails: no output" test ! -e "$WORK/other.tar"
+
+# --- several platforms
+jq -n '{images: {base: {contents: "tree"}, app: {fromImage: {use: "base"}, contents: "tree", tag: "1"}}}' > "$WORK/platforms.json"
+fresh_cache
+run graph --spec platforms.json --platform amd64,arm64
+is "several platforms: needs" "$(of '.images | map_values(.needs)')" \
+    '{"base@amd64":[],"app@amd64":["base@amd64"],"base@arm64":[],"app@arm64":["base@arm64"]}'
+run graph --spec platforms.json --platform arm64 --format dot
+exits 0 "a picture for one platform"
+like "a picture for one platform: the names are plain" "$(cat "$WORK/out")" '"app\\n'
+run --spec platforms.json --platform amd64,arm64 -o oci-archive:one.tar
+exits 0 "several platforms: one build of all"
+mkdir -p "$WORK/one"
+mv "$WORK/one.tar" "$WORK/one/index.tar"
+fresh_cache
+run graph --spec platforms.json --platform amd64,arm64 --format make -o oci-archive:made.tar
+exits 0 "a Makefile for several platforms"
+make_images -j2
+exits 0 "make for several platforms"
+built "make for several platforms: each once" app@amd64 app@arm64 base@amd64 base@arm64
+ok "make for several platforms: the index of one build" cmp "$WORK/made.tar" "$WORK/one/index.tar"
+run graph --spec platforms.json --platform amd64,arm64 --format make
+exits 2 "a Makefile of an index without a name"
+run graph --spec platforms.json --platform arm64 --format make --compression none
+make_images
+exits 0 "make for one other platform"
+is "make for one other platform: the image" "$(config "$WORK/app.tar" .architecture)" '"arm64"'
 
 # --- names, paths and values that mean something to a shell or to make
 fresh_cache

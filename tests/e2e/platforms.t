@@ -78,6 +78,18 @@ is "inspect --raw is the index" "sha256:$(sha256sum < "$WORK/out" | cut -c -64)"
 run copy --all oci:index "docker://$AT/copied:1" --plain-http
 exits 0 "copy --all"
 is "copy --all: the same index" "sha256:$(manifest_of "$REAL/copied:1" | sha256sum | cut -c -64)" "$index"
+for source in oci:index oci-archive:index.tar; do
+    run push --all $source "docker://$AT/pushed:1" "docker://$AT/pushed:2" --plain-http
+    exits 0 "push --all: $source"
+    for tag in 1 2; do
+        is "push --all: $source: the same index, as $tag" "sha256:$(manifest_of "$REAL/pushed:$tag" | sha256sum | cut -c -64)" "$index"
+    done
+done
+run push oci:index "docker://$AT/pushed:arm" --platform arm64 --plain-http
+is "push: the image for one platform" "$(manifest_of "$REAL/pushed:arm" | jq -r .config.digest)" \
+    "$(jq -r .config.digest "$WORK/alone/blobs/sha256/$(jq -r '.manifests[0].digest' "$WORK/alone/index.json" | cut -d : -f 2)")"
+run push --all app.tar "docker://$AT/pushed:one" --plain-http
+exits 0 "push --all of a file that holds one image"
 run inspect oci:index --platform riscv64
 exits 3 "a platform that is not in the index"
 
@@ -93,8 +105,18 @@ if [ "$(id -u)" -eq 0 ]; then
         '["amd64","arm64","arm"]'
     ok "buildah pulls a platform" buildah "${engine[@]}" pull --quiet --tls-verify=false --arch amd64 "docker://$AT/copied:1"
     is "buildah: which" "$(buildah "${engine[@]}" inspect --type image "$AT/copied:1" | jq -r .OCIv1.architecture)" amd64
+    for platform in amd64 arm64; do
+        ok "Docker pulls $platform" docker pull --quiet --platform "linux/$platform" "$AT/pushed:1"
+        is "Docker: $platform" "$(docker image inspect --format '{{.Os}}/{{.Architecture}}' "$AT/pushed:1")" "linux/$platform"
+    done
 else
-    skip "podman, buildah" "they need root"
+    skip "podman, buildah, Docker" "they need root"
+fi
+# Debian has it from Debian 13 on.
+if command docker buildx version > /dev/null 2>&1; then
+    ok "docker buildx reads the index" command docker buildx imagetools inspect --raw "$AT/pushed:1"
+    is "docker buildx: the platforms" "$(command docker buildx imagetools inspect --raw "$AT/pushed:1" |
+        jq -c '[.manifests[].platform.architecture]')" '["amd64","arm64","arm"]'
 fi
 
 # --- several images
