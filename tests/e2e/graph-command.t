@@ -167,7 +167,7 @@ is "several platforms: needs" "$(of '.images | map_values(.needs)')" \
     '{"base@amd64":[],"app@amd64":["base@amd64"],"base@arm64":[],"app@arm64":["base@arm64"]}'
 run graph --spec platforms.json --platform arm64 --format dot
 exits 0 "a picture for one platform"
-like "a picture for one platform: the names are plain" "$(cat "$WORK/out")" '"app\\n'
+like "a picture for one platform: the names are plain" "$(cat "$WORK/out")" '"app"'
 run --spec platforms.json --platform amd64,arm64 -o oci-archive:one.tar
 exits 0 "several platforms: one build of all"
 mkdir -p "$WORK/one"
@@ -177,7 +177,8 @@ run graph --spec platforms.json --platform amd64,arm64 --format make -o oci-arch
 exits 0 "a Makefile for several platforms"
 make_images -j2
 exits 0 "make for several platforms"
-built "make for several platforms: each once" app@amd64 app@arm64 base@amd64 base@arm64
+is "make for several platforms: the same files are one layer" \
+    "$(sed -n 's/@[a-z0-9]*: built in.*//p' "$WORK/err" | sort | xargs)" "app base"
 ok "make for several platforms: the index of one build" cmp "$WORK/made.tar" "$WORK/one/index.tar"
 run graph --spec platforms.json --platform amd64,arm64 --format make
 exits 2 "a Makefile of an index without a name"
