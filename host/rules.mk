@@ -3,8 +3,8 @@
 # the map.
 
 # LATE_PACKAGES are those that host/late loads for vmbuild alone. All else is linked to them.
-LATE_PACKAGES := libguestfs libcurl slirp
-PROMPT_PACKAGES := libarchive yajl ext2fs com_err libcrypto libisal libzstd zlib libseccomp
+LATE_PACKAGES := libguestfs libcurl slirp libarchive
+PROMPT_PACKAGES := yajl ext2fs com_err libcrypto libisal libzstd zlib libseccomp
 HOST_PACKAGES := $(LATE_PACKAGES) $(PROMPT_PACKAGES)
 # Evaluated once, and only for targets that compile.
 HOST_CFLAGS = $(eval HOST_CFLAGS := $(CFLAGS_COMMON) -pthread \
