@@ -145,17 +145,21 @@ class Bench:
         ours, theirs = self.medians(lambda: run(own), lambda: run(other), before=self.forget_outputs)
         self.row(goal, what, ours, peer, theirs, limit)
 
+    def machine(self):
+        return (f"{processor()} ({os.cpu_count()} processors, Linux "
+                f"{platform.release().split('-')[0]}, accelerator: {self.accelerator().split(':')[0]})")
+
     def record(self, path):
-        """Puts the rows into the record PATH, where others may be."""
-        try:
+        """Puts the rows into the record PATH, where others may be, also of another machine."""
+        here = self.machine()
+        record = {"machine": here, "runs": self.runs, "rows": []}
+        if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
-                kept = json.load(file)["rows"]
-        except FileNotFoundError:
-            kept = []
-        rows = {(row["what"], row["peer"]): row for row in kept + self.rows}
-        machine = f"{processor()} ({os.cpu_count()} processors, Linux {platform.release().split('-')[0]}, "
-        record = {"machine": machine + f"accelerator: {self.accelerator().split(':')[0]})",
-                  "runs": self.runs, "rows": list(rows.values())}
+                record = json.load(file)
+        elsewhere = {} if record["machine"] == here else {"machine": here}
+        rows = {(row["what"], row["peer"]): row for row in record["rows"]}
+        rows.update({(row["what"], row["peer"]): row | elsewhere for row in self.rows})
+        record["rows"] = list(rows.values())
         with open(path, "w", encoding="utf-8") as file:
             json.dump(record, file, indent=1, ensure_ascii=False)
             file.write("\n")

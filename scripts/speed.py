@@ -56,13 +56,18 @@ def plain(text):
     return text.replace("`", "").replace("\\", "")
 
 
+def what(row):
+    """What was measured, and where, if that is not the machine of the others."""
+    return row["what"] + (f" (on {row['machine'].split(' (')[0]})" if "machine" in row else "")
+
+
 def make_table(record):
     lines = ["| | vmbuild | compared with | | ratio |", "|---|---|---|---|---|"]
     before = None
     for row in record["rows"]:
-        what = "" if row["what"] == before else row["what"]
-        before = row["what"]
-        lines.append(f"| {what} | {seconds_text(row['seconds'])} | {row['peer']} | "
+        title = "" if what(row) == before else what(row)
+        before = what(row)
+        lines.append(f"| {title} | {seconds_text(row['seconds'])} | {row['peer']} | "
                      f"{seconds_text(row['peer_seconds'])} | "
                      f"{ratio_text(row['seconds'] / row['peer_seconds'])} |")
     return "\n".join(lines) + "\n"
@@ -100,7 +105,7 @@ def draw_row(row, top):
     ratio = row["seconds"] / row["peer_seconds"]
     left, right = sorted((place(ratio), place(1)))
     middle = top + ROW / 2
-    yield draw_text(MARGIN, middle - 2, plain(row["what"]))
+    yield draw_text(MARGIN, middle - 2, plain(what(row)))
     yield draw_text(MARGIN, middle + 12, "against " + plain(row["peer"]), "peer")
     yield (f'<rect class="{"faster" if ratio <= 1 else "slower"}" x="{left:.1f}" '
            f'y="{middle - BAR / 2:.1f}" width="{max(right - left, 1):.1f}" height="{BAR}" rx="2"/>')
