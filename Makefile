@@ -6,10 +6,11 @@
 #   make check      unit and end-to-end tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make release    static programs as an archive for any Linux host, in build/release
+#   make uml        User-Mode Linux, for --accel uml; `make install` installs it if it was built
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-faults, check-hostile, check-slow, check-kvm, check-release,
-# check-bare, check-arm64, lint, fuzz, coverage, bench, picture, clean.
+# check-bare, check-arm64, check-uml, lint, fuzz, coverage, bench, picture, clean.
 # ARCHS="amd64 arm64" builds the guests of these architectures; by default, amd64's alone.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
@@ -23,7 +24,7 @@ BUILD := build
 # installs nothing.
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
-DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release
+DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release check-uml
 DEPS_release := release check-release
 DEPS_arm64 := check-arm64
 DEPS_deb := deb check-release
@@ -97,6 +98,7 @@ install: all install-share
 	install -m 755 vmbuild '$(DESTDIR)$(PREFIX)/bin/vmbuild'
 	install -m 644 $(KERNEL) $(INITRAMFS) '$(LIBDIR)'
 	install -m 755 $(CONFINE) '$(LIBDIR)'
+	[ ! -e $(UML) ] || install -m 755 $(UML) '$(LIBDIR)'
 	for arch in $(FOREIGN); do \
 	    install -d '$(LIBDIR)'/$$arch && \
 	    install -m 644 $(APPLIANCE)/$$arch/* '$(LIBDIR)'/$$arch || exit; \

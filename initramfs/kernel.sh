@@ -6,9 +6,9 @@
 #                                              MODULES
 #        kernel.sh --key ARCHITECTURE          prints the key of the kernel
 #
-# ARCHITECTURE is a row of the table below, by Go's name.
+# ARCHITECTURE is a row of the table below, by Go's name, or um: User-Mode Linux, a program.
 #
-# MODULES has a directory RELEASE, as depmod leaves it.
+# MODULES has a directory RELEASE, as depmod leaves it; um has none.
 #
 # The source is KERNEL_SOURCE (a directory or a tarball) or the newest of Debian's linux-source
 # packages on this machine. Kernels are cached in $XDG_CACHE_HOME/vmbuild-kernel (default:
@@ -26,11 +26,13 @@ cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel
 
 # Of each architecture: kbuild's name, the prefix of the compiler, kbuild's target, and the image
 # that it leaves. amd64's is the ELF image itself, which QEMU enters by its PVH note, with nothing to
-# decompress.
+# decompress. um has no modules.
 choose_architecture() {
+    has_modules=yes
     case $1 in
     amd64) kbuild=x86 prefix=x86_64-linux-gnu- target=vmlinux image=vmlinux ;;
     arm64) kbuild=arm64 prefix=aarch64-linux-gnu- target=Image image=arch/arm64/boot/Image ;;
+    um) kbuild=um prefix=x86_64-linux-gnu- target=linux image=linux has_modules=no ;;
     *) fail "no architecture '$1'" ;;
     esac
     architecture=$1
@@ -69,18 +71,27 @@ source_id() {
     fi
 }
 
-# The files of the configuration, for all releases or for RELEASE.
+# The files of the configuration, for all releases or for RELEASE, the most general one first.
 configs() {
     local release=${1:-*} file
 
     for file in "$here"/kernel{,-"$architecture"}{,-$release}.config; do
         [ ! -e "$file" ] || echo "$file"
-    done | sort -u
+    done | awk '!seen[$0]++'
+}
+
+# The patches for RELEASE of this architecture, or for all releases.
+patches() {
+    local file
+
+    for file in "$here"/kernel-"$architecture"-${1:-*}.patch; do
+        [ ! -e "$file" ] || echo "$file"
+    done
 }
 
 kernel_key() {
     {
-        configs | xargs cat "$here/kernel.sh"
+        { configs && patches; } | xargs cat "$here/kernel.sh"
         source_id "$1"
         "${prefix}gcc" --version | head -n 1
         "${prefix}ld" --version | head -n 1
@@ -94,7 +105,8 @@ kernel_make() {
     local tree=$1
 
     shift
-    env -i PATH="$PATH" LC_ALL=C TZ=UTC ARCH="$kbuild" CROSS_COMPILE="$prefix" LOCALVERSION= \
+    env -i PATH="$PATH" LC_ALL=C TZ=UTC ARCH="$kbuild" SUBARCH=x86_64 CROSS_COMPILE="$prefix" \
+        LOCALVERSION= \
         KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:01 UTC' KBUILD_BUILD_VERSION=1 \
         KBUILD_BUILD_USER=vmbuild KBUILD_BUILD_HOST=vmbuild \
         make --no-print-directory -s -C "$tree" O="$work/build" cmd_check_local_export= "$@"
@@ -111,6 +123,23 @@ unpack() {
     done
     tar -xf "$1" -C "$2" --strip-components=1 "${exclude[@]}" --exclude='*/boot/dts/*' \
         --exclude='*/Documentation/*/*' --exclude='*/tools/perf/*' --exclude='*/tools/testing/*'
+}
+
+# Writes the configuration for RELEASE: of several lines for an option, the last one counts. What
+# would be a module is left out where there are none.
+write_config() {
+    configs "$1" | xargs cat | awk -F= -v has_modules="$has_modules" '
+        /^CONFIG_/ {
+            if ($2 == "m" && has_modules == "no")
+                $0 = $1 "=n"
+            if (!($1 in line))
+                names[++count] = $1
+            line[$1] = $0
+        }
+        END {
+            for (i = 1; i <= count; i++)
+                print line[names[i]]
+        }'
 }
 
 # Kconfig silently drops an option whose name or dependencies have changed.
@@ -156,31 +185,60 @@ install_modules() {
     cp -r "$folder" "$work/done/modules/"
 }
 
+# release_of TREE: "6.1".
+release_of() {
+    kernel_make "$1" kernelversion | cut -d . -f 1,2
+}
+
+# Sets TREE, a variable of the caller's, to the source at PATH with its patches: a copy, if it is a
+# directory that has any.
+prepare_source() {
+    local path=$1 file
+
+    tree=$path
+    if [ -d "$path" ] && [ -z "$(patches "$(release_of "$path")")" ]; then
+        return
+    fi
+    tree=$work/source
+    mkdir "$tree"
+    if [ -d "$path" ]; then
+        cp -a "$path/." "$tree"
+    else
+        unpack "$path" "$tree"
+    fi
+    while read -r file; do
+        patch -s -p 1 -d "$tree" < "$file" || fail "build from '$path': '$file' does not apply"
+    done < <(patches "$(release_of "$tree")")
+}
+
 build_kernel() {
-    local tree=$1 release
+    local tree release
 
     mkdir -p "$work/build"
-    if [ ! -d "$tree" ]; then
-        tree=$work/source
-        mkdir "$tree"
-        unpack "$1" "$tree"
-    fi
-    release=$(kernel_make "$tree" kernelversion | cut -d . -f 1,2)
-    configs "$release" | xargs cat > "$work/config"
+    prepare_source "$1"
+    release=$(release_of "$tree")
+    write_config "$release" > "$work/config"
     kernel_make "$tree" KCONFIG_ALLCONFIG="$work/config" allnoconfig > /dev/null
     check_config
-    kernel_make "$tree" -j"$(nproc)" "$target" modules > "$work/log" 2>&1 || {
+    local targets=("$target")
+
+    [ "$has_modules" = no ] || targets+=(modules)
+    kernel_make "$tree" -j"$(nproc)" "${targets[@]}" > "$work/log" 2>&1 || {
         tail -n 30 "$work/log" >&2
         fail "build from '$1': make failed"
     }
     mkdir "$work/done"
-    if [ "$image" = vmlinux ]; then
-        "${prefix}strip" -o "$work/done/vmlinux" "$work/build/vmlinux"
+    if [ "$image" = vmlinux ] || [ "$image" = linux ]; then
+        "${prefix}strip" -o "$work/done/vmlinux" "$work/build/$image"
     else
         cp "$work/build/$image" "$work/done/vmlinux"
     fi
     cp "$work/build/.config" "$work/done/config"
-    install_modules "$tree"
+    if [ "$has_modules" = yes ]; then
+        install_modules "$tree"
+    else
+        mkdir "$work/done/modules"
+    fi
 }
 
 if [ $# -eq 2 ] && [ "$1" = --key ]; then

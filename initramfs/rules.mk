@@ -38,6 +38,25 @@ $(INITRAMFS): initramfs/pack.sh initramfs/hosts $(BUILD)/guest/init $(BUSYBOX) $
 	@mkdir -p $(@D)
 	initramfs/pack.sh $(BUILD)/guest/init $(BUSYBOX) $@ $(MODULES)
 
+# The same kernel as a program, for --accel uml. It is not part of `all`, since it takes as long to
+# build as the other one.
+UML := $(APPLIANCE)/linux.x86_64
+
+.PHONY: uml
+uml: $(UML)
+
+$(UML): $(BUILD)/uml.key
+	@mkdir -p $(@D)
+	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/watch.sh 'User-Mode Linux' \
+	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/vmbuild-kernel/$$(cat $<).tmp/build" \
+	    initramfs/kernel.sh um $@ $(BUILD)/uml-modules
+	chmod 755 $@
+
+$(BUILD)/uml.key: FORCE
+	@mkdir -p $(@D)
+	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key um) && \
+	    { echo "$$key" | cmp -s - $@ || echo "$$key" > $@; }
+
 # The guests of other architectures: ARCHS="amd64 arm64". Each lies in a directory with its name, in
 # files that are named as libguestfs wants them on this host.
 FOREIGN := $(filter-out amd64,$(ARCHS))
