@@ -128,6 +128,52 @@
 #define GUEST_LAYER_PORT "org.vmbuild.layer.0"
 #define GUEST_GATE "org.vmbuild.gate.0"
 
+/*
+ * User-Mode Linux has no virtio. There the ports are streams of bytes by one serial line,
+ * GUEST_LINE, and through memory that guest and host share, GUEST_WINDOW. By the line go messages
+ * of GUEST_LINE_MESSAGE bytes: the port, the kind, two bytes of zero, and a length, lowest byte
+ * first. The bytes themselves lie in the window, where each port has GUEST_LINE_SLOTS slots for
+ * either direction, the guest's first. They are filled in turn. One that is filled is announced
+ * (DATA), and filled again only after it was emptied (TAKEN). The guest begins (HELLO): what is
+ * sent to a line that nobody has opened is lost. There are two more ports: the base disk, by NBD,
+ * if the variable GUEST_LINE_BASE of init has its serial number; and the network, if
+ * GUEST_LINE_NETWORK is set, as frames, each after its length in GUEST_LINE_FRAME bytes, highest
+ * first.
+ */
+#define GUEST_LINE "/dev/ttyS0"
+#define GUEST_WINDOW "/dev/mmapper"
+#define GUEST_LINE_BASE "VMBUILD_BASE"
+#define GUEST_LINE_NETWORK "VMBUILD_NETWORK"
+#define GUEST_LINE_MESSAGE 8
+#define GUEST_LINE_FRAME 4
+#define GUEST_LINE_FRAME_MAX (64u << 10) /* bytes of a frame */
+#define GUEST_LINE_SLOTS 2
+#define GUEST_LINE_SLOT (128u << 10) /* bytes */
+#define GUEST_LINE_PORTS 6
+#define GUEST_WINDOW_SIZE (GUEST_LINE_PORTS * 2 * GUEST_LINE_SLOTS * GUEST_LINE_SLOT)
+
+enum guest_line_port {
+    GUEST_LINE_CHANNEL,
+    GUEST_LINE_OUTPUT,
+    GUEST_LINE_LAYER,
+    GUEST_LINE_GATE,
+    GUEST_LINE_BASE_DISK,
+    GUEST_LINE_FRAMES,
+};
+
+enum guest_line_kind {
+    GUEST_LINE_HELLO = 1, /* of the guest; without a port */
+    GUEST_LINE_DATA,      /* the next slot holds as many bytes, at least one */
+    GUEST_LINE_TAKEN,     /* the oldest slot that was announced is empty; without a length */
+    GUEST_LINE_END,       /* of the host: nothing follows by this port; without a length */
+};
+
+/* Returns where in the window a slot begins. */
+static inline uint32_t guest_line_slot(enum guest_line_port port, bool to_host, unsigned slot)
+{
+    return ((port * 2u + (to_host ? 0 : 1)) * GUEST_LINE_SLOTS + slot) * GUEST_LINE_SLOT;
+}
+
 /* At the gate: what the guest writes when it gets there, and what opens it: this many random bytes,
  * and a byte that is not 0 if the machine has got devices since it booted. */
 #define GUEST_GATE_HERE "H"

@@ -28,6 +28,9 @@
 #include "guest/disk/scratch.h"
 #include "guest/lib/device.h"
 #include "guest/lib/file.h"
+#include "guest/lib/line.h"
+#include "guest/lib/remote_disk.h"
+#include "guest/lib/tap.h"
 #include "guest/script/clock.h"
 #include "guest/script/leftovers.h"
 #include "guest/script/modules.h"
@@ -129,13 +132,21 @@ static int open_ports(struct guest *guest, struct fault *fault)
     return guest->layer_port < 0 ? -1 : output_open(&guest->output, fault);
 }
 
+/* Starts what stands for virtio's devices under User-Mode Linux. */
+static int start_line(struct fault *fault)
+{
+    return line_is_there() && (line_start(fault) || remote_disk_start(fault) || tap_start(fault))
+               ? -1
+               : 0;
+}
+
 /* Everything up to the point after which init must not give up. Returns 0, or -1 with FAULT. */
 static int boot(struct guest *guest, struct fault *fault)
 {
     if (clock_hold(GUEST_CLOCK_LEAST, fault) || mount_all(fault) || protect(fault) ||
         fix_addresses(fault) || hurry_rcu(fault) || sandbox_set_up_cgroup(fault))
         return -1;
-    if (open_ports(guest, fault) || prepare(guest, fault) || gate_pass(fault))
+    if (start_line(fault) || open_ports(guest, fault) || prepare(guest, fault) || gate_pass(fault))
         return -1;
     return wire_launch(guest->wire) == WIRE_OK ? 0 : fault_set(fault, EPIPE, "report to the host");
 }
@@ -164,10 +175,10 @@ int main(void)
         serve(guest);
     else
         fault_complain("%s", guest != NULL ? guest->fault.text : "out of memory");
-    /* QEMU ends at a reset. The machine has no ACPI to power off by, and would halt for ever. The
-     * console has its own pace. */
+    /* QEMU ends at a reset. The machine has no ACPI to power off by, and would halt for ever.
+     * User-Mode Linux would start again. The console has its own pace. */
     tcdrain(STDERR_FILENO);
-    reboot(LINUX_REBOOT_CMD_RESTART);
+    reboot(line_is_there() ? LINUX_REBOOT_CMD_POWER_OFF : LINUX_REBOOT_CMD_RESTART);
     fault_complain("reset: %s", strerror(errno));
     return 1;
 }

@@ -39,9 +39,10 @@ vmbuild: $(patsubst %.c,$(BUILD)/%.o,$(VMBUILD_SOURCES) $(LATE_SOURCES)) $(BUILD
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	    $$(pkg-config --libs $(PROMPT_PACKAGES)) -pthread
 
-# What starts QEMU confined, and fast: as little as that takes.
+# What starts QEMU or User-Mode Linux confined, and fast: as little as that takes.
 CONFINE := $(BUILD)/vmbuild-confine
-CONFINE_SOURCES := host/confine/main.c host/machine/confined_qemu.c \
+CONFINE_SOURCES := host/confine/main.c \
+    $(addprefix host/machine/,confined_qemu.c confined_uml.c uml_calls.c uml_line.c) \
     $(addprefix host/lib/,buffer.c call_filter.c landlock.c memory.c)
 $(CONFINE): $(CONFINE_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
 	@echo '  LD $@'

@@ -180,7 +180,8 @@ as_user() {
 # own process, to which signals can be sent.
 become_user() {
     local -a drop=() environment=(env -i PATH=/usr/bin:/bin HOME="$WORK" XDG_CACHE_HOME="$CACHE"
-        TMPDIR="$WORK/tmp" LC_ALL=C.UTF-8 "${USER_ENV[@]}")
+        TMPDIR="$WORK/tmp" LC_ALL=C.UTF-8 ${VMBUILD_ACCEL:+VMBUILD_ACCEL="$VMBUILD_ACCEL"}
+        "${USER_ENV[@]}")
 
     if [ "$(id -u)" -eq 0 ]; then
         drop=(setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups --no-new-privs
@@ -269,15 +270,15 @@ says() {
     like "$1" "$(cat -v "$WORK/err")" "$2"
 }
 
-# Processes of this test's program that still exist. They have its HOME; QEMU, whose environment is
-# another, has files below $WORK.
+# Processes of this test's program that still exist. They have its HOME; QEMU and User-Mode Linux,
+# whose environments are others, have files below $WORK.
 processes_left() {
     local process
     # shellcheck disable=SC2013,SC2046 # names of /proc have no blanks
     for process in $(
         grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ
         grep -lsF "$WORK/" /dev/null \
-            $(grep -lzxsE '([^ ]*/)?qemu-system(-x86_64)?' /proc/[0-9]*/cmdline)
+            $(grep -lzxsE '([^ ]*/)?(qemu-system(-x86_64)?|uml-machine)|linux' /proc/[0-9]*/cmdline)
     ); do
         process=${process%/*}
         # A zombie has no command line any more; it is only waiting for its parent.

@@ -8,6 +8,7 @@
 #   tests/faults/*.t            the same, while something goes wrong; a fault is a line (faults.sh)
 #   tests/hostile/*.t           the same, with a guest that lies; a lie is a row of *_lies.c
 #   tests/foreign/*.t           the same, with the guest of another architecture
+#   tests/uml/*.t               the same under User-Mode Linux (make uml)
 #   tests/slow/*.t              the same, but too slow for every day
 #   tests/kvm/*.t               the same under KVM, which a VM offers (nested-host.sh); slow
 #   tests/hosts/*.t             the release and the package, on other hosts
@@ -27,6 +28,8 @@ KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
 # Those that a guest for arm64 passes as well, and what it alone has.
 ARM64_TESTS := $(patsubst %,tests/e2e/%.t,hooks limits mounts resume scripts shares) \
     tests/foreign/arm64.t
+# Those that a guest under User-Mode Linux passes as well, and what it alone has.
+UML_TESTS := $(patsubst %,tests/e2e/%.t,contents main-job mounts run scripts secrets) tests/uml/uml.t
 FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
 # The slowest first, which only waits.
 HOSTILE_TESTS := $(wildcard tests/hostile/slow.t tests/hostile/layer.t tests/hostile/protocol.t)
@@ -108,7 +111,8 @@ FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 # The hostile init: the guest's own code for its ports and the protocol, and the lies.
 HOSTILE := $(BUILD)/tests/hostile
 HOSTILE_SOURCES := $(sort $(wildcard tests/hostile/*.c))
-HOSTILE_GUEST := guest/call/wire.c guest/call/xdr.c guest/lib/device.c guest/lib/fault.c guest/lib/file.c
+HOSTILE_GUEST := $(addprefix guest/call/,wire.c xdr.c) \
+    $(addprefix guest/lib/,device.c fault.c file.c line.c remote_disk.c)
 HOSTILE_OBJECTS := $(HOSTILE_SOURCES:%.c=$(BUILD)/%.o) $(HOSTILE_GUEST:%.c=$(BUILD)/%.o)
 
 $(HOSTILE)/%.o: tests/hostile/%.c $(BUILD)/guest/flags
@@ -125,7 +129,7 @@ $(HOSTILE)/initramfs.img: $(HOSTILE)/init initramfs/pack.sh initramfs/hosts $(BU
 
 -include $(wildcard $(HOSTILE)/*.d)
 
-.PHONY: check-unit check-e2e check-release check-bare check-kvm
+.PHONY: check-unit check-uml check-e2e check-release check-bare check-kvm
 
 # prove's summary comes last.
 check: all $(UNIT_TESTS)
@@ -140,6 +144,9 @@ check-e2e: all
 # Not in CI: the guest's kernel is built first.
 check-arm64: all
 	@JOBS=$(JOBS) GUEST=arm64 tests/run $(ARM64_TESTS)
+
+check-uml: all uml
+	@JOBS=$(JOBS) VMBUILD_ACCEL=uml tests/run $(UML_TESTS)
 
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "guest/lib/file.h"
+#include "guest/lib/line.h"
+#include "guest/lib/remote_disk.h"
 
 #define NODES "/run/devices" /* of init's own: scripts may do with /dev what they like */
 #define UEVENT_GROUP_KERNEL 1
@@ -111,7 +113,8 @@ static bool is_disk(const char *entry, void *context)
 
     snprintf(lookup->path, DEVICE_PATH_MAX, NODES "/%s", entry);
     snprintf(path, sizeof path, "/sys/block/%s/serial", entry);
-    bool found = file_says(path, 0, lookup->name);
+    bool found = strcmp(entry, REMOTE_DISK) == 0 ? remote_disk_is(lookup->name)
+                                                 : file_says(path, 0, lookup->name);
 
     if (!found) {
         snprintf(path, sizeof path, "/sys/block/%s/device/vpd_pg80", entry);
@@ -173,7 +176,10 @@ int device_open_port(const char *name, struct fault *fault)
 {
     char path[DEVICE_PATH_MAX];
     struct lookup lookup = {.name = name, .path = path};
+    int taken = line_take_named_port(name);
 
+    if (taken >= 0)
+        return taken;
     if (find(look_for_port, &lookup, fault))
         return -1;
     int fd = open(path, O_RDWR | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /*
  * Finding disks and virtio-serial ports by the names that the host gave them, since the kernel's
  * own names follow the order of probing. What the kernel has not found yet is awaited by its
- * events.
+ * events. Under User-Mode Linux the ports are those of line.h.
  */
 #ifndef VMBUILD_GUEST_DEVICE_H
 #define VMBUILD_GUEST_DEVICE_H
@@ -14,7 +14,7 @@
 #define DEVICE_PATH_MAX 300
 #define DEVICE_WAIT_MS 10000
 
-/* Opens the virtio-serial port NAME for reading and writing. Returns a descriptor, or -1 with
+/* Opens the port NAME for reading and writing. Returns a descriptor, or -1 with
  * FAULT. */
 int device_open_port(const char *name, struct fault *fault);
 

@@ -2,12 +2,15 @@
 
 #include "host/command/options.h"
 #include "host/machine/confined_qemu.h"
+#include "host/machine/confined_uml.h"
 #include "host/network/network_stack.h"
 
 int commands_stand_in(char *const *argv)
 {
     if (network_stack_is(argv))
         return network_stack_run(argv);
+    if (confined_uml_is_asked(argv[0]))
+        return confined_uml_run(argv);
     return confined_qemu_is_asked(argv[0]) ? confined_qemu_run(argv) : -1;
 }
 

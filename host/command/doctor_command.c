@@ -21,6 +21,7 @@
 #include "host/machine/accelerator.h"
 #include "host/machine/appliance.h"
 #include "host/machine/confined_qemu.h"
+#include "host/machine/confined_uml.h"
 #include "host/machine/machine.h"
 #include "host/machine/scratch_disk.h"
 #include "host/store/store.h"
@@ -117,6 +118,17 @@ static struct finding look_at_libguestfs(const struct options *options)
     return (struct finding){.found = xasprintf("version %s", version)};
 }
 
+/* Returns why UML is not there for guests of this host, the caller's; NULL if it is. */
+static char *find_uml_lack(void)
+{
+    CLEANUP(freep) char *folder = NULL;
+    struct error *err = appliance_find(machine_type_native(), &folder);
+    bool found = err == NULL && appliance_has_uml(folder);
+
+    error_free(err);
+    return found ? NULL : xstrdup("'make uml' builds it");
+}
+
 /* Returns the command that lets this user use KVM; NULL if the device is accessible and yet does
  * not work. */
 static const char *fix_kvm(void)
@@ -130,21 +142,34 @@ static const char *fix_kvm(void)
 
 static struct finding look_at_accelerator(const struct options *options)
 {
-    struct accelerator_choice choice = {0};
-    struct error *err = accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, &choice);
+    CLEANUP(freep) char *lack = find_uml_lack();
+    CLEANUP(accelerator_choice_free) struct accelerator_choice choice = {0};
+    struct error *err =
+        accelerator_choose(options->accelerator, ACCELERATOR_KVM_DEVICE, lack, &choice);
     const char *fix = fix_kvm();
 
     if (err != NULL)
         return from_error(err, fix != NULL ? fix : "vmbuild --accel auto ...   # emulation");
-    CLEANUP(freep) char *reason = choice.reason;
-
     if (choice.accelerator == ACCELERATOR_KVM)
         return (struct finding){.found = xstrdup("KVM")};
-    if (reason == NULL)
+    if (choice.accelerator == ACCELERATOR_UML)
+        return (struct finding){.found = xstrdup("UML, as requested")};
+    if (choice.reason == NULL)
         return (struct finding){.state = SLOW, .found = xstrdup("TCG, as requested")};
     return (struct finding){.state = SLOW,
-                            .found = xasprintf("TCG: %s", reason),
+                            .found = xasprintf("TCG: %s", choice.reason),
                             .fix = fix == NULL ? NULL : xstrdup(fix)};
+}
+
+/* Whether it is used is the user's to say. */
+static struct finding look_at_uml(const struct options *options)
+{
+    CLEANUP(freep) char *lack = find_uml_lack();
+    CLEANUP(freep) char *reason = lack != NULL ? STEAL(lack) : confined_uml_reason_against();
+
+    (void)options;
+    return (struct finding){.found = reason == NULL ? xstrdup("works, with --accel uml or auto,uml")
+                                                    : xasprintf("not here: %s", reason)};
 }
 
 static struct finding look_at_confinement(const struct options *options)
@@ -318,6 +343,7 @@ static const struct check checks[] = {
      "with KVM a VM runs at the speed of the processor, without it several times slower; the "
      "results are the same",
      look_at_accelerator},
+    {"UML", "User-Mode Linux, which --accel uml runs the guest with", look_at_uml},
     {"confinement", "QEMU is kept from the user's files, processes and sockets",
      look_at_confinement},
     {"memory", "a VM takes its memory from the host", look_at_memory},

@@ -1,8 +1,16 @@
 #include "host/command/option_values.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "host/command/help.h"
+#include "host/command/option_table.h"
+#include "host/lib/buffer.h"
+#include "host/lib/cleanup.h"
+
+#define ACCELERATOR_VARIABLE "VMBUILD_ACCEL"
 
 struct error *option_values_read_mib(const char *option, const char *text, uint64_t *ret)
 {
@@ -16,6 +24,35 @@ struct error *option_values_read_mib(const char *option, const char *text, uint6
                          text);
     *ret = (uint64_t)mib << 20;
     return NULL;
+}
+
+/* Returns the row of the option with the member at OFFSET. */
+static const struct option_row *find_row(size_t offset)
+{
+    const struct option_row *row = option_table;
+
+    while (row->offset != offset)
+        row++;
+    return row;
+}
+
+struct error *option_values_default(struct options *options)
+{
+    const struct option_row *row = find_row(offsetof(struct options, accelerator));
+    const char *value = getenv(ACCELERATOR_VARIABLE);
+    CLEANUP(buffer_free) struct buffer known = {0};
+
+    if (value == NULL || *value == '\0' || !option_is_of(row, options->command))
+        return NULL;
+    for (const struct choice *choice = row->argument.choices; choice->name != NULL; choice++)
+        if (strcmp(choice->name, value) == 0) {
+            options->accelerator = (enum accelerator)choice->value;
+            return NULL;
+        }
+    help_choices(&row->argument, ", ", &known);
+    return error_new(EXIT_USAGE,
+                     "read the environment: " ACCELERATOR_VARIABLE " '%s' must be one of %s", value,
+                     known.data);
 }
 
 /* --max-age: a number with a unit, seconds by default. */

@@ -10,6 +10,10 @@
 #include "host/command/options.h"
 #include "host/lib/error.h"
 
+/* Sets the members of OPTIONS, whose command is known, that the environment gives a default: what
+ * VMBUILD_ACCEL names. Errors: EXIT_USAGE. */
+[[nodiscard]] struct error *option_values_default(struct options *options);
+
 /* Reads them, and sets the members of OPTIONS that have what they mean. Errors: EXIT_USAGE. */
 [[nodiscard]] struct error *option_values_read(struct options *options);
 

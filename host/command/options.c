@@ -421,6 +421,7 @@ static struct error *parse_words(int argc, char **argv, struct options *options)
     struct getopt_tables tables = {0};
     int code;
 
+    TRY(option_values_default(options));
     fill_tables(options->command, &tables);
     optind = 0;
     opterr = 0;

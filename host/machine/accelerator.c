@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
+#include "host/machine/confined_uml.h"
 
 #define CODE_ADDRESS 0x1000
 #define PAGE 0x1000
@@ -207,24 +209,63 @@ static char *reason_against(const char *device, bool requested)
 
 const char *accelerator_name(enum accelerator accelerator)
 {
-    return accelerator == ACCELERATOR_KVM ? "KVM" : "TCG";
+    return accelerator == ACCELERATOR_KVM ? "KVM" : accelerator == ACCELERATOR_UML ? "UML" : "TCG";
 }
 
-struct error *accelerator_choose(enum accelerator wanted, const char *device,
-                                 struct accelerator_choice *ret)
+bool accelerator_may_be_uml(enum accelerator wanted)
+{
+    return wanted == ACCELERATOR_UML || wanted == ACCELERATOR_AUTO_UML;
+}
+
+static struct error *choose_kvm(const char *device, struct accelerator_choice *ret)
+{
+    CLEANUP(freep) char *reason = reason_against(device, true);
+
+    *ret = (struct accelerator_choice){.accelerator = ACCELERATOR_KVM};
+    if (reason == NULL)
+        return NULL;
+    return error_advise(error_new(EXIT_VM, "start the VM under KVM: %s", reason),
+                        "use --accel auto or tcg; KVM requires a processor with "
+                        "virtualization, and the user to be in the group that owns %s",
+                        device);
+}
+
+/* LACK: why this machine cannot run under UML, or NULL. */
+static struct error *choose_uml(const char *lack, struct accelerator_choice *ret)
 {
     CLEANUP(freep)
-    char *reason =
-        wanted == ACCELERATOR_TCG ? NULL : reason_against(device, wanted == ACCELERATOR_KVM);
+    char *reason = lack != NULL ? xstrdup(lack) : confined_uml_reason_against();
 
-    if (wanted == ACCELERATOR_KVM && reason != NULL)
-        return error_advise(error_new(EXIT_VM, "start the VM under KVM: %s", reason),
-                            "use --accel auto or tcg; KVM requires a processor with "
-                            "virtualization, and the user to be in the group that owns %s",
-                            device);
-    bool kvm = wanted != ACCELERATOR_TCG && reason == NULL;
+    *ret = (struct accelerator_choice){.accelerator = ACCELERATOR_UML};
+    return reason == NULL ? NULL
+                          : error_advise(error_new(EXIT_VM, "start the VM under UML: %s", reason),
+                                         "use --accel auto or tcg");
+}
 
-    ret->accelerator = kvm ? ACCELERATOR_KVM : ACCELERATOR_TCG;
-    ret->reason = STEAL(reason);
+struct error *accelerator_choose(enum accelerator wanted, const char *device, const char *lack,
+                                 struct accelerator_choice *ret)
+{
+    if (wanted == ACCELERATOR_KVM)
+        return choose_kvm(device, ret);
+    if (wanted == ACCELERATOR_UML)
+        return choose_uml(lack, ret);
+    *ret = (struct accelerator_choice){.accelerator = ACCELERATOR_TCG};
+    if (wanted == ACCELERATOR_TCG)
+        return NULL;
+    ret->reason = reason_against(device, false);
+    if (ret->reason == NULL)
+        ret->accelerator = ACCELERATOR_KVM;
+    else if (wanted == ACCELERATOR_AUTO_UML) {
+        ret->lack = lack != NULL ? xstrdup(lack) : confined_uml_reason_against();
+        if (ret->lack == NULL)
+            ret->accelerator = ACCELERATOR_UML;
+    }
     return NULL;
+}
+
+void accelerator_choice_free(struct accelerator_choice *choice)
+{
+    free(choice->reason);
+    free(choice->lack);
+    *choice = (struct accelerator_choice){0};
 }

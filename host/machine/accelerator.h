@@ -1,5 +1,6 @@
 /*
- * The accelerator that the VM runs under: KVM if it works, else TCG, QEMU's emulation.
+ * The accelerator that the VM runs under: KVM if it works, else TCG, QEMU's emulation. If the user
+ * asks for it, UML takes TCG's place: the guest's kernel as a process of the host, User-Mode Linux.
  *
  * A /dev/kvm that opens proves little: nested or paravirtual KVM may make a VM and then hang a
  * normal kernel for ever. A probe therefore runs one virtual CPU in real mode through a loop that
@@ -12,25 +13,41 @@
 #ifndef VMBUILD_ACCELERATOR_H
 #define VMBUILD_ACCELERATOR_H
 
+#include <stdbool.h>
+
 #include "host/lib/error.h"
 
 #define ACCELERATOR_KVM_DEVICE "/dev/kvm"
 #define ACCELERATOR_PROBE_MS 2000 /* the most that all probes take if KVM is not requested */
 #define ACCELERATOR_REQUESTED_PROBE_MS 10000 /* and if it is */
 
-enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
-
-struct accelerator_choice {
-    enum accelerator accelerator; /* KVM or TCG */
-    char *reason; /* why not KVM, one line, the caller's; NULL with KVM or if TCG was requested */
+enum accelerator {
+    ACCELERATOR_AUTO,
+    ACCELERATOR_KVM,
+    ACCELERATOR_TCG,
+    ACCELERATOR_UML,
+    ACCELERATOR_AUTO_UML, /* KVM, else UML, else TCG */
 };
 
-/* Returns "KVM" or "TCG", for messages. */
+struct accelerator_choice {
+    enum accelerator accelerator; /* KVM, UML or TCG */
+    char *reason; /* why not KVM, one line; NULL with KVM or if another one was requested */
+    char *lack;   /* why not UML, if that was to come next; else NULL */
+};
+
+/* Returns "KVM", "UML" or "TCG", for messages. */
 const char *accelerator_name(enum accelerator accelerator);
 
-/* Chooses by WANTED, and by a probe of DEVICE unless that is TCG. DEVICE is ACCELERATOR_KVM_DEVICE
- * except in tests. Errors: EXIT_VM if WANTED is KVM and it does not work. */
+/* Whether WANTED allows UML. */
+bool accelerator_may_be_uml(enum accelerator wanted);
+
+/* Chooses by WANTED, by a probe of DEVICE if that allows KVM, and by whether this host can confine
+ * UML if it allows that. DEVICE is ACCELERATOR_KVM_DEVICE except in tests. LACK: why UML cannot be
+ * chosen for this machine, or NULL. *RET is freed with accelerator_choice_free. Errors: EXIT_VM if
+ * WANTED is KVM or UML, and that does not work. */
 [[nodiscard]] struct error *accelerator_choose(enum accelerator wanted, const char *device,
-                                               struct accelerator_choice *ret);
+                                               const char *lack, struct accelerator_choice *ret);
+
+void accelerator_choice_free(struct accelerator_choice *choice);
 
 #endif

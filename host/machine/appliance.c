@@ -118,6 +118,13 @@ struct error *appliance_find(const struct machine_type *type, char **ret)
         machine_type_is_native(type) ? "" : type->guest);
 }
 
+bool appliance_has_uml(const char *folder)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/" APPLIANCE_UML, folder);
+
+    return access(path, X_OK) == 0;
+}
+
 char *appliance_kernel_version(const char *folder)
 {
     CLEANUP(freep) char *path = xasprintf("%s/%s", folder, APPLIANCE_KERNEL);

@@ -5,6 +5,8 @@
 #ifndef VMBUILD_APPLIANCE_H
 #define VMBUILD_APPLIANCE_H
 
+#include <stdbool.h>
+
 #include "host/lib/error.h"
 #include "host/machine/machine_type.h"
 
@@ -18,12 +20,18 @@
 #define APPLIANCE_KERNEL "vmlinuz." APPLIANCE_PROCESSOR
 #define APPLIANCE_INITRAMFS "initramfs." APPLIANCE_PROCESSOR ".img"
 
+/* Beside them, User-Mode Linux, if it was built. */
+#define APPLIANCE_UML "linux." APPLIANCE_PROCESSOR
+
 /* Finds the directory of the appliance for TYPE: VMBUILD_APPLIANCE in the environment; else
  * build/appliance beside the program (a build tree), ../lib/vmbuild from it (installed, wherever it
  * was moved), or the compiled-in VMBUILD_LIBDIR; of those, for a guest that is not the host's, the
  * directory with the guest's name. *RET is absolute and the caller's. Errors: EXIT_VM, with advice.
  */
 [[nodiscard]] struct error *appliance_find(const struct machine_type *type, char **ret);
+
+/* Whether User-Mode Linux is in the directory FOLDER. */
+bool appliance_has_uml(const char *folder);
 
 /* Returns the version of the kernel in the directory FOLDER ("6.1.0"), the caller's; NULL if it
  * does not show, as in a compressed kernel. */

@@ -61,6 +61,11 @@ bool machine_type_is_native(const struct machine_type *type)
     return strcmp(type->guest, HOST_ARCHITECTURE) == 0;
 }
 
+bool machine_type_is_hosts(const struct machine_type *type)
+{
+    return strcmp(type->architecture, HOST_ARCHITECTURE) == 0;
+}
+
 const struct machine_type *machine_type_next_guest(const struct machine_type *type)
 {
     for (size_t i = type == NULL ? 0 : (size_t)(type - types) + 1; i < TYPE_COUNT; i++)

@@ -32,6 +32,9 @@ const struct machine_type *machine_type_native(void);
 /* Whether KVM can run TYPE on this host. */
 bool machine_type_is_native(const struct machine_type *type);
 
+/* Whether TYPE's programs are those of the host itself, which its kernel runs. */
+bool machine_type_is_hosts(const struct machine_type *type);
+
 /* Returns the next type after TYPE, or the first if that is NULL, of those for a guest's own
  * architecture; NULL: there is none more. Static. */
 const struct machine_type *machine_type_next_guest(const struct machine_type *type);

@@ -55,9 +55,16 @@ struct engine_kind {
     /* Takes the end of guestfs_launch, and its error, ERR. Returns the error to report. */
     struct error *(*launched)(struct engine *engine, struct error *err);
 
+    /* Waits until it is known what has ended the machine, which has ended. NULL: that is known. */
+    void (*settle)(struct engine *engine);
+
     /* Returns ERR, an error of OPERATION, or in its place the fault of the host that has ended the
      * machine. NULL stays NULL. */
     struct error *(*explain)(struct engine *engine, const char *operation, struct error *err);
+
+    /* Returns a directory of the engine's, which it removes in the end; borrowed. NULL, or if it
+     * returns that: there is none but those of `sockets`. */
+    const char *(*folder)(const struct engine *engine);
 
     /* Stops the machine, with its clocks, or lets it go on. May be called from any thread while the
      * guest runs. */

@@ -64,6 +64,12 @@ struct error *guest_error_with_console(struct guest_handle *handle, struct error
     return error_detail(err, tail);
 }
 
+void guest_error_settle(struct guest_handle *handle)
+{
+    if (handle->engine->kind->settle != NULL)
+        handle->engine->kind->settle(handle->engine);
+}
+
 static bool ends_with(const char *text, const char *suffix)
 {
     size_t length = strlen(text), suffix_length = strlen(suffix);
@@ -132,6 +138,7 @@ static struct error *guest_error(struct guest_handle *handle, const char *operat
             handle, error_new(EXIT_TIMEOUT, "%s: the guest did not answer for %llu seconds",
                               operation, (unsigned long long)seconds));
     if (guestfs_is_ready(handle->g) != 1) {
+        guest_error_settle(handle);
         if (console_out_of_memory(&handle->console))
             return error_advise(
                 guest_error_with_console(

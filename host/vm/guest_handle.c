@@ -21,6 +21,7 @@
 #include "host/vm/guest_library.h"
 #include "host/vm/qemu_engine.h"
 #include "host/vm/qemu_process.h"
+#include "host/vm/uml_engine.h"
 
 #define DESCRIPTORS 1024 /* for libguestfs and QEMU, which open a few, and two for each disk */
 
@@ -190,6 +191,7 @@ static struct error *run_launch(struct guest_handle *handle, const struct guest_
     if (result == 0)
         return NULL;
     clock_gettime(CLOCK_MONOTONIC, &end);
+    guest_error_settle(handle);
     if (*ret_late)
         return with_console(
             handle,
@@ -235,7 +237,8 @@ static struct error *make_engine(struct guest_handle *handle, const struct vm_op
                                      .end = end_machine,
                                      .context = handle};
 
-    return qemu_engine_new(options, attempt, &host, &handle->engine);
+    return (attempt->host.accelerator == ACCELERATOR_UML ? uml_engine_new : qemu_engine_new)(
+        options, attempt, &host, &handle->engine);
 }
 
 struct error *guest_handle_start(struct guest_handle *handle, const struct vm_options *options,
@@ -310,10 +313,14 @@ void guest_handle_free(struct guest_handle *handle)
 
 struct error *guest_handle_folders(const struct guest_handle *handle, struct strings *ret)
 {
+    const struct engine_kind *kind = handle->engine->kind;
+    const char *own = kind->folder == NULL ? NULL : kind->folder(handle->engine);
     const char *run = NULL;
 
     TRY(temporary_run_folder(&run));
     strings_add(ret, run);
+    if (own != NULL)
+        strings_add(ret, own);
     strings_add(ret, handle->sockets.path);
     if (handle->sockets.adopted != NULL)
         strings_add(ret, handle->sockets.adopted);

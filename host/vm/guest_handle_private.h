@@ -48,6 +48,9 @@ struct guest_handle {
  * control characters and of limited length, since part of it comes from the guest; the caller's. */
 char *guest_error_words(struct guest_handle *handle);
 
+/* Waits until the engine knows what has ended the VM, which has ended. */
+void guest_error_settle(struct guest_handle *handle);
+
 /* Returns ERR with the last lines of the guest's console as its details. */
 [[nodiscard]] struct error *guest_error_with_console(struct guest_handle *handle,
                                                      struct error *err);

@@ -17,6 +17,7 @@
 #include "host/machine/tsc.h"
 #include "host/vm/guest_library.h"
 #include "host/vm/snapshot.h"
+#include "host/vm/uml_engine.h"
 
 /* Seconds of QEMU's own time that the guest may take to report: in a first attempt, and on a host
  * so slow that it failed. */
@@ -28,7 +29,7 @@ struct launch {
     const struct vm_options *options;
     const struct machine_type *type;
     char *appliance;
-    char *qemu;
+    char *qemu;     /* NULL if it is not used */
     char *firmware; /* or NULL */
     uint64_t tsc_khz;
     struct guest_handle *handle;
@@ -43,12 +44,11 @@ static void launch_free(struct launch *launch)
 }
 
 /* The counter is measured over the time that finding the rest takes. */
-static struct error *find_parts(struct launch *launch)
+static struct error *find_qemu(struct launch *launch)
 {
     struct tsc_sample start;
 
     tsc_take(&start);
-    TRY(appliance_find(launch->type, &launch->appliance));
     TRY(guest_library_find_qemu(launch->type, &launch->qemu));
     TRY(guest_handle_new(launch->options->verbose, &launch->handle));
     if (launch->type->is_pc) {
@@ -304,18 +304,48 @@ static struct error *start_under_kvm(const struct launch *launch)
     return try_resume(launch) ? NULL : boot(launch, ACCELERATOR_TCG, LAUNCH_AGAIN_SECONDS, &late);
 }
 
+/* A guest that was late may find a less busy host. */
+static struct error *start_under_uml(const struct launch *launch)
+{
+    bool late;
+    struct error *err = boot(launch, ACCELERATOR_UML, LAUNCH_SECONDS, &late);
+
+    if (err != NULL && late) {
+        progress_note("the VM did not report in time; starting it once more");
+        error_free(err);
+        guest_handle_stop(launch->handle);
+        err = boot(launch, ACCELERATOR_UML, LAUNCH_AGAIN_SECONDS, &late);
+    }
+    return err != NULL && err->code == EXIT_VM ? error_advise(err, "use --accel auto or tcg") : err;
+}
+
 static const struct machine_type *machine_type_of(const struct vm_options *options)
 {
     return options->machine.type != NULL ? options->machine.type : machine_type_native();
+}
+
+/* Returns why the machine cannot run under UML, whatever the host, the caller's; NULL if it
+ * can. */
+static char *find_lack(const struct launch *launch)
+{
+    const char *lack = uml_engine_lacks(&launch->options->machine);
+
+    if (!machine_type_is_hosts(launch->type))
+        return xasprintf("it runs no programs for %s on this host", launch->type->architecture);
+    if (!appliance_has_uml(launch->appliance))
+        return xasprintf("'%s/" APPLIANCE_UML "' is not there; 'make uml' builds it",
+                         launch->appliance);
+    return lack == NULL ? NULL : xasprintf("it has no %s", lack);
 }
 
 /* KVM runs no other architecture than the host's. */
 static struct error *choose_accelerator(const struct launch *launch, struct accelerator_choice *ret)
 {
     enum accelerator asked = launch->options->accelerator;
+    CLEANUP(freep) char *lack = accelerator_may_be_uml(asked) ? find_lack(launch) : NULL;
 
-    if (machine_type_is_native(launch->type))
-        return accelerator_choose(asked, ACCELERATOR_KVM_DEVICE, ret);
+    if (machine_type_is_native(launch->type) || asked == ACCELERATOR_UML)
+        return accelerator_choose(asked, ACCELERATOR_KVM_DEVICE, lack, ret);
     if (asked == ACCELERATOR_KVM)
         return error_advise(error_new(EXIT_VM, "use KVM: it runs no programs for %s on this host",
                                       launch->type->architecture),
@@ -324,19 +354,35 @@ static struct error *choose_accelerator(const struct launch *launch, struct acce
     return NULL;
 }
 
+static void note_choice(const struct vm_options *options, const struct accelerator_choice *choice)
+{
+    if (choice->accelerator == ACCELERATOR_UML && options->machine.cpus > 1)
+        progress_note("the VM has one processor: it runs under UML");
+    if (choice->accelerator == ACCELERATOR_UML)
+        progress_detail("the VM runs under UML, without a processor of its own between it and "
+                        "what confines it");
+    else if (choice->lack != NULL)
+        progress_note("the VM does not run under UML: %s", choice->lack);
+    if (choice->accelerator == ACCELERATOR_TCG && choice->reason != NULL)
+        progress_note("the VM runs without KVM, slower: %s", choice->reason);
+}
+
 struct error *launch_guest(const struct vm_options *options, struct guest_handle **ret)
 {
     CLEANUP(launch_free)
     struct launch launch = {.options = options, .type = machine_type_of(options)};
-    struct accelerator_choice choice = {0};
+    CLEANUP(accelerator_choice_free) struct accelerator_choice choice = {0};
 
-    TRY(find_parts(&launch));
+    TRY(appliance_find(launch.type, &launch.appliance));
     TRY(choose_accelerator(&launch, &choice));
-    CLEANUP(freep) char *reason = choice.reason;
-
-    if (reason != NULL)
-        progress_note("the VM runs without KVM, slower: %s", reason);
-    TRY((choice.accelerator == ACCELERATOR_KVM ? start_under_kvm : start_under_tcg)(&launch));
+    note_choice(options, &choice);
+    if (choice.accelerator == ACCELERATOR_UML) {
+        TRY(guest_handle_new(options->verbose, &launch.handle));
+        TRY(start_under_uml(&launch));
+    } else {
+        TRY(find_qemu(&launch));
+        TRY((choice.accelerator == ACCELERATOR_KVM ? start_under_kvm : start_under_tcg)(&launch));
+    }
     *ret = STEAL(launch.handle);
     return NULL;
 }

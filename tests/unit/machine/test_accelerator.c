@@ -20,7 +20,7 @@ static void expect_tcg(const char *device, const char *reason)
 {
     struct accelerator_choice choice = {0};
 
-    assert_null(accelerator_choose(ACCELERATOR_AUTO, device, &choice));
+    assert_null(accelerator_choose(ACCELERATOR_AUTO, device, NULL, &choice));
     assert_int_equal(choice.accelerator, ACCELERATOR_TCG);
     assert_non_null(choice.reason);
     assert_string_equal(choice.reason, reason);
@@ -56,7 +56,7 @@ static void test_no_permission(void **state)
         /* Root may open anything. */
         if (geteuid() == 0 && setuid(65534) < 0)
             _exit(2);
-        struct error *err = accelerator_choose(ACCELERATOR_AUTO, path, &choice);
+        struct error *err = accelerator_choose(ACCELERATOR_AUTO, path, NULL, &choice);
 
         _exit(err == NULL && choice.accelerator == ACCELERATOR_TCG &&
                       strstr(choice.reason, ": Permission denied") != NULL
@@ -73,7 +73,7 @@ static void test_no_permission(void **state)
 static void test_kvm_asked_for(void **state)
 {
     struct accelerator_choice choice = {0};
-    struct error *err = accelerator_choose(ACCELERATOR_KVM, "/dev/null", &choice);
+    struct error *err = accelerator_choose(ACCELERATOR_KVM, "/dev/null", NULL, &choice);
 
     (void)state;
     assert_non_null(err);
@@ -90,7 +90,7 @@ static void test_tcg_asked_for(void **state)
     struct accelerator_choice choice = {0};
 
     (void)state;
-    assert_null(accelerator_choose(ACCELERATOR_TCG, ACCELERATOR_KVM_DEVICE, &choice));
+    assert_null(accelerator_choose(ACCELERATOR_TCG, ACCELERATOR_KVM_DEVICE, NULL, &choice));
     assert_int_equal(choice.accelerator, ACCELERATOR_TCG);
     assert_null(choice.reason);
 }
@@ -103,7 +103,7 @@ static void test_this_host(void **state)
 
     (void)state;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    assert_null(accelerator_choose(ACCELERATOR_AUTO, ACCELERATOR_KVM_DEVICE, &choice));
+    assert_null(accelerator_choose(ACCELERATOR_AUTO, ACCELERATOR_KVM_DEVICE, NULL, &choice));
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
                 ACCELERATOR_PROBE_MS + 60000); /* to start the probes on a loaded host */

@@ -1,0 +1,156 @@
+#!/bin/bash
+# Builds under User-Mode Linux: the same bytes as under emulation, limits, how it ends, what it cannot
+# do. `make uml` builds it; make check-uml runs this.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need setpriv jq
+UML=$(dirname "$(dirname "$VMBUILD")")/lib/vmbuild/linux.x86_64
+[ -x "$UML" ] || skip_all "'make uml' has not built it"
+export VMBUILD_ACCEL=uml
+
+DEBIAN=$(base debian)
+BUSYBOX=$(base busybox)
+small() {
+    jq -n --arg base "$BUSYBOX" "{name: \"small\", fromImage: \$base} + ($1)"
+}
+
+# --- the same bytes as under emulation
+
+mkdir -p "$WORK/content/dir"
+echo one > "$WORK/content/one"
+ln "$WORK/content/one" "$WORK/content/dir/two"
+ln -s one "$WORK/content/link"
+head -c 3000000 /dev/zero | tr '\0' x > "$WORK/content/large"
+echo key > "$WORK/key"
+script_spec all "$(jq -n --arg base "$DEBIAN" '{name: "all", fromImage: $base, shadowSetup: true, memory: 1024,
+    secrets: [{id: "key"}],
+    contents: [{source: "content", target: "/opt/content"}],
+    preMount: "echo pre > layer/pre", postMount: "ls mnt/opt/content > mnt/seen",
+    postUmount: "echo post > layer/post", extraCommands: "echo extra > extra; mkfifo fifo"}')" << 'END'
+useradd --create-home joe
+mkdir /data && chmod 2755 /data
+seq 100 | while read -r number; do echo "$number" > "/data/$number"; done
+ln /data/1 /data/hard
+ln -s /data/2 /data/soft
+mknod /data/node c 5 1
+rm -r /usr/share/doc
+rm -r /opt/content/dir && mkdir /opt/content/dir
+chown joe:joe /data/3
+setfattr -n user.x -v y /data/4 2> /dev/null || true
+head -c 2000000 /dev/zero > /data/zeros
+truncate -s 3M /data/hole
+sha256sum /usr/bin/* > /data/sums
+tr a-z A-Z < /run/secrets/key | cksum > /data/cksum
+gzip -n < /data/sums > /data/sums.gz
+stat -c '%n %a %u %g %s %Y' /etc /data/* > /data/stat
+uname -srm > /data/uname
+cat /proc/cpuinfo /proc/cmdline > /data/machine
+env | sort > /data/env
+date +%Y > /data/year
+END
+for accel in tcg uml; do
+    run --spec all.json --output "all-$accel.tar" --accel "$accel" --no-cache --secret "id=key,src=key"
+    exits 0 "all kinds of steps, --accel $accel"
+done
+ok "all kinds of steps: the same image, to the bit" cmp "$WORK/all-tcg.tar" "$WORK/all-uml.tar"
+
+for order in "tcg uml" "uml tcg"; do
+    USER_ENV=("XDG_CACHE_HOME=$WORK/cache-${order% *}")
+    for accel in $order; do
+        build_script base "$(jq -n --arg base "$DEBIAN" '{name: "base", fromImage: $base}')" --accel "$accel" <<< \
+            'ls -laR /etc /usr/bin > /list'
+        exits 0 "base disks in the order $order: $accel"
+        mv "$WORK/base.tar" "$WORK/base-$accel.tar"
+    done
+    ok "base disks in the order $order: the same image" cmp "$WORK/base-tcg.tar" "$WORK/base-uml.tar"
+done
+USER_ENV=()
+
+# --- limits
+
+build_script limits "$(small '{memory: 256}')" <<< 'tail /dev/zero'
+exits 7 "a script that takes all memory"
+build_script limits "$(small '{diskSize: 64}')" <<< 'dd if=/dev/zero of=/large bs=1M count=100'
+exits 6 "a script that fills the disk"
+build_script limits "$(small '{timeout: 1}')" <<< 'while :; do :; done'
+exits 8 "a script that computes for ever"
+build_script limits "$(small '{timeout: 1}')" <<< 'sleep 100'
+exits 8 "a script that waits for ever"
+build_script limits "$(small '{}')" <<< 'exit 3'
+exits 5 "a script that fails"
+build_script limits "$(small '{cpus: 4}')" <<< 'nproc > /n'
+exits 0 "several processors"
+is "several processors: there is one" "$(file_of "$WORK/limits.tar" n)" 1
+says "several processors: the user is told" 'the VM has one processor'
+
+# --- how it ends
+
+# kernel PID: the process of the guest's kernel among the descendants of PID.
+kernel() {
+    local child
+    for child in $(pgrep -P "$1"); do
+        if [ "$(cat "/proc/$child/comm")" = uml-machine ]; then
+            pgrep -P "$child"
+        else
+            kernel "$child"
+        fi
+    done
+}
+
+start_long() {
+    script_spec long "$(small '{}')" <<< 'echo started; (while :; do :; done) & sleep 60'
+    in_background env --default-signal=INT,TERM "$VMBUILD" --spec long.json --output long.tar --no-cache
+    wait_for has_said '^started'
+}
+
+start_long
+pid=$(kernel "$RUN_PID")
+is "the kernel: its confinement" "$(grep -E '^(NoNewPrivs|Seccomp):' "/proc/$pid/status" | tr -d '\n\t ')" \
+    "NoNewPrivs:1Seccomp:2"
+is "the kernel: one processor" "$(awk '/^Cpus_allowed_list/ {print $2}' "/proc/$pid/status" | grep -c '^[0-9]*$')" 1
+is "the kernel: its environment" "$(tr '\0' '\n' < "/proc/$pid/environ" | cut -d = -f 1 | xargs)" \
+    "TMPDIR GLIBC_TUNABLES"
+is "the kernel: its files" "$(find "/proc/$pid/fd" -printf '%l\n' |
+    sed -E -e '/^(socket|pipe|anon_inode):/d' -e '/^$/d' -e "s=^$WORK/tmp/[^/]*/\\.([a-z]*)\\..*=\\1=" \
+        -e 's=^(/dev/shm|.*)/\.vmbuild-run\..*\(deleted\)$=memory=' | sort | uniq -c | xargs)" \
+    "1 base 2 memory 1 scratch"
+kill -KILL "$pid"
+finish
+exits 4 "kill -9 of the kernel"
+leaves_nothing "kill -9 of the kernel" "$WORK/long.tar"
+
+for signal in INT:130 TERM:143; do
+    start_long
+    kill -"${signal%:*}" "$RUN_PID"
+    finish
+    exits "${signal#*:}" "SIG${signal%:*}"
+    leaves_nothing "SIG${signal%:*}" "$WORK/long.tar"
+done
+
+start_long
+# shellcheck disable=SC2046 # numbers
+kill -KILL $(processes_left | awk '$2 ~ /vmbuild$/ {print $1}')
+finish
+is "kill -9 of vmbuild: no process is left" "$(what_stays processes_left)" ""
+rm -rf "$WORK/tmp" && install -d -o "$(stat -c %u "$WORK")" -m 755 "$WORK/tmp"
+
+# --- what it cannot do
+
+mkdir "$WORK/shared"
+script_spec share "$(small '{shares: [{source: "shared", target: "/mnt"}]}')" <<< 'ls /mnt'
+build share
+exits 4 "shares"
+says "shares: the reason" '^vmbuild: start the VM under UML: it has no shares$'
+build share --accel auto,uml
+exits 0 "shares, --accel auto,uml"
+says "shares, --accel auto,uml: under emulation" 'the VM does not run under UML: it has no shares'
+USER_ENV=(VMBUILD_ACCEL=fast)
+build share
+exits 2 "a wrong VMBUILD_ACCEL"
+says "a wrong VMBUILD_ACCEL: the reason" "VMBUILD_ACCEL 'fast' must be one of auto, kvm, tcg, uml, auto,uml"
+USER_ENV=()
+run doctor
+like "doctor names it" "$(cat "$WORK/out" "$WORK/err")" 'UML.*(works|as requested)'
+
+done_testing
