@@ -61,6 +61,8 @@ $(BUILD)/uml.key: FORCE
 # files that are named as libguestfs wants them on this host.
 FOREIGN := $(filter-out amd64,$(ARCHS))
 TRIPLET_arm64 := aarch64-linux-gnu
+TRIPLET_riscv64 := riscv64-linux-gnu
+SOURCES_riscv64 := initramfs/later_libc.c
 
 # $(1): the architecture, as Go and Debian name it; $(2): its triplet.
 define foreign_guest
@@ -79,10 +81,11 @@ $(BUILD)/$(1)/guest/%.o: guest/%.c $(BUILD)/guest/flags | $(BUILD)/$(1)/sysroot
 	$(2)-gcc $$(GUEST_CFLAGS) $$(CFLAGS) $$(CPPFLAGS) -isystem $(BUILD)/$(1)/sysroot/usr/include \
 	    -isystem $(BUILD)/$(1)/sysroot/usr/include/$(2) -MMD -MP -c -o $$@ $$<
 
-$(BUILD)/$(1)/guest/init: $(GUEST_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/guest/link
+$(BUILD)/$(1)/guest/init: $(GUEST_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(SOURCES_$(1)) $(BUILD)/guest/link \
+    $(BUILD)/$(1)/sysroot
 	@echo '  LD $$@'
-	$(2)-gcc $$(CFLAGS) $$(LDFLAGS) $$(GUEST_LDFLAGS) -s -o $$@ $$(filter %.o,$$^) \
-	    -L$(BUILD)/$(1)/sysroot/usr/lib/$(2) $$(GUEST_LIBS)
+	$(2)-gcc $$(CFLAGS) $$(LDFLAGS) $$(GUEST_LDFLAGS) -s -o $$@ $$(filter %.o %.c,$$^) \
+	    -B$(BUILD)/$(1)/sysroot/usr/lib/$(2) -L$(BUILD)/$(1)/sysroot/usr/lib/$(2) $$(GUEST_LIBS)
 
 $(APPLIANCE)/$(1)/$(notdir $(KERNEL)): $(BUILD)/$(1)/kernel.key
 	@mkdir -p $$(@D)

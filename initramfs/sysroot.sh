@@ -2,8 +2,12 @@
 # Fetches what the guest of another architecture is made of: Debian's static libraries, their
 # headers and busybox, as any user, without telling dpkg of that architecture.
 #
-# usage: sysroot.sh DEBIAN_ARCHITECTURE OUT    unpacks them to the directory OUT
-#        sysroot.sh --key DEBIAN_ARCHITECTURE  prints what identifies them
+# usage: sysroot.sh DEBIAN_ARCHITECTURE OUT [PACKAGE...]  unpacks them, or PACKAGES, to the
+#                                                         directory OUT
+#        sysroot.sh --key DEBIAN_ARCHITECTURE             prints what identifies them
+#
+# They are those of the machine's own release, or of the first that has the architecture
+# (later_libc.c).
 #
 # apt runs with lists and a status of its own, below $XDG_CACHE_HOME/vmbuild-kernel (default:
 # ~/.cache), whose sources are the machine's. What it downloads, it checks.
@@ -26,17 +30,29 @@ apt_of() {
         -o Acquire::Languages=none -o APT::Sandbox::User= "$@"
 }
 
-# Brings the lists up to date, once a day. Without a network, older ones do.
+# The sources of the release of Debian that has the architecture; of another one than the machine's,
+# which gets no updates here, the main archive.
+sources() {
+    local own
+
+    # shellcheck source=/dev/null
+    own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    case $architecture:$own in
+    riscv64:bookworm) "$here/../scripts/apt-sources.sh" trixie | head -n 1 ;;
+    *) "$here/../scripts/apt-sources.sh" "$own" ;;
+    esac
+}
+
+# Brings the lists up to date, once a day. Without a network, older ones do, and if some cannot be
+# read, the others.
 update() {
     [ -z "$(find "$state/updated" -mmin -1440 2> /dev/null)" ] || return 0
     mkdir -p "$state/lists/partial" "$state/archives/partial"
-    # shellcheck source=/dev/null
-    "$here/../scripts/apt-sources.sh" "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
-        > "$state/sources.list"
+    sources > "$state/sources.list"
     : > "$state/status"
     if apt_of update > "$state/log" 2>&1; then
         touch "$state/updated"
-    elif [ ! -e "$state/updated" ]; then
+    elif ! list > /dev/null 2>&1; then
         tail -n 5 "$state/log" >&2
         fail "read Debian's lists for $architecture"
     fi
@@ -54,13 +70,17 @@ if [ "${1-}" = --key ]; then
     shift
 fi
 architecture=${1-}
+# The C library as well, so that its source is the same as that of the host's. One of a later release
+# does not go with the compiler's linker.
+[ "$architecture" != arm64 ] || packages="$packages libc6-dev"
 state=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel/apt-$architecture
 update
 if [ -n "$key" ]; then
     list | sed "s/^'[^']*' //"
     exit
 fi
-[ $# -eq 2 ] || fail "usage: $0 ARCHITECTURE OUT | --key ARCHITECTURE"
+[ $# -ge 2 ] || fail "usage: $0 ARCHITECTURE OUT [PACKAGE...] | --key ARCHITECTURE"
+[ $# -eq 2 ] || packages=${*:3}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -74,3 +94,5 @@ mkdir -p "$2"
 for deb in "$work"/*.deb; do
     dpkg-deb -x "$deb" "$2"
 done
+# Where Debian 12 has it.
+[ -e "$2/bin" ] || ln -s usr/bin "$2/bin"

@@ -278,7 +278,7 @@ processes_left() {
     for process in $(
         grep -lzxsF "HOME=$WORK" /proc/[0-9]*/environ
         grep -lsF "$WORK/" /dev/null \
-            $(grep -lzxsE '([^ ]*/)?(qemu-system(-x86_64)?|uml-machine)|linux' /proc/[0-9]*/cmdline)
+            $(grep -lzxsE '([^ ]*/)?(qemu-system(-[a-z0-9_]*)?|uml-machine)|linux' /proc/[0-9]*/cmdline)
     ); do
         process=${process%/*}
         # A zombie has no command line any more; it is only waiting for its parent.

@@ -92,6 +92,36 @@ run build -f context/Dockerfile --build-context "base=oci-layout://bases" --plat
 exits 0 "a Dockerfile for arm64"
 is "a Dockerfile for arm64: what it runs" "$(file_of "$WORK/file.tar" app)" "arm64 aarch64"
 
+# --- programs of 32 bits
+
+if base32=$("$TOP/tests/busybox-base.sh" "$(base debian)" armhf arm); then
+    script_spec v7 "$(jq -n --arg base "$base32" '{name: "v7", fromImage: $base}')" << 'EOF2'
+grep -c '^[0-9a-f]\{9,\}' /proc/self/maps > /large || true
+echo $((1 << 40)) > /number
+cp /bin/busybox /bin/own-busybox
+chown 1000:1001 /bin/own-busybox
+chmod 4755 /bin/own-busybox
+seq 1000 | sha256sum > /sum
+EOF2
+    build v7 --check
+    exits 0 "a script for arm"
+    says "a script for arm: the same twice" "both builds are the same, to the bit"
+    is "a script for arm: the image" "$(config "$WORK/v7.tar" .architecture)" '"arm"'
+    is "a script for arm: its programs have 32 bits" "$(file_of "$WORK/v7.tar" large)" 0
+    is "a script for arm: numbers of 64 bits" "$(file_of "$WORK/v7.tar" number)" 1099511627776
+    is "a script for arm: what it computes" "$(file_of "$WORK/v7.tar" sum)" "$(seq 1000 | sha256sum)"
+    like "a script for arm: a setuid program" "$(layer "$WORK/v7.tar")" '^file 4755 1000:1001 bin/own-busybox$'
+    mkdir "$WORK/v7"
+    printf 'FROM base\nARG TARGETPLATFORM\nRUN echo $TARGETPLATFORM > /app\n' > "$WORK/v7/Dockerfile"
+    ln -s "$base32" "$WORK/base32.tar"
+    run copy base32.tar oci:base32:latest
+    run build -f v7/Dockerfile --build-context base=oci-layout://base32 --platform linux/arm/v7 -o v7.file.tar v7
+    exits 0 "a Dockerfile for arm/v7"
+    is "a Dockerfile for arm/v7: what it runs" "$(file_of "$WORK/v7.file.tar" app)" linux/arm/v7
+else
+    skip "arm" "Debian's busybox for armhf could not be fetched"
+fi
+
 # --- what is missing
 
 build seen --accel kvm
