@@ -25,7 +25,8 @@ build='gcc libc6-dev make pkg-config
 
 # Beside these, for the guest for arm64: a compiler, and the QEMU that it runs in.
 arm64="$build"'
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm'
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+    debootstrap'
 
 # Beside these, for the release: static libraries, and what builds QEMU and those that Debian lacks.
 release="$build"'
@@ -43,10 +44,10 @@ test="$build"'
     docker.io podman catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema python3-pyte faketime gdb zsh fish
     mandoc iproute2 lintian munge slurm-client slurmctld slurmd'
 
-# In Debian 12, docker.io contains Docker's client.
+# In Debian 12, docker.io contains Docker's client, and there is no buildx.
 # shellcheck source=/dev/null
 if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
-    test="$test docker-cli"
+    test="$test docker-cli docker-buildx"
 fi
 
 # Also: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.

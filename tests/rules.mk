@@ -27,7 +27,7 @@ SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
 # Those that a guest for arm64 passes as well, and what it alone has.
 ARM64_TESTS := $(patsubst %,tests/e2e/%.t,hooks limits mounts resume scripts shares) \
-    tests/foreign/arm64.t
+    $(patsubst %,tests/foreign/%.t,386 arm64 debian)
 # Those that a guest under User-Mode Linux passes as well, and what it alone has.
 UML_TESTS := $(patsubst %,tests/e2e/%.t,contents main-job mounts run scripts secrets) tests/uml/uml.t
 FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
