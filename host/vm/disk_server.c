@@ -45,9 +45,13 @@ struct disk_server {
     struct qemu_socket socket;
     struct store_disk *disk;
     pthread_t thread;
+    void (*end)(void *context); /* ends the machine; NULL: it stops itself */
+    void *context;
     pthread_mutex_t mutex; /* for what follows */
     int connection;        /* below 0: not connected */
     bool stopping;
+    int fault; /* an errno */
+    bool fault_is_write;
 };
 
 struct option {
@@ -198,6 +202,20 @@ static uint32_t write_disk(struct disk_server *server, uint64_t offset, uint32_t
     return cause == 0 ? 0 : cause == EPERM ? NBD_EPERM : NBD_EIO;
 }
 
+/* Ends the machine, if nothing else does after CAUSE, an error of the protocol. Returns whether it
+ * did. */
+static bool end_machine(struct disk_server *server, uint32_t cause, bool is_write)
+{
+    if (cause == 0 || server->end == NULL)
+        return false;
+    pthread_mutex_lock(&server->mutex);
+    server->fault = cause == NBD_ENOSPC ? ENOSPC : EIO;
+    server->fault_is_write = is_write;
+    pthread_mutex_unlock(&server->mutex);
+    server->end(server->context);
+    return true;
+}
+
 /* Carries out one request, with ROOM for what is read or written. Returns false if the connection
  * is to end. */
 static bool serve_request(struct disk_server *server, int fd, struct buffer *room)
@@ -225,6 +243,8 @@ static bool serve_request(struct disk_server *server, int fd, struct buffer *roo
         reply.error = htobe32(write_disk(server, offset, length, room->data));
     else
         reply.error = htobe32(NBD_EINVAL);
+    if (is_valid && end_machine(server, be32toh(reply.error), type == NBD_CMD_WRITE))
+        return false;
     bool has_data = type == NBD_CMD_READ && reply.error == 0 && length > 0;
 
     return transmit(fd, &reply, sizeof reply, has_data) &&
@@ -285,6 +305,22 @@ struct error *disk_server_start(const char *folder, struct store_disk *disk,
     else
         *ret = server;
     return err;
+}
+
+void disk_server_on_fault(struct disk_server *server, void (*end)(void *context), void *context)
+{
+    server->context = context;
+    server->end = end;
+}
+
+int disk_server_fault(struct disk_server *server, bool *ret_is_write)
+{
+    pthread_mutex_lock(&server->mutex);
+    int fault = server->fault;
+
+    *ret_is_write = server->fault_is_write;
+    pthread_mutex_unlock(&server->mutex);
+    return fault;
 }
 
 const char *disk_server_socket(const struct disk_server *server)

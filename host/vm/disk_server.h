@@ -1,5 +1,5 @@
 /*
- * The disk server: a thread through which QEMU reads the base disk, so that each block is checked
+ * The disk server: a thread through which QEMU, or the kernel of User-Mode Linux, reads the base disk, so that each block is checked
  * as it is read, and writes one that is made of another (store_disk.h). It speaks NBD, as much of
  * it as QEMU needs: one disk, one connection, no structured replies
  * (https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md).
@@ -8,6 +8,8 @@
  */
 #ifndef VMBUILD_DISK_SERVER_H
 #define VMBUILD_DISK_SERVER_H
+
+#include <stdbool.h>
 
 #include "host/lib/error.h"
 #include "host/store/store_disk.h"
@@ -18,6 +20,15 @@ struct disk_server;
  * disk_server_free. Errors: EXIT_OTHER, EXIT_DISK_FULL. */
 [[nodiscard]] struct error *disk_server_start(const char *folder, struct store_disk *disk,
                                               struct disk_server **ret);
+
+/* Sets what ends the machine, END(CONTEXT), which is called from the thread: where a fault of the
+ * disk would reach the guest, it ends the machine, and is not answered. To be called before the
+ * socket's path is known to anyone. */
+void disk_server_on_fault(struct disk_server *server, void (*end)(void *context), void *context);
+
+/* Returns errno of the fault that ended the machine; 0: there was none. *RET_IS_WRITE: what failed.
+ */
+int disk_server_fault(struct disk_server *server, bool *ret_is_write);
 
 /* The path of the socket for QEMU; borrowed. */
 const char *disk_server_socket(const struct disk_server *server);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,6 @@
 
 #include "guest/contract.h"
 #include "host/lib/cleanup.h"
-#include "host/lib/file_system.h"
 #include "host/lib/memory.h"
 #include "host/lib/temporary.h"
 #include "host/machine/appliance.h"
@@ -22,6 +22,7 @@
 #include "host/machine/qemu_socket.h"
 #include "host/vm/disk_server.h"
 #include "host/vm/guest_network.h"
+#include "host/vm/qemu_watch.h"
 
 #define MEMORY_FOLDER "/dev/shm"
 #define REPORT_MS 2000 /* that the process may take to report the end of the kernel */
@@ -34,7 +35,8 @@ struct uml_engine {
     struct guest_network *network;    /* NULL: the machine has none */
     struct disk_server *disk_server;  /* of a base disk that is no file; else NULL */
     struct qemu_socket report;        /* for the machine's end */
-    char *scratch, *memory;           /* the disk; the directory of the memory, a temporary */
+    char *scratch, *base;             /* the paths of these disks; BASE may be NULL */
+    char *memory;                     /* the directory of the guest's memory; a temporary */
     char *program, *appliance;        /* what libguestfs is to start: links */
     char *cache;                      /* for what it finds out about that */
     struct strings links;             /* by which the kernel names its files */
@@ -87,19 +89,32 @@ static void settle(struct engine *engine)
         uml->end = read_report(uml->report.listener);
 }
 
+/* Returns the error of OPERATION, during which the served base disk failed; NULL: it did not. */
+static struct error *base_error(const struct uml_engine *uml, const char *operation)
+{
+    struct qemu_fault fault = {0};
+    int cause = uml->disk_server == NULL ? 0 : disk_server_fault(uml->disk_server, &fault.is_write);
+
+    if (cause == 0)
+        return NULL;
+    fault.is_full = cause == ENOSPC;
+    snprintf(fault.reason, sizeof fault.reason, "%s", strerror(cause));
+    return qemu_fault_error(&fault, operation, uml->base);
+}
+
 /* Returns what has ended the machine during OPERATION, or NULL if that is not the host's or the
  * kernel's fault. */
 static struct error *end_error(const struct uml_engine *uml, const char *operation)
 {
+    const struct qemu_fault full = {
+        .reason = "No space left on device", .is_write = true, .is_full = true};
+    const struct qemu_fault broken = {.reason = "Input/output error", .is_write = true};
+
     switch (uml->end) {
     case CONFINED_UML_DISK_FULL:
-        return file_system_explain(error_new(EXIT_DISK_FULL,
-                                             "%s: write the disk '%s': no space left", operation,
-                                             uml->scratch),
-                                   uml->scratch);
+        return qemu_fault_error(&full, operation, uml->scratch);
     case CONFINED_UML_DISK_FAULT:
-        return error_new(EXIT_OTHER, "%s: read or write the disk '%s': the host reports a fault",
-                         operation, uml->scratch);
+        return qemu_fault_error(&broken, operation, uml->scratch);
     case CONFINED_UML_NO_MEMORY:
         return error_advise(
             error_new(EXIT_VM, "%s: the host has no memory left for the VM", operation),
@@ -119,7 +134,10 @@ static struct error *end_error(const struct uml_engine *uml, const char *operati
 static struct error *explain(struct engine *engine, const char *operation, struct error *err)
 {
     struct uml_engine *uml = of(engine);
-    struct error *cause = err == NULL ? NULL : end_error(uml, operation);
+    struct error *cause = err == NULL ? NULL : base_error(uml, operation);
+
+    if (err != NULL && cause == NULL)
+        cause = end_error(uml, operation);
 
     if (cause == NULL)
         return guest_network_explain(uml->network, operation, err);
@@ -177,6 +195,7 @@ static void uml_engine_free(struct engine *engine)
     strings_free(&uml->arguments);
     temporary_removep(&uml->memory);
     free(uml->scratch);
+    free(uml->base);
     free(uml->program);
     free(uml->appliance);
     free(uml->cache);
@@ -214,8 +233,10 @@ static struct error *start_peers(struct uml_engine *uml)
     if (uml->options->machine.network)
         TRY(guest_network_start(folder, &uml->options->grants, host->end, host->context,
                                 &uml->network));
-    if (uml->options->base_disk != NULL)
+    if (uml->options->base_disk != NULL) {
         TRY(disk_server_start(folder, uml->options->base_disk, &uml->disk_server));
+        disk_server_on_fault(uml->disk_server, host->end, host->context);
+    }
     return gatekeeper_start(folder, &plan, &uml->gatekeeper);
 }
 
@@ -364,13 +385,15 @@ static struct error *set_up(struct uml_engine *uml, const char *appliance)
 struct error *uml_engine_new(const struct vm_options *options, const struct guest_attempt *attempt,
                              const struct engine_host *host, struct engine **ret)
 {
+    const char *base = options->machine.base;
     struct uml_engine *uml = xcalloc(1, sizeof *uml);
 
     *uml = (struct uml_engine){.engine = {.kind = &kind},
                                .host = *host,
                                .options = options,
                                .report = {.listener = -1},
-                               .scratch = xstrdup(options->machine.scratch)};
+                               .scratch = xstrdup(options->machine.scratch),
+                               .base = base == NULL ? NULL : xstrdup(base)};
     struct error *err = set_up(uml, attempt->appliance);
 
     if (err != NULL)

@@ -1,5 +1,6 @@
 /* The server of base disks: what QEMU reads, and what it does not. */
 #include <endian.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,6 +273,31 @@ static void test_damaged_block(void **state)
     error_free(err);
 }
 
+static void note_end(void *context)
+{
+    *(bool *)context = true;
+}
+
+/* Of a machine that does not stop by itself, the guest gets no answer. */
+static void test_damaged_block_ends_the_machine(void **state)
+{
+    bool ended = false, is_write = true;
+
+    damage(3 * BLOCK + 1000);
+    CLEANUP(closep) int fd = open_disk();
+
+    (void)state;
+    assert_int_equal(disk_server_fault(server, &is_write), 0);
+    disk_server_on_fault(server, note_end, &ended);
+    assert_int_equal(ask(fd, 0, 0, SIZE + 1), 22);
+    assert_false(ended);
+    request(fd, 0, 3 * BLOCK, 512);
+    assert_true(has_ended(fd));
+    assert_true(ended);
+    assert_int_equal(disk_server_fault(server, &is_write), EIO);
+    assert_false(is_write);
+}
+
 /* What is not to be there cannot be seen. */
 static void test_hole_that_was_filled(void **state)
 {
@@ -382,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense_ends_the_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_block, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_block_ends_the_machine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hole_that_was_filled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_without_facts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ends_without_a_connection, set_up, tear_down),
