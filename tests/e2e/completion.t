@@ -30,7 +30,7 @@ vmbuild --format |docker-archive oci-archive oci layer
 vmbuild --spec x --format oc|oci oci-archive
 vmbuild --compression z|zstd
 vmbuild graph --format |json dot make slurm
-vmbuild doctor --accel |auto kvm tcg
+vmbuild doctor --accel |auto auto,uml kvm tcg uml
 vmbuild schema --progress |auto tty plain json none
 vmbuild tarsum --version |v0 v1 dev
 vmbuild cache |list prune verify path
