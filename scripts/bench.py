@@ -25,6 +25,7 @@ import tempfile
 import time
 
 import bench_again
+import bench_foreign
 import bench_work
 from bench_peers import Missing, Peers, need
 
@@ -447,7 +448,7 @@ def tsc_khz():
 ROWS = (Bench.no_op, Bench.cold, Bench.launch, Bench.layers, Bench.growth, Bench.pure, Bench.registry,
         Bench.memory, Bench.together, bench_work.real_work, Bench.release, bench_again.unchanged,
         bench_again.pushed, bench_again.last_step, bench_again.chain, bench_again.jobs,
-        bench_again.dockerfile, bench_again.steps)
+        bench_again.dockerfile, bench_again.steps, bench_foreign.foreign)
 
 
 def main():
