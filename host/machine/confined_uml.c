@@ -307,6 +307,8 @@ static _Noreturn void execute(const struct uml *uml, int line, pid_t parent)
 
     write_words(uml, &words);
     sigemptyset(&none);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* what vmbuild ignores may have to end the kernel */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || dup2(line, LINE) < 0 || close_range(LINE + 1, UINT_MAX, 0) < 0 ||
         sigprocmask(SIG_SETMASK, &none, NULL) < 0)

@@ -41,6 +41,8 @@ start_lie() {
     mkdir -p "$folder/appliance"
     printf %s "$1" > "$folder/lie"
     cp "$(dirname "$VMBUILD")/../lib/vmbuild/vmlinuz.x86_64" "$folder/appliance/"
+    [ "${VMBUILD_ACCEL-}" != uml ] ||
+        cp "$(dirname "$VMBUILD")/../lib/vmbuild/linux.x86_64" "$folder/appliance/"
     {
         cat "$HOSTILE/initramfs.img"
         (cd "$folder" && bsdtar -cf - --format=newc lie)

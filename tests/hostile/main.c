@@ -19,6 +19,7 @@
 #include "guest/lib/device.h"
 #include "guest/lib/fault.h"
 #include "guest/lib/file.h"
+#include "guest/lib/line.h"
 #include "tests/hostile/lie.h"
 
 /* Numbers of libguestfs' generator/proc_nr.ml. */
@@ -147,6 +148,8 @@ static int set_up(struct liar *liar, struct fault *fault)
         file_read("/lie", name, sizeof name - 1) < 0)
         return fault_set(fault, 0, "set up the hostile init");
     signal(SIGPIPE, SIG_IGN);
+    if (line_is_there() && line_start(fault))
+        return -1;
     liar->lie = find_lie(name);
     if (liar->lie == NULL)
         return fault_set(fault, 0, "find the lie '%s'", name);

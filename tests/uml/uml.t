@@ -84,6 +84,35 @@ exits 0 "several processors"
 is "several processors: there is one" "$(file_of "$WORK/limits.tar" n)" 1
 says "several processors: the user is told" 'the VM has one processor'
 
+# --- disks of the host's that fail
+
+cache=$WORK/rotten
+build_script rotten "$(small '{}')" --cache-dir "$cache" <<< 'cat /bin/busybox | sha256sum > /sum; ls -laR /bin > /list'
+exits 0 "a base disk"
+cp "$WORK/rotten.tar" "$WORK/sound.tar"
+for disk in "$cache"/disks/*; do
+    python3 "$TOP/tests/rot.py" flip "$disk"
+done
+build rotten --cache-dir "$cache"
+exits 0 "a base disk that is damaged"
+says "a base disk that is damaged: the user is told" 'is damaged, and is removed$'
+ok "a base disk that is damaged: the same image" cmp "$WORK/rotten.tar" "$WORK/sound.tar"
+
+mkdir "$WORK/little"
+if mount -t tmpfs -o size=8m,mode=777 none "$WORK/little" 2> /dev/null; then
+    USER_ENV=("TMPDIR=$WORK/little")
+    build_script full "$(small '{timeout: 60}')" --no-cache <<< \
+        'dd if=/dev/urandom of=/large bs=1M count=60; sync; sleep 50'
+    exits 6 "a full disk of the host's"
+    says "a full disk of the host's: its name" "^vmbuild: .*$WORK/little.*: No space left on device; .* mounted on"
+    leaves_nothing "a full disk of the host's" "$WORK/full.tar"
+    is "a full disk of the host's: TMPDIR is empty" "$(ls -A "$WORK/little")" ''
+    USER_ENV=()
+    umount "$WORK/little"
+else
+    skip "a full disk of the host's" "only root can mount a small one"
+fi
+
 # --- how it ends
 
 # kernel PID: the process of the guest's kernel among the descendants of PID.
