@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
@@ -24,6 +25,9 @@
 #define NBD_OPT_EXPORT_NAME 1
 
 #define BLOCK 4096 /* bytes; the kernel reads and writes no less */
+
+#define CONNECTED "/sys/block/" REMOTE_DISK "/pid" /* is there while the disk is connected */
+#define WAIT_MS 10000
 
 struct greeting {
     uint64_t magic, option_magic;
@@ -89,6 +93,21 @@ __attribute__((noreturn)) static void serve(int device)
     _exit(ioctl(device, NBD_DO_IT) ? 1 : 0);
 }
 
+/* Waits until the kernel has connected the disk: what is read earlier fails, and with it the
+ * connection. Returns 0, or -1 with errno. */
+static int await_connection(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < WAIT_MS; i++) {
+        if (access(CONNECTED, F_OK) == 0)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
 /* Returns 0, or -1 with errno. */
 static int connect_disk(int fd)
 {
@@ -111,7 +130,7 @@ static int connect_disk(int fd)
 
     close(device);
     errno = cause;
-    return pid < 0 ? -1 : 0;
+    return pid < 0 ? -1 : await_connection();
 }
 
 int remote_disk_start(struct fault *fault)
