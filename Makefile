@@ -5,7 +5,8 @@
 #   make demo       the main job on a real base image; installs what is missing first
 #   make check      unit and end-to-end tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
-#   make release    static programs as an archive for any Linux host, in build/release
+#   make release    static programs as an archive for any Linux host, in build/release; with
+#                   ARCHS="amd64 arm64" the guest and QEMU for arm64 as well
 #   make uml        User-Mode Linux, for --accel uml; `make install` installs it if it was built
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
@@ -26,7 +27,8 @@ GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
 DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release check-uml
 DEPS_release := release check-release
-DEPS_arm64 := check-arm64
+# The release of an architecture needs what its guest is built with.
+DEPS_arm64 := check-arm64 $(if $(filter arm64,$(ARCHS)),release check-release)
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))

@@ -32,7 +32,7 @@ arm64="$build"'
 release="$build"'
     binutils bzip2 dpkg-dev nasm ninja-build python3 python3-venv zstd
     libattr1-dev libcap-ng-dev libjansson-dev libpcre2-dev
-    libtirpc-dev'
+    libtirpc-dev libfdt-dev'
 
 # Beside these, for the package; what builds one for another release of Debian is among them.
 deb="$build"'

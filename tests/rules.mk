@@ -22,7 +22,7 @@ FUZZ_SECONDS ?= 20
 UNIT_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/unit/*/test_*.c)))
 FUZZ_NAMES := $(patsubst tests/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
-HOST_TESTS := $(sort $(wildcard tests/hosts/*.t))
+HOST_TESTS := $(filter-out $(if $(filter arm64,$(ARCHS)),,%/arm64.t),$(sort $(wildcard tests/hosts/*.t)))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
 # Those that a guest for arm64 passes as well, and what it alone has.

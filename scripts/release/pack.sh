@@ -4,8 +4,9 @@
 #
 # usage: pack.sh BUILD NAME VERSION ROOT
 #
-# BUILD has the parts: vmbuild, and the links libraries, qemu and certificates. ROOT is an installation
-# of the program and its appliance, which NAME is made from. What is packed is left in BUILD:
+# BUILD has the parts: vmbuild, and the links libraries, qemu and certificates, and qemu-ARCHITECTURE for
+# each other architecture whose guest is in ROOT. ROOT is an installation of the program and its
+# appliance, which NAME is made from. What is packed is left in BUILD:
 #
 #   NAME/                  the release, unpacked
 #   NAME.tar.gz, .tar.zst  the same
@@ -22,7 +23,15 @@
 [ $# -eq 4 ] || fail "usage: $0 BUILD NAME VERSION ROOT"
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$1" && pwd) name=$2 version=$3 root=$4
-libraries=$(readlink -f "$build/libraries") qemu=$(readlink -f "$build/qemu")
+libraries=$(readlink -f "$build/libraries") qemus=("$(readlink -f "$build/qemu")")
+# The lists of what the release is made of.
+lists=("$release_scripts/components")
+for guest in "$root"/lib/vmbuild/*/; do
+    [ -d "$guest" ] || continue
+    guest=$(basename "$guest")
+    qemus+=("$(readlink -f "$build/qemu-$guest")")
+    lists+=("$release_scripts/components-$guest")
+done
 certificates=$(readlink -f "$build/certificates")
 # shellcheck source=/dev/null
 distribution=$(. /etc/os-release && echo "$ID-$VERSION_ID")
@@ -33,16 +42,29 @@ make_tar() {
         --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2"
 }
 
-# The lines of the file components: "COMPONENT PACKAGE FILES LICENCE".
+# A line "COMPONENT PACKAGE FILES LICENCE" for each component, with its files of all lists.
 components() {
-    sed "/^#/d; s/@gcc@/$(gcc -dumpversion)/g" "$release_scripts/components"
+    sed "/^#/d; s/@gcc@/$(gcc -dumpversion)/g" "${lists[@]}" | awk '
+        $1 in files { files[$1] = files[$1] "," $3; next }
+        {
+            names[++count] = $1
+            packages[$1] = $2
+            files[$1] = $3
+            licences[$1] = $4
+            for (i = 5; i <= NF; i++)
+                licences[$1] = licences[$1] " " $i
+        }
+        END {
+            for (i = 1; i <= count; i++)
+                print names[i], packages[names[i]], files[names[i]], licences[names[i]]
+        }'
 }
 
 # version_of COMPONENT PACKAGE: of the source that was built here, or of the installed PACKAGE's.
 version_of() {
     local description
     if [[ $2 == -* ]]; then
-        description=$(cat "$libraries/sources" "$qemu/sources" | grep -o "^$1_[^ ]*\.dsc")
+        description=$(cat "$libraries/sources" "${qemus[0]}/sources" | grep -o "^$1_[^ ]*\.dsc")
         sed -n 's/^Version: //p' "$cache/sources/$description"
     else
         # shellcheck disable=SC2016 # dpkg's own variable
@@ -65,7 +87,7 @@ list_components() {
 copy_licences() {
     local component package
     mkdir "$1"
-    cp "$libraries"/licences/* "$qemu"/licences/* "$1"
+    cp "$libraries"/licences/* "${qemus[0]}"/licences/* "$1"
     components | while read -r component package _; do
         [[ $package == -* ]] || cp "/usr/share/doc/$package/copyright" "$1/$component"
     done
@@ -78,7 +100,7 @@ lay_out() {
     cp -r "$root" "$release"
     install -m 755 "$build/vmbuild" "$release/bin/vmbuild"
     rm "$release/lib/vmbuild/vmbuild-confine" # a static program starts fast enough to do without
-    find "$qemu" -maxdepth 1 \( -name 'qemu-*' -o -name '*.bin' -o -name '*.rom' \) \
+    find "${qemus[@]}" -maxdepth 1 \( -name 'qemu-*' -o -name '*.bin' -o -name '*.rom' \) \
         -exec cp {} "$release/lib/vmbuild/" \;
     mkdir -p "$documents"
     cp "$tree"/{README.md,CHANGELOG.md,LICENSE} "$documents"
@@ -132,7 +154,7 @@ pack_sources() {
     done < "$build/components"
     (download_sources "$own_release" ca-certificates "${own[@]}") 2> "$build/sources.log" || true
     {
-        cat "$libraries/sources" "$qemu/sources" "$certificates/sources"
+        cat "$libraries/sources" "${qemus[0]}/sources" "$certificates/sources"
         source_files "$own_release" "${own[@]}"
     } | while read -r file size digest; do
         if sha256sum --status -c <<< "${digest#SHA256:}  $cache/sources/$file" 2> /dev/null; then

@@ -5,6 +5,8 @@ RELEASE := $(BUILD)/release
 RELEASE_NAME := vmbuild-$(VERSION)-x86_64
 RELEASE_SOURCES := $(VMBUILD_SOURCES) scripts/release/static.c scripts/release/openssl.c
 RELEASE_PARTS := $(addprefix $(RELEASE)/,libraries qemu certificates)
+# Of each other architecture whose guest is in the release (ARCHS).
+RELEASE_QEMUS := $(addprefix $(RELEASE)/qemu-,$(FOREIGN))
 RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 \
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
 # The linker warns of each function that may load the host's NSS modules; static.c sees to that.
@@ -19,7 +21,7 @@ RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -la
 .PHONY: release
 release: $(RELEASE)/SHA256SUMS
 
-$(RELEASE)/SHA256SUMS: all $(RELEASE)/vmbuild $(RELEASE_PARTS)
+$(RELEASE)/SHA256SUMS: all $(RELEASE)/vmbuild $(RELEASE_PARTS) $(RELEASE_QEMUS)
 	rm -rf '$(RELEASE)/root'
 	$(MAKE) --no-print-directory install DESTDIR='$(RELEASE)/root'
 	scripts/release/pack.sh '$(RELEASE)' '$(RELEASE_NAME)' '$(VERSION)' '$(RELEASE)/root$(PREFIX)'
@@ -28,6 +30,10 @@ $(RELEASE)/SHA256SUMS: all $(RELEASE)/vmbuild $(RELEASE_PARTS)
 $(RELEASE_PARTS): FORCE
 	@mkdir -p $(@D)
 	path=$$(scripts/release/$(@F).sh) && ln -sfn "$$path" $@
+
+$(RELEASE_QEMUS): $(RELEASE)/qemu-%: FORCE
+	@mkdir -p $(@D)
+	path=$$(scripts/release/qemu.sh $*) && ln -sfn "$$path" $@
 
 # Only the directory has to be there: its key is in the flags.
 $(RELEASE)/%.o: %.c $(RELEASE)/flags | $(RELEASE)/libraries

@@ -68,11 +68,17 @@ def relation(one, kind, other):
     return {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
 
 
+def place(name):
+    """How LIST names the file: that of a guest for another architecture with its directory."""
+    parts = pathlib.PurePath(name).parts
+    return "/".join(parts[2:]) if parts[:2] == ("lib", "vmbuild") else parts[-1]
+
+
 def main(version, root):
     root = pathlib.Path(root)
     components = [line.rstrip("\n").split(" ", 4) for line in sys.stdin]
     files = [file(root, path) for path in sorted(root.rglob("*")) if path.is_file()]
-    by_name = {pathlib.PurePath(entry["fileName"]).name: entry["SPDXID"] for entry in files}
+    by_name = {place(entry["fileName"]): entry["SPDXID"] for entry in files}
     own = package("vmbuild", version, "MIT")
     relations = [relation("SPDXRef-DOCUMENT", "DESCRIBES", own["SPDXID"])]
     relations += [relation(own["SPDXID"], "CONTAINS", entry["SPDXID"]) for entry in files]

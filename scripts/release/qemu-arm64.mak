@@ -1,0 +1,9 @@
+# Devices of the QEMU for arm64: those that vmbuild's and libguestfs' command lines name.
+CONFIG_ARM_VIRT=y
+CONFIG_VIRTIO_PCI=y
+CONFIG_VIRTIO_RNG=y
+CONFIG_VIRTIO_SCSI=y
+CONFIG_VIRTIO_SERIAL=y
+CONFIG_VIRTIO_BLK=y
+CONFIG_VIRTIO_NET=y
+CONFIG_VIRTIO_9P=y
