@@ -319,6 +319,20 @@ static struct error *start_under_uml(const struct launch *launch)
     return err != NULL && err->code == EXIT_VM ? error_advise(err, "use --accel auto or tcg") : err;
 }
 
+/* Starts the VM under UML. If that fails, and TCG is to take its place, the launch has no handle. */
+static struct error *try_uml(struct launch *launch)
+{
+    TRY(guest_handle_new(launch->options->verbose, &launch->handle));
+    struct error *err = start_under_uml(launch);
+
+    if (err == NULL || err->code != EXIT_VM || launch->options->accelerator == ACCELERATOR_UML)
+        return err;
+    note_failure(err);
+    error_free(err);
+    guest_handle_free(STEAL(launch->handle));
+    return NULL;
+}
+
 static const struct machine_type *machine_type_of(const struct vm_options *options)
 {
     return options->machine.type != NULL ? options->machine.type : machine_type_native();
@@ -376,10 +390,9 @@ struct error *launch_guest(const struct vm_options *options, struct guest_handle
     TRY(appliance_find(launch.type, &launch.appliance));
     TRY(choose_accelerator(&launch, &choice));
     note_choice(options, &choice);
-    if (choice.accelerator == ACCELERATOR_UML) {
-        TRY(guest_handle_new(options->verbose, &launch.handle));
-        TRY(start_under_uml(&launch));
-    } else {
+    if (choice.accelerator == ACCELERATOR_UML)
+        TRY(try_uml(&launch));
+    if (launch.handle == NULL) {
         TRY(find_qemu(&launch));
         TRY((choice.accelerator == ACCELERATOR_KVM ? start_under_kvm : start_under_tcg)(&launch));
     }

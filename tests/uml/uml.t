@@ -23,7 +23,7 @@ ln "$WORK/content/one" "$WORK/content/dir/two"
 ln -s one "$WORK/content/link"
 head -c 3000000 /dev/zero | tr '\0' x > "$WORK/content/large"
 echo key > "$WORK/key"
-script_spec all "$(jq -n --arg base "$DEBIAN" '{name: "all", fromImage: $base, shadowSetup: true, memory: 1024,
+script_spec all "$(jq -n --arg base "$DEBIAN" '{name: "all", fromImage: $base, shadowSetup: true, memory: 1024, stillClock: true,
     secrets: [{id: "key"}],
     contents: [{source: "content", target: "/opt/content"}],
     preMount: "echo pre > layer/pre", postMount: "ls mnt/opt/content > mnt/seen",
@@ -174,6 +174,14 @@ says "shares: the reason" '^vmbuild: start the VM under UML: it has no shares$'
 build share --accel auto,uml
 exits 0 "shares, --accel auto,uml"
 says "shares, --accel auto,uml: under emulation" 'the VM does not run under UML: it has no shares'
+cp -r "$(dirname "$UML")" "$WORK/broken"
+install -m 755 /bin/false "$WORK/broken/linux.x86_64"
+USER_ENV=("VMBUILD_APPLIANCE=$WORK/broken")
+build_script broken "$(small '{}')" <<< 'echo made > /made'
+exits 4 "a kernel that does not start"
+build broken --accel auto,uml
+exits 0 "a kernel that does not start, --accel auto,uml"
+says "a kernel that does not start, --accel auto,uml: the reason" '^vmbuild: .*; trying TCG, which is slower$'
 USER_ENV=(VMBUILD_ACCEL=fast)
 build share
 exits 2 "a wrong VMBUILD_ACCEL"
