@@ -11,7 +11,7 @@
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-faults, check-hostile, check-slow, check-kvm, check-release,
-# check-bare, check-arm64, check-uml, lint, fuzz, coverage, bench, picture, clean.
+# check-bare, check-arm64, check-riscv64, check-uml, lint, fuzz, coverage, bench, picture, clean.
 # ARCHS="amd64 arm64" builds the guests of these architectures; by default, amd64's alone.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
@@ -29,6 +29,7 @@ DEPS_test := picture check check-asan check-valgrind check-faults check-hostile 
 DEPS_release := release check-release
 # The release of an architecture needs what its guest is built with.
 DEPS_arm64 := check-arm64 $(if $(filter arm64,$(ARCHS)),release check-release)
+DEPS_riscv64 := check-riscv64
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
@@ -37,7 +38,7 @@ ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
-$(foreach group,build arm64 release deb test all,$(eval $(call install_packages,$(group))))
+$(foreach group,build arm64 riscv64 release deb test all,$(eval $(call install_packages,$(group))))
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -51,7 +52,8 @@ CFLAGS ?= -O2 -g
 
 # The architectures that guests are built for. (The tests of a guest build it.)
 ARCHS ?= amd64
-override ARCHS := $(sort $(ARCHS) $(if $(filter check-arm64,$(GOALS)),arm64))
+override ARCHS := $(sort $(ARCHS) $(if $(filter check-arm64,$(GOALS)),arm64) \
+    $(if $(filter check-riscv64,$(GOALS)),riscv64))
 
 # $(call note,TEXT): for a recipe; writes TEXT to the target unless it has it already, so that what
 # depends on the target is rebuilt when the text changes, and only then.
@@ -64,7 +66,7 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo deb check check-arm64 check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
+.PHONY: all deps demo deb check check-arm64 check-riscv64 check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
     check-release check-bare lint fuzz bench picture install install-share clean FORCE
 all:
 

@@ -32,6 +32,7 @@ choose_architecture() {
     case $1 in
     amd64) kbuild=x86 prefix=x86_64-linux-gnu- target=vmlinux image=vmlinux ;;
     arm64) kbuild=arm64 prefix=aarch64-linux-gnu- target=Image image=arch/arm64/boot/Image ;;
+    riscv64) kbuild=riscv prefix=riscv64-linux-gnu- target=Image image=arch/riscv/boot/Image ;;
     um) kbuild=um prefix=x86_64-linux-gnu- target=linux image=linux has_modules=no ;;
     *) fail "no architecture '$1'" ;;
     esac

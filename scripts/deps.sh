@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|arm64|release|deb|test|all]
+# usage: deps.sh [build|arm64|riscv64|release|deb|test|all]
 #        deps.sh --list GROUP    prints the packages
 #
 # Lists what it installs before it does, and does nothing if everything is there.
@@ -27,6 +27,16 @@ build='gcc libc6-dev make pkg-config
 arm64="$build"'
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
     debootstrap'
+
+# The same for riscv64.
+riscv64="$build"'
+    gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-system-misc'
+
+# In Debian 12, its QEMU is in the package of many others.
+# shellcheck source=/dev/null
+if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
+    riscv64="$riscv64 qemu-system-riscv"
+fi
 
 # Beside these, for the release: static libraries, and what builds QEMU and those that Debian lacks.
 release="$build"'
@@ -58,12 +68,13 @@ all="$test"'
 case $group in
 build) wanted=$build ;;
 arm64) wanted="$arm64 $test" ;;
+riscv64) wanted="$riscv64 $test" ;;
 release) wanted=$release ;;
 deb) wanted=$deb ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|arm64|release|deb|test|all]" >&2
+    echo "usage: $0 [build|arm64|riscv64|release|deb|test|all]" >&2
     exit 2
     ;;
 esac

@@ -25,9 +25,10 @@ E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
 HOST_TESTS := $(filter-out $(if $(filter arm64,$(ARCHS)),,%/arm64.t),$(sort $(wildcard tests/hosts/*.t)))
 SLOW_TESTS := $(sort $(wildcard tests/slow/*.t))
 KVM_TESTS := $(sort $(wildcard tests/kvm/*.t))
-# Those that a guest for arm64 passes as well, and what it alone has.
+# Those that a guest for arm64 passes as well, and what it and riscv64's alone have.
 ARM64_TESTS := $(patsubst %,tests/e2e/%.t,hooks limits mounts resume scripts shares) \
     $(patsubst %,tests/foreign/%.t,386 arm64 debian)
+RISCV64_TESTS := tests/foreign/riscv64.t
 # Those that a guest under User-Mode Linux passes as well, and what it alone has.
 UML_TESTS := $(patsubst %,tests/e2e/%.t,contents main-job mounts run scripts secrets) tests/uml/uml.t
 FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
@@ -141,12 +142,15 @@ check-unit: $(UNIT_TESTS)
 check-e2e: all
 	@JOBS=$(JOBS) tests/run $(E2E_TESTS)
 
-# Not in CI: the guest's kernel is built first.
+# Not in CI, as check-riscv64: the guest's kernel is built first.
 check-arm64: all
 	@JOBS=$(JOBS) GUEST=arm64 tests/run $(ARM64_TESTS)
 
 check-uml: all uml
 	@JOBS=$(JOBS) VMBUILD_ACCEL=uml tests/run $(UML_TESTS)
+
+check-riscv64: all
+	@JOBS=$(JOBS) GUEST=riscv64 tests/run $(RISCV64_TESTS)
 
 check-asan: all $(if $(wildcard host/main.c),$(BUILD)/asan/vmbuild) $(ASAN_UNIT_TESTS)
 	@JOBS=$(JOBS) PROGRAM=$(BUILD)/asan/vmbuild tests/run $(ASAN_UNIT_TESTS) $(ASAN_TESTS)

@@ -18,6 +18,7 @@ struct machine_type {
     const char *cpu;          /* QEMU's -cpu under TCG; NULL: QEMU's choice */
     const char *memory;       /* name of the main memory's block in a migration stream */
     const char *words;        /* arguments for the kernel beside those of every machine; or NULL */
+    bool stays_unsaved;       /* each one boots: QEMU cannot resume it */
     bool is_pc; /* starts by a firmware; its clock is a time stamp counter, the host's */
 };
 

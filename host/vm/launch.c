@@ -131,7 +131,7 @@ static void describe_traits(const struct launch *launch, struct buffer *traits)
 }
 
 /* Sets *RET to the snapshot's key. Returns false if there is none: a file is too new, the base disk
- * cannot be told from others, or the guest has to measure the host's time stamp counter, which may
+ * cannot be told from others, no such VM can resume, or the guest has to measure the host's time stamp counter, which may
  * run at another frequency where it resumes. */
 static bool find_key(const struct launch *launch, struct digest *ret)
 {
@@ -140,7 +140,7 @@ static bool find_key(const struct launch *launch, struct digest *ret)
     CLEANUP(buffer_free) struct buffer traits = {0};
     const char *const paths[] = {launch->qemu, kernel, initramfs};
 
-    if ((launch->type->is_pc && launch->tsc_khz == 0) ||
+    if (launch->type->stays_unsaved || (launch->type->is_pc && launch->tsc_khz == 0) ||
         (has_known_base(&launch->options->machine) && launch->options->base_mark == NULL))
         return false;
     describe_traits(launch, &traits);

@@ -14,9 +14,10 @@ static void test_names(void **state)
 {
     static const struct {
         const char *name, *guest;
-    } rows[] = {{"amd64", "amd64"},  {"amd64/v3", "amd64"}, {"386", "amd64"},   {"arm64", "arm64"},
-                {"arm/v7", "arm64"}, {"arm64/v8", "arm64"}, {"mips64le", NULL}, {"", NULL},
-                {"amd", NULL},       {"amd64x", NULL},      {"/v7", NULL}};
+    } rows[] = {{"amd64", "amd64"},     {"amd64/v3", "amd64"}, {"386", "amd64"},
+                {"arm64", "arm64"},     {"arm/v7", "arm64"},   {"arm64/v8", "arm64"},
+                {"riscv64", "riscv64"}, {"mips64le", NULL},    {"", NULL},
+                {"amd", NULL},          {"amd64x", NULL},      {"/v7", NULL}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -56,7 +57,7 @@ static void test_each_guest_comes_once(void **state)
         native += machine_type_is_native(type);
         count++;
     }
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
     assert_int_equal(native, 1);
     assert_true(machine_type_is_native(machine_type_native()));
 }

@@ -1,0 +1,67 @@
+#!/bin/bash
+# The guest for riscv64: it boots and builds an image of busybox. make check-riscv64 runs this
+# with GUEST=riscv64.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+need jq qemu-system-riscv64
+[ "${GUEST-}" = riscv64 ] || skip_all "the base is not for riscv64: GUEST=riscv64"
+BASE=$(base busybox)
+is "the base is for riscv64" "$(config "$BASE" .architecture)" '"riscv64"'
+
+# --- a script
+
+script_spec app "$(jq -n --arg base "$BASE" '{name: "app", fromImage: $base, cpus: 2, network: true}')" << 'EOF2'
+{
+    uname -m
+    nproc
+    ls -A /sys/firmware
+    ls /proc/device-tree/ 2> /dev/null || echo covered
+    cat /proc/cmdline
+    ls /sys/class/net
+} > /seen
+cp /bin/busybox /bin/own-busybox
+chown 1000:1001 /bin/own-busybox
+chmod 4755 /bin/own-busybox
+seq 10000 | sha256sum > /sum
+EOF2
+build app
+exits 0 "a script"
+is "a script: what it sees" "$(file_of "$WORK/app.tar" seen)" "riscv64
+2
+covered
+
+eth0
+lo"
+is "a script: the image" "$(config "$WORK/app.tar" .architecture)" '"riscv64"'
+is "a script: what it computes" "$(file_of "$WORK/app.tar" sum)" "$(seq 10000 | sha256sum)"
+like "a script: a setuid program" "$(layer "$WORK/app.tar")" '^file 4755 1000:1001 bin/own-busybox$'
+# It shows the script another number of processors.
+script_spec checked "$(jq -n --arg base "$BASE" '{name: "checked", fromImage: $base}')" << 'EOF2'
+{ uname -m; find /sys/firmware; cat /proc/cmdline; } > /seen
+cp /bin/busybox /bin/own-busybox
+chmod 4755 /bin/own-busybox
+EOF2
+build checked --check
+exits 0 "--check"
+says "--check: the same twice" "both builds are the same, to the bit"
+build app
+exits 0 "the same again"
+
+# --- the same bytes
+
+mkdir -p "$WORK/files"
+head -c 100000 /dev/zero > "$WORK/files/zeros"
+for architecture in amd64 riscv64; do
+    jq -n --arg architecture $architecture '{name: "x", architecture: $architecture, contents: "files",
+        extraCommands: "mkdir -p b; for i in 1 2 3; do echo $i > b/$i; done; ln -s 1 b/link; ln b/2 b/hard; chmod 4711 b/3"}' \
+        > "$WORK/$architecture.json"
+    build $architecture
+    exits 0 "commands of the guest's own for $architecture"
+done
+is "the layer is the same on both" "$(config "$WORK/riscv64.tar" .rootfs)" "$(config "$WORK/amd64.tar" .rootfs)"
+run doctor
+like "doctor: the guest" "$(cat "$WORK/out")" '^good  riscv64 '
+leaves_nothing "riscv64"
+
+done_testing
