@@ -2,7 +2,8 @@
 # Makes a base image to build on, as the docker-archive that `docker save` writes, and prints its
 # path. It is made once per machine and kept.
 #
-# usage: base-image.sh debian     the machine's own Debian release, minbase
+# usage: base-image.sh debian     the machine's own Debian release, minbase and e2fsprogs, which is
+#                                 not in the former in all of them
 #        base-image.sh tools      the same with a C compiler and Python
 #        base-image.sh busybox    nothing but a static busybox; made in no time
 #        base-image.sh busybox ARCHITECTURE FILE    the same for another, with the busybox FILE
@@ -59,7 +60,8 @@ debian_layer() {
     [ -n "$sources" ] || fail "find the apt sources of Debian '$release': 'apt-get update' first"
     apt-config dump Acquire > "$work/apt.conf"
     # shellcheck disable=SC2016 # mmdebstrap's own variable
-    mmdebstrap --quiet --variant=minbase ${2:+--include="$2"} --format=tar --aptopt="$work/apt.conf" \
+    mmdebstrap --quiet --variant=minbase --include="e2fsprogs${2:+,$2}" --format=tar \
+        --aptopt="$work/apt.conf" \
         --customize-hook='rm "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
         "$release" "$1" - <<< "$sources"
 }
