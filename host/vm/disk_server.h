@@ -1,7 +1,8 @@
 /*
- * The disk server: a thread through which QEMU, or the kernel of User-Mode Linux, reads the base disk, so that each block is checked
- * as it is read, and writes one that is made of another (store_disk.h). It speaks NBD, as much of
- * it as QEMU needs: one disk, one connection, no structured replies
+ * The disk server: a thread through which QEMU, or the kernel of User-Mode Linux, reads the base
+ * disk, so that each block is checked as it is read, and writes one that is made of another
+ * (store_disk.h). It speaks NBD, as much of it as these need: one disk, one connection, no
+ * structured replies
  * (https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md).
  *
  * A block that is damaged is answered with an error, on which QEMU stops the machine (machine.h).

@@ -131,8 +131,8 @@ static void describe_traits(const struct launch *launch, struct buffer *traits)
 }
 
 /* Sets *RET to the snapshot's key. Returns false if there is none: a file is too new, the base disk
- * cannot be told from others, no such VM can resume, or the guest has to measure the host's time stamp counter, which may
- * run at another frequency where it resumes. */
+ * cannot be told from others, no such VM can resume, or the guest has to measure the host's time
+ * stamp counter, which may run at another frequency where it resumes. */
 static bool find_key(const struct launch *launch, struct digest *ret)
 {
     CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_KERNEL, launch->appliance);
@@ -319,7 +319,8 @@ static struct error *start_under_uml(const struct launch *launch)
     return err != NULL && err->code == EXIT_VM ? error_advise(err, "use --accel auto or tcg") : err;
 }
 
-/* Starts the VM under UML. If that fails, and TCG is to take its place, the launch has no handle. */
+/* Starts the VM under UML. If that fails, and TCG is to take its place, the launch has no handle.
+ */
 static struct error *try_uml(struct launch *launch)
 {
     TRY(guest_handle_new(launch->options->verbose, &launch->handle));
