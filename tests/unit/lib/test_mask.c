@@ -152,7 +152,7 @@ static void test_zeros(void **state)
 {
     static const char bytes[] = "a\0\0\0\0\0\0\0\0b";
     CLEANUP(secrets_free) struct secrets secrets = {0};
-    char *copy = xcalloc(sizeof bytes, 1);
+    char *copy = xcalloc(1, sizeof bytes);
 
     (void)state;
     memcpy(copy, bytes, sizeof bytes - 1);
