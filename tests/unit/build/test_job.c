@@ -46,7 +46,7 @@ static void test_a_spec_with_everything(void **state)
     char *run = call(&spec, NULL, GUEST_VERB_RUN);
 
     (void)state;
-    assert_string_equal(start, "clamp=-1\nclock=7\nstart\n");
+    assert_string_equal(start, "clamp=-1\nclock=7\nnetwork=1\nstart\n");
     assert_string_equal(run, "clock=7\nnetwork=1\nrun\nshadow=1\nshare=share0:/a\n"
                              "share=share1:/b\nstill=1\ntimeout=60\n");
     free(start);
