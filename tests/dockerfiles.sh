@@ -113,7 +113,8 @@ engine_build() (
             engine_api "build?${parameters#&}" -H 'Content-Type: application/x-tar' --data-binary @- |
             grep -v '"id":"moby.buildkit.trace"')
     fi
-    if [[ $answer != *"Successfully tagged"* ]]; then
+    # The newer engine's answer of success is the image's ID alone.
+    if [[ $answer != *"Successfully tagged"* && $answer != *'"id":"moby.image.id"'* ]]; then
         echo "$answer" | tail -n 5
         return 1
     fi

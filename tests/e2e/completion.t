@@ -147,9 +147,11 @@ fi
 
 # --- fish
 
+# Also offers words that have the last one of LINE in their middle, in newer versions.
 complete_fish() {
     HOME=$WORK/files fish --no-config -c 'source $argv[1]; complete -C $argv[2]' \
-        "$SHARE/fish/vendor_completions.d/vmbuild.fish" "$1" | cut -f 1
+        "$SHARE/fish/vendor_completions.d/vmbuild.fish" "$1" | cut -f 1 |
+        awk -v last="${1##* }" 'index($0, last) == 1'
 }
 
 if command -v fish > /dev/null; then

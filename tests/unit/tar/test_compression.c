@@ -145,7 +145,7 @@ static void test_gzip_bytes(void **state)
     struct digest digest;
 
     (void)state;
-    if (ISAL_MAJOR_VERSION != 2 || ISAL_MINOR_VERSION != 30)
+    if (ISAL_MAJOR_VERSION != 2 || ISAL_MINOR_VERSION < 30 || ISAL_MINOR_VERSION > 31)
         skip();
     make_input(3 << 20, &in);
     compress(COMPRESSION_GZIP, &in, 65536, &packed);
@@ -198,17 +198,24 @@ static void test_gzip_at_other_addresses(void **state)
 
 static void test_zstd_bytes(void **state)
 {
+    static const struct {
+        const char *version, *digest;
+    } known[] = {{"1.5.4", "10f20363887ce6b96f67d7849911da7f19e5a1587ecaeee53ec12f771bef426a"},
+                 {"1.5.7", "fce38ba35d532110575f028f133b7e23de2b707384262c2213c08d22f7f2850e"}};
     CLEANUP(buffer_free) struct buffer in = {0}, packed = {0};
     struct digest digest;
+    size_t at = 0;
 
     (void)state;
-    if (strcmp(ZSTD_versionString(), "1.5.4") != 0)
+    while (at < sizeof known / sizeof *known &&
+           strcmp(ZSTD_versionString(), known[at].version) != 0)
+        at++;
+    if (at == sizeof known / sizeof *known)
         skip();
     make_input(9 << 20, &in);
     compress(COMPRESSION_ZSTD, &in, 65536, &packed);
     digest_of(packed.data, packed.length, &digest);
-    assert_string_equal(digest.hex,
-                        "10f20363887ce6b96f67d7849911da7f19e5a1587ecaeee53ec12f771bef426a");
+    assert_string_equal(digest.hex, known[at].digest);
 }
 
 static void test_gzip_of_nothing(void **state)
