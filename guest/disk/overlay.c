@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "guest/contract.h"
@@ -17,6 +18,18 @@
 #define OPTIONS                                                                                    \
     "upperdir=" GUEST_SCRATCH_LAYER ",workdir=" GUEST_SCRATCH_WORK                                 \
     ",redirect_dir=off,metacopy=off,index=off,xino=off,volatile,lowerdir="
+
+/* From Linux 6.6 on, each overlay has a random UUID, which statfs(2) shows a script, unless it is
+ * told to have none. */
+static const char *uuid_option(void)
+{
+    struct utsname kernel;
+    unsigned major = 0, minor = 0;
+
+    if (uname(&kernel) || sscanf(kernel.release, "%u.%u", &major, &minor) != 2)
+        return "";
+    return major > 6 || (major == 6 && minor >= 6) ? "uuid=null," : "";
+}
 
 /* A volatile mount marks its work directory to keep it from being used again after a crash. */
 static int empty_work(struct fault *fault)
@@ -37,9 +50,9 @@ int overlay_mount_with(const char *above, const char *below, struct fault *fault
 
     if (empty_work(fault))
         return -1;
-    snprintf(options, sizeof options, "%s%s%s%s%s%s", OPTIONS, above != NULL ? above : "",
-             above != NULL ? ":" : "", GUEST_SCRATCH_IMAGE, below != NULL ? ":" : "",
-             below != NULL ? below : "");
+    snprintf(options, sizeof options, "%s%s%s%s%s%s%s", uuid_option(), OPTIONS,
+             above != NULL ? above : "", above != NULL ? ":" : "", GUEST_SCRATCH_IMAGE,
+             below != NULL ? ":" : "", below != NULL ? below : "");
     if (mount("overlay", GUEST_SCRATCH_MNT, "overlay", MS_NOATIME, options))
         return fault_set(fault, errno, "mount the overlay at '%s'", GUEST_SCRATCH_MNT);
     return 0;

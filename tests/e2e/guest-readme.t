@@ -52,7 +52,7 @@ says "the script runs" '^hello$'
 
 # --- By hand
 
-mounted='EXT4-fs .*mounted filesystem with writeback data mode'
+mounted='EXT4-fs .*mounted filesystem.* with writeback data mode'
 boot
 ok "init mounts the scratch disk" wait_for grep -qE "$mounted" "$WORK/boot.out"
 { block console 1; block console 2; } > "$WORK/session"

@@ -94,6 +94,7 @@ make_root() {
     cp /etc/resolv.conf "$work/root/etc/"
     echo '127.0.0.1 localhost' > "$work/root/etc/hosts"
     git clone --quiet --no-hardlinks "$top" "$work/root/root/vmbuild"
+    chmod 755 "$work/root/root" # tests run programs of the clone as another user
 }
 
 case ${1-} in
