@@ -138,7 +138,7 @@ static int fill(scmp_filter_ctx filter)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     for (size_t i = 0; result == 0 && i < sizeof of_own_process / sizeof *of_own_process; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, of_own_process[i], 1,
-                                  SCMP_CMP64(0, SCMP_CMP_EQ, UINT64_C(0)));
+                                  SCMP_CMP64(0, SCMP_CMP_EQ, UINT64_C(0), UINT64_C(0)));
     if (result == 0) /* it asks whether its descriptors are terminals: none is */
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
     for (size_t i = 0; result == 0 && i < sizeof changes / sizeof *changes; i++)
