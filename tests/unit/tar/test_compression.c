@@ -204,18 +204,18 @@ static void test_zstd_bytes(void **state)
                  {"1.5.7", "fce38ba35d532110575f028f133b7e23de2b707384262c2213c08d22f7f2850e"}};
     CLEANUP(buffer_free) struct buffer in = {0}, packed = {0};
     struct digest digest;
-    size_t at = 0;
+    const char *expected = "";
 
     (void)state;
-    while (at < sizeof known / sizeof *known &&
-           strcmp(ZSTD_versionString(), known[at].version) != 0)
-        at++;
-    if (at == sizeof known / sizeof *known)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(ZSTD_versionString(), known[i].version) == 0)
+            expected = known[i].digest;
+    if (*expected == '\0')
         skip();
     make_input(9 << 20, &in);
     compress(COMPRESSION_ZSTD, &in, 65536, &packed);
     digest_of(packed.data, packed.length, &digest);
-    assert_string_equal(digest.hex, known[at].digest);
+    assert_string_equal(digest.hex, expected);
 }
 
 static void test_gzip_of_nothing(void **state)
