@@ -31,7 +31,7 @@
     }
 
 /* Starts by a firmware, too, which QEMU finds itself. The kernel has the delay's loops from the
- * device tree; see WORDS_ARM. QEMU 7.2 does not start the timer of a machine that resumes. */
+ * device tree; see WORDS_ARM. Under QEMU 7.2, a machine that resumes hangs. */
 #define RISCV(name)                                                                                \
     {                                                                                              \
         .architecture = (name), .guest = "riscv64", .qemu = "qemu-system-riscv64",                 \
