@@ -102,6 +102,14 @@ struct error *file_write_zeros(uint64_t length, int to, const char *to_name)
     return NULL;
 }
 
+void file_reserve(uint64_t length, int to)
+{
+    off_t at = lseek(to, 0, SEEK_CUR);
+
+    if (at >= 0 && length > 0)
+        (void)fallocate(to, FALLOC_FL_KEEP_SIZE, at, (off_t)length);
+}
+
 struct error *file_write_sparse(const void *bytes, size_t length, int to, const char *to_name)
 {
     const char *start = bytes;

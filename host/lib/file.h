@@ -33,8 +33,13 @@
  * above. */
 [[nodiscard]] struct error *file_write_zeros(uint64_t length, int to, const char *to_name);
 
-/* The same for any bytes: if they are nothing but zeros, as file_write_zeros does, else as
- * file_write. */
+/* Takes room for LENGTH bytes at TO's position, if it is a file and its file system can: it then
+ * need not find room for each page that is written. Where there is not enough, the writes say so.
+ */
+void file_reserve(uint64_t length, int to);
+
+/* Writes LENGTH bytes: if they are nothing but zeros, as file_write_zeros does, else as file_write.
+ * Errors: as theirs. */
 [[nodiscard]] struct error *file_write_sparse(const void *bytes, size_t length, int to,
                                               const char *to_name);
 

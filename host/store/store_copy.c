@@ -14,6 +14,7 @@
 /* Zeros, and the bytes behind them. */
 struct piece {
     uint64_t zeros;
+    uint64_t run; /* of pieces without zeros between them that starts here: its length; or 0 */
     size_t length;
     char *bytes; /* of PIECE */
 };
@@ -22,6 +23,7 @@ struct piece {
 struct flow {
     struct store_reader *reader;
     uint64_t offset; /* of the next piece */
+    uint64_t run_end;
     struct piece pieces[PIECES];
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
@@ -43,6 +45,11 @@ static bool fill(struct flow *flow, struct piece *piece)
 
     piece->zeros = start - flow->offset;
     piece->length = left < PIECE ? (size_t)left : PIECE;
+    piece->run = 0;
+    if (start >= flow->run_end) {
+        flow->run_end = store_reader_skip_data(flow->reader, start);
+        piece->run = flow->run_end - start;
+    }
     flow->offset = start + piece->length;
     if (piece->bytes == NULL)
         piece->bytes = xreallocarray(NULL, PIECE, 1);
@@ -52,6 +59,7 @@ static bool fill(struct flow *flow, struct piece *piece)
 static struct error *empty(const struct piece *piece, int to, const char *to_name)
 {
     TRY(file_write_zeros(piece->zeros, to, to_name));
+    file_reserve(piece->run, to);
     return file_write(piece->bytes, piece->length, to, to_name);
 }
 

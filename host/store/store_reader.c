@@ -69,33 +69,55 @@ uint64_t store_reader_size(const struct store_reader *reader)
     return reader->facts.size;
 }
 
-/* Returns the first item of the block NUMBER or a later one, or NULL: there are only zeros. */
-static const struct checksum_item *find_item(const struct store_reader *reader, uint64_t number)
+/* The blocks that are not only zeros, in their order. */
+static const struct checksum_item *items(const struct store_reader *reader)
 {
-    const void *data = reader->facts.items.data;
-    const struct checksum_item *items = data;
-    size_t count = reader->facts.items.length / sizeof *items, first = 0, end = count;
+    return (const void *)reader->facts.items.data;
+}
+
+static size_t item_count(const struct store_reader *reader)
+{
+    return reader->facts.items.length / sizeof(struct checksum_item);
+}
+
+/* Returns the index of the first item of the block NUMBER or a later one, or the number of items.
+ */
+static size_t find_item(const struct store_reader *reader, uint64_t number)
+{
+    size_t first = 0, end = item_count(reader);
 
     while (first < end) {
         size_t middle = first + (end - first) / 2;
 
-        if (items[middle].block >= number)
+        if (items(reader)[middle].block >= number)
             end = middle;
         else
             first = middle + 1;
     }
-    return first < count ? &items[first] : NULL;
+    return first;
 }
 
 uint64_t store_reader_skip_zeros(const struct store_reader *reader, uint64_t offset)
 {
-    const struct checksum_item *item = find_item(reader, offset / CHECKSUM_BLOCK);
+    size_t item = find_item(reader, offset / CHECKSUM_BLOCK);
 
-    if (item == NULL)
+    if (item == item_count(reader))
         return reader->facts.size;
-    uint64_t start = item->block * CHECKSUM_BLOCK;
+    uint64_t start = items(reader)[item].block * CHECKSUM_BLOCK;
 
     return start > offset ? start : offset;
+}
+
+uint64_t store_reader_skip_data(const struct store_reader *reader, uint64_t offset)
+{
+    uint64_t number = offset / CHECKSUM_BLOCK;
+
+    for (size_t item = find_item(reader, number);
+         item < item_count(reader) && items(reader)[item].block == number; item++)
+        number++;
+    uint64_t end = number * CHECKSUM_BLOCK;
+
+    return end < reader->facts.size ? end : reader->facts.size;
 }
 
 /* Returns the length of the block NUMBER. */
@@ -109,15 +131,14 @@ static size_t block_length(const struct store_reader *reader, uint64_t number)
 /* Reads the block NUMBER to BYTES and checks it. */
 static bool read_block(const struct store_reader *reader, uint64_t number, void *bytes)
 {
-    const struct checksum_item *item = find_item(reader, number);
-    size_t length = block_length(reader, number);
+    size_t item = find_item(reader, number), length = block_length(reader, number);
 
-    if (item == NULL || item->block != number) {
+    if (item == item_count(reader) || items(reader)[item].block != number) {
         memset(bytes, 0, length);
         return true;
     }
     return store_file_read_at(reader->fd, bytes, length, number * CHECKSUM_BLOCK) &&
-           checksum_of(bytes, length) == item->sum;
+           checksum_of(bytes, length) == items(reader)[item].sum;
 }
 
 /* The same to the reader, where it stays. */

@@ -35,6 +35,9 @@ uint64_t store_reader_size(const struct store_reader *reader);
  * is returned if it is within one. */
 uint64_t store_reader_skip_zeros(const struct store_reader *reader, uint64_t offset);
 
+/* Returns the offset of the first block from OFFSET's on that is only zeros, or the size. */
+uint64_t store_reader_skip_data(const struct store_reader *reader, uint64_t offset);
+
 /* Reads LENGTH bytes at OFFSET, a range within the disk, to BYTES. Returns false if they are
  * damaged or cannot be read. */
 bool store_reader_read(struct store_reader *reader, uint64_t offset, size_t length, void *bytes);

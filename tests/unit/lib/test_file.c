@@ -165,6 +165,34 @@ static void test_zeros(void **state)
     close(pipes[1]);
 }
 
+/* Room is taken behind the end, which stays where it is, and a pipe has none to take. */
+static void test_reserve(void **state)
+{
+    char path[32], byte;
+    int pipes[2];
+    CLEANUP(closep) int to = make_file("/var/tmp", path);
+    struct stat status;
+
+    (void)state;
+    if (to < 0)
+        skip();
+    assert_null(file_write("head", 4, to, "copy"));
+    if (fallocate(to, FALLOC_FL_KEEP_SIZE, 0, 4) < 0)
+        skip(); /* not on this file system */
+    file_reserve(SIZE, to);
+    assert_int_equal(fstat(to, &status), 0);
+    assert_int_equal(status.st_size, 4);
+    assert_true(status.st_blocks * 512 >= SIZE);
+    assert_null(file_write("tail", 4, to, "copy"));
+    assert_int_equal(lseek(to, 0, SEEK_END), 8);
+    assert_int_equal(pipe(pipes), 0);
+    file_reserve(1000, pipes[1]);
+    assert_null(file_write("1", 1, pipes[1], "pipe"));
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 static void test_another_size_is_an_error(void **state)
 {
     char from_path[32], to_path[32];
@@ -324,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_copies_a_part),
         cmocka_unit_test(test_appends),
         cmocka_unit_test(test_zeros),
+        cmocka_unit_test(test_reserve),
         cmocka_unit_test(test_another_size_is_an_error),
         cmocka_unit_test(test_what_cannot_be_read),
         cmocka_unit_test(test_what_cannot_be_written),
