@@ -9,21 +9,14 @@
 #include "host/lib/nearest.h"
 #include "host/spec/spec_document.h"
 #include "host/spec/spec_error.h"
+#include "host/spec/spec_files.h"
 #include "host/spec/spec_graph.h"
+#include "host/spec/spec_graph_overrides.h"
 #include "host/spec/spec_key.h"
 #include "host/spec/spec_path.h"
 
 #define IMAGES "images"
 #define ARCHITECTURE "architecture"
-
-/* A spec file. */
-struct spec_file {
-    char *path;   /* without symlinks, or "-" */
-    char *folder; /* that paths in it are taken from */
-    struct json *root;
-    const char *platform; /* that its images are read for; NULL: none */
-    size_t first, count;  /* its nodes, in the order in which it has them */
-};
 
 enum state { NODE_NEW, NODE_BEING_READ, NODE_READ };
 
@@ -39,14 +32,13 @@ struct reading {
 struct spec_graph_reader {
     struct spec_graph *graph;
     struct reading *readings; /* of each node; never NULL */
-    struct spec_file **files;
-    size_t file_count;
+    struct spec_files files;
     size_t way[SPEC_GRAPH_DEPTH_MAX]; /* the nodes that are being read, each used by the last */
     size_t depth;
     const struct spec_graph_request *request;
     const char *platform; /* that is being read for; NULL: none */
-    bool *applied;        /* each override */
-    size_t streams;       /* images on standard input */
+    struct spec_graph_overrides overrides;
+    size_t streams; /* images on standard input */
 };
 
 static bool has_name(const struct spec_graph *graph, const char *name)
@@ -90,14 +82,6 @@ static size_t add_node(struct spec_graph_reader *reader, char *name, struct read
 }
 
 /* Files. */
-
-static void free_file(struct spec_file *file)
-{
-    free(file->path);
-    free(file->folder);
-    json_free(file->root);
-    free(file);
-}
 
 /* Adds a node for each of FILE's `images`. PREFIX goes before their names. */
 static struct error *add_images(struct spec_graph_reader *reader, struct spec_file *file,
@@ -145,127 +129,17 @@ static struct error *add_nodes(struct spec_graph_reader *reader, struct spec_fil
     return NULL;
 }
 
-/* Adds a file PATH, which is not open. Returns it, borrowed. */
-static struct spec_file *add_file(struct spec_graph_reader *reader, const char *path)
-{
-    struct spec_file *file = xcalloc(1, sizeof *file);
-
-    file->path = xstrdup(path);
-    file->platform = reader->platform;
-    reader->files =
-        xreallocarray(reader->files, reader->file_count + 1, sizeof(struct spec_file *));
-    reader->files[reader->file_count++] = file;
-    return file;
-}
-
-/* Opens the file PATH, which is called NAME, unless it was opened before. */
+/* Opens the file PATH, which is called NAME, and adds its nodes, unless that was done. */
 static struct error *open_file(struct spec_graph_reader *reader, const char *path, const char *name,
                                const struct spec_file **ret)
 {
-    CLEANUP(freep) char *real = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
-    const char *found = real != NULL ? real : path;
-
-    const struct spec_file *same = NULL;
-
-    for (size_t i = 0; i < reader->file_count; i++) {
-        if (strcmp(reader->files[i]->path, found) != 0)
-            continue;
-        same = *ret = reader->files[i];
-        if (same->platform == reader->platform)
-            return NULL;
-    }
-    struct spec_file *file = add_file(reader, found);
-
-    if (same != NULL) {
-        file->root = json_copy(same->root);
-        file->folder = xstrdup(same->folder);
-    } else {
-        TRY(spec_document_open(path, &file->root, &file->folder));
-    }
-    *ret = file;
     CLEANUP(freep) char *words = spec_document_name(path);
+    struct spec_file *file = NULL;
+    bool is_new = false;
 
-    return error_context(add_nodes(reader, file, name), "read %s", words);
-}
-
-/* What the command line sets. */
-
-/* Returns what OVERRIDE sets of NODE: a key's name; or NULL. */
-static const char *key_for(const struct spec_graph_reader *reader,
-                           const struct spec_override *override, size_t node)
-{
-    const struct spec_node *own = reader->graph->nodes[node];
-    const char *dot = strrchr(override->key, '.');
-
-    if (strcmp(override->option, "set") != 0)
-        return override->key;
-    if (dot == NULL)
-        return own->is_own && !reader->graph->has_images ? override->key : NULL;
-    return spec_node_is_called(own, override->key, (size_t)(dot - override->key)) ? dot + 1 : NULL;
-}
-
-/* Sets what the command line has for NODE in ROOT. */
-static struct error *override_node(struct spec_graph_reader *reader, size_t node, struct json *root)
-{
-    for (size_t i = 0; i < reader->request->override_count; i++) {
-        struct spec_override own = reader->request->overrides[i];
-        CLEANUP(json_freep) struct json *values = NULL;
-
-        own.key = key_for(reader, &own, node);
-        if (own.key == NULL)
-            continue;
-        reader->applied[i] = true;
-        TRY(spec_overrides_read(&own, 1, &values));
-        spec_document_override(root, values);
-    }
-    return NULL;
-}
-
-/* Sets the platform that NODE is read for in ROOT, unless that states one. */
-static void set_platform(const struct spec_graph_reader *reader, size_t node, struct json *root)
-{
-    const char *platform = reader->graph->nodes[node]->platform;
-    const struct json *stated = json_get(root, ARCHITECTURE);
-
-    if (platform != NULL && root->type == JSON_OBJECT &&
-        (stated == NULL || stated->type == JSON_NULL))
-        json_set(root, ARCHITECTURE, json_string(platform));
-}
-
-/* Refuses an override that is wrong whatever the file has. */
-static struct error *check_override(const struct spec_override *override)
-{
-    struct spec_override own = *override;
-    CLEANUP(json_freep) struct json *values = NULL;
-    const char *dot = strrchr(own.key, '.');
-
-    if (dot != NULL && dot != own.key && spec_key_find(dot + 1) != NULL)
-        own.key = dot + 1;
-    return spec_overrides_read(&own, 1, &values);
-}
-
-/* Refuses what names no image. */
-static struct error *check_applied(const struct spec_graph_reader *reader)
-{
-    for (size_t i = 0; i < reader->request->override_count; i++) {
-        const char *key = reader->request->overrides[i].key;
-        const char *dot = strrchr(key, '.');
-
-        if (reader->applied[i])
-            continue;
-        if (dot == NULL)
-            return error_advise(
-                error_new(EXIT_USAGE, "read option '--set': '%s': the spec has several images",
-                          key),
-                "name one of them, as in --set %.*s.%s=...",
-                (int)reader->graph->nodes[0]->plain_length, reader->graph->nodes[0]->name, key);
-        CLEANUP(freep) char *name = xasprintf("%.*s", (int)(dot - key), key);
-
-        return spec_graph_advise(
-            error_new(EXIT_USAGE, "read option '--set': unknown image '%s'", name), reader->graph,
-            name);
-    }
-    return NULL;
+    TRY(spec_files_open(&reader->files, path, reader->platform, &file, &is_new));
+    *ret = file;
+    return is_new ? error_context(add_nodes(reader, file, name), "read %s", words) : NULL;
 }
 
 /* Nodes. */
@@ -303,11 +177,22 @@ static struct error *check_node(struct spec_graph_reader *reader, const struct j
     TRY(reference_parse(base->name, &reference));
     if (!reference_is_stdin(&reference))
         return NULL;
-    if (strcmp(reader->files[0]->path, "-") == 0)
+    if (strcmp(reader->files.items[0]->path, "-") == 0)
         return error_new(EXIT_INPUT, "'fromImage' and the spec must not both be standard input");
     return reader->streams++ == 0
                ? NULL
                : error_new(EXIT_INPUT, "'fromImage' of several images is standard input");
+}
+
+/* Sets the platform that NODE is read for in ROOT, unless that states one. */
+static void set_platform(const struct spec_graph_reader *reader, size_t node, struct json *root)
+{
+    const char *platform = reader->graph->nodes[node]->platform;
+    const struct json *stated = json_get(root, ARCHITECTURE);
+
+    if (platform != NULL && root->type == JSON_OBJECT &&
+        (stated == NULL || stated->type == JSON_NULL))
+        json_set(root, ARCHITECTURE, json_string(platform));
 }
 
 /* Reads ROOT, a copy of the definition of NODE. */
@@ -333,7 +218,7 @@ static struct error *read_definition(struct spec_graph_reader *reader, size_t no
         name->column = root->column;
         json_set(root, "name", name);
     }
-    TRY(override_node(reader, node, root));
+    TRY(spec_graph_overrides_apply(&reader->overrides, reader->graph, node, root));
     set_platform(reader, node, root);
     TRY(spec_document_read(&source, root, spec));
     const struct spec_node *own = reader->graph->nodes[node];
@@ -517,15 +402,14 @@ struct error *spec_graph_reader_refer(struct spec_graph_reader *reader, const st
 
 /* The graph. */
 
-/* Opens *SPEC in the place of a file. */
+/* Takes *SPEC over in the place of a file. */
 static struct error *open_converted(struct spec_graph_reader *reader, struct json **spec,
                                     const struct spec_file **ret)
 {
-    struct spec_file *file = add_file(reader, "");
+    struct spec_file *file = NULL;
 
+    TRY(spec_files_add(&reader->files, spec, reader->platform, &file));
     *ret = file;
-    file->root = STEAL(*spec);
-    TRY(spec_document_folder("-", &file->folder));
     return add_nodes(reader, file, NULL);
 }
 
@@ -562,15 +446,14 @@ static struct error *read_graph(struct spec_graph_reader *reader, const struct o
     const struct spec_graph_request *request = reader->request;
     const struct strings *platforms = request->platforms;
 
-    for (size_t i = 0; i < request->override_count; i++)
-        TRY(check_override(&request->overrides[i]));
+    TRY(spec_graph_overrides_check(&reader->overrides));
     if (platforms == NULL || platforms->count == 0)
         TRY(read_once(reader, origin, 0));
     for (size_t i = 0; platforms != NULL && i < platforms->count; i++) {
         reader->platform = platforms->items[i];
         TRY(read_once(reader, origin, i));
     }
-    return check_applied(reader);
+    return spec_graph_overrides_check_applied(&reader->overrides, reader->graph);
 }
 
 static struct error *read_origin(const struct origin *origin,
@@ -581,12 +464,12 @@ static struct error *read_origin(const struct origin *origin,
     struct spec_graph_reader reader = {.graph = graph,
                                        .readings = xcalloc(1, sizeof *reader.readings),
                                        .request = request,
-                                       .applied = applied};
+                                       .overrides = {.items = request->overrides,
+                                                     .count = request->override_count,
+                                                     .applied = applied}};
     struct error *err = read_graph(&reader, origin);
 
-    for (size_t i = 0; i < reader.file_count; i++)
-        free_file(reader.files[i]);
-    free(reader.files);
+    spec_files_free(&reader.files);
     free(reader.readings);
     if (err == NULL)
         *ret = STEAL(graph);
