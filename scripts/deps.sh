@@ -51,7 +51,7 @@ deb="$build"'
 # Test tools: TAP and unit tests, and other projects' programs that check the images.
 test="$build"'
     perl libcmocka-dev jq python3 valgrind curl openssl apache2-utils docker-registry procps
-    docker.io podman buildah catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema python3-pyte faketime gdb zsh fish
+    docker.io podman buildah catatonit skopeo umoci zstd bzip2 xxd python3-jsonschema python3-pyte gdb zsh fish
     mandoc iproute2 lintian munge slurm-client slurmctld slurmd'
 
 # In Debian 12, docker.io contains Docker's client, and there is no buildx.

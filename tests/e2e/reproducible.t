@@ -98,13 +98,14 @@ else
 fi
 
 # Another date on the host; only the wall clock is faked, or no time limit would be right.
-faketime=$(find /usr/lib* -name libfaketimeMT.so.1 2> /dev/null | head -n 1)
-if [ -n "$faketime" ]; then
-    USER_ENV=(LD_PRELOAD="$faketime" FAKETIME="@2038-02-03 04:05:06" FAKETIME_DONT_FAKE_MONOTONIC=1)
-    is "the host's date differs" "$(as_user date +%F)" 2038-02-03
+if ${CC:-gcc} -D_GNU_SOURCE -shared -fPIC -o "$WORK/clock.so" "$TOP/tests/clock_stand_in.c" 2> "$WORK/cc.log"; then
+    chmod 755 "$WORK/clock.so"
+    USER_ENV=(LD_PRELOAD="$WORK/clock.so"
+        CLOCK_STAND_IN_AHEAD_S=$(($(date -u -d "2038-02-03 04:05:06" +%s) - $(date +%s))))
+    is "the host's date differs" "$(as_user date -u +%F)" 2038-02-03
     same "on another day" one
 else
-    skip "on another day" "no libfaketime here"
+    fail "on another day" "$(cat "$WORK/cc.log")"
 fi
 
 # SOURCE_DATE_EPOCH of the same value as `created`.
