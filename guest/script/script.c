@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +70,7 @@ struct run {
     bool output_open, error_open;
     struct turns turns; /* of streams that are separate */
     bool is_separate;
+    bool has_rest; /* there were bytes in them without a turn when nothing happened last */
     struct session_input input; /* of a session */
     bool is_session;
     enum phase phase;
@@ -151,15 +153,27 @@ static void pass_on(struct run *run, const struct pollfd *poll_fds)
         read_error(run);
 }
 
-/* Nothing happens. Reads what has no turn, if there is such a thing. */
+static bool has_bytes(int fd)
+{
+    int count = 0;
+
+    return fd >= 0 && ioctl(fd, FIONREAD, &count) == 0 && count > 0;
+}
+
+/* Nothing happens. Reads what has no turn, if there is such a thing. What has just been written may
+ * have none yet, and is left to it: so only what was there the last time counts. */
 static void pass_on_rest(struct run *run)
 {
-    if (!run->is_separate || output_pending(run->output))
+    bool had_rest = run->has_rest;
+
+    run->has_rest = false;
+    if (!run->is_separate || output_pending(run->output) || take_turns(run))
         return;
-    if (run->output_open)
+    if (had_rest && run->output_open)
         read_output(run);
-    if (run->error_open)
+    if (had_rest && run->error_open)
         read_error(run);
+    run->has_rest = has_bytes(run->sandbox.output) || has_bytes(run->sandbox.error);
 }
 
 /* Passes on the streams until the sandbox reports its end. Returns whether the time limit was
@@ -184,6 +198,7 @@ static bool supervise(struct run *run, struct outcome *outcome)
             pass_on_rest(run);
         if (ready <= 0)
             continue;
+        run->has_rest = false;
         pass_on(run, poll_fds);
         if (poll_fds[SANDBOX_CHANNEL].revents)
             return run->phase != RUNNING;
