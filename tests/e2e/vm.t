@@ -249,7 +249,7 @@ case \$* in
     qemu-system-x86_64 "\$@" | sed 's/"enabled": false/"enabled": true/'
     exit
     ;;
-*accel=kvm:tcg* | *accel=tcg* | *-help*) exec qemu-system-x86_64 "\$@" ;;
+*accel=kvm:* | *accel=tcg* | *-help*) exec qemu-system-x86_64 "\$@" ;;
 esac
 for i in "\${!args[@]}"; do
     case \${args[i]} in
