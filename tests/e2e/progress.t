@@ -262,6 +262,34 @@ is "a note of the guest's: its stream" \
     "$(jq -r 'select(.event == "output") | .stage + " " + .stream + " " + .line' "$WORK/err")" \
     "pack stderr vmbuild: left a socket out of the layer: 'srv/s'"
 
+# --- Two streams of a VM that stands still
+# Nothing is written for about as long as the guest waits for it, and QEMU is stopped then: what comes
+# next is there when that wait ends.
+script_spec still "$(jq -n --arg base "$(base debian)" '{name: "x", fromImage: $base, cpus: 2}')" << 'END'
+#!/bin/bash
+i=1
+while [ $i -le 2000 ]; do
+    echo "$i"; echo "$i" >&2
+    [ $((i % 100)) -ne 0 ] || sleep 0.09$((i / 100 % 10))
+    i=$((i + 1))
+done
+END
+start --spec still.json -o x.tar --progress json
+while kill -0 "$RUN_PID" 2> /dev/null; do
+    qemu=$(processes_left | grep -E '^[0-9]+ [^ ]*qemu' | cut -d ' ' -f 1)
+    # shellcheck disable=SC2086 # two of them, or none
+    [ -z "$qemu" ] || kill -STOP $qemu 2> /dev/null
+    sleep 0.13
+    # shellcheck disable=SC2086
+    [ -z "$qemu" ] || kill -CONT $qemu 2> /dev/null
+    sleep 0.05
+done
+finish
+exits 0 "a VM that stands still"
+is "a VM that stands still: the order of 4000 lines" \
+    "$(jq -r 'select(.event == "output" and .stage == "runAsRoot") | .stream + " " + .line' "$WORK/err")" \
+    "$(for ((i = 1; i <= 2000; i++)); do echo "stdout $i"; echo "stderr $i"; done)"
+
 # --- Events of images
 
 start_registry plain
