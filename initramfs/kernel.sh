@@ -6,16 +6,16 @@
 #                                              MODULES
 #        kernel.sh --key ARCHITECTURE          prints the key of the kernel
 #
-# ARCHITECTURE is a row of the table below, by Go's name, or um: User-Mode Linux, a program.
+# ARCHITECTURE is a row of the file kernels, by its first word.
 #
 # MODULES has a directory RELEASE, as depmod leaves it; um has none.
 #
 # The source is KERNEL_SOURCE (a directory or a tarball) or the newest of Debian's linux-source
 # packages on this machine. Kernels are cached in $XDG_CACHE_HOME/vmbuild-kernel (default:
 # ~/.cache), each in a directory named by its key: a digest of the configuration, the source, the
-# compiler and this script. A kernel is built in KEY.tmp, under a lock that ends with its process,
-# and renamed to KEY when it is complete; so a killed build leaves nothing that looks like a kernel,
-# and the second of two simultaneous builds waits for the first.
+# compiler, the row and this script. A kernel is built in KEY.tmp, under a lock that ends with its
+# process, and renamed to KEY when it is complete; so a killed build leaves nothing that looks like a
+# kernel, and the second of two simultaneous builds waits for the first.
 #
 # The kernel does not depend on where, when or by whom it is built.
 set -euo pipefail
@@ -24,26 +24,19 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel
 
-# Of each architecture: kbuild's name, the prefix of the compiler, kbuild's target, and the image
-# that it leaves. amd64's is the ELF image itself, which QEMU enters by its PVH note, with nothing to
-# decompress. um has no modules.
-choose_architecture() {
-    has_modules=yes
-    case $1 in
-    amd64) kbuild=x86 prefix=x86_64-linux-gnu- target=vmlinux image=vmlinux ;;
-    arm64) kbuild=arm64 prefix=aarch64-linux-gnu- target=Image image=arch/arm64/boot/Image ;;
-    riscv64) kbuild=riscv prefix=riscv64-linux-gnu- target=Image image=arch/riscv/boot/Image ;;
-    um) kbuild=um prefix=x86_64-linux-gnu- target=linux image=linux has_modules=no ;;
-    *) fail "no architecture '$1'" ;;
-    esac
-    architecture=$1
-    # The kernel has the compiler's name in it, which is no other one for a machine's own.
-    [ "$(uname -m)" != "${prefix%%-*}" ] || prefix=
-}
-
 fail() {
     echo "guest kernel: $1" >&2
     exit 1
+}
+
+# Sets what the row of the architecture says.
+choose_architecture() {
+    row=$(grep -E "^$1 " "$here/kernels") || fail "no architecture '$1'"
+    read -r architecture kbuild prefix target image <<< "$row"
+    has_modules=yes
+    [ "$architecture" != um ] || has_modules=no
+    # The kernel has the compiler's name in it, which is no other one for a machine's own.
+    [ "$(uname -m)" != "${prefix%%-*}" ] || prefix=
 }
 
 find_source() {
@@ -74,7 +67,7 @@ source_id() {
 
 # The files of the configuration, for all releases or for RELEASE, the most general one first.
 configs() {
-    local release=${1:-*} file
+    local release=${1:-[0-9]*} file
 
     for file in "$here"/kernel{,-"$architecture"}{,-$release}.config; do
         [ ! -e "$file" ] || echo "$file"
@@ -96,7 +89,7 @@ kernel_key() {
         source_id "$1"
         "${prefix}gcc" --version | head -n 1
         "${prefix}ld" --version | head -n 1
-        echo "$architecture"
+        echo "$row"
     } | sha256sum | cut -c 1-32
 }
 
