@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /* Writes it to TO: on amd64 processors of x86-64-v2, or of x86-64 if they are no more than that; on
- * arm64 those of ARMv8.0. Returns a negative number with errno on failure. */
+ * other architectures old ones (processor.h). Returns a negative number with errno on failure. */
 int cpuinfo_write(FILE *to);
 
 #endif
