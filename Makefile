@@ -11,8 +11,10 @@
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
 # Further: check-asan, check-valgrind, check-faults, check-hostile, check-slow, check-kvm, check-release,
-# check-bare, check-arm64, check-riscv64, check-uml, lint, fuzz, coverage, bench, picture, clean.
-# ARCHS="amd64 arm64" builds the guests of these architectures; by default, amd64's alone.
+# check-bare, check-arm64, check-ppc64le, check-riscv64, check-s390x, check-uml, lint, fuzz, coverage, bench,
+# picture, clean.
+# ARCHS="amd64 arm64" builds the guests of these architectures; by default, this machine's alone.
+# check-arm64-host builds the host program for arm64 and runs its unit tests, each process emulated.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -28,8 +30,10 @@ DEPS_build := demo check-bare
 DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release check-uml
 DEPS_release := release check-release
 # The release of an architecture needs what its guest is built with.
-DEPS_arm64 := check-arm64 $(if $(filter arm64,$(ARCHS)),release check-release)
+DEPS_arm64 := check-arm64 check-arm64-host $(if $(filter arm64,$(ARCHS)),release check-release)
+DEPS_ppc64le := check-ppc64le
 DEPS_riscv64 := check-riscv64
+DEPS_s390x := check-s390x
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
@@ -38,7 +42,7 @@ ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
-$(foreach group,build arm64 riscv64 release deb test all,$(eval $(call install_packages,$(group))))
+$(foreach group,build arm64 ppc64le riscv64 s390x release deb test all,$(eval $(call install_packages,$(group))))
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -50,10 +54,14 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 CFLAGS_COMMON := -std=gnu2x -D_GNU_SOURCE -I. -ffile-prefix-map='$(CURDIR)'=. $(WARNINGS)
 CFLAGS ?= -O2 -g
 
+# The architecture of this machine, as Go names it, and the compiler's and libguestfs' word for it.
+PROCESSOR := $(shell uname -m)
+NATIVE := $(or $(shell sed -n 's/^\([^ ]*\)  *[^ ]*  *$(PROCESSOR)-.*/\1/p' initramfs/kernels | head -n 1),amd64)
+
 # The architectures that guests are built for. (The tests of a guest build it.)
-ARCHS ?= amd64
-override ARCHS := $(sort $(ARCHS) $(if $(filter check-arm64,$(GOALS)),arm64) \
-    $(if $(filter check-riscv64,$(GOALS)),riscv64))
+ARCHS ?= $(NATIVE)
+override ARCHS := $(sort $(ARCHS) $(patsubst check-%,%, \
+    $(filter check-arm64 check-ppc64le check-riscv64 check-s390x,$(GOALS))))
 
 # $(call note,TEXT): for a recipe; writes TEXT to the target unless it has it already, so that what
 # depends on the target is rebuilt when the text changes, and only then.
@@ -66,8 +74,9 @@ ifndef V
 .SILENT:
 endif
 .DELETE_ON_ERROR:
-.PHONY: all deps demo deb check check-arm64 check-riscv64 check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
-    check-release check-bare lint fuzz bench picture install install-share clean FORCE
+.PHONY: all deps demo deb check check-asan check-valgrind check-faults check-hostile check-slow check-kvm \
+    check-arm64 check-ppc64le check-riscv64 check-s390x check-release check-bare lint fuzz bench picture \
+    install install-share clean FORCE
 all:
 
 include host/rules.mk
@@ -76,7 +85,7 @@ include initramfs/rules.mk
 include scripts/release/rules.mk
 -include tests/rules.mk
 
-all: vmbuild $(CONFINE) appliance manual
+all: $(HOST_PROGRAM) $(CONFINE) appliance manual
 
 deps:
 

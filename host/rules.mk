@@ -1,4 +1,4 @@
-# The host program: every C file below host/, linked to ./vmbuild, except for host/manual, which makes
+# The host program: every C file below host/, linked to HOST_PROGRAM, ./vmbuild, except for host/manual, which makes
 # the manual pages and the shells' completions, and host/confine, a second program. See README.md for
 # the map.
 
@@ -34,7 +34,8 @@ $(BUILD)/asan/host/%.o: host/%.c $(BUILD)/host/flags
 	@echo '  CC $@'
 	$(CC) $(HOST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
 
-vmbuild: $(patsubst %.c,$(BUILD)/%.o,$(VMBUILD_SOURCES) $(LATE_SOURCES)) $(BUILD)/host/link
+HOST_PROGRAM ?= vmbuild
+$(HOST_PROGRAM): $(patsubst %.c,$(BUILD)/%.o,$(VMBUILD_SOURCES) $(LATE_SOURCES)) $(BUILD)/host/link
 	@echo '  LD $@'
 	$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	    $$(pkg-config --libs $(PROMPT_PACKAGES)) -pthread

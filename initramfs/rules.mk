@@ -2,8 +2,8 @@
 # appliance: a kernel and an initramfs, side by side in one directory.
 
 APPLIANCE := $(BUILD)/appliance
-KERNEL := $(APPLIANCE)/vmlinuz.x86_64
-INITRAMFS := $(APPLIANCE)/initramfs.x86_64.img
+KERNEL := $(APPLIANCE)/vmlinuz.$(PROCESSOR)
+INITRAMFS := $(APPLIANCE)/initramfs.$(PROCESSOR).img
 # The kernel's /lib/modules, which are made with it.
 MODULES := $(BUILD)/modules
 BUSYBOX ?= /bin/busybox
@@ -26,12 +26,12 @@ $(KERNEL): $(BUILD)/kernel.key
 	@mkdir -p $(@D)
 	KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/watch.sh 'guest kernel' \
 	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/vmbuild-kernel/$$(cat $<).tmp/build" \
-	    initramfs/kernel.sh amd64 $@ $(MODULES)
+	    initramfs/kernel.sh $(NATIVE) $@ $(MODULES)
 endif
 
 $(BUILD)/kernel.key: FORCE
 	@mkdir -p $(@D)
-	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key amd64) && \
+	@key=$$(KERNEL_SOURCE='$(KERNEL_SOURCE)' initramfs/kernel.sh --key $(NATIVE)) && \
 	    { echo "$$key" | cmp -s - $@ || echo "$$key" > $@; }
 
 $(INITRAMFS): initramfs/pack.sh initramfs/hosts $(BUILD)/guest/init $(BUSYBOX) $(KERNEL)
@@ -40,7 +40,7 @@ $(INITRAMFS): initramfs/pack.sh initramfs/hosts $(BUILD)/guest/init $(BUSYBOX) $
 
 # The same kernel as a program, for --accel uml. It is not part of `all`, since it takes as long to
 # build as the other one.
-UML := $(APPLIANCE)/linux.x86_64
+UML := $(APPLIANCE)/linux.$(PROCESSOR)
 
 .PHONY: uml
 uml: $(UML)
@@ -59,33 +59,35 @@ $(BUILD)/uml.key: FORCE
 
 # The guests of other architectures: ARCHS="amd64 arm64". Each lies in a directory with its name, in
 # files that are named as libguestfs wants them on this host.
-FOREIGN := $(filter-out amd64,$(ARCHS))
-TRIPLET_arm64 := aarch64-linux-gnu
-TRIPLET_riscv64 := riscv64-linux-gnu
+FOREIGN := $(filter-out $(NATIVE),$(ARCHS))
+# As Debian names it, if not as Go does.
+DEBIAN_ppc64le := ppc64el
 SOURCES_riscv64 := initramfs/later_libc.c
+# The name of its compiler, whose row is in the file kernels.
+triplet = $(shell sed -n 's/^$(1)  *[^ ]*  *\([^ ]*\)- .*/\1/p' initramfs/kernels)
 
-# $(1): the architecture, as Go and Debian name it; $(2): its triplet.
+# $(1): the architecture, as Go names it; $(2): as Debian names it; $(3): its triplet.
 define foreign_guest
 $(BUILD)/$(1)/sysroot: $(BUILD)/$(1)/sysroot.key
-	initramfs/sysroot.sh $(1) $$@
+	initramfs/sysroot.sh $(2) $$@
 	touch $$@
 
 $(BUILD)/$(1)/sysroot.key: FORCE
 	@mkdir -p $$(@D)
-	@key=$$$$(initramfs/sysroot.sh --key $(1)) && \
+	@key=$$$$(initramfs/sysroot.sh --key $(2)) && \
 	    { echo "$$$$key" | cmp -s - $$@ || echo "$$$$key" > $$@; }
 
 $(BUILD)/$(1)/guest/%.o: guest/%.c $(BUILD)/guest/flags | $(BUILD)/$(1)/sysroot
 	@mkdir -p $$(@D)
 	@echo '  CC $$@'
-	$(2)-gcc $$(GUEST_CFLAGS) $$(CFLAGS) $$(CPPFLAGS) -isystem $(BUILD)/$(1)/sysroot/usr/include \
-	    -isystem $(BUILD)/$(1)/sysroot/usr/include/$(2) -MMD -MP -c -o $$@ $$<
+	$(3)-gcc $$(GUEST_CFLAGS) $$(CFLAGS) $$(CPPFLAGS) -isystem $(BUILD)/$(1)/sysroot/usr/include \
+	    -isystem $(BUILD)/$(1)/sysroot/usr/include/$(3) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/guest/init: $(GUEST_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(SOURCES_$(1)) $(BUILD)/guest/link \
     $(BUILD)/$(1)/sysroot
 	@echo '  LD $$@'
-	$(2)-gcc $$(CFLAGS) $$(LDFLAGS) $$(GUEST_LDFLAGS) -s -o $$@ $$(filter %.o %.c,$$^) \
-	    -B$(BUILD)/$(1)/sysroot/usr/lib/$(2) -L$(BUILD)/$(1)/sysroot/usr/lib/$(2) $$(GUEST_LIBS)
+	$(3)-gcc $$(CFLAGS) $$(LDFLAGS) $$(GUEST_LDFLAGS) -s -o $$@ $$(filter %.o %.c,$$^) \
+	    -B$(BUILD)/$(1)/sysroot/usr/lib/$(3) -L$(BUILD)/$(1)/sysroot/usr/lib/$(3) $$(GUEST_LIBS)
 
 $(APPLIANCE)/$(1)/$(notdir $(KERNEL)): $(BUILD)/$(1)/kernel.key
 	@mkdir -p $$(@D)
@@ -107,4 +109,5 @@ appliance: $(addprefix $(APPLIANCE)/$(1)/,$(notdir $(KERNEL) $(INITRAMFS)))
 
 -include $(GUEST_SOURCES:%.c=$(BUILD)/$(1)/%.d)
 endef
-$(foreach arch,$(FOREIGN),$(eval $(call foreign_guest,$(arch),$(TRIPLET_$(arch)))))
+$(foreach arch,$(FOREIGN),$(eval \
+    $(call foreign_guest,$(arch),$(or $(DEBIAN_$(arch)),$(arch)),$(call triplet,$(arch)))))

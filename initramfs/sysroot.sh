@@ -5,6 +5,7 @@
 # usage: sysroot.sh DEBIAN_ARCHITECTURE OUT [PACKAGE...]  unpacks them, or PACKAGES, to the
 #                                                         directory OUT
 #        sysroot.sh --key DEBIAN_ARCHITECTURE             prints what identifies them
+#        sysroot.sh --whole DEBIAN_ARCHITECTURE OUT PACKAGE...    unpacks PACKAGES and all that they need
 #
 # They are those of the machine's own release, or of the first that has the architecture
 # (later_libc.c).
@@ -58,29 +59,37 @@ update() {
     fi
 }
 
+# Prints the names of PACKAGES and of all that they need.
+whole() {
+    apt_of install --yes --no-install-recommends --print-uris "$@" | sed -n "s/^'[^']*' \([^_]*\)_.*/\1/p"
+}
+
 # A line "'ADDRESS' FILE SIZE DIGEST" for each package.
 list() {
     # shellcheck disable=SC2086 # one word each
     (cd "$state" && apt_of download --print-uris $packages)
 }
 
-key=
-if [ "${1-}" = --key ]; then
-    key=yes
+option=
+case ${1-} in
+--*)
+    option=$1
     shift
-fi
+    ;;
+esac
 architecture=${1-}
 # The C library as well, so that its source is the same as that of the host's. One of a later release
 # does not go with the compiler's linker.
-[ "$architecture" != arm64 ] || packages="$packages libc6-dev"
+[ "$architecture" = riscv64 ] || packages="$packages libc6-dev"
 state=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel/apt-$architecture
 update
-if [ -n "$key" ]; then
+if [ "$option" = --key ]; then
     list | sed "s/^'[^']*' //"
     exit
 fi
-[ $# -ge 2 ] || fail "usage: $0 ARCHITECTURE OUT [PACKAGE...] | --key ARCHITECTURE"
+[ $# -ge 2 ] || fail "usage: $0 ARCHITECTURE OUT [PACKAGE...] | --key ARCHITECTURE | --whole ARCHITECTURE OUT PACKAGE..."
 [ $# -eq 2 ] || packages=${*:3}
+[ "$option" != --whole ] || packages=$(whole "${@:3}")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|arm64|riscv64|release|deb|test|all]
+# usage: deps.sh [build|arm64|ppc64le|riscv64|s390x|release|deb|test|all]
 #        deps.sh --list GROUP    prints the packages
 #
 # Lists what it installs before it does, and does nothing if everything is there.
@@ -14,6 +14,12 @@ if [ "${1-}" = --list ]; then
 fi
 group=${1:-all}
 
+# The QEMU of this machine's architecture.
+case $(dpkg --print-architecture 2> /dev/null) in
+arm64) qemu="qemu-system-arm" ;;
+*) qemu="qemu-system-x86" ;;
+esac
+
 # Compiler, libraries, guest kernel, initramfs, base image for the demo, and what vmbuild runs.
 build='gcc libc6-dev make pkg-config
     libguestfs-dev libarchive-dev libyajl-dev libext2fs-dev comerr-dev libssl-dev
@@ -21,21 +27,27 @@ build='gcc libc6-dev make pkg-config
     libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
     linux-source bc bison flex kmod libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
-    qemu-system-x86'
+    '"$qemu"
 
-# Beside these, for the guest for arm64: a compiler, and the QEMU that it runs in.
+# Beside these, for the guest for arm64: a compiler, and the QEMU that it runs in; and that in which
+# the host program for arm64 does.
 arm64="$build"'
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm qemu-user-static
     debootstrap'
 
-# The same for riscv64.
+# The same for the others.
+ppc64le="$build"'
+    gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross qemu-system-ppc'
 riscv64="$build"'
     gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-system-misc'
+s390x="$build"'
+    gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-system-misc'
 
-# In Debian 12, its QEMU is in the package of many others.
+# In Debian 12, QEMU for both is in the package of many others.
 # shellcheck source=/dev/null
 if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
     riscv64="$riscv64 qemu-system-riscv"
+    s390x="$s390x qemu-system-s390x"
 fi
 
 # Beside these, for the release: static libraries, and what builds QEMU and those that Debian lacks.
@@ -68,13 +80,15 @@ all="$test"'
 case $group in
 build) wanted=$build ;;
 arm64) wanted="$arm64 $test" ;;
+ppc64le) wanted="$ppc64le $test" ;;
 riscv64) wanted="$riscv64 $test" ;;
+s390x) wanted="$s390x $test" ;;
 release) wanted=$release ;;
 deb) wanted=$deb ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|arm64|riscv64|release|deb|test|all]" >&2
+    echo "usage: $0 [build|arm64|ppc64le|riscv64|s390x|release|deb|test|all]" >&2
     exit 2
     ;;
 esac

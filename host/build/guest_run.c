@@ -306,7 +306,7 @@ static struct error *launch(struct guest_run *run, const struct json *container)
         shares[i] = spec->shares.items[i].source;
     const struct vm_options options = {
         .machine = {.type = run->type,
-                    .memory = spec->memory,
+                    .memory = machine_type_memory(run->type, spec->memory),
                     .cpus = spec->cpus,
                     .network = spec->network,
                     .shares = shares,

@@ -90,13 +90,12 @@ static bool lacks_network(const char *version)
 static struct finding look_at_qemu(const struct options *options)
 {
     CLEANUP(freep) char *path = NULL;
-    struct error *err = guest_library_find_qemu(machine_type_native(), &path);
+    const struct machine_type *native = machine_type_native();
+    struct error *err = guest_library_find_qemu(native, &path);
 
     (void)options;
     if (err != NULL)
-        return from_error(err,
-                          unset_or("VMBUILD_QEMU", "sudo apt-get install qemu-system-x86   # "
-                                                   "Fedora: dnf install qemu-system-x86-core"));
+        return from_error(err, unset_or("VMBUILD_QEMU", native->install));
     CLEANUP(freep) char *version = appliance_qemu_version(path);
 
     if (version == NULL)

@@ -6,11 +6,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -19,16 +17,7 @@
 #include "host/lib/cleanup.h"
 #include "host/lib/memory.h"
 #include "host/machine/confined_uml.h"
-
-#define CODE_ADDRESS 0x1000
-#define PAGE 0x1000
-/* Three pages below 4 GiB that Intel processors without "unrestricted guest" need for real mode;
- * any that the guest does not use (Documentation/virt/kvm/api.rst). */
-#define TSS_ADDRESS 0xfffbd000
-
-/* mov ecx, 2000000; again: dec ecx; jnz again; hlt */
-static const unsigned char code[] = {0x66, 0xb9, 0x80, 0x84, 0x1e, 0x00,
-                                     0x66, 0x49, 0x75, 0xfc, 0xf4};
+#include "host/machine/kvm_vcpu.h"
 
 /* The milliseconds that a probe may take, of the processor's time and by the clock. */
 struct patience {
@@ -47,55 +36,6 @@ struct report {
     unsigned exit; /* how KVM_RUN ended */
 };
 
-/* Maps a page with the code into VM's memory at CODE_ADDRESS. Returns false with errno set. */
-static bool load_code(int vm)
-{
-    void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED)
-        return false;
-    memcpy(memory, code, sizeof code);
-    struct kvm_userspace_memory_region region = {
-        .guest_phys_addr = CODE_ADDRESS,
-        .memory_size = PAGE,
-        .userspace_addr = (uintptr_t)memory,
-    };
-
-    return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) == 0;
-}
-
-/* Sets VCPU to begin at CODE_ADDRESS in real mode. Returns false with errno set. */
-static bool set_start(int vcpu)
-{
-    struct kvm_sregs special;
-    struct kvm_regs registers = {.rip = CODE_ADDRESS, .rflags = 2 /* the bit that is always 1 */};
-
-    if (ioctl(vcpu, KVM_GET_SREGS, &special) < 0)
-        return false;
-    special.cs.base = 0;
-    special.cs.selector = 0;
-    return ioctl(vcpu, KVM_SET_SREGS, &special) == 0 && ioctl(vcpu, KVM_SET_REGS, &registers) == 0;
-}
-
-/* Makes a virtual CPU that is ready to run the code, and sets *RUN to the page that it shares with
- * the kernel. Returns its file, or below 0 with errno set. */
-static int make_vcpu(int kvm, struct kvm_run **run)
-{
-    int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-
-    if (vm < 0 || ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 || !load_code(vm))
-        return -1;
-    int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-    int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-
-    if (vcpu < 0 || size < (int)sizeof **run)
-        return -1;
-    *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-    if (*run == MAP_FAILED)
-        return -1;
-    return set_start(vcpu) ? vcpu : -1;
-}
-
 /* Runs the probe in this process. */
 static struct report probe(const char *device)
 {
@@ -106,13 +46,13 @@ static struct report probe(const char *device)
         return (struct report){.stage = OPEN, .cause = errno};
     if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
         return (struct report){.stage = VERSION};
-    int vcpu = make_vcpu(kvm, &run);
+    int vcpu = kvm_vcpu_make(kvm, &run);
 
     if (vcpu < 0)
         return (struct report){.stage = SET_UP, .cause = errno};
     if (ioctl(vcpu, KVM_RUN, 0) < 0)
         return (struct report){.stage = RUN, .cause = errno};
-    if (run->exit_reason != KVM_EXIT_HLT)
+    if (!kvm_vcpu_has_ended(run))
         return (struct report){.stage = RUN, .exit = run->exit_reason};
     return (struct report){.stage = WORKS};
 }

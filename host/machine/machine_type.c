@@ -19,6 +19,8 @@
         .architecture = (name), .guest = "amd64", .qemu = "qemu-system-x86_64",                    \
         .package = "QEMU for x86-64 (Debian, Ubuntu: qemu-system-x86; Fedora: "                    \
                    "qemu-system-x86-core; Arch: qemu-system-x86)",                                 \
+        .install = "sudo apt-get install qemu-system-x86   # "                                     \
+                   "Fedora: dnf install qemu-system-x86-core",                                     \
         .cpu = CPU_PC, .memory = "pc.ram", .is_pc = true                                           \
     }
 
@@ -27,6 +29,8 @@
         .architecture = (name), .guest = "arm64", .qemu = "qemu-system-aarch64",                   \
         .package = "QEMU for arm64 (Debian, Ubuntu: qemu-system-arm; Fedora: "                     \
                    "qemu-system-aarch64-core; Arch: qemu-system-aarch64)",                         \
+        .install = "sudo apt-get install qemu-system-arm   # "                                     \
+                   "Fedora: dnf install qemu-system-aarch64-core",                                 \
         .machine = "virt", .cpu = CPU_ARM, .memory = "mach-virt.ram", .words = WORDS_ARM           \
     }
 
@@ -72,6 +76,13 @@ const struct machine_type *machine_type_native(void)
 bool machine_type_is_native(const struct machine_type *type)
 {
     return strcmp(type->guest, HOST_ARCHITECTURE) == 0;
+}
+
+uint64_t machine_type_memory(const struct machine_type *type, uint64_t memory)
+{
+    uint64_t over = type->memory_step > 0 ? memory % type->memory_step : 0;
+
+    return over > 0 ? memory + type->memory_step - over : memory;
 }
 
 bool machine_type_is_hosts(const struct machine_type *type)

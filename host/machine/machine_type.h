@@ -1,22 +1,25 @@
 /*
  * What the machine of each architecture needs: one row of a table, which is all that the host
  * program knows of it. A new architecture is a row here, a configuration of the kernel and a row in
- * initramfs/kernel.sh, and a test.
+ * initramfs/kernels, and a test.
  */
 #ifndef VMBUILD_MACHINE_TYPE_H
 #define VMBUILD_MACHINE_TYPE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct machine_type {
     const char *architecture; /* whose programs run in it, as Go names it */
     const char *guest;        /* what its kernel and initramfs are built for, as Go names it */
     const char *qemu;         /* the program */
     const char *package;      /* what installs the program, for an advice */
+    const char *install;      /* a command that does; NULL: the host program is not built for it */
     const char *machine;      /* QEMU's -machine; NULL: libguestfs' choice */
     const char *cpu;          /* QEMU's -cpu under TCG; NULL: QEMU's choice */
     const char *memory;       /* name of the main memory's block in a migration stream */
+    uint64_t memory_step;     /* MiB, of which it has a multiple; 0: it may have any */
     const char *words;        /* arguments for the kernel beside those of every machine; or NULL */
     bool stays_unsaved;       /* each one boots: QEMU cannot resume it */
     bool is_pc; /* starts by a firmware; its clock is a time stamp counter, the host's */
@@ -32,6 +35,9 @@ const struct machine_type *machine_type_native(void);
 
 /* Whether KVM can run TYPE on this host. */
 bool machine_type_is_native(const struct machine_type *type);
+
+/* Returns MEMORY, in MiB, or the least that is more and that a machine of TYPE can have. */
+uint64_t machine_type_memory(const struct machine_type *type, uint64_t memory);
 
 /* Whether TYPE's programs are those of the host itself, which its kernel runs. */
 bool machine_type_is_hosts(const struct machine_type *type);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "host/image/architecture.h"
 #include "host/image/platform.h"
 
 static void check_name(const char *text, const char *expected)
@@ -89,7 +90,8 @@ static void test_levels_of_amd64(void **state)
 
     (void)state;
     assert_int_equal(choose("amd64", "amd64", amd64_levels), host_level() - 1);
-    assert_int_equal(choose(NULL, "amd64", amd64_levels), host_level() - 1);
+    if (strcmp(architecture_of_host(), "amd64") == 0)
+        assert_int_equal(choose(NULL, "amd64", amd64_levels), host_level() - 1);
     assert_int_equal(choose("amd64", "amd64", with_plain), 1);
     assert_int_equal(choose("amd64", "amd64", v4_alone), -1);
     assert_int_equal(choose("amd64/v1", "amd64", amd64_levels), 0);

@@ -68,7 +68,8 @@ static void test_least(void **state)
 
 static void test_tcg_is_told_what_it_need_not_find_out(void **state)
 {
-    const struct machine_options options = {.scratch = "/run/scratch"};
+    const struct machine_options options = {.type = machine_type_find("amd64"),
+                                            .scratch = "/run/scratch"};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);
@@ -96,7 +97,8 @@ static void test_another_architecture_has_its_own_machine(void **state)
 
 static void test_several_cpus_are_packages_with_timers(void **state)
 {
-    const struct machine_options options = {.scratch = "/run/scratch", .cpus = 2};
+    const struct machine_options options = {
+        .type = machine_type_find("amd64"), .scratch = "/run/scratch", .cpus = 2};
 
     (void)state;
     describe(&options, ACCELERATOR_TCG);

@@ -14,10 +14,13 @@ static void test_names(void **state)
 {
     static const struct {
         const char *name, *guest;
-    } rows[] = {{"amd64", "amd64"},     {"amd64/v3", "amd64"}, {"386", "amd64"},
-                {"arm64", "arm64"},     {"arm/v7", "arm64"},   {"arm64/v8", "arm64"},
-                {"riscv64", "riscv64"}, {"mips64le", NULL},    {"", NULL},
-                {"amd", NULL},          {"amd64x", NULL},      {"/v7", NULL}};
+    } rows[] = {{"amd64", "amd64"},     {"amd64/v3", "amd64"},
+                {"386", "amd64"},       {"arm64", "arm64"},
+                {"arm/v7", "arm64"},    {"arm64/v8", "arm64"},
+                {"riscv64", "riscv64"}, {"ppc64", NULL},
+                {"mips64le", NULL},     {"", NULL},
+                {"amd", NULL},          {"amd64x", NULL},
+                {"/v7", NULL}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
