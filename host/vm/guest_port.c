@@ -20,10 +20,13 @@
 
 #define CHUNK (256u << 10) /* more than a socket holds by default */
 
-/* Limits for a guest that announces more than it sends. Announced bytes are already on their way,
- * in virtio's ring (at most 128 writes of 32 KiB) and in a socket, and arrive at once. */
-#define ON_THE_WAY_MAX (16u << 20) /* bytes */
-#define LATE_MAX_MS 10000          /* in all, except for the time that the sink takes */
+/* Limits for a guest that announces more than it sends. Announced bytes are already on their way, in
+ * a socket and in virtio's ring, and arrive as soon as the host has time to pass them on. A ring
+ * has at most 1024 writes (VIRTQUEUE_MAX_SIZE of QEMU: Debian 13's 10.0.13 lets every device have as
+ * many, earlier ones 128) of 32 KiB (port_fops_write() of the kernel's virtio_console.c). */
+#define ON_THE_WAY_MAX (64u << 20) /* bytes */
+#define LATE_MAX_MS 10000          /* in all, except for the time that the sink takes, and: */
+#define BYTES_PER_LATE_MS 1024     /* that arrive */
 
 struct guest_port {
     struct qemu_socket socket;
@@ -203,8 +206,11 @@ struct error *guest_port_wait(struct guest_port *port, uint64_t count)
     uint64_t seen = port->received - port->awaited;
 
     while (seen < count && count - seen <= ON_THE_WAY_MAX && !port->ended && left > 0) {
+        uint64_t before = seen;
+
         left = await_change(port, left);
         seen = port->received - port->awaited;
+        left += (int64_t)((seen - before) / BYTES_PER_LATE_MS);
     }
     port->awaited += seen < count ? seen : count;
     pthread_mutex_unlock(&port->mutex);

@@ -36,7 +36,7 @@ const char *guest_port_path(const struct guest_port *port);
                                              void *context);
 
 /* Waits until the sink has taken COUNT bytes more than at the end of the last wait. Errors: EXIT_VM
- * if they do not arrive within some seconds, or are more than can be on their way; an error of the
+ * if they do not arrive soon, or are more than can be on their way; an error of the
  * sink is left to guest_port_stop. */
 [[nodiscard]] struct error *guest_port_wait(struct guest_port *port, uint64_t count);
 

@@ -1,10 +1,14 @@
 /* A port of the guest, with this test in QEMU's place. */
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -124,6 +128,55 @@ static void test_promise_beyond_all_buffers_is_an_error(void **state)
     guest_port_close(port);
 }
 
+/* Returns whether the thread TID of this process waits for something. */
+static bool is_asleep(pid_t tid)
+{
+    char path[64], text[256] = "";
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    return strstr(text, ") S ") != NULL;
+}
+
+/* What QEMU may still have of a guest that has written everything: as many writes as a ring holds,
+ * and a socket full. */
+#define RING_SIZE ((1024u * 32u << 10) + 212992u)
+
+struct ring {
+    int fd;
+    pid_t waiter;
+};
+
+static void *empty_ring(void *argument)
+{
+    const struct ring *ring = argument;
+
+    while (!is_asleep(ring->waiter))
+        sched_yield();
+    send_bytes(ring->fd, RING_SIZE);
+    return NULL;
+}
+
+/* QEMU, for which a busy host has no time, passes everything on after the guest's reply. */
+static void test_a_full_ring_is_waited_for(void **state)
+{
+    struct ring ring = {.fd = connect_to_port(), .waiter = gettid()};
+    pthread_t thread;
+
+    (void)state;
+    send_bytes(ring.fd, 7);
+    assert_int_equal(pthread_create(&thread, NULL, empty_ring, &ring), 0);
+    assert_null(guest_port_wait(port, 7 + RING_SIZE));
+    assert_int_equal(taken, 7 + RING_SIZE);
+    pthread_join(thread, NULL);
+    close(ring.fd);
+    guest_port_close(port);
+}
+
 static void *drip(void *argument)
 {
     const int *fd = argument;
@@ -234,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup(test_counts_what_comes, open_port),
         cmocka_unit_test_setup(test_too_little_is_an_error, open_port),
         cmocka_unit_test_setup(test_promise_beyond_all_buffers_is_an_error, open_port),
+        cmocka_unit_test_setup(test_a_full_ring_is_waited_for, open_port),
         cmocka_unit_test_setup(test_dripping_output_is_an_error, open_port),
         cmocka_unit_test_setup(test_stop_takes_what_has_come, open_port),
         cmocka_unit_test_setup(test_pause_leaves_what_comes_later, open_port),
