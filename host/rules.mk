@@ -43,7 +43,7 @@ $(HOST_PROGRAM): $(patsubst %.c,$(BUILD)/%.o,$(VMBUILD_SOURCES) $(LATE_SOURCES))
 # What starts QEMU or User-Mode Linux confined, and fast: as little as that takes.
 CONFINE := $(BUILD)/vmbuild-confine
 CONFINE_SOURCES := host/confine/main.c \
-    $(addprefix host/machine/,confined_qemu.c confined_uml.c uml_calls.c uml_line.c) \
+    $(addprefix host/machine/,confined_qemu.c confined_uml.c uml_calls.c uml_line.c uml_plan.c) \
     $(addprefix host/lib/,buffer.c call_filter.c landlock.c memory.c)
 $(CONFINE): $(CONFINE_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/host/link
 	@echo '  LD $@'

@@ -199,7 +199,7 @@ int base_unpack(const char *base, const struct base_source *source, struct fault
         status = fill_mounted(base, &layers, i, source, fault);
     close_layers(&layers);
     /* Scripts must see the same disks as in a build that finds the base unpacked. */
-    return status == 0 ? device_forget_scsi(fault) : status;
+    return status == 0 ? device_forget_layers(fault) : status;
 }
 
 /* Copies owner, mode, mtime and extended attributes of image/ to layer/, which is the root of the

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest/contract.h"
 #include "guest/lib/file.h"
 #include "guest/lib/line.h"
 #include "guest/lib/remote_disk.h"
@@ -237,9 +238,24 @@ static bool forget_disk(const char *entry, void *context)
     return file_write_setting(path, "1") != 0;
 }
 
-int device_forget_scsi(struct fault *fault)
+/* The same for a disk of User-Mode Linux's, "ubda", "ubdb", ..., if it is a layer. */
+static bool forget_layer(const char *entry, void *context)
 {
-    if (search("/sys/class/scsi_disk", forget_disk, NULL))
-        return fault_set(fault, errno, "forget the SCSI disks");
+    char path[DEVICE_PATH_MAX + 64], serial[sizeof GUEST_DISK_LAYER], number[16];
+
+    (void)context;
+    snprintf(path, sizeof path, "/sys/block/%s/serial", entry);
+    if (strncmp(entry, "ubd", 3) != 0 || file_read(path, serial, strlen(GUEST_DISK_LAYER)) < 0 ||
+        strncmp(serial, GUEST_DISK_LAYER, strlen(GUEST_DISK_LAYER)) != 0)
+        return false;
+    snprintf(number, sizeof number, "%d", entry[3] - 'a');
+    return file_write_setting("/sys/module/ubd/parameters/remove", number) != 0;
+}
+
+int device_forget_layers(struct fault *fault)
+{
+    if (search("/sys/class/scsi_disk", forget_disk, NULL) ||
+        search("/sys/block", forget_layer, NULL))
+        return fault_set(fault, errno, "forget the disks of layers");
     return 0;
 }

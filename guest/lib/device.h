@@ -32,7 +32,7 @@ int device_scan_pci(struct fault *fault);
 /* Makes the kernel look for the LUNs of SCSI target 0. Returns 0, or -1 with FAULT. */
 int device_scan_scsi(struct fault *fault);
 
-/* Makes the kernel forget all SCSI disks. Returns 0, or -1 with FAULT. */
-int device_forget_scsi(struct fault *fault);
+/* Makes the kernel forget the disks of layers. Returns 0, or -1 with FAULT. */
+int device_forget_layers(struct fault *fault);
 
 #endif

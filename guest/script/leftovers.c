@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "guest/lib/file.h"
+#include "guest/lib/remote_disk.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define KERNEL_THREAD 0x00200000ul /* PF_KTHREAD of the kernel's include/linux/sched.h */
 #define CGROUPS "/sys/fs/cgroup"
+#define HELPERS_MAX 8
 
 /* Files whose text has to stay, each of them one call. */
 static const char *const texts[] = {
@@ -56,6 +58,10 @@ static const char *const texts[] = {
 
 static char *noted[COUNT(texts)]; /* NULL: the kernel has no such file */
 
+/* Init's own processes, by their numbers, from boot on (line.h, remote_disk.h, tap.h). */
+static long helpers[HELPERS_MAX];
+static size_t helper_count;
+
 /* Returns the text of the kernel's file PATH in new memory, or NULL. */
 static char *read_text(const char *path)
 {
@@ -66,16 +72,6 @@ static char *read_text(const char *path)
         return NULL;
     text[length] = '\0';
     return strdup(text);
-}
-
-int leftovers_note(struct fault *fault)
-{
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        noted[i] = read_text(texts[i]);
-        if (noted[i] == NULL && access(texts[i], F_OK) == 0)
-            return fault_set(fault, errno, "read '%s'", texts[i]);
-    }
-    return 0;
 }
 
 static bool is_as_noted(size_t i)
@@ -106,8 +102,8 @@ static bool for_names(const char *path, bool (*act)(const char *name))
 static bool is_no_scripts_disk(const char *name)
 {
     return strncmp(name, "loop", 4) != 0 && strncmp(name, "dm-", 3) != 0 &&
-           strncmp(name, "zram", 4) != 0 && strncmp(name, "nbd", 3) != 0 &&
-           strncmp(name, "md", 2) != 0;
+           strncmp(name, "zram", 4) != 0 && strncmp(name, "md", 2) != 0 &&
+           (strncmp(name, "nbd", 3) != 0 || strcmp(name, REMOTE_DISK) == 0);
 }
 
 /* Whether CGROUPS has no directory but that of scripts. */
@@ -120,8 +116,8 @@ static bool has_no_cgroups(void)
            all.st_nlink == 3 && scripts.st_nlink == 2;
 }
 
-/* Whether the process NAME of /proc, if it is one, is init, the keeper of its clock (clock.h) or a
- * thread of the kernel. */
+/* Whether the process NAME of /proc, if it is one, is init or a thread of the kernel, or was noted
+ * or is the keeper of init's clock (clock.h). */
 static bool is_known_process(const char *name)
 {
     char path[64], text[512];
@@ -129,6 +125,9 @@ static bool is_known_process(const char *name)
 
     if (!isdigit((unsigned char)*name) || strcmp(name, "1") == 0)
         return true;
+    for (size_t i = 0; i < helper_count; i++)
+        if (strtol(name, NULL, 10) == helpers[i])
+            return true;
     snprintf(path, sizeof path, "/proc/%.20s/stat", name);
     long length = file_read(path, text, sizeof text - 1);
 
@@ -142,6 +141,28 @@ static bool is_known_process(const char *name)
     if (end == NULL || sscanf(end, ") %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
         return false;
     return (flags & KERNEL_THREAD) != 0;
+}
+
+/* Returns false, with errno, if there are more than init may have. */
+static bool note_helper(const char *name)
+{
+    errno = E2BIG;
+    if (is_known_process(name))
+        return true;
+    if (helper_count == HELPERS_MAX)
+        return false;
+    helpers[helper_count++] = strtol(name, NULL, 10);
+    return true;
+}
+
+int leftovers_note(struct fault *fault)
+{
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        noted[i] = read_text(texts[i]);
+        if (noted[i] == NULL && access(texts[i], F_OK) == 0)
+            return fault_set(fault, errno, "read '%s'", texts[i]);
+    }
+    return for_names("/proc", note_helper) ? 0 : fault_set(fault, errno, "read '/proc'");
 }
 
 int leftovers_refuse(struct fault *fault)

@@ -35,7 +35,7 @@
 
 /* What this process has at hand. */
 struct uml {
-    struct confined_uml_plan plan;
+    struct uml_plan plan;
     char *window; /* path of the memory that is shared with the guest */
     unsigned char *memory;
     struct uml_line *line;
@@ -49,109 +49,6 @@ bool confined_uml_is_asked(const char *name)
     const char *slash = name == NULL ? NULL : strrchr(name, '/');
 
     return slash != NULL && strcmp(slash + 1, CONFINED_UML) == 0;
-}
-
-/* The keys of the arguments KEY=VALUE. */
-static const char *const ports[] = {
-    [GUEST_LINE_CHANNEL] = "channel",       [GUEST_LINE_OUTPUT] = "output",
-    [GUEST_LINE_LAYER] = "layer",           [GUEST_LINE_GATE] = "gate",
-    [GUEST_LINE_BASE_DISK] = "disk-server", [GUEST_LINE_FRAMES] = "frames"};
-
-void confined_uml_write(const struct confined_uml_plan *plan, struct strings *ret)
-{
-    strings_take(ret, xasprintf("kernel=%s", plan->kernel));
-    strings_take(ret, xasprintf("initramfs=%s", plan->initramfs));
-    strings_take(ret, xasprintf("folder=%s", plan->folder));
-    strings_take(ret, xasprintf("memory=%" PRIu64, plan->memory));
-    for (unsigned i = 0; i < plan->disk_count; i++) {
-        const struct confined_uml_disk *disk = &plan->disks[i];
-
-        strings_take(ret, xasprintf("%s=%s=%s", disk->is_read_only ? "read" : "write", disk->serial,
-                                    disk->path));
-    }
-    for (unsigned i = 0; i < GUEST_LINE_PORTS; i++)
-        if (plan->sockets[i] != NULL)
-            strings_take(ret, xasprintf("%s=%s", ports[i], plan->sockets[i]));
-    strings_take(ret, xasprintf("report=%s", plan->report));
-    if (plan->base != NULL)
-        strings_take(ret, xasprintf("base=%s", plan->base));
-    if (plan->network)
-        strings_add(ret, "network=1");
-}
-
-/* Reads a disk, SERIAL=PATH, of which TEXT is cut in two. */
-static bool read_disk(struct confined_uml_plan *plan, char *text, bool is_read_only)
-{
-    char *sign = strchr(text, '=');
-
-    if (sign == NULL || plan->disk_count == CONFINED_UML_DISKS_MAX)
-        return false;
-    *sign = '\0';
-    plan->disks[plan->disk_count++] = (struct confined_uml_disk){text, sign + 1, is_read_only};
-    return true;
-}
-
-static bool read_argument(struct confined_uml_plan *plan, const char *key, char *value)
-{
-    const struct {
-        const char *key, **place;
-    } texts[] = {{"kernel", &plan->kernel},
-                 {"initramfs", &plan->initramfs},
-                 {"folder", &plan->folder},
-                 {"report", &plan->report},
-                 {"base", &plan->base}};
-
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(texts[i].key, key) == 0) {
-            *texts[i].place = value;
-            return true;
-        }
-    for (unsigned i = 0; i < GUEST_LINE_PORTS; i++)
-        if (strcmp(ports[i], key) == 0) {
-            plan->sockets[i] = value;
-            return true;
-        }
-    if (strcmp(key, "memory") == 0)
-        plan->memory = strtoull(value, NULL, 10);
-    else if (strcmp(key, "network") == 0)
-        plan->network = true;
-    else
-        return (strcmp(key, "read") == 0 || strcmp(key, "write") == 0) &&
-               read_disk(plan, value, key[0] == 'r');
-    return true;
-}
-
-/* Reads the socket of libguestfs' channel, if VALUE is that: "socket,path=PATH,id=channel0". */
-static void read_channel(struct confined_uml_plan *plan, char *value)
-{
-    static const char start[] = "socket,path=", end[] = ",id=channel0";
-    size_t length = strlen(value);
-
-    if (length <= strlen(start) + strlen(end) || strncmp(value, start, strlen(start)) != 0 ||
-        strcmp(value + length - strlen(end), end) != 0)
-        return;
-    value[length - strlen(end)] = '\0';
-    plan->sockets[GUEST_LINE_CHANNEL] = value + strlen(start);
-}
-
-bool confined_uml_read(char *const *argv, struct confined_uml_plan *ret)
-{
-    *ret = (struct confined_uml_plan){0};
-    for (size_t i = 1; argv[i] != NULL && argv[i + 1] != NULL; i++) {
-        char *value = argv[i + 1], *sign = strchr(value, '=');
-
-        if (strcmp(argv[i], "-chardev") == 0)
-            read_channel(ret, value);
-        if (strcmp(argv[i], CONFINED_UML_OPTION) != 0)
-            continue;
-        if (sign == NULL)
-            return false;
-        *sign = '\0';
-        if (!read_argument(ret, value, sign + 1))
-            return false;
-    }
-    return ret->kernel != NULL && ret->initramfs != NULL && ret->folder != NULL &&
-           ret->report != NULL && ret->memory > 0 && ret->sockets[GUEST_LINE_CHANNEL] != NULL;
 }
 
 /* Prints that OPERATION failed. Returns the exit code. */
@@ -212,7 +109,7 @@ static bool connect_ports(struct uml *uml)
 /* Confines this process, and what it starts, to the machine's files. Returns whether it did. */
 static bool confine_files(const struct uml *uml)
 {
-    const struct confined_uml_plan *plan = &uml->plan;
+    const struct uml_plan *plan = &uml->plan;
     CLEANUP(closep)
     int rules = landlock_new(LANDLOCK_FILES | LANDLOCK_SIGNALS | LANDLOCK_SOCKETS | LANDLOCK_TCP);
     bool done = rules >= 0 && landlock_allow(rules, plan->kernel, LANDLOCK_EXECUTE) &&
@@ -244,7 +141,7 @@ static bool pin(void)
 }
 
 /* Returns the size that the largest file of the machine may have, bytes. */
-static uint64_t largest_file(const struct confined_uml_plan *plan)
+static uint64_t largest_file(const struct uml_plan *plan)
 {
     uint64_t largest = (plan->memory << 20) + GUEST_WINDOW_SIZE;
     struct stat status;
@@ -262,7 +159,7 @@ static bool limit(int resource, uint64_t most)
     return setrlimit((__rlimit_resource_t)resource, &limits) == 0;
 }
 
-static bool set_limits(const struct confined_uml_plan *plan)
+static bool set_limits(const struct uml_plan *plan)
 {
     return limit(RLIMIT_CORE, 0) && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_MEMLOCK, 0) &&
            limit(RLIMIT_NOFILE, FILES_MAX) && limit(RLIMIT_FSIZE, largest_file(plan));
@@ -271,7 +168,7 @@ static bool set_limits(const struct confined_uml_plan *plan)
 /* Appends the kernel's arguments, and init's environment among them. */
 static void write_words(const struct uml *uml, struct strings *ret)
 {
-    const struct confined_uml_plan *plan = &uml->plan;
+    const struct uml_plan *plan = &uml->plan;
 
     strings_add(ret, "linux");
     strings_take(ret, xasprintf("mem=%" PRIu64 "M", plan->memory));
@@ -286,9 +183,10 @@ static void write_words(const struct uml *uml, struct strings *ret)
         strings_take(ret, xasprintf(GUEST_LINE_BASE "=%s", plan->base));
     if (plan->network)
         strings_add(ret, GUEST_LINE_NETWORK "=1");
-    static const char *const fixed[] = {"con0=fd:0,fd:1", "con=null",     "ssl=null",
-                                        "console=tty0",   "panic=1",      "nbd.nbds_max=1",
-                                        "nbd.max_part=0", "rdinit=/init", "random.trust_cpu=on"};
+    static const char *const fixed[] = {"con0=fd:0,fd:1",     "con=null",       "ssl=null",
+                                        "console=tty0",       "quiet",          "panic=1",
+                                        "nbd.nbds_max=1",     "nbd.max_part=0", "rdinit=/init",
+                                        "random.trust_cpu=on"};
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         strings_add(ret, fixed[i]);
@@ -350,12 +248,28 @@ static int take_signals(void)
                : signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Stops the kernel, which holds its clock meanwhile (initramfs/kernel-um-6.1.patch), and then this
+ * process. */
+static void suspend(const struct uml *uml)
+{
+    siginfo_t info;
+
+    kill(uml->kernel, SIGTSTP);
+    while (waitid(P_PID, (id_t)uml->kernel, &info, WSTOPPED | WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR)
+        ;
+    raise(SIGSTOP);
+}
+
 static void pass_signal(const struct uml *uml)
 {
     struct signalfd_siginfo signal;
 
     while (read(uml->signals, &signal, sizeof signal) == (ssize_t)sizeof signal)
-        kill(uml->kernel, signal.ssi_signo == SIGTSTP ? SIGSTOP : SIGCONT);
+        if (signal.ssi_signo == SIGTSTP)
+            suspend(uml);
+        else
+            kill(uml->kernel, SIGCONT);
 }
 
 /* Serves the line until the kernel ends or must be ended. */
@@ -443,7 +357,7 @@ int confined_uml_run(char *const *argv)
 {
     struct uml uml = {.signals = -1, .report = -1};
 
-    if (!confined_uml_read(argv, &uml.plan))
+    if (!uml_plan_read(argv, &uml.plan))
         return answer(argv);
     clearenv();
     close_range(STDERR_FILENO + 1, UINT_MAX, 0);

@@ -5,7 +5,7 @@
  * Libguestfs starts it in place of QEMU, as the name CONFINED_UML: it knows of no other machine
  * (its backend "unix", which connects to one that runs, is gone since 1.48). What it asks of QEMU
  * first is answered. Of the command line only the socket of its channel is used; what the machine
- * is made of are further arguments (confined_uml_plan).
+ * is made of are further arguments (uml_plan).
  *
  * A script is root of that kernel, which is a process of the user's: what holds a guest that has
  * taken it over is the confinement alone. So all of it is required:
@@ -19,40 +19,17 @@
  * It runs on one processor: with several, each of its system calls would wait for the wake-up of
  * another one.
  *
- * SIGTSTP stops the kernel, SIGCONT lets it go on. It is killed with the thread that started this
- * process, and its own processes are killed with it.
+ * SIGTSTP stops the kernel and then this process, SIGCONT lets both go on. It is killed with the
+ * thread that started this process, and its own processes are killed with it.
  */
 #ifndef VMBUILD_CONFINED_UML_H
 #define VMBUILD_CONFINED_UML_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "guest/contract.h"
-#include "host/lib/buffer.h"
+#include "host/machine/uml_plan.h"
 
 #define CONFINED_UML "uml-machine"
-#define CONFINED_UML_OPTION "-uml" /* before each of our arguments */
-#define CONFINED_UML_DISKS_MAX 16  /* of the kernel */
-
-struct confined_uml_disk {
-    const char *serial, *path;
-    bool is_read_only;
-};
-
-/* What the machine is made of; all borrowed. Paths that the kernel's command line carries have
- * neither blanks, commas nor colons: INITRAMFS, FOLDER and those of disks. */
-struct confined_uml_plan {
-    const char *kernel, *initramfs;
-    const char *folder; /* for the memory: it may be on a tmpfs, but not be mounted noexec */
-    uint64_t memory;    /* MiB */
-    struct confined_uml_disk disks[CONFINED_UML_DISKS_MAX];
-    unsigned disk_count;
-    const char *sockets[GUEST_LINE_PORTS]; /* paths; NULL: none */
-    const char *report;                    /* path of the socket that is told of the end */
-    const char *base;                      /* serial number of the disk that is served, or NULL */
-    bool network;
-};
 
 /* How the kernel has ended: the byte that the report's socket gets. */
 enum confined_uml_end {
@@ -64,13 +41,6 @@ enum confined_uml_end {
     CONFINED_UML_CALL,       /* that the filter does not allow */
     CONFINED_UML_WRONG,      /* what it sent by its line */
 };
-
-/* Appends the arguments for PLAN to *RET, each without CONFINED_UML_OPTION. */
-void confined_uml_write(const struct confined_uml_plan *plan, struct strings *ret);
-
-/* Reads the command line ARGV, which is changed and borrowed by *RET. Returns false if it is not
- * that of a machine. */
-bool confined_uml_read(char *const *argv, struct confined_uml_plan *ret);
 
 /* Whether a program that was started as NAME is to start User-Mode Linux. */
 bool confined_uml_is_asked(const char *name);

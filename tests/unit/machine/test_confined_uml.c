@@ -14,10 +14,11 @@
 
 #include "host/lib/cleanup.h"
 #include "host/lib/error.h"
+#include "host/lib/memory.h"
 #include "host/machine/accelerator.h"
 #include "host/machine/confined_uml.h"
 
-/* Appends libguestfs' command line with our arguments in it. */
+/* Appends libguestfs' command line with our arguments in it, in its order: the last one first. */
 static void write_line(const struct strings *arguments, struct strings *ret)
 {
     static const char *const first[] = {"/run/uml-machine",
@@ -31,13 +32,13 @@ static void write_line(const struct strings *arguments, struct strings *ret)
 
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         strings_add(ret, first[i]);
-    for (size_t i = 0; i < arguments->count; i++) {
-        strings_add(ret, CONFINED_UML_OPTION);
-        strings_add(ret, arguments->items[i]);
+    for (size_t i = arguments->count; i > 0; i--) {
+        strings_add(ret, UML_PLAN_OPTION);
+        strings_add(ret, arguments->items[i - 1]);
     }
 }
 
-static const struct confined_uml_plan plan = {
+static const struct uml_plan plan = {
     .kernel = "/usr/lib/vmbuild/linux = 1",
     .initramfs = "/run/initramfs",
     .folder = "/run/memory",
@@ -53,12 +54,12 @@ static void test_plan(void **state)
 {
     CLEANUP(strings_free) struct strings arguments = {0};
     CLEANUP(strings_free) struct strings line = {0};
-    struct confined_uml_plan got;
+    struct uml_plan got;
 
     (void)state;
-    confined_uml_write(&plan, &arguments);
+    uml_plan_write(&plan, &arguments);
     write_line(&arguments, &line);
-    assert_true(confined_uml_read(line.items, &got));
+    assert_true(uml_plan_read(line.items, &got));
     assert_string_equal(got.kernel, plan.kernel);
     assert_string_equal(got.initramfs, plan.initramfs);
     assert_string_equal(got.folder, plan.folder);
@@ -80,18 +81,19 @@ static void test_plan(void **state)
 
 static void test_wrong_arguments(void **state)
 {
-    static const char *const wrong[] = {"kernel", "unknown=1", "write=scratch", "memory=none"};
+    static const char *const wrong[] = {"kernel", "unknown=1", "write2=scratch", "memory=none",
+                                        "read3=gap=/run/disk"};
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         CLEANUP(strings_free) struct strings arguments = {0};
         CLEANUP(strings_free) struct strings line = {0};
-        struct confined_uml_plan got;
+        struct uml_plan got;
 
-        confined_uml_write(&plan, &arguments);
-        strings_add(&arguments, wrong[i]);
+        strings_add(&arguments, wrong[i]); /* is read last */
+        uml_plan_write(&plan, &arguments);
         write_line(&arguments, &line);
-        assert_false(confined_uml_read(line.items, &got));
+        assert_false(uml_plan_read(line.items, &got));
     }
 }
 
@@ -99,14 +101,14 @@ static void test_too_many_disks(void **state)
 {
     CLEANUP(strings_free) struct strings arguments = {0};
     CLEANUP(strings_free) struct strings line = {0};
-    struct confined_uml_plan got;
+    struct uml_plan got;
 
     (void)state;
-    confined_uml_write(&plan, &arguments);
-    for (unsigned i = plan.disk_count; i <= CONFINED_UML_DISKS_MAX; i++)
-        strings_add(&arguments, "read=layer=/run/disk");
+    uml_plan_write(&plan, &arguments);
+    for (unsigned i = plan.disk_count; i <= UML_PLAN_DISKS_MAX; i++)
+        strings_take(&arguments, xasprintf("read%u=layer=/run/disk", i));
     write_line(&arguments, &line);
-    assert_false(confined_uml_read(line.items, &got));
+    assert_false(uml_plan_read(line.items, &got));
 }
 
 /* Runs it with QUESTION on standard input. Returns what it prints, the caller's. */
