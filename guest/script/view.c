@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "guest/disk/overlay.h"
+#include "guest/lib/device.h"
 #include "guest/lib/job.h"
+#include "guest/lib/line.h"
 #include "guest/script/dev.h"
 #include "guest/script/modules.h"
 #include "guest/script/nested_mount.h"
@@ -60,8 +62,23 @@ static int mount_modules(const struct view_mount *mounted, const char *path, str
     return modules_mount(path, mounted->target, fault);
 }
 
+/* Under User-Mode Linux, shares are disks. */
+static int mount_share_disk(const struct view_mount *mounted, const char *path, struct fault *fault)
+{
+    char device[DEVICE_PATH_MAX];
+
+    if (device_find_disk(mounted->source, device, fault))
+        return -1;
+    return mount(device, path, "ext4", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME, NULL)
+               ? fault_set(fault, errno, "mount the share '%s' at '%s'", mounted->source,
+                           mounted->target)
+               : 0;
+}
+
 static int mount_share(const struct view_mount *mounted, const char *path, struct fault *fault)
 {
+    if (line_is_there())
+        return mount_share_disk(mounted, path, fault);
     if (mount(mounted->source, path, "9p", MS_RDONLY | MS_NOSUID | MS_NODEV,
               "trans=virtio,version=9p2000.L,msize=524288,cache=loose")) {
         return fault_set(fault, errno, "mount the share '%s' at '%s'", mounted->source,

@@ -1,6 +1,6 @@
 /*
  * Empty ext4 file systems in sparse files: the scratch disk of a build, and base disks before the
- * guest fills them. Made with libext2fs, which only this module knows.
+ * guest fills them. Made with libext2fs, which only this module and share_disk.h know.
  *
  * They do not have to survive a crash of the VM: no metadata_csum, no reserved blocks, no backups
  * of the superblock, no lost+found. A scratch disk has a journal all the same: without one, ext4

@@ -19,7 +19,10 @@
 #include "host/lib/temporary.h"
 #include "host/machine/appliance.h"
 #include "host/machine/confined_uml.h"
+#include "host/machine/host_memory.h"
+#include "host/machine/machine.h"
 #include "host/machine/qemu_socket.h"
+#include "host/machine/share_disk.h"
 #include "host/vm/disk_server.h"
 #include "host/vm/guest_network.h"
 #include "host/vm/qemu_watch.h"
@@ -40,6 +43,7 @@ struct uml_engine {
     char *program, *appliance;        /* what libguestfs is to start: links */
     char *cache;                      /* for what it finds out about that */
     struct strings links;             /* by which the kernel names its files */
+    struct strings shares;            /* the disks that are made of them; temporaries */
     struct strings arguments;         /* of the process */
     pid_t process;                    /* 0: not known */
     enum confined_uml_end end;        /* 0: not known */
@@ -53,12 +57,10 @@ static struct uml_engine *of(struct engine *engine)
 const char *uml_engine_lacks(const struct machine_options *options)
 {
     bool has_file = options->base != NULL && options->base_is_new && options->base_layers == 0;
-    size_t disks =
-        1 + has_file + (options->base_is_new ? options->layer_count : 0) + options->cache_count;
+    size_t disks = 1 + has_file + (options->base_is_new ? options->layer_count : 0) +
+                   options->cache_count + options->share_count;
 
-    if (options->share_count > 0)
-        return "shares";
-    return disks > CONFINED_UML_DISKS_MAX ? "room for so many layers or caches" : NULL;
+    return disks > UML_PLAN_DISKS_MAX ? "room for so many layers, caches or shares" : NULL;
 }
 
 /* Returns a byte that has come by the socket LISTENER, or comes within REPORT_MS; 0 if none does.
@@ -157,7 +159,7 @@ static bool configure(struct engine *engine, guestfs_h *g)
         guestfs_add_drive_opts(g, "/dev/null", GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", -1) == 0;
 
     for (size_t i = 0; done && i < uml->arguments.count; i++)
-        done = guestfs_config(g, CONFINED_UML_OPTION, uml->arguments.items[i]) == 0;
+        done = guestfs_config(g, UML_PLAN_OPTION, uml->arguments.items[i]) == 0;
     return done;
 }
 
@@ -187,6 +189,9 @@ static void uml_engine_free(struct engine *engine)
 {
     struct uml_engine *uml = of(engine);
 
+    for (size_t i = 0; i < uml->shares.count; i++)
+        temporary_remove(uml->shares.items[i]);
+    strings_free(&uml->shares);
     error_free(gatekeeper_finish(uml->gatekeeper));
     guest_network_stop(uml->network);
     disk_server_free(uml->disk_server);
@@ -258,9 +263,13 @@ static bool can_execute(const char *folder)
  * a disk. */
 static struct error *choose_memory_folder(struct uml_engine *uml, uint64_t mib)
 {
+    struct host_memory memory;
     struct statvfs status;
     const char *run = NULL;
 
+    host_memory_read("/proc", "/sys/fs/cgroup", &memory);
+    if (mib > memory.total >> 20)
+        return host_memory_error(&memory, "start the VM under UML", mib);
     if (statvfs(MEMORY_FOLDER, &status) == 0 &&
         ((uint64_t)status.f_bavail * status.f_frsize) >> 20 > mib && can_execute(MEMORY_FOLDER)) {
         struct error *err = temporary_run_folder_in(MEMORY_FOLDER, &uml->memory);
@@ -292,17 +301,17 @@ static struct error *link_file(struct uml_engine *uml, const char *name, const c
 }
 
 /* SERIAL is borrowed as long as PLAN is used. */
-static struct error *add_disk(struct uml_engine *uml, struct confined_uml_plan *plan,
-                              const char *serial, const char *path, bool is_read_only)
+static struct error *add_disk(struct uml_engine *uml, struct uml_plan *plan, const char *serial,
+                              const char *path, bool is_read_only)
 {
-    struct confined_uml_disk *disk = &plan->disks[plan->disk_count++];
+    struct uml_disk *disk = &plan->disks[plan->disk_count++];
     CLEANUP(freep) char *name = xasprintf("disk-%s", serial);
 
-    *disk = (struct confined_uml_disk){.serial = serial, .is_read_only = is_read_only};
+    *disk = (struct uml_disk){.serial = serial, .is_read_only = is_read_only};
     return link_file(uml, name, path, &disk->path);
 }
 
-static struct error *add_layers(struct uml_engine *uml, struct confined_uml_plan *plan)
+static struct error *add_layers(struct uml_engine *uml, struct uml_plan *plan)
 {
     const struct machine_options *machine = &uml->options->machine;
 
@@ -315,7 +324,26 @@ static struct error *add_layers(struct uml_engine *uml, struct confined_uml_plan
     return NULL;
 }
 
-static struct error *add_disks(struct uml_engine *uml, struct confined_uml_plan *plan)
+/* Makes a disk of each share. */
+static struct error *add_shares(struct uml_engine *uml, struct uml_plan *plan)
+{
+    const struct machine_options *machine = &uml->options->machine;
+    const char *run = NULL;
+
+    TRY(temporary_run_folder(&run));
+    for (size_t i = 0; i < machine->share_count; i++) {
+        char *tag = machine_share_tag(i), *path = NULL;
+
+        strings_take(&uml->links, tag);
+        TRY(temporary_file(run, tag, &path, NULL));
+        strings_take(&uml->shares, path);
+        TRY(share_disk_make(path, machine->shares[i]));
+        TRY(add_disk(uml, plan, tag, path, true));
+    }
+    return NULL;
+}
+
+static struct error *add_disks(struct uml_engine *uml, struct uml_plan *plan)
 {
     const struct machine_options *machine = &uml->options->machine;
 
@@ -329,7 +357,7 @@ static struct error *add_disks(struct uml_engine *uml, struct confined_uml_plan 
         TRY(add_layers(uml, plan));
     for (size_t i = 0; i < machine->cache_count; i++)
         TRY(add_disk(uml, plan, machine->cache_serials[i], machine->caches[i], false));
-    return NULL;
+    return add_shares(uml, plan);
 }
 
 /* Writes the arguments of the process. */
@@ -338,14 +366,13 @@ static struct error *describe(struct uml_engine *uml, const char *appliance)
     const struct machine_options *machine = &uml->options->machine;
     CLEANUP(freep) char *kernel = xasprintf("%s/" APPLIANCE_UML, appliance);
     CLEANUP(freep) char *initramfs = xasprintf("%s/" APPLIANCE_INITRAMFS, appliance);
-    struct confined_uml_plan plan = {
-        .kernel = kernel,
-        .memory = machine->memory,
-        .network = machine->network,
-        .report = qemu_socket_path(&uml->report),
-        .sockets = {[GUEST_LINE_OUTPUT] = guest_port_path(uml->host.output),
-                    [GUEST_LINE_LAYER] = guest_port_path(uml->host.layer),
-                    [GUEST_LINE_GATE] = gatekeeper_gate(uml->gatekeeper)}};
+    struct uml_plan plan = {.kernel = kernel,
+                            .memory = machine->memory,
+                            .network = machine->network,
+                            .report = qemu_socket_path(&uml->report),
+                            .sockets = {[GUEST_LINE_OUTPUT] = guest_port_path(uml->host.output),
+                                        [GUEST_LINE_LAYER] = guest_port_path(uml->host.layer),
+                                        [GUEST_LINE_GATE] = gatekeeper_gate(uml->gatekeeper)}};
 
     if (uml->network != NULL)
         plan.sockets[GUEST_LINE_FRAMES] = guest_network_socket(uml->network);
@@ -355,7 +382,7 @@ static struct error *describe(struct uml_engine *uml, const char *appliance)
     TRY(link_file(uml, "memory", uml->memory, &plan.folder));
     TRY(link_file(uml, "initramfs", initramfs, &plan.initramfs));
     TRY(add_disks(uml, &plan));
-    confined_uml_write(&plan, &uml->arguments);
+    uml_plan_write(&plan, &uml->arguments);
     return NULL;
 }
 
