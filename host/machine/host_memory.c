@@ -171,3 +171,14 @@ char *host_memory_describe(const struct host_memory *memory)
         buffer_printf(&text, "how much is free is unknown");
     return buffer_steal(&text);
 }
+
+struct error *host_memory_error(const struct host_memory *memory, const char *operation,
+                                uint64_t mib)
+{
+    CLEANUP(freep) char *description = host_memory_describe(memory);
+
+    return error_advise(
+        error_new(EXIT_VM, "%s: the host has not enough memory for a VM of %" PRIu64 " MiB: %s",
+                  operation, mib, description),
+        "lower \"memory\" in the spec or --memory, or raise the limit");
+}

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "host/lib/error.h"
+
 #define HOST_MEMORY_UNKNOWN UINT64_MAX
 
 /* In bytes; HOST_MEMORY_UNKNOWN if there is no such limit, or it cannot be read. */
@@ -22,5 +24,9 @@ void host_memory_read(const char *proc, const char *groups, struct host_memory *
 
 /* Returns what is free and which limits there are, as a phrase; the caller's. */
 char *host_memory_describe(const struct host_memory *memory);
+
+/* Returns the error of OPERATION, for which a VM of MIB was too large. */
+struct error *host_memory_error(const struct host_memory *memory, const char *operation,
+                                uint64_t mib);
 
 #endif

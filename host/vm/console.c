@@ -126,8 +126,9 @@ bool console_host_lacks_memory(const struct console *console)
 
     for (char *line = strtok_r(plain, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest))
-        if (strstr(line, "Cannot allocate memory") != NULL && /* strerror(ENOMEM) */
-            strstr(line, "KVM_") == NULL)                     /* of which KVM wanted a little */
+        if ((strstr(line, "Cannot allocate memory") != NULL && /* strerror(ENOMEM) */
+             strstr(line, "KVM_") == NULL) ||                  /* of which KVM wanted a little */
+            strstr(line, "setup_physmem - mapping") != NULL)   /* User-Mode Linux */
             return true;
     return false;
 }

@@ -105,12 +105,7 @@ bool guest_error_read_host_memory(const struct guest_handle *handle, struct host
 struct error *guest_error_of_host_memory(const struct guest_handle *handle, const char *operation,
                                          const struct host_memory *memory)
 {
-    CLEANUP(freep) char *description = host_memory_describe(memory);
-
-    return error_advise(
-        error_new(EXIT_VM, "%s: the host has not enough memory for a VM of %" PRIu64 " MiB: %s",
-                  operation, handle->memory, description),
-        "lower \"memory\" in the spec or --memory, or raise the limit");
+    return host_memory_error(memory, operation, handle->memory);
 }
 
 /* Names the limit by which the kernel may have ended QEMU, if there is one. */
