@@ -37,6 +37,12 @@ remove_work() {
 }
 trap remove_work EXIT
 
+# under_uml: whether the VMs are those of User-Mode Linux (make check-uml). It saves none, and has no
+# modules.
+under_uml() {
+    [ "${VMBUILD_ACCEL-}" = uml ]
+}
+
 # --- TAP ------------------------------------------------------------------------------------------
 
 # Comment lines, from the arguments or standard input.
@@ -284,6 +290,23 @@ processes_left() {
         # A zombie has no command line any more; it is only waiting for its parent.
         [ -z "$(tr -d '\0' 2> /dev/null < "$process/cmdline")" ] ||
             { printf '%s ' "${process#/proc/}"; tr '\0' ' ' < "$process/cmdline"; echo; }
+    done
+}
+
+# machines: the processes of QEMU, or those that start User-Mode Linux, among processes_left.
+machines() {
+    processes_left | awk '$2 ~ /qemu-system|uml-machine$/ { print $1 }'
+}
+
+# kernel PID: the process of User-Mode Linux's kernel among the descendants of PID.
+kernel() {
+    local child
+    for child in $(pgrep -P "$1"); do
+        if [ "$(cat "/proc/$child/comm")" = uml-machine ]; then
+            pgrep -P "$child"
+        else
+            kernel "$child"
+        fi
     done
 }
 

@@ -34,7 +34,7 @@ boot() {
 # halt: ends QEMU.
 halt() {
     local pid
-    for pid in $(processes_left | awk '$2 ~ /qemu-system/ { print $1 }'); do
+    for pid in $(machines); do
         kill "$pid"
     done
     wait

@@ -22,6 +22,39 @@ exits 0 "an image with tools"
 on_tools='{"name": "x", "fromImage": "tools.tar", "memory": 768, "diskSize": 2048,
     "env": {"DM_DISABLE_UDEV": "1"}}'
 
+# User-Mode Linux has no modules, only what is built in; the rest is an error of the script's.
+if under_uml; then
+    build_script builtin "$on_tools" <<'END'
+mkdir /m /d
+test -z "$(ls /sys/block | grep loop)"
+echo hello > /d/file
+for type in ext4 vfat; do
+    rm -f /disk
+    truncate -s 16M /disk
+    mkfs.$type /disk > /log
+    mount -t $type -o loop /disk /m
+    cp /d/file /m
+    umount /m
+    mount -t $type -o loop,ro /disk /m
+    test "$(cat /m/file)" = hello
+    umount /m
+done
+rm /disk
+mksquashfs /d /disk -quiet -no-progress -comp zstd
+mount -t squashfs -o loop,ro /disk /m
+test "$(cat /m/file)" = hello
+umount /m
+ip link add inner type veth peer name outer
+test -z "$(losetup --list)"
+END
+    exits 0 "what is built in"
+    build_script module "$on_tools" <<< 'modprobe xfs || echo refused; mkdir /m; truncate -s 300M /disk; mkfs.xfs -q /disk; mount -o loop /disk /m'
+    exits 5 "what is a module"
+    says "what is a module: why" '^refused$'
+    done_testing
+    exit
+fi
+
 # --- Modules
 build_script modules "$on_tools" <<'END'
 test -z "$(ls /sys/block | grep loop)"

@@ -33,14 +33,15 @@ exits 0 "a cold cache"
 expected=$(sum job.tar)
 rebuild "a warm cache"
 rebuild "a warm cache with a saved VM"
-is "what the cache holds" "$(files . | cut -d / -f 2 | sort -u | tr '\n' ' ')" \
-    "blobs disks facts records snapshots "
+kinds="blobs disks facts records snapshots "
+! under_uml || kinds=${kinds/snapshots /}
+is "what the cache holds" "$(files . | cut -d / -f 2 | sort -u | tr '\n' ' ')" "$kinds"
 run cache verify --cache-dir "$cache"
 exits 0 "verification of a sound cache"
 like "verification of a sound cache: the sum" "$(cat "$WORK/out")" "entries checked, 0 damaged, in $cache\$"
 
 # --- builds: each kind of entry
-for kind in blobs disks snapshots facts records; do
+for kind in $kinds; do
     told=
     mapfile -t chosen < <(files "./$kind")
     for file in "${chosen[@]}"; do

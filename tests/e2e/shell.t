@@ -267,7 +267,7 @@ END
     cooked "$1"
     leaves_nothing "$1"
 }
-violently qemu-killed "do \$WORK/kill '^[^ ]*qemu-system' 9 cmdline"
+violently qemu-killed "do \$WORK/kill '^[^ ]*(qemu-system|uml-machine)' 9 cmdline"
 like "qemu-killed: why" "$(cat -v "$WORK/qemu-killed")" 'vmbuild: run the shell: the VM ended'
 violently escape 'send \x1d\x1d\x1d'
 like "escape: why" "$(cat -v "$WORK/escape")" 'vmbuild: .*the session was ended'

@@ -102,13 +102,22 @@ sleep 4
 read -r now rest < /proc/uptime
 echo "took $((${now%.*} - ${up%.*})) s"
 END
+# own_kernels: the processes on standard input, but for those that User-Mode Linux's kernel has for its
+# programs: they wait for it (uml/uml.t).
+own_kernels() {
+    if under_uml; then
+        grep -vxF "$(pgrep -P "$(kernel "$RUN_PID")")"
+    else
+        cat
+    fi
+}
 # suspend NAME OPTION...: suspends the job in its script, and lets it go on.
 suspend() {
     local name=$1 group
     shift
     start_job "$@"
     wait_for has_said '^started'
-    read -r -a group <<< "$(processes_left | awk '{ print $1 }' | tr '\n' ' ')"
+    read -r -a group <<< "$(processes_left | awk '{ print $1 }' | own_kernels | tr '\n' ' ')"
     kill -TSTP "$RUN_PID"
     wait_for in_state T "${group[@]}"
     ok "SIGTSTP, $name: all ${#group[@]} processes stop, QEMU included" in_state T "${group[@]}"
@@ -221,7 +230,7 @@ kill_set() {
     local -a pids=()
     worker=$(cat "/proc/$RUN_PID/task/$RUN_PID/children" 2> /dev/null)
     worker=${worker%% *}
-    qemu=$(processes_left | awk '$2 ~ /qemu-system/ { print $1; exit }')
+    qemu=$(machines | head -n 1)
     [[ $set != *" supervisor "* ]] || pids+=("$RUN_PID")
     [[ $set != *" worker "* || -z $worker ]] || pids+=("$worker")
     [[ $set != *" qemu "* || -z $qemu ]] || pids+=("$qemu")

@@ -115,18 +115,6 @@ fi
 
 # --- how it ends
 
-# kernel PID: the process of the guest's kernel among the descendants of PID.
-kernel() {
-    local child
-    for child in $(pgrep -P "$1"); do
-        if [ "$(cat "/proc/$child/comm")" = uml-machine ]; then
-            pgrep -P "$child"
-        else
-            kernel "$child"
-        fi
-    done
-}
-
 start_long() {
     script_spec long "$(small '{}')" <<< 'echo started; (while :; do :; done) & sleep 60'
     in_background env --default-signal=INT,TERM "$VMBUILD" --spec long.json --output long.tar --no-cache
@@ -157,6 +145,26 @@ for signal in INT:130 TERM:143; do
     leaves_nothing "SIG${signal%:*}" "$WORK/long.tar"
 done
 
+# ticks PID...: the processor time of these processes so far.
+ticks() {
+    local pid
+    for pid; do
+        sed 's/.*) //' "/proc/$pid/stat"
+    done | awk '{ sum += $12 + $13 } END { print sum }'
+}
+start_long
+mapfile -t group < <(processes_left | awk '{ print $1 }')
+kill -TSTP "$RUN_PID"
+wait_for in_state T "$RUN_PID" "$(kernel "$RUN_PID")"
+before=$(ticks "${group[@]}")
+sleep 1
+is "SIGTSTP: a script that computes is stopped" "$(ticks "${group[@]}")" "$before"
+kill -CONT "$RUN_PID"
+kill -TERM "$RUN_PID"
+finish
+exits 143 "SIGTERM after SIGCONT"
+leaves_nothing "SIGTERM after SIGCONT" "$WORK/long.tar"
+
 start_long
 # shellcheck disable=SC2046 # numbers
 kill -KILL $(processes_left | awk '$2 ~ /vmbuild$/ {print $1}')
@@ -166,14 +174,16 @@ rm -rf "$WORK/tmp" && install -d -o "$(stat -c %u "$WORK")" -m 755 "$WORK/tmp"
 
 # --- what it cannot do
 
-mkdir "$WORK/shared"
-script_spec share "$(small '{shares: [{source: "shared", target: "/mnt"}]}')" <<< 'ls /mnt'
-build share
-exits 4 "shares"
-says "shares: the reason" '^vmbuild: start the VM under UML: it has no shares$'
-build share --accel auto,uml
-exits 0 "shares, --accel auto,uml"
-says "shares, --accel auto,uml: under emulation" 'the VM does not run under UML: it has no shares'
+script_spec many "$(small "{shares: [$(for i in $(seq 17); do
+    mkdir -p "$WORK/shared/$i"
+    echo "{source: \"shared/$i\", target: \"/mnt/$i\"},"
+done | sed '$s/,$//')]}")" <<< 'ls /mnt'
+build many
+exits 4 "17 shares"
+says "17 shares: the reason" '^vmbuild: start the VM under UML: it has no room for so many .* shares$'
+build many --accel auto,uml
+exits 0 "17 shares, --accel auto,uml"
+says "17 shares, --accel auto,uml: under emulation" 'the VM does not run under UML: it has no room'
 cp -r "$(dirname "$UML")" "$WORK/broken"
 install -m 755 /bin/false "$WORK/broken/linux.x86_64"
 USER_ENV=("VMBUILD_APPLIANCE=$WORK/broken")
@@ -183,7 +193,7 @@ build broken --accel auto,uml
 exits 0 "a kernel that does not start, --accel auto,uml"
 says "a kernel that does not start, --accel auto,uml: the reason" '^vmbuild: .*; trying TCG, which is slower$'
 USER_ENV=(VMBUILD_ACCEL=fast)
-build share
+build broken
 exits 2 "a wrong VMBUILD_ACCEL"
 says "a wrong VMBUILD_ACCEL: the reason" "VMBUILD_ACCEL 'fast' must be one of auto, kvm, tcg, uml, auto,uml"
 USER_ENV=()
