@@ -74,7 +74,7 @@ build_script names "$debian" <<< $'echo one\ngetent hosts example.com'
 exits 5 "a script that looks up a name, without a network"
 says "a script that looks up a name, without a network: what to do" '^vmbuild: .*"network": true'
 
-build_script bashism "$debian" <<< 'set -o pipefail'
+build_script bashism "$debian" <<< 'words=(one two)'
 exits 5 "what only bash understands"
 says "what only bash understands: what to do" '^vmbuild: .*"#!/bin/bash"'
 
