@@ -20,10 +20,10 @@
 
 #define CHUNK (256u << 10) /* more than a socket holds by default */
 
-/* Limits for a guest that announces more than it sends. Announced bytes are already on their way, in
- * a socket and in virtio's ring, and arrive as soon as the host has time to pass them on. A ring
- * has at most 1024 writes (VIRTQUEUE_MAX_SIZE of QEMU: Debian 13's 10.0.13 lets every device have as
- * many, earlier ones 128) of 32 KiB (port_fops_write() of the kernel's virtio_console.c). */
+/* Limits for a guest that announces more than it sends. Announced bytes are already on their way,
+ * in a socket and in virtio's ring, and arrive as soon as the host has time to pass them on. A ring
+ * has at most 1024 writes (VIRTQUEUE_MAX_SIZE of QEMU: Debian 13's 10.0.13 lets every device have
+ * as many, earlier ones 128) of 32 KiB (port_fops_write() of the kernel's virtio_console.c). */
 #define ON_THE_WAY_MAX (64u << 20) /* bytes */
 #define LATE_MAX_MS 10000          /* in all, except for the time that the sink takes, and: */
 #define BYTES_PER_LATE_MS 1024     /* that arrive */
