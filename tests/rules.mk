@@ -30,7 +30,7 @@ ARM64_TESTS := $(patsubst %,tests/e2e/%.t,hooks limits mounts resume scripts sha
     $(patsubst %,tests/foreign/%.t,386 arm64 debian)
 # Those that a guest under User-Mode Linux passes as well, and what it alone has.
 UML_TESTS := $(patsubst %,tests/e2e/%.t,contents kernel limits main-job mounts resume rotten-cache run \
-    scripts secrets shares shell signals snapshot steps vm) tests/uml/uml.t
+    scripts secrets shares shell signals snapshot steps vm) $(wildcard tests/uml/*.t)
 FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
 # The slowest first, which only waits.
 HOSTILE_TESTS := $(wildcard tests/hostile/slow.t tests/hostile/layer.t tests/hostile/protocol.t)

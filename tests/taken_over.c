@@ -8,6 +8,9 @@
  * vmbuild, it tries what the variable TAKEN_OVER lists, once in the thread that has a script run,
  * and once, as "thread:NAME", in the one that reads its output.
  *
+ * Compiled with -DATTEMPTS='"NAME=TARGET", ...', it is a User-Mode Linux that has been taken over: it
+ * makes these attempts, each in a process of its own, since a system call may be the end of it.
+ *
  * A target is a path, a PID, a port of the loopback, a name, or, for those that need none, empty.
  * "parent" stands for the PID of the process that started this one.
  */
@@ -87,9 +90,11 @@ static bool try_chmod(const char *target)
     return stat(target, &status) == 0 && chmod(target, status.st_mode | S_IWUSR) == 0;
 }
 
+static pid_t parent; /* of the process that begins */
+
 static pid_t pid_of(const char *target)
 {
-    return strcmp(target, "parent") == 0 ? getppid() : atoi(target);
+    return strcmp(target, "parent") != 0 ? atoi(target) : parent > 0 ? parent : getppid();
 }
 
 /* A file of the process in /proc. */
@@ -346,6 +351,28 @@ ssize_t recv(int fd, void *bytes, size_t length, int flags)
     if (atomic_load(&runs) && !atomic_exchange(&tried, true))
         make_attempts("thread:");
     return real(fd, bytes, length, flags);
+}
+
+#elif defined(ATTEMPTS)
+
+int main(void)
+{
+    static const char *const list[] = {ATTEMPTS};
+
+    parent = getppid();
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        int status = 0;
+        pid_t child = fork();
+
+        if (child == 0)
+            _exit(make_attempt("", list[i]) ? 0 : 1);
+        if (child < 0 || waitpid(child, &status, 0) != child)
+            return 1;
+        if (WIFSIGNALED(status))
+            fprintf(stderr, "reach %.*s: no (%s)\n", (int)strcspn(list[i], "="), list[i],
+                    strsignal(WTERMSIG(status)));
+    }
+    return 1;
 }
 
 #else

@@ -147,7 +147,11 @@ static int fill(scmp_filter_ctx filter)
         result = allow_change(filter, F_SETOWN, (uint64_t)getpid());
     if (result == 0)
         result = allow_change(filter, F_SETSIG, SIGIO);
-    return result != 0 ? result : allow(filter, SCMP_SYS(prctl), 0, PR_SET_PDEATHSIG);
+    if (result == 0) /* its helpers are to end with it */
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
+                                  SCMP_CMP64(0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, UINT64_C(0)),
+                                  SCMP_CMP64(1, SCMP_CMP_EQ, SIGKILL, UINT64_C(0)));
+    return result;
 }
 
 bool uml_calls_confine(void)

@@ -3,6 +3,8 @@
 # first run without confinement shows that there is something to reach.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/reach.sh
+. "$(dirname "$0")/../reach.sh"
 
 need jq python3
 
@@ -12,57 +14,15 @@ build_script job "$on_busybox" --verbose <<< 'true'
 exits 0 "a build"
 says "a build: what confines QEMU" '^vmbuild: QEMU is confined by .*'
 grep -q 'Landlock (ABI [6-9].*seccomp' "$WORK/err" || skip_all "this kernel does not offer all of it"
-disk=$(find "$CACHE/vmbuild/disks" -type f | head -n 1)
 
-home=$WORK/home
-mkdir -p "$home/.docker" "$WORK/taken"
-echo '{}' > "$home/.docker/config.json"
-touch "$home/.bashrc" "$home/file"
+mkdir "$WORK/taken"
 if ! ${CC:-gcc} -D_GNU_SOURCE -O1 -o "$WORK/taken/over" "$TOP/tests/taken_over.c" 2> "$WORK/cc.log"; then
     fail "the program is compiled" "$(cat "$WORK/cc.log")"
     done_testing
     exit
 fi
-
-# Something to reach: sockets of each kind, another process of the user's.
-cat > "$WORK/servers.py" <<'END'
-import socket, sys, time
-unix, abstract = (socket.socket(socket.AF_UNIX) for _ in range(2))
-tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
-unix.bind(sys.argv[1])
-abstract.bind("\0" + sys.argv[1])
-for server in tcp, udp:
-    server.bind(("127.0.0.1", 0))
-for server in unix, abstract, tcp:
-    server.listen(16)
-print(tcp.getsockname()[1], udp.getsockname()[1], flush=True)
-while True:
-    time.sleep(600)
-END
-[ "$(id -u)" -ne 0 ] || chown -R $NOBODY:$NOBODY "$WORK"
-USER_ENV=(HOME=/)
-become_user python3 servers.py "$WORK/socket" > "$WORK/ports" &
-servers=$!
-trap 'kill "$servers"; remove_work' EXIT
-wait_for test -s "$WORK/ports"
-read -r tcp udp < "$WORK/ports"
-
-attempts=(
-    read:credentials="$home/.docker/config.json" append:.bashrc="$home/.bashrc" create:home="$home/new"
-    create:tmp="/tmp/$(basename "$WORK")" list:home="$home" list:processes=/proc read:passwd=/etc/passwd
-    truncate:.bashrc="$home/.bashrc" remove:file="$home/file" chmod:disk="$disk"
-    append:disk="$disk" create:cache="$CACHE/vmbuild/disks/new"
-    memory="$servers" environment="$servers" command-line="$servers" trace="$servers" signal="$servers"
-    limits="$servers" unix="$WORK/socket" abstract="$WORK/socket" tcp="$tcp" udp="$udp" netlink=
-    io_uring= shared-memory= keyring= variable=SECRET core= outlive=
-)
+prepare_reach
 USER_ENV=(SECRET=1)
-
-# reach FILE NAME: what FILE says of the attempt NAME.
-reach() {
-    sed -n "s/.*reach $2: \(yes\|no\).*/\1/p" "$1" | head -n 1 # it is shown twice
-}
-
 as_user "$WORK/taken/over" "${attempts[@]}" 2> "$WORK/free"
 # Some systems refuse these to everyone.
 for attempt in "${attempts[@]%%=*}"; do
