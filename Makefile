@@ -6,7 +6,8 @@
 #   make check      unit and end-to-end tests; installs what is missing first
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make release    static programs as an archive for any Linux host, in build/release; with
-#                   ARCHS="amd64 arm64" the guest and QEMU for arm64 as well
+#                   ARCHS="amd64 arm64" the guest and QEMU for arm64 as well; guests for others of
+#                   ARCHS are archives beside it
 #   make uml        User-Mode Linux, for --accel uml; `make install` installs it if it was built
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #
@@ -30,10 +31,11 @@ DEPS_build := demo check-bare
 DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release check-uml
 DEPS_release := release check-release
 # The release of an architecture needs what its guest is built with.
-DEPS_arm64 := check-arm64 check-arm64-host $(if $(filter arm64,$(ARCHS)),release check-release)
-DEPS_ppc64le := check-ppc64le
-DEPS_riscv64 := check-riscv64
-DEPS_s390x := check-s390x
+releases = $(if $(filter $(1),$(ARCHS)),release check-release)
+DEPS_arm64 := check-arm64 check-arm64-host $(call releases,arm64)
+DEPS_ppc64le := check-ppc64le $(call releases,ppc64le)
+DEPS_riscv64 := check-riscv64 $(call releases,riscv64)
+DEPS_s390x := check-s390x $(call releases,s390x)
 DEPS_deb := deb check-release
 DEPS_all := deps lint fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))

@@ -82,8 +82,8 @@ static void see_features(const char *line, struct processors *processors)
 
 #if defined __aarch64__
 
-/* The first processors of ARMv8 had these features, which a kernel lists in this order: a Cortex-A53
- * (arch/arm64/kernel/cpuinfo.c). */
+/* The first processors of ARMv8 had these features, which a kernel lists in this order: a
+ * Cortex-A53 (arch/arm64/kernel/cpuinfo.c). */
 int processor_write(FILE *to, unsigned int number, const struct processors *processors)
 {
     (void)processors;

@@ -17,8 +17,8 @@ struct processors {
  * is all zeros at first, what it tells. */
 void processor_see(const char *line, struct processors *processors);
 
-/* Writes the description of processor NUMBER of PROCESSORS to TO, and beside that of the first or the
- * last one what the kernel says of all. Returns a negative number with errno on failure. */
+/* Writes the description of processor NUMBER of PROCESSORS to TO, and beside that of the first or
+ * the last one what the kernel says of all. Returns a negative number with errno on failure. */
 int processor_write(FILE *to, unsigned int number, const struct processors *processors);
 
 #endif

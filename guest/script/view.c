@@ -35,14 +35,27 @@ static int mount_proc(const struct view_mount *mounted, const char *path, struct
     return proc_mount(path, mounted->target, fault);
 }
 
-/* Covers the description of the machine that the kernel was started with, if there is one: a device
- * tree has the kernel's arguments, which depend on the host, and numbers that were random. */
-static int cover_device_tree(const char *sys, struct fault *fault)
+/* Whether SYS shows with what the kernel was started: a device tree has the kernel's arguments,
+ * which depend on the host, and numbers that were random; on s390x it is QEMU's firmware. */
+static bool describes_start(const char *sys)
+{
+    static const char *const names[] = {"devicetree", "ipl"};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/firmware/%s", sys, names[i]);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Covers the description of the machine that the kernel was started with, if there is one. */
+static int cover_firmware(const char *sys, struct fault *fault)
 {
     char path[PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/firmware/devicetree", sys);
-    if (access(path, F_OK) != 0)
+    if (!describes_start(sys))
         return 0;
     snprintf(path, sizeof path, "%s/firmware", sys);
     if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "mode=0755"))
@@ -54,7 +67,7 @@ static int mount_sys(const struct view_mount *mounted, const char *path, struct 
 {
     if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL))
         return fault_set(fault, errno, "mount '%s'", mounted->target);
-    return cover_device_tree(path, fault);
+    return cover_firmware(path, fault);
 }
 
 static int mount_modules(const struct view_mount *mounted, const char *path, struct fault *fault)

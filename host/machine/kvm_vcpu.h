@@ -1,7 +1,7 @@
 /*
  * A virtual CPU of KVM that runs a few instructions: whether that works is known only once it was
- * done (accelerator.c). All calls are async-signal-safe; what they open and map stays, as the process
- * is to end.
+ * done (accelerator.c). All calls are async-signal-safe; what they open and map stays, as the
+ * process is to end.
  */
 #ifndef VMBUILD_KVM_VCPU_H
 #define VMBUILD_KVM_VCPU_H
@@ -10,8 +10,8 @@
 
 struct kvm_run;
 
-/* Makes a machine of KVM, the file /dev/kvm, with one virtual CPU, and sets *RUN to the page that it
- * shares with the kernel. Returns its file, or below 0 with errno set. */
+/* Makes a machine of KVM, the file /dev/kvm, with one virtual CPU, and sets *RUN to the page that
+ * it shares with the kernel. Returns its file, or below 0 with errno set. */
 int kvm_vcpu_make(int kvm, struct kvm_run **run);
 
 /* Whether the virtual CPU has left KVM_RUN as its last instruction says. */

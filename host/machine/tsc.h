@@ -18,8 +18,8 @@ struct tsc_sample {
 void tsc_take(struct tsc_sample *ret);
 
 /* Returns the frequency in kHz, measured from START to now; waits until some milliseconds have
- * passed. 0 if the counter does not tick evenly, or there is none. Rounded to whole MHz, since scripts see it in
- * /proc/cpuinfo and should see the same each time. */
+ * passed. 0 if the counter does not tick evenly, or there is none. Rounded to whole MHz, since
+ * scripts see it in /proc/cpuinfo and should see the same each time. */
 uint64_t tsc_khz(const struct tsc_sample *start);
 
 #endif

@@ -14,12 +14,19 @@ static void test_names(void **state)
 {
     static const struct {
         const char *name, *guest;
-    } rows[] = {{"amd64", "amd64"},     {"amd64/v3", "amd64"},
-                {"386", "amd64"},       {"arm64", "arm64"},
-                {"arm/v7", "arm64"},    {"arm64/v8", "arm64"},
-                {"riscv64", "riscv64"}, {"ppc64", NULL},
-                {"mips64le", NULL},     {"", NULL},
-                {"amd", NULL},          {"amd64x", NULL},
+    } rows[] = {{"amd64", "amd64"},
+                {"amd64/v3", "amd64"},
+                {"386", "amd64"},
+                {"arm64", "arm64"},
+                {"arm/v7", "arm64"},
+                {"arm64/v8", "arm64"},
+                {"riscv64", "riscv64"},
+                {"s390x", "s390x"},
+                {"ppc64", NULL},
+                {"mips64le", NULL},
+                {"", NULL},
+                {"amd", NULL},
+                {"amd64x", NULL},
                 {"/v7", NULL}};
 
     (void)state;
@@ -60,7 +67,7 @@ static void test_each_guest_comes_once(void **state)
         native += machine_type_is_native(type);
         count++;
     }
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
     assert_int_equal(native, 1);
     assert_true(machine_type_is_native(machine_type_native()));
 }
