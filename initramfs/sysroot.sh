@@ -5,6 +5,7 @@
 # usage: sysroot.sh DEBIAN_ARCHITECTURE OUT [PACKAGE...]  unpacks them, or PACKAGES, to the
 #                                                         directory OUT
 #        sysroot.sh --key DEBIAN_ARCHITECTURE             prints what identifies them
+#        sysroot.sh --release DEBIAN_ARCHITECTURE         prints the release of Debian that they are of
 #        sysroot.sh --whole DEBIAN_ARCHITECTURE OUT PACKAGE...    unpacks PACKAGES and all that they need
 #
 # They are those of the machine's own release, or of the first that has the architecture
@@ -31,17 +32,27 @@ apt_of() {
         -o Acquire::Languages=none -o APT::Sandbox::User= "$@"
 }
 
-# The sources of the release of Debian that has the architecture; of another one than the machine's,
-# which gets no updates here, the main archive.
-sources() {
+# The release of Debian that they are of: the machine's, or the first that has the architecture.
+release() {
     local own
 
     # shellcheck source=/dev/null
     own=$(. /etc/os-release && echo "$VERSION_CODENAME")
     case $architecture:$own in
-    riscv64:bookworm) "$here/../scripts/apt-sources.sh" trixie | head -n 1 ;;
-    *) "$here/../scripts/apt-sources.sh" "$own" ;;
+    riscv64:bookworm) echo trixie ;;
+    *) echo "$own" ;;
     esac
+}
+
+# The sources of that release; of another one than the machine's, which gets no updates here, the main
+# archive.
+sources() {
+    # shellcheck source=/dev/null
+    if [ "$(release)" = "$(. /etc/os-release && echo "$VERSION_CODENAME")" ]; then
+        "$here/../scripts/apt-sources.sh" "$(release)"
+    else
+        "$here/../scripts/apt-sources.sh" "$(release)" | head -n 1
+    fi
 }
 
 # Brings the lists up to date, once a day. Without a network, older ones do, and if some cannot be
@@ -81,6 +92,10 @@ architecture=${1-}
 # The C library as well, so that its source is the same as that of the host's. One of a later release
 # does not go with the compiler's linker.
 [ "$architecture" = riscv64 ] || packages="$packages libc6-dev"
+if [ "$option" = --release ]; then
+    release
+    exit
+fi
 state=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel/apt-$architecture
 update
 if [ "$option" = --key ]; then

@@ -5,13 +5,14 @@
 # usage: pack.sh BUILD NAME VERSION ROOT
 #
 # BUILD has the parts: vmbuild, and the links libraries, qemu and certificates, and qemu-ARCHITECTURE for
-# each other architecture whose guest is in ROOT. ROOT is an installation of the program and its
+# each other architecture whose guest is in NAME. ROOT is an installation of the program and its
 # appliance, which NAME is made from. What is packed is left in BUILD:
 #
 #   NAME/                  the release, unpacked
 #   NAME.tar.gz, .tar.zst  the same
 #   NAME-image.tar         the same as a container image, in the form of `docker save`
 #   NAME-sources.tar.zst   the source packages, with the recipes
+#   NAME-ARCHITECTURE.tar.gz    of each guest that is not in NAME (addon.sh)
 #   SHA256SUMS
 #
 # The same parts give the same bytes: sorted, owned by root, of one time.
@@ -26,9 +27,15 @@ build=$(cd "$1" && pwd) name=$2 version=$3 root=$4
 libraries=$(readlink -f "$build/libraries") qemus=("$(readlink -f "$build/qemu")")
 # The lists of what the release is made of.
 lists=("$release_scripts/components")
+# The guests that are packed apart.
+addons=()
 for guest in "$root"/lib/vmbuild/*/; do
     [ -d "$guest" ] || continue
     guest=$(basename "$guest")
+    if [ ! -e "$release_scripts/components-$guest" ]; then
+        addons+=("$guest")
+        continue
+    fi
     qemus+=("$(readlink -f "$build/qemu-$guest")")
     lists+=("$release_scripts/components-$guest")
 done
@@ -99,6 +106,9 @@ lay_out() {
     rm -rf "$release"
     cp -r "$root" "$release"
     install -m 755 "$build/vmbuild" "$release/bin/vmbuild"
+    for guest in "${addons[@]}"; do
+        rm -r "$release/lib/vmbuild/$guest"
+    done
     rm "$release/lib/vmbuild/vmbuild-confine" # a static program starts fast enough to do without
     find "${qemus[@]}" -maxdepth 1 \( -name 'qemu-*' -o -name '*.bin' -o -name '*.rom' \) \
         -exec cp {} "$release/lib/vmbuild/" \;
@@ -141,6 +151,17 @@ licence_of() {
     components | awk -v name="${1%%_*}" '$1 == name { $1 = $2 = $3 = ""; print }'
 }
 
+# As source_files, of what the guests that are packed apart are of, if it is of another release.
+addon_sources() {
+    local guest release package
+    for guest in "${addons[@]}"; do
+        while read -r release package; do
+            (download_sources "$release" "$package") 2>> "$build/sources.log" || true
+            source_files "$release" "$package"
+        done < "$build/sources-$guest"
+    done
+}
+
 # The source packages, each file as Debian ships it; the kernel's, with Debian's changes; and our own
 # tree. What apt cannot get is listed in a file MISSING, unless its licence asks for it and the release
 # is to be published. (Certificates are their own source.)
@@ -156,6 +177,7 @@ pack_sources() {
     {
         cat "$libraries/sources" "${qemus[0]}/sources" "$certificates/sources"
         source_files "$own_release" "${own[@]}"
+        addon_sources
     } | while read -r file size digest; do
         if sha256sum --status -c <<< "${digest#SHA256:}  $cache/sources/$file" 2> /dev/null; then
             cp "$cache/sources/$file" "$sources/"
@@ -184,6 +206,13 @@ lay_out
 make_tar "$build" "$name" | gzip -9n > "$build/$name.tar.gz"
 make_tar "$build" "$name" | zstd -q -f -19 -T1 -o "$build/$name.tar.zst"
 build_image
+for guest in "${addons[@]}"; do
+    "$release_scripts/addon.sh" "$build" "$name" "$version" "$root" "$guest"
+done
 pack_sources
-(cd "$build" && sha256sum "$name"{.tar.gz,.tar.zst,-image.tar,-sources.tar.zst} > SHA256SUMS)
+packed=("$name"{.tar.gz,.tar.zst,-image.tar,-sources.tar.zst})
+for guest in "${addons[@]}"; do
+    packed+=("$name-$guest.tar.gz")
+done
+(cd "$build" && sha256sum "${packed[@]}" > SHA256SUMS)
 ls -l "$build/$name"*.tar*
