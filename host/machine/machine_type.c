@@ -46,6 +46,18 @@
         .words = "console=ttyS0 lpj=100000", .stays_unsaved = true                                 \
     }
 
+/* Without SLOF, a firmware that takes longer than the kernel. The delay's loops are ticks of the
+ * counter, whose frequency the machine has fixed. A saved one has a section for its page table,
+ * which migration_stream.c does not read. */
+#define POWER(name)                                                                                \
+    {                                                                                              \
+        .architecture = (name), .guest = "ppc64le", .qemu = "qemu-system-ppc64",                   \
+        .package = "QEMU for ppc64 (Debian, Ubuntu: qemu-system-ppc; Fedora: "                     \
+                   "qemu-system-ppc-core; Arch: qemu-system-ppc)",                                 \
+        .machine = "pseries,x-vof=on", .cpu = "power9", .memory = "ppc_spapr.ram",                 \
+        .memory_step = 256, .words = "console=hvc0 lpj=5120000", .stays_unsaved = true             \
+    }
+
 /* Its devices are on the PCI bus, as those of all machines, in place of its own channels; QEMU does
  * not save that bus here. */
 #define S390(name)                                                                                 \
@@ -58,8 +70,9 @@
         .words = "console=ttysclp0", .stays_unsaved = true                                         \
     }
 
-static const struct machine_type types[] = {PC("amd64"), PC("386"),        ARM("arm64"),
-                                            ARM("arm"),  RISCV("riscv64"), S390("s390x")};
+static const struct machine_type types[] = {PC("amd64"),  PC("386"),        ARM("arm64"),
+                                            ARM("arm"),   RISCV("riscv64"), POWER("ppc64le"),
+                                            S390("s390x")};
 
 #define TYPE_COUNT (sizeof types / sizeof *types)
 

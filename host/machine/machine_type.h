@@ -21,7 +21,7 @@ struct machine_type {
     const char *memory;       /* name of the main memory's block in a migration stream */
     uint64_t memory_step;     /* MiB, of which it has a multiple; 0: it may have any */
     const char *words;        /* arguments for the kernel beside those of every machine; or NULL */
-    bool stays_unsaved;       /* each one boots: QEMU cannot save or resume it */
+    bool stays_unsaved;       /* each one boots: it cannot be saved or resumed */
     bool is_pc; /* starts by a firmware; its clock is a time stamp counter, the host's */
 };
 

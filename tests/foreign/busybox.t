@@ -4,12 +4,11 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# Of each: what its programs are, what /proc/cpuinfo shows of two processors, and whether a guest that
-# was saved resumes.
+# Of each: its QEMU, and what /proc/cpuinfo shows of a processor.
 case ${GUEST-} in
-ppc64le) qemu=qemu-system-ppc64 processor='cpu		: POWER8 (architected), altivec supported' resumes=yes ;;
-riscv64) qemu=qemu-system-riscv64 processor='isa		: rv64imafdc' resumes=no ;;
-s390x) qemu=qemu-system-s390x processor='machine         : 2097' resumes=no ;;
+ppc64le) qemu=qemu-system-ppc64 processor='cpu		: POWER8 (architected), altivec supported' ;;
+riscv64) qemu=qemu-system-riscv64 processor='isa		: rv64imafdc' ;;
+s390x) qemu=qemu-system-s390x processor='machine         : 2097' ;;
 *) skip_all "the base is not for ppc64le, riscv64 or s390x: GUEST=riscv64" ;;
 esac
 need jq $qemu
@@ -56,8 +55,7 @@ exits 0 "--check"
 says "--check: the same twice" "both builds are the same, to the bit"
 build app --rebuild --verbose
 exits 0 "the same again"
-is "the same again: from a snapshot" \
-    "$(grep -q -- "-incoming defer" "$WORK/err" && echo yes || echo no)" $resumes
+ok "the same again: it boots" grep -q "guest: .*Linux version" "$WORK/err"
 
 # --- the same bytes
 

@@ -14,20 +14,11 @@ static void test_names(void **state)
 {
     static const struct {
         const char *name, *guest;
-    } rows[] = {{"amd64", "amd64"},
-                {"amd64/v3", "amd64"},
-                {"386", "amd64"},
-                {"arm64", "arm64"},
-                {"arm/v7", "arm64"},
-                {"arm64/v8", "arm64"},
-                {"riscv64", "riscv64"},
-                {"s390x", "s390x"},
-                {"ppc64", NULL},
-                {"mips64le", NULL},
-                {"", NULL},
-                {"amd", NULL},
-                {"amd64x", NULL},
-                {"/v7", NULL}};
+    } rows[] = {{"amd64", "amd64"},     {"amd64/v3", "amd64"},  {"386", "amd64"},
+                {"arm64", "arm64"},     {"arm/v7", "arm64"},    {"arm64/v8", "arm64"},
+                {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"},
+                {"ppc64", NULL},        {"mips64le", NULL},     {"", NULL},
+                {"amd", NULL},          {"amd64x", NULL},       {"/v7", NULL}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -67,9 +58,23 @@ static void test_each_guest_comes_once(void **state)
         native += machine_type_is_native(type);
         count++;
     }
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
     assert_int_equal(native, 1);
     assert_true(machine_type_is_native(machine_type_native()));
+}
+
+static void test_memory_is_what_the_machine_can_have(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t wanted, had;
+    } rows[] = {{"amd64", 700, 700},   {"ppc64le", 1, 256},     {"ppc64le", 256, 256},
+                {"ppc64le", 257, 512}, {"ppc64le", 1024, 1024}, {"s390x", 1023, 1023}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(machine_type_memory(machine_type_find(rows[i].name), rows[i].wanted),
+                         rows[i].had);
 }
 
 int main(void)
@@ -78,6 +83,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_rows_are_whole),
         cmocka_unit_test(test_each_guest_comes_once),
+        cmocka_unit_test(test_memory_is_what_the_machine_can_have),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
