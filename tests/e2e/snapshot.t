@@ -28,14 +28,18 @@ jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
 
 sleep 3 # an appliance that was just installed is not known by its times yet
 
-# User-Mode Linux saves no state: each VM boots.
+# User-Mode Linux saves no state: each VM boots. In the first one, which makes the base disk, that disk
+# has another name.
 if under_uml; then
     for build in first second third; do
         build_with "$WORK/cache" job
         exits 0 "the $build build"
-        sum job >> "$WORK/sums"
+        mv "$WORK/job.tar" "$WORK/$build.tar"
     done
-    is "all builds: the same bytes" "$(sort -u "$WORK/sums" | wc -l)" 1
+    is "the third build: the same bytes" "$(sum third)" "$(sum second)"
+    for file in root-times file devices; do
+        is "the first build: the same /$file" "$(file_of "$WORK/first.tar" $file)" "$(file_of "$WORK/second.tar" $file)"
+    done
     is "no state is saved" "$(count 2> /dev/null)" 0
     done_testing
     exit
