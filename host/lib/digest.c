@@ -1,6 +1,7 @@
 #include "host/lib/digest.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,10 +15,33 @@ struct sha256 {
 
 static EVP_MD *algorithm;
 
+/* What OpenSSL allocates with. Left to itself, OpenSSL 3.5 waits for ever if it finds no memory while
+ * it starts. */
+
+static void *allocate(size_t size, const char *, int)
+{
+    return xallocated(malloc(size > 0 ? size : 1));
+}
+
+static void *reallocate(void *old, size_t size, const char *, int)
+{
+    if (size > 0)
+        return xreallocarray(old, size, 1);
+    free(old);
+    return NULL;
+}
+
+static void release(void *memory, const char *, int)
+{
+    free(memory);
+}
+
 /* Fetched from OpenSSL's own provider, in a library context that reads no configuration file, so
  * that only a lack of memory can make it fail. */
 static void fetch_algorithm(void)
 {
+    /* Of no effect if another library has used OpenSSL before. */
+    (void)CRYPTO_set_mem_functions(allocate, reallocate, release);
     OSSL_LIB_CTX *library = xallocated(OSSL_LIB_CTX_new());
 
     algorithm = xallocated(EVP_MD_fetch(library, "SHA256", NULL));

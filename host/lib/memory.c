@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void memory_exhausted(void)
 {
     fputs("vmbuild: allocate memory: the host has none left\n", stderr);
-    exit(1);
+    _exit(1); /* what libraries do at the end may need memory, or what this thread holds */
 }
 
 void *xallocated(void *memory)
