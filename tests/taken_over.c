@@ -8,8 +8,8 @@
  * vmbuild, it tries what the variable TAKEN_OVER lists, once in the thread that has a script run,
  * and once, as "thread:NAME", in the one that reads its output.
  *
- * Compiled with -DATTEMPTS='"NAME=TARGET", ...', it is a User-Mode Linux that has been taken over: it
- * makes these attempts, each in a process of its own, since a system call may be the end of it.
+ * Compiled with -DATTEMPTS='"NAME=TARGET", ...', it is a User-Mode Linux that has been taken over:
+ * it makes these attempts, each in a process of its own, since a system call may be the end of it.
  *
  * A target is a path, a PID, a port of the loopback, a name, or, for those that need none, empty.
  * "parent" stands for the PID of the process that started this one.
