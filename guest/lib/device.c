@@ -21,7 +21,8 @@
 
 #define NODES "/run/devices" /* of init's own: scripts may do with /dev what they like */
 #define UEVENT_GROUP_KERNEL 1
-#define VPD_HEADER 4 /* bytes before the serial number in page 0x80 */
+#define VPD_HEADER 4      /* bytes before the serial number in page 0x80 */
+#define LOOK_AGAIN_MS 100 /* after which it is looked again without an event */
 
 /* Returns whether the file PATH holds WANTED from byte SKIP on, and nothing but blanks after it. */
 static bool file_says(const char *path, size_t skip, const char *wanted)
@@ -138,8 +139,8 @@ static long milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Looks, and looks again after each event of the kernel, for DEVICE_WAIT_MS. Returns 0, or -1 with
- * FAULT. */
+/* Looks, and looks again after each event of the kernel, or a while without one, for
+ * DEVICE_WAIT_MS. Returns 0, or -1 with FAULT. */
 static int find(bool (*look_for)(struct lookup *lookup), struct lookup *lookup, struct fault *fault)
 {
     if (look_for(lookup))
@@ -162,11 +163,12 @@ static int find(bool (*look_for)(struct lookup *lookup), struct lookup *lookup, 
         long left = deadline - milliseconds();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
-        if (left <= 0 || poll(&poll_fd, 1, (int)left) < 0)
+        if (left <= 0 || poll(&poll_fd, 1, (int)(left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS)) < 0)
             break;
         char event[8192];
 
-        if (recv(fd, event, sizeof event, 0) < 0 && errno != ENOBUFS && errno != EINTR)
+        if (recv(fd, event, sizeof event, MSG_DONTWAIT) < 0 && errno != ENOBUFS && errno != EINTR &&
+            errno != EAGAIN)
             break;
     }
     close(fd);
