@@ -76,6 +76,9 @@ run() {
     else
         say "$*"
         scripts/deps.sh test
+        for test; do
+            [[ $test != build/* ]] || make -s "$test"
+        done
         tests/run "$@"
     fi
     say "done"
