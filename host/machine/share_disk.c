@@ -92,10 +92,8 @@ static struct link *find_link(struct share *share, const struct stat *status)
     struct link *link = xcalloc(1, sizeof *link);
 
     *link = (struct link){status->st_dev, status->st_ino, 0};
-    struct link **found = tsearch(link, &share->links, compare_links);
+    struct link **found = xallocated(tsearch(link, &share->links, compare_links));
 
-    if (found == NULL)
-        abort();
     if (*found != link)
         free(link);
     return *found;

@@ -19,6 +19,7 @@
 #include "host/lib/memory.h"
 #include "host/machine/scratch_disk.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/machine/fixture.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -31,25 +32,6 @@ static char *empty_file(const char *name)
     assert_true(fd >= 0);
     close(fd);
     return path;
-}
-
-static void check_clean(const char *path)
-{
-    pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        execl("/sbin/e2fsck", "e2fsck", "-f", "-n", path, (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void test_sizes_are_clean(void **state)

@@ -20,6 +20,7 @@
 #include "host/lib/memory.h"
 #include "host/machine/share_disk.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/machine/fixture.h"
 
 #define MANY 3000 /* names: more than a block of a directory holds */
 #define LARGE 3000000
@@ -79,32 +80,13 @@ static int tear_down(void **state)
     return system(command);
 }
 
-static void check_clean(void)
-{
-    pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        execl("/sbin/e2fsck", "e2fsck", "-f", "-n", disk, (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 /* Opens the disk, after it was made of the source. */
 static ext2_filsys open_disk(void)
 {
     ext2_filsys fs;
 
     assert_null(share_disk_make(disk, source));
-    check_clean();
+    check_clean(disk);
     assert_int_equal(ext2fs_open(disk, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs), 0);
     return fs;
 }
