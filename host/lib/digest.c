@@ -15,8 +15,8 @@ struct sha256 {
 
 static EVP_MD *algorithm;
 
-/* What OpenSSL allocates with. Left to itself, OpenSSL 3.5 waits for ever if it finds no memory while
- * it starts. */
+/* What OpenSSL allocates with. Left to itself, OpenSSL 3.5 waits for ever if it finds no memory
+ * while it starts. */
 
 static void *allocate(size_t size, const char *, int)
 {

@@ -39,8 +39,8 @@ void uml_plan_write(const struct uml_plan *plan, struct strings *ret)
         strings_add(ret, "network=1");
 }
 
-/* Reads a disk with the number after WORD in KEY, and the value SERIAL=PATH, of which TEXT is cut in
- * two. Returns whether it is one. */
+/* Reads a disk with the number after WORD in KEY, and the value SERIAL=PATH, of which TEXT is cut
+ * in two. Returns whether it is one. */
 static bool read_disk(struct uml_plan *plan, const char *key, const char *word, char *text)
 {
     char *sign = strchr(text, '=');

@@ -2,9 +2,9 @@
  * User-Mode Linux as an engine (engine.h): a process that this one starts confined
  * (machine/confined_uml.h), and to whose init libguestfs connects (its backend "unix").
  *
- * The base disk is served as to QEMU, the other disks are files of the host's: if one of them cannot
- * be written, the guest sees it, and the engine says that it was the host. Shares are disks, too
- * (machine/share_disk.h).
+ * The base disk is served as to QEMU, the other disks are files of the host's: if one of them
+ * cannot be written, the guest sees it, and the engine says that it was the host. Shares are disks,
+ * too (machine/share_disk.h).
  */
 #ifndef VMBUILD_UML_ENGINE_H
 #define VMBUILD_UML_ENGINE_H
