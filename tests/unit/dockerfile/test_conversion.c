@@ -1,108 +1,5 @@
 /* What a Dockerfile becomes as a spec. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "host/dockerfile/conversion.h"
-#include "host/lib/json_text.h"
-
-#define DIGITS "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
-
-/* What the images of registries are configured with. */
-static const struct {
-    const char *reference, *config;
-} images[] = {
-    {"docker://debian", "{\"Env\": [\"PATH=/bin\"]}"},
-    {"docker://node", "{\"Env\": [\"PATH=/bin\", \"V=20\"], \"User\": \"node\", \"WorkingDir\": "
-                      "\"/home\", \"Shell\": [\"/bin/bash\", \"-c\"], \"Cmd\": [\"node\"]}"},
-    {"docker://onbuild", "{\"Env\": [\"PATH=/bin\"], \"OnBuild\": [\"ENV A=1\", \"COPY $A /b/\"]}"},
-    {"docker://odd", "{\"Env\": [null, {}, \"B=2\", 3, \"\"]}"},
-    {"base.tar", "{\"Env\": [\"PATH=/base\"]}"},
-};
-
-static struct error *find_config(void *context, const char *reference, const char *architecture,
-                                 struct json **ret, char **ret_platform)
-{
-    struct strings *asked = context;
-
-    (void)ret_platform;
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        if (strcmp(images[i].reference, reference) == 0) {
-            strings_take(asked, strdup(reference));
-            strings_take(asked, strdup(architecture));
-            return json_parse("config", images[i].config, strlen(images[i].config), ret);
-        }
-    return error_new(EXIT_NETWORK, "%s is unknown", reference);
-}
-
-static struct conversion_options defaults(void)
-{
-    return (struct conversion_options){
-        .folder = ".", .architecture = "amd64", .build_machine = "amd64"};
-}
-
-static struct error *convert(const char *text, const struct conversion_options *options,
-                             struct conversion_result *ret)
-{
-    struct strings asked = {0};
-    struct dockerfile *file = NULL;
-    struct error *err = dockerfile_parse("Dockerfile", text, strlen(text), &file);
-
-    if (err == NULL)
-        err = conversion_make(file, options, find_config, &asked, ret);
-    dockerfile_free(file);
-    strings_free(&asked);
-    return err;
-}
-
-/* Removes the texts of the history, which have tests of their own. */
-static void remove_history(struct json *nodes)
-{
-    for (size_t i = 0; i < nodes->count; i++)
-        json_remove(nodes->items[i], "createdBy");
-}
-
-/* TEXT becomes the images EXPECTED, with single quotes for double ones. */
-static void becomes_by(const struct conversion_options *options, const char *text,
-                       const char *expected)
-{
-    struct conversion_result result = {0};
-    struct buffer out = {0};
-    struct error *err = convert(text, options, &result);
-
-    if (err != NULL)
-        fail_msg("%s", err->message);
-    remove_history(json_get(result.spec, "images"));
-    json_write(json_get(result.spec, "images"), false, &out);
-    for (size_t i = 0; i < out.length; i++)
-        if (out.data[i] == '"')
-            out.data[i] = '\'';
-    assert_string_equal(out.data, expected);
-    buffer_free(&out);
-    conversion_result_free(&result);
-}
-
-static void becomes(const char *text, const char *expected)
-{
-    struct conversion_options options = defaults();
-
-    becomes_by(&options, text, expected);
-}
-
-static void refuses(const char *text, const char *message)
-{
-    struct conversion_options options = defaults();
-    struct conversion_result result = {0};
-    struct error *err = convert(text, &options, &result);
-
-    assert_string_equal(err != NULL ? err->message : "no error", message);
-    error_free(err);
-}
+#include "tests/unit/dockerfile/fixture.h"
 
 static void test_one_node_for_each_layer(void **state)
 {
@@ -150,26 +47,6 @@ static void test_a_time_for_all_images(void **state)
         "ARG SOURCE_DATE_EPOCH=context\nFROM debian",
         "read 'Dockerfile': the ARG SOURCE_DATE_EPOCH must be a whole number of seconds between "
         "0 and 253402300799, not 'context'");
-}
-
-static void test_owners(void **state)
-{
-    (void)state;
-    becomes("FROM scratch AS a\nUSER root\nCOPY --chown=root:root a /\nCOPY --chown=:9 a /\n"
-            "COPY --chown=app: a /\nCOPY --chown=root a /\nCOPY --chown= a /\nWORKDIR /w",
-            "{'a-1':{'config':{'WorkingDir':'/','Env':['PATH=/usr/local/sbin:/usr/local/bin:"
-            "/usr/sbin:/usr/bin:/sbin:/bin'],'User':'root'},'contents':[{'source':'.','path':'/a',"
-            "'target':'/','owner':'0:0'}]},"
-            "'a-2':{'fromImage':{'use':'a-1'},'contents':[{'source':'.','path':'/a','target':'/',"
-            "'owner':'0:9'}]},"
-            "'a-3':{'fromImage':{'use':'a-2'},'contents':[{'source':'.','path':'/a','target':'/',"
-            "'owner':'app'}]},"
-            "'a-4':{'fromImage':{'use':'a-3'},'contents':[{'source':'.','path':'/a','target':'/',"
-            "'owner':'0'}]},"
-            "'a-5':{'fromImage':{'use':'a-4'},'contents':[{'source':'.','path':'/a','target':'/'}]"
-            "},"
-            "'a':{'fromImage':{'use':'a-5'},'config':{'WorkingDir':'/w'},'contents':[{'directory':"
-            "'/w','owner':'0'}]}}");
 }
 
 /* Variables that double one another. */
@@ -336,169 +213,6 @@ static void test_build_contexts(void **state)
     strings_free(&options.contexts);
 }
 
-static void test_commands(void **state)
-{
-    (void)state;
-    becomes(
-        "FROM node AS a\nRUN [\"a\", \"$b\"]\nRUN c $D\nSHELL [\"/bin/sh\", \"-c\"]\nRUN e\nCMD f\n"
-        "ENTRYPOINT g",
-        "{'a-1':{'fromImage':'docker://node','run':['a','$b'],'network':true},"
-        "'a-2':{'fromImage':{'use':'a-1'},'run':['/bin/bash','-c','c $D'],'network':true},"
-        "'a-3':{'fromImage':{'use':'a-2'},'config':{'Shell':['/bin/sh','-c']},'run':'e',"
-        "'network':true},"
-        "'a':{'fromImage':{'use':'a-3'},'config':{'Cmd':['/bin/sh','-c','f'],'Entrypoint':["
-        "'/bin/sh','-c','g']}}}");
-}
-
-static void test_an_entrypoint_takes_the_command_of_the_base(void **state)
-{
-    (void)state;
-    becomes("FROM node AS a\nENTRYPOINT [\"x\"]\nFROM a AS b\nRUN y",
-            "{'a':{'fromImage':'docker://node','config':{'Entrypoint':['x']}},"
-            "'b':{'fromImage':{'use':'a'},'run':['/bin/bash','-c','y'],'network':true}}");
-    becomes(
-        "FROM debian AS a\nCMD [\"c\"]\nRUN y\nENTRYPOINT [\"x\"]",
-        "{'a-1':{'fromImage':'docker://debian','config':{'Cmd':['c']},'run':'y','network':true},"
-        "'a':{'fromImage':{'use':'a-1'},'config':{'Cmd':['c'],'Entrypoint':['x']}}}");
-}
-
-static void test_documents(void **state)
-{
-    (void)state;
-    becomes("FROM debian AS a\nRUN <<EOF\na\nb\nEOF\nRUN <<-EOF\n\t#!/bin/x\n\tc\n\tEOF\n"
-            "RUN cat <<A <<'B' > d\n1\nA\n2\nB",
-            "{'a-1':{'fromImage':'docker://debian','run':'a\\nb\\n','network':true},"
-            "'a-2':{'fromImage':{'use':'a-1'},'run':'#!/bin/x\\nc\\n','network':true},"
-            "'a':{'fromImage':{'use':'a-2'},'run':'cat <<A <<'B' > d\\n1\\nA\\n2\\nB','network':"
-            "true}}");
-    becomes("FROM debian AS a\nENV X=1\nCOPY <<A <<'B' c /d/\n$X \\$X\nA\n$X\nB",
-            "{'a':{'fromImage':'docker://debian','config':{'Env':['X=1']},'contents':["
-            "{'name':'A','text':'1 $X\\n','target':'/d/'},"
-            "{'name':'B','text':'$X\\n','target':'/d/'},"
-            "{'source':'.','path':'/c','target':'/d/'}]}}");
-}
-
-static void test_mounts(void **state)
-{
-    (void)state;
-    becomes("FROM debian AS a\nARG T=/t\nRUN --mount=type=cache,target=$T,sharing=locked "
-            "--mount=type=secret,id=s,required --mount=from=debian,source=/x,target=/y,rw b",
-            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
-            "{'type':'cache','target':'/t','sharing':'locked'},"
-            "{'type':'secret','id':'s','required':true},"
-            "{'type':'bind','target':'/y','image':'docker://debian','path':'/x','writable':true}],"
-            "'env':{'T':'/t'}}}");
-    becomes("FROM debian AS a\nRUN b\nFROM debian AS c\n"
-            "RUN --mount=type=bind,from=a,source=../x/.,target=/y --mount=type=bind,from=0,source=/"
-            ",target=/z --mount=type=Cache,id=,target=/c,sharing=LOCKED,mode=0700,uid=1,gid=2 d",
-            "{'a':{'fromImage':'docker://debian','run':'b','network':true},"
-            "'c':{'fromImage':'docker://debian','run':'d','network':true,'mounts':["
-            "{'type':'bind','target':'/y','image':{'use':'a'},'path':'/x'},"
-            "{'type':'bind','target':'/z','image':{'use':'a'}},"
-            "{'type':'cache','target':'/c','sharing':'locked','mode':'0700','uid':'1','gid':'2'}"
-            "]}}");
-    becomes("FROM debian AS a\nRUN --mount=type=secret,target=/k/,mode=0444 "
-            "--mount=type=secret,src=s,env=S,target=/t b",
-            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
-            "{'type':'secret','id':'k','target':'/k','mode':'0444'},"
-            "{'type':'secret','target':'/t','id':'s','env':'S'}]}}");
-}
-
-/* As BuildKit mounts them: what lies in another one after that, and the last one over others. */
-static void test_mounts_at_one_place(void **state)
-{
-    (void)state;
-    becomes("FROM debian AS a\nRUN --mount=type=tmpfs,target=/m/x/y --mount=type=tmpfs,target=/z "
-            "--mount=type=tmpfs,target=/m/x --mount=type=tmpfs,target=/m/x --mount=type=cache,"
-            "target=/m/,id=c --mount=type=tmpfs,target=/mn b",
-            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
-            "{'type':'cache','id':'c','target':'/m'},{'type':'tmpfs','target':'/m/x'},"
-            "{'type':'tmpfs','target':'/m/x/y'},{'type':'tmpfs','target':'/z'},"
-            "{'type':'tmpfs','target':'/mn'}]}}");
-    becomes("FROM debian AS a\nRUN --mount=type=secret,id=s --mount=type=tmpfs,target=/run "
-            "--mount=type=bind,target=/run/secrets/s --mount=type=secret,id=s,env=S "
-            "--mount=type=secret,id=s,env=S b",
-            "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
-            "{'type':'tmpfs','target':'/run'},{'type':'secret','id':'s'},"
-            "{'type':'secret','id':'s','env':'S'},{'type':'secret','id':'s','env':'S'}]}}");
-    becomes(
-        "FROM debian AS a\nRUN --mount=type=tmpfs,target=/m --mount=type=secret,id=s,target=/m b",
-        "{'a':{'fromImage':'docker://debian','run':'b','network':true,'mounts':["
-        "{'type':'secret','id':'s','target':'/m'}]}}");
-    refuses(
-        "FROM debian\nRUN --mount=type=bind,From=$X,target=/m b",
-        "read 'Dockerfile': line 2: RUN: '--mount=type=bind,From=$X,target=/m': 'From=$X' has a "
-        "variable");
-}
-
-static void test_mounts_start_from_the_working_directory(void **state)
-{
-    struct conversion_options options = defaults();
-
-    (void)state;
-    options.ignore_file = ".dockerignore";
-    becomes_by(
-        &options,
-        "FROM node AS a\nRUN --mount=target=src/.,source=src --mount=type=secret,target=/t/k "
-        "--mount=type=secret,id=v,env=V --mount=type=tmpfs,target=../x/,size=1m b",
-        "{'a':{'fromImage':'docker://node','run':['/bin/bash','-c','b'],'network':true,"
-        "'mounts':[{'type':'bind','target':'/home/src','source':'.','excludeFile':"
-        "'.dockerignore','path':'/src'},{'type':'secret','id':'k','target':'/t/k'},"
-        "{'type':'secret','id':'v','env':'V'},{'type':'tmpfs','target':'/x','size':'1m'}]}}");
-}
-
-static void test_copies(void **state)
-{
-    struct conversion_options options = defaults();
-
-    (void)state;
-    becomes("FROM debian AS a\nCOPY --from= b /",
-            "{'a':{'fromImage':'docker://debian','contents':[{'source':'.','path':'/b','target':'/'"
-            "}]}}");
-    options.folder = "src";
-    options.ignore_file = "src/.dockerignore";
-    becomes_by(&options,
-               "FROM debian AS a\nWORKDIR /srv\nENV N=n\nCOPY --chown=$N:1 --chmod=755 a ../b/ .\n"
-               "ADD --exclude=*.x [\"c d\", \"e\"]",
-               "{'a-1':{'fromImage':'docker://debian','config':{'WorkingDir':'/srv'},'contents':["
-               "{'directory':'/srv'}]},"
-               "'a-2':{'fromImage':{'use':'a-1'},'config':{'Env':['N=n']},'contents':["
-               "{'source':'src','path':'/a','excludeFile':'src/.dockerignore','target':'/srv/',"
-               "'owner':'n:1','mode':'755'},"
-               "{'source':'src','path':'/b/','excludeFile':'src/.dockerignore','target':'/srv/',"
-               "'owner':'n:1','mode':'755'}]},"
-               "'a':{'fromImage':{'use':'a-2'},'contents':["
-               "{'source':'src','path':'/c d','excludeFile':'src/.dockerignore','unpack':true,"
-               "'target':'/srv/e','ignore':['*.x']}]}}");
-    becomes("FROM debian AS a\nADD --checksum=sha256:" DIGITS " https://h/f.tar /d/",
-            "{'a':{'fromImage':'docker://debian','contents':[{'url':'https://h/f.tar','target':'/d/"
-            "','checksum':'sha256:" DIGITS "'}]}}");
-    refuses("FROM debian\nADD --checksum=sha256:ab https://h/f.tar /d/",
-            "read 'Dockerfile': line 2: ADD: '--checksum=sha256:ab' is not a digest");
-    refuses("FROM debian\nCOPY --chmod=789 a /d/",
-            "read 'Dockerfile': line 2: COPY: '--chmod=789' is not a mode");
-    refuses("FROM debian\nCOPY --chmod=u=rwx, a /d/",
-            "read 'Dockerfile': line 2: COPY: '--chmod=u=rwx,' is not a mode");
-    becomes("FROM debian AS a\nCOPY --link --chmod=u=rwX,go+r a /d/",
-            "{'a':{'fromImage':'docker://debian','contents':[{'source':'.','path':'/a','target':"
-            "'/d/','mode':'u=rwX,go+r'}]}}");
-    becomes("FROM debian AS a\nCOPY --parents x/../y/./b/ /./c d/./e",
-            "{'a':{'fromImage':'docker://debian','contents':["
-            "{'source':'.','path':'/y/./b/','parents':true,'target':'/d/e'},"
-            "{'source':'.','path':'/./c','parents':true,'target':'/d/e'}]}}");
-    becomes("FROM debian AS a\nCOPY a.json a-lock.json* /d/",
-            "{'a':{'fromImage':'docker://debian','contents':["
-            "{'source':'.','path':'/a.json','target':'/d/'},"
-            "{'source':'.','path':'/a-lock.json*','optional':true,'target':'/d/'}]}}");
-    refuses("FROM debian\nADD https://h/r.git#main /d",
-            "read 'Dockerfile': line 2: ADD: 'https://h/r.git#main': Git repositories are not "
-            "fetched");
-    refuses("FROM debian\nCOPY https://h/f /d",
-            "read 'Dockerfile': line 2: COPY: 'https://h/f' is a URL");
-    refuses("FROM debian\nCOPY --from=$X /a /b",
-            "read 'Dockerfile': line 2: COPY: '--from=$X' has a variable");
-}
-
 static void test_configuration(void **state)
 {
     (void)state;
@@ -637,7 +351,6 @@ int main(void)
         cmocka_unit_test(test_one_node_for_each_layer),
         cmocka_unit_test(test_scratch_has_a_path),
         cmocka_unit_test(test_a_time_for_all_images),
-        cmocka_unit_test(test_owners),
         cmocka_unit_test(test_the_length_of_all_values),
         cmocka_unit_test(test_a_base_with_odd_variables),
         cmocka_unit_test(test_names_do_not_collide),
@@ -647,13 +360,6 @@ int main(void)
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_platforms),
         cmocka_unit_test(test_build_contexts),
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_an_entrypoint_takes_the_command_of_the_base),
-        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_mounts),
-        cmocka_unit_test(test_mounts_at_one_place),
-        cmocka_unit_test(test_mounts_start_from_the_working_directory),
-        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_configuration),
         cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_history),
