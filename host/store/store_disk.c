@@ -199,6 +199,24 @@ struct error *store_disk_open(struct store *store, const char *key, struct store
     return NULL;
 }
 
+/* All of it counts as written. */
+struct error *store_disk_open_file(const char *path, struct store_disk **ret)
+{
+    CLEANUP(store_disk_freep) struct store_disk *disk = xcalloc(1, sizeof *disk);
+    struct stat status;
+
+    pthread_mutex_init(&disk->mutex, NULL);
+    disk->fd = open(path, O_RDWR | O_CLOEXEC);
+    if (disk->fd < 0 || fstat(disk->fd, &status) < 0)
+        return error_errno(EXIT_OTHER, "open '%s'", path);
+    disk->size = (uint64_t)status.st_size;
+    assert(disk->size % BLOCK == 0);
+    disk->written = xcalloc(bits_size(disk->size), 1);
+    memset(disk->written, 0xff, bits_size(disk->size));
+    *ret = STEAL(disk);
+    return NULL;
+}
+
 const char *store_disk_path(const struct store_disk *disk)
 {
     return disk->path != NULL ? disk->path : disk->parts[0].path;

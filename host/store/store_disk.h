@@ -30,6 +30,10 @@ struct store_disk;
 [[nodiscard]] struct error *store_disk_open(struct store *store, const char *key,
                                             struct store_disk **ret);
 
+/* Opens the file PATH, of whole blocks, as a writable disk that lies over none. It is not published
+ * and remains the caller's. *RET is freed with store_disk_free. Errors: EXIT_OTHER. */
+[[nodiscard]] struct error *store_disk_open_file(const char *path, struct store_disk **ret);
+
 /* The path of the entry KEY or, once DISK was extended, of the temporary; borrowed. */
 const char *store_disk_path(const struct store_disk *disk);
 

@@ -36,7 +36,8 @@ struct uml_engine {
     const struct vm_options *options; /* until it is launched */
     struct gatekeeper *gatekeeper;    /* the same */
     struct guest_network *network;    /* NULL: the machine has none */
-    struct disk_server *disk_server;  /* of a base disk that is no file; else NULL */
+    struct store_disk *base_file;     /* a new base disk that lies over none; else NULL */
+    struct disk_server *disk_server;  /* of the base disk; NULL: there is none */
     struct qemu_socket report;        /* for the machine's end */
     char *scratch, *base;             /* the paths of these disks; BASE may be NULL */
     char *memory;                     /* the directory of the guest's memory; a temporary */
@@ -56,9 +57,8 @@ static struct uml_engine *of(struct engine *engine)
 
 const char *uml_engine_lacks(const struct machine_options *options)
 {
-    bool has_file = options->base != NULL && options->base_is_new && options->base_layers == 0;
-    size_t disks = 1 + has_file + (options->base_is_new ? options->layer_count : 0) +
-                   options->cache_count + options->share_count;
+    size_t disks = 1 + options->cache_count + options->share_count +
+                   (options->base_is_new ? options->layer_count : 0);
 
     return disks > UML_PLAN_DISKS_MAX ? "room for so many layers, caches or shares" : NULL;
 }
@@ -195,6 +195,7 @@ static void uml_engine_free(struct engine *engine)
     error_free(gatekeeper_finish(uml->gatekeeper));
     guest_network_stop(uml->network);
     disk_server_free(uml->disk_server);
+    store_disk_free(uml->base_file);
     qemu_socket_close(&uml->report);
     strings_free(&uml->links);
     strings_free(&uml->arguments);
@@ -225,6 +226,23 @@ static void on_connected(void *context, pid_t pid)
         socket_folder_adopt(uml->host.sockets);
 }
 
+/* Starts the server of the base disk, if there is one. A new one is served as well, so that scripts
+ * find the disks of later builds. */
+static struct error *serve_base(struct uml_engine *uml)
+{
+    const struct vm_options *options = uml->options;
+
+    if (options->machine.base == NULL)
+        return NULL;
+    if (options->base_disk == NULL)
+        TRY(store_disk_open_file(options->machine.base, &uml->base_file));
+    TRY(disk_server_start(uml->host.sockets->path,
+                          uml->base_file != NULL ? uml->base_file : options->base_disk,
+                          &uml->disk_server));
+    disk_server_on_fault(uml->disk_server, uml->host.end, uml->host.context);
+    return NULL;
+}
+
 /* Starts all that the machine connects to. */
 static struct error *start_peers(struct uml_engine *uml)
 {
@@ -238,10 +256,7 @@ static struct error *start_peers(struct uml_engine *uml)
     if (uml->options->machine.network)
         TRY(guest_network_start(folder, &uml->options->grants, host->end, host->context,
                                 &uml->network));
-    if (uml->options->base_disk != NULL) {
-        TRY(disk_server_start(folder, uml->options->base_disk, &uml->disk_server));
-        disk_server_on_fault(uml->disk_server, host->end, host->context);
-    }
+    TRY(serve_base(uml));
     return gatekeeper_start(folder, &plan, &uml->gatekeeper);
 }
 
@@ -343,6 +358,7 @@ static struct error *add_shares(struct uml_engine *uml, struct uml_plan *plan)
     return NULL;
 }
 
+/* Layers last: once they are unpacked, scripts see the other disks alone. */
 static struct error *add_disks(struct uml_engine *uml, struct uml_plan *plan)
 {
     const struct machine_options *machine = &uml->options->machine;
@@ -350,14 +366,10 @@ static struct error *add_disks(struct uml_engine *uml, struct uml_plan *plan)
     TRY(add_disk(uml, plan, GUEST_DISK_SCRATCH, machine->scratch, false));
     if (uml->disk_server != NULL)
         plan->base = machine->base_is_new ? GUEST_DISK_NEW_BASE : GUEST_DISK_BASE;
-    else if (machine->base != NULL)
-        TRY(add_disk(uml, plan, machine->base_is_new ? GUEST_DISK_NEW_BASE : GUEST_DISK_BASE,
-                     machine->base, !machine->base_is_new));
-    if (machine->base_is_new)
-        TRY(add_layers(uml, plan));
     for (size_t i = 0; i < machine->cache_count; i++)
         TRY(add_disk(uml, plan, machine->cache_serials[i], machine->caches[i], false));
-    return add_shares(uml, plan);
+    TRY(add_shares(uml, plan));
+    return machine->base_is_new ? add_layers(uml, plan) : NULL;
 }
 
 /* Writes the arguments of the process. */

@@ -24,21 +24,19 @@ as_user mkdir "$WORK/cache" "$WORK/share"
 as_user sh -c "echo shared > '$WORK/share/file'"
 as_user touch -d '1 hour ago' "$WORK/share/file"
 jq -n --arg base "$(base busybox)" '{name: "x", fromImage: $base,
-    runAsRoot: "times=$(stat -c \"%X %Y %Z\" /); echo \"$times\" > /root-times; echo hello > /file; cat /proc/cmdline /proc/cpuinfo /proc/partitions > /proc-files; ls -l /sys/block > /disks; ls -ln /dev > /devices"}' > "$WORK/job.json"
+    runAsRoot: "times=$(stat -c \"%X %Y %Z\" /); echo \"$times\" > /root-times; echo hello > /file; cat /proc/cmdline /proc/cpuinfo /proc/partitions /proc/mounts /proc/devices > /proc-files; awk \"{print \\$1, \\$2, \\$3}\" /proc/diskstats > /diskstats; ls -l /sys/block > /disks; ls -ln /dev > /devices"}' > "$WORK/job.json"
 
 sleep 3 # an appliance that was just installed is not known by its times yet
 
-# User-Mode Linux saves no state: each VM boots. In the first one, which makes the base disk, that disk
-# has another name.
+# User-Mode Linux saves no state: each VM boots.
 if under_uml; then
     for build in first second third; do
         build_with "$WORK/cache" job
         exits 0 "the $build build"
         mv "$WORK/job.tar" "$WORK/$build.tar"
     done
-    is "the third build: the same bytes" "$(sum third)" "$(sum second)"
-    for file in root-times file devices; do
-        is "the first build: the same /$file" "$(file_of "$WORK/first.tar" $file)" "$(file_of "$WORK/second.tar" $file)"
+    for build in second third; do
+        is "the $build build: the same bytes" "$(sum $build)" "$(sum first)"
     done
     is "no state is saved" "$(count 2> /dev/null)" 0
     done_testing

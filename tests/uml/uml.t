@@ -131,7 +131,7 @@ is "the kernel: its environment" "$(tr '\0' '\n' < "/proc/$pid/environ" | cut -d
 is "the kernel: its files" "$(find "/proc/$pid/fd" -printf '%l\n' |
     sed -E -e '/^(socket|pipe|anon_inode):/d' -e '/^$/d' -e "s=^$WORK/tmp/[^/]*/\\.([a-z]*)\\..*=\\1=" \
         -e 's=^(/dev/shm|.*)/\.vmbuild-run\..*\(deleted\)$=memory=' | sort | uniq -c | xargs)" \
-    "1 base 2 memory 1 scratch"
+    "2 memory 1 scratch"
 kill -KILL "$pid"
 finish
 exits 4 "kill -9 of the kernel"

@@ -1,5 +1,6 @@
 /* Disks of the store that lie over one another. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,6 +106,34 @@ static void test_whole_disk(void **state)
     assert_int_equal(store_disk_write(disk, 0, 1, ""), EPERM);
     expect_content(disk);
     assert_null(open_disk("b0"));
+}
+
+static void test_file(void **state)
+{
+    CLEANUP(freep) char *path = xasprintf("%s/file", folder);
+    CLEANUP(store_disk_freep) struct store_disk *disk = NULL;
+    CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    static char bytes[SIZE];
+
+    (void)state;
+    assert_int_equal(ftruncate(fd, SIZE), 0);
+    memset(content, 0, SIZE);
+    assert_null(store_disk_open_file(path, &disk));
+    assert_true(store_disk_is_writable(disk));
+    write_to(disk, 0, 1, 1);
+    write_to(disk, 3 * BLOCK + 5, 2 * BLOCK, 2);
+    write_to(disk, SIZE - 10, 10, 3);
+    expect_content(disk);
+    assert_int_equal(pread(fd, bytes, SIZE, 0), SIZE);
+    assert_memory_equal(bytes, content, SIZE);
+    store_disk_free(STEAL(disk));
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    struct error *err = store_disk_open_file(path, &disk);
+
+    assert_non_null(err);
+    assert_null(disk);
+    error_free(err);
 }
 
 static void test_disks_over_one_another(void **state)
@@ -396,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disks_over_one_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_that_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_that_goes_on_over_nothing, set_up, tear_down),
