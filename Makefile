@@ -15,7 +15,8 @@
 # check-bare, check-arm64, check-ppc64le, check-riscv64, check-s390x, check-uml, lint, fuzz, coverage, bench,
 # picture, clean.
 # ARCHS="amd64 arm64" builds the guests of these architectures; by default, this machine's alone.
-# check-arm64-host builds the host program for arm64 and runs its unit tests, each process emulated.
+# check-arm64-host builds the host program for arm64, runs its unit tests, each process emulated, and builds
+# images with it.
 # KERNEL_SOURCE=PATH builds the guest kernel from another source tree or tarball; V=1 shows every command.
 
 VERSION := 0.2.0
@@ -63,7 +64,7 @@ NATIVE := $(or $(shell sed -n 's/^\([^ ]*\)  *[^ ]*  *$(PROCESSOR)-.*/\1/p' init
 # The architectures that guests are built for. (The tests of a guest build it.)
 ARCHS ?= $(NATIVE)
 override ARCHS := $(sort $(ARCHS) $(patsubst check-%,%, \
-    $(filter check-arm64 check-ppc64le check-riscv64 check-s390x,$(GOALS))))
+    $(filter check-arm64 check-ppc64le check-riscv64 check-s390x,$(GOALS:check-arm64-host=check-arm64))))
 
 # $(call note,TEXT): for a recipe; writes TEXT to the target unless it has it already, so that what
 # depends on the target is rebuilt when the text changes, and only then.

@@ -151,15 +151,17 @@ check-e2e: all
 check-arm64: all
 	@JOBS=$(JOBS) GUEST=arm64 tests/run $(if $(filter ci,$(GUESTS)),$(ARM64_CI_TESTS),$(ARM64_TESTS))
 
-# The libraries of the host program for arm64, as Debian has them, with all that they need; and the
-# headers of those that it loads itself.
+# The libraries of the host program for arm64, as Debian has them, with all that they need; and
+# libguestfs, which it loads itself, with its own needs, since its package needs a QEMU and more.
 ARM64_ROOT := $(BUILD)/arm64-host/root
 $(ARM64_ROOT): initramfs/sysroot.sh tests/rules.mk
 	@mkdir -p $(@D)
 	initramfs/sysroot.sh --whole arm64 $@.tmp libarchive-dev libyajl-dev libext2fs-dev comerr-dev \
 	    libssl-dev libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev libslirp-dev zlib1g-dev \
 	    libacl1-dev libcmocka-dev
-	initramfs/sysroot.sh arm64 $@.headers libguestfs-dev libglib2.0-dev
+	initramfs/sysroot.sh arm64 $@.headers libguestfs-dev libguestfs0 libglib2.0-dev libvirt0 \
+	    libjansson4 libfuse2 libaudit1 libcap-ng0 libnl-3-200 libnuma1 libapparmor1 libssh-4 \
+	    libcurl3-gnutls
 	cp -a $@.headers/. $@.tmp/
 	rm -rf $@.headers $@
 	sed -i 's,/[a-z0-9/-]*/,,g' $@.tmp/usr/lib/aarch64-linux-gnu/libc.so # which has absolute paths
@@ -184,9 +186,10 @@ ARM64_MAKE = PKG_CONFIG_LIBDIR=$(firstword $(ARM64_LIBRARIES))/pkgconfig PKG_CON
 ARM64_UNIT_TESTS := $(filter-out $(addprefix %/,$(UNKNOWN_TO_EMULATION)), \
     $(UNIT_NAMES:%=$(BUILD)/arm64-host/tests/%))
 
-check-arm64-host: $(ARM64_ROOT)
+check-arm64-host: all $(ARM64_ROOT)
 	@+$(ARM64_MAKE) $(BUILD)/arm64-host/vmbuild $(ARM64_UNIT_TESTS)
 	@JOBS=$(JOBS) UNDER='qemu-aarch64-static -L $(ARM64_ROOT)' tests/run $(ARM64_UNIT_TESTS)
+	@tests/run tests/foreign/arm64-host.t
 
 check-uml: all uml
 	@JOBS=$(JOBS) VMBUILD_ACCEL=uml tests/run $(UML_TESTS)

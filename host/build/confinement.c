@@ -27,6 +27,7 @@ static const char *const executed[] = {"/usr",
                                        "/gnu/store",
                                        "/etc/ld.so.cache",
                                        "/etc/ld.so.preload",
+                                       "/etc/ld-musl-aarch64.path",
                                        "/etc/ld-musl-x86_64.path"};
 
 /* A stream is passed on by its descriptor, errors tell how much memory is free, and the C library

@@ -38,6 +38,7 @@ static const char *const installed[] = {"/usr",
                                         "/snap",
                                         "/etc/ld.so.cache",
                                         "/etc/ld.so.preload",
+                                        "/etc/ld-musl-aarch64.path",
                                         "/etc/ld-musl-x86_64.path"};
 
 /* Where QEMU's own files are, seen from its directory, if it is installed elsewhere. */
@@ -184,7 +185,16 @@ static bool is_of_kind(const char *options, const char *kind)
     return strncmp(options, kind, length) == 0 && options[length] == ',';
 }
 
-/* Takes the option NAME with VALUE, and adds VALUE to the arguments. */
+/* Whether the option NAME with VALUE is a flash memory with UEFI: libguestfs gives it to each
+ * machine on a host for arm64 that has it installed. No guest here starts by it. */
+static bool is_uefi(const char *name, const char *value)
+{
+    CLEANUP(freep) char *interface = find_value(value, "if");
+
+    return strcmp(name, "-drive") == 0 && interface != NULL && strcmp(interface, "pflash") == 0;
+}
+
+/* Takes the option NAME with VALUE, and adds VALUE to the arguments, which end in NAME. */
 static void plan_option(struct confined_qemu_plan *plan, const char *name, const char *value)
 {
     if (strcmp(name, "-chardev") == 0 && is_of_kind(value, "socket"))
@@ -209,11 +219,13 @@ void confined_qemu_plan(char *const *argv, struct confined_qemu_plan *ret)
 {
     *ret = (struct confined_qemu_plan){0};
     for (size_t i = 0; argv[i] != NULL; i++) {
-        strings_add(&ret->arguments, argv[i]);
-        if (i > 0 && argv[i][0] == '-' && argv[i + 1] != NULL && argv[i + 1][0] != '-') {
+        bool has_value = i > 0 && argv[i][0] == '-' && argv[i + 1] != NULL && argv[i + 1][0] != '-';
+
+        if (!has_value || !is_uefi(argv[i], argv[i + 1]))
+            strings_add(&ret->arguments, argv[i]);
+        if (has_value && !is_uefi(argv[i], argv[i + 1]))
             plan_option(ret, argv[i], argv[i + 1]);
-            i++;
-        }
+        i += has_value;
     }
 }
 

@@ -174,6 +174,8 @@ static char *describe_append(const struct machine_type *type, const struct machi
     buffer_printf(&words, "scsi_mod.scan=manual");
     if (type->words != NULL)
         buffer_printf(&words, " %s", type->words);
+    if (type->emulated_words != NULL && host->accelerator == ACCELERATOR_TCG)
+        buffer_printf(&words, " %s", type->emulated_words);
     if (type->is_pc && host->accelerator == ACCELERATOR_TCG)
         add_pc_words(&words, host, cpus);
     return buffer_steal(&words);

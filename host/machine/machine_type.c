@@ -1,6 +1,7 @@
 #include "host/machine/machine_type.h"
 
 #include <string.h>
+#include <sys/personality.h>
 
 /* A CPU without what QEMU is slow to emulate: if it has ERMS or FSRM, kernel and C libraries copy
  * with `rep movsb`, which QEMU emulates byte by byte. Both go, since Linux 6.1 does not boot on a
@@ -11,8 +12,16 @@
 #define CPU_ARM "max,pauth=off,sve=off,lpa2=off"
 
 /* The kernel takes a delay's loops from its counter, whose frequency QEMU fixes. The line keeps the
- * host's own figure, which libguestfs would pass on, out of the guest's device tree. */
-#define WORDS_ARM "console=ttyAMA0 lpj=625000"
+ * host's own figure, which libguestfs would pass on, out of the guest's device tree. Under KVM the
+ * counter is the host's. */
+#define EMULATED_ARM "lpj=625000"
+
+/* libguestfs chooses the machine of the host's architecture, which is best for a guest of that. */
+#ifdef __aarch64__
+#define MACHINE_PC "pc"
+#else
+#define MACHINE_PC NULL
+#endif
 
 #define PC(name)                                                                                   \
     {                                                                                              \
@@ -21,7 +30,7 @@
                    "qemu-system-x86-core; Arch: qemu-system-x86)",                                 \
         .install = "sudo apt-get install qemu-system-x86   # "                                     \
                    "Fedora: dnf install qemu-system-x86-core",                                     \
-        .cpu = CPU_PC, .memory = "pc.ram", .is_pc = true                                           \
+        .machine = MACHINE_PC, .cpu = CPU_PC, .memory = "pc.ram", .is_pc = true                    \
     }
 
 #define ARM(name)                                                                                  \
@@ -31,11 +40,12 @@
                    "qemu-system-aarch64-core; Arch: qemu-system-aarch64)",                         \
         .install = "sudo apt-get install qemu-system-arm   # "                                     \
                    "Fedora: dnf install qemu-system-aarch64-core",                                 \
-        .machine = "virt", .cpu = CPU_ARM, .memory = "mach-virt.ram", .words = WORDS_ARM           \
+        .machine = "virt", .cpu = CPU_ARM, .memory = "mach-virt.ram", .words = "console=ttyAMA0",  \
+        .emulated_words = EMULATED_ARM                                                             \
     }
 
 /* Starts by a firmware, too, which QEMU finds itself. The kernel has the delay's loops from the
- * device tree; see WORDS_ARM. Under QEMU 7.2, a machine that resumes hangs. */
+ * device tree; see EMULATED_ARM. Under QEMU 7.2, a machine that resumes hangs. */
 #define RISCV(name)                                                                                \
     {                                                                                              \
         .architecture = (name), .guest = "riscv64", .qemu = "qemu-system-riscv64",                 \
@@ -43,7 +53,7 @@
                    "qemu-system-riscv; Fedora: qemu-system-riscv-core; Arch: "                     \
                    "qemu-system-riscv)",                                                           \
         .machine = "virt", .cpu = "rv64", .memory = "riscv_virt_board.ram",                        \
-        .words = "console=ttyS0 lpj=100000", .stays_unsaved = true                                 \
+        .words = "console=ttyS0", .emulated_words = "lpj=100000", .stays_unsaved = true            \
     }
 
 /* Without SLOF, a firmware that takes longer than the kernel. The delay's loops are ticks of the
@@ -55,7 +65,8 @@
         .package = "QEMU for ppc64 (Debian, Ubuntu: qemu-system-ppc; Fedora: "                     \
                    "qemu-system-ppc-core; Arch: qemu-system-ppc)",                                 \
         .machine = "pseries,x-vof=on", .cpu = "power9", .memory = "ppc_spapr.ram",                 \
-        .memory_step = 256, .words = "console=hvc0 lpj=5120000", .stays_unsaved = true             \
+        .memory_step = 256, .words = "console=hvc0", .emulated_words = "lpj=5120000",              \
+        .stays_unsaved = true                                                                      \
     }
 
 /* Its devices are on the PCI bus, as those of all machines, in place of its own channels; QEMU does
@@ -101,6 +112,35 @@ const struct machine_type *machine_type_native(void)
 bool machine_type_is_native(const struct machine_type *type)
 {
     return strcmp(type->guest, HOST_ARCHITECTURE) == 0;
+}
+
+#ifdef __aarch64__
+
+#define CURRENT_PERSONALITY 0xffffffff /* changes nothing */
+
+/* Whether the host's processors run programs of 32 bits, as newer ones do not. If none does, the
+ * kernel lets no process pass for one. */
+static bool runs_32_bits(void)
+{
+    int before = personality(CURRENT_PERSONALITY);
+    int after = personality(PER_LINUX32);
+
+    (void)personality((unsigned long)before);
+    return after >= 0;
+}
+
+#else
+
+static bool runs_32_bits(void)
+{
+    return true;
+}
+
+#endif
+
+bool machine_type_has_kvm(const struct machine_type *type)
+{
+    return machine_type_is_native(type) && (machine_type_is_hosts(type) || runs_32_bits());
 }
 
 uint64_t machine_type_memory(const struct machine_type *type, uint64_t memory)

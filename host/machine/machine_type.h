@@ -21,7 +21,8 @@ struct machine_type {
     const char *memory;       /* name of the main memory's block in a migration stream */
     uint64_t memory_step;     /* MiB, of which it has a multiple; 0: it may have any */
     const char *words;        /* arguments for the kernel beside those of every machine; or NULL */
-    bool stays_unsaved;       /* each one boots: it cannot be saved or resumed */
+    const char *emulated_words; /* the same under TCG, beside these; or NULL */
+    bool stays_unsaved;         /* each one boots: it cannot be saved or resumed */
     bool is_pc; /* starts by a firmware; its clock is a time stamp counter, the host's */
 };
 
@@ -33,8 +34,11 @@ const struct machine_type *machine_type_find(const char *name);
  * programs of another one. Static. */
 const struct machine_type *machine_type_native(void);
 
-/* Whether KVM can run TYPE on this host. */
+/* Whether TYPE's guest is for this host's architecture. */
 bool machine_type_is_native(const struct machine_type *type);
+
+/* Whether KVM of this host can run TYPE's programs. */
+bool machine_type_has_kvm(const struct machine_type *type);
 
 /* Returns MEMORY, in MiB, or the least that is more and that a machine of TYPE can have. */
 uint64_t machine_type_memory(const struct machine_type *type, uint64_t memory);

@@ -353,13 +353,13 @@ static char *find_lack(const struct launch *launch)
     return lack == NULL ? NULL : xasprintf("it has no %s", lack);
 }
 
-/* KVM runs no other architecture than the host's. */
+/* KVM runs no other architecture than the host's, and not all that it has. */
 static struct error *choose_accelerator(const struct launch *launch, struct accelerator_choice *ret)
 {
     enum accelerator asked = launch->options->accelerator;
     CLEANUP(freep) char *lack = accelerator_may_be_uml(asked) ? find_lack(launch) : NULL;
 
-    if (machine_type_is_native(launch->type) || asked == ACCELERATOR_UML)
+    if (machine_type_has_kvm(launch->type) || asked == ACCELERATOR_UML)
         return accelerator_choose(asked, ACCELERATOR_KVM_DEVICE, lack, ret);
     if (asked == ACCELERATOR_KVM)
         return error_advise(error_new(EXIT_VM, "use KVM: it runs no programs for %s on this host",

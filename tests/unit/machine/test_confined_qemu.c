@@ -85,6 +85,29 @@ static void test_files(void **state)
     confined_qemu_plan_free(&plan);
 }
 
+/* As libguestfs gives it on a host for arm64. */
+static void test_no_uefi(void **state)
+{
+    char *argv[] = {"qemu-system",
+                    "-drive",
+                    "if=pflash,format=raw,file=/usr/share/AAVMF/AAVMF_CODE.fd,readonly=on",
+                    "-drive",
+                    "if=pflash,format=raw,file=/tmp/vars",
+                    "-drive",
+                    "if=none,file.filename=/if=pflash",
+                    NULL};
+    const char *const nothing[] = {NULL}, *const write[] = {"/if=pflash", NULL};
+    const char *const left[] = {"qemu-system", "-drive", "if=none,file.filename=/if=pflash", NULL};
+    struct confined_qemu_plan plan;
+
+    (void)state;
+    confined_qemu_plan(argv, &plan);
+    assert_list(&plan.read, nothing);
+    assert_list(&plan.write, write);
+    assert_list(&plan.arguments, left);
+    confined_qemu_plan_free(&plan);
+}
+
 /* Even with its own network stack, QEMU would have no more than this. */
 static void test_kvm_and_network(void **state)
 {
@@ -171,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_no_uefi),
         cmocka_unit_test(test_kvm_and_network),
         cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_name),

@@ -95,6 +95,34 @@ static void test_another_architecture_has_its_own_machine(void **state)
     assert_string_equal(machine.append, "scsi_mod.scan=manual console=ttyAMA0 lpj=625000");
 }
 
+/* On a host of its architecture: the processor and its counter are the host's. */
+static void test_arm64_under_kvm(void **state)
+{
+    const struct machine_options options = {.type = machine_type_find("arm64"),
+                                            .scratch = "/run/scratch"};
+
+    (void)state;
+    describe(&options, ACCELERATOR_KVM);
+    assert_true(has("-machine", "virt"));
+    assert_false(has("-cpu", ""));
+    assert_string_equal(machine.append, "scsi_mod.scan=manual console=ttyAMA0");
+}
+
+/* libguestfs knows no machine but those of the host's architecture. */
+static void test_a_machine_that_is_not_the_hosts_is_named(void **state)
+{
+    const struct machine_type *type = NULL;
+
+    (void)state;
+    while ((type = machine_type_next_guest(type)) != NULL) {
+        const struct machine_options options = {.type = type, .scratch = "/run/scratch"};
+
+        describe(&options, ACCELERATOR_TCG);
+        assert_true(has("-machine", "") || machine_type_is_native(type));
+        machine_free(&machine);
+    }
+}
+
 static void test_several_cpus_are_packages_with_timers(void **state)
 {
     const struct machine_options options = {
@@ -253,6 +281,8 @@ int main(void)
         cmocka_unit_test_teardown(test_least, forget),
         cmocka_unit_test_teardown(test_tcg_is_told_what_it_need_not_find_out, forget),
         cmocka_unit_test_teardown(test_another_architecture_has_its_own_machine, forget),
+        cmocka_unit_test_teardown(test_arm64_under_kvm, forget),
+        cmocka_unit_test_teardown(test_a_machine_that_is_not_the_hosts_is_named, forget),
         cmocka_unit_test_teardown(test_several_cpus_are_packages_with_timers, forget),
         cmocka_unit_test_teardown(test_unknown_frequency_and_firmware, forget),
         cmocka_unit_test_teardown(test_known_base_is_read_only, forget),

@@ -63,6 +63,19 @@ static void test_each_guest_comes_once(void **state)
     assert_true(machine_type_is_native(machine_type_native()));
 }
 
+static void test_kvm_runs_the_host_s_programs(void **state)
+{
+    const struct machine_type *type = NULL;
+
+    (void)state;
+    assert_true(machine_type_has_kvm(machine_type_native()));
+    while ((type = machine_type_next_guest(type)) != NULL)
+        assert_int_equal(machine_type_has_kvm(type), machine_type_is_native(type));
+#ifdef __x86_64__
+    assert_true(machine_type_has_kvm(machine_type_find("386")));
+#endif
+}
+
 static void test_memory_is_what_the_machine_can_have(void **state)
 {
     static const struct {
@@ -83,6 +96,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_rows_are_whole),
         cmocka_unit_test(test_each_guest_comes_once),
+        cmocka_unit_test(test_kvm_runs_the_host_s_programs),
         cmocka_unit_test(test_memory_is_what_the_machine_can_have),
     };
 
