@@ -128,12 +128,19 @@ static char *find_uml_lack(void)
     return found ? NULL : xstrdup("'make uml' builds it");
 }
 
-/* Returns the command that lets this user use KVM; NULL if the device is accessible and yet does
- * not work. */
+/* What brings KVM's device. NULL: nothing; on arm64 KVM is part of the kernel. */
+#ifdef __aarch64__
+#define LOAD_KVM NULL
+#else
+#define LOAD_KVM "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nesting"
+#endif
+
+/* Returns the command that lets this user use KVM; NULL if none does, or if the device is
+ * accessible and yet does not work. */
 static const char *fix_kvm(void)
 {
     if (access(ACCELERATOR_KVM_DEVICE, F_OK) < 0)
-        return "sudo modprobe kvm_intel   # or kvm_amd; in a VM, its host must allow nesting";
+        return LOAD_KVM;
     if (access(ACCELERATOR_KVM_DEVICE, R_OK | W_OK) < 0)
         return "sudo usermod -aG kvm \"$USER\"   # then log in again";
     return NULL;
