@@ -67,6 +67,39 @@ for order in "tcg uml" "uml tcg"; do
 done
 USER_ENV=()
 
+# --- the registers of programs
+
+# The kernel keeps them in the host's processes until it needs those for something else.
+build_script float "$(jq -n --arg base "$DEBIAN" '{name: "float", fromImage: $base}')" << 'END'
+cat > /sum.pl << 'PERL'
+use Time::HiRes qw(setitimer ITIMER_REAL);
+my ($disturbed, $sum) = @ARGV;
+$SIG{ALRM} = sub { $other = sqrt(3.7 + $_) * cos($_) for 1 .. 20 };
+setitimer(ITIMER_REAL, 0.002, 0.002) if $disturbed;
+for my $i (1 .. 100000) {
+    $sum += sin($i) * sqrt($i) / ($i + 0.5);
+    if ($disturbed && $i % 10000 == 0) {
+        my $pid = fork();
+        exit if !$pid;
+        waitpid($pid, 0);
+        system("/bin/true");
+    }
+}
+setitimer(ITIMER_REAL, 0);
+printf "%.17g\n", $sum;
+PERL
+perl /sum.pl 0 0 > /alone
+for i in 1 2 3; do
+    perl /sum.pl 1 0 > /disturbed$i &
+done
+wait
+END
+exits 0 "floating point"
+for i in 1 2 3; do
+    is "floating point, with signals and processes: program $i" "$(file_of "$WORK/float.tar" disturbed$i)" \
+        "$(file_of "$WORK/float.tar" alone)"
+done
+
 # --- limits
 
 build_script limits "$(small '{memory: 256}')" <<< 'tail /dev/zero'
@@ -164,6 +197,29 @@ kill -TERM "$RUN_PID"
 finish
 exits 143 "SIGTERM after SIGCONT"
 leaves_nothing "SIGTERM after SIGCONT" "$WORK/long.tar"
+
+# A host with much to do lets the kernel wait, often in the midst of a system call.
+script_spec still "$(jq -n --arg base "$DEBIAN" '{name: "still", fromImage: $base, stillClock: true}')" << 'END'
+echo started
+perl -e 'for (1 .. 30000) {
+    open FILE, ">", "/file"; close FILE;
+    $times{(stat "/file")[10]}++;
+    unlink "/file";
+}
+print join(" ", keys %times)' > /times
+END
+in_background "$VMBUILD" --spec still.json --output still.tar --no-cache
+wait_for has_said '^started'
+pid=$(kernel "$RUN_PID")
+for _ in 1 2 3 4 5; do
+    kill -STOP "$pid"
+    sleep 1.1
+    kill -CONT "$pid"
+    sleep 0.1
+done
+finish
+exits 0 "a kernel that has to wait"
+is "a kernel that has to wait: the clock stands still" "$(file_of "$WORK/still.tar" times)" 1704067200
 
 start_long
 # shellcheck disable=SC2046 # numbers
