@@ -446,9 +446,9 @@ def tsc_khz():
 
 # What the command line can choose by name.
 ROWS = (Bench.no_op, Bench.cold, Bench.launch, Bench.layers, Bench.growth, Bench.pure, Bench.registry,
-        Bench.memory, Bench.together, bench_work.real_work, Bench.release, bench_again.unchanged,
-        bench_again.pushed, bench_again.last_step, bench_again.chain, bench_again.jobs,
-        bench_again.dockerfile, bench_again.steps, bench_foreign.foreign)
+        Bench.memory, Bench.together, bench_work.real_work, bench_work.under_uml, Bench.release,
+        bench_again.unchanged, bench_again.pushed, bench_again.last_step, bench_again.chain,
+        bench_again.jobs, bench_again.dockerfile, bench_again.steps, bench_foreign.foreign)
 
 
 def main():

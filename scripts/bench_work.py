@@ -1,6 +1,7 @@
 """What people wait for: scripts that work, in a VM and in `docker build`, on the same base."""
 
 import base64
+import glob
 import gzip
 import hashlib
 import io
@@ -12,6 +13,8 @@ import statistics
 import subprocess
 import tarfile
 import time
+
+from bench_peers import Missing, need
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MATERIALS = "/work"  # in the base
@@ -121,7 +124,10 @@ def copy_node(folder):
 
 
 def make_base(bench):
-    """The base, an archive: a C compiler, Python and the materials of SCRIPTS."""
+    """The base, an archive: a C compiler, Python and the materials of SCRIPTS. It is made once."""
+    out = bench.path("work-base.tar")
+    if os.path.exists(out):
+        return out
     base = subprocess.check_output([os.path.join(TREE, "scripts/base-image.sh"), "tools"],
                                    text=True).strip()
     packages = subprocess.check_output([os.path.join(TREE, "tests/packages.sh"), base, "nginx-light"],
@@ -137,7 +143,6 @@ def make_base(bench):
     with open(spec, "w", encoding="utf-8") as file:
         json.dump({"name": "bench-work", "tag": "latest", "fromImage": base,
                    "contents": [{"source": materials, "target": MATERIALS}]}, file)
-    out = bench.path("work-base.tar")
     bench.seconds(bench.vmbuild("--spec", spec, "-o", out, "--compression=none"))
     return out
 
@@ -166,20 +171,31 @@ def medians(bench, *actions):
     return [[statistics.median(values) for values in zip(*result)] for result in results]
 
 
+def runnable_scripts(bench):
+    """Those of SCRIPTS for which this host has what they need."""
+    for what, script in SCRIPTS.items():
+        if "npm" in script and not os.path.exists(bench.path("materials/node")):
+            print(f"10   {what}: this host has no npm of the kind that can be copied")
+        else:
+            yield what, script
+
+
+def own_command(bench, base, script, *words):
+    """The build of a layer by SCRIPT on BASE."""
+    spec = bench.path("work.json")
+    with open(spec, "w", encoding="utf-8") as file:
+        json.dump({"name": "work", "fromImage": base, "runAsRoot": script, "memory": 1024}, file)
+    return bench.vmbuild("--spec", spec, "-o", bench.path("work-layer"), "--format=layer",
+                         "--compression=none", *words)
+
+
 def real_work(bench):
     """10. Scripts that work, by emulation and natively."""
     docker = bench.peers.docker()
     base = make_base(bench)
     bench.seconds([*docker, "load", "-i", base])
-    for what, script in SCRIPTS.items():
-        if "npm" in script and not os.path.exists(bench.path("materials/node")):
-            print(f"10   {what}: this host has no npm of the kind that can be copied")
-            continue
-        spec = bench.path("work.json")
-        with open(spec, "w", encoding="utf-8") as file:
-            json.dump({"name": "work", "fromImage": base, "runAsRoot": script, "memory": 1024}, file)
-        own = bench.vmbuild("--spec", spec, "-o", bench.path("work-layer"), "--format=layer",
-                            "--compression=none")
+    for what, script in runnable_scripts(bench):
+        own = own_command(bench, base, script)
         recipe = f"FROM bench-work:latest\nRUN {script}\n".encode()
         peer = [*docker, "build", "--no-cache", "--network=none", "-q", "-"]
         bench.warm(own)
@@ -189,3 +205,53 @@ def real_work(bench):
         bench.row("10", what, seconds, "`docker build`", peer_seconds, None)
         print(f"     {'':46} processors: {busy:.2f} / {peer_busy:.2f} = {busy / peer_busy:.2f}",
               flush=True)
+
+
+# In a mount namespace of its own: a tree that is new each time over the base's, as in a VM.
+NATIVE = """set -e
+mount -t tmpfs none "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" none "$2/root"
+mount --rbind /dev "$2/root/dev"
+mount -t proc none "$2/root/proc"
+exec chroot "$2/root" /bin/sh -c "$3"
+"""
+
+
+def make_native(bench, base):
+    """Returns a function that returns the command of SCRIPT on BASE, on one of this host's processors
+    and on nothing else."""
+    tree, over = bench.path("native"), bench.path("over")
+    archive = bench.path("native.tar")
+    bench.seconds(bench.vmbuild_command("export", "-o", archive, base))
+    os.makedirs(tree)
+    os.makedirs(over)
+    bench.seconds(["tar", "-xpf", archive, "-C", tree])
+    os.unlink(archive)
+    return lambda script: ["taskset", "-c", "0", "unshare", "--mount", "--net", "--pid", "--fork",
+                           "sh", "-c", f"ip link set lo up 2> /dev/null || true\n{NATIVE}",
+                           "sh", tree, over, script]
+
+
+def under_uml(bench):
+    """20. The same scripts under User-Mode Linux, natively on one processor, and by emulation."""
+    need("taskset", "unshare", root=True)
+    if not glob.glob(os.path.join(TREE, "build/appliance/linux.*")):
+        raise Missing("'make uml' has not built User-Mode Linux")
+    base = make_base(bench)
+    native = make_native(bench, base)
+    ratios = []
+    for what, script in runnable_scripts(bench):
+        commands = [own_command(bench, base, script, f"--accel={accel}") for accel in ("uml", "tcg")]
+        for command in commands:
+            bench.warm(command)
+        commands.append(native(script))
+        (uml, busy), (tcg, _), (peer, peer_busy) = medians(
+            bench, *[lambda command=command: bench.seconds(command) for command in commands])
+        bench.row("20", f"{what}, UML", uml, "natively", peer, 5)
+        bench.row("20", f"{what}, UML", uml, "TCG", tcg, None)
+        print(f"     {'':46} processors: {busy:.2f} / {peer_busy:.2f} = {busy / peer_busy:.2f}",
+              flush=True)
+        ratios.append(uml / peer)
+    mean = statistics.geometric_mean(ratios)
+    bench.value("20", "UML, geometric mean, natively 1", mean, "", mean <= 2)
