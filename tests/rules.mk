@@ -34,6 +34,8 @@ ARM64_CI_TESTS := $(filter %/hooks.t %/scripts.t %/foreign/arm64.t,$(ARM64_TESTS
 # Those that a guest under User-Mode Linux passes as well, and what it alone has.
 UML_TESTS := $(patsubst %,tests/e2e/%.t,contents kernel limits main-job mounts resume rotten-cache run \
     scripts secrets shares shell signals snapshot steps vm) $(wildcard tests/uml/*.t)
+# Those that CI runs.
+UML_CI_TESTS := $(filter %/mounts.t %/scripts.t %/shares.t %/snapshot.t %/steps.t %/uml/uml.t,$(UML_TESTS))
 FAULT_TESTS := $(sort $(wildcard tests/faults/*.t))
 # The slowest first, which only waits.
 HOSTILE_TESTS := $(wildcard tests/hostile/slow.t tests/hostile/layer.t tests/hostile/protocol.t)
@@ -191,8 +193,9 @@ check-arm64-host: all $(ARM64_ROOT)
 	@JOBS=$(JOBS) UNDER='qemu-aarch64-static -L $(ARM64_ROOT)' tests/run $(ARM64_UNIT_TESTS)
 	@tests/run tests/foreign/arm64-host.t
 
+# GUESTS=ci: a fixed third of them.
 check-uml: all uml
-	@JOBS=$(JOBS) VMBUILD_ACCEL=uml tests/run $(UML_TESTS)
+	@JOBS=$(JOBS) VMBUILD_ACCEL=uml tests/run $(if $(filter ci,$(GUESTS)),$(UML_CI_TESTS),$(UML_TESTS))
 
 check-ppc64le check-riscv64 check-s390x: check-%: all
 	@JOBS=$(JOBS) GUEST=$* tests/run tests/foreign/busybox.t
