@@ -21,7 +21,7 @@ RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -la
 .PHONY: release
 release: $(RELEASE)/SHA256SUMS
 
-$(RELEASE)/SHA256SUMS: all $(RELEASE)/vmbuild $(RELEASE_PARTS) $(RELEASE_QEMUS)
+$(RELEASE)/SHA256SUMS: all uml $(RELEASE)/vmbuild $(RELEASE_PARTS) $(RELEASE_QEMUS)
 	rm -rf '$(RELEASE)/root'
 	$(MAKE) --no-print-directory install DESTDIR='$(RELEASE)/root'
 	scripts/release/pack.sh '$(RELEASE)' '$(RELEASE_NAME)' '$(VERSION)' '$(RELEASE)/root$(PREFIX)'

@@ -15,5 +15,6 @@ for release in "${releases[@]}"; do
     tar=$("$TOP/tests/hosts/root-directory.sh" "$release") || { fail "$release: make its root directory"; continue; }
     host /opt/vmbuild "$tar"
     check_host "$release"
+    check_uml "$release"
 done
 done_testing

@@ -10,6 +10,10 @@ in_host --version
 exits 0 "--version"
 is "--version: the archive's" "vmbuild-$(cut -d ' ' -f 2 "$WORK/out")-x86_64.tar.gz" "$(basename "$ARCHIVE")"
 check_host "nothing"
+check_uml "nothing"
+in_host --accel uml --rebuild --spec root.json -o uml.tar
+exits 4 "User-Mode Linux where temporaries are not executable"
+says "User-Mode Linux where temporaries are not executable: advice" 'TMPDIR.*noexec'
 
 in_host --spec root.json -o again.tar --compression none
 exits 0 "a script, in the VM that was saved"

@@ -80,6 +80,17 @@ check_host() {
     HOST_ENV=()
 }
 
+# check_uml NAME: after check_host, the same script under User-Mode Linux, whose programs lie in a
+# directory for temporaries; /tmp is mounted noexec.
+check_uml() {
+    HOST_ENV=(TMPDIR=/home/user)
+    in_host --accel uml --rebuild --spec root.json -o uml.tar --compression none
+    exits 0 "$1: a script under User-Mode Linux"
+    ok "$1: a script under User-Mode Linux: the same bytes" cmp "$ROOT/home/user/root.tar" "$ROOT/home/user/uml.tar"
+    rm -f "$ROOT/home/user/uml.tar"
+    HOST_ENV=()
+}
+
 # Specs, and what they need: contents with names in UTF-8 and others, a base image, a registry with TLS.
 mkdir "$WORK/names"
 touch -d @1 "$WORK/names/gr"$'\u00fc'"n" "$WORK/names/gru"$'\u0308'"n" "$WORK/names/gr"$'\xfc'"n" \

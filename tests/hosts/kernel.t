@@ -21,4 +21,7 @@ host /opt/vmbuild
 # shellcheck disable=SC2034 # for in_host
 KERNEL=("$TOP/tests/hosts/kernel.py" "$oldest")
 check_host "Linux $oldest"
+in_host --accel uml --rebuild --spec root.json -o uml.tar
+exits 4 "User-Mode Linux, which needs a newer kernel"
+says "User-Mode Linux, which needs a newer kernel: the reason" Landlock
 done_testing
