@@ -248,7 +248,7 @@ static int take_signals(void)
                : signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Stops the kernel, which holds its clock meanwhile (initramfs/kernel-um-6.1.patch), and then this
+/* Stops the kernel, which holds its clock meanwhile (initramfs/kernel-um-*.patch), and then this
  * process. */
 static void suspend(const struct uml *uml)
 {
@@ -295,7 +295,7 @@ static enum confined_uml_end end_of(enum uml_line_state state, int status)
     if (!WIFSIGNALED(status))
         return CONFINED_UML_ENDED;
     switch (WTERMSIG(status)) {
-    case SIGXFSZ: /* see initramfs/kernel-um-6.1.patch */
+    case SIGXFSZ: /* see initramfs/kernel-um-*.patch */
         return CONFINED_UML_DISK_FULL;
     case SIGXCPU:
         return CONFINED_UML_DISK_FAULT;
