@@ -115,7 +115,8 @@ static int connect_disk(int fd)
 
     if (ask(fd, &export))
         return -1;
-    int device = open("/dev/" REMOTE_DISK, O_RDWR | O_CLOEXEC);
+    /* What is open for writing cannot be mounted from Linux 6.8 on. */
+    int device = open("/dev/" REMOTE_DISK, O_RDONLY | O_CLOEXEC);
 
     if (device < 0 || ioctl(device, NBD_SET_BLKSIZE, (unsigned long)BLOCK) ||
         ioctl(device, NBD_SET_SIZE_BLOCKS, (unsigned long)(export.size / BLOCK)) ||
