@@ -45,6 +45,7 @@ static const int allowed[] = {
     SCMP_SYS(rmdir),
     SCMP_SYS(unlink),
     SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
     SCMP_SYS(getcwd),
     SCMP_SYS(flock),
     SCMP_SYS(dup),
