@@ -28,7 +28,7 @@ struct watchdog {
     struct timespec looked;   /* when the thread last looked at the deadline, or it was set */
     bool armed, fired, stopping;
     pid_t pid; /* 0: not known yet */
-    int pidfd; /* below 0: unknown, or not supported (before Linux 5.3) */
+    int pidfd; /* below 0: unknown, or of no use (before Linux 5.3) */
 
     /* During a launch. */
     pid_t launcher;                /* the thread that launches; 0: none does */
@@ -190,13 +190,26 @@ void watchdog_free(struct watchdog *watchdog)
     free(watchdog);
 }
 
+/* Returns a descriptor of the process PID, or -1 if none can be had or signals cannot be sent to it,
+ * as where a filter of system calls knows only one of both calls. */
+static int open_target(pid_t pid)
+{
+    int pidfd = pidfd_open(pid, 0);
+
+    if (pidfd >= 0 && pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno != ESRCH) {
+        close(pidfd);
+        return -1;
+    }
+    return pidfd;
+}
+
 /* Requires the mutex. */
 static void set_target(struct watchdog *watchdog, pid_t pid)
 {
     if (watchdog->pidfd >= 0)
         close(watchdog->pidfd);
     watchdog->pid = pid;
-    watchdog->pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    watchdog->pidfd = pid > 0 ? open_target(pid) : -1;
 }
 
 void watchdog_set_target(struct watchdog *watchdog, pid_t pid)
