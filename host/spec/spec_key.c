@@ -492,7 +492,7 @@ const struct spec_key spec_keys[] = {
             "exists only for others is an error. Without this key a base for any architecture will "
             "do, and the image then has the base's. Scripts run in a guest for this architecture, "
             "which there is for `amd64` and `386` and, if it was built, for `arm64` and `arm`, "
-            "`riscv64` and `s390x`: see OTHER ARCHITECTURES of `vmbuild(1)`. Without "
+            "`ppc64le`, `riscv64` and `s390x`: see OTHER ARCHITECTURES of `vmbuild(1)`. Without "
             "this key `extraCommands` and the like, which run the guest's "
             "own programs, run in that of the host.\n\n"
             "Of several variants of `amd64` without a plain one, the highest is taken that the "
