@@ -190,8 +190,8 @@ void watchdog_free(struct watchdog *watchdog)
     free(watchdog);
 }
 
-/* Returns a descriptor of the process PID, or -1 if none can be had or signals cannot be sent to it,
- * as where a filter of system calls knows only one of both calls. */
+/* Returns a descriptor of the process PID, or -1 if none can be had or signals cannot be sent to
+ * it, as where a filter of system calls knows only one of both calls. */
 static int open_target(pid_t pid)
 {
     int pidfd = pidfd_open(pid, 0);

@@ -317,7 +317,7 @@ static void test_kills_at_once(void **state)
     assert_false(watchdog_disarm(watchdog));
 }
 
-/* As under the filters of some containers, and valgrind. The filter stays: this is the last test. */
+/* As under the filters of some containers, and valgrind. The filter stays: it is the last test. */
 static void test_signals_by_number(void **state)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
