@@ -221,11 +221,15 @@ void confined_qemu_plan(char *const *argv, struct confined_qemu_plan *ret)
     for (size_t i = 0; argv[i] != NULL; i++) {
         bool has_value = i > 0 && argv[i][0] == '-' && argv[i + 1] != NULL && argv[i + 1][0] != '-';
 
-        if (!has_value || !is_uefi(argv[i], argv[i + 1]))
-            strings_add(&ret->arguments, argv[i]);
-        if (has_value && !is_uefi(argv[i], argv[i + 1]))
+        if (has_value && is_uefi(argv[i], argv[i + 1])) {
+            i++;
+            continue;
+        }
+        strings_add(&ret->arguments, argv[i]);
+        if (has_value) {
             plan_option(ret, argv[i], argv[i + 1]);
-        i += has_value;
+            i++;
+        }
     }
 }
 
