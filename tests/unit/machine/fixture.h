@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 /* e2fsck finds nothing wrong with the disk PATH. */
-static void check_clean(const char *path)
+static inline void check_clean(const char *path)
 {
     pid_t child = fork();
     int status;
