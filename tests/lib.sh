@@ -167,7 +167,8 @@ has_said() {
 # --- Running the program --------------------------------------------------------------------------
 
 # Sets ADDED to what is added to COMMAND.... A build runs its scripts, since what they print and do is
-# tested, and the tests share a cache. A test of the cache of layers sets REUSE.
+# tested, and the tests share a cache. A test of the cache of layers sets REUSE, and gives its images
+# names of their own: what has changed since the last build is told by the name.
 added_options() {
     ADDED=()
     [ -z "${REUSE-}" ] || return 0

@@ -13,7 +13,7 @@ REUSE=yes
 # within a text goes on with the next one.
 with() {
     jq -n --arg base "$BUSYBOX" --argjson rest "$(tr '\n' ' ' <<< "$2")" \
-        '{name: "x", fromImage: $base, timeout: 60, diskSize: 256} + $rest' > "$WORK/$1.json"
+        '{name: "example/mounts", fromImage: $base, timeout: 60, diskSize: 256} + $rest' > "$WORK/$1.json"
     build "$1" "${@:3}"
 }
 
@@ -59,7 +59,7 @@ says "a secret in a variable" '^From-the-environment$'
 unlike "one that is not given, or has a variable alone, is no file" "$(cat "$WORK/err")" '^(absent|v)$'
 is "secrets: nothing stays" "$(layer "$WORK/secret.tar" 2> "$WORK/none")" ""
 with secret "$secret" --secret id=a,env=SECRET
-says "secrets: the bytes are no part of the key" '^x: cached$'
+says "secrets: the bytes are no part of the key" '^example/mounts: cached$'
 with other "$(tr '\n' ' ' <<< "$secret" | jq '.mounts[0].target = "/e"')" --secret "id=a,src=$WORK/token" --secret id=d,env=SECRET
 exits 5 "secrets: their targets are part of it"
 with missing '{"run": "true", "mounts": [{"type": "secret", "id": "a", "required": true}]}'
@@ -100,7 +100,7 @@ is "a cache: nothing of it is in the layer" "$(layer "$WORK/first.tar" 2> "$WORK
 cached first "$count; true"
 says "a cache: what the last build left" '^runs: 2$'
 cached first "$count; true"
-says "a cache is no part of the key" '^x: cached$'
+says "a cache is no part of the key" '^example/mounts: cached$'
 cached fails "$count; exit 1"
 exits 5 "a build that fails"
 cached first "$count; :"
@@ -150,19 +150,19 @@ says "a directory that is writable" '^changed$'
 is "bind mounts: nothing stays" "$(layer "$WORK/bind.tar" 2> "$WORK/none")" ""
 is "bind mounts: the host's files are as they were" "$(cat "$WORK/context/sub/b" && ls "$WORK/context")" $'two\na\nempty\nsub'
 with bind "$bind"
-says "the same files" '^x: cached$'
+says "the same files" '^example/mounts: cached$'
 echo more >> "$WORK/context/sub/left-out"
 tr '\n' ' ' <<< "$bind" | jq 'del(.mounts[3, 5]) | .run = "true"' > "$WORK/fewer"
 with fewer "$(cat "$WORK/fewer")" -q
 echo more >> "$WORK/context/sub/left-out"
 with fewer "$(cat "$WORK/fewer")"
-says "what is left out is no part of the key" '^x: cached$'
+says "what is left out is no part of the key" '^example/mounts: cached$'
 echo more >> "$WORK/context/a"
 with fewer "$(cat "$WORK/fewer")"
-says "what is there is" '^x: built .*mounts changed'
+says "what is there is" '^example/mounts: built .*mounts changed'
 mv "$WORK/context" "$WORK/moved"
 with fewer "$(sed 's/"context/"moved/' "$WORK/fewer")"
-says "where it is is none" '^x: cached$'
+says "where it is is none" '^example/mounts: cached$'
 with missing '{"run": "true", "mounts": [{"type": "bind", "source": "moved", "path": "nothing", "target": "/a"}]}'
 exits 3 "a path that does not exist"
 says "a path that does not exist: its name" "nothing"

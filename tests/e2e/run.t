@@ -7,7 +7,7 @@
 need jq
 
 BUSYBOX=$(base busybox)
-on_busybox=$(jq -n --arg base "$BUSYBOX" '{name: "x", fromImage: $base, timeout: 60, diskSize: 256}')
+on_busybox=$(jq -n --arg base "$BUSYBOX" '{name: "example/run", fromImage: $base, timeout: 60, diskSize: 256}')
 
 # with NAME JSON [OPTION...]: builds $on_busybox with changes to $WORK/NAME.tar.
 with() {
@@ -142,19 +142,19 @@ REUSE=yes
 made='{"run": "echo $A > /made"}'
 with cached "$made" -q
 with cached "$made"
-says "the same command" '^x: cached$'
+says "the same command" '^example/run: cached$'
 with cached "$(jq '.config = {Cmd: ["x"], Labels: {a: "b"}}' <<< "$made")"
-says "what no command sees" '^x: cached$'
+says "what no command sees" '^example/run: cached$'
 for config in '{"User": "0:0"}' '{"WorkingDir": "/tmp"}' '{"Env": ["A=1"]}'; do
     with cached "$(jq --argjson config "$config" '.config = $config' <<< "$made")"
-    says "config $config" '^x: built .*config'
+    says "config $config" '^example/run: built .*config'
 done
 with cached "$(jq '.run = "echo $A > /made;"' <<< "$made")"
-says "another command" '^x: built .*run changed'
+says "another command" '^example/run: built .*run changed'
 with cached '{"run": ["/bin/sh", "-c", "echo $A > /made"]}'
-says "a list" '^x: built .*run changed'
+says "a list" '^example/run: built .*run changed'
 with cached '{"run": ["/bin/sh", "-c", "echo $B > /made"]}'
-says "another list" '^x: built .*run changed'
+says "another list" '^example/run: built .*run changed'
 
 REUSE=
 
@@ -180,7 +180,7 @@ is "history: the command's first line" \
     '["me","me","run: echo one ...",null]'
 REUSE=yes
 with history '{"run": "echo one\ntrue", "createdBy": "RUN /bin/sh -c echo one"}'
-says "createdBy is no part of the layer" '^x: cached$'
+says "createdBy is no part of the layer" '^example/run: cached$'
 is "createdBy" "$(config "$WORK/history.tar" .history[-1].created_by)" '"RUN /bin/sh -c echo one"'
 
 # --- Config alone
