@@ -155,6 +155,50 @@ for signal in HUP TERM; do
     is "SIG$signal while the second is submitted: it is cancelled" "$(states)" CANCELLED=1
 done
 
+# --- several platforms
+rm -f "$WORK"/slurm-*.out
+OTHER=386
+[ ! -e "${VMBUILD%/bin/*}/lib/vmbuild/arm64" ] || OTHER=arm64
+mkdir -p "$WORK/tree/opt"
+echo text > "$WORK/tree/opt/text"
+jq -n '{images: {
+    base: {contents: ["tree"], extraCommands: "uname -m > machine"},
+    app: {fromImage: {use: "base"}, tag: "1", extraCommands: "uname -m > app-machine; mkfifo pipe; chmod 4711 app-machine"}}}' \
+    > "$WORK/platforms.json"
+run graph --spec platforms.json --platform "amd64,$OTHER" --format slurm "${CACHES[@]}" -o oci-archive:index.tar \
+    -o "docker://$REGISTRY/app:slurm"
+exits 0 "several platforms: a script"
+is "several platforms: a job for each image and one for the index" "$(grep -c '^exec ' "$WORK/out")" 5
+submit
+exits 0 "several platforms: submission"
+is "several platforms: what is submitted, in order" "$(awk '{ print $2 }' "$WORK/jobs" | tail -n 1)" index
+ends
+is "several platforms: all succeed" "$(states)" COMPLETED=5
+is "several platforms: each was built once" "$(grep -oE '^[a-z0-9@]+: built in' "$WORK/err" | sort | xargs)" \
+    "$(printf '%s: built in\n' {app,base}@{amd64,"$OTHER"} | sort | xargs)"
+unlike "several platforms: the index is made of what the others have built" \
+    "$(cat "$WORK/slurm-$(job_of index).out")" 'built in'
+mv "$WORK/index.tar" "$WORK/slurm-made.tar"
+USER_ENV[0]=XDG_CACHE_HOME=$WORK/platforms
+run --spec platforms.json --platform "amd64,$OTHER" -o oci-archive:index.tar -o "docker://$REGISTRY/app:one"
+exits 0 "several platforms on one machine"
+USER_ENV[0]=XDG_CACHE_HOME=$WORK/cache
+ok "several platforms on one machine: the same index" cmp "$WORK/index.tar" "$WORK/slurm-made.tar"
+is "several platforms on one machine: the same in the registry" \
+    "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/app:slurm")" \
+    "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/app:one")"
+is "several platforms: the index" "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/app:slurm" |
+    jq -r '[.manifests[].platform.architecture] | join(" ")')" "amd64 $OTHER"
+
+# One that fails: there is no index.
+rm -f "$WORK"/slurm-*.out "$WORK/index.tar"
+run graph --spec platforms.json --platform "amd64,$OTHER" --format slurm "${CACHES[@]}" -o oci-archive:index.tar \
+    --set app.extraCommands=false
+submit
+ends
+is "several platforms, one fails: the index never runs" "$(job "$(job_of index)" JobState)" CANCELLED
+ok "several platforms, one fails: no index" test ! -e "$WORK/index.tar"
+
 # --- names, paths and values that mean something to a shell
 rm -f "$WORK"/slurm-*.out
 ODD="it's \$HOME \$(touch \$\$) # \"ä\" 100% a:b=c;|&*?~\\"
