@@ -30,9 +30,11 @@ BUILD := build
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
 DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release check-uml
-DEPS_release := release check-release
+# Where the release is not made in a root directory, which installs what it needs there.
+RELEASE_HOST := $(shell . /etc/os-release 2> /dev/null && [ "$$ID$$VERSION_ID" != debian12 ] || echo yes)
+DEPS_release := $(if $(RELEASE_HOST),release check-release)
 # The release of an architecture needs what its guest is built with.
-releases = $(if $(filter $(1),$(ARCHS)),release check-release)
+releases = $(if $(filter $(1),$(ARCHS)),$(DEPS_release))
 DEPS_arm64 := check-arm64 check-arm64-host $(call releases,arm64)
 DEPS_ppc64le := check-ppc64le $(call releases,ppc64le)
 DEPS_riscv64 := check-riscv64 $(call releases,riscv64)

@@ -12,11 +12,14 @@
 # (later_libc.c).
 #
 # apt runs with lists and a status of its own, below $XDG_CACHE_HOME/vmbuild-kernel (default:
-# ~/.cache), whose sources are the machine's. What it downloads, it checks.
+# ~/.cache), whose sources are the machine's; machines of several releases may share them. What it
+# downloads, it checks.
 set -euo pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=/dev/null
+own=$(. /etc/os-release && echo "$VERSION_CODENAME")
 packages='libarchive-dev libacl1-dev libbz2-dev liblz4-dev liblzma-dev nettle-dev zlib1g-dev
     libzstd-dev busybox-static'
 
@@ -34,10 +37,6 @@ apt_of() {
 
 # The release of Debian that they are of: the machine's, or the first that has the architecture.
 release() {
-    local own
-
-    # shellcheck source=/dev/null
-    own=$(. /etc/os-release && echo "$VERSION_CODENAME")
     case $architecture:$own in
     riscv64:bookworm) echo trixie ;;
     *) echo "$own" ;;
@@ -47,8 +46,7 @@ release() {
 # The sources of that release; of another one than the machine's, which gets no updates here, the main
 # archive.
 sources() {
-    # shellcheck source=/dev/null
-    if [ "$(release)" = "$(. /etc/os-release && echo "$VERSION_CODENAME")" ]; then
+    if [ "$(release)" = "$own" ]; then
         "$here/../scripts/apt-sources.sh" "$(release)"
     else
         "$here/../scripts/apt-sources.sh" "$(release)" | head -n 1
@@ -96,7 +94,7 @@ if [ "$option" = --release ]; then
     release
     exit
 fi
-state=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel/apt-$architecture
+state=${XDG_CACHE_HOME:-${HOME:?}/.cache}/vmbuild-kernel/apt-$own-$architecture
 update
 if [ "$option" = --key ]; then
     list | sed "s/^'[^']*' //"

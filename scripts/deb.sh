@@ -26,20 +26,13 @@ fail() {
     exit 1
 }
 
-# The sources without what was built of them.
-copy_tree() {
-    mkdir -p "$1"
-    (cd "$tree" && tar --exclude=./build --exclude=./.git --exclude=./vmbuild -cf - .) |
-        tar -C "$1" --no-same-owner -xf -
-}
-
 build_here() {
     local work number name
     # shellcheck source=/dev/null
     number=$(. /etc/os-release && echo "$VERSION_ID")
     name=vmbuild_$version-1~deb${number}_amd64
     work=$(mktemp -d "$out/work.XXXXXX")
-    copy_tree "$work/vmbuild"
+    "$tree/scripts/copy-tree.sh" "$work/vmbuild"
     cp -r "$tree/scripts/deb" "$work/vmbuild/debian"
     sed -i "s/@version@/$version-1~deb$number/; s/@suite@/$suite/" "$work/vmbuild/debian/changelog"
     (cd "$work/vmbuild" && env -u MAKEFLAGS -u MAKELEVEL VMBUILD_KERNEL_CACHE="$caches" \
@@ -97,7 +90,7 @@ build_in_root() {
     [ -e "$tar" ] || make_root "$tar" "$packages"
     root=$(mktemp -d "$out/root.XXXXXX")
     tar -C "$root" -xf "$tar"
-    copy_tree "$root/vmbuild"
+    "$tree/scripts/copy-tree.sh" "$root/vmbuild"
     mkdir -p "$root/out" "$root/guest"
     "$tree/initramfs/kernel.sh" amd64 "$root/guest/kernel" "$root/guest/modules"
     # shellcheck disable=SC2016 # for the inner shell

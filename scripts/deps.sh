@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|arm64|ppc64le|riscv64|s390x|release|deb|test|all]
+# usage: deps.sh [build|arm64|ppc64le|riscv64|s390x|release|root|deb|test|all]
 #        deps.sh --list GROUP    prints the packages
 #
 # Lists what it installs before it does, and does nothing if everything is there.
@@ -56,6 +56,9 @@ release="$build"'
     libattr1-dev libcap-ng-dev libjansson-dev libpcre2-dev
     libtirpc-dev libfdt-dev'
 
+# For a root directory of Debian 12, in which the release is made on other machines.
+root='mmdebstrap'
+
 # Beside these, for the package; what builds one for another release of Debian is among them.
 deb="$build"'
     debhelper dpkg-dev'
@@ -84,11 +87,12 @@ ppc64le) wanted="$ppc64le $test" ;;
 riscv64) wanted="$riscv64 $test" ;;
 s390x) wanted="$s390x $test" ;;
 release) wanted=$release ;;
+root) wanted=$root ;;
 deb) wanted=$deb ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|arm64|ppc64le|riscv64|s390x|release|deb|test|all]" >&2
+    echo "usage: $0 [build|arm64|ppc64le|riscv64|s390x|release|root|deb|test|all]" >&2
     exit 2
     ;;
 esac

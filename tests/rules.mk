@@ -217,9 +217,10 @@ check-valgrind: all $(UNIT_TESTS)
 check-release: release deb
 	@JOBS=$(JOBS) tests/run $(HOST_TESTS)
 
-# On a bare machine of Debian SUITE; TESTS="tests/e2e/spec.t ..." in place of all of make check.
+# On a bare machine of Debian SUITE; TESTS="tests/e2e/spec.t ..." in place of all of make check, or
+# TARGETS="check-faults check-hostile FAULTS=ci LIES=ci" in place of that and make demo.
 check-bare:
-	@JOBS=$(JOBS) tests/hosts/bare-machine.sh $(or $(SUITE),trixie) $(TESTS)
+	@JOBS=$(JOBS) TARGETS='$(TARGETS)' tests/hosts/bare-machine.sh $(or $(SUITE),trixie) $(TESTS)
 
 check-slow: all
 	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)

@@ -195,8 +195,7 @@ pack_sources() {
     [ ! -e "$sources/MISSING" ] ||
         echo "release: apt has not these sources, which are listed in MISSING: $(cut -d ' ' -f 1 "$sources/MISSING" | tr '\n' ' ')" >&2
     cp -r "$(kernel_source)" "$sources/"
-    (cd "$tree" && tar --exclude=./build --exclude=./.git --exclude=./vmbuild -cf - .) |
-        (mkdir "$sources/vmbuild" && tar -C "$sources/vmbuild" -xf -)
+    "$tree/scripts/copy-tree.sh" "$sources/vmbuild"
     make_tar "$build" "$name-sources" | zstd -q -f -1 -T1 -o "$build/$name-sources.tar.zst"
     rm -rf "$sources"
 }

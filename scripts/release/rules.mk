@@ -1,5 +1,6 @@
 # The release: static programs and what they need, packed to be unpacked anywhere. What other
-# projects made is built outside the tree, once for each key (common.sh).
+# projects made is built outside the tree, once for each key (common.sh). Debian 12's libraries are linked
+# into it, so another machine makes it in a root directory of Debian 12.
 
 RELEASE := $(BUILD)/release
 RELEASE_NAME := vmbuild-$(VERSION)-x86_64
@@ -19,7 +20,14 @@ RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -la
     -Wl,--end-group -pthread
 
 .PHONY: release
+ifeq ($(RELEASE_HOST),yes)
 release: $(RELEASE)/SHA256SUMS
+else
+release:
+	$(if $(KERNEL_SOURCE),$(error make release: KERNEL_SOURCE is for a release that is made on Debian 12))
+	scripts/release/debian-12.sh '$(RELEASE)' '$(RELEASE_NAME)' ARCHS='$(ARCHS)' \
+	    VERSION='$(VERSION)' PREFIX='$(PREFIX)'
+endif
 
 $(RELEASE)/SHA256SUMS: all uml $(RELEASE)/vmbuild $(RELEASE_PARTS) $(RELEASE_QEMUS)
 	rm -rf '$(RELEASE)/root'
