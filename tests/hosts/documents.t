@@ -33,12 +33,17 @@ parts() {
 components_of() {
     awk -v file="$1" '("," $4 ",") ~ ("," file ",") { print $1 }' "$RELEASE/components" | sort
 }
-is "what the initramfs is linked from is listed, busybox, and the kernel's modules" \
-    "$({ parts "$TOP/build/guest/init.debug.map"; printf '%s\n' busybox linux; } | sort)" \
-    "$(components_of initramfs.x86_64.img)"
-found=$(parts "$RELEASE/vmbuild.map")
-is "what vmbuild is linked from is listed" "$(comm -23 <(echo "$found") <(components_of vmbuild))" ""
-like "what vmbuild is linked from: the C library" "$found" '^glibc$'
+# On other machines than Debian 12, the release is linked in a root directory (scripts/release/debian-12.sh).
+if [ -e "$RELEASE/vmbuild.map" ]; then
+    is "what the initramfs is linked from is listed, busybox, and the kernel's modules" \
+        "$({ parts "$TOP/build/guest/init.debug.map"; printf '%s\n' busybox linux; } | sort)" \
+        "$(components_of initramfs.x86_64.img)"
+    found=$(parts "$RELEASE/vmbuild.map")
+    is "what vmbuild is linked from is listed" "$(comm -23 <(echo "$found") <(components_of vmbuild))" ""
+    like "what vmbuild is linked from: the C library" "$found" '^glibc$'
+else
+    skip "what the programs are linked from is listed" "the release was not linked on this machine"
+fi
 
 is "the bill names the release of Debian that QEMU is of" "$(jq -r '.packages[] |
     select(.name == "qemu").externalRefs[].referenceLocator | sub(".*distro="; "")' "$bill")" debian-13
