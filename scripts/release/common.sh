@@ -35,10 +35,11 @@ apt_of() {
         -o Acquire::Languages=none -o APT::Sandbox::User= "$@"
 }
 
-# Brings the lists of RELEASE up to date, once a day. Without a network, older ones do.
+# Brings the lists of RELEASE up to date, once a day, and whenever those have changed that this machine
+# installs packages from. Without a network, older ones do.
 update() {
     local state=$cache/apt/$1 sources
-    [ -z "$(find "$state/updated" -mmin -1440 2> /dev/null)" ] || return 0
+    [ -z "$(find "$state/updated" -mmin -1440 -newer /var/lib/apt/lists 2> /dev/null)" ] || return 0
     mkdir -p "$state/lists/partial" "$state/archives/partial"
     sources=$("$release_scripts/../apt-sources.sh" "$1")
     sed 'p; s/^deb /deb-src /' <<< "$sources" > "$state/sources.list"
