@@ -22,8 +22,9 @@ fail() {
 build=$1 name=$2
 shift 2
 tree=$(cd "$(dirname "$0")/../.." && pwd)
-[ "$(id -u)" -eq 0 ] || fail "make it on a machine that is not Debian 12: only root can enter a root \
-directory of Debian 12; run 'make release' as root"
+[ "$(id -u)" -eq 0 ] || fail "make '$name': this is not Debian 12, and only root can enter a root \
+directory of it
+run 'make release' as root, or on Debian 12"
 
 "$tree/scripts/deps.sh" root
 work=$(mktemp -d /var/tmp/vmbuild-release.XXXXXX)
