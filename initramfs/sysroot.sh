@@ -7,6 +7,9 @@
 #        sysroot.sh --key DEBIAN_ARCHITECTURE             prints what identifies them
 #        sysroot.sh --release DEBIAN_ARCHITECTURE         prints the release of Debian that they are of
 #        sysroot.sh --whole DEBIAN_ARCHITECTURE OUT PACKAGE...    unpacks PACKAGES and all that they need
+#        sysroot.sh --missing DEBIAN_ARCHITECTURE OUT STATUS PACKAGE...
+#                                                downloads those of them to the directory OUT that are
+#                                                not installed, as dpkg's STATUS has it
 #
 # They are those of the machine's own release, or of the first that has the architecture
 # (later_libc.c).
@@ -101,6 +104,16 @@ if [ "$option" = --key ]; then
     exit
 fi
 [ $# -ge 2 ] || fail "usage: $0 ARCHITECTURE OUT [PACKAGE...] | --key ARCHITECTURE | --whole ARCHITECTURE OUT PACKAGE..."
+if [ "$option" = --missing ]; then
+    mkdir -p "$2/partial"
+    apt_of -o Dir::State::status="$(realpath "$3")" -o Dir::Cache::archives="$(realpath "$2")" --yes \
+        --no-install-recommends --download-only install "${@:4}" > "$state/log" 2>&1 || {
+        tail -n 5 "$state/log" >&2
+        fail "download ${*:4} for $architecture"
+    }
+    rm -rf "$2/partial" "$2/lock"
+    exit
+fi
 [ $# -eq 2 ] || packages=${*:3}
 [ "$option" != --whole ] || packages=$(whole "${@:3}")
 

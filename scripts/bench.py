@@ -151,13 +151,16 @@ class Bench:
                 f"{platform.release().split('-')[0]}, accelerator: {self.accelerator().split(':')[0]})")
 
     def record(self, path):
-        """Puts the rows into the record PATH, where others may be, also of another machine."""
+        """Puts the rows into the record PATH, where others may be, also of another machine or of more
+        runs."""
         here = self.machine()
         record = {"machine": here, "runs": self.runs, "rows": []}
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 record = json.load(file)
         elsewhere = {} if record["machine"] == here else {"machine": here}
+        if record["runs"] != self.runs:
+            elsewhere["runs"] = self.runs
         rows = {(row["what"], row["peer"]): row for row in record["rows"]}
         rows.update({(row["what"], row["peer"]): row | elsewhere for row in self.rows})
         record["rows"] = list(rows.values())

@@ -123,21 +123,33 @@ def copy_node(folder):
     os.symlink("../lib/node_modules/npm/bin/npm-cli.js", os.path.join(folder, "bin/npm"))
 
 
-def make_base(bench):
-    """The base, an archive: a C compiler, Python and the materials of SCRIPTS. It is made once."""
-    out = bench.path("work-base.tar")
-    if os.path.exists(out):
-        return out
+def materials_of(bench, architecture):
+    """The directory of the materials that the base for ARCHITECTURE has."""
+    return bench.path(f"materials-{architecture}")
+
+
+def own_tools(_bench, _architecture):
+    """A base for this machine with a C compiler and Python, and the directory of nginx's packages."""
     base = subprocess.check_output([os.path.join(TREE, "scripts/base-image.sh"), "tools"],
                                    text=True).strip()
     packages = subprocess.check_output([os.path.join(TREE, "tests/packages.sh"), base, "nginx-light"],
                                        text=True).strip()
-    materials = bench.path("materials")
+    return base, packages
+
+
+def make_base(bench, architecture="amd64", find_tools=own_tools):
+    """The base, an archive: what FIND_TOOLS returns, and the materials of SCRIPTS. It is made once."""
+    out = bench.path(f"work-base-{architecture}.tar")
+    if os.path.exists(out):
+        return out
+    base, packages = find_tools(bench, architecture)
+    materials = materials_of(bench, architecture)
     shutil.copytree(packages, os.path.join(materials, "nginx"))
     write_program(os.path.join(materials, "program.c"))
     write_tree(os.path.join(materials, "tree.tar"))
-    write_npm(os.path.join(materials, "npm"))
-    copy_node(os.path.join(materials, "node"))
+    if architecture == "amd64":
+        write_npm(os.path.join(materials, "npm"))
+        copy_node(os.path.join(materials, "node"))
     bench.own_everything()
     spec = bench.path("materials.json")
     with open(spec, "w", encoding="utf-8") as file:
@@ -171,11 +183,11 @@ def medians(bench, *actions):
     return [[statistics.median(values) for values in zip(*result)] for result in results]
 
 
-def runnable_scripts(bench):
-    """Those of SCRIPTS for which this host has what they need."""
+def runnable_scripts(bench, architecture="amd64"):
+    """Those of SCRIPTS for which the base has what they need."""
     for what, script in SCRIPTS.items():
-        if "npm" in script and not os.path.exists(bench.path("materials/node")):
-            print(f"10   {what}: this host has no npm of the kind that can be copied")
+        if "npm" in script and not os.path.exists(os.path.join(materials_of(bench, architecture), "node")):
+            print(f"10   {what}: this host has no npm for {architecture} of the kind that can be copied")
         else:
             yield what, script
 

@@ -57,8 +57,11 @@ def plain(text):
 
 
 def what(row):
-    """What was measured, and where, if that is not the machine of the others."""
-    return row["what"] + (f" (on {row['machine'].split(' (')[0]})" if "machine" in row else "")
+    """What was measured, and where and how often, if that is not as with the others."""
+    notes = [f"on {row['machine'].split(' (')[0]}"] if "machine" in row else []
+    if "runs" in row:
+        notes.append(f"{row['runs']} runs" if row["runs"] > 1 else "1 run")
+    return row["what"] + (f" ({', '.join(notes)})" if notes else "")
 
 
 def make_table(record):
