@@ -7,7 +7,7 @@
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make release    static programs as an archive for any Linux host, in build/release; as root if
 #                   this is not Debian 12; with ARCHS="amd64 arm64" the guest and QEMU for arm64 as
-#                   well; guests for others of ARCHS are archives beside it
+#                   well; those for others of ARCHS are archives beside it
 #   make uml        User-Mode Linux, for --accel uml; `make install` installs it if it was built
 #   make deb        Debian's package of it, in build/deb; SUITE=trixie: for another release of Debian
 #

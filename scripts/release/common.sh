@@ -102,6 +102,38 @@ unpack_debs() {
     rm -r "$debs"
 }
 
+# components LIST...: a line "COMPONENT PACKAGE FILES LICENCE" for each component, with its files of all
+# LISTs, which have the form of the file components.
+components() {
+    sed "/^#/d; s/@gcc@/$(gcc -dumpversion)/g" "$@" | awk '
+        $1 in files { files[$1] = files[$1] "," $3; next }
+        {
+            names[++count] = $1
+            packages[$1] = $2
+            files[$1] = $3
+            licences[$1] = $4
+            for (i = 5; i <= NF; i++)
+                licences[$1] = licences[$1] " " $i
+        }
+        END {
+            for (i = 1; i <= count; i++)
+                print names[i], packages[names[i]], files[names[i]], licences[names[i]]
+        }'
+}
+
+# built_version COMPONENT FILE...: of what was built here, or of whose packages a file is; FILEs have lines
+# as source_files prints them. The name of the description, which need not be here, lacks an epoch.
+built_version() {
+    local component=$1 description
+    shift
+    description=$(cat "$@" | grep -o "^${component}_[^ ]*\.dsc")
+    if [ -e "$cache/sources/$description" ]; then
+        sed -n 's/^Version: //p' "$cache/sources/$description"
+    else
+        sed 's/^[^_]*_//; s/\.dsc$//' <<< "$description"
+    fi
+}
+
 # keep BUILD INPUT...: prints the path of what the function BUILD leaves in the directory done/ below
 # the one it is called in, and calls it unless that is kept already. INPUT is the text that, with
 # the script and the compiler, it is known by.

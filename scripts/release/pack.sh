@@ -5,14 +5,14 @@
 # usage: pack.sh BUILD NAME VERSION ROOT
 #
 # BUILD has the parts: vmbuild, and the links libraries, qemu and certificates, and qemu-ARCHITECTURE for
-# each other architecture whose guest is in NAME. ROOT is an installation of the program and its
-# appliance, which NAME is made from. What is packed is left in BUILD:
+# each other architecture. ROOT is an installation of the program and its appliance, which NAME is
+# made from. What is packed is left in BUILD:
 #
 #   NAME/                  the release, unpacked
 #   NAME.tar.gz, .tar.zst  the same
 #   NAME-image.tar         the same as a container image, in the form of `docker save`
 #   NAME-sources.tar.zst   the source packages, with the recipes
-#   NAME-ARCHITECTURE.tar.gz    of each guest that is not in NAME (addon.sh)
+#   NAME-ARCHITECTURE.tar.gz    each guest that is not in NAME, with its QEMU (addon.sh)
 #   SHA256SUMS
 #
 # The same parts give the same bytes: sorted, owned by root, of one time.
@@ -49,30 +49,10 @@ make_tar() {
         --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2"
 }
 
-# A line "COMPONENT PACKAGE FILES LICENCE" for each component, with its files of all lists.
-components() {
-    sed "/^#/d; s/@gcc@/$(gcc -dumpversion)/g" "${lists[@]}" | awk '
-        $1 in files { files[$1] = files[$1] "," $3; next }
-        {
-            names[++count] = $1
-            packages[$1] = $2
-            files[$1] = $3
-            licences[$1] = $4
-            for (i = 5; i <= NF; i++)
-                licences[$1] = licences[$1] " " $i
-        }
-        END {
-            for (i = 1; i <= count; i++)
-                print names[i], packages[names[i]], files[names[i]], licences[names[i]]
-        }'
-}
-
 # version_of COMPONENT PACKAGE: of the source that was built here, or of the installed PACKAGE's.
 version_of() {
-    local description
     if [[ $2 == -* ]]; then
-        description=$(cat "$libraries/sources" "${qemus[0]}/sources" | grep -o "^$1_[^ ]*\.dsc")
-        sed -n 's/^Version: //p' "$cache/sources/$description"
+        built_version "$1" "$libraries/sources" "${qemus[0]}/sources"
     else
         # shellcheck disable=SC2016 # dpkg's own variable
         dpkg-query --show --showformat '${source:Version}' "$2"
@@ -82,7 +62,7 @@ version_of() {
 # "COMPONENT VERSION DISTRIBUTION FILES LICENCE" of each component.
 list_components() {
     local component package files licence origin
-    components | while read -r component package files licence; do
+    components "${lists[@]}" | while read -r component package files licence; do
         origin=$distribution
         [[ $package != -?* ]] || origin=${package#-}
         echo "$component $(version_of "$component" "$package") $origin $files $licence"
@@ -95,7 +75,7 @@ copy_licences() {
     local component package
     mkdir "$1"
     cp "$libraries"/licences/* "${qemus[0]}"/licences/* "$1"
-    components | while read -r component package _; do
+    components "${lists[@]}" | while read -r component package _; do
         [[ $package == -* ]] || cp "/usr/share/doc/$package/copyright" "$1/$component"
     done
     cp -rL /usr/share/common-licenses "$1/common-licenses"
@@ -110,8 +90,7 @@ lay_out() {
         rm -r "$release/lib/vmbuild/$guest"
     done
     rm "$release/lib/vmbuild/vmbuild-confine" # a static program starts fast enough to do without
-    find "${qemus[@]}" -maxdepth 1 \( -name 'qemu-*' -o -name '*.bin' -o -name '*.rom' \) \
-        -exec cp {} "$release/lib/vmbuild/" \;
+    find "${qemus[@]}" -maxdepth 1 -type f ! -name sources -exec cp {} "$release/lib/vmbuild/" \;
     mkdir -p "$documents"
     cp "$tree"/{README.md,CHANGELOG.md,LICENSE} "$documents"
     copy_licences "$documents/licences"
@@ -148,17 +127,22 @@ kernel_source() {
 
 # licence_of FILE: of the component that the file of a source package belongs to.
 licence_of() {
-    components | awk -v name="${1%%_*}" '$1 == name { $1 = $2 = $3 = ""; print }'
+    sed 's/^[a-z0-9]*: *//' "${lists[@]}" "$release_scripts"/components-{guest,qemu} | components - |
+        awk -v name="${1%%_*}" '$1 == name { $1 = $2 = $3 = ""; print }'
 }
 
-# As source_files, of what the guests that are packed apart are of, if it is of another release.
+# addon_sources PACKED...: as source_files, of what the guests that are packed apart are of, with their
+# QEMUs, and that is not in PACKED, words "PACKAGE=VERSION".
 addon_sources() {
-    local guest release package
+    local release package guest
+    [ ${#addons[@]} -gt 0 ] || return 0
+    cat "${addons[@]/#/$build/sources-}" | sort -u | while read -r release package; do
+        [[ " $* " != *" $package "* ]] || continue
+        (download_sources "$release" "$package") 2>> "$build/sources.log" || true
+        source_files "$release" "$package"
+    done
     for guest in "${addons[@]}"; do
-        while read -r release package; do
-            (download_sources "$release" "$package") 2>> "$build/sources.log" || true
-            source_files "$release" "$package"
-        done < "$build/sources-$guest"
+        cat "$build/qemu-$guest/sources"
     done
 }
 
@@ -170,15 +154,15 @@ pack_sources() {
     rm -rf "$sources"
     mkdir "$sources"
     while read -r component version _; do
-        package=$(components | awk -v name="$component" '$1 == name { print $2 }')
+        package=$(components "${lists[@]}" | awk -v name="$component" '$1 == name { print $2 }')
         [[ $package == -* ]] || [ "$component" = linux ] || own+=("$component=$version")
     done < "$build/components"
     (download_sources "$own_release" ca-certificates "${own[@]}") 2> "$build/sources.log" || true
     {
         cat "$libraries/sources" "${qemus[0]}/sources" "$certificates/sources"
         source_files "$own_release" "${own[@]}"
-        addon_sources
-    } | while read -r file size digest; do
+        addon_sources "${own[@]}"
+    } | sort -u | while read -r file size digest; do
         if sha256sum --status -c <<< "${digest#SHA256:}  $cache/sources/$file" 2> /dev/null; then
             cp "$cache/sources/$file" "$sources/"
             continue

@@ -6,8 +6,8 @@ RELEASE := $(BUILD)/release
 RELEASE_NAME := vmbuild-$(VERSION)-x86_64
 RELEASE_SOURCES := $(VMBUILD_SOURCES) scripts/release/static.c scripts/release/openssl.c
 RELEASE_PARTS := $(addprefix $(RELEASE)/,libraries qemu certificates)
-# Of each other architecture of ARCHS whose guest is in the release; the others are packed apart.
-RELEASE_QEMUS := $(addprefix $(RELEASE)/qemu-,$(filter arm64,$(FOREIGN)))
+# Of each other architecture of ARCHS: in the release, or packed apart with its guest.
+RELEASE_QEMUS := $(addprefix $(RELEASE)/qemu-,$(FOREIGN))
 RELEASE_CFLAGS = -I$(RELEASE)/libraries/include $(HOST_CFLAGS) $(HARDENING) -O2 \
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
 # The linker warns of each function that may load the host's NSS modules; static.c sees to that.

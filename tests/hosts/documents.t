@@ -45,6 +45,12 @@ else
     skip "what the programs are linked from is listed" "the release was not linked on this machine"
 fi
 
+# The guests that are packed apart have documents of their own.
+for addon in "$RELEASE/$NAME"-*.tar.gz; do
+    [ ! -e "$addon" ] || tar -C "$WORK/gzip" -xzf "$addon"
+done
+bills=("$documents"/sbom.spdx.json "$documents"/*/sbom.spdx.json)
+
 is "the bill names the release of Debian that QEMU is of" "$(jq -r '.packages[] |
     select(.name == "qemu").externalRefs[].referenceLocator | sub(".*distro="; "")' "$bill")" debian-13
 
@@ -56,20 +62,25 @@ for script in Makefile scripts/release/pack.sh scripts/release/libraries.sh scri
     ok "our recipes: $script" cmp "$TOP/$script" "$WORK/sources/vmbuild/$script"
 done
 components=0
-while read -r component version; do
+while read -r component version place; do
     components=$((components + 1))
-    ok "$component: its licence" test -s "$documents/licences/$component"
+    title=${place#"$documents"}$component
+    title=${title#/}
+    ok "$title: its licence" test -s "${place}licences/$component"
     [ "$component" != linux ] || continue
     description=${component}_${version#*:}.dsc
     if grep -q "^$description " "$WORK/sources/MISSING"; then
-        pass "$component: its sources, which apt had not, are named in MISSING"
+        pass "$title: its sources, which apt had not, are named in MISSING"
         continue
     fi
-    ok "$component: its sources" test -s "$WORK/sources/$description"
+    ok "$title: its sources" test -s "$WORK/sources/$description"
     while read -r digest _ file; do
         grep -q "^$file .*$digest" "$WORK/sources/MISSING" ||
-            ok "$component: $file" sha256sum --check --status <<< "$digest  $WORK/sources/$file"
+            ok "$title: $file" sha256sum --check --status <<< "$digest  $WORK/sources/$file"
     done < <(sed -n '/^Checksums-Sha256:/,/^[A-Z]/s/^ //p' "$WORK/sources/$description")
-done < <(jq -r '.packages[] | select(.name != "vmbuild") | .name + " " + .versionInfo' "$bill")
+done < <(for bill in "${bills[@]}"; do
+    [ ! -e "$bill" ] || jq -r --arg place "${bill%sbom.spdx.json}" '.packages[] | select(.name != "vmbuild") |
+        .name + " " + .versionInfo + " " + $place' "$bill"
+done)
 is "there are components" "$((components > 20))" 1
 done_testing

@@ -1,5 +1,5 @@
-# Devices of the QEMU for arm64: those that vmbuild's and libguestfs' command lines name.
-CONFIG_ARM_VIRT=y
+# Devices of each QEMU of the release, beside those of its row in qemus: those that vmbuild's and
+# libguestfs' command lines name.
 CONFIG_VIRTIO_PCI=y
 CONFIG_VIRTIO_RNG=y
 CONFIG_VIRTIO_SCSI=y
