@@ -7,10 +7,11 @@
 #
 # `make` makes ROOT with the packages of Debian's minimal base, and PACKAGES.
 #
-# `run` runs PROGRAM in its directory /root, as root, in namespaces of its own for mounts and processes, and with
-# nothing of this machine's environment. What this machine keeps of packages (vmbuild-bare), of guests'
-# kernels (vmbuild-kernel) and of the release's parts (vmbuild-release), in $XDG_CACHE_HOME (default:
-# ~/.cache), is in /var/cache and in /root/.cache there. ROOT can be run in again; nothing stays mounted.
+# `run` runs PROGRAM in its directory /root, as root, in namespaces of its own for mounts and
+# processes, and with nothing of this machine's environment. What this machine keeps of packages
+# (vmbuild-bare), of guests' kernels (vmbuild-kernel) and of the release's parts (vmbuild-release), in
+# $XDG_CACHE_HOME (default: ~/.cache), is in /var/cache and in /root/.cache there. ROOT can be run in
+# again; nothing stays mounted.
 #
 # Needs root, and the package mmdebstrap.
 set -euo pipefail
