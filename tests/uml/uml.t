@@ -67,6 +67,27 @@ for order in "tcg uml" "uml tcg"; do
 done
 USER_ENV=()
 
+# --- the memory of programs
+
+# The host lets a process have some 65,000 mappings: fewer than these pages.
+build_script pages "$(jq -n --arg base "$DEBIAN" '{name: "pages", fromImage: $base, memory: 1024}')" << 'END'
+cat > /pages.pl << 'PERL'
+use constant PAGES => 131072;
+# mmap(2), by its number: a private mapping without a file. read(2) writes a byte of it.
+my $memory = syscall(9, 0, PAGES * 4096, 3, 0x22, -1, 0);
+open(my $bytes, "<", "/dev/urandom") or die;
+my $page = 1;
+for (1 .. PAGES) {
+    $page = ($page * 5 + 12345) % PAGES; # each one once
+    syscall(0, fileno($bytes), $memory + $page * 4096, 1) == 1 or die "page $page: $!";
+}
+print "written\n";
+PERL
+perl /pages.pl > /pages
+END
+exits 0 "512 MiB, written here and there"
+is "512 MiB, written here and there: all of it" "$(file_of "$WORK/pages.tar" pages)" written
+
 # --- the registers of programs
 
 # The kernel keeps them in the host's processes until it needs those for something else.
