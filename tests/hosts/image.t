@@ -87,6 +87,8 @@ ok "podman load" engine load --quiet --input "$IMAGE"
 engine volume create workspace > /dev/null
 VOLUME=$(engine volume inspect --format '{{.Mountpoint}}' workspace)
 cp "$WORK"/{base.tar,root.json} "$VOLUME"
+# As fsGroup has it, which not every Podman does.
+chown -R 1000:1000 "$VOLUME"
 in_container engine play kube --network none "$WORK/pod.yaml"
 exits 0 "a Pod: it starts"
 is "a Pod: it succeeds" "$(engine wait vmbuild-vmbuild)" 0
