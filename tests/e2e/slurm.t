@@ -174,8 +174,16 @@ exits 0 "several platforms: submission"
 is "several platforms: what is submitted, in order" "$(awk '{ print $2 }' "$WORK/jobs" | tail -n 1)" index
 ends
 is "several platforms: all succeed" "$(states)" COMPLETED=5
-is "several platforms: each was built once" "$(grep -oE '^[a-z0-9@]+: built in' "$WORK/err" | sort | xargs)" \
-    "$(printf '%s: built in\n' {app,base}@{amd64,"$OTHER"} | sort | xargs)"
+built=$(grep -oE '^[a-z0-9@]+: built in' "$WORK/err" | cut -d: -f1 | sort)
+is "several platforms: none was built twice" "$(uniq -d <<< "$built")" ""
+expected=({app,base}@amd64)
+if [ "$OTHER" = 386 ]; then
+    # What runs in the same guest makes the same layers: who comes second may find them.
+    built=$(sort -u <<< "${built//@386/@amd64}")
+else
+    expected+=({app,base}@"$OTHER")
+fi
+is "several platforms: each was built" "$(xargs <<< "$built")" "$(printf '%s\n' "${expected[@]}" | sort | xargs)"
 unlike "several platforms: the index is made of what the others have built" \
     "$(cat "$WORK/slurm-$(job_of index).out")" 'built in'
 mv "$WORK/index.tar" "$WORK/slurm-made.tar"
