@@ -222,8 +222,10 @@ check-release: release deb
 check-bare:
 	@JOBS=$(JOBS) TARGETS='$(TARGETS)' tests/hosts/bare-machine.sh $(or $(SUITE),trixie) $(TESTS)
 
+# What takes long, and all of those for arm64.
 check-slow: all
 	@JOBS=$(JOBS) tests/run $(SLOW_TESTS)
+	$(MAKE) check-arm64
 
 # Some ten minutes on a quiet machine, and several times that on a busy one.
 check-kvm: all
