@@ -30,9 +30,11 @@ BUILD := build
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS_build := demo check-bare
 DEPS_test := picture check check-asan check-valgrind check-faults check-hostile check-slow check-kvm check-release check-uml
-# Where the release is not made in a root directory, which installs what it needs there.
-RELEASE_HOST := $(shell . /etc/os-release 2> /dev/null && [ "$$ID$$VERSION_ID" != debian12 ] || echo yes)
-DEPS_release := $(if $(RELEASE_HOST),release check-release)
+# Elsewhere, the release and the linters' verdict are made in a root directory of Debian 12, which
+# installs what it needs there (scripts/debian-12.sh).
+DEBIAN_12 := $(shell . /etc/os-release 2> /dev/null && [ "$$ID$$VERSION_ID" != debian12 ] || echo yes)
+DEPS_release := $(if $(DEBIAN_12),release check-release)
+DEPS_lint := $(if $(DEBIAN_12),lint)
 # The release of an architecture needs what its guest is built with.
 releases = $(if $(filter $(1),$(ARCHS)),$(DEPS_release))
 DEPS_arm64 := check-arm64 check-arm64-host $(call releases,arm64)
@@ -40,14 +42,14 @@ DEPS_ppc64le := check-ppc64le $(call releases,ppc64le)
 DEPS_riscv64 := check-riscv64 $(call releases,riscv64)
 DEPS_s390x := check-s390x $(call releases,s390x)
 DEPS_deb := deb check-release
-DEPS_all := deps lint fuzz coverage bench
+DEPS_all := deps fuzz coverage bench
 DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 define install_packages
 ifneq ($$(if $$(DRY_RUN),,$$(filter $$(DEPS_$(1)),$$(GOALS))),)
 $$(if $$(shell scripts/deps.sh $(1) >&2 && echo done),,$$(error the packages could not be installed))
 endif
 endef
-$(foreach group,build arm64 ppc64le riscv64 s390x release deb test all,$(eval $(call install_packages,$(group))))
+$(foreach group,build arm64 ppc64le riscv64 s390x release deb test lint all,$(eval $(call install_packages,$(group))))
 
 ifeq ($(origin CC),default)
 CC := gcc

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs, with apt-get, as root or through sudo.
 #
-# usage: deps.sh [build|arm64|ppc64le|riscv64|s390x|release|root|deb|test|all]
+# usage: deps.sh [build|arm64|ppc64le|riscv64|s390x|release|root|deb|test|lint|all]
 #        deps.sh --list GROUP    prints the packages
 #
 # Lists what it installs before it does, and does nothing if everything is there.
@@ -20,11 +20,14 @@ arm64) qemu="qemu-system-arm" ;;
 *) qemu="qemu-system-x86" ;;
 esac
 
-# Compiler, libraries, guest kernel, initramfs, base image for the demo, and what vmbuild runs.
-build='gcc libc6-dev make pkg-config
+# Compiler and libraries.
+compile='gcc libc6-dev make pkg-config
     libguestfs-dev libarchive-dev libyajl-dev libext2fs-dev comerr-dev libssl-dev
     libcurl4-openssl-dev libisal-dev libzstd-dev libseccomp-dev libslirp-dev libglib2.0-dev
-    libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev
+    libacl1-dev libbz2-dev liblz4-dev liblzma-dev libxml2-dev nettle-dev zlib1g-dev'
+
+# Beside these, for the guest kernel, the initramfs, the base image of the demo, and what vmbuild runs.
+build="$compile"'
     linux-source bc bison flex kmod libelf-dev xz-utils
     busybox-static libarchive-tools mmdebstrap fakechroot fakeroot
     '"$qemu"
@@ -56,7 +59,7 @@ release="$build"'
     libattr1-dev libcap-ng-dev libjansson-dev libpcre2-dev
     libtirpc-dev libfdt-dev'
 
-# For a root directory of Debian 12, in which the release is made on other machines.
+# For a root directory of Debian 12, in which the release is made and the linters run on other machines.
 root='mmdebstrap'
 
 # Beside these, for the package; what builds one for another release of Debian is among them.
@@ -75,9 +78,13 @@ if [ "$(. /etc/os-release && echo "${ID-}${VERSION_ID-}")" != debian12 ]; then
     test="$test docker-cli docker-buildx"
 fi
 
-# Also: linters, fuzzers (clang only recommends its runtime), and the peers of the benchmark.
-all="$test"'
-    clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck
+# The linters, and what they read beside that of a compiler.
+linters='clang-format clang-tidy cppcheck shellcheck mandoc python3'
+lint="$compile libcmocka-dev $linters"
+
+# Also: fuzzers (clang only recommends its runtime), and the peers of the benchmark.
+all="$test $linters"'
+    clang libclang-rt-dev llvm
     isal'
 
 case $group in
@@ -90,9 +97,10 @@ release) wanted=$release ;;
 root) wanted=$root ;;
 deb) wanted=$deb ;;
 test) wanted=$test ;;
+lint) wanted=$lint ;;
 all) wanted=$all ;;
 *)
-    echo "usage: $0 [build|arm64|ppc64le|riscv64|s390x|release|root|deb|test|all]" >&2
+    echo "usage: $0 [build|arm64|ppc64le|riscv64|s390x|release|root|deb|test|lint|all]" >&2
     exit 2
     ;;
 esac

@@ -20,13 +20,13 @@ RELEASE_LIBS := -L$(RELEASE)/libraries/lib -Wl,--start-group -larchive -lacl -la
     -Wl,--end-group -pthread
 
 .PHONY: release
-ifeq ($(RELEASE_HOST),yes)
+ifeq ($(DEBIAN_12),yes)
 release: $(RELEASE)/SHA256SUMS
 else
 release:
 	$(if $(KERNEL_SOURCE),$(error make release: KERNEL_SOURCE is for a release that is made on Debian 12))
-	scripts/release/debian-12.sh '$(RELEASE)' '$(RELEASE_NAME)' ARCHS='$(ARCHS)' \
-	    VERSION='$(VERSION)' PREFIX='$(PREFIX)'
+	scripts/debian-12.sh release ARCHS='$(ARCHS)' VERSION='$(VERSION)' PREFIX='$(PREFIX)' \
+	    -- '$(RELEASE)' '$(RELEASE_NAME)' '$(RELEASE_NAME)*.tar*' SHA256SUMS
 endif
 
 $(RELEASE)/SHA256SUMS: all uml $(RELEASE)/vmbuild $(RELEASE_PARTS) $(RELEASE_QEMUS)

@@ -34,7 +34,7 @@ components_of() {
     awk -v file="$1" '("," $4 ",") ~ ("," file ",") { print $1 }' "$RELEASE/components" | sort
 }
 # Not on other machines than Debian 12, where the release is linked in a root directory, which is gone
-# (scripts/release/debian-12.sh).
+# (scripts/debian-12.sh).
 if [ -e "$RELEASE/vmbuild.map" ]; then
     is "what the initramfs is linked from is listed, busybox, and the kernel's modules" \
         "$({ parts "$TOP/build/guest/init.debug.map"; printf '%s\n' busybox linux; } | sort)" \
