@@ -14,7 +14,9 @@ int cpuinfo_write(FILE *to)
 
     while (from != NULL && getline(&line, &room, from) > 0)
         processor_see(line, &processors);
-    if (from != NULL && (ferror(from) || fclose(from)))
+    if (from != NULL && ferror(from))
+        status = -1;
+    if (from != NULL && fclose(from))
         status = -1;
     free(line);
     for (unsigned int i = 0; status >= 0 && i < processors.count; i++)
