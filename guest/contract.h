@@ -135,21 +135,19 @@
  * first. The bytes themselves lie in the window, where each port has GUEST_LINE_SLOTS slots for
  * either direction, the guest's first. They are filled in turn. One that is filled is announced
  * (DATA), and filled again only after it was emptied (TAKEN). The guest begins (HELLO): what is
- * sent to a line that nobody has opened is lost. There are two more ports: the base disk, by NBD,
- * if the variable GUEST_LINE_BASE of init has its serial number; and the network, if
- * GUEST_LINE_NETWORK is set, as frames, each after its length in GUEST_LINE_FRAME bytes, highest
- * first.
+ * sent to a line that nobody has opened is lost. There is one more port: the network, if the
+ * variable GUEST_LINE_NETWORK of init is set, as frames, each after its length in GUEST_LINE_FRAME
+ * bytes, highest first.
  */
 #define GUEST_LINE "/dev/ttyS0"
 #define GUEST_WINDOW "/dev/mmapper"
-#define GUEST_LINE_BASE "VMBUILD_BASE"
 #define GUEST_LINE_NETWORK "VMBUILD_NETWORK"
 #define GUEST_LINE_MESSAGE 8
 #define GUEST_LINE_FRAME 4
 #define GUEST_LINE_FRAME_MAX (64u << 10) /* bytes of a frame */
 #define GUEST_LINE_SLOTS 2
 #define GUEST_LINE_SLOT (128u << 10) /* bytes */
-#define GUEST_LINE_PORTS 6
+#define GUEST_LINE_PORTS 5
 #define GUEST_WINDOW_SIZE (GUEST_LINE_PORTS * 2 * GUEST_LINE_SLOTS * GUEST_LINE_SLOT)
 
 enum guest_line_port {
@@ -157,7 +155,6 @@ enum guest_line_port {
     GUEST_LINE_OUTPUT,
     GUEST_LINE_LAYER,
     GUEST_LINE_GATE,
-    GUEST_LINE_BASE_DISK,
     GUEST_LINE_FRAMES,
 };
 

@@ -29,7 +29,6 @@
 #include "guest/lib/device.h"
 #include "guest/lib/file.h"
 #include "guest/lib/line.h"
-#include "guest/lib/remote_disk.h"
 #include "guest/lib/tap.h"
 #include "guest/script/clock.h"
 #include "guest/script/leftovers.h"
@@ -135,9 +134,7 @@ static int open_ports(struct guest *guest, struct fault *fault)
 /* Starts what stands for virtio's devices under User-Mode Linux. */
 static int start_line(struct fault *fault)
 {
-    return line_is_there() && (line_start(fault) || remote_disk_start(fault) || tap_start(fault))
-               ? -1
-               : 0;
+    return line_is_there() && (line_start(fault) || tap_start(fault)) ? -1 : 0;
 }
 
 /* Everything up to the point after which init must not give up. Returns 0, or -1 with FAULT. */

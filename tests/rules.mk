@@ -119,7 +119,7 @@ FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/tests/%)
 HOSTILE := $(BUILD)/tests/hostile
 HOSTILE_SOURCES := $(sort $(wildcard tests/hostile/*.c))
 HOSTILE_GUEST := $(addprefix guest/call/,wire.c xdr.c) \
-    $(addprefix guest/lib/,device.c fault.c file.c line.c remote_disk.c)
+    $(addprefix guest/lib/,device.c fault.c file.c line.c)
 HOSTILE_OBJECTS := $(HOSTILE_SOURCES:%.c=$(BUILD)/%.o) $(HOSTILE_GUEST:%.c=$(BUILD)/%.o)
 
 $(HOSTILE)/%.o: tests/hostile/%.c $(BUILD)/guest/flags

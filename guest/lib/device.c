@@ -17,7 +17,6 @@
 #include "guest/contract.h"
 #include "guest/lib/file.h"
 #include "guest/lib/line.h"
-#include "guest/lib/remote_disk.h"
 
 #define NODES "/run/devices" /* of init's own: scripts may do with /dev what they like */
 #define UEVENT_GROUP_KERNEL 1
@@ -115,8 +114,7 @@ static bool is_disk(const char *entry, void *context)
 
     snprintf(lookup->path, DEVICE_PATH_MAX, NODES "/%s", entry);
     snprintf(path, sizeof path, "/sys/block/%s/serial", entry);
-    bool found = strcmp(entry, REMOTE_DISK) == 0 ? remote_disk_is(lookup->name)
-                                                 : file_says(path, 0, lookup->name);
+    bool found = file_says(path, 0, lookup->name);
 
     if (!found) {
         snprintf(path, sizeof path, "/sys/block/%s/device/vpd_pg80", entry);

@@ -32,7 +32,7 @@ struct pump {
     unsigned char bytes[GUEST_LINE_SLOT];
 };
 
-static int taken[GUEST_LINE_PORTS] = {-1, -1, -1, -1, -1, -1}; /* init's ends */
+static int taken[GUEST_LINE_PORTS] = {-1, -1, -1, -1, -1}; /* init's ends */
 
 /* The first call is init's, whose /dev scripts cannot change. */
 bool line_is_there(void)

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "guest/lib/file.h"
-#include "guest/lib/remote_disk.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define KERNEL_THREAD 0x00200000ul /* PF_KTHREAD of the kernel's include/linux/sched.h */
@@ -58,7 +57,7 @@ static const char *const texts[] = {
 
 static char *noted[COUNT(texts)]; /* NULL: the kernel has no such file */
 
-/* Init's own processes, by their numbers, from boot on (line.h, remote_disk.h, tap.h). */
+/* Init's own processes, by their numbers, from boot on (line.h, tap.h). */
 static long helpers[HELPERS_MAX];
 static size_t helper_count;
 
@@ -103,7 +102,7 @@ static bool is_no_scripts_disk(const char *name)
 {
     return strncmp(name, "loop", 4) != 0 && strncmp(name, "dm-", 3) != 0 &&
            strncmp(name, "zram", 4) != 0 && strncmp(name, "md", 2) != 0 &&
-           (strncmp(name, "nbd", 3) != 0 || strcmp(name, REMOTE_DISK) == 0);
+           strncmp(name, "nbd", 3) != 0;
 }
 
 /* Whether CGROUPS has no directory but that of scripts. */

@@ -29,7 +29,8 @@
 #include "host/machine/uml_calls.h"
 #include "host/machine/uml_line.h"
 
-#define LINE 3 /* the descriptor of the kernel's serial line */
+#define LINE 3        /* the descriptor of the kernel's serial line */
+#define BASE_SERVER 4 /* that of the base disk's server */
 #define WINDOW "window"
 #define FILES_MAX 256 /* that the kernel may have open */
 
@@ -40,8 +41,9 @@ struct uml {
     unsigned char *memory;
     struct uml_line *line;
     pid_t kernel;
-    int signals; /* a signalfd */
-    int report;  /* the connection to whoever is told of the end */
+    int signals;     /* a signalfd */
+    int report;      /* the connection to whoever is told of the end */
+    int base_server; /* the same to the base disk's server, until the kernel has it; below 0: none */
 };
 
 bool confined_uml_is_asked(const char *name)
@@ -169,6 +171,7 @@ static bool set_limits(const struct uml_plan *plan)
 static void write_words(const struct uml *uml, struct strings *ret)
 {
     const struct uml_plan *plan = &uml->plan;
+    unsigned unit = 0;
 
     strings_add(ret, "linux");
     strings_take(ret, xasprintf("mem=%" PRIu64 "M", plan->memory));
@@ -176,17 +179,17 @@ static void write_words(const struct uml *uml, struct strings *ret)
     strings_take(ret, xasprintf("iomem=mmapper,%s", uml->window));
     strings_take(ret, xasprintf("uml_dir=%s", plan->folder));
     strings_take(ret, xasprintf("ssl0=fd:%d", LINE));
-    for (unsigned i = 0; i < plan->disk_count; i++)
-        strings_take(ret, xasprintf("ubd%u%s=%s,,%s", i, plan->disks[i].is_read_only ? "r" : "d",
-                                    plan->disks[i].path, plan->disks[i].serial));
     if (plan->base != NULL)
-        strings_take(ret, xasprintf(GUEST_LINE_BASE "=%s", plan->base));
+        strings_take(ret, xasprintf("ubd%u=@%d,,%s", unit++, BASE_SERVER, plan->base));
+    for (unsigned i = 0; i < plan->disk_count; i++)
+        strings_take(ret,
+                     xasprintf("ubd%u%s=%s,,%s", unit++, plan->disks[i].is_read_only ? "rd" : "d",
+                               plan->disks[i].path, plan->disks[i].serial));
     if (plan->network)
         strings_add(ret, GUEST_LINE_NETWORK "=1");
     static const char *const fixed[] = {"con0=fd:0,fd:1",     "con=null",       "ssl=null",
                                         "console=tty0",       "quiet",          "panic=1",
-                                        "nbd.nbds_max=1",     "nbd.max_part=0", "rdinit=/init",
-                                        "random.trust_cpu=on"};
+                                        "rdinit=/init",       "random.trust_cpu=on"};
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         strings_add(ret, fixed[i]);
@@ -200,6 +203,7 @@ static _Noreturn void execute(const struct uml *uml, int line, pid_t parent)
      * programs' processes do not have. */
     static char tunables[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
     char *const environment[] = {memory, tunables, NULL};
+    bool has_base = uml->base_server >= 0;
     struct strings words = {0};
     sigset_t none;
 
@@ -208,7 +212,10 @@ static _Noreturn void execute(const struct uml *uml, int line, pid_t parent)
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL); /* what vmbuild ignores may have to end the kernel */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || dup2(line, LINE) < 0 || close_range(LINE + 1, UINT_MAX, 0) < 0 ||
+    /* SIGNALS and REPORT were opened first, so the others have higher numbers than these two. */
+    if (getppid() != parent || dup2(line, LINE) < 0 ||
+        (has_base && dup2(uml->base_server, BASE_SERVER) < 0) ||
+        close_range(has_base ? BASE_SERVER + 1 : LINE + 1, UINT_MAX, 0) < 0 ||
         sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         _exit(fail("prepare User-Mode Linux"));
     personality(ADDR_NO_RANDOMIZE); /* it takes the gap after its own image for memory */
@@ -232,6 +239,8 @@ static bool start_kernel(struct uml *uml)
     if (uml->kernel == 0)
         execute(uml, ends[1], parent);
     close(ends[1]);
+    if (uml->base_server >= 0)
+        close(steal_fd(&uml->base_server));
     return uml->kernel > 0;
 }
 
@@ -355,7 +364,7 @@ static int answer(char *const *argv)
 
 int confined_uml_run(char *const *argv)
 {
-    struct uml uml = {.signals = -1, .report = -1};
+    struct uml uml = {.signals = -1, .report = -1, .base_server = -1};
 
     if (!uml_plan_read(argv, &uml.plan))
         return answer(argv);
@@ -365,7 +374,10 @@ int confined_uml_run(char *const *argv)
     setsid();                  /* what the terminal sends is not for the guest */
     uml.signals = take_signals();
     uml.report = connect_to(uml.plan.report);
-    if (uml.signals < 0 || uml.report < 0 || chdir("/") < 0 || !pin() || !make_window(&uml))
+    if (uml.plan.base != NULL)
+        uml.base_server = connect_to(uml.plan.base_server);
+    if (uml.signals < 0 || uml.report < 0 || (uml.plan.base != NULL && uml.base_server < 0) ||
+        chdir("/") < 0 || !pin() || !make_window(&uml))
         return fail("prepare User-Mode Linux");
     if (!confine_files(&uml))
         return fail("confine User-Mode Linux to its files");

@@ -13,9 +13,9 @@
 
 /* The keys of the other arguments KEY=VALUE. */
 static const char *const ports[] = {
-    [GUEST_LINE_CHANNEL] = "channel",       [GUEST_LINE_OUTPUT] = "output",
-    [GUEST_LINE_LAYER] = "layer",           [GUEST_LINE_GATE] = "gate",
-    [GUEST_LINE_BASE_DISK] = "disk-server", [GUEST_LINE_FRAMES] = "frames"};
+    [GUEST_LINE_CHANNEL] = "channel", [GUEST_LINE_OUTPUT] = "output",
+    [GUEST_LINE_LAYER] = "layer",     [GUEST_LINE_GATE] = "gate",
+    [GUEST_LINE_FRAMES] = "frames"};
 
 void uml_plan_write(const struct uml_plan *plan, struct strings *ret)
 {
@@ -33,8 +33,10 @@ void uml_plan_write(const struct uml_plan *plan, struct strings *ret)
         if (plan->sockets[i] != NULL)
             strings_take(ret, xasprintf("%s=%s", ports[i], plan->sockets[i]));
     strings_take(ret, xasprintf("report=%s", plan->report));
-    if (plan->base != NULL)
+    if (plan->base != NULL) {
         strings_take(ret, xasprintf("base=%s", plan->base));
+        strings_take(ret, xasprintf("base-server=%s", plan->base_server));
+    }
     if (plan->network)
         strings_add(ret, "network=1");
 }
@@ -65,7 +67,8 @@ static bool read_argument(struct uml_plan *plan, const char *key, char *value)
                  {"initramfs", &plan->initramfs},
                  {"folder", &plan->folder},
                  {"report", &plan->report},
-                 {"base", &plan->base}};
+                 {"base", &plan->base},
+                 {"base-server", &plan->base_server}};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(texts[i].key, key) == 0) {
@@ -119,5 +122,5 @@ bool uml_plan_read(char *const *argv, struct uml_plan *ret)
         if (i >= UML_PLAN_DISKS_MAX || ret->disks[i].path == NULL)
             return false;
     return ret->kernel != NULL && ret->initramfs != NULL && ret->folder != NULL &&
-           ret->report != NULL && ret->memory > 0 && ret->sockets[GUEST_LINE_CHANNEL] != NULL;
+           ret->report != NULL && (ret->base == NULL) == (ret->base_server == NULL) && ret->memory > 0 && ret->sockets[GUEST_LINE_CHANNEL] != NULL;
 }

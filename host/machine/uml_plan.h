@@ -26,11 +26,12 @@ struct uml_plan {
     const char *kernel, *initramfs;
     const char *folder; /* for the memory: it may be on a tmpfs, but not be mounted noexec */
     uint64_t memory;    /* MiB */
-    struct uml_disk disks[UML_PLAN_DISKS_MAX];
+    struct uml_disk disks[UML_PLAN_DISKS_MAX]; /* one less if there is BASE */
     unsigned disk_count;
     const char *sockets[GUEST_LINE_PORTS]; /* paths; NULL: none */
     const char *report;                    /* path of the socket that is told of the end */
     const char *base;                      /* serial number of the disk that is served, or NULL */
+    const char *base_server;               /* path of its server's socket (disk_server.h) */
     bool network;
 };
 

@@ -57,7 +57,7 @@ static struct uml_engine *of(struct engine *engine)
 
 const char *uml_engine_lacks(const struct machine_options *options)
 {
-    size_t disks = 1 + options->cache_count + options->share_count +
+    size_t disks = 1 + (options->base != NULL ? 1 : 0) + options->cache_count + options->share_count +
                    (options->base_is_new ? options->layer_count : 0);
 
     return disks > UML_PLAN_DISKS_MAX ? "room for so many layers, caches or shares" : NULL;
@@ -389,7 +389,7 @@ static struct error *describe(struct uml_engine *uml, const char *appliance)
     if (uml->network != NULL)
         plan.sockets[GUEST_LINE_FRAMES] = guest_network_socket(uml->network);
     if (uml->disk_server != NULL)
-        plan.sockets[GUEST_LINE_BASE_DISK] = disk_server_socket(uml->disk_server);
+        plan.base_server = disk_server_socket(uml->disk_server);
     TRY(choose_memory_folder(uml, machine->memory));
     TRY(link_file(uml, "memory", uml->memory, &plan.folder));
     TRY(link_file(uml, "initramfs", initramfs, &plan.initramfs));

@@ -91,6 +91,16 @@ is "512 MiB, written here and there: all of it" "$(file_of "$WORK/pages.tar" pag
 # --- the registers of programs
 
 # The kernel keeps them in the host's processes until it needs those for something else.
+mkdir "$WORK/program"
+if ${CC:-gcc} -O1 -static -o "$WORK/program/registers" "$TOP/tests/uml/registers.c" 2> "$WORK/cc.log"; then
+    build_script registers "$(small '{contents: [{source: "program", target: "/program"}]}')" <<< \
+        '/program/registers > /result'
+    exits 0 "registers"
+    is "registers: what they are after system calls, signals and processes" \
+        "$(file_of "$WORK/registers.tar" result)" good
+else
+    fail "registers: the program is compiled" "$(cat "$WORK/cc.log")"
+fi
 build_script float "$(jq -n --arg base "$DEBIAN" '{name: "float", fromImage: $base}')" << 'END'
 cat > /sum.pl << 'PERL'
 my ($disturbed, $sum) = @ARGV;

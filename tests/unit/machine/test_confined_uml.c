@@ -48,6 +48,7 @@ static const struct uml_plan plan = {
     .sockets = {[GUEST_LINE_OUTPUT] = "/run/output", [GUEST_LINE_FRAMES] = "/run/network"},
     .report = "/run/report",
     .base = "newbase",
+    .base_server = "/run/base",
     .network = true};
 
 static void test_plan(void **state)
@@ -65,6 +66,7 @@ static void test_plan(void **state)
     assert_string_equal(got.folder, plan.folder);
     assert_string_equal(got.report, plan.report);
     assert_string_equal(got.base, plan.base);
+    assert_string_equal(got.base_server, plan.base_server);
     assert_int_equal(got.memory, plan.memory);
     assert_true(got.network);
     assert_int_equal(got.disk_count, plan.disk_count);
