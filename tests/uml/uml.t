@@ -132,6 +132,20 @@ for i in 1 2 3; do
         "$(file_of "$WORK/float.tar" alone)"
 done
 
+# --- the clock of programs, which compute it between the kernel's looks at it
+
+if ${CC:-gcc} -O1 -static -o "$WORK/program/clock" "$TOP/tests/uml/clock.c" 2> "$WORK/cc.log"; then
+    contents='contents: [{source: "program", target: "/program"}]'
+    build_script clock "$(small "{$contents}")" <<< '/program/clock > /result'
+    exits 0 "the clock"
+    is "the clock: the kernel's, and never back" "$(file_of "$WORK/clock.tar" result)" good
+    build_script clock "$(small "{$contents, stillClock: true}")" <<< '/program/clock 1704067200 > /result'
+    exits 0 "a clock that stands still"
+    is "a clock that stands still" "$(file_of "$WORK/clock.tar" result)" good
+else
+    fail "the clock: the program is compiled" "$(cat "$WORK/cc.log")"
+fi
+
 # --- limits
 
 build_script limits "$(small '{memory: 256}')" <<< 'tail /dev/zero'
