@@ -290,7 +290,6 @@ def under_uml(bench):
         bench.row("20", f"{what}: the script, UML", uml[1], "natively", bare[1], 5)
         bench.row("20", f"{what}: the script, UML", uml[1], "TCG", tcg[1], None)
         bench.row("20", f"{what}: the build, UML", uml[0], "`docker build`", engine[0], None)
-        bench.row("20", f"{what}: the build, UML", uml[0], "TCG", tcg[0], None)
         ratios.append(uml[1] / bare[1])
     mean = statistics.geometric_mean(ratios)
     bench.value("20", "UML, geometric mean of scripts, natively 1", mean, "", mean <= 2)

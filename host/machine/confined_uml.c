@@ -43,7 +43,7 @@ struct uml {
     pid_t kernel;
     int signals;     /* a signalfd */
     int report;      /* the connection to whoever is told of the end */
-    int base_server; /* the same to the base disk's server, until the kernel has it; below 0: none */
+    int base_server; /* the same to the base disk's server; below 0: none, or the kernel has it */
 };
 
 bool confined_uml_is_asked(const char *name)
@@ -188,10 +188,10 @@ static void write_words(const struct uml *uml, struct strings *ret)
     if (plan->network)
         strings_add(ret, GUEST_LINE_NETWORK "=1");
     /* lpj: it does not measure how long its delays take, of which it needs none. */
-    static const char *const fixed[] = {"con0=fd:0,fd:1",     "con=null",       "ssl=null",
-                                        "console=tty0",       "quiet",          "panic=1",
-                                        "rdinit=/init",       "random.trust_cpu=on",
-                                        "lpj=40000000"};
+    static const char *const fixed[] = {
+        "con0=fd:0,fd:1", "con=null", "ssl=null",     "console=tty0",
+        "quiet",          "panic=1",  "rdinit=/init", "random.trust_cpu=on",
+        "lpj=40000000"};
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         strings_add(ret, fixed[i]);

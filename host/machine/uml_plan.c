@@ -12,10 +12,11 @@
 #define WRITE "write"
 
 /* The keys of the other arguments KEY=VALUE. */
-static const char *const ports[] = {
-    [GUEST_LINE_CHANNEL] = "channel", [GUEST_LINE_OUTPUT] = "output",
-    [GUEST_LINE_LAYER] = "layer",     [GUEST_LINE_GATE] = "gate",
-    [GUEST_LINE_FRAMES] = "frames"};
+static const char *const ports[] = {[GUEST_LINE_CHANNEL] = "channel",
+                                    [GUEST_LINE_OUTPUT] = "output",
+                                    [GUEST_LINE_LAYER] = "layer",
+                                    [GUEST_LINE_GATE] = "gate",
+                                    [GUEST_LINE_FRAMES] = "frames"};
 
 void uml_plan_write(const struct uml_plan *plan, struct strings *ret)
 {
@@ -63,12 +64,9 @@ static bool read_argument(struct uml_plan *plan, const char *key, char *value)
 {
     const struct {
         const char *key, **place;
-    } texts[] = {{"kernel", &plan->kernel},
-                 {"initramfs", &plan->initramfs},
-                 {"folder", &plan->folder},
-                 {"report", &plan->report},
-                 {"base", &plan->base},
-                 {"base-server", &plan->base_server}};
+    } texts[] = {{"kernel", &plan->kernel}, {"initramfs", &plan->initramfs},
+                 {"folder", &plan->folder}, {"report", &plan->report},
+                 {"base", &plan->base},     {"base-server", &plan->base_server}};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(texts[i].key, key) == 0) {
@@ -122,5 +120,6 @@ bool uml_plan_read(char *const *argv, struct uml_plan *ret)
         if (i >= UML_PLAN_DISKS_MAX || ret->disks[i].path == NULL)
             return false;
     return ret->kernel != NULL && ret->initramfs != NULL && ret->folder != NULL &&
-           ret->report != NULL && (ret->base == NULL) == (ret->base_server == NULL) && ret->memory > 0 && ret->sockets[GUEST_LINE_CHANNEL] != NULL;
+           ret->report != NULL && (ret->base == NULL) == (ret->base_server == NULL) &&
+           ret->memory > 0 && ret->sockets[GUEST_LINE_CHANNEL] != NULL;
 }

@@ -57,8 +57,8 @@ static struct uml_engine *of(struct engine *engine)
 
 const char *uml_engine_lacks(const struct machine_options *options)
 {
-    size_t disks = 1 + (options->base != NULL ? 1 : 0) + options->cache_count + options->share_count +
-                   (options->base_is_new ? options->layer_count : 0);
+    size_t disks = 1 + (options->base != NULL ? 1 : 0) + options->cache_count +
+                   options->share_count + (options->base_is_new ? options->layer_count : 0);
 
     return disks > UML_PLAN_DISKS_MAX ? "room for so many layers, caches or shares" : NULL;
 }

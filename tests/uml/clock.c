@@ -1,6 +1,6 @@
 /*
- * A program for a guest: whether the clock that programs compute for themselves is the kernel's, and
- * never goes back. Prints "good", or what was wrong.
+ * A program for a guest: whether the clock that programs compute for themselves is the kernel's,
+ * and never goes back. Prints "good", or what was wrong.
  *
  * usage: clock [SECONDS]     SECONDS: where the real time stands still
  */
