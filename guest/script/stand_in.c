@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/lib/file.h"
@@ -88,14 +89,15 @@ static int make_folder(int root, int layer, const char *path)
     return status;
 }
 
-/* Gives PATH of the layer of stand-ins the mtime that it has in the view, if it is there. Returns
- * 0, or -1 with errno. */
+/* Gives PATH of the layer of stand-ins the mtime that it has in the view, or the second at which
+ * the clock is held: that a script begins at, so it was not before its files. Returns 0, or -1 with
+ * errno. */
 static int copy_mtime(int root, int layer, const char *path)
 {
-    struct stat status;
+    struct stat status = {.st_mtim.tv_sec = time(NULL)};
 
-    if (fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? 0 : -1;
+    if (fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) && errno != ENOENT)
+        return -1;
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, status.st_mtim};
 
     return utimensat(layer, path, times, AT_SYMLINK_NOFOLLOW);

@@ -17,6 +17,7 @@
 
 #define PROCESSES 3
 #define ROUNDS 100000
+#define LAG 20000 /* ns: a thousandth of 10 ms, twice */
 
 static int64_t nanoseconds(const struct timespec *time)
 {
@@ -58,12 +59,26 @@ static void check(int64_t (*read)(clockid_t clock), volatile int64_t *last, cons
         *last = now;
 }
 
+/* Fails if the computed clock is not between two looks at the kernel's, less what it may lag. */
+static void check_lag(void)
+{
+    int64_t before = asked(CLOCK_MONOTONIC), now = computed(CLOCK_MONOTONIC),
+            after = asked(CLOCK_MONOTONIC);
+
+    if (now < before - LAG)
+        fail("the computed clock lags", before, now);
+    if (now > after)
+        fail("the computed clock is fast", after, now);
+}
+
 static void work(volatile int64_t *last)
 {
     for (int i = 0; i < ROUNDS; i++) {
         check(computed, last, "the computed clock goes back");
         if (i % 7 == 0)
             check(asked, last, "the kernel's clock goes back");
+        if (i % 9 == 0)
+            check_lag();
         if (i % 5000 == 0)
             usleep(300);
     }
