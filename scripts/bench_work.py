@@ -277,18 +277,20 @@ def under_uml(bench):
     base = make_base(bench)
     bench.seconds([*docker, "load", "-i", base])
     native = make_native(bench, base)
+    accelerators = ["uml", "tcg"] + (["kvm"] if bench.accelerator().startswith("KVM") else [])
     ratios = []
     for what, script in runnable_scripts(bench):
-        builds = [own_command(bench, base, script, f"--accel={accel}") for accel in ("uml", "tcg")]
+        builds = [own_command(bench, base, script, f"--accel={accel}") for accel in accelerators]
         for command in builds:
             bench.warm(command)
         recipe = f"FROM bench-work:latest\nRUN {script}\n".encode()
         others = [lambda text=recipe: bench.seconds([*docker, "build", "--no-cache", "--network=none",
                                                      "-q", "-"], input=text),
                   lambda words=native(script): bench.seconds(words)]
-        uml, tcg, engine, bare = medians_of_both(bench, builds, others)
+        uml, *emulated, engine, bare = medians_of_both(bench, builds, others)
         bench.row("20", f"{what}: the script, UML", uml[1], "natively", bare[1], 5)
-        bench.row("20", f"{what}: the script, UML", uml[1], "TCG", tcg[1], None)
+        for name, other in zip(accelerators[1:], emulated):
+            bench.row("20", f"{what}: the script, UML", uml[1], name.upper(), other[1], None)
         bench.row("20", f"{what}: the build, UML", uml[0], "`docker build`", engine[0], None)
         ratios.append(uml[1] / bare[1])
     mean = statistics.geometric_mean(ratios)
