@@ -34,7 +34,7 @@ chmod a+r "$WORK/ctx/t.tar"
 # c(PATH; TARGET) is a path of the directory; MEMBERS is one for the rest of the spec.
 contents() {
     spec "$1" <<< "$(jq -n 'def c($path; $target): {source: "ctx", path: $path, target: $target};
-        {name: "x", contents: ('"$2"')} + ('"${3:-{\}}"')')"
+        {name: "example/copies", contents: ('"$2"')} + ('"${3:-{\}}"')')"
     build "$1"
 }
 # lays NAME CONTENTS EXPECTED [MEMBERS]: CONTENTS become the entries EXPECTED.

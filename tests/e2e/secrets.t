@@ -15,7 +15,7 @@ USER_ENV=("NPM_TOKEN=$TOKEN" "DIGEST=$DIGEST")
 # secret_spec NAME SECRETS < SCRIPT: a spec with these secrets.
 secret_spec() {
     script_spec "$1" "$(jq -n --arg base "$BUSYBOX" --argjson secrets "$2" \
-        '{name: "x", fromImage: $base, secrets: $secrets}')"
+        '{name: "example/secrets", fromImage: $base, secrets: $secrets}')"
 }
 # unseen NAME FILE...: the token is in none of the files.
 unseen() {
@@ -133,15 +133,15 @@ REUSE=1
 build counts --secret id=token,src=token
 exits 0 "the first build"
 build counts --secret id=token,src=other
-says "another value: the layer is that of the cache" '^x: cached'
+says "another value: the layer is that of the cache" '^example/secrets: cached'
 build counts --secret id=token,src=other,target=/run/secrets/there
 exits 5 "another target: built anew"
 build counts --secret id=token,src=other --env A=1
-says "a variable: built anew" '^x: built .*--env'
+says "a variable: built anew" '^example/secrets: built .*--env'
 build counts --secret id=token,src=other --env A=1
-says "a variable: the same again" '^x: cached'
+says "a variable: the same again" '^example/secrets: cached'
 build counts --secret id=token,src=other --env A=2
-says "a variable: another value" '^x: built .*--env'
+says "a variable: another value" '^example/secrets: built .*--env'
 build counts
 exits 3 "no source"
 says "no source: what gives it" "--secret id=token,src=FILE"
