@@ -129,15 +129,16 @@
 #define GUEST_GATE "org.vmbuild.gate.0"
 
 /*
- * User-Mode Linux has no virtio. There the ports are streams of bytes by one serial line,
- * GUEST_LINE, and through memory that guest and host share, GUEST_WINDOW. By the line go messages
- * of GUEST_LINE_MESSAGE bytes: the port, the kind, two bytes of zero, and a length, lowest byte
- * first. The bytes themselves lie in the window, where each port has GUEST_LINE_SLOTS slots for
- * either direction, the guest's first. They are filled in turn. One that is filled is announced
- * (DATA), and filled again only after it was emptied (TAKEN). The guest begins (HELLO): what is
- * sent to a line that nobody has opened is lost. There is one more port: the network, if the
- * variable GUEST_LINE_NETWORK of init is set, as frames, each after its length in GUEST_LINE_FRAME
- * bytes, highest first.
+ * User-Mode Linux has no virtio. Its disks are of its own driver, which reads the base disk from
+ * the host's server. The ports are streams of bytes by one serial line, GUEST_LINE, and
+ * through memory that guest and host share, GUEST_WINDOW. By the line go messages of
+ * GUEST_LINE_MESSAGE bytes: the port, the kind, two bytes of zero, and a length, lowest byte first.
+ * The bytes themselves lie in the window, where each port has GUEST_LINE_SLOTS slots for either
+ * direction, the guest's first. They are filled in turn. One that is filled is announced (DATA),
+ * and filled again only after it was emptied (TAKEN). The guest begins (HELLO): what is sent to a
+ * line that nobody has opened is lost. There is one more port: the network, if the variable
+ * GUEST_LINE_NETWORK of init is set, as frames, each after its length in GUEST_LINE_FRAME bytes,
+ * highest first.
  */
 #define GUEST_LINE "/dev/ttyS0"
 #define GUEST_WINDOW "/dev/mmapper"
